@@ -1,0 +1,76 @@
+"""`splade evaluate`: a model against judgements, over the whole corpus."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splade_cli.cli import options
+
+
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Option("--data", "-d", help="BEIR folder, folder with documents/ and queries.jsonl, or training file."),
+    ],
+    model: options.Model = "tiny",
+    split: Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")] = "test",
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="Another model to stand beside, e.g. the one before training.")
+    ] = None,
+    bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="BM25 beside it.")] = True,
+    measure: Annotated[
+        list[str] | None, typer.Option("--measure", help="e.g. nDCG@20; may be repeated.", show_default="the usual nine")
+    ] = None,
+    run_file: Annotated[Path | None, typer.Option("--run", help="Write the ranking as a TREC run file.")] = None,
+    fail_under: Annotated[
+        list[str] | None, typer.Option("--fail-under", help="MEASURE=VALUE: exit 3 if the model stays below.")
+    ] = None,
+    per_query: Annotated[bool, typer.Option("--per-query", help="Values of each query too (with --json).")] = False,
+    max_length: options.MaxLength = None,
+    batch_size: options.BatchSize = 64,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    allow_pickle: options.AllowPickle = False,
+    json_output: options.Json = False,
+) -> None:
+    """Measure a model: ranking, sparsity, FLOPS, latency, size, and BM25 beside it."""
+    from splade_cli.cli import console
+    from splade_cli.corpus.collections import write_run
+    from splade_cli.evaluation.metrics import MEASURES, check_floors, parse_measure
+    from splade_cli.evaluation.report import evaluate as measured
+    from splade_cli.evaluation.report import floors_of
+    from splade_cli.search.encoder import SpladeEmbedder
+
+    options.positive(batch_size=batch_size, max_length=max_length)
+    floors = floors_of(fail_under or [])
+    measures = list(dict.fromkeys([*(measure or MEASURES), *floors]))
+    for name in measures:
+        parse_measure(name)
+    common = {
+        "device": device, "precision": precision, "batch_size": batch_size, "max_seq_length": max_length,
+        "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle,
+    }  # fmt: skip
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished"
+    with console.progress() as progress:
+        report = measured(
+            SpladeEmbedder(model, **common), data, split, baseline=SpladeEmbedder(baseline, **common) if baseline else None,
+            bm25=bm25, measures=measures, shards=cache, progress=progress,
+        )  # fmt: skip
+    if run_file is not None:
+        write_run(run_file, report.systems[0].run)
+    if json_output:
+        console.json_document(report.as_dict(per_query))
+    else:
+        console.report(report)
+        if run_file is not None:
+            console.note(f"run written to {run_file}")
+    missed = check_floors(report.systems[0].figures, floors)
+    if missed:
+        console.note("; ".join(missed))
+        raise typer.Exit(3)
+    console.next_command("splade index DOCS -o index --model " + model)

@@ -1,0 +1,67 @@
+"""`splade index`: documents to an index folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splade_cli.cli import options
+
+
+def index(
+    documents: Annotated[
+        Path | None,
+        typer.Argument(help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Index folder.")] = None,
+    model: options.Model = "tiny",
+    verify: Annotated[
+        Path | None, typer.Option("--verify", help="Read every byte of an index folder and compare checksums.")
+    ] = None,
+    chunk_size: options.ChunkSize = 1000,
+    chunk_min: options.ChunkMin = 500,
+    chunk_max: options.ChunkMax = 2000,
+    overlap: options.Overlap = 0.15,
+    max_length: options.MaxLength = None,
+    batch_size: options.BatchSize = 64,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    allow_pickle: options.AllowPickle = False,
+    force: options.Force = False,
+    json_output: options.Json = False,
+) -> None:
+    """Make an index that can be searched: read, chunk, encode, write."""
+    from splade_cli.cli import console
+    from splade_cli.errors import InputError
+    from splade_cli.index.inverted import SpladeIndex
+    from splade_cli.index.storage import size_bytes
+    from splade_cli.search.encoder import SpladeEmbedder
+    from splade_cli.search.indexing import index_documents
+
+    if verify is not None:
+        opened = SpladeIndex.open(verify, verify=True)
+        console.facts({"index": str(verify), "chunks": len(opened), "checksums": "match"}, json_output)
+        return
+    if documents is None or output is None:
+        raise InputError("splade index needs documents and an output folder", "splade index DOCS -o DIR")
+    options.positive(batch_size=batch_size, max_length=max_length)
+    embedder = SpladeEmbedder(
+        model, device=device, precision=precision, batch_size=batch_size, max_seq_length=max_length,
+        trust_remote_code=trust_remote_code, allow_pickle=allow_pickle,
+    )  # fmt: skip
+    with console.progress() as progress:
+        made = index_documents(
+            documents, output, embedder=embedder, force=force, progress=progress,
+            **options.chunking(chunk_size, chunk_min, chunk_max, overlap),
+        )  # fmt: skip
+    console.skipped(made.skipped)
+    vectors = made.index.vectors
+    facts = {
+        "documents": made.documents, "chunks": len(made.index), "active terms a chunk": round(vectors.nnz / len(made.index), 1),
+        "megabytes": round(size_bytes(output) / 1e6, 2), "model": model, "written to": str(output),
+    }  # fmt: skip
+    console.facts(facts, json_output)
+    console.next_command(f"splade query --index {output}")

@@ -1,0 +1,118 @@
+"""The `splade` command: registers the commands, and turns every expected failure into two lines and an exit code.
+
+Nothing heavy is imported here or at the top of a command's file, so that --help is instant.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from splade_cli.cli import evaluate, gen_data, index, query, search, train
+from splade_cli.errors import SpladeError
+
+KEPT = {
+    "gen-data": "what was written and encoded is kept; run the same command again to go on",
+    "train": "a checkpoint is kept; run the same command with --resume to go on",
+    "index": "what was encoded is kept; run the same command again to go on",
+    "evaluate": "what was encoded is kept; run the same command again to go on",
+}
+
+
+class Commands(TyperGroup):
+    """Runs a command and prints ``error:`` and ``hint:`` where it fails as expected."""
+
+    def invoke(self, ctx: Any) -> Any:
+        if ctx.params.get("debug"):
+            return super().invoke(ctx)
+        signal.signal(signal.SIGTERM, _terminated)
+        try:
+            return super().invoke(ctx)
+        except SpladeError as error:
+            _fail(error.message, error.hint)
+        except KeyboardInterrupt:
+            print("\ninterrupted", file=sys.stderr)
+            _hint(KEPT.get(ctx.invoked_subcommand or "", ""))
+            raise SystemExit(130) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+        except MemoryError:
+            _fail("not enough memory", "lower --batch-size or --max-length")
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            if error.errno == errno.ENOSPC:
+                _fail(f"no space left on the disk{where}", "make room and run the same command again")
+            _fail(f"{error.strerror or error}{where}", "check the path and its permissions")
+        except RuntimeError as error:
+            if "No space left" in str(error) or "os error 28" in str(error):
+                _fail("no space left on the disk", "make room and run the same command again")
+            if "out of memory" not in str(error).lower() and "can't allocate memory" not in str(error).lower():
+                raise
+            _fail("not enough memory", "lower --batch-size or --max-length")
+
+
+def _fail(message: str, hint: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    _hint(hint)
+    raise SystemExit(1) from None
+
+
+def _hint(hint: str) -> None:
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+def _terminated(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+app = typer.Typer(
+    name="splade",
+    cls=Commands,
+    help="From a folder of documents to a fine-tuned, measured, explained sparse search engine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from splade_cli.cli.console import print_versions
+
+        print_versions()
+        raise typer.Exit
+
+
+@app.callback()
+def splade(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Versions, device and precision.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
+) -> None:
+    """From a folder of documents to a fine-tuned, measured, explained sparse search engine."""
+
+
+app.command("gen-data")(gen_data.gen_data)
+app.command("train")(train.train)
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("query")(query.query)
+app.command("evaluate")(evaluate.evaluate)
+
+
+def main() -> None:
+    """The entry point of the `splade` script."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

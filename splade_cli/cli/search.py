@@ -1,0 +1,46 @@
+"""`splade search`: one query, or one a line on standard input, to hits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splade_cli.cli import options
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for; - reads a query a line.", show_default=False)],
+    index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
+    k: Annotated[int, typer.Option("-k", "--top", help="Hits.")] = 10,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the terms behind each hit.")] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="The index's model, where it has moved.", show_default="as indexed")
+    ] = None,
+    device: options.Device = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    allow_pickle: options.AllowPickle = False,
+    json_output: options.Json = False,
+) -> None:
+    """Search an index."""
+    from splade_cli.cli import console
+    from splade_cli.search.searcher import Searcher
+
+    options.positive(top=k)
+    searcher = Searcher.open(
+        index, model=model, device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
+    )
+    if query == "-":
+        for line in sys.stdin:
+            if line.strip():
+                hits = searcher.search(line.strip(), k)
+                console.json_line({"query": line.strip(), "hits": [hit.as_dict() for hit in hits]})
+        return
+    hits = searcher.search(query, k)
+    if json_output:
+        console.json_document({"query": query, "hits": [hit.as_dict() for hit in hits]})
+        return
+    console.hits(hits, query, explain)
+    console.next_command(f"splade query --index {index}")

@@ -1,0 +1,111 @@
+"""`splade train`: training files to a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from splade_cli.cli import options
+
+
+def train(
+    train_file: Annotated[Path | None, typer.Option("--train-file", help="Training rows, e.g. train.json.")] = None,
+    val_file: Annotated[Path | None, typer.Option("--val-file", help="Held-out rows, e.g. val.json.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder; the model goes to its final/.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="A YAML file; flags win over it.")] = None,
+    preset: Annotated[str, typer.Option("--preset", help="Settings to start from.")] = "splade",
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Base model: 'tiny', a folder, or a hub id.", show_default="tiny")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the rows.")] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", help="Optimiser steps, instead of epochs.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Queries in a step.")] = None,
+    accumulation: Annotated[int | None, typer.Option("--accumulate", help="Steps added up before an update.")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", "--lr", help="Peak learning rate.")] = None,
+    loss: Annotated[str | None, typer.Option("--loss", help="auto, contrastive, kl or margin_mse.")] = None,
+    negatives: Annotated[int | None, typer.Option("--negatives", help="Negatives a row, at most.")] = None,
+    lambda_q: Annotated[float | None, typer.Option("--lambda-q", help="FLOPS weight of queries.")] = None,
+    lambda_d: Annotated[float | None, typer.Option("--lambda-d", help="FLOPS weight of documents.")] = None,
+    max_length: options.MaxLength = None,
+    eval_steps: Annotated[int | None, typer.Option("--eval-steps", help="Steps between validations.")] = None,
+    patience: Annotated[
+        int | None, typer.Option("--early-stopping", help="Stop after N validations without a gain.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="fp32, bf16 or fp16.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same model.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
+    force: options.Force = False,
+    trust_remote_code: Annotated[
+        bool | None, typer.Option("--trust-remote-code", help="Run Python code that the model's repository brings.")
+    ] = None,
+    allow_pickle: Annotated[
+        bool | None, typer.Option("--allow-pickle", help="Read weights that are not safetensors.")
+    ] = None,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Every setting and where it came from.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    json_output: options.Json = False,
+) -> None:
+    """Fine-tune a SPLADE model: distillation where rows carry scores, in-batch and hard negatives where not."""
+    import os
+
+    from splade_cli.cli import console
+    from splade_cli.config import resolve
+    from splade_cli.errors import InputError
+
+    if precision not in (None, "fp32", "bf16", "fp16"):
+        raise InputError(f"unknown precision '{precision}'", "one of fp32, bf16, fp16")
+    options.positive(
+        epochs=epochs, batch_size=batch_size, max_steps=max_steps, learning_rate=learning_rate, accumulate=accumulation,
+        max_length=max_length, eval_steps=eval_steps, early_stopping=patience,
+    )  # fmt: skip
+    flags: dict[str, Any] = {
+        "datasets.train_file": str(train_file) if train_file else None,
+        "datasets.val_file": str(val_file) if val_file else None,
+        "training.output_dir": str(output) if output else None,
+        "model.base_model": model,
+        "model.trust_remote_code": trust_remote_code,
+        "model.allow_pickle": allow_pickle,
+        "training.num_train_epochs": epochs,
+        "training.max_steps": max_steps,
+        "training.per_device_train_batch_size": batch_size,
+        "training.gradient_accumulation_steps": accumulation,
+        "training.learning_rate": learning_rate,
+        "training.negatives_per_query": negatives,
+        "training.max_seq_length": max_length,
+        "training.eval_steps": eval_steps,
+        "training.early_stopping_patience": patience,
+        "training.bf16": None if precision is None else precision == "bf16",
+        "training.fp16": None if precision is None else precision == "fp16",
+        "training.seed": seed,
+        "loss.type": loss,
+        "loss.query_regularizer_weight": lambda_q,
+        "loss.document_regularizer_weight": lambda_d,
+        "hardware.device": device,
+    }
+    resolved = resolve(yaml_file=config, preset=preset, environment=os.environ, flags=flags)
+    if print_config:
+        console.lines(resolved.lines())
+        return
+    from splade_cli.training.trainer import SpladeTrainer
+
+    trainer = SpladeTrainer(resolved=resolved, resume=resume, force=force)
+    if dry_run:
+        rows, held_out = trainer.rows()
+        facts = {
+            "rows": len(rows), "validation rows": len(held_out), "with scores": sum(row.scores is not None for row in rows),
+            "steps": trainer.steps(len(rows)), "base model": resolved.config.model.base_model,
+        }  # fmt: skip
+        console.facts(facts, json_output, "nothing was written (--dry-run)")
+        return
+    with console.training() as listener:
+        trainer.listener = listener
+        result = trainer.train()
+    facts = {"model": str(result.model_dir), "steps": result.steps, "rows": result.rows}
+    if result.after:
+        facts |= {"best step": result.best_step, "share of tuned weights": result.share}
+        facts |= {"before": result.before, "after": result.after}
+    console.facts(facts, json_output)
+    console.next_command(f"splade index DOCS -o index --model {result.model_dir}")

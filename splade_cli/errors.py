@@ -1,0 +1,53 @@
+"""Every error that a user is expected to meet; knows nothing of terminals or exit codes.
+
+    SpladeError            message says what is wrong and which value, hint says what to type next
+    ├── InputError         a path, file, row, option or config key of the user's
+    ├── ModelError         a model that cannot be found, read, trusted or used
+    ├── IndexFolderError   an index folder that is missing, corrupt or made by another model
+    └── ServiceError       an LLM server that cannot be reached or refuses
+
+The command line prints ``error: message`` and ``hint: hint`` and exits with 1; Python callers catch `SpladeError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SpladeError(Exception):
+    """Base of all expected failures; `hint` names the next command or setting, and may be empty."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(SpladeError):
+    """Something that the user gave: path, file, row, option, config key."""
+
+
+class ModelError(SpladeError):
+    """A model that cannot be found, read, trusted or used."""
+
+
+class IndexFolderError(SpladeError):
+    """An index folder that is missing, corrupt, or belongs to another model."""
+
+
+class ServiceError(SpladeError):
+    """An LLM server that cannot be reached, refuses, or has no quota left."""
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """The closest of `choices` as ``did you mean 'x'?``, or an empty string."""
+    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else ""
+
+
+def require_positive(**sizes: float) -> None:
+    """Raises InputError naming the first size that is not above zero; names become flags in the message."""
+    for name, value in sizes.items():
+        if value is not None and not value > 0:
+            raise InputError(f"--{name.replace('_', '-')} must be above 0, got {value}", "leave it out for the default")

@@ -1,0 +1,89 @@
+"""Runs and qrels in, measures out, through ir-measures over trec_eval; knows no model.
+
+Names are the field's: MRR@10, P@5, nDCG@10, Recall@100, MAP. Means are over all judged queries: one that a run lacks
+counts as 0. Ties are ranked as trec_eval does, by document id descending. nDCG's gain is the grade itself
+[Järvelin and Kekäläinen 2002, with trec_eval's log2(rank + 1) discount].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from splade_cli.corpus.collections import Qrels, Run, ranked
+from splade_cli.errors import InputError, did_you_mean
+
+MEASURES = ("nDCG@10", "MRR@10", "P@1", "P@3", "P@5", "P@10", "Recall@10", "Recall@100", "MAP")
+PerQuery = dict[str, dict[str, float]]
+_NAMES = {"mrr": "RR", "rr": "RR", "p": "P", "ndcg": "nDCG", "recall": "R", "r": "R", "map": "AP", "ap": "AP"}
+_NAMES["success"] = _NAMES["hit"] = "Success"
+
+
+def parse_measure(name: str) -> tuple[str, int | None]:
+    """``nDCG@10`` to ir-measures' name and cutoff. Raises InputError for a measure that is not known."""
+    match = re.fullmatch(r"([A-Za-z]+)(?:@(\d+))?", name.strip())
+    known = _NAMES.get(match.group(1).lower()) if match else None
+    if match is None or known is None or (match.group(2) and int(match.group(2)) == 0):
+        raise InputError(f"unknown measure '{name}'", did_you_mean(name, MEASURES) or f"one of {', '.join(MEASURES)}")
+    if known in ("P", "Success") and match.group(2) is None:
+        raise InputError(f"measure '{name}' needs a cutoff", f"e.g. {name}@10")
+    return known, int(match.group(2)) if match.group(2) else None
+
+
+def per_query(run: Run, qrels: Qrels, measures: Sequence[str] = MEASURES) -> PerQuery:
+    """``{measure: {query: value}}`` for every judged query."""
+    import ir_measures
+
+    values: PerQuery = {}
+    wanted: dict[Any, str] = {}
+    for name in measures:
+        base, cutoff = parse_measure(name)
+        values[name] = dict.fromkeys(qrels, 0.0)
+        if base == "RR" and cutoff:
+            # reciprocal rank of the run's first places: one tie rule for all measures
+            short = {query: dict(ranked(scores.items())[:cutoff]) for query, scores in run.items()}
+            for metric in ir_measures.iter_calc([ir_measures.RR], qrels, short):
+                values[name][metric.query_id] = metric.value
+            continue
+        measure = getattr(ir_measures, base)
+        wanted[measure @ cutoff if cutoff else measure] = name
+    if wanted:
+        for metric in ir_measures.iter_calc(list(wanted), qrels, run):
+            if metric.query_id in qrels:
+                values[wanted[metric.measure]][metric.query_id] = metric.value
+    return values
+
+
+def means(values: PerQuery) -> dict[str, float]:
+    """The mean of each measure over its queries."""
+    return {name: float(np.mean(list(by_query.values()))) for name, by_query in values.items()}
+
+
+def run_from_rows(
+    query_ids: Sequence[str], rows: np.ndarray, scores: np.ndarray, document_ids: Sequence[str], depth: int
+) -> Run:
+    """A run from row numbers and scores [q, k]; a document with several rows keeps its best one (MaxP).
+
+    Args:
+        document_ids: the document of each row of the index.
+        depth: documents kept a query.
+    """
+    run: Run = {}
+    for place, query in enumerate(query_ids):
+        found: dict[str, float] = {}
+        for row, score in zip(rows[place], scores[place], strict=True):
+            if row < 0 or len(found) >= depth:
+                break
+            found.setdefault(document_ids[int(row)], float(score))
+        run[query] = found
+    return run
+
+
+def check_floors(figures: Mapping[str, float], floors: Mapping[str, float]) -> list[str]:
+    """A sentence for each measure below its floor."""
+    return [
+        f"{name} is {figures[name]:.4f}, below {floor:g}" for name, floor in floors.items() if figures[name] < floor
+    ]

@@ -1,0 +1,128 @@
+"""A masked language model and a pooling become one sparse encoder; knows no folder, no hub, no file of text.
+
+The decoder of a masked LM is stepped over, so that the model hands out what the decoder would have read, and
+`pooling.sparse_pool` does the rest. Where a model does not end in a plain linear decoder, the reference is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from splade_cli.model.pooling import activate, sparse_pool
+
+
+def _pass_through(hidden: Tensor) -> Tensor:
+    return hidden
+
+
+def step_over_decoder(masked_lm: Any) -> nn.Linear | None:
+    """Makes ``masked_lm(...).logits`` the decoder's input, and returns the decoder; parameters and names stay.
+
+    Tried on four tokens: None, and the model as it was, where decoder times that input is not what the model
+    computes (a decoder that is no linear layer, a cap or scale after it).
+    """
+    decoder = masked_lm.get_output_embeddings()
+    if not isinstance(decoder, nn.Linear):
+        return None
+    vocabulary = masked_lm.config.vocab_size
+    probe = torch.arange(4, device=decoder.weight.device)[None] % vocabulary
+    was_training = masked_lm.training
+    masked_lm.eval()
+    with torch.inference_mode():
+        expected = masked_lm(input_ids=probe).logits
+        decoder.forward = _pass_through  # type: ignore[method-assign]
+        hidden = masked_lm(input_ids=probe).logits
+        same = hidden.shape[-1] == decoder.in_features and torch.allclose(
+            nn.functional.linear(hidden, decoder.weight, decoder.bias), expected, rtol=1e-4, atol=1e-4
+        )
+    masked_lm.train(was_training)
+    if not same:
+        del decoder.forward
+        return None
+    return decoder
+
+
+class SpladeModel(nn.Module):
+    """A SPLADE encoder: token ids [B, L] to non-negative vocabulary weights [B, V].
+
+    Attributes:
+        name: what the user called it; `identity` is the hash of its files.
+        pooling, activation: see `pooling.sparse_pool`.
+        max_seq_length: tokens read of a text, special ones included.
+        prompts: text put before each ``query`` and ``document``.
+        max_active: keep only so many largest weights of a text, where set.
+        fused: False where the dense reference has to be used.
+    """
+
+    def __init__(
+        self,
+        masked_lm: Any,
+        *,
+        name: str,
+        identity: str = "",
+        pooling: str = "max",
+        activation: str = "relu",
+        max_seq_length: int = 512,
+        prompts: dict[str, str] | None = None,
+        max_active: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.masked_lm = masked_lm
+        self.decoder: list[nn.Linear | None] = [step_over_decoder(masked_lm)]
+        self.name, self.identity = name, identity
+        self.pooling, self.activation = pooling, activation
+        self.max_seq_length, self.prompts, self.max_active = max_seq_length, prompts or {}, max_active
+
+    @property
+    def fused(self) -> bool:
+        return self.decoder[0] is not None
+
+    @property
+    def dimensions(self) -> int:
+        """V, the number of vocabulary columns."""
+        decoder = self.decoder[0]
+        return decoder.out_features if decoder is not None else int(self.masked_lm.config.vocab_size)
+
+    def forward(self, **features: Tensor) -> Tensor:
+        """Weights [B, V] of tokenised texts; `features` are the tokenizer's, `attention_mask` among them."""
+        output = self.masked_lm(**features).logits
+        weights = pool(output, features["attention_mask"], self.decoder[0], self.pooling, self.activation)
+        if self.max_active is not None and self.max_active < weights.shape[1]:
+            kept = weights.topk(self.max_active, dim=1)
+            weights = torch.zeros_like(weights).scatter(1, kept.indices, kept.values)
+        return weights
+
+
+def pool(output: Tensor, mask: Tensor, decoder: nn.Linear | None, pooling: str, activation: str) -> Tensor:
+    """Weights [B, V] from the decoder's input (`decoder` given) or from logits [B, L, V] (decoder None)."""
+    if decoder is not None:
+        return sparse_pool(output, mask, decoder.weight, decoder.bias, pooling, activation)
+    weights = activate(output * mask[..., None].to(output.dtype), activation)
+    return weights.amax(1) if pooling == "max" else weights.sum(1)
+
+
+def share_pooling(encoder: Any, model: SpladeModel) -> None:
+    """Gives a sentence-transformers SparseEncoder [Transformer, SpladePooling] the pooling of `model`, in place.
+
+    `model` wraps the same masked LM. What the modules are, hold and save does not change, only how SpladePooling
+    computes; a model that cannot be fused is left alone.
+    """
+    decoder, pooling = model.decoder[0], encoder[1]
+    if decoder is None:
+        return
+
+    def forward(features: dict[str, Tensor]) -> dict[str, Tensor]:
+        features["sentence_embedding"] = pool(
+            features["token_embeddings"],
+            features["attention_mask"],
+            decoder,
+            pooling.pooling_strategy,
+            pooling.activation_function,
+        )
+        pooling.embedding_dimension = decoder.out_features
+        return features
+
+    pooling.forward = forward

@@ -1,0 +1,1 @@
+"""Documents to training files, training files to a model. Knows no terminal."""

@@ -1,0 +1,243 @@
+"""Texts of every kind are cut; what must hold of all slices is checked on all, the choice of boundaries on some."""
+
+from __future__ import annotations
+
+import re
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from splade_cli.corpus.chunks import split_document, split_documents
+from splade_cli.corpus.documents import read_documents
+from splade_cli.errors import InputError
+from splade_cli.records import Chunk, Document
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+SENTENCE = "The quick brown fox jumps over the lazy dog near the river bank today. "
+
+
+def check(document: Document, chunks: list[Chunk], least: int, most: int, overlap: float, sizes: bool = True) -> None:
+    text = document.text
+    if not text.strip():
+        assert chunks == []
+        return
+    covered = 0
+    for number, chunk in enumerate(chunks, 1):
+        assert chunk.text == text[chunk.start : chunk.end] == chunk.text.strip()
+        assert chunk.text
+        assert chunk.id == (document.id if len(chunks) == 1 else f"{document.id}::{number}")
+        assert (chunk.document_id, chunk.title, chunk.metadata) == (document.id, document.title, document.metadata)
+        assert not text[covered : chunk.start].strip()
+        assert chunk.end > covered
+        covered = chunk.end
+        if len(chunks) > 1:
+            assert len(chunk.text) <= most
+            assert not sizes or len(chunk.text) >= least
+    assert not text[covered:].strip()
+    for before, after in pairwise(chunks):
+        shared, length = before.end - after.start, before.end - before.start
+        assert after.start > before.start
+        if not overlap:
+            assert shared <= 0
+        else:
+            assert shared <= length / 5
+            # A gap of blanks wider than a twentieth of the greatest size may stand in the way of sharing.
+            assert not sizes or shared >= length / 10
+
+
+WORDS = st.text(alphabet=st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=14)
+GAPS = st.sampled_from([" ", " ", " ", " ", ". ", "! ", "\n", "\n\n", "。", ":\n", ".\n\n", "\n\n## Head\n\n", "\n- "])
+PROSE = st.lists(st.tuples(WORDS, GAPS), max_size=160).map(lambda pairs: "".join(word + gap for word, gap in pairs))
+FENCES = st.lists(st.tuples(PROSE.filter(lambda text: "```" not in text), st.booleans()), max_size=6).map(
+    lambda parts: "\n\n".join(f"```py\n{text}\n```" if fenced else text for text, fenced in parts)
+)
+SIZES = st.integers(50, 120).flatmap(
+    # With less free play between the sizes than a run of blanks is wide, no cut can keep to them.
+    lambda least: st.integers(2 * least + 8, 5 * least).flatmap(
+        lambda most: st.tuples(st.just(least), st.integers(least, most), st.just(most))
+    )
+)
+OVERLAPS = st.sampled_from([0, 0.1, 0.15, 0.2])
+
+
+@given(st.one_of(PROSE, FENCES), SIZES, OVERLAPS)
+@settings(max_examples=300, deadline=None)
+@example("x" * 5000, (50, 100, 200), 0.15)
+@example("e\u0301" * 2000, (50, 100, 200), 0.15)
+@example("```\n" + "line of code\n" * 100 + "```", (50, 100, 200), 0.15)
+def test_what_holds_of_all_chunks(text: str, sizes: tuple[int, int, int], overlap: float) -> None:
+    least, target, most = sizes
+    document = Document("a/b.md", text, "Title", {"k": 1})
+    chunks = split_document(document, min_chars=least, target_chars=target, max_chars=most, overlap=overlap)
+    check(document, chunks, least, most, overlap)
+    length = len(text.strip())
+    if length < 2 * least or length <= min(most, 1.3 * target):
+        assert len(chunks) <= 1
+        assert not text.strip() or chunks[0].text == text.strip()
+    if length > most:
+        assert len(chunks) > 1
+
+
+@given(st.text(alphabet=st.sampled_from("ab \n\t.#`\u3000é")).map(lambda text: text * 7), SIZES, OVERLAPS)
+@settings(max_examples=200, deadline=None)
+@example("w" + " " * 5000 + "w", (50, 100, 200), 0.15)
+@example(("w" + " " * 190) * 50, (50, 100, 200), 0.15)
+def test_blanks_without_end_lose_nothing(text: str, sizes: tuple[int, int, int], overlap: float) -> None:
+    least, target, most = sizes
+    document = Document("d", text)
+    chunks = split_document(document, min_chars=least, target_chars=target, max_chars=most, overlap=overlap)
+    check(document, chunks, least, most, overlap, sizes=False)
+
+
+@pytest.mark.parametrize("text", ["", " \n\t ", "\u3000"])
+def test_nothing_to_cut(text: str) -> None:
+    assert split_document(Document("d", text)) == []
+
+
+@pytest.mark.parametrize("length", [1, 300, 499, 999, 1299])
+def test_short_documents_stay_whole(length: int) -> None:
+    text = (SENTENCE * 30)[:length].strip()
+    (chunk,) = split_document(Document("d", f"\n {text} \n", "T", {"a": 1}))
+    assert chunk == Chunk("d", "d", text, "T", (), 2, 2 + len(text), {"a": 1})
+
+
+def test_default_sizes_on_prose() -> None:
+    text = "\n\n".join(SENTENCE * 5 for _ in range(40))
+    chunks = split_document(Document("d", text))
+    check(Document("d", text), chunks, 500, 2000, 0.15)
+    for chunk in chunks:
+        assert chunk.text[0] == "T"
+        assert chunk.text.endswith(".")
+    sizes = sorted(len(chunk.text) for chunk in chunks)
+    assert 800 <= sizes[len(sizes) // 2] <= 1200
+
+
+@pytest.mark.parametrize(
+    ("gap", "better"),
+    [(" ", "\n\n## Part\n\n"), (" ", "\n\n"), (" ", "\n"), ("\n", "\n\n"), ("\n", "\n\n# Part\n\n")],
+)
+def test_better_boundaries_win_nearby(gap: str, better: str) -> None:
+    body = gap.join([SENTENCE.strip()] * 14)
+    text = body + better + gap.join(["Second" + SENTENCE.strip()] * 20)
+    first = split_document(Document("d", text))[0]
+    assert first.text == body
+
+
+def test_distance_is_weighed() -> None:
+    # A paragraph end at the very least size does not beat a line end at the wished one by its kind alone.
+    text = "x" * 500 + "\n\n" + "y" * 480 + ".\n" + "Z" * 3000
+    assert split_document(Document("d", text))[0].text.endswith(".")
+
+
+def test_a_heading_is_not_left_at_the_end() -> None:
+    text = SENTENCE * 13 + "\n\n## Heading\n\n" + SENTENCE * 30
+    first, second = split_document(Document("d", text))[:2]
+    assert "## Heading" not in first.text
+    assert second.headings == ("Heading",)
+
+
+def test_code_is_cut_only_where_nothing_else_is_left() -> None:
+    code = "```python\n" + "\n\n".join(f"value_{number} = {number}" for number in range(45)) + "\n```"
+    text = f"{SENTENCE * 8}\n\n{code}\n\n{SENTENCE * 25}"
+    chunks = split_document(Document("d", text))
+    assert sum(code in chunk.text for chunk in chunks) == 1
+    huge = "```\n" + "".join(f"line {number} of the code\n" for number in range(400)) + "```"
+    for chunk in split_document(Document("d", huge)):
+        assert re.match(r"```|line \d+ of the code\n", chunk.text)
+        assert re.search(r"(?:```|code)\Z", chunk.text)
+
+
+def test_headings_are_a_path_without_the_title() -> None:
+    part = "\n\n" + SENTENCE * 12 + "\n\n"
+    text = f"# Title{part}## One{part}### Deep{part}```sh\n# no heading\n```{part}## Two{part}#hash{part}"
+    chunks = split_document(Document("d", text, "title"))
+    paths = [chunk.headings for chunk in chunks]
+    assert list(dict.fromkeys(paths)) == [(), ("One",), ("One", "Deep"), ("Two",)]
+    # The path is that of the new part: the shared words before it may belong to the section above.
+    for before, chunk in pairwise(chunks):
+        new = text[before.end : chunk.end].strip()
+        if new.startswith("## Two"):
+            assert chunk.headings == ("Two",)
+    assert split_document(Document("d", f"# Other\n\n{SENTENCE}", "Title"))[0].headings == ("Other",)
+
+
+def test_an_unclosed_fence_does_not_hide_the_headings() -> None:
+    text = f"```\n{SENTENCE * 20}\n\n## Heading\n\n{SENTENCE * 20}"
+    assert split_document(Document("d", text))[-1].headings == ("Heading",)
+
+
+def test_wrapped_lines_are_cut_between_sentences() -> None:
+    wrapped = re.sub(r"(.{40,60}) ", r"\1\n", SENTENCE * 60)
+    for chunk in split_document(Document("d", wrapped))[:-1]:
+        assert chunk.text.endswith("today.")
+
+
+def test_accents_and_emoji_are_not_parted() -> None:
+    for unit in ("e\u0301", "\U0001f469\u200d\U0001f4bb"):
+        for chunk in split_document(Document("d", unit * 3000)):
+            assert chunk.text.replace(unit, "") == ""
+
+
+def test_japanese_is_cut_at_sentence_ends() -> None:
+    text = "日本語の文章はここで終わります。" * 300
+    chunks = split_document(Document("d", text))
+    assert all(chunk.text.endswith("。") and chunk.text.startswith("日") for chunk in chunks)
+
+
+def test_documents_in_order_with_unique_ids() -> None:
+    long = SENTENCE * 40
+    documents = [Document("a", long), Document("a::1", "short"), Document("b", "x"), Document("c", " ")]
+    chunks = split_documents(iter(documents), overlap=0)
+    ids = [chunk.id for chunk in chunks]
+    assert len(set(ids)) == len(ids)
+    assert {"a::1", "a::2", "b"} < set(ids)
+    assert [chunk.document_id for chunk in chunks if chunk.id == "a::1"] == ["a::1"]
+    assert split_documents([]) == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"min_chars": 0}, "--chunk-min must be above 0, got 0"),
+        ({"max_chars": 900}, "--chunk-max must be at least twice --chunk-min, got 900 and 500"),
+        ({"target_chars": 400}, "--chunk-size must lie between --chunk-min 500 and --chunk-max 2000, got 400"),
+        ({"target_chars": 2001}, "--chunk-size"),
+        ({"overlap": 0.05}, "--overlap must be 0 or between 0.1 and 0.2, got 0.05"),
+        ({"overlap": 0.5}, "--overlap"),
+        ({"overlap": -0.1}, "--overlap"),
+        ({"overlap": float("nan")}, "--overlap"),
+    ],
+)
+def test_sizes_that_cannot_be(sizes: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        split_documents([], **sizes)  # type: ignore[arg-type]
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("unit", [SENTENCE, "x", "a ", "short line\n", "w" + " " * 1900])
+def test_time_is_linear(unit: str) -> None:
+    def seconds(size: int) -> float:
+        started = time.process_time()
+        split_document(Document("d", unit * (size // len(unit))))
+        return time.process_time() - started
+
+    seconds(50_000)
+    assert seconds(1_600_000) < 12 * max(seconds(400_000), 0.02)
+
+
+@pytest.mark.parametrize("folder", ["docs-fastapi", "docs-debian-handbook/en-US"])
+def test_real_documentation(folder: str) -> None:
+    if not (DATA / folder).is_dir():
+        pytest.skip(f"{folder} is not on this machine")
+    documents = read_documents(DATA / folder).documents
+    cut_in_code = 0
+    for document in documents:
+        chunks = split_document(document)
+        check(document, chunks, 500, 2000, 0.15)
+        cut_in_code += sum(len(re.findall(r"(?m)^ *```", document.text[: chunk.end])) % 2 for chunk in chunks[:-1])
+    assert len(split_documents(documents)) > 2 * len(documents)
+    assert cut_in_code <= 0.02 * len(documents)
