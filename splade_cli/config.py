@@ -6,6 +6,7 @@ suggestion. YAML reads ``2e-5`` as text, so every value passes through pydantic.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -21,7 +22,7 @@ from splade_cli.records import open_text
 class Section(BaseModel):
     """A part of the YAML; keys that it does not name are errors."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 class ModelSection(Section):
@@ -35,7 +36,11 @@ class ModelSection(Section):
 
 
 class TrainingSection(Section):
-    """The loop. Lengths are tokens, ratios shares of all steps."""
+    """The loop. Lengths are tokens, ratios shares of all steps.
+
+    `max_seq_length` is what the model reads of a text from now on; `truncate_to` what a training step reads, where that
+    is less: faster, and the saved model reads as much as before.
+    """
 
     output_dir: str | None = None
     num_train_epochs: float = Field(3.0, gt=0)
@@ -50,13 +55,14 @@ class TrainingSection(Section):
     fp16: bool = False
     bf16: bool = False
     max_seq_length: int | None = Field(None, gt=2)
+    truncate_to: int | None = Field(None, gt=2)
     eval_steps: int | None = Field(None, gt=0)
     logging_steps: int = Field(10, gt=0)
     save_total_limit: int = Field(2, gt=0)
     metric_for_best_model: str = "nDCG@10"
     early_stopping_patience: int | None = Field(None, gt=0)
     early_stopping_threshold: float = Field(0.0, ge=0)
-    negatives_per_query: int = Field(4, ge=0)
+    negatives_per_query: int = Field(5, ge=0)
     average_with_base: bool = True
     seed: int = 42
 
@@ -71,11 +77,11 @@ class LossSection(Section):
     """What is minimised. ``auto`` distils where rows carry scores and contrasts where they do not."""
 
     type: Literal["auto", "contrastive", "kl", "margin_mse"] = "auto"
-    query_regularizer_weight: float = Field(1e-3, gt=0)
-    document_regularizer_weight: float = Field(5e-4, ge=0)
+    query_regularizer_weight: float = Field(3e-3, gt=0)
+    document_regularizer_weight: float = Field(3e-3, ge=0)
     regularizer_warmup_ratio: float = Field(1 / 3, gt=0, le=1)
-    student_temperature: float = Field(1.5, gt=0)
-    teacher_temperature: float = Field(0.15, gt=0)
+    student_temperature: float = Field(4.0, gt=0)
+    teacher_temperature: float = Field(0.2, gt=0)
 
 
 class DatasetsSection(Section):
@@ -157,12 +163,18 @@ def resolve(
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         origin = f" ({origins[key]})" if key in origins else ""
-        raise InputError(f"{key}: {first['msg']}, got {first['input']!r}{origin}", "splade train --print-config shows all keys") from None
+        raise InputError(
+            f"{key}: {first['msg']}, got {first['input']!r}{origin}", "splade train --print-config shows all keys"
+        ) from None
 
 
 def presets() -> list[str]:
     """Names of the presets in this package."""
-    return sorted(path.name.removesuffix(".yaml") for path in (files("splade_cli") / "presets").iterdir() if path.name.endswith(".yaml"))
+    return sorted(
+        path.name.removesuffix(".yaml")
+        for path in (files("splade_cli") / "presets").iterdir()
+        if path.name.endswith(".yaml")
+    )
 
 
 def load_preset(name: str) -> dict[str, Any]:
@@ -183,11 +195,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path} is not YAML{where}: {getattr(error, 'problem', error)}", "check indentation and quotes") from None
+        raise InputError(
+            f"{path} is not YAML{where}: {getattr(error, 'problem', error)}", "check indentation and quotes"
+        ) from None
     if value is None:
-        raise InputError(f"{path} is empty", "it needs sections like `training:`; all keys: splade train --print-config")
+        raise InputError(
+            f"{path} is empty", "it needs sections like `training:`; all keys: splade train --print-config"
+        )
     if not isinstance(value, dict):
-        raise InputError(f"{path} holds a {type(value).__name__}, sections were expected", "e.g. `training:` with keys under it")
+        raise InputError(
+            f"{path} holds a {type(value).__name__}, sections were expected", "e.g. `training:` with keys under it"
+        )
     return value
 
 
@@ -213,6 +231,5 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _suggestion(key: str, known: list[str]) -> str:
     by_name = {name.partition(".")[2]: name for name in known}
     name = key.rpartition(".")[2]
-    if name in by_name:
-        return f"did you mean '{by_name[name]}'?"
-    return did_you_mean(key, known) or "splade train --print-config shows all keys"
+    close = difflib.get_close_matches(name, by_name, n=1, cutoff=0.6)
+    return f"did you mean '{by_name[close[0]]}'?" if close else "splade train --print-config shows all keys"

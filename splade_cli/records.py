@@ -56,6 +56,14 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class WrittenQuery:
+    """A query that was written for a chunk; `type` is its kind: question, keywords, natural, claim, title or span."""
+
+    text: str
+    type: str = ""
+
+
+@dataclass(frozen=True)
 class Example:
     """One training row. `scores`, where given, are a teacher's: one per document, positive first."""
 
@@ -180,6 +188,6 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 def claim_output(path: Path, force: bool) -> None:
     """Raises InputError if `path` exists, is not an empty folder, and `force` was not asked for."""
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        if not force:
-            raise InputError(f"{path} exists already", "choose another -o, or add --force to replace it")
+    taken = path.is_file() or (path.is_dir() and any(path.iterdir()))
+    if taken and not force:
+        raise InputError(f"{path} exists already", "choose another -o, or add --force to replace it")

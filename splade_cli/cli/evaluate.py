@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,8 @@ def evaluate(
     ] = None,
     bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="BM25 beside it.")] = True,
     measure: Annotated[
-        list[str] | None, typer.Option("--measure", help="e.g. nDCG@20; may be repeated.", show_default="the usual nine")
+        list[str] | None,
+        typer.Option("--measure", help="e.g. nDCG@20; may be repeated.", show_default="the usual nine"),
     ] = None,
     run_file: Annotated[Path | None, typer.Option("--run", help="Write the ranking as a TREC run file.")] = None,
     fail_under: Annotated[
@@ -39,7 +40,7 @@ def evaluate(
     json_output: options.Json = False,
 ) -> None:
     """Measure a model: ranking, sparsity, FLOPS, latency, size, and BM25 beside it."""
-    from splade_cli.cli import console
+    from splade_cli.cli import console, display
     from splade_cli.corpus.collections import write_run
     from splade_cli.evaluation.metrics import MEASURES, check_floors, parse_measure
     from splade_cli.evaluation.report import evaluate as measured
@@ -51,22 +52,23 @@ def evaluate(
     measures = list(dict.fromkeys([*(measure or MEASURES), *floors]))
     for name in measures:
         parse_measure(name)
-    common = {
+    common: dict[str, Any] = {
         "device": device, "precision": precision, "batch_size": batch_size, "max_seq_length": max_length,
         "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle,
     }  # fmt: skip
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished"
+    before = SpladeEmbedder(baseline, **common) if baseline else None
     with console.progress() as progress:
         report = measured(
-            SpladeEmbedder(model, **common), data, split, baseline=SpladeEmbedder(baseline, **common) if baseline else None,
-            bm25=bm25, measures=measures, shards=cache, progress=progress,
+            SpladeEmbedder(model, **common), data, split, baseline=before, bm25=bm25, measures=measures, shards=cache,
+            progress=progress,
         )  # fmt: skip
     if run_file is not None:
         write_run(run_file, report.systems[0].run)
     if json_output:
         console.json_document(report.as_dict(per_query))
     else:
-        console.report(report)
+        display.report(report)
         if run_file is not None:
             console.note(f"run written to {run_file}")
     missed = check_floors(report.systems[0].figures, floors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +38,7 @@ def gen_data(
     model: Annotated[
         str, typer.Option("--model", "-m", help="Mines negatives beside BM25; 'none' for BM25 alone.")
     ] = "tiny",
-    negatives: Annotated[int, typer.Option("--negatives", help="Hard negatives a query at most.")] = 4,
+    negatives: Annotated[int, typer.Option("--negatives", help="Hard negatives a query at most.")] = 5,
     round_trip: Annotated[
         int, typer.Option("--round-trip", help="A query is kept if its chunk is among the first N results.")
     ] = 10,
@@ -86,10 +86,14 @@ def gen_data(
             temperature=temperature, template=template, language=language, concurrency=concurrency,
             rate_limit=rate_limit, timeout=timeout, seed=seed,
         )  # fmt: skip
+    facts: dict[str, Any]
     if dry_run:
-        estimate = writer.estimate(planned.chunks) if writer else {"queries": len(planned.chunks) * (queries_per_chunk or 4)}
         facts = {"documents": len(planned.documents), "skipped": len(planned.skipped), "chunks": len(planned.chunks)}
-        console.facts({**facts, "language": planned.language, **estimate}, json_output, "nothing was written (--dry-run)")
+        facts["language"] = planned.language
+        facts |= (
+            writer.estimate(planned.chunks) if writer else {"queries": len(planned.chunks) * (queries_per_chunk or 4)}
+        )
+        console.facts(facts, json_output, "nothing was written (--dry-run)")
         return
     embedder = None
     if model != "none":

@@ -60,7 +60,8 @@ def index(
     console.skipped(made.skipped)
     vectors = made.index.vectors
     facts = {
-        "documents": made.documents, "chunks": len(made.index), "active terms a chunk": round(vectors.nnz / len(made.index), 1),
+        "documents": made.documents, "chunks": len(made.index),
+        "active terms a chunk": f"{vectors.nnz / len(made.index):.1f}",
         "megabytes": round(size_bytes(output) / 1e6, 2), "model": model, "written to": str(output),
     }  # fmt: skip
     console.facts(facts, json_output)

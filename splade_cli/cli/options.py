@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-Documents = Annotated[Path, typer.Argument(help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False)]
+Documents = Annotated[
+    Path, typer.Argument(help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False)
+]
 Model = Annotated[str, typer.Option("--model", "-m", help="'tiny' (in this package), a model folder, or a hub id.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
@@ -22,12 +24,16 @@ TrustRemoteCode = Annotated[
 ]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read weights that are not safetensors.")]
 ChunkSize = Annotated[int, typer.Option("--chunk-size", help="Characters wished for in a chunk.")]
-ChunkMin = Annotated[int, typer.Option("--chunk-min", help="Characters in a chunk at least; short documents stay whole.")]
+ChunkMin = Annotated[
+    int, typer.Option("--chunk-min", help="Characters in a chunk at least; short documents stay whole.")
+]
 ChunkMax = Annotated[int, typer.Option("--chunk-max", help="Characters in a chunk at most.")]
-Overlap = Annotated[float, typer.Option("--overlap", help="Share of a chunk that the next one repeats, 0.1 to 0.2 or 0.")]
+Overlap = Annotated[
+    float, typer.Option("--overlap", help="Share of a chunk that the next one repeats, 0.1 to 0.2 or 0.")
+]
 
 
-def chunking(size: int, smallest: int, largest: int, overlap: float) -> dict[str, float]:
+def chunking(size: int, smallest: int, largest: int, overlap: float) -> dict[str, Any]:
     """Chunk options as `corpus.chunks.split_document` names them."""
     return {"target_chars": size, "min_chars": smallest, "max_chars": largest, "overlap": overlap}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,7 +39,7 @@ def query(
     options.positive(top=top)
     if (index is None) == (docs is None):
         raise InputError("splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR")
-    trust = {"trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
+    trust: dict[str, Any] = {"trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
     if index is not None:
         searcher = Searcher.open(index, model=model, device=device, **trust)
     else:
@@ -71,8 +71,9 @@ def _converse(session: Session) -> None:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import WordCompleter
     from prompt_toolkit.history import FileHistory, InMemoryHistory
+    from prompt_toolkit.output import ColorDepth
 
-    from splade_cli.cli import console
+    from splade_cli.cli import console, display
     from splade_cli.search.session import COMMANDS
 
     folder = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "splade"
@@ -83,8 +84,10 @@ def _converse(session: Session) -> None:
     except OSError:
         history = InMemoryHistory()  # a home that cannot be written to costs the history, not the session
     words = [name.split()[0] for name in COMMANDS]
-    prompt: PromptSession[str] = PromptSession(history=history, completer=WordCompleter(words, sentence=True))
-    console.greeting(session)
+    depth = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
+    completer = WordCompleter(words, sentence=True)
+    prompt: PromptSession[str] = PromptSession(history=history, completer=completer, color_depth=depth)
+    display.greeting(session)
     while True:
         try:
             line = prompt.prompt("splade> ")
@@ -99,4 +102,4 @@ def _converse(session: Session) -> None:
             continue
         if reply.kind == "quit":
             break
-        console.reply(reply, session.explain)
+        display.reply(reply, session.explain)

@@ -17,7 +17,8 @@ def search(
     k: Annotated[int, typer.Option("-k", "--top", help="Hits.")] = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Show the terms behind each hit.")] = False,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="The index's model, where it has moved.", show_default="as indexed")
+        str | None,
+        typer.Option("--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"),
     ] = None,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
@@ -25,7 +26,7 @@ def search(
     json_output: options.Json = False,
 ) -> None:
     """Search an index."""
-    from splade_cli.cli import console
+    from splade_cli.cli import console, display
     from splade_cli.search.searcher import Searcher
 
     options.positive(top=k)
@@ -42,5 +43,5 @@ def search(
     if json_output:
         console.json_document({"query": query, "hits": [hit.as_dict() for hit in hits]})
         return
-    console.hits(hits, query, explain)
+    display.hits(hits, query, explain)
     console.next_command(f"splade query --index {index}")

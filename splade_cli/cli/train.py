@@ -13,11 +13,14 @@ from splade_cli.cli import options
 def train(
     train_file: Annotated[Path | None, typer.Option("--train-file", help="Training rows, e.g. train.json.")] = None,
     val_file: Annotated[Path | None, typer.Option("--val-file", help="Held-out rows, e.g. val.json.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder; the model goes to its final/.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder; the model goes to its final/.")
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="A YAML file; flags win over it.")] = None,
     preset: Annotated[str, typer.Option("--preset", help="Settings to start from.")] = "splade",
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="Base model: 'tiny', a folder, or a hub id.", show_default="tiny")
+        str | None,
+        typer.Option("--model", "-m", help="Base model: 'tiny', a folder, or a hub id.", show_default="tiny"),
     ] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the rows.")] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="Optimiser steps, instead of epochs.")] = None,
@@ -29,6 +32,9 @@ def train(
     lambda_q: Annotated[float | None, typer.Option("--lambda-q", help="FLOPS weight of queries.")] = None,
     lambda_d: Annotated[float | None, typer.Option("--lambda-d", help="FLOPS weight of documents.")] = None,
     max_length: options.MaxLength = None,
+    truncate: Annotated[
+        int | None, typer.Option("--truncate", help="Tokens of a text that a step reads: faster; the model reads all.")
+    ] = None,
     eval_steps: Annotated[int | None, typer.Option("--eval-steps", help="Steps between validations.")] = None,
     patience: Annotated[
         int | None, typer.Option("--early-stopping", help="Stop after N validations without a gain.")
@@ -59,7 +65,7 @@ def train(
         raise InputError(f"unknown precision '{precision}'", "one of fp32, bf16, fp16")
     options.positive(
         epochs=epochs, batch_size=batch_size, max_steps=max_steps, learning_rate=learning_rate, accumulate=accumulation,
-        max_length=max_length, eval_steps=eval_steps, early_stopping=patience,
+        max_length=max_length, truncate=truncate, eval_steps=eval_steps, early_stopping=patience,
     )  # fmt: skip
     flags: dict[str, Any] = {
         "datasets.train_file": str(train_file) if train_file else None,
@@ -75,6 +81,7 @@ def train(
         "training.learning_rate": learning_rate,
         "training.negatives_per_query": negatives,
         "training.max_seq_length": max_length,
+        "training.truncate_to": truncate,
         "training.eval_steps": eval_steps,
         "training.early_stopping_patience": patience,
         "training.bf16": None if precision is None else precision == "bf16",
@@ -95,7 +102,8 @@ def train(
     if dry_run:
         rows, held_out = trainer.rows()
         facts = {
-            "rows": len(rows), "validation rows": len(held_out), "with scores": sum(row.scores is not None for row in rows),
+            "rows": len(rows), "validation rows": len(held_out),
+            "with scores": sum(row.scores is not None for row in rows),
             "steps": trainer.steps(len(rows)), "base model": resolved.config.model.base_model,
         }  # fmt: skip
         console.facts(facts, json_output, "nothing was written (--dry-run)")

@@ -1,8 +1,8 @@
 """Collections with judgements: BEIR folders, documents with judgements, training files; TREC runs and qrels in and out.
 
-    corpus.jsonl {"_id", "title", "text"}   or documents/ (any folder of documents; ids are paths in it)
-    queries.jsonl {"_id", "text"}
-    qrels/<split>.tsv   query-id  corpus-id  score
+corpus.jsonl {"_id", "title", "text"}   or documents/ (any folder of documents; ids are paths in it)
+queries.jsonl {"_id", "text"}
+qrels/<split>.tsv   query-id  corpus-id  score
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def read_corpus(path: Path) -> list[Document]:
     for number, row in enumerate(read_jsonl(path), 1):
         if "_id" not in row or "text" not in row:
             missing = "_id" if "_id" not in row else "text"
-            raise InputError(f"{path}: row {number} has no '{missing}', only {sorted(row)}", "BEIR rows: _id, title, text")
+            raise InputError(
+                f"{path}: row {number} has no '{missing}', only {sorted(row)}", "BEIR rows: _id, title, text"
+            )
         extra = {key: value for key, value in row.items() if key not in ("_id", "text", "title")}
         documents.append(Document(str(row["_id"]), row["text"] or "", row.get("title") or "", extra))
     if not documents:
@@ -139,7 +141,7 @@ def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str = "sp
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
         for query, scores in run.items():
             out.writelines(
-                f"{query} Q0 {document} {rank} {score:.6f} {tag}\n"
+                f"{query} Q0 {document} {rank} {score:.9g} {tag}\n"
                 for rank, (document, score) in enumerate(ranked(scores.items()), 1)
             )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,8 @@ def _from_row(row: Any, where: str) -> list[Example]:
             raise InputError(f"{where}: 'docs' must be a list of texts", _SHAPE)
         if scores is not None:
             _check_scores(scores, len(documents), where)
-            order = sorted(range(len(documents)), key=lambda place: -scores[place])
-            documents, scores = [documents[place] for place in order], tuple(scores[place] for place in order)
+            ordered = sorted(zip(scores, documents, strict=True), key=lambda pair: -pair[0])
+            scores, documents = tuple(score for score, _ in ordered), [text for _, text in ordered]
         return [Example(query, documents[0], tuple(documents[1:]), scores)]
     positive = _text(row, POSITIVE_KEYS, "positive_document", where)
     negatives, explanations, strategies = _negatives(row, where)
@@ -140,16 +141,16 @@ def _negatives(row: dict[str, Any], where: str) -> tuple[list[str], list[str], l
             found.extend(value if isinstance(value, list) else [value])
     texts, explanations, strategies = [], [], []
     for value in found:
-        if isinstance(value, dict):
-            explanations.append(str(value.get("explanation") or ""))
-            strategies.append(str(value.get("strategy") or ""))
-            value = value.get("document")
-        if value is None:
+        details = value if isinstance(value, dict) else {"document": value}
+        text = details.get("document")
+        if text is None:
             continue
-        if not isinstance(value, str):
-            raise InputError(f"{where}: a negative is a {type(value).__name__}, a text was expected", _SHAPE)
-        if value.strip():
-            texts.append(value)
+        if not isinstance(text, str):
+            raise InputError(f"{where}: a negative is a {type(text).__name__}, a text was expected", _SHAPE)
+        if text.strip():
+            texts.append(text)
+            explanations.append(str(details.get("explanation") or ""))
+            strategies.append(str(details.get("strategy") or ""))
     return texts, explanations if any(explanations) else [], strategies if any(strategies) else []
 
 
@@ -160,9 +161,12 @@ def _scores(row: dict[str, Any], where: str) -> tuple[float, ...] | None:
             continue
         values = value if isinstance(value, list) else [value]
         try:
-            return tuple(float(number) for number in values)
+            numbers = tuple(float(number) for number in values)
         except (TypeError, ValueError):
-            raise InputError(f"{where}: '{key}' must be numbers, got {value!r}", _SHAPE) from None
+            numbers = (math.nan,)
+        if not all(map(math.isfinite, numbers)):
+            raise InputError(f"{where}: '{key}' must be numbers, got {value!r}", _SHAPE)
+        return numbers
     return None
 
 
@@ -180,9 +184,13 @@ def _from_table(path: Path) -> list[Example]:
         fields = [field.strip().lower() for field in reader.fieldnames or []]
         for wanted in ("query", "document", "is_relevant"):
             if wanted not in fields:
-                raise InputError(f"{path} has no column '{wanted}', only {fields}", "columns: query, document, is_relevant")
+                raise InputError(
+                    f"{path} has no column '{wanted}', only {fields}", "columns: query, document, is_relevant"
+                )
         for number, raw in enumerate(reader, 2):
-            row = {(key or "").strip().lower(): (value or "") for key, value in raw.items() if not isinstance(value, list)}
+            row = {
+                (key or "").strip().lower(): (value or "") for key, value in raw.items() if not isinstance(value, list)
+            }
             if not row["query"].strip() or not row["document"].strip():
                 raise InputError(f"{path}: line {number} has an empty query or document", "fill or remove it")
             relevant = row["is_relevant"].strip().lower() in ("1", "1.0", "true", "yes")

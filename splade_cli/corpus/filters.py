@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 
 _WORD = re.compile(r"\w+")
-COPIED_WORDS = 8
+COPIED_WORDS = 13
 PERMUTATIONS, BANDS = 64, 16
-_PRIME = (1 << 61) - 1
+COMPARED = 64  # different texts of a band that a further one is compared with
 
 
 def copies(query: str, text: str) -> bool:
     """Whether a query of `COPIED_WORDS` words or more stands in `text` as it is: it would teach string matching."""
     words = _WORD.findall(query.casefold())
-    return len(words) >= COPIED_WORDS and " ".join(words) in " ".join(_WORD.findall(text.casefold()))
+    return len(words) >= COPIED_WORDS and f" {' '.join(words)} " in f" {' '.join(_WORD.findall(text.casefold()))} "
 
 
 def query_key(query: str) -> str:
@@ -43,12 +43,14 @@ def duplicate_groups(texts: Sequence[str], threshold: float = 0.6, shingle: int 
 
     rows = PERMUTATIONS // BANDS
     for band in range(BANDS):
-        seen: dict[bytes, int] = {}
+        seen: dict[bytes, list[int]] = {}
         for number, signature in enumerate(signatures):
-            key = signature[band * rows : (band + 1) * rows].tobytes()
-            other = seen.setdefault(key, number)
-            if other != number and float((signature == signatures[other]).mean()) >= threshold:
-                parents[root(number)] = root(other)
+            members = seen.setdefault(signature[band * rows : (band + 1) * rows].tobytes(), [])
+            similarity = (signatures[members] == signature).mean(1) if members else np.zeros(0)
+            for other in np.flatnonzero(similarity >= threshold):
+                parents[root(number)] = root(members[other])
+            if len(members) < COMPARED and not (similarity == 1).any():
+                members.append(number)
     return [root(number) for number in range(len(texts))]
 
 
@@ -76,18 +78,19 @@ def split_groups(groups: Sequence[int], share: float, seed: int) -> list[bool]:
 
 def _signatures(texts: Sequence[str], shingle: int) -> np.ndarray:
     generator = np.random.default_rng(1)
-    factors = generator.integers(1, 1 << 31, size=PERMUTATIONS, dtype=np.uint64)
-    offsets = generator.integers(0, 1 << 31, size=PERMUTATIONS, dtype=np.uint64)
+    # h * odd + offset modulo 2**64: all 64 bits have to count, or the minima of all permutations fall together
+    factors = generator.integers(0, 1 << 64, size=PERMUTATIONS, dtype=np.uint64) | np.uint64(1)
+    offsets = generator.integers(0, 1 << 64, size=PERMUTATIONS, dtype=np.uint64)
     signatures = np.full((len(texts), PERMUTATIONS), np.iinfo(np.uint64).max, dtype=np.uint64)
     for number, text in enumerate(texts):
         words = _WORD.findall(text.casefold())
         pieces = {" ".join(words[start : start + shingle]) for start in range(max(1, len(words) - shingle + 1))}
         hashes = np.array(
-            [int.from_bytes(hashlib.blake2b(piece.encode(), digest_size=4).digest(), "little") for piece in pieces],
+            [int.from_bytes(hashlib.blake2b(piece.encode(), digest_size=8).digest(), "little") for piece in pieces],
             dtype=np.uint64,
         )
         for start in range(0, len(hashes), 4096):
-            mixed = (hashes[start : start + 4096, None] * factors + offsets) % np.uint64(_PRIME)
+            mixed = hashes[start : start + 4096, None] * factors + offsets
             signatures[number] = np.minimum(signatures[number], mixed.min(0))
         if not words:
             signatures[number] = np.uint64(number)

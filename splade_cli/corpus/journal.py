@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from splade_cli.errors import InputError
+from splade_cli.records import WrittenQuery
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
 QueryType = Literal["question", "keywords", "natural", "claim"]
 QUERY_TYPES: tuple[QueryType, ...] = get_args(QueryType)
 LONGEST_QUERY = 300
-
-
-@dataclass(frozen=True)
-class WrittenQuery:
-    """One query that a model wrote for a passage."""
-
-    text: str
-    type: QueryType
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def mine(
     if not 1 <= rank <= round_trip:
         return None
     limit = teacher[positive] * ceiling
-    chosen = [
-        row for row in order[: depth + 1] if row != positive and row not in excluded and teacher[row] <= limit
-    ][:count]
+    chosen = [row for row in order[: depth + 1] if row != positive and row not in excluded and teacher[row] <= limit][
+        :count
+    ]
     return Mined(tuple(chosen), (teacher[positive], *(teacher[row] for row in chosen)), rank)

@@ -11,9 +11,9 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
-from splade_cli.records import Chunk, Progress, silent
+from splade_cli.corpus.filters import query_key
+from splade_cli.records import Chunk, Progress, WrittenQuery, silent
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -29,14 +29,6 @@ QUESTIONS = {
     "french": ("qu'est-ce que {}", "comment fonctionne {}", "quand utiliser {}", "pourquoi {}"),
     "spanish": ("qué es {}", "cómo funciona {}", "cuándo usar {}", "por qué {}"),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class WrittenQuery:
-    """A query and its kind: question, keywords, natural, claim, title or span."""
-
-    text: str
-    type: str
 
 
 class OfflineWriter:
@@ -66,9 +58,7 @@ class OfflineWriter:
             frequency.update(set(_words(chunk.content)))
         self._idf = {word: math.log(1 + len(chunks) / count) for word, count in frequency.items()}
 
-    def write(
-        self, chunks: Iterable[Chunk], progress: Progress = silent
-    ) -> Iterator[tuple[Chunk, list[WrittenQuery]]]:
+    def write(self, chunks: Iterable[Chunk], progress: Progress = silent) -> Iterator[tuple[Chunk, list[WrittenQuery]]]:
         """Each chunk with its queries, kinds in turn."""
         for number, chunk in enumerate(chunks, 1):
             yield chunk, self.queries_of(chunk)
@@ -88,8 +78,8 @@ class OfflineWriter:
         for turn in range(self.queries_per_chunk * 3):
             kind = KINDS[(first + turn) % len(KINDS)]
             text = " ".join(makers[kind](chunk, generator).split())
-            if len(_WORD.findall(text)) >= 2 and text.casefold() not in written:
-                written[text.casefold()] = WrittenQuery(text, kind)
+            if len(_WORD.findall(text)) >= 2:
+                written.setdefault(query_key(text), WrittenQuery(text, kind))
             if len(written) == self.queries_per_chunk:
                 break
         return list(written.values())
@@ -119,7 +109,7 @@ class OfflineWriter:
         ranked = [(phrase, weights[phrase] * (1 + math.log(count))) for phrase, count in found.items()]
         return sorted(ranked, key=lambda pair: (-pair[1], pair[0]))
 
-    def _pick(self, chunk: Chunk, generator: random.Random, words: tuple[int, ...], among: int = 12) -> str:
+    def _pick(self, chunk: Chunk, generator: random.Random, words: tuple[int, ...], among: int = 40) -> str:
         phrases = [phrase for phrase, _ in self._phrases(chunk) if phrase.count(" ") + 1 in words][:among]
         return generator.choice(phrases) if phrases else ""
 
@@ -133,8 +123,8 @@ class OfflineWriter:
         return f"{question} {context}" if context and context not in phrase else question
 
     def _keywords(self, chunk: Chunk, generator: random.Random) -> str:
-        single = [phrase for phrase, _ in self._phrases(chunk) if " " not in phrase][:10]
-        chosen = generator.sample(single, min(len(single), generator.randint(2, 4)))
+        single = [phrase for phrase, _ in self._phrases(chunk) if " " not in phrase][:30]
+        chosen = generator.sample(single, min(len(single), generator.randint(2, 5)))
         return " ".join(chosen)
 
     def _title(self, chunk: Chunk, generator: random.Random) -> str:
@@ -147,7 +137,7 @@ class OfflineWriter:
         if not sentences:
             return ""
         words = generator.choice(sentences)
-        size = generator.randint(5, 7)
+        size = generator.randint(6, 12)
         starts = range(max(1, len(words) - size + 1))
         best = max(starts, key=lambda start: sum(map(self._weight, words[start : start + size])))
         return " ".join(words[best : best + size])

@@ -45,7 +45,7 @@ def flops(queries: sp.csr_matrix, documents: sp.csr_matrix) -> float:
 
 def index_bytes(vectors: sp.csr_matrix) -> int:
     """Bytes of the postings that search reads: a 4-byte row and a 4-byte weight each, 8 bytes a dimension."""
-    return int(vectors.nnz) * 8 + (vectors.shape[1] + 1) * 8
+    return int(vectors.nnz * 8 + (vectors.shape[1] + 1) * 8)
 
 
 def percentiles(seconds: list[float]) -> tuple[float, float]:

@@ -38,7 +38,7 @@ def per_query(run: Run, qrels: Qrels, measures: Sequence[str] = MEASURES) -> Per
     import ir_measures
 
     values: PerQuery = {}
-    wanted: dict[Any, str] = {}
+    wanted: dict[Any, list[str]] = {}
     for name in measures:
         base, cutoff = parse_measure(name)
         values[name] = dict.fromkeys(qrels, 0.0)
@@ -49,11 +49,12 @@ def per_query(run: Run, qrels: Qrels, measures: Sequence[str] = MEASURES) -> Per
                 values[name][metric.query_id] = metric.value
             continue
         measure = getattr(ir_measures, base)
-        wanted[measure @ cutoff if cutoff else measure] = name
+        wanted.setdefault(measure @ cutoff if cutoff else measure, []).append(name)
     if wanted:
         for metric in ir_measures.iter_calc(list(wanted), qrels, run):
             if metric.query_id in qrels:
-                values[wanted[metric.measure]][metric.query_id] = metric.value
+                for name in wanted[metric.measure]:
+                    values[name][metric.query_id] = metric.value
     return values
 
 

@@ -152,9 +152,7 @@ def depth_for(units: Sequence[Chunk], documents: int) -> int:
     return DEPTH if len(units) == documents else min(len(units), DEPTH * (1 + len(units) // max(1, documents)) * 2)
 
 
-def rank(
-    embedder: SpladeEmbedder, collection: Collection, units: Sequence[Chunk], index: SpladeIndex
-) -> Run:
+def rank(embedder: SpladeEmbedder, collection: Collection, units: Sequence[Chunk], index: SpladeIndex) -> Run:
     """The run of all judged queries over an index of `units`."""
     queries = embedder.encode(list(collection.queries.values()), "query")
     rows, scores = index.search(queries, depth_for(units, len(collection.documents)))
@@ -214,9 +212,7 @@ def _cost(
     )
 
 
-def _bm25_system(
-    collection: Collection, units: Sequence[Chunk], measures: Sequence[str], progress: Progress
-) -> System:
+def _bm25_system(collection: Collection, units: Sequence[Chunk], measures: Sequence[str], progress: Progress) -> System:
     progress("BM25", 0, 1)
     lexical = Bm25([unit.content for unit in units])
     depth = depth_for(units, len(collection.documents))

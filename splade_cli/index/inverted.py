@@ -110,10 +110,8 @@ class SpladeIndex:
     def __len__(self) -> int:
         return int(self.vectors.shape[0])
 
-    def add(
-        self, vectors: sp.spmatrix, ids: Sequence[str], texts: Sequence[str] | None = None
-    ) -> SpladeIndex:
-        """A new index in memory with more rows after the old ones. Raises InputError for an id that is there already."""
+    def add(self, vectors: sp.spmatrix, ids: Sequence[str], texts: Sequence[str] | None = None) -> SpladeIndex:
+        """A new index in memory with more rows after the old ones. Raises InputError for an id that is there."""
         more = SpladeIndex.from_vectors(vectors, ids, texts)
         return SpladeIndex.from_vectors(
             sp.vstack([self.vectors, more.vectors]),

@@ -33,7 +33,7 @@ def step_over_decoder(masked_lm: Any) -> nn.Linear | None:
     masked_lm.eval()
     with torch.inference_mode():
         expected = masked_lm(input_ids=probe).logits
-        decoder.forward = _pass_through  # type: ignore[method-assign]
+        decoder.forward = _pass_through  # type: ignore[method-assign, assignment]
         hidden = masked_lm(input_ids=probe).logits
         same = hidden.shape[-1] == decoder.in_features and torch.allclose(
             nn.functional.linear(hidden, decoder.weight, decoder.bias), expected, rtol=1e-4, atol=1e-4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from splade_cli.errors import InputError
@@ -42,7 +43,7 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
     """
     import torch
 
-    if device.split(":")[0] not in DEVICES:
+    if re.fullmatch(rf"{'|'.join(DEVICES)}|cuda:\d+", device) is None:
         raise InputError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}, or cuda:N")
     if precision not in PRECISIONS:
         raise InputError(f"unknown precision '{precision}'", f"one of {', '.join(PRECISIONS)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ def encode(
     require_positive(batch_size=batch_size)
     windows = []
     for start in range(0, len(texts), WINDOW):
-        windows.append(_encode_window(loaded, texts[start : start + WINDOW], kind, batch_size, progress, start, len(texts)))
+        windows.append(
+            _encode_window(loaded, texts[start : start + WINDOW], kind, batch_size, progress, start, len(texts))
+        )
     return stack(windows, loaded.model.dimensions)
 
 
@@ -74,8 +77,9 @@ def encode_to_shards(
     windows = []
     for number, start in enumerate(range(0, len(texts), WINDOW)):
         path = folder / f"shard-{number:06d}.npz"
-        if path.is_file():
-            windows.append(sp.load_npz(path))
+        kept = _kept(path, (len(texts[start : start + WINDOW]), loaded.model.dimensions))
+        if kept is not None:
+            windows.append(kept)
             progress("encode", min(start + WINDOW, len(texts)), len(texts))
             continue
         part = texts[start : start + WINDOW]
@@ -83,6 +87,15 @@ def encode_to_shards(
         with replacing(path) as temporary, open(temporary, "wb") as out:
             sp.save_npz(out, windows[-1], compressed=False)
     return stack(windows, loaded.model.dimensions)
+
+
+def _kept(path: Path, shape: tuple[int, int]) -> sp.csr_matrix | None:
+    """A window from disk; None where there is none, or one that a crash cut short."""
+    try:
+        matrix = sp.csr_matrix(sp.load_npz(path))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return matrix if matrix.shape == shape else None
 
 
 def fingerprint_of(loaded: LoadedModel, texts: Sequence[str]) -> str:
@@ -102,7 +115,7 @@ def stack(parts: Sequence[sp.csr_matrix], dimensions: int) -> sp.csr_matrix:
 
 def tokenize(loaded: LoadedModel, texts: Sequence[str], kind: str) -> Any:
     """Token ids as lists, prompt put before, cut to the model's limit."""
-    prompt = loaded.model.prompts.get(kind, "")
+    prompt = loaded.model.prompts.get(kind) or ""
     return loaded.tokenizer(
         [prompt + text for text in texts],
         truncation=True,
@@ -151,7 +164,9 @@ def _encode_batch(loaded: LoadedModel, tokens: dict[str, list[list[int]]]) -> sp
     with torch.inference_mode(), torch.autocast(place.name.split(":")[0], dtype=place.torch_dtype, enabled=low):
         weights = loaded.model(**features).float()
     if not torch.isfinite(weights).all():
-        raise ModelError(f"{loaded.model.name} gave a weight that is not finite", "use --precision fp32, or another model")
+        raise ModelError(
+            f"{loaded.model.name} gave a weight that is not finite", "use --precision fp32, or another model"
+        )
     texts, terms = torch.nonzero(weights, as_tuple=True)
     values = weights[texts, terms].cpu().numpy()
     bounds = np.zeros(len(weights) + 1, dtype=np.int64)

@@ -48,7 +48,9 @@ def resolve(name: str) -> str:
     if path.exists():
         raise ModelError(f"{name} is a file, a model is a folder", "name the folder that holds config.json")
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith("/"):
-        raise ModelError(f"no model folder {name}", f"use '{DEFAULT_MODEL}', a folder, or a hub id like naver/splade-v3")
+        raise ModelError(
+            f"no model folder {name}", f"use '{DEFAULT_MODEL}', a folder, or a hub id like naver/splade-v3"
+        )
     return name
 
 
@@ -108,9 +110,8 @@ def identity_of(source: str) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.suffix in (".safetensors", ".bin") or name.endswith("config.json") or path.name == "tokenizer.json":
-            if any(part.startswith("checkpoint") for part in path.parts):
-                continue
+        decides = path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model") and path.name != "training.json"
+        if decides and not any(part.startswith("checkpoint") for part in path.relative_to(folder).parts):
             digest.update(name.encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -162,12 +163,18 @@ def _from_pretrained(
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
     if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
-        raise ModelError(f"{name} is no model folder: it has no config.json", "name the folder that `splade train` wrote")
+        raise ModelError(
+            f"{name} is no model folder: it has no config.json", "name the folder that `splade train` wrote"
+        )
     shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
         masked_lm, info = AutoModelForMaskedLM.from_pretrained(
-            source, use_safetensors=None if allow_pickle else True, dtype=torch.float32, output_loading_info=True, **shared
+            source,
+            use_safetensors=None if allow_pickle else True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **shared,
         )
     except SafetensorError as error:
         raise ModelError(f"the weights of {name} are damaged ({error})", "copy or download the model again") from None
@@ -190,18 +197,23 @@ def _hub_error(name: str, error: Exception) -> ModelError:
         return ModelError(f"{name} brings its own Python code", "read it, then add --trust-remote-code")
     if "safetensors" in lower and ("not found" in lower or "no file named" in lower or "does not appear" in lower):
         return ModelError(
-            f"{name} has no safetensors weights", "add --allow-pickle if you trust its author: a pickle can run any code"
+            f"{name} has no safetensors weights",
+            "add --allow-pickle if you trust its author: a pickle can run any code",
         )
     if "gated" in lower or "401" in lower or "403" in lower:
         return ModelError(f"{name} is gated or private", "accept its terms on the hub and run `hf auth login`")
     if Path(name).expanduser().is_dir():
-        return ModelError(f"{name} could not be read as a masked language model: {text.splitlines()[0][:160]}", _ANOTHER)
+        return ModelError(
+            f"{name} could not be read as a masked language model: {text.splitlines()[0][:160]}", _ANOTHER
+        )
     if "connect" in lower or "offline" in lower or "resolve" in lower or "max retries" in lower or "timed out" in lower:
         return ModelError(
             f"the model hub cannot be reached for {name}",
             f"use '{DEFAULT_MODEL}' or a local folder; behind a mirror set HF_ENDPOINT",
         )
-    return ModelError(f"no model {name} on the hub or on this disk: {text.splitlines()[0][:160] if text else ''}", _ANOTHER)
+    return ModelError(
+        f"no model {name} on the hub or on this disk: {text.splitlines()[0][:160] if text else ''}", _ANOTHER
+    )
 
 
 _ANOTHER = f"use '{DEFAULT_MODEL}', a folder, or a hub id like prithivida/Splade_PP_en_v1"

@@ -13,6 +13,7 @@ sparse times dense. The idea of fusing the head is Sparton's (arXiv 2603.25011);
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -89,7 +90,9 @@ class _MaxLogit(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         low_hidden, low_weight = _autocast(hidden, weight)
         texts, vocabulary, width = hidden.shape[0], weight.shape[0], hidden.shape[2]
-        largest = hidden.new_full((texts, vocabulary), float("-inf"), dtype=torch.promote_types(weight.dtype, torch.float32))
+        largest = hidden.new_full(
+            (texts, vocabulary), float("-inf"), dtype=torch.promote_types(weight.dtype, torch.float32)
+        )
         tile = TILE_ELEMENTS.get(hidden.device.type, 1 << 19)
         columns = min(vocabulary, 2048 if hidden.device.type == "cpu" else 16384)
         for members, positions, longest in _groups(hidden, mask, max(1, tile // columns)):
@@ -115,7 +118,7 @@ class _MaxLogit(torch.autograd.Function):
         positions = torch.empty_like(texts)
         blocked = ~mask.bool()
         bounds = torch.searchsorted(texts, torch.arange(len(hidden) + 1, device=texts.device)).tolist()
-        for text, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        for text, (start, end) in enumerate(pairwise(bounds)):
             if start < end:
                 logits = weight[terms[start:end]] @ hidden[text].to(weight.dtype).T
                 positions[start:end] = logits.masked_fill_(blocked[text], float("-inf")).argmax(1)
@@ -136,9 +139,7 @@ class _SumPool(torch.autograd.Function):
     """[B, V] sum over real tokens of f(relu(logit)), logits recomputed tile by tile in backward."""
 
     @staticmethod
-    def forward(
-        ctx: Any, hidden: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None, activation: str
-    ) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None, activation: str) -> Tensor:
         low_hidden, low_weight = _autocast(hidden, weight)
         total = torch.zeros(len(hidden), len(weight), dtype=weight.dtype, device=weight.device)
         for text, rows, part in _text_tiles(low_hidden, mask, len(weight)):

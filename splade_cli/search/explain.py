@@ -48,9 +48,7 @@ def active_terms(row: sp.csr_matrix, vocabulary: Sequence[str], limit: int = 20)
     return [(term_name(vocabulary, int(row.indices[place])), float(row.data[place])) for place in order]
 
 
-def missing_terms(
-    query: sp.csr_matrix, document: sp.csr_matrix, vocabulary: Sequence[str]
-) -> list[tuple[str, float]]:
+def missing_terms(query: sp.csr_matrix, document: sp.csr_matrix, vocabulary: Sequence[str]) -> list[tuple[str, float]]:
     """The query's terms that the document lacks, heaviest first."""
     lacking = ~np.isin(query.indices, document.indices)
     found = zip(query.indices[lacking], query.data[lacking], strict=True)
@@ -65,10 +63,13 @@ def term_name(vocabulary: Sequence[str], index: int) -> str:
 
 def is_literal(term: str, text: str) -> bool:
     """Whether a vocabulary entry stands in `text` (lower case); word-piece and byte-BPE marks are looked through."""
-    if term.startswith("##"):
+    if term.startswith("##") and len(term) > 2:
         return re.search(rf"(?<=\w){re.escape(term[2:].lower())}", text) is not None
     bare = term.lstrip("Ġ▁").lower()
-    return bool(bare) and re.search(rf"(?<!\w){re.escape(bare)}", text) is not None
+    return (
+        bool(bare)
+        and re.search(rf"(?<!\w){re.escape(bare)}" if bare[0].isalnum() else re.escape(bare), text) is not None
+    )
 
 
 def snippet(text: str, words: Sequence[str], length: int = SNIPPET_CHARS) -> str:

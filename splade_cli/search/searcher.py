@@ -114,9 +114,7 @@ class Searcher:
         """The heaviest terms that the model gives `text`."""
         return active_terms(self.embedder.encode([text], kind), self.index.vocabulary, limit)
 
-    def _hit(
-        self, vector: sp.csr_matrix, query: str, row: int, rank: int, score: float, explain: bool
-    ) -> Hit:
+    def _hit(self, vector: sp.csr_matrix, query: str, row: int, rank: int, score: float, explain: bool) -> Hit:
         record = self.index.rows[row]
         terms = shared_terms(vector, self.index.vectors[row], self.index.vocabulary, query)
         text = record.get("text", "")
@@ -127,7 +125,7 @@ class Searcher:
             text=text,
             snippet=snippet(text, [term.term for term in terms[:8]]),
             title=record.get("title", ""),
-            document_id=record.get("document_id", record["id"]),
+            document_id=str(record.get("document_id", record["id"])),
             metadata=record.get("metadata", {}),
             terms=terms if explain else (),
         )

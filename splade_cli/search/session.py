@@ -22,7 +22,9 @@ COMMANDS = {
 }
 LEAVE = frozenset({"q", "quit", "exit", "/quit", "/q", "/exit"})
 MOST_HITS = 1000
-Kind = Literal["hits", "text", "terms", "explain", "why", "help", "history", "stats", "note", "error", "quit", "nothing"]
+Kind = Literal[
+    "hits", "text", "terms", "explain", "why", "help", "history", "stats", "note", "error", "quit", "nothing"
+]
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Session:
                 return Reply("nothing")
             if text.lower() in LEAVE:
                 return Reply("quit")
-            if text.isdigit() and self.hits:
+            if text.isdecimal() and self.hits:
                 return self._open(text)
             if text.startswith("/"):
                 return self._command(text)
@@ -79,7 +81,9 @@ class Session:
         self.history.append(text)
         self.query, self.hits = text, self.searcher.search(text, self.top)
         if not self.hits:
-            return Reply("note", query=text, message="no document shares a term with this query", hint="try other words")
+            return Reply(
+                "note", query=text, message="no document shares a term with this query", hint="try other words"
+            )
         return Reply("hits", query=text, hits=tuple(self.hits))
 
     def _command(self, text: str) -> Reply:
@@ -93,7 +97,7 @@ class Session:
             "/why": lambda: self._why(rest),
             "/open": lambda: self._open(rest),
             "/history": lambda: Reply("history", facts={str(n): asked for n, asked in enumerate(self.history, 1)}),
-            "/stats": lambda: Reply("stats", facts=self._stats()),
+            "/stats": lambda: Reply("stats", facts=self.stats()),
         }
         action = actions.get(name.lower())
         if action is None:
@@ -101,7 +105,7 @@ class Session:
         return action()
 
     def _top(self, rest: str) -> Reply:
-        if not rest.isdigit() or not 1 <= int(rest) <= MOST_HITS:
+        if not rest.isdecimal() or not 1 <= int(rest) <= MOST_HITS:
             raise InputError(f"/top takes a number from 1 to {MOST_HITS}, got '{rest}'", "e.g. /top 10")
         self.top = int(rest)
         return self._search(self.query) if self.query else Reply("note", message=f"{self.top} hits from now on")
@@ -143,7 +147,7 @@ class Session:
     def _hit(self, rest: str) -> Hit:
         if not self.hits:
             raise InputError("there are no hits yet", "ask something first")
-        if rest.isdigit():
+        if rest.isdecimal():
             if not 1 <= int(rest) <= len(self.hits):
                 raise InputError(f"no hit {rest}, the last query has {len(self.hits)}", "/top N shows more")
             return self.hits[int(rest) - 1]
@@ -152,7 +156,8 @@ class Session:
                 return hit
         return self.searcher.why(self.query, rest).hit if rest else self.hits[0]
 
-    def _stats(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, Any]:
+        """What is being searched: counts, model, folder."""
         index = self.searcher.index
         rows, nonzeros = len(index), int(index.vectors.nnz)
         return {

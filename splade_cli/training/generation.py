@@ -19,10 +19,10 @@ from splade_cli.corpus.dataset import write_examples
 from splade_cli.corpus.documents import Skipped, read_documents
 from splade_cli.corpus.filters import copies, duplicate_groups, query_key, split_groups
 from splade_cli.corpus.negatives import Mined, Search, fused, mine
-from splade_cli.corpus.queries import OfflineWriter, WrittenQuery
+from splade_cli.corpus.queries import OfflineWriter
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.lexical import Bm25, guess_language, stop_words
-from splade_cli.records import Chunk, Document, Example, Progress, silent, write_json, write_jsonl
+from splade_cli.records import Chunk, Document, Example, Progress, WrittenQuery, silent, write_json, write_jsonl
 from splade_cli.search.encoder import SpladeEmbedder
 from splade_cli.search.indexing import index_chunks
 
@@ -98,7 +98,7 @@ def generate_training_data(
     writer: Writer | None = None,
     model: str | SpladeEmbedder | None = "tiny",
     queries_per_chunk: int = 4,
-    negatives: int = 4,
+    negatives: int = 5,
     round_trip: int = 10,
     val_ratio: float = 0.1,
     seed: int = 42,
@@ -142,14 +142,12 @@ def generate_training_data(
         raise InputError(
             f"none of {len(pairs)} queries finds its own chunk again", "raise --round-trip, or write better queries"
         )
-    result = _write(output, planned, mined, val_ratio, seed, dropped)
+    made = _write(output, planned, mined, val_ratio, seed, dropped)
     shutil.rmtree(output / ".work", ignore_errors=True)
-    return result
+    return made
 
 
-def _written(
-    writer: Writer, chunks: Sequence[Chunk], dropped: Counter[str], progress: Progress
-) -> Iterator[_Pair]:
+def _written(writer: Writer, chunks: Sequence[Chunk], dropped: Counter[str], progress: Progress) -> Iterator[_Pair]:
     rows = {chunk.id: row for row, chunk in enumerate(chunks)}
     seen: set[str] = set()
     done = 0
@@ -230,9 +228,7 @@ def _write(
     chunks = planned.chunks
     groups = duplicate_groups([document.text for document in planned.documents])
     in_val = dict(
-        zip(
-            (document.id for document in planned.documents), split_groups(groups, val_ratio, seed), strict=True
-        )
+        zip((document.id for document in planned.documents), split_groups(groups, val_ratio, seed), strict=True)
     )
     examples: dict[bool, list[Example]] = {False: [], True: []}
     queries: list[dict[str, Any]] = []
@@ -266,7 +262,7 @@ def _write(
     write_examples(output / "val.json", examples[True])
     write_examples(output / "train.json", examples[False])
     total = len(mined)
-    result = Generated(
+    made = Generated(
         output,
         len(planned.documents),
         len(chunks),
@@ -278,6 +274,6 @@ def _write(
         planned.skipped,
         dict(dropped),
     )
-    summary = {key: value for key, value in vars(result).items() if key not in ("output_dir", "skipped")}
+    summary = {key: value for key, value in vars(made).items() if key not in ("output_dir", "skipped")}
     write_json(output / "report.json", {**summary, "skipped": [vars(one) for one in planned.skipped], "seed": seed})
-    return result
+    return made

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from splade_cli.errors import ModelError
 
 Listener = Callable[[dict[str, Any]], None]
 """Called with each row of metrics.jsonl as it is written."""
@@ -42,14 +45,34 @@ class MetricsLog(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        kept = {key.removeprefix("eval_"): value for key, value in (logs or {}).items() if not key.endswith("_per_second")}
+        kept = {
+            key.removeprefix("eval_"): value for key, value in (logs or {}).items() if not key.endswith("_per_second")
+        }
         self.write({"step": state.global_step, "max_steps": state.max_steps, **kept})
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if self.listener:
             self.listener({"step": state.global_step, "max_steps": state.max_steps, "tick": True})
+
+
+class FiniteLoss(TrainerCallback):
+    """Stops a run whose loss is no number any more: going on would only overwrite good checkpoints."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name in ("loss", "grad_norm"):
+            value = (logs or {}).get(name)
+            if value is not None and not math.isfinite(value):
+                raise ModelError(
+                    f"{name} is {value} at step {state.global_step}",
+                    "lower --learning-rate, or train in fp32; --resume goes on from the last checkpoint",
+                )
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

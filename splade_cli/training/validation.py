@@ -6,13 +6,14 @@ Comes between the trainer and `evaluation`; knows no loop and no files.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from splade_cli.evaluation.analysis import sparsity
-from splade_cli.evaluation.metrics import means, parse_measure, per_query, run_from_rows
+from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_query, run_from_rows
 from splade_cli.index.inverted import SpladeIndex
 from splade_cli.model.encode import encode
 from splade_cli.model.load import LoadedModel
@@ -35,7 +36,9 @@ class Validation:
     def from_examples(cls, held_out: Sequence[Example], training: Sequence[Example] = (), seed: int = 42) -> Validation:
         """Held-out queries over every document of their rows, and as many of the training rows' as fit."""
         generator = random.Random(seed)
-        chosen = list(held_out) if len(held_out) <= QUERIES_AT_MOST else generator.sample(list(held_out), QUERIES_AT_MOST)
+        chosen = (
+            list(held_out) if len(held_out) <= QUERIES_AT_MOST else generator.sample(list(held_out), QUERIES_AT_MOST)
+        )
         documents = dict.fromkeys(text for row in chosen for text in (row.positive, *row.negatives))
         others = list(dict.fromkeys(text for row in training for text in (row.positive, *row.negatives)))
         generator.shuffle(others)
@@ -50,6 +53,13 @@ class Validation:
 
     def measure(self, loaded: LoadedModel, batch_size: int, measures: Sequence[str] = MEASURES) -> dict[str, float]:
         """Measures by name, and mean ``query_terms`` and ``document_terms``, with the model's current weights."""
+        values, terms = self.values(loaded, batch_size, measures)
+        return {**means(values), **terms}
+
+    def values(
+        self, loaded: LoadedModel, batch_size: int, measures: Sequence[str]
+    ) -> tuple[PerQuery, dict[str, float]]:
+        """The same, a value for each query."""
         loaded.model.eval()
         documents = encode(loaded, self.documents, "document", batch_size=batch_size)
         queries = encode(loaded, self.queries, "query", batch_size=batch_size)
@@ -58,35 +68,47 @@ class Validation:
         rows, scores = index.search(queries, min(depth, max(1, len(self.documents))))
         names = [str(number) for number in range(len(self.documents))]
         run = run_from_rows([str(number) for number in range(len(self.queries))], rows, scores, names, depth)
-        figures = means(per_query(run, self.qrels, measures))
-        figures["query_terms"] = sparsity(queries).mean
-        figures["document_terms"] = sparsity(documents).mean
-        return figures
+        terms = {"query_terms": sparsity(queries).mean, "document_terms": sparsity(documents).mean}
+        return per_query(run, self.qrels, measures), terms
 
 
 def average(
-    model: torch.nn.Module, base: dict[str, torch.Tensor], shares: Sequence[float], score: Callable[[], float]
+    model: torch.nn.Module,
+    base: Mapping[str, torch.Tensor],
+    shares: Sequence[float],
+    values: Callable[[], Mapping[str, float]],
 ) -> tuple[float, dict[float, float]]:
-    """Sets `model` to the best mixture ``share * tuned + (1 - share) * base`` by `score`, ties to the smaller share.
+    """Sets `model` to a mixture ``share * tuned + (1 - share) * base`` that validation cannot tell from the best.
 
-    Averaging the weights of a model before and after fine-tuning keeps what the base could do (Wortsman et al. 2022,
-    arXiv 2109.01903).
+    Averaging the weights before and after fine-tuning keeps what the base could do (Wortsman et al. 2022, arXiv
+    2109.01903), so the smallest share is taken whose mean is within one standard error (of the paired differences)
+    of the best mean: validation queries that were made like the training queries flatter the tuned end.
+
+    Args:
+        values: the measure of each validation query with the model's weights as they are.
 
     Returns:
-        The share that was taken, and the score of each that was tried.
+        The share that was taken, and the mean of each that was tried.
     """
     tuned = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    scores = {}
+    found: dict[float, np.ndarray] = {}
     for share in sorted(shares):
         _mix(model, base, tuned, share)
-        scores[share] = score()
-    best = max(scores, key=lambda share: (scores[share], -share))
-    _mix(model, base, tuned, best)
-    return best, scores
+        by_query = values()
+        found[share] = np.array([by_query[query] for query in sorted(by_query)])
+    best = max(found, key=lambda share: float(found[share].mean()))
+    chosen = best
+    for share in found:
+        behind = found[best] - found[share]
+        if behind.mean() <= behind.std() / len(behind) ** 0.5:
+            chosen = share
+            break
+    _mix(model, base, tuned, chosen)
+    return chosen, {share: float(each.mean()) for share, each in found.items()}
 
 
 def _mix(
-    model: torch.nn.Module, base: dict[str, torch.Tensor], tuned: dict[str, torch.Tensor], share: float
+    model: torch.nn.Module, base: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor], share: float
 ) -> None:
     with torch.no_grad():
         for name, value in model.state_dict().items():

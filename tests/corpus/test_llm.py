@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from splade_cli.corpus import llm
+from splade_cli.corpus import chat
 from splade_cli.corpus.journal import read_queries
-from splade_cli.corpus.llm import QueryWriter, WrittenQuery
+from splade_cli.corpus.llm import QueryWriter
+from splade_cli.corpus.prompts import Prompt
 from splade_cli.errors import InputError, ServiceError
-from splade_cli.records import Chunk
+from splade_cli.records import Chunk, WrittenQuery
 
 KEY = "sk-very-secret-0123456789"
 GOOD = json.dumps(
@@ -36,7 +37,7 @@ class Stub(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: StubServer
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
             number = len(self.server.requests)
@@ -74,7 +75,7 @@ Serve = Callable[..., StubServer]
 
 @pytest.fixture(autouse=True)
 def quick_and_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(llm, "_BACKOFF", 0.01)
+    monkeypatch.setattr(chat, "_BACKOFF", 0.01)
     for name in ("OPENAI_API_KEY", "SPLADE_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 
@@ -171,7 +172,7 @@ def test_passing_failures_are_tried_again(serve: Serve, tmp_path: Path, status: 
 
 
 def test_retry_after_is_waited_for_and_capped(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(llm, "_LONGEST_WAIT", 0.3)
+    monkeypatch.setattr(chat, "_LONGEST_WAIT", 0.3)
     server, start = serve(fails(429, Retry_After="3600"), says(GOOD)), time.monotonic()
     assert all(queries for _, queries in writer(server, tmp_path).write(chunks(1)))
     assert 0.3 <= time.monotonic() - start < 2
@@ -202,7 +203,7 @@ def test_account_that_runs_empty_keeps_what_was_paid_for(serve: Serve, tmp_path:
     assert all(queries for _, queries in wrote.write(chunks(5))) and len(again.requests) == 3
 
 
-@pytest.mark.parametrize("status, hint", [(401, "OPENAI_API_KEY"), (403, "key"), (404, "/models")])
+@pytest.mark.parametrize(("status", "hint"), [(401, "OPENAI_API_KEY"), (403, "key"), (404, "/models")])
 def test_hopeless_refusals_end_the_run_with_a_hint(serve: Serve, tmp_path: Path, status: int, hint: str) -> None:
     server = serve(fails(status, "refused"))
     with pytest.raises(ServiceError, match="refused") as raised:
@@ -417,11 +418,11 @@ def test_estimate_asks_nobody_and_needs_no_key(tmp_path: Path) -> None:
     assert not (tmp_path / "journal.jsonl").exists()
 
 
-def test_kinds_go_round(tmp_path: Path) -> None:
-    wrote = QueryWriter("tiny", tmp_path / "journal.jsonl", queries_per_chunk=1)
-    asked = {wrote._messages(chunk)[-1]["content"].split("than its own: ")[1] for chunk in chunks(40)}
+def test_kinds_go_round() -> None:
+    wanted = Prompt("generic", None, 1)
+    asked = {wanted.messages(chunk)[-1]["content"].split("than its own: ")[1] for chunk in chunks(40)}
     assert len(asked) == 4
-    eight = QueryWriter("tiny", tmp_path / "journal.jsonl", queries_per_chunk=8)._messages(chunks(1)[0])[-1]["content"]
+    eight = Prompt("generic", None, 8).messages(chunks(1)[0])[-1]["content"]
     assert "Write 8 " in eight and eight.count("a question") == 2
 
 

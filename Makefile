@@ -1,0 +1,55 @@
+# make demo   the whole path on sample_docs/, without key or network but the package registry
+# make test   the fast suite      make test-all   the slow checks too      make lint   style, types, import rules
+PYTHON ?= python3
+VENV   ?= .venv
+DEMO   ?= demo
+bin    := $(VENV)/bin
+ready  := $(VENV)/.ready
+
+.PHONY: demo test test-all slow lint clean
+
+demo: $(DEMO)/report.txt
+	@echo; echo "== evaluation on the 150 judged queries of sample_docs"; cat $(DEMO)/report.txt
+	@for query in "my print keeps coming off the plate" "thread bunches up underneath" "gears skip when I push hard"; do \
+	  echo; echo "== splade search \"$$query\" --index $(DEMO)/index -k 2 --explain"; \
+	  $(bin)/splade search "$$query" --index $(DEMO)/index -k 2 --explain 2>/dev/null || exit 1; done
+	@echo; echo "Now ask your own questions:"; echo; echo "  $(bin)/splade query --index $(DEMO)/index"
+
+$(DEMO)/data/train.json: $(ready)
+	@echo "== splade gen-data sample_docs/documents -o $(DEMO)/data"
+	@$(bin)/splade gen-data sample_docs/documents -o $(DEMO)/data --force
+
+$(DEMO)/model/final/training.json: $(DEMO)/data/train.json
+	@echo; echo "== splade train --train-file $(DEMO)/data/train.json --val-file $(DEMO)/data/val.json -o $(DEMO)/model --max-steps 100 --truncate 160"
+	@$(bin)/splade train --train-file $(DEMO)/data/train.json --val-file $(DEMO)/data/val.json -o $(DEMO)/model --max-steps 100 --truncate 160 --resume
+
+$(DEMO)/index/manifest.json: $(DEMO)/model/final/training.json
+	@echo; echo "== splade index sample_docs/documents -o $(DEMO)/index --model $(DEMO)/model"
+	@$(bin)/splade index sample_docs/documents -o $(DEMO)/index --model $(DEMO)/model --force
+
+$(DEMO)/report.txt: $(DEMO)/index/manifest.json
+	@echo; echo "== splade evaluate --data sample_docs --model $(DEMO)/model --baseline tiny"
+	@$(bin)/splade evaluate --data sample_docs --model $(DEMO)/model --baseline tiny > $(DEMO)/report.tmp
+	@mv $(DEMO)/report.tmp $(DEMO)/report.txt
+
+$(ready): pyproject.toml tools/install.py
+	@$(PYTHON) tools/install.py $(VENV)
+	@touch $(ready)
+
+test: $(ready)
+	$(bin)/python -m pytest -m "not slow"
+
+slow: $(ready)
+	$(bin)/python -m pytest -m slow
+
+test-all: test slow
+
+lint: $(ready)
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/deptry .
+
+clean:
+	rm -rf $(VENV) $(DEMO)

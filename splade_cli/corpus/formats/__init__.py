@@ -1,0 +1,27 @@
+"""One file's markup comes in, plain text with ``#`` headings goes out; knows nothing of folders, ids or rows.
+
+Each reader keeps what a person would read (headings, paragraphs, lists, code, table rows) and drops what a browser
+would not show. Code stays in ``` fences, so that whoever cuts the text can tell code from prose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from splade_cli.corpus.formats.markdown import read_markdown
+from splade_cli.corpus.formats.plain import read_pdf, read_plain
+from splade_cli.corpus.formats.prose import Prose, Unreadable
+from splade_cli.corpus.formats.rst import read_rst
+from splade_cli.corpus.formats.webpage import read_page
+
+TEXT_READERS: dict[str, Callable[[str], Prose]] = {
+    ".md": read_markdown,
+    ".markdown": read_markdown,
+    ".rst": read_rst,
+    ".txt": read_plain,
+    ".html": read_page,
+    ".htm": read_page,
+}
+BINARY_READERS: dict[str, Callable[[bytes], Prose]] = {".pdf": read_pdf}
+
+__all__ = ["BINARY_READERS", "TEXT_READERS", "Prose", "Unreadable"]

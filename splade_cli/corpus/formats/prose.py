@@ -1,0 +1,64 @@
+"""What every reader of a format hands out, and the few moves on lines that they share; knows no format."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Unreadable(Exception):
+    """Why a file has no text for us; the walk over the folder turns it into a line of its report."""
+
+
+@dataclass(frozen=True)
+class Prose:
+    """One file's text. `title` is empty where the file names none."""
+
+    text: str
+    title: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def names(words: str) -> frozenset[str]:
+    """The words of a list that is easier read without quotes and commas."""
+    return frozenset(words.split())
+
+
+def squeezed(text: str) -> str:
+    """No blanks at line ends, never more than one empty line."""
+    # Line by line: a regex for blanks before a newline takes quadratic time on a megabyte of blanks.
+    lines = "\n".join(line.rstrip() for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n")
+
+
+def fenced(code: str, language: str = "") -> str:
+    """`code` between fences that are longer than any within it."""
+    code = code.strip("\n")
+    ticks = "`" * max(3, max(map(len, re.findall("`+", code)), default=0) + 1)
+    return f"{ticks}{language}\n{code}\n{ticks}"
+
+
+def indented(text: str, width: int) -> str:
+    """`text` moved right by `width` blanks, empty lines left empty."""
+    return textwrap.indent(text, " " * width)
+
+
+def block_end(lines: list[str], start: int, indent: int) -> int:
+    """Where the block ends that starts at `start` and is indented by at least `indent`; blank lines belong to it."""
+    end = last = start
+    while end < len(lines):
+        if lines[end].strip():
+            if len(lines[end]) - len(lines[end].lstrip()) < indent:
+                break
+            last = end + 1
+        end += 1
+    return last
+
+
+def next_text(lines: list[str], start: int) -> int:
+    """The first line from `start` on that is not blank."""
+    while start < len(lines) and not lines[start].strip():
+        start += 1
+    return start

@@ -1,0 +1,149 @@
+"""The commands on real input: what they print, where, and what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = ("gen-data", "train", "index", "search", "query", "evaluate")
+
+
+def test_help_is_light():
+    code = (
+        "import sys, splade_cli.cli.main as m\n"
+        "from typer.testing import CliRunner\n"
+        f"for words in [[], *[[c] for c in {COMMANDS!r}]]:\n"
+        "    result = CliRunner().invoke(m.app, [*words, '--help'])\n"
+        "    assert result.exit_code == 0 and 'Usage' in result.output, result.output\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'numpy', 'scipy', 'openai'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_gen_data_writes_what_it_says(splade, built):
+    rows = json.loads((built / "data/train.json").read_text())
+    assert {"query", "positive_document", "negative_documents"} <= rows[0].keys()
+    report = json.loads((built / "data/report.json").read_text())
+    assert report["train"] == len(rows) > 0
+    assert report["documents"] == 5
+    corpus = [json.loads(line)["_id"] for line in (built / "data/corpus.jsonl").read_text().splitlines()]
+    for split in ("train", "val"):
+        for line in (built / f"data/qrels/{split}.tsv").read_text().splitlines()[1:]:
+            assert line.split("\t")[1] in corpus
+
+
+def test_gen_data_is_the_same_twice(splade, built, tmp_path):
+    result = splade("gen-data", built / "docs", "-o", tmp_path / "again", "--val-ratio", "0.3")
+    assert result.exit_code == 0
+    for name in ("train.json", "val.json", "corpus.jsonl", "qrels/train.tsv"):
+        assert (tmp_path / "again" / name).read_bytes() == (built / "data" / name).read_bytes()
+
+
+def test_gen_data_dry_run_writes_nothing(splade, docs, tmp_path):
+    result = splade("gen-data", docs, "-o", tmp_path / "out", "--dry-run", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["documents"] == 5
+    assert not (tmp_path / "out").exists()
+
+
+def test_unreadable_files_are_reported_and_skipped(splade, docs, tmp_path):
+    (docs / "latin.txt").write_bytes("blåbær".encode("latin-1"))
+    (docs / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
+    (docs / "broken.json").write_text("{")
+    result = splade("gen-data", docs, "-o", tmp_path / "out", "--model", "none")
+    assert result.exit_code == 0, result.output
+    for name in ("latin.txt", "broken.pdf", "broken.json"):
+        assert f"skipped {name}" in result.stderr
+
+
+def test_search_prints_json(splade, built):
+    result = splade("search", "firing clay", "--index", built / "index", "--json", "-k", "2")
+    hits = json.loads(result.stdout)["hits"]
+    assert hits[0]["document_id"] == "kiln.md"
+    assert hits[0]["score"] == pytest.approx(sum(term["contribution"] for term in hits[0]["terms"]), rel=1e-5)
+
+
+def test_search_reads_a_query_a_line(splade, built):
+    result = splade("search", "-", "--index", built / "index", input="squealing brakes\n\nweave wool\n")
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer["hits"][0]["document_id"] for answer in answers] == ["bike.md", "loom.txt"]
+
+
+def test_query_from_a_pipe_gives_jsonl(splade, built):
+    lines = "squealing brakes\n1\n/explain 1\n/terms\n/why loom.txt\n/top 2\n/stats\n/help\n/nope\nq\nnever asked\n"
+    result = splade("query", "--index", built / "index", input=lines)
+    assert result.exit_code == 0, result.output
+    replies = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [reply["kind"] for reply in replies] == [
+        "hits", "text", "explain", "terms", "why", "hits", "stats", "help", "error",
+    ]  # fmt: skip
+
+
+def test_query_over_documents_in_memory(splade, docs):
+    result = splade("query", "--docs", docs, input="firing clay\n")
+    assert json.loads(result.stdout.splitlines()[0])["hits"][0]["id"] == "kiln.md"
+
+
+def test_evaluate_prints_table_and_json_and_run(splade, built, tmp_path):
+    run = tmp_path / "run.txt"
+    result = splade("evaluate", "--data", built / "data", "--split", "train", "--run", run)
+    assert result.exit_code == 0, result.output
+    assert "nDCG@10" in result.stdout
+    assert "BM25" in result.stdout
+    assert len(run.read_text().splitlines()[0].split()) == 6
+    result = splade("evaluate", "--data", built / "data", "--split", "train", "--json", "--per-query")
+    report = json.loads(result.stdout)
+    assert report["systems"][0]["measures"]["nDCG@10"] > 0.5
+    assert len(report["systems"][0]["per_query"]["nDCG@10"]) == report["queries"]
+
+
+def test_train_index_search(splade, built, tmp_path):
+    from sentence_transformers import SparseEncoder
+
+    from splade_cli import SpladeEmbedder
+
+    run = tmp_path / "run"
+    words = ["train", "--train-file", built / "data/train.json", "--val-file", built / "data/val.json", "-o", run]
+    result = splade(*words, "--max-steps", "4", "--batch-size", "4", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["steps"] == 4
+    steps = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert any("loss" in row for row in steps)
+    assert any(row.get("nDCG@10") is not None and row.get("document_terms", 0) > 0 for row in steps)
+    assert "training.max_steps = 4  (flag)" in (run / "origins.txt").read_text()
+    text = "how hot is the kiln"
+    ours = SpladeEmbedder(run).encode([text], "query").toarray()[0]
+    theirs = SparseEncoder(str(run / "final"), device="cpu").encode_query([text]).to_dense()[0].numpy()
+    assert abs(ours - theirs).max() < 1e-5
+    assert splade("index", built / "docs", "-o", tmp_path / "index", "--model", run).exit_code == 0
+    found = splade("search", "firing clay", "--index", tmp_path / "index", "--json")
+    assert json.loads(found.stdout)["hits"][0]["document_id"] == "kiln.md"
+
+
+def test_train_dry_run_and_print_config(splade, built, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLADE_TRAINING__LEARNING_RATE", "3e-5")
+    path = tmp_path / "c.yaml"
+    path.write_text("training:\n  learning_rate: 2e-5\n  weight_decay: 1e-3\n")
+    result = splade("train", "--config", path, "--print-config", "--epochs", "2")
+    assert "training.learning_rate = 3e-05  (SPLADE_TRAINING__LEARNING_RATE)" in result.stdout
+    assert f"training.weight_decay = 0.001  ({path})" in result.stdout
+    assert "training.num_train_epochs = 2.0  (flag)" in result.stdout
+    result = splade("train", "--train-file", built / "data/train.json", "-o", tmp_path / "run", "--dry-run", "--json")
+    assert json.loads(result.stdout)["steps"] > 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_version(splade):
+    result = splade("--version")
+    assert result.exit_code == 0
+    for word in ("splade ", "Python ", "torch ", "sentence-transformers ", "device "):
+        assert word in result.stdout
+
+
+def test_index_verify(splade, built):
+    assert splade("index", "--verify", built / "index").exit_code == 0

@@ -1,0 +1,124 @@
+"""The paired randomisation test against SciPy's and against every assignment of signs; costs against plain loops."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from splade_cli.errors import InputError
+from splade_cli.evaluation.analysis import flops, index_bytes, percentiles, sparsity
+from splade_cli.evaluation.significance import PERMUTATIONS, compare
+
+
+def named(values: list[float] | np.ndarray) -> dict[str, float]:
+    return {f"q{number}": float(value) for number, value in enumerate(values)}
+
+
+def exhaustive(differences: np.ndarray) -> float:
+    """Two-sided p over all 2^n sign assignments."""
+    observed = abs(differences.mean())
+    every = itertools.product((-1, 1), repeat=len(differences))
+    means = [abs((np.array(signs) * differences).mean()) for signs in every]
+    return float(np.mean([mean >= observed - 1e-12 for mean in means]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_p_value_against_every_sign(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    system, baseline = generator.random(10), generator.random(10) - 0.1 * seed
+    expected = exhaustive(system - baseline)
+    error = 4 * (expected * (1 - expected) / PERMUTATIONS) ** 0.5 + 2 / PERMUTATIONS
+    assert compare(named(system), named(baseline)).p_value == pytest.approx(expected, abs=error)
+
+
+def test_p_value_against_scipy() -> None:
+    generator = np.random.default_rng(9)
+    system, baseline = generator.random(80), generator.random(80) - 0.05
+    expected = stats.permutation_test(
+        (system, baseline), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", vectorized=True,
+        n_resamples=20_000, random_state=1,
+    ).pvalue  # fmt: skip
+    assert 0.01 < expected < 0.9
+    assert compare(named(system), named(baseline)).p_value == pytest.approx(expected, abs=0.025)
+
+
+def test_what_a_comparison_says() -> None:
+    found = compare(named([1.0] * 20 + [0.0]), named([0.5] * 20 + [0.1]))
+    assert found.difference == pytest.approx((20 * 0.5 - 0.1) / 21)
+    assert (found.better, found.worse, found.queries) == (20, 1, 21)
+    assert found.low < found.difference < found.high
+    assert found.significant
+    assert found.p_value >= 1 / (PERMUTATIONS + 1), "a p-value from samples is never zero"
+    mirrored = compare(named([0.5] * 20 + [0.1]), named([1.0] * 20 + [0.0]))
+    assert mirrored.difference == -found.difference
+    assert mirrored.p_value == found.p_value
+
+
+def test_equal_systems_do_not_differ() -> None:
+    found = compare(named([0.3, 0.7]), named([0.3, 0.7]))
+    assert (found.difference, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+    assert not found.significant
+
+
+def test_the_interval_covers_the_mean_about_as_often_as_it_says() -> None:
+    inside = 0
+    for seed in range(60):
+        values = np.random.default_rng(seed).normal(0.3, 1, 60)
+        found = compare(named(values), named(np.zeros(60)), seed)
+        inside += found.low <= 0.3 <= found.high
+    assert 51 <= inside <= 60
+
+
+def test_queries_are_paired_by_name_and_have_to_be_the_same() -> None:
+    forward = compare({"a": 1.0, "b": 0.0}, {"b": 0.0, "a": 1.0})
+    assert forward.difference == 0
+    with pytest.raises(InputError, match="the same queries"):
+        compare({"a": 1.0}, {"b": 1.0})
+    with pytest.raises(InputError, match="no query"):
+        compare({}, {})
+
+
+def test_the_same_seed_gives_the_same_figures() -> None:
+    left, right = named(np.random.default_rng(1).random(30)), named(np.random.default_rng(2).random(30))
+    assert compare(left, right) == compare(left, right)
+    assert compare(left, right, seed=1) != compare(left, right)
+
+
+MATRIX = arrays(np.float32, st.tuples(st.integers(0, 7), st.just(5)), elements=st.sampled_from([0.0, 0.0, 1.5, -2.0]))
+
+
+@given(MATRIX)
+def test_sparsity_against_a_loop(dense: np.ndarray) -> None:
+    found = sparsity(sp.csr_matrix(dense))
+    counts = [sum(1 for value in row if value != 0) for row in dense]
+    if not counts:
+        assert (found.mean, found.median, found.p95, found.zeros) == (0, 0, 0, 1)
+        return
+    assert found.mean == pytest.approx(sum(counts) / len(counts))
+    assert found.median == np.median(counts)
+    assert found.p95 == np.percentile(counts, 95)
+    assert found.zeros == pytest.approx(1 - sum(counts) / (5 * len(counts)))
+
+
+@given(MATRIX, MATRIX)
+def test_flops_against_a_loop(queries: np.ndarray, documents: np.ndarray) -> None:
+    pairs = [
+        sum(1 for left, right in zip(query, document, strict=True) if left != 0 and right != 0)
+        for query in queries
+        for document in documents
+    ]
+    expected = sum(pairs) / len(pairs) if pairs else 0.0
+    assert flops(sp.csr_matrix(queries), sp.csr_matrix(documents)) == pytest.approx(expected)
+
+
+def test_bytes_and_percentiles() -> None:
+    assert index_bytes(sp.csr_matrix(np.array([[1.0, 0, 2], [0, 0, 3]]))) == 3 * 8 + 4 * 8
+    assert percentiles([]) == (0.0, 0.0)
+    assert percentiles([0.001, 0.003, 0.002]) == pytest.approx((2.0, 2.9))

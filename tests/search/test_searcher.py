@@ -1,0 +1,167 @@
+"""Searching with the embedded model: hits, reasons, absences, and indexes that another model made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.index.inverted import SpladeIndex
+from splade_cli.records import Chunk, Hit
+from splade_cli.search.encoder import SpladeEmbedder
+from splade_cli.search.indexing import index_chunks, index_documents, shards_of
+from splade_cli.search.searcher import Searcher, retrieve_documents
+
+TEXTS = {
+    "guide::1": "To reset a forgotten password, open the login page and follow the link in the mail.",
+    "guide::2": "Backups run every night at two and are kept for thirty days.",
+    "saw::1": "The table saw needs a sharp blade and a riving knife to prevent kickback.",
+}
+
+
+@pytest.fixture(scope="module")
+def searcher(embedder: SpladeEmbedder) -> Searcher:
+    chunks = [
+        Chunk(name, name.split("::")[0] + ".md", text, title="T", metadata={"n": 1}) for name, text in TEXTS.items()
+    ]
+    return Searcher(index_chunks(chunks, embedder), embedder)
+
+
+def test_hits_are_ranked_and_their_terms_add_up(searcher: Searcher) -> None:
+    hits = searcher.search("I forgot my password", 3)
+    assert hits[0].id == "guide::1"
+    assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    query = searcher.encode("I forgot my password")
+    for hit in hits:
+        assert isinstance(hit, Hit)
+        row = searcher.row_number(hit.id)
+        assert hit.score == pytest.approx(float((query @ searcher.index.vectors[row].T).toarray()[0, 0]), rel=1e-5)
+        assert sum(term.contribution for term in hit.terms) == pytest.approx(hit.score, rel=1e-5)
+        assert (hit.text, hit.document_id) == (TEXTS[hit.id], hit.id.split("::")[0] + ".md")
+        assert (hit.title, hit.metadata) == ("T", {"n": 1})
+    best = {term.term: term.literal for term in hits[0].terms}
+    assert best["password"] is True
+    assert False in best.values(), "expansion terms are marked as such"
+
+
+def test_explanations_can_be_left_out(searcher: Searcher) -> None:
+    with_terms, without = (searcher.search("password", 1, explain=flag)[0] for flag in (True, False))
+    assert with_terms.terms
+    assert without.terms == ()
+    assert (without.id, without.score, without.snippet) == (with_terms.id, with_terms.score, with_terms.snippet)
+
+
+def test_empty_queries_and_bad_k(searcher: Searcher) -> None:
+    for query in ("", " \n"):
+        with pytest.raises(InputError, match="the query is empty"):
+            searcher.search(query)
+    with pytest.raises(InputError, match="--k must be above 0"):
+        searcher.search("password", 0)
+
+
+def test_why(searcher: Searcher) -> None:
+    query = "night backups"
+    hits = searcher.search(query, 3)
+    for rank, hit in enumerate(hits, 1):
+        absence = searcher.why(query, hit.id)
+        assert (absence.rank, absence.hit.id) == (rank, hit.id)
+        assert absence.hit.score == pytest.approx(hit.score)
+    vector = searcher.encode(query)
+    lacking = dict(searcher.why(query, "saw::1").lacking)
+    met = {term.term for term in searcher.why(query, "saw::1").hit.terms}
+    assert met | set(lacking) == {name for name, _ in searcher.terms(query, 10_000)}
+    assert not met & set(lacking)
+    assert len(met) + len(lacking) == vector.nnz
+    with pytest.raises(InputError, match="no document 'none'"):
+        searcher.why(query, "none")
+
+
+def test_a_document_id_stands_for_its_first_row(searcher: Searcher) -> None:
+    assert [searcher.row_number(name) for name in ("guide::2", "guide.md", "saw.md")] == [1, 0, 2]
+
+
+def test_an_index_folder_knows_its_model(
+    searcher: Searcher, bert_folder: Path, make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    searcher.index.save(tmp_path / "index")
+    found = Searcher.open(tmp_path / "index", device="cpu").search("password", 2)
+    assert [(hit.id, hit.score) for hit in found] == [
+        (hit.id, pytest.approx(hit.score)) for hit in searcher.search("password", 2)
+    ]
+    with pytest.raises(IndexFolderError, match="was made by another model than"):
+        Searcher.open(tmp_path / "index", model=str(bert_folder), device="cpu")
+    SpladeIndex.from_vectors(searcher.index.vectors).save(tmp_path / "unnamed")
+    with pytest.raises(IndexFolderError, match="does not say which model made it"):
+        Searcher.open(tmp_path / "unnamed")
+    with pytest.raises(IndexFolderError, match="no index at"):
+        Searcher.open(tmp_path / "nothing")
+
+
+def test_a_changed_model_folder_is_noticed(make_folder: Callable[..., Path], tmp_path: Path) -> None:
+    import shutil
+
+    model = tmp_path / "model"
+    shutil.copytree(make_folder("bert"), model)
+    embedder = SpladeEmbedder(model, device="cpu")
+    index_chunks([Chunk("a", "a", "reset a password")], embedder).save(tmp_path / "index")
+    assert Searcher.open(tmp_path / "index", device="cpu").search("reset")
+    shutil.copy(make_folder("bert", seed=1) / "model.safetensors", model)
+    with pytest.raises(IndexFolderError, match="was made by another model"):
+        Searcher.open(tmp_path / "index", device="cpu")
+
+
+def test_retrieve_documents_and_unpacking(load: Callable[..., Any]) -> None:
+    tokenizer, model, device = load("tiny")
+    found = retrieve_documents("forgotten password", list(TEXTS.values()), tokenizer, model, device, top_k=2)
+    assert len(found) == 2
+    assert (found[0]["rank"], found[0]["index"], found[0]["document"]) == (1, 0, TEXTS["guide::1"])
+    assert found[0]["score"] > found[1]["score"] > 0
+    assert set(found[0]) == {"rank", "score", "snippet", "document", "index"}
+
+
+def test_embeddings_as_lists_are_the_matrix(embedder: SpladeEmbedder) -> None:
+    texts = ["reset a password", ""]
+    matrix = embedder.encode(texts, "query")
+    rows = embedder.generate_sparse_embeddings(texts, "query")
+    for number, row in enumerate(rows):
+        assert row["indices"] == sorted(row["indices"])
+        dense = np.zeros(matrix.shape[1], dtype=np.float32)
+        dense[row["indices"]] = row["values"]
+        np.testing.assert_array_equal(dense, matrix[number].toarray()[0])
+    assert len(embedder.vocabulary) == matrix.shape[1] == 30522
+    assert embedder.vocabulary[2003] == "is"
+
+
+def test_an_embedder_loads_nothing_until_it_is_asked() -> None:
+    assert SpladeEmbedder("no/such/model/at/all")._loaded is None
+
+
+def test_documents_to_an_index_and_what_remains_of_a_stopped_run(embedder: SpladeEmbedder, tmp_path: Path) -> None:
+    docs, out = tmp_path / "docs", tmp_path / "index"
+    docs.mkdir()
+    for name, text in TEXTS.items():
+        (docs / f"{name.replace('::', '-')}.md").write_text(f"# {name}\n\n{text}\n")
+    (docs / "broken.pdf").write_bytes(b"no pdf")
+
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if stage == "encode":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index_documents(docs, out, embedder=embedder, progress=stop)
+    shards = shards_of(out)
+    assert shards is not None
+    assert shards.is_dir()
+    assert not out.exists()
+    made = index_documents(docs, out, embedder=embedder)
+    assert not shards.exists()
+    assert (made.documents, len(made.index), [skipped.path for skipped in made.skipped]) == (3, 3, ["broken.pdf"])
+    in_memory = index_documents(docs, embedder=embedder).index
+    assert abs(in_memory.vectors - SpladeIndex.open(out).vectors).max() < 1e-5
+    with pytest.raises(InputError, match="exists already"):
+        index_documents(docs, out, embedder=embedder)

@@ -1,0 +1,213 @@
+"""Rows to datasets, averaging, validation, and a few real steps: resumed equals uninterrupted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from splade_cli.errors import InputError, ModelError
+from splade_cli.evaluation.metrics import means, per_query
+from splade_cli.model.encode import encode
+from splade_cli.records import Example
+from splade_cli.training.recipe import as_datasets
+from splade_cli.training.tracking import newest_checkpoint
+from splade_cli.training.trainer import SpladeTrainer
+from splade_cli.training.validation import MEASURES, Validation, average
+
+ROWS = [
+    Example("q1", "p1"),
+    Example("q2", "p2", ("a", "b"), (3.0, 2.0, 1.0)),
+    Example("q3", "p3", ("a",), (3.0, 2.0)),
+    Example("q4", "p4", ("a", "b", "c")),
+    Example("q5", "p5", (), (1.0,)),
+    Example("q6", "p6", ("x", "y"), (1.0, 0.5, 0.0)),
+]
+
+
+def test_rows_of_like_shape_go_together_and_none_is_lost() -> None:
+    datasets, kinds = as_datasets(ROWS, 4, "auto")
+    assert kinds == {"contrastive-0": "contrastive", "contrastive-3": "contrastive", "kl-1": "kl", "kl-2": "kl"}
+    assert sum(map(len, datasets.values())) == len(ROWS)
+    assert datasets["kl-2"].to_dict() == {
+        "query": ["q2", "q6"], "positive": ["p2", "p6"], "negative_1": ["a", "x"], "negative_2": ["b", "y"],
+        "label": [[3.0, 2.0, 1.0], [1.0, 0.5, 0.0]],
+    }  # fmt: skip
+    assert datasets["contrastive-0"]["query"][:] == ["q1", "q5"]
+    assert datasets["contrastive-3"].column_names == ["query", "positive", "negative_1", "negative_2", "negative_3"]
+
+
+def test_negatives_are_cut_with_their_scores() -> None:
+    datasets, _ = as_datasets(ROWS, 1, "auto")
+    assert datasets["kl-1"]["label"][:] == [[3.0, 2.0], [3.0, 2.0], [1.0, 0.5]]
+    assert set(as_datasets(ROWS, 0, "auto")[0]) == {"contrastive-0"}
+
+
+def test_a_loss_that_was_asked_for() -> None:
+    assert set(as_datasets(ROWS, 4, "contrastive")[1].values()) == {"contrastive"}
+    kinds = as_datasets(ROWS, 4, "margin_mse")[1]
+    assert kinds["margin_mse-2"] == "margin_mse"
+    assert kinds["contrastive-3"] == "contrastive"
+    with pytest.raises(InputError, match="'kl' needs rows with 'scores'"):
+        as_datasets([ROWS[0], ROWS[3]], 4, "kl")
+
+
+def mixture(values: Callable[[float], list[float]]) -> tuple[float, dict[float, float], torch.nn.Module]:
+    """Averages a layer between all 0 (base) and all 1 (tuned); `values` a query, given the share that is set."""
+    model = torch.nn.BatchNorm1d(3)
+    base = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+        model.num_batches_tracked.fill_(7)
+
+    def measured() -> dict[str, float]:
+        return {str(number): value for number, value in enumerate(values(model.weight[0].item()))}
+
+    return *average(model, base, (1.0, 0.25, 0.5), measured), model
+
+
+def test_averaging_takes_the_best_share_and_ties_go_to_the_base() -> None:
+    share, tried, model = mixture(lambda weight: [-abs(weight - 0.5)] * 4)
+    assert (share, tried) == (0.5, {0.25: -0.25, 0.5: 0.0, 1.0: -0.5})
+    assert model.weight.tolist() == [0.5] * 3
+    assert model.running_var.tolist() == [0.5] * 3
+    assert int(model.num_batches_tracked) == 7, "counters are not averaged"
+    assert mixture(lambda weight: [1.0] * 4)[0] == 0.25
+    assert mixture(lambda weight: [weight] * 4)[0] == 1.0
+
+
+@pytest.mark.parametrize(("gain", "share"), [(0.9, 0.25), (1.1, 1.0)])
+def test_a_gain_within_a_standard_error_does_not_count(gain: float, share: float) -> None:
+    """16 paired differences of 0 +- 0.4 + gain * 0.1: their standard error is 0.1."""
+
+    def values(weight: float) -> list[float]:
+        return [gain * 0.1 + 0.4 * (-1) ** number for number in range(16)] if weight == 1 else [0.0] * 16
+
+    taken, tried, _ = mixture(values)
+    assert taken == share
+    assert tried[1.0] == pytest.approx(gain * 0.1)
+
+
+def test_validation_holds_every_document_and_merges_equal_queries() -> None:
+    held_out = [Example("q", "p1", ("n",)), Example("q", "p2"), Example("r", "n")]
+    found = Validation.from_examples(held_out, [Example("t", "p9", ("n9", "n"))])
+    assert found.queries == ["q", "r"]
+    assert sorted(found.documents) == ["n", "n9", "p1", "p2", "p9"]
+    relevant = {found.queries[int(q)]: sorted(found.documents[int(d)] for d in g) for q, g in found.qrels.items()}
+    assert relevant == {"q": ["p1", "p2"], "r": ["n"]}
+    assert found == Validation.from_examples(held_out, [Example("t", "p9", ("n9", "n"))])
+
+
+def test_validation_measures_what_a_dense_product_gives(bert_folder: Path, load: Any, texts: list[str]) -> None:
+    loaded = load(str(bert_folder))
+    held_out = [Example(text.split()[0] + " every", text) for text in texts if text.strip()]
+    validation = Validation.from_examples(held_out)
+    found = validation.measure(loaded, 4)
+    queries, documents = (encode(loaded, rows, kind) for rows, kind in
+                          ((validation.queries, "query"), (validation.documents, "document")))  # fmt: skip
+    product = (queries @ documents.T).toarray()
+    run = {str(q): {str(d): float(score) for d, score in enumerate(row)} for q, row in enumerate(product)}
+    expected = means(per_query(run, validation.qrels, MEASURES))
+    assert {name: found[name] for name in MEASURES} == pytest.approx(expected, abs=1e-6)
+    assert found["query_terms"] == pytest.approx(np.diff(queries.indptr).mean())
+    assert found["document_terms"] == pytest.approx(np.diff(documents.indptr).mean())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    words = ("reset", "saw", "login", "blade", "night", "backups", "lathe", "code")
+    rows: list[dict[str, Any]] = []
+    for number, word in enumerate(words):
+        negatives = [f"about the {words[(number + step) % 8]}" for step in (1, 2)]
+        rows.append({"query": f"the {word}", "positive": f"about {word} and every {word}", "negatives": negatives,
+                     "scores": [1.0, 0.4, 0.1]})  # fmt: skip
+    (folder / "train.json").write_text(json.dumps(rows))
+    (folder / "val.json").write_text(json.dumps(rows[:3]))
+    return folder
+
+
+def settings(**more: Any) -> dict[str, Any]:
+    return {
+        "training.max_steps": 4, "training.eval_steps": 2, "training.logging_steps": 1, "hardware.device": "cpu",
+        "training.average_with_base": False, **more,
+    }  # fmt: skip
+
+
+def trainer(bert_folder: Path, data: Path, output: Path, **options: Any) -> SpladeTrainer:
+    options.setdefault("settings", settings())
+    return SpladeTrainer(
+        str(bert_folder), output, data / "train.json", data / "val.json", learning_rate=1e-3, batch_size=4, **options
+    )
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def test_a_run_resumed_equals_one_that_was_not_stopped(
+    bert_folder: Path, data: Path, load: Any, stock: Any, tmp_path: Path
+) -> None:
+    whole = trainer(bert_folder, data, tmp_path / "whole").train()
+    assert (whole.steps, whole.rows, whole.share) == (4, 8, 1.0)
+    assert set(whole.before) == {*MEASURES, "query_terms", "document_terms"} == set(whole.after)
+    changed, first = weights(whole.model_dir), weights(bert_folder)
+    assert any(not torch.equal(changed[name], value) for name, value in first.items())
+
+    def stop(row: dict[str, Any]) -> None:
+        if row.get("tick") and row["step"] == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer(bert_folder, data, tmp_path / "part", listener=stop).train()
+    checkpoint = newest_checkpoint(tmp_path / "part" / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-3"
+    with pytest.raises(InputError, match="exists already"):
+        trainer(bert_folder, data, tmp_path / "part").train()
+    resumed = trainer(bert_folder, data, tmp_path / "part", resume=True).train()
+    assert (resumed.steps, resumed.best_step) == (whole.steps, whole.best_step)
+    for name, value in weights(resumed.model_dir).items():
+        torch.testing.assert_close(value, changed[name], rtol=0, atol=1e-6, msg=name)
+    texts = ["the saw", "about reset"]
+    ours = encode(load(str(whole.model_dir)), texts).toarray()
+    theirs = stock(whole.model_dir).encode_document(texts, convert_to_sparse_tensor=False).numpy()
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    rows = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["stage"] for row in rows if "stage" in row] == ["before", "after"]
+    assert [row["step"] for row in rows if "loss" in row] == [1, 2, 3, 4]
+    assert (tmp_path / "whole" / "config.yaml").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(bert_folder: Path, data: Path, tmp_path: Path) -> None:
+    wild = settings(**{"loss.document_regularizer_weight": 1e38, "loss.query_regularizer_weight": 1e38,
+                       "loss.regularizer_warmup_ratio": 0.01})  # fmt: skip
+    with pytest.raises(ModelError, match=r"(loss|grad_norm) is (inf|nan) at step|not finite"):
+        trainer(bert_folder, data, tmp_path / "out", settings=wild).train()
+    assert not (tmp_path / "out" / "final").exists()
+
+
+def test_what_is_missing_is_said_before_a_model_is_loaded(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no output folder"):
+        SpladeTrainer("none/there", train_file=data / "train.json").train()
+    with pytest.raises(InputError, match="no training file"):
+        SpladeTrainer("none/there", tmp_path / "out").train()
+    with pytest.raises(InputError, match=r"training\.learning_rate"):
+        SpladeTrainer("none/there", tmp_path / "out", learning_rate=-1)
+
+
+def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
+    assert newest_checkpoint(tmp_path) is None
+    for end, whole in (("9", True), ("10", True), ("11", False), ("x", True)):
+        name = f"checkpoint-{end}"
+        (tmp_path / name).mkdir()
+        if whole:
+            (tmp_path / name / "trainer_state.json").write_text("{}")
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
