@@ -18,8 +18,8 @@ def session(built: Path, tmp_path: Path):
     opened = []
 
     def start(columns: int = 100, **extra: str):
-        environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "TERM": "xterm", **extra}
-        environment.pop("NO_COLOR", None)
+        inherited = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        environment = {**inherited, "XDG_STATE_HOME": str(tmp_path / "state"), "TERM": "xterm", **extra}
         child = pexpect.spawn(
             sys.executable, ["-m", "splade_cli", "query", "--index", str(built / "index")],
             env=environment, dimensions=(40, columns), encoding="utf-8", timeout=60,
