@@ -77,8 +77,8 @@ class LossSection(Section):
     """What is minimised. ``auto`` distils where rows carry scores and contrasts where they do not."""
 
     type: Literal["auto", "contrastive", "kl", "margin_mse"] = "auto"
-    query_regularizer_weight: float = Field(3e-3, gt=0)
-    document_regularizer_weight: float = Field(3e-3, ge=0)
+    query_regularizer_weight: float = Field(2e-3, gt=0)
+    document_regularizer_weight: float = Field(2e-3, ge=0)
     regularizer_warmup_ratio: float = Field(1 / 3, gt=0, le=1)
     student_temperature: float = Field(4.0, gt=0)
     teacher_temperature: float = Field(0.2, gt=0)

@@ -134,7 +134,8 @@ def training() -> Iterator[Any]:
                 err.print(
                     f"{stage:<10} {shown}nDCG@10 {row['nDCG@10']:.4f}  active terms: "
                     f"query {row['query_terms']:.1f}, document {row['document_terms']:.1f}  "
-                    f"[dim]{row['seconds']:.0f} s[/]"
+                    f"[dim]{row['seconds']:.0f} s[/]",
+                    soft_wrap=True,
                 )
             elif "loss" in row:
                 err.print(f"step {row['step']:<5} loss {row['loss']:.4f}  [dim]{row['seconds']:.0f} s[/]")

@@ -10,9 +10,11 @@ import hashlib
 import json
 import logging
 import os
+import socket
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import torch
 
@@ -80,6 +82,7 @@ def load_splade_model(
     place = choose_device(device, precision)
     source = resolve(name)
     _quiet()
+    _require_hub(source, revision)
     layout = _layout(source, name, revision)
     tokenizer, masked_lm = _from_pretrained(source, name, trust_remote_code, allow_pickle, revision)
     limit = max_seq_length or layout.get("max_seq_length") or tokenizer.model_max_length
@@ -133,6 +136,30 @@ def _layout(source: str, name: str, revision: str | None) -> dict[str, Any]:
     layout.update(_read_json(source, f"{modules[1]['path']}/config.json", revision) or {})
     layout.update(_read_json(source, "config_sentence_transformers.json", revision) or {})
     return layout
+
+
+def _require_hub(source: str, revision: str | None) -> None:
+    """Raises ModelError at once where a model has to be fetched and the hub does not answer.
+
+    The hub's client would try again for more than a minute. Behind a proxy only the client itself can tell.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    if Path(source).is_dir():
+        return
+    try:
+        if isinstance(try_to_load_from_cache(source, "config.json", revision=revision), str):
+            return
+    except HFValidationError as error:
+        raise _hub_error(source, error) from None
+    if constants.HF_HUB_OFFLINE or any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+        return
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        socket.create_connection((address.hostname, address.port or 443), timeout=10).close()
+    except OSError as error:
+        raise _hub_error(source, ConnectionError(f"cannot connect: {error}")) from None
 
 
 def _read_json(source: str, name: str, revision: str | None) -> Any:
@@ -226,7 +253,8 @@ def _quiet() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "httpx2", "huggingface_hub"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def load_for_training(name: str, loaded: LoadedModel, **options: Any) -> tuple[Any, LoadedModel]:

@@ -132,11 +132,12 @@ def generate_training_data(
     planned = documents if isinstance(documents, Plan) else plan(documents)
     progress("chunk", len(planned.chunks), len(planned.chunks))
     writer = writer or offline_writer(planned, queries_per_chunk, seed)
+    # before any query is written: a model that cannot be loaded must not cost a language model's answers
+    searches = _searches(planned.chunks, model, output / ".work", progress)
     dropped: Counter[str] = Counter()
     pairs = list(_written(writer, planned.chunks, dropped, progress))
     if not pairs:
         raise InputError("no query could be written for these documents", "are they long enough to hold a sentence?")
-    searches = _searches(planned.chunks, model, output / ".work", progress)
     mined = _mined(pairs, planned.chunks, searches, negatives, round_trip, dropped, progress)
     if not mined:
         raise InputError(

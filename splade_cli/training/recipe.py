@@ -42,6 +42,7 @@ def prepare(
     from sentence_transformers.sparse_encoder.callbacks.splade_callbacks import (
         SpladeRegularizerWeightSchedulerCallback,
     )
+    from sentence_transformers.sparse_encoder.model_card import SparseEncoderModelCardCallback
     from sentence_transformers.training_args import BatchSamplers, MultiDatasetBatchSamplers
     from transformers import EarlyStoppingCallback, PrinterCallback
 
@@ -57,7 +58,7 @@ def prepare(
         per_device_train_batch_size=settings.per_device_train_batch_size,
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
-        gradient_checkpointing=config.hardware.gradient_checkpointing,
+        activation_checkpointing=config.hardware.gradient_checkpointing or None,
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup_ratio,
         weight_decay=settings.weight_decay,
@@ -67,6 +68,8 @@ def prepare(
         use_cpu=device == "cpu",
         eval_strategy=strategy,
         eval_steps=every,
+        # before lambda is whole, a step is judged by terms that it will have to give up
+        eval_delay=min(int(steps * config.loss.regularizer_warmup_ratio), steps - every),
         save_strategy="steps",
         save_steps=every,
         save_total_limit=settings.save_total_limit,
@@ -91,6 +94,7 @@ def prepare(
     callbacks += [log, FiniteLoss()]
     if settings.early_stopping_patience and measure:
         callbacks.append(EarlyStoppingCallback(settings.early_stopping_patience, settings.early_stopping_threshold))
+    encoder.model_card_data.generate_widget_examples = False
     trainer = SparseEncoderTrainer(
         model=encoder,
         args=arguments,
@@ -100,6 +104,7 @@ def prepare(
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(SparseEncoderModelCardCallback)  # our own card says what was measured
     return trainer
 
 

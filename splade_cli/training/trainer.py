@@ -25,7 +25,7 @@ from splade_cli.training.recipe import prepare
 from splade_cli.training.tracking import Listener, MetricsLog, newest_checkpoint
 from splade_cli.training.validation import MEASURES, Validation, average
 
-SHARES = (0.5, 0.75, 1.0)
+SHARES = (0.75, 1.0)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,11 @@ def test_models_that_cannot_be_used(splade, docs, tmp_path, monkeypatch):
     (broken / "model.safetensors").unlink()
     (broken / "pytorch_model.bin").write_bytes(b"\0" * 100)
     fails(splade("index", docs, "-o", tmp_path / "i", "--model", broken), "safetensors", "--allow-pickle")
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    fails(splade("index", docs, "-o", tmp_path / "i", "--model", "nobody/nothing-here"), "cannot be reached", "tiny")
     fails(splade("index", docs, "-o", tmp_path / "i", "--device", "gpu7"), "gpu7")
     fails(splade("index", docs, "-o", tmp_path / "i", "--precision", "int3"), "int3")
 

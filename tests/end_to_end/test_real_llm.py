@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -71,3 +72,21 @@ def test_a_small_model_writes_queries(base_url: str, tmp_path: Path) -> None:
 
     again = QueryWriter("smollm2", journal, base_url=base_url, concurrency=1, max_tokens=200)
     assert {chunk.id: queries for chunk, queries in again.write(chunks)} == wrote and again.usage.calls == 0
+
+
+def test_gen_data_with_a_small_model(base_url: str, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for number, (title, text) in enumerate(PASSAGES.items()):
+        (docs / f"{number}.md").write_text(f"# {title}\n\n{text}\n", encoding="utf-8")
+    command = [
+        sys.executable, "-m", "splade_cli", "gen-data", str(docs), "-o", str(tmp_path / "data"), "--llm", "smollm2",
+        "--base-url", base_url, "--concurrency", "1", "--val-ratio", "0.3", "--json",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["train_rows"] + made["validation_rows"] >= 2, done.stdout
+    rows = json.loads((tmp_path / "data" / "train.json").read_text())
+    assert all(row["query_type"] in ("question", "keywords", "natural", "claim") for row in rows)
+    assert len((tmp_path / "data" / "answers.jsonl").read_text().splitlines()) >= len(PASSAGES)
