@@ -42,7 +42,6 @@ def prepare(
     from sentence_transformers.sparse_encoder.callbacks.splade_callbacks import (
         SpladeRegularizerWeightSchedulerCallback,
     )
-    from sentence_transformers.sparse_encoder.model_card import SparseEncoderModelCardCallback
     from sentence_transformers.training_args import BatchSamplers, MultiDatasetBatchSamplers
     from transformers import EarlyStoppingCallback, PrinterCallback
 
@@ -94,7 +93,8 @@ def prepare(
     callbacks += [log, FiniteLoss()]
     if settings.early_stopping_patience and measure:
         callbacks.append(EarlyStoppingCallback(settings.early_stopping_patience, settings.early_stopping_threshold))
-    encoder.model_card_data.generate_widget_examples = False
+    # its card looks for examples in the data, aloud; ours says what was measured
+    encoder.model_card_data.set_widget_examples = lambda dataset: None
     trainer = SparseEncoderTrainer(
         model=encoder,
         args=arguments,
@@ -104,7 +104,6 @@ def prepare(
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(SparseEncoderModelCardCallback)  # our own card says what was measured
     return trainer
 
 
