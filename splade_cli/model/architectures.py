@@ -11,11 +11,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from splade_cli.model.pooling import activate, sparse_pool
+from splade_cli.model.linear import Int8Weight, quicken
+from splade_cli.model.pooling import SparseRows, activate, rows_of, sparse_pool, sparse_rows
 
 
 def _pass_through(hidden: Tensor) -> Tensor:
     return hidden
+
+
+def _decoder_of(masked_lm: Any) -> nn.Linear | None:
+    """The linear layer that ends in the vocabulary: what the model names, or the one whose weight it names."""
+    named = masked_lm.get_output_embeddings()
+    if isinstance(named, nn.Linear):
+        return named
+    linears = [part for part in masked_lm.modules() if isinstance(part, nn.Linear)]
+    wide = [part for part in linears if part.weight is named or part.out_features == masked_lm.config.vocab_size]
+    return wide[-1] if wide else None
 
 
 def step_over_decoder(masked_lm: Any) -> nn.Linear | None:
@@ -24,8 +35,8 @@ def step_over_decoder(masked_lm: Any) -> nn.Linear | None:
     Tried on four tokens: None, and the model as it was, where decoder times that input is not what the model
     computes (a decoder that is no linear layer, a cap or scale after it).
     """
-    decoder = masked_lm.get_output_embeddings()
-    if not isinstance(decoder, nn.Linear):
+    decoder = _decoder_of(masked_lm)
+    if decoder is None:
         return None
     vocabulary = masked_lm.config.vocab_size
     probe = torch.arange(4, device=decoder.weight.device)[None] % vocabulary
@@ -55,6 +66,7 @@ class SpladeModel(nn.Module):
         prompts: text put before each ``query`` and ``document``.
         max_active: keep only so many largest weights of a text, where set.
         fused: False where the dense reference has to be used.
+        int8: the decoder's weight for encoding in int8, where `use_int8` was called.
     """
 
     def __init__(
@@ -72,6 +84,8 @@ class SpladeModel(nn.Module):
         super().__init__()
         self.masked_lm = masked_lm
         self.decoder: list[nn.Linear | None] = [step_over_decoder(masked_lm)]
+        self.int8: list[Int8Weight | None] = [None]
+        quicken(masked_lm)
         self.name, self.identity = name, identity
         self.pooling, self.activation = pooling, activation
         self.max_seq_length, self.prompts, self.max_active = max_seq_length, prompts or {}, max_active
@@ -94,6 +108,21 @@ class SpladeModel(nn.Module):
             kept = weights.topk(self.max_active, dim=1)
             weights = torch.zeros_like(weights).scatter(1, kept.indices, kept.values)
         return weights
+
+    def sparse_rows(self, **features: Tensor) -> SparseRows:
+        """What `forward` gives, as CSR arrays of its non-zeros; no gradient. Raises as `pooling.sparse_rows`."""
+        decoder = self.decoder[0]
+        if decoder is None or self.max_active is not None:
+            return rows_of(self(**features))
+        output, mask = self.masked_lm(**features).logits, features["attention_mask"]
+        weight = self.int8[0] or decoder.weight
+        return sparse_rows(output, mask, weight, decoder.bias, self.pooling, self.activation)
+
+    def use_int8(self) -> None:
+        """Encodes with an int8 decoder from now on; changes nothing where the head is not fused or pools by sum."""
+        decoder = self.decoder[0]
+        if decoder is not None and self.pooling == "max":
+            self.int8 = [Int8Weight.of(decoder.weight)]
 
 
 def pool(output: Tensor, mask: Tensor, decoder: nn.Linear | None, pooling: str, activation: str) -> Tensor:

@@ -162,13 +162,10 @@ def _encode_batch(loaded: LoadedModel, tokens: dict[str, list[list[int]]]) -> sp
     features = {key: value.to(place.name) for key, value in padded.items()}
     low = place.precision != "fp32"
     with torch.inference_mode(), torch.autocast(place.name.split(":")[0], dtype=place.torch_dtype, enabled=low):
-        weights = loaded.model(**features).float()
-    if not torch.isfinite(weights).all():
-        raise ModelError(
-            f"{loaded.model.name} gave a weight that is not finite", "use --precision fp32, or another model"
-        )
-    texts, terms = torch.nonzero(weights, as_tuple=True)
-    values = weights[texts, terms].cpu().numpy()
-    bounds = np.zeros(len(weights) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(texts.cpu().numpy(), minlength=len(weights)), out=bounds[1:])
-    return sp.csr_matrix((values, terms.cpu().numpy().astype(np.int32), bounds), shape=(len(weights), weights.shape[1]))
+        try:
+            bounds, terms, values = loaded.model.sparse_rows(**features)
+        except FloatingPointError:
+            raise ModelError(
+                f"{loaded.model.name} gave a weight that is not finite", "use --precision fp32, or another model"
+            ) from None
+    return sp.csr_matrix((values, terms, bounds), shape=(len(bounds) - 1, loaded.model.dimensions))

@@ -2,25 +2,40 @@
 
 For hidden states H[B, L, d], a linear decoder W[V, d], b[V] and a mask of real tokens, SPLADE's weights are
 
-    max:  w[B, V] = f(max_l relu(H W^T + b))      [Formal et al. 2021, arXiv 2109.10086, eq. 6]
+    max:  w[B, V] = max_l f(relu(H W^T + b))      [Formal et al. 2021, arXiv 2109.10086, eq. 6]
     sum:  w[B, V] = sum_l f(relu(H W^T + b))      [Formal et al. 2021, arXiv 2107.05720, eq. 1]
 
 with f(x) = log(1 + x), applied twice for ``log1p_relu`` (arXiv 2504.14839). f and relu are monotone, so for max only
 the largest logit of each (text, term) is needed: the product is computed in tiles that stay in cache and reduced at
-once, O(B V) memory. Backward of max recomputes the winning position of the active terms alone, and its products are
-sparse times dense. The idea of fusing the head is Sparton's (arXiv 2603.25011); this code is torch on any device.
+once, O(B V) memory, and f is applied to what is active. Backward of max recomputes the winning position of the active
+terms alone, and its products are sparse times dense. The idea of fusing the head is Sparton's (arXiv 2603.25011).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from splade_cli.model.linear import Int8Weight, product, quantize
+
 TILE_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 27, "mps": 1 << 25}
-"""Logits held at a time, by kind of device: about one core's share of the last-level cache on a CPU."""
+"""Logits held at a time, by kind of device: on a CPU what one core's cache takes."""
+TILE_COLUMNS = {"cpu": 1024}
+WIDE_COLUMNS = 16384
+
+
+class SparseRows(NamedTuple):
+    """CSR arrays of n texts: `bounds` int64 [n + 1], `terms` int32 and `values` float32 [nonzeros]."""
+
+    bounds: NDArray[np.int64]
+    terms: NDArray[np.int32]
+    values: NDArray[np.float32]
 
 
 def activate(logits: Tensor, activation: str) -> Tensor:
@@ -32,7 +47,7 @@ def activate(logits: Tensor, activation: str) -> Tensor:
 def sparse_pool(
     hidden: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None, pooling: str = "max", activation: str = "relu"
 ) -> Tensor:
-    """Vocabulary weights of each text.
+    """Vocabulary weights of each text, for training.
 
     Args:
         hidden: [B, L, d], what the decoder would have been given.
@@ -52,6 +67,50 @@ def sparse_pool(
     return activate(largest, activation)
 
 
+def sparse_rows(
+    hidden: Tensor,
+    mask: Tensor,
+    weight: Tensor | Int8Weight,
+    bias: Tensor | None,
+    pooling: str = "max",
+    activation: str = "relu",
+) -> SparseRows:
+    """The same weights for encoding: only what is not zero, as CSR arrays on the CPU, and no gradient.
+
+    Args: as `sparse_pool`; `weight` may be an `linear.Int8Weight`, for ``max``.
+
+    Raises:
+        FloatingPointError: a weight that is not finite.
+    """
+    if pooling == "sum":
+        assert isinstance(weight, Tensor)
+        return rows_of(sparse_pool(hidden, mask, weight, bias, pooling, activation))
+    return rows_of(_largest_logits(hidden, mask, weight, bias), activation)
+
+
+def rows_of(weights: Tensor, activation: str | None = None) -> SparseRows:
+    """CSR arrays of the positive entries of `weights` [B, V], after f where `activation` is given.
+
+    Raises:
+        FloatingPointError: an entry that is NaN or infinite; -inf stands for nothing and is none.
+    """
+    if weights.numel() and not bool(weights.amax() < float("inf")):
+        raise FloatingPointError("a weight is not finite")
+    columns = weights.shape[1]
+    if weights.device.type == "cpu":
+        dense = weights.float().numpy().reshape(-1)
+        flat = np.flatnonzero(dense > 0)
+        values = torch.from_numpy(dense[flat])
+    else:
+        places = torch.nonzero(weights.reshape(-1) > 0)[:, 0]
+        values, flat = weights.reshape(-1)[places].float(), places.cpu().numpy()
+    if activation is not None:
+        values = activate(values, activation)
+    bounds = np.searchsorted(flat, np.arange(len(weights) + 1) * columns)
+    texts = np.repeat(np.arange(len(weights)), np.diff(bounds))
+    return SparseRows(bounds, (flat - texts * columns).astype(np.int32), values.cpu().numpy())
+
+
 def _autocast(hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     kind = hidden.device.type
     if torch.is_autocast_enabled(kind):
@@ -60,7 +119,7 @@ def _autocast(hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return hidden.to(weight.dtype), weight
 
 
-def _groups(hidden: Tensor, mask: Tensor, rows_at_most: int) -> list[tuple[Tensor, Tensor, int]]:
+def _groups(mask: Tensor, rows_at_most: int) -> Iterator[tuple[Tensor, Tensor, int]]:
     """Texts of like length together: (text numbers [n], token positions [n, longest], longest) of each group.
 
     Positions list a text's real tokens first; what is left over repeats its first one, which changes no maximum.
@@ -71,39 +130,51 @@ def _groups(hidden: Tensor, mask: Tensor, rows_at_most: int) -> list[tuple[Tenso
     positions = torch.argsort(~real, dim=1, stable=True)
     inside = torch.arange(mask.shape[1], device=mask.device)[None] < lengths[:, None]
     positions = torch.where(inside, positions, positions[:, :1])
-    groups, start, sizes = [], 0, lengths[order].tolist()
+    start, sizes = 0, lengths[order].tolist()
     while start < len(sizes) and sizes[start] > 0:
         longest = sizes[start]
         end = min(len(sizes), start + max(1, rows_at_most // longest))
         while sizes[end - 1] == 0 or (sizes[end - 1] < longest * 0.8 and end - start > 1):
             end -= 1
         texts = order[start:end]
-        groups.append((texts, positions[texts, :longest], longest))
+        yield texts, positions[texts, :longest], longest
         start = end
-    return groups
+
+
+def _largest_logits(hidden: Tensor, mask: Tensor, weight: Tensor | Int8Weight, bias: Tensor | None) -> Tensor:
+    """[B, V] largest logit over a text's real tokens; -inf for a text without any. No gradient."""
+    kind, vocabulary = hidden.device.type, len(weight.scale if isinstance(weight, Int8Weight) else weight)
+    scales: Tensor | None = None
+    exact = torch.float32 if isinstance(weight, Int8Weight) else torch.promote_types(weight.dtype, torch.float32)
+    largest = torch.full((len(hidden), vocabulary), float("-inf"), dtype=exact, device=hidden.device)
+    columns = min(vocabulary, TILE_COLUMNS.get(kind, WIDE_COLUMNS))
+    if isinstance(weight, Int8Weight):
+        matrix, scales = weight
+    else:
+        hidden, matrix = _autocast(hidden, weight)
+    for members, positions, longest in _groups(mask, max(1, TILE_ELEMENTS.get(kind, 1 << 19) // columns)):
+        rows = hidden[members[:, None], positions]
+        if scales is not None:
+            rows, scale = quantize(rows)
+        rows = rows.reshape(-1, hidden.shape[2])
+        dtype = rows.dtype if scales is None else torch.int32
+        out = torch.empty(len(members), vocabulary, dtype=dtype, device=rows.device)
+        for start in range(0, vocabulary, columns):
+            part = slice(start, start + columns)
+            logits = product(rows, matrix[part])
+            torch.amax(logits.view(len(members), longest, -1), dim=1, out=out[:, part])
+        if scales is not None:
+            out = out * scale * scales
+        largest[members] = out.to(exact)
+    return largest if bias is None else largest.add_(bias)
 
 
 class _MaxLogit(torch.autograd.Function):
-    """[B, V] largest logit over a text's real tokens; -inf for a text without any."""
+    """`_largest_logits` with gradients."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        low_hidden, low_weight = _autocast(hidden, weight)
-        texts, vocabulary, width = hidden.shape[0], weight.shape[0], hidden.shape[2]
-        largest = hidden.new_full(
-            (texts, vocabulary), float("-inf"), dtype=torch.promote_types(weight.dtype, torch.float32)
-        )
-        tile = TILE_ELEMENTS.get(hidden.device.type, 1 << 19)
-        columns = min(vocabulary, 2048 if hidden.device.type == "cpu" else 16384)
-        for members, positions, longest in _groups(hidden, mask, max(1, tile // columns)):
-            rows = low_hidden[members[:, None], positions].reshape(-1, width)
-            out = torch.empty((len(members), vocabulary), dtype=rows.dtype, device=rows.device)
-            for start in range(0, vocabulary, columns):
-                logits = rows @ low_weight[start : start + columns].T
-                torch.amax(logits.view(len(members), longest, -1), dim=1, out=out[:, start : start + columns])
-            largest[members] = out.to(largest.dtype)
-        if bias is not None:
-            largest += bias
+        largest = _largest_logits(hidden, mask, weight, bias)
         ctx.save_for_backward(hidden, mask, weight, largest)
         ctx.has_bias = bias is not None
         return largest

@@ -75,7 +75,7 @@ def test_vocabulary_of_several_tiles(kind: str, activation: str) -> None:
 def test_many_groups_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(pooling.TILE_ELEMENTS, "cpu", 64)
     hidden, mask, weight, bias = make(23, 11, 4, 16)
-    groups = pooling._groups(hidden, mask, 4)
+    groups = list(pooling._groups(mask, 4))
     assert sorted(int(text) for members, _, _ in groups for text in members) == list(range(23))
     assert len(groups) > 10
     check(*both(hidden, mask, weight, bias, "max", "relu"), 1e-12)
