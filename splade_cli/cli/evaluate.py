@@ -22,6 +22,7 @@ def evaluate(
         str | None, typer.Option("--baseline", help="Another model to stand beside, e.g. the one before training.")
     ] = None,
     bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="BM25 beside it.")] = True,
+    query: options.Query = "full",
     measure: Annotated[
         list[str] | None,
         typer.Option("--measure", help="e.g. nDCG@20; may be repeated.", show_default="the usual nine"),
@@ -48,6 +49,7 @@ def evaluate(
     from splade_cli.search.encoder import SpladeEmbedder
 
     options.positive(batch_size=batch_size, max_length=max_length)
+    attach = options.query_encoder(query)
     floors = floors_of(fail_under or [])
     measures = list(dict.fromkeys([*(measure or MEASURES), *floors]))
     for name in measures:
@@ -60,8 +62,8 @@ def evaluate(
     before = SpladeEmbedder(baseline, **common) if baseline else None
     with console.progress() as progress:
         report = measured(
-            SpladeEmbedder(model, **common), data, split, baseline=before, bm25=bm25, measures=measures, shards=cache,
-            progress=progress,
+            SpladeEmbedder(model, **common), data, split, baseline=before, bm25=bm25, query=attach, measures=measures,
+            shards=cache, progress=progress,
         )  # fmt: skip
     if run_file is not None:
         write_run(run_file, report.systems[0].run)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from splade_cli.cli import evaluate, gen_data, index, query, search, train
+from splade_cli.cli import evaluate, export, gen_data, index, query, search, train
 from splade_cli.errors import SpladeError
 
 KEPT = {
@@ -108,6 +108,7 @@ app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("query")(query.query)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
 
 
 def main() -> None:

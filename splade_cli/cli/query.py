@@ -97,9 +97,8 @@ def _converse(session: Session) -> None:
             break
         try:
             reply = session.handle(line)
+            if reply.kind == "quit":
+                break
+            display.reply(reply, session.explain)
         except KeyboardInterrupt:
             console.note("stopped")
-            continue
-        if reply.kind == "quit":
-            break
-        display.reply(reply, session.explain)

@@ -6,7 +6,7 @@ A text is walked once from left to right; where it is best cut next is for `boun
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from splade_cli.corpus.boundaries import Layout, best_cut, hard_cut, layout_of
@@ -68,19 +68,44 @@ def split_documents(
     overlap: float = OVERLAP,
 ) -> list[Chunk]:
     """The slices of all documents in order, with ids that are unique if those of the documents are."""
-    _check_sizes(min_chars, max_chars, target_chars, overlap)
     documents = list(documents)
-    taken = {document.id for document in documents}
-    chunks: list[Chunk] = []
+    return list(
+        iterate_chunks(
+            documents,
+            known={document.id for document in documents},
+            min_chars=min_chars,
+            max_chars=max_chars,
+            target_chars=target_chars,
+            overlap=overlap,
+        )
+    )
+
+
+def iterate_chunks(
+    documents: Iterable[Document],
+    *,
+    known: Collection[str] = (),
+    min_chars: int = MIN_CHARS,
+    max_chars: int = MAX_CHARS,
+    target_chars: int = TARGET_CHARS,
+    overlap: float = OVERLAP,
+) -> Iterator[Chunk]:
+    """Like `split_documents`, one document at a time; ids in `known` are kept for the whole documents that bear them.
+
+    Raises:
+        InputError: sizes that do not fit together.
+    """
+    _check_sizes(min_chars, max_chars, target_chars, overlap)
+    taken = set(known)
     for document in documents:
         for chunk in split_document(
             document, min_chars=min_chars, max_chars=max_chars, target_chars=target_chars, overlap=overlap
         ):
-            while chunk.id != document.id and chunk.id in taken:
+            own = chunk.id == document.id and chunk.id in known
+            while not own and chunk.id in taken:
                 chunk = replace(chunk, id=f"{chunk.id}'")
             taken.add(chunk.id)
-            chunks.append(chunk)
-    return chunks
+            yield chunk
 
 
 def _check_sizes(least: int, most: int, target: int, overlap: float) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from splade_cli.corpus.formats import BINARY_READERS, TEXT_READERS, Unreadable
-from splade_cli.corpus.rows import ROW_READERS, Row, clean, tidy
+from splade_cli.corpus.rows import LINE_READERS, ROW_READERS, Row, clean, tidy
 from splade_cli.errors import InputError, require_positive
 from splade_cli.records import Document
 
@@ -43,6 +43,23 @@ def read_documents(path: Path, *, max_documents: int | None = None) -> Reading:
     """Every document under `path`, a file or a folder. Raises InputError where there is not a single one."""
     if max_documents is not None:
         require_positive(max_documents=max_documents)
+    reading = Reading([], [])
+    for found in iterate_documents(path):
+        if isinstance(found, Skipped):
+            reading.skipped.append(found)
+        else:
+            reading.documents.append(found)
+            if len(reading.documents) == max_documents:
+                break
+    return reading
+
+
+def iterate_documents(path: Path) -> Iterator[Document | Skipped]:
+    """What `read_documents` reads, one at a time; a JSONL file is never in memory as a whole.
+
+    Raises:
+        InputError: at the end, where there was not a single document.
+    """
     path = Path(path)
     hint = f"supported endings: {' '.join(sorted(SUPPORTED))}"
     if path.is_dir():
@@ -54,31 +71,35 @@ def read_documents(path: Path, *, max_documents: int | None = None) -> Reading:
     else:
         what = "neither a file nor a folder" if path.exists() else "no such file or folder"
         raise InputError(f"{what}: {path}", hint)
-
-    documents: list[Document] = []
+    yield from skipped
     taken: set[str] = set()
     for name, file in files:
-        try:
-            for number, row in enumerate(_rows(file), 1):
-                if isinstance(row, str):
-                    skipped.append(Skipped(name, row))
-                    continue
-                place = f"{name}#{number}" if file.suffix.lower() in ROW_READERS else name
-                document = _document(row, name, place, taken)
-                taken.add(document.id)
-                documents.append(document)
-                if len(documents) == max_documents:
-                    return Reading(documents, skipped)
-        except Unreadable as reason:
-            skipped.append(Skipped(name, str(reason)))
-        except OSError as error:
-            skipped.append(Skipped(name, f"cannot be read ({(error.strerror or str(error)).lower()})"))
-    if not documents:
+        for found in _documents(name, file, taken):
+            if isinstance(found, Skipped):
+                skipped.append(found)
+            yield found
+    if not taken:
         seen = f"{len(files)} file{'' if len(files) == 1 else 's'} seen"
         reasons = [f"{each.path}: {each.reason}" for each in skipped[:3]]
         rest = [f"and {len(skipped) - 3} more"] if len(skipped) > 3 else []
         raise InputError(f"no documents in {path} ({'; '.join([seen, *reasons, *rest])})", hint)
-    return Reading(documents, skipped)
+
+
+def _documents(name: str, file: Path, taken: set[str]) -> Iterator[Document | Skipped]:
+    """The documents of one file, under ids that are not in `taken`, which grows by them."""
+    try:
+        for number, row in enumerate(_rows(file), 1):
+            if isinstance(row, str):
+                yield Skipped(name, row)
+                continue
+            place = f"{name}#{number}" if file.suffix.lower() in ROW_READERS else name
+            document = _document(row, name, place, taken)
+            taken.add(document.id)
+            yield document
+    except Unreadable as reason:
+        yield Skipped(name, str(reason))
+    except OSError as error:
+        yield Skipped(name, f"cannot be read ({(error.strerror or str(error)).lower()})")
 
 
 def _document(row: Row, path: str, place: str, taken: set[str]) -> Document:
@@ -139,6 +160,9 @@ def _rows(file: Path) -> Iterator[Row | str]:
     ending = file.suffix.lower()
     if ending not in SUPPORTED:
         raise Unreadable(_unsupported(file))
+    if ending in LINE_READERS:
+        yield from LINE_READERS[ending](_lines(file))
+        return
     data = file.read_bytes()
     if not data.strip():
         raise Unreadable("empty file")
@@ -151,6 +175,22 @@ def _rows(file: Path) -> Iterator[Row | str]:
         raise Unreadable("no text in it")
     title = " ".join(clean(prose.title).split()) or " ".join(re.split(r"[-_\s]+", clean(file.stem))).strip()
     yield Row(text, title, metadata=tidy(prose.metadata))
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file, one at a time. Raises Unreadable where one cannot be."""
+    empty, place = True, 0
+    with open(file, "rb") as source:
+        for line in source:
+            try:
+                text = _decoded(line, file.suffix.lower())
+            except Unreadable as reason:
+                raise Unreadable(f"{reason} in the line at byte {place}") from None
+            place += len(line)
+            empty = empty and not text.strip()
+            yield text
+    if empty:
+        raise Unreadable("empty file")
 
 
 def _unsupported(file: Path) -> str:

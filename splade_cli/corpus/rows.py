@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ def _json_rows(source: str) -> Iterator[Row | str]:
         value = json.loads(source)
     except (ValueError, RecursionError) as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
-            yield from _jsonl_rows(source)
+            yield from _jsonl_rows(source.split("\n"))
             return
         raise Unreadable(f"broken JSON ({error})") from None
     seen: set[str] = set()
@@ -60,10 +60,9 @@ def _listed(value: Any) -> list[Any]:
     raise Unreadable(f"no list of documents in it ({_keys(value)})")
 
 
-def _jsonl_rows(source: str) -> Iterator[Row | str]:
+def _jsonl_rows(lines: Iterable[str]) -> Iterator[Row | str]:
     seen: set[str] = set()
-    lines = [line for line in source.split("\n") if line.strip()]
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate((line for line in lines if line.strip()), 1):
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -186,9 +185,10 @@ def tidy(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
+LINE_READERS: dict[str, Callable[[Iterable[str]], Iterator[Row | str]]] = {".jsonl": _jsonl_rows}
 ROW_READERS: dict[str, Callable[[str], Iterator[Row | str]]] = {
     ".json": _json_rows,
-    ".jsonl": _jsonl_rows,
+    ".jsonl": lambda source: _jsonl_rows(source.split("\n")),
     ".csv": _csv_rows,
     ".tsv": lambda source: _csv_rows(source, "\t"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,17 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.collections import Collection, Run, load_collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.analysis import Sparsity, flops, index_bytes, percentiles, sparsity
+from splade_cli.evaluation.fidelity import Encode
 from splade_cli.evaluation.metrics import MEASURES, PerQuery, means, per_query, run_from_rows
 from splade_cli.evaluation.significance import Comparison, compare
 from splade_cli.index.inverted import SpladeIndex
 from splade_cli.index.lexical import Bm25
 from splade_cli.records import Chunk, Progress, silent
 from splade_cli.search.encoder import SpladeEmbedder
+from splade_cli.search.queries import Attach, open_query_encoder
 
 DEPTH = 100
 TIMED_QUERIES = 100
@@ -89,6 +93,7 @@ def evaluate(
     *,
     baseline: str | SpladeEmbedder | None = None,
     bm25: bool = True,
+    query: Attach | None = None,
     measures: Sequence[str] = MEASURES,
     compare_on: str = "nDCG@10",
     shards: Path | None = None,
@@ -102,6 +107,7 @@ def evaluate(
         split: which qrels/<split>.tsv.
         baseline: another model to stand beside, e.g. the one before training.
         bm25: BM25 beside it.
+        query: the model's documents with queries by what this makes beside it, e.g. `queries.attach_static`.
         measures: see `metrics.MEASURES`.
         compare_on: the measure of the significance test.
         shards: a folder in which encoded windows are kept until the figures stand.
@@ -113,10 +119,10 @@ def evaluate(
     measures = list(dict.fromkeys([*measures, compare_on]))
     units = units_of(collection)
     embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
-    systems = [_sparse_system(embedder, collection, units, measures, shards, progress)]
+    systems = _sparse_systems(embedder, collection, units, measures, shards, progress, query)
     if baseline is not None:
         other = baseline if isinstance(baseline, SpladeEmbedder) else SpladeEmbedder(baseline)
-        systems.append(_sparse_system(other, collection, units, measures, shards, progress))
+        systems += _sparse_systems(other, collection, units, measures, shards, progress)
     if bm25:
         systems.append(_bm25_system(collection, units, measures, progress))
     first = systems[0]
@@ -152,46 +158,62 @@ def depth_for(units: Sequence[Chunk], documents: int) -> int:
     return DEPTH if len(units) == documents else min(len(units), DEPTH * (1 + len(units) // max(1, documents)) * 2)
 
 
-def rank(embedder: SpladeEmbedder, collection: Collection, units: Sequence[Chunk], index: SpladeIndex) -> Run:
-    """The run of all judged queries over an index of `units`."""
-    queries = embedder.encode(list(collection.queries.values()), "query")
+def rank(queries: sp.csr_matrix, collection: Collection, units: Sequence[Chunk], index: SpladeIndex) -> Run:
+    """The run of the collection's queries, vectors [q, V] in their order, over an index of `units`."""
     rows, scores = index.search(queries, depth_for(units, len(collection.documents)))
     return run_from_rows(list(collection.queries), rows, scores, [unit.document_id for unit in units], DEPTH)
 
 
-def _sparse_system(
+def _sparse_systems(
     embedder: SpladeEmbedder,
     collection: Collection,
     units: Sequence[Chunk],
     measures: Sequence[str],
     shards: Path | None,
     progress: Progress,
-) -> System:
+    query: Attach | None = None,
+) -> list[System]:
+    """The model, and the same documents under the query encoder that `query` makes."""
     texts = [unit.content for unit in units]
     started = time.perf_counter()
     folder = None if shards is None else shards / embedder.loaded.model.identity[:16].replace("/", "-")
     vectors = embedder.encode_kept(texts, folder, progress) if folder else embedder.encode(texts, "document", progress)
     seconds = time.perf_counter() - started
     index = SpladeIndex.from_vectors(vectors, [unit.id for unit in units])
-    run = rank(embedder, collection, units, index)
-    values = per_query(run, collection.qrels, measures)
-    cost = _cost(embedder, collection, index, seconds, progress)
+    encoders: dict[str, Encode] = {embedder.loaded.model.name: lambda queries: embedder.encode(queries, "query")}
+    with tempfile.TemporaryDirectory() as place:
+        if query is not None:
+            attached = query(embedder, texts, Path(place))
+            carried = open_query_encoder(Path(place), attached.query)
+            assert carried is not None
+            encoders[f"{embedder.loaded.model.name}, {attached.query['kind']} queries"] = carried.encode
+        systems = []
+        for name, encode in encoders.items():
+            vectors_of_queries = encode(list(collection.queries.values()))
+            run = rank(vectors_of_queries, collection, units, index)
+            values = per_query(run, collection.qrels, measures)
+            cost = _cost(encode, vectors_of_queries, collection, index, seconds, progress)
+            systems.append(System(name, run, values, means(values), cost))
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
-    return System(embedder.loaded.model.name, run, values, means(values), cost)
+    return systems
 
 
 def _cost(
-    embedder: SpladeEmbedder, collection: Collection, index: SpladeIndex, seconds: float, progress: Progress
+    encode: Encode,
+    queries: sp.csr_matrix,
+    collection: Collection,
+    index: SpladeIndex,
+    seconds: float,
+    progress: Progress,
 ) -> Cost:
     texts = list(collection.queries.values())
-    queries = embedder.encode(texts, "query")
     encode_seconds, total_seconds = [], []
     gc.collect()
     timed = texts[:TIMED_QUERIES]
     for number, text in enumerate(timed, 1):
         start = time.perf_counter()
-        vector = embedder.encode([text], "query")
+        vector = encode([text])
         middle = time.perf_counter()
         index.search(vector, 10)
         encode_seconds.append(middle - start)

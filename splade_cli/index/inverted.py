@@ -32,6 +32,7 @@ class SpladeIndex:
         vocabulary: names of the columns; may be empty.
         model: ``name``, ``identity`` and settings of the encoder, empty where unknown.
         folder: where it was opened from, None for one in memory.
+        query: how queries are encoded without the model (``kind`` and its settings), None where only the model does.
     """
 
     vectors: sp.csr_matrix
@@ -40,6 +41,7 @@ class SpladeIndex:
     vocabulary: Sequence[str] = ()
     model: dict[str, Any] | None = None
     folder: Path | None = None
+    query: dict[str, Any] | None = None
 
     @classmethod
     def from_vectors(
@@ -95,7 +97,9 @@ class SpladeIndex:
             IndexFolderError: no index there, another format version, or damaged.
         """
         stored = storage.read(Path(folder), verify=verify)
-        return cls(stored.vectors, stored.postings, stored.rows, stored.vocabulary, stored.model, Path(folder))
+        return cls(
+            stored.vectors, stored.postings, stored.rows, stored.vocabulary, stored.model, Path(folder), stored.query
+        )
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Writes the index; an existing folder is replaced as a whole and only if `force` is given.
@@ -104,8 +108,19 @@ class SpladeIndex:
             InputError: `folder` exists and is not empty.
         """
         storage.write(
-            Path(folder), self.vectors, self.postings, self.rows, self.vocabulary, self.model or {}, force=force
+            Path(folder),
+            lambda: [self.vectors],
+            self.rows,
+            self.vocabulary,
+            self.model or {},
+            dimensions=self.vectors.shape[1],
+            query=self.query,
+            query_files=self._query_files(),
+            force=force,
         )
+
+    def _query_files(self) -> dict[str, Path]:
+        return {path.name: path for path in self.folder.glob("query.*")} if self.folder else {}
 
     def __len__(self) -> int:
         return int(self.vectors.shape[0])

@@ -5,6 +5,7 @@
     postings.{indptr,indices,data}.npy CSC of the same: a term's rows and weights
     rows.jsonl, rows.offsets.npy      id, text, title, document_id, metadata of each row; where each line starts
     vocabulary.json                   names of the V columns
+    query.*                           what encodes queries without the model, where the index carries it
 
 A folder is written beside its place and then renamed, so a killed write leaves the old one.
 """
@@ -13,8 +14,9 @@ from __future__ import annotations
 
 import json
 import mmap
+import shutil
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -23,7 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import IndexFolderError
+from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.records import claim_output, replacing_folder
 
 VERSION = 1
@@ -40,6 +42,7 @@ class Stored:
     rows: Rows
     vocabulary: list[str]
     model: dict[str, Any]
+    query: dict[str, Any] | None
 
 
 class Rows(Sequence[dict[str, Any]]):
@@ -74,37 +77,97 @@ class Rows(Sequence[dict[str, Any]]):
 
 def write(
     folder: Path,
-    vectors: sp.csr_matrix,
-    postings: sp.csc_matrix,
-    rows: Sequence[dict[str, Any]],
+    parts: Callable[[], Iterable[sp.csr_matrix]],
+    rows: Iterable[dict[str, Any]],
     vocabulary: Sequence[str],
     model: dict[str, Any],
     *,
+    dimensions: int,
+    query: Mapping[str, Any] | None = None,
+    query_files: Mapping[str, Path] | None = None,
     force: bool,
 ) -> None:
-    """Writes an index folder as a whole. Raises InputError where `folder` is taken and `force` is not given."""
+    """Writes an index folder as a whole, one part in memory at a time.
+
+    Args:
+        parts: gives the vectors, CSR [n_i, dimensions] one after the other, each time that it is called.
+        rows: one record a row; the ids must be unique.
+        query: how queries become vectors without the model, None where only the model does it.
+        query_files: files that `query` needs, by the name that they get in the folder.
+
+    Raises:
+        InputError: `folder` is taken and `force` is not given; an id that comes twice, a count that differs, a weight
+            that is not finite.
+    """
     claim_output(folder, force)
     with replacing_folder(folder) as temporary:
-        for name, matrix in (("vectors", vectors), ("postings", postings)):
-            np.save(temporary / f"{name}.indptr.npy", matrix.indptr.astype(np.int64))
-            np.save(temporary / f"{name}.indices.npy", matrix.indices.astype(np.int32))
-            np.save(temporary / f"{name}.data.npy", matrix.data.astype(np.float32))
-        offsets = [0]
+        count, nonzeros = _write_matrices(temporary, parts, dimensions)
+        offsets, seen = [0], set()
         with open(temporary / "rows.jsonl", "wb") as out:
             for row in rows:
+                if row["id"] in seen:
+                    raise InputError(f"the id '{row['id']}' comes twice", "ids must be unique in an index")
+                seen.add(row["id"])
                 offsets.append(offsets[-1] + out.write(json.dumps(row, ensure_ascii=False).encode() + b"\n"))
+        if len(seen) != count:
+            raise InputError(f"{count} vectors and {len(seen)} records", "give one record a row")
         np.save(temporary / "rows.offsets.npy", np.array(offsets, dtype=np.int64))
         (temporary / "vocabulary.json").write_text(json.dumps(list(vocabulary), ensure_ascii=False), encoding="utf-8")
+        for name, path in (query_files or {}).items():
+            shutil.copyfile(path, temporary / name)
         manifest = {
             "format": "splade-index",
             "version": VERSION,
-            "rows": vectors.shape[0],
-            "dimensions": vectors.shape[1],
-            "nonzeros": int(vectors.nnz),
+            "rows": count,
+            "dimensions": dimensions,
+            "nonzeros": nonzeros,
             "model": model,
+            "query": query,
             "files": {path.name: {"bytes": path.stat().st_size, "crc32": crc32(path)} for path in _files(temporary)},
         }
         (temporary / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+
+
+def _write_matrices(folder: Path, parts: Callable[[], Iterable[sp.csr_matrix]], dimensions: int) -> tuple[int, int]:
+    """vectors.*.npy and postings.*.npy by way of memory maps; gives rows and non-zeros."""
+    lengths: list[NDArray[np.int64]] = []
+    per_column = np.zeros(dimensions, dtype=np.int64)
+    for part in parts():
+        if not np.isfinite(part.data).all():
+            raise InputError("a document vector holds a weight that is not finite", "check the model that made it")
+        lengths.append(np.diff(part.indptr).astype(np.int64))
+        per_column += np.bincount(part.indices, minlength=dimensions)
+    row_ends = np.concatenate([[0], *lengths]).cumsum()
+    count, nonzeros = len(row_ends) - 1, int(row_ends[-1])
+    column_ends = np.concatenate([[0], per_column]).cumsum()
+    maps = {}
+    for name, ends in (("vectors", row_ends), ("postings", column_ends)):
+        np.save(folder / f"{name}.indptr.npy", ends.astype(np.int64))
+        for part_name, dtype in (("indices", np.int32), ("data", np.float32)):
+            path = folder / f"{name}.{part_name}.npy"
+            if nonzeros:
+                maps[name, part_name] = np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=(nonzeros,))
+            else:
+                np.save(path, np.empty(0, dtype=dtype))
+    start_row, free = 0, column_ends[:-1].copy()
+    for part in parts():
+        if not part.nnz:
+            start_row += part.shape[0]
+            continue
+        span = slice(row_ends[start_row], row_ends[start_row] + part.nnz)
+        maps["vectors", "indices"][span], maps["vectors", "data"][span] = part.indices, part.data
+        order = np.argsort(part.indices, kind="stable")
+        columns = part.indices[order]
+        counts = np.bincount(columns, minlength=dimensions)
+        within = np.arange(part.nnz) - np.repeat(counts.cumsum() - counts, counts)
+        places = free[columns] + within
+        numbers = np.repeat(np.arange(start_row, start_row + part.shape[0], dtype=np.int32), np.diff(part.indptr))
+        maps["postings", "indices"][places], maps["postings", "data"][places] = numbers[order], part.data[order]
+        free += counts
+        start_row += part.shape[0]
+    for written in maps.values():
+        written.flush()
+    return count, nonzeros
 
 
 def read(folder: Path, *, verify: bool) -> Stored:
@@ -127,7 +190,9 @@ def read(folder: Path, *, verify: bool) -> Stored:
     postings = sp.csc_matrix(_arrays(folder, "postings", shape[1], manifest["nonzeros"]), shape=shape, copy=False)
     vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
     offsets = np.load(folder / "rows.offsets.npy", mmap_mode="r")
-    return Stored(vectors, postings, Rows(folder / "rows.jsonl", offsets), vocabulary, manifest["model"])
+    return Stored(
+        vectors, postings, Rows(folder / "rows.jsonl", offsets), vocabulary, manifest["model"], manifest.get("query")
+    )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

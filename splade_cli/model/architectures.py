@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from splade_cli.model.linear import Int8Weight, quicken
@@ -66,6 +68,7 @@ class SpladeModel(nn.Module):
         prompts: text put before each ``query`` and ``document``.
         max_active: keep only so many largest weights of a text, where set.
         fused: False where the dense reference has to be used.
+        query_table: [V] weights of query tokens of an inference-free model, whose queries do not come here.
         int8: the decoder's weight for encoding in int8, where `use_int8` was called.
     """
 
@@ -80,6 +83,7 @@ class SpladeModel(nn.Module):
         max_seq_length: int = 512,
         prompts: dict[str, str] | None = None,
         max_active: int | None = None,
+        query_table: NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__()
         self.masked_lm = masked_lm
@@ -88,6 +92,7 @@ class SpladeModel(nn.Module):
         quicken(masked_lm)
         self.name, self.identity = name, identity
         self.pooling, self.activation = pooling, activation
+        self.query_table = query_table
         self.max_seq_length, self.prompts, self.max_active = max_seq_length, prompts or {}, max_active
 
     @property
@@ -109,20 +114,24 @@ class SpladeModel(nn.Module):
             weights = torch.zeros_like(weights).scatter(1, kept.indices, kept.values)
         return weights
 
-    def sparse_rows(self, **features: Tensor) -> SparseRows:
-        """What `forward` gives, as CSR arrays of its non-zeros; no gradient. Raises as `pooling.sparse_rows`."""
+    def sparse_rows(self, *, low: bool = True, **features: Tensor) -> SparseRows:
+        """What `forward` gives, as CSR arrays of its non-zeros; no gradient. Raises as `pooling.sparse_rows`.
+
+        Args:
+            low: use the int8 decoder where there is one.
+        """
         decoder = self.decoder[0]
         if decoder is None or self.max_active is not None:
             return rows_of(self(**features))
         output, mask = self.masked_lm(**features).logits, features["attention_mask"]
-        weight = self.int8[0] or decoder.weight
+        weight = (self.int8[0] if low else None) or decoder.weight
         return sparse_rows(output, mask, weight, decoder.bias, self.pooling, self.activation)
 
-    def use_int8(self) -> None:
+    def use_int8(self, wanted: bool = True) -> None:
         """Encodes with an int8 decoder from now on; changes nothing where the head is not fused or pools by sum."""
         decoder = self.decoder[0]
-        if decoder is not None and self.pooling == "max":
-            self.int8 = [Int8Weight.of(decoder.weight)]
+        able = wanted and decoder is not None and self.pooling == "max"
+        self.int8 = [Int8Weight.of(decoder.weight) if able and decoder is not None else None]
 
 
 def pool(output: Tensor, mask: Tensor, decoder: nn.Linear | None, pooling: str, activation: str) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from splade_cli.errors import InputError
@@ -12,11 +13,14 @@ if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
 
 class Device(NamedTuple):
-    """A place to compute: `name` as torch spells it, `precision` one of fp32, bf16, fp16, and why."""
+    """A place to compute: `name` as torch spells it, `precision` one of fp32, bf16, fp16, int8, and why.
+
+    int8 is the decoder's product for documents alone; the body and queries are float32.
+    """
 
     name: str
     precision: str
@@ -27,7 +31,7 @@ class Device(NamedTuple):
         """The dtype of activations under autocast; weights stay float32."""
         import torch
 
-        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
+        return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision, torch.float32)
 
 
 def choose_device(device: str = "auto", precision: str = "auto") -> Device:
@@ -35,8 +39,8 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
 
     Args:
         device: auto, cpu, mps, cuda or cuda:N.
-        precision: auto, fp32, bf16 or fp16. auto is bf16 on CUDA from compute capability 8.0, fp16 on older
-            CUDA, and fp32 elsewhere, where lower precision is not known to be safe and faster.
+        precision: auto, fp32, bf16, fp16 or int8. auto is bf16 on CUDA from compute capability 8.0, fp16 on older
+            CUDA, and fp32 elsewhere; `shards.settle_precision` may then choose int8 for a corpus.
 
     Raises:
         InputError: an unknown name, or a device that this machine does not have.
@@ -66,12 +70,35 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
         best, reason = "fp32", "no CUDA or Apple GPU" if device == "auto" else "asked for"
     if precision == "fp16" and name == "cpu":
         raise InputError("precision 'fp16' is not supported on the CPU", "use --precision bf16 or fp32")
+    if precision == "int8" and name != "cpu":
+        raise InputError(f"precision 'int8' is for the CPU, not for {name}", "use --precision auto")
     return Device(name, best if precision == "auto" else precision, reason)
 
 
 def available_threads() -> int:
-    """CPU cores that this process may use (affinity and container limits count)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """CPU cores that this process may use: affinity and a container's quota (cgroup v2) count."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+
+
+def fit_threads() -> None:
+    """Keeps torch from starting more threads than `available_threads`; a smaller number stays."""
+    import torch
+
+    if torch.get_num_threads() > available_threads():
+        torch.set_num_threads(available_threads())
+
+
+def int8_is_faster() -> bool:
+    """Whether this CPU multiplies int8 by instructions of its own (AVX-512 VNNI)."""
+    import torch
+
+    known = hasattr(torch.cpu, "get_capabilities")
+    return known and bool(torch.cpu.get_capabilities().get("avx512_vnni"))
 
 
 def empty_cache(device: Device) -> None:

@@ -1,4 +1,4 @@
-"""Texts to a SciPy CSR matrix [n, V], in memory or by way of shards on disk; knows no index and no file formats.
+"""Texts to a SciPy CSR matrix [n, V], in memory or window by window; knows no index and no file formats.
 
 Texts are tokenised in windows, sorted by token length inside a window and batched by a budget of tokens, so that
 little is padded and memory does not grow with the corpus. A row does not depend on its neighbours beyond rounding.
@@ -6,11 +6,7 @@ little is padded and memory does not grow with the corpus. A row does not depend
 
 from __future__ import annotations
 
-import hashlib
-import json
-import zipfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +15,14 @@ import torch
 
 from splade_cli.errors import ModelError, require_positive
 from splade_cli.model.load import LoadedModel
-from splade_cli.records import Progress, replacing, silent, write_json
+from splade_cli.model.static import static_rows
+from splade_cli.records import Progress, silent
 
 WINDOW = 2048
+WINDOW_CHARACTERS = 1 << 24
 TOKENS_PER_BATCH = {"cpu": 8192, "cuda": 131072, "mps": 32768}
+UNFUSED_TOKENS = 2048
+"""Tokens in a batch where the head is not fused: each costs V logits."""
 
 
 def encode(
@@ -47,63 +47,25 @@ def encode(
         ModelError: a weight that is not finite.
     """
     require_positive(batch_size=batch_size)
-    windows = []
-    for start in range(0, len(texts), WINDOW):
-        windows.append(
-            _encode_window(loaded, texts[start : start + WINDOW], kind, batch_size, progress, start, len(texts))
-        )
-    return stack(windows, loaded.model.dimensions)
+    done, parts = 0, []
+    for window in windows(texts):
+        parts.append(encode_window(loaded, window, kind, batch_size, progress, done, len(texts)))
+        done += len(window)
+    return stack(parts, loaded.model.dimensions)
 
 
-def encode_to_shards(
-    loaded: LoadedModel,
-    texts: Sequence[str],
-    folder: Path,
-    *,
-    batch_size: int = 64,
-    progress: Progress = silent,
-) -> sp.csr_matrix:
-    """Like `encode` for documents, each window kept in `folder`; what is there already is not computed again.
-
-    The folder holds ``fingerprint.json`` of model, settings and texts; shards of another fingerprint are discarded.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    mark = folder / "fingerprint.json"
-    fingerprint = fingerprint_of(loaded, texts)
-    if not mark.is_file() or mark.read_text(encoding="utf-8").strip() != json.dumps(fingerprint):
-        for shard in folder.glob("shard-*.npz"):
-            shard.unlink()
-        write_json(mark, fingerprint)
-    windows = []
-    for number, start in enumerate(range(0, len(texts), WINDOW)):
-        path = folder / f"shard-{number:06d}.npz"
-        kept = _kept(path, (len(texts[start : start + WINDOW]), loaded.model.dimensions))
-        if kept is not None:
-            windows.append(kept)
-            progress("encode", min(start + WINDOW, len(texts)), len(texts))
-            continue
-        part = texts[start : start + WINDOW]
-        windows.append(_encode_window(loaded, part, "document", batch_size, progress, start, len(texts)))
-        with replacing(path) as temporary, open(temporary, "wb") as out:
-            sp.save_npz(out, windows[-1], compressed=False)
-    return stack(windows, loaded.model.dimensions)
-
-
-def _kept(path: Path, shape: tuple[int, int]) -> sp.csr_matrix | None:
-    """A window from disk; None where there is none, or one that a crash cut short."""
-    try:
-        matrix = sp.csr_matrix(sp.load_npz(path))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
-    return matrix if matrix.shape == shape else None
-
-
-def fingerprint_of(loaded: LoadedModel, texts: Sequence[str]) -> str:
-    """A hash of everything that decides the vectors: model files, length limit, precision, and the texts."""
-    digest = hashlib.sha256(f"{loaded.model.identity}|{loaded.model.max_seq_length}|{loaded.device.precision}".encode())
+def windows(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Consecutive texts, at most WINDOW of them and about WINDOW_CHARACTERS characters."""
+    window: list[str] = []
+    characters = 0
     for text in texts:
-        digest.update(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
-    return digest.hexdigest()
+        window.append(text)
+        characters += len(text)
+        if len(window) == WINDOW or characters >= WINDOW_CHARACTERS:
+            yield window
+            window, characters = [], 0
+    if window:
+        yield window
 
 
 def stack(parts: Sequence[sp.csr_matrix], dimensions: int) -> sp.csr_matrix:
@@ -113,7 +75,7 @@ def stack(parts: Sequence[sp.csr_matrix], dimensions: int) -> sp.csr_matrix:
     return sp.csr_matrix(sp.vstack(parts, format="csr", dtype=np.float32))
 
 
-def tokenize(loaded: LoadedModel, texts: Sequence[str], kind: str) -> Any:
+def tokenize(loaded: LoadedModel, texts: Sequence[str], kind: str, *, special: bool = True) -> Any:
     """Token ids as lists, prompt put before, cut to the model's limit."""
     prompt = loaded.model.prompts.get(kind) or ""
     return loaded.tokenizer(
@@ -121,25 +83,31 @@ def tokenize(loaded: LoadedModel, texts: Sequence[str], kind: str) -> Any:
         truncation=True,
         max_length=loaded.model.max_seq_length,
         padding=False,
+        add_special_tokens=special,
     )
 
 
-def _encode_window(
+def encode_window(
     loaded: LoadedModel,
     texts: Sequence[str],
     kind: str,
     batch_size: int,
-    progress: Progress,
-    done: int,
-    total: int,
+    progress: Progress = silent,
+    done: int = 0,
+    total: int | None = None,
 ) -> sp.csr_matrix:
+    """One window of `encode`; `progress` counts on from `done`."""
+    if kind == "query" and loaded.model.query_table is not None:
+        return static_rows(tokenize(loaded, texts, kind, special=False)["input_ids"], loaded.model.query_table)
     tokens = tokenize(loaded, texts, kind)
     lengths = np.array([len(ids) for ids in tokens["input_ids"]])
     order = np.argsort(-lengths, kind="stable")
     budget = TOKENS_PER_BATCH.get(loaded.device.name.split(":")[0], 8192)
+    if not loaded.model.fused:
+        budget = min(budget, UNFUSED_TOKENS)
     rows: list[sp.csr_matrix] = []
     for batch in _batches(order, lengths, batch_size, budget):
-        rows.append(_encode_batch(loaded, {key: [tokens[key][i] for i in batch] for key in tokens}))
+        rows.append(_encode_batch(loaded, {key: [tokens[key][i] for i in batch] for key in tokens}, kind))
         done += len(batch)
         progress("encode", done, total)
     matrix = stack(rows, loaded.model.dimensions)
@@ -156,14 +124,14 @@ def _batches(order: np.ndarray, lengths: np.ndarray, batch_size: int, budget: in
         start += size
 
 
-def _encode_batch(loaded: LoadedModel, tokens: dict[str, list[list[int]]]) -> sp.csr_matrix:
+def _encode_batch(loaded: LoadedModel, tokens: dict[str, list[list[int]]], kind: str) -> sp.csr_matrix:
     place = loaded.device
     padded = loaded.tokenizer.pad(tokens, return_tensors="pt")
     features = {key: value.to(place.name) for key, value in padded.items()}
-    low = place.precision != "fp32"
+    low = place.torch_dtype != torch.float32
     with torch.inference_mode(), torch.autocast(place.name.split(":")[0], dtype=place.torch_dtype, enabled=low):
         try:
-            bounds, terms, values = loaded.model.sparse_rows(**features)
+            bounds, terms, values = loaded.model.sparse_rows(low=kind == "document", **features)
         except FloatingPointError:
             raise ModelError(
                 f"{loaded.model.name} gave a weight that is not finite", "use --precision fp32, or another model"

@@ -119,9 +119,10 @@ def _autocast(hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return hidden.to(weight.dtype), weight
 
 
-def _groups(mask: Tensor, rows_at_most: int) -> Iterator[tuple[Tensor, Tensor, int]]:
+def _groups(mask: Tensor, rows_at_most: int) -> Iterator[tuple[Tensor | slice, Tensor, int]]:
     """Texts of like length together: (text numbers [n], token positions [n, longest], longest) of each group.
 
+    Numbers are a slice where they follow one another, as they do where texts come sorted by length.
     Positions list a text's real tokens first; what is left over repeats its first one, which changes no maximum.
     """
     real = mask.bool()
@@ -130,14 +131,16 @@ def _groups(mask: Tensor, rows_at_most: int) -> Iterator[tuple[Tensor, Tensor, i
     positions = torch.argsort(~real, dim=1, stable=True)
     inside = torch.arange(mask.shape[1], device=mask.device)[None] < lengths[:, None]
     positions = torch.where(inside, positions, positions[:, :1])
-    start, sizes = 0, lengths[order].tolist()
+    start, sizes, numbers = 0, lengths[order].tolist(), order.tolist()
     while start < len(sizes) and sizes[start] > 0:
         longest = sizes[start]
         end = min(len(sizes), start + max(1, rows_at_most // longest))
         while sizes[end - 1] == 0 or (sizes[end - 1] < longest * 0.8 and end - start > 1):
             end -= 1
+        first, count = numbers[start], end - start
+        in_a_row = numbers[start:end] == list(range(first, first + count))
         texts = order[start:end]
-        yield texts, positions[texts, :longest], longest
+        yield slice(first, first + count) if in_a_row else texts, positions[texts, :longest], longest
         start = end
 
 
@@ -146,27 +149,29 @@ def _largest_logits(hidden: Tensor, mask: Tensor, weight: Tensor | Int8Weight, b
     kind, vocabulary = hidden.device.type, len(weight.scale if isinstance(weight, Int8Weight) else weight)
     scales: Tensor | None = None
     exact = torch.float32 if isinstance(weight, Int8Weight) else torch.promote_types(weight.dtype, torch.float32)
-    largest = torch.full((len(hidden), vocabulary), float("-inf"), dtype=exact, device=hidden.device)
+    largest = torch.empty(len(hidden), vocabulary, dtype=exact, device=hidden.device)
+    largest[~mask.bool().any(1)] = float("-inf")
     columns = min(vocabulary, TILE_COLUMNS.get(kind, WIDE_COLUMNS))
     if isinstance(weight, Int8Weight):
         matrix, scales = weight
     else:
         hidden, matrix = _autocast(hidden, weight)
     for members, positions, longest in _groups(mask, max(1, TILE_ELEMENTS.get(kind, 1 << 19) // columns)):
-        rows = hidden[members[:, None], positions]
+        rows = hidden[members].gather(1, positions[..., None].expand(-1, -1, hidden.shape[2]))
         if scales is not None:
             rows, scale = quantize(rows)
         rows = rows.reshape(-1, hidden.shape[2])
-        dtype = rows.dtype if scales is None else torch.int32
-        out = torch.empty(len(members), vocabulary, dtype=dtype, device=rows.device)
+        count = len(positions)
+        target = largest[members] if isinstance(members, slice) else largest.new_empty(count, vocabulary)
         for start in range(0, vocabulary, columns):
             part = slice(start, start + columns)
-            logits = product(rows, matrix[part])
-            torch.amax(logits.view(len(members), longest, -1), dim=1, out=out[:, part])
-        if scales is not None:
-            out = out * scale * scales
-        largest[members] = out.to(exact)
-    return largest if bias is None else largest.add_(bias)
+            found = product(rows, matrix[part]).view(count, longest, -1).amax(1)
+            if scales is not None:
+                found = found * scale * scales[part]
+            target[:, part] = found if bias is None else found + bias[part]
+        if not isinstance(members, slice):
+            largest[members] = target
+    return largest
 
 
 class _MaxLogit(torch.autograd.Function):

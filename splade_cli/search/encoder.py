@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from splade_cli.records import Progress, silent
 
 if TYPE_CHECKING:
     from splade_cli.model.load import LoadedModel
+    from splade_cli.model.shards import Shards
 
 
 class SpladeEmbedder:
@@ -71,9 +72,30 @@ class SpladeEmbedder:
 
     def encode_kept(self, texts: Sequence[str], folder: Path, progress: Progress = silent) -> sp.csr_matrix:
         """Like `encode` for documents, with finished windows kept in `folder`, so that a killed run goes on."""
-        from splade_cli.model.encode import encode_to_shards
+        return self.encode_shards(texts, folder, total=len(texts), progress=progress).matrix()
 
-        return encode_to_shards(self.loaded, texts, folder, batch_size=self.batch_size, progress=progress)
+    def encode_shards(
+        self,
+        texts: Iterable[str],
+        folder: Path,
+        *,
+        sample: Sequence[str] = (),
+        workers: int = 1,
+        total: int | None = None,
+        progress: Progress = silent,
+    ) -> Shards:
+        """Documents to shards in `folder`, never all in memory; see `model.shards.encode_to_shards`.
+
+        Args:
+            sample: some of `texts`; where precision is ``auto``, int8 is used if these rank alike in it.
+        """
+        from splade_cli.model.shards import encode_to_shards, settle_precision
+
+        if sample and self._options["precision"] == "auto":
+            self._loaded = settle_precision(self.loaded, sample)
+        return encode_to_shards(
+            self.loaded, texts, folder, batch_size=self.batch_size, workers=workers, total=total, progress=progress
+        )
 
     def generate_sparse_embeddings(self, texts: Sequence[str], kind: str = "document") -> list[dict[str, list[Any]]]:
         """One ``{"indices": [int, ...], "values": [float, ...]}`` a text, indices ascending."""

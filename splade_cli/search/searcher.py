@@ -15,6 +15,7 @@ from splade_cli.index.inverted import SpladeIndex
 from splade_cli.records import Hit
 from splade_cli.search.encoder import SpladeEmbedder
 from splade_cli.search.explain import active_terms, missing_terms, shared_terms, snippet
+from splade_cli.search.queries import QueryEncoder, open_query_encoder
 
 if TYPE_CHECKING:
     from splade_cli.model.architectures import SpladeModel
@@ -34,17 +35,22 @@ class Searcher:
 
     Args:
         index: the vectors, texts and vocabulary.
-        embedder: encodes queries; must be the model that made the index.
+        embedder: the model that made the index; not loaded before it is needed.
+        queries: encodes queries in its place, where the index carries what that takes.
     """
 
-    def __init__(self, index: SpladeIndex, embedder: SpladeEmbedder) -> None:
+    def __init__(self, index: SpladeIndex, embedder: SpladeEmbedder, queries: QueryEncoder | None = None) -> None:
         self.index = index
         self.embedder = embedder
+        self.queries = queries
         self._places: dict[str, int] | None = None
 
     @classmethod
     def open(cls, folder: str | Path, *, model: str | None = None, device: str = "auto", **options: Any) -> Searcher:
-        """Opens an index folder with the model it names, or with `model`, which must be the same one.
+        """Opens an index folder with what it carries for queries, else with the model that it names.
+
+        Args:
+            model: encode queries with this model, which must be the one that made the index, wherever it lies now.
 
         Raises:
             IndexFolderError: missing, damaged, or made by another model.
@@ -55,13 +61,17 @@ class Searcher:
         name = model or made_by.get("name")
         if not name:
             raise IndexFolderError(f"the index {folder} does not say which model made it", "name it: --model MODEL")
+        precision = made_by.get("precision", "auto") if device == "cpu" else "auto"
         embedder = SpladeEmbedder(
             name,
             device=device,
-            precision=made_by.get("precision", "auto") if device == "cpu" else "auto",
+            precision="fp32" if precision == "int8" else precision,
             max_seq_length=made_by.get("max_seq_length"),
             **options,
         )
+        queries = open_query_encoder(Path(folder), index.query) if model is None else None
+        if queries is not None:
+            return cls(index, embedder, queries)
         identity = embedder.loaded.model.identity
         if made_by.get("identity") and made_by["identity"] != identity:
             raise IndexFolderError(
@@ -73,7 +83,7 @@ class Searcher:
 
     def encode(self, query: str) -> sp.csr_matrix:
         """The query's vector [1, V]."""
-        return self.embedder.encode([query], "query")
+        return self.queries.encode([query]) if self.queries else self.embedder.encode([query], "query")
 
     def search(self, query: str, k: int = 10, *, explain: bool = True) -> list[Hit]:
         """The `k` best hits, each with a snippet and, if `explain`, the terms that met.
@@ -112,7 +122,8 @@ class Searcher:
 
     def terms(self, text: str, limit: int = 20, kind: str = "query") -> list[tuple[str, float]]:
         """The heaviest terms that the model gives `text`."""
-        return active_terms(self.embedder.encode([text], kind), self.index.vocabulary, limit)
+        vector = self.encode(text) if kind == "query" else self.embedder.encode([text], kind)
+        return active_terms(vector, self.index.vocabulary, limit)
 
     def _hit(self, vector: sp.csr_matrix, query: str, row: int, rank: int, score: float, explain: bool) -> Hit:
         record = self.index.rows[row]

@@ -1,9 +1,11 @@
-"""The index folder: there and back, every kind of damage named, and a killed write that leaves the old one."""
+"""The index folder: there and back, in parts, every kind of damage named; a killed write leaves the old one."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +79,6 @@ def test_an_index_without_rows_or_without_weights(shape: tuple[int, int], tmp_pa
 
 @given(arrays(np.float32, st.tuples(st.integers(0, 8), st.integers(1, 6)), elements=st.floats(-5, 5, width=16)))
 def test_any_matrix_survives(dense: np.ndarray) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as name:
         SpladeIndex.from_vectors(sp.csr_matrix(dense)).save(Path(name) / "index")
         index = SpladeIndex.open(Path(name) / "index")
@@ -217,3 +217,121 @@ def test_an_opened_index_can_be_saved_over_itself(folder: Path) -> None:
     index = SpladeIndex.open(folder)
     index.save(folder, force=True)
     assert list(SpladeIndex.open(folder, verify=True).rows) == ROWS
+
+
+def write(folder: Path, parts: Sequence[sp.csr_matrix], dimensions: int, names: Any = None, **options: Any) -> Path:
+    """Writes rows named by `names`, numbers by default, with vectors in `parts`."""
+    count = sum(part.shape[0] for part in parts)
+    rows = ({"id": str(name)} for name in (range(count) if names is None else names))
+    vocabulary = [f"t{number}" for number in range(dimensions)]
+    storage.write(folder, lambda: iter(parts), rows, vocabulary, {}, dimensions=dimensions, force=False, **options)
+    return folder
+
+
+PARTS = st.integers(1, 6).flatmap(
+    lambda width: st.lists(
+        arrays(
+            np.float32, st.tuples(st.integers(0, 5), st.just(width)),
+            elements=st.floats(-5, 5, width=16), fill=st.just(0.0),
+        ),
+        min_size=1, max_size=5,
+    )
+)  # fmt: skip
+
+
+@given(PARTS)
+def test_several_parts_are_one(blocks: list[np.ndarray]) -> None:
+    dimensions, whole = blocks[0].shape[1], sp.csr_matrix(np.vstack(blocks))
+    with tempfile.TemporaryDirectory() as name:
+        many = write(Path(name) / "many", [sp.csr_matrix(block) for block in blocks], dimensions)
+        one = write(Path(name) / "one", [whole], dimensions)
+        for path in one.iterdir():
+            assert (many / path.name).read_bytes() == path.read_bytes(), path.name
+        index = SpladeIndex.open(many, verify=True)
+        for stored, expected in ((index.vectors, whole), (index.postings, whole.tocsc())):
+            assert stored.shape == whole.shape
+            assert stored.data.dtype == np.float32 and stored.indices.dtype == np.int32
+            for part in ("indptr", "indices", "data"):
+                np.testing.assert_array_equal(getattr(stored, part), getattr(expected, part))
+
+
+def test_no_parts_at_all(tmp_path: Path) -> None:
+    index = SpladeIndex.open(write(tmp_path / "index", [], 4), verify=True)
+    assert (index.vectors.shape, index.postings.shape, list(index.rows)) == ((0, 4), (0, 4), [])
+    assert index.search(sp.csr_matrix((1, 4)), 1)[0].tolist() == [[-1]]
+
+
+def test_an_id_of_another_part_and_counts_that_differ(tmp_path: Path) -> None:
+    parts = [VECTORS, VECTORS[:1]]
+    for names, message in (
+        ("abca", "the id 'a' comes twice"),
+        ("aabc", "the id 'a' comes twice"),
+        ("abc", "4 vectors and 3 records"),
+        ("abcde", "4 vectors and 5 records"),
+        ("", "4 vectors and 0 records"),
+    ):
+        with pytest.raises(InputError, match=message) as caught:
+            write(tmp_path / "index", parts, 4, names)
+        assert caught.value.hint
+        assert list(tmp_path.iterdir()) == [], "nothing is left of it"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_weight_that_is_not_finite_in_a_later_part(bad: float, tmp_path: Path) -> None:
+    broken = sp.csr_matrix(np.array([[0, 0, bad, 0]], dtype=np.float32))
+    with pytest.raises(InputError, match="not finite"):
+        write(tmp_path / "index", [VECTORS, broken], 4)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def carrying(tmp_path: Path) -> Path:
+    """An index with two query files; the files that were given are gone."""
+    given = {}
+    for name, content in (("query.tokenizer.json", b'{"a": 1}'), ("query.table.npy", bytes(range(256)))):
+        given[name] = tmp_path / f"given-{name}"
+        given[name].write_bytes(content)
+    folder = write(tmp_path / "index", [VECTORS], 4, query={"kind": "static", "prompt": "é "}, query_files=given)
+    for path in given.values():
+        path.unlink()
+    return folder
+
+
+def test_query_files_are_carried(carrying: Path) -> None:
+    index = SpladeIndex.open(carrying, verify=True)
+    assert index.query == {"kind": "static", "prompt": "é "}
+    assert (carrying / "query.tokenizer.json").read_bytes() == b'{"a": 1}'
+    assert (carrying / "query.table.npy").read_bytes() == bytes(range(256))
+
+
+@pytest.mark.parametrize("name", ["query.tokenizer.json", "query.table.npy"])
+def test_damaged_query_files_are_named(name: str, carrying: Path) -> None:
+    whole = (carrying / name).read_bytes()
+    (carrying / name).write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    with pytest.raises(IndexFolderError, match=f"{name} does not match its checksum"):
+        SpladeIndex.open(carrying)
+    (carrying / name).write_bytes(whole + b" ")
+    with pytest.raises(IndexFolderError, match=f"{name} is {len(whole) + 1} bytes instead of {len(whole)}"):
+        SpladeIndex.open(carrying)
+    (carrying / name).unlink()
+    with pytest.raises(IndexFolderError, match=f"{name} is missing"):
+        SpladeIndex.open(carrying)
+
+
+def test_query_files_go_along_when_an_opened_index_is_saved(carrying: Path, tmp_path: Path) -> None:
+    SpladeIndex.open(carrying).save(tmp_path / "other")
+    again = SpladeIndex.open(tmp_path / "other", verify=True)
+    assert again.query == SpladeIndex.open(carrying).query
+    for path in carrying.glob("query.*"):
+        assert (tmp_path / "other" / path.name).read_bytes() == path.read_bytes()
+    again.save(tmp_path / "other", force=True)
+    assert len(list((tmp_path / "other").glob("query.*"))) == 2
+    listed = storage.read_manifest(tmp_path / "other")["files"]
+    assert {path.name for path in (tmp_path / "other").iterdir()} == {*listed, "manifest.json"}
+
+
+def test_an_index_of_before_query_encoders_opens(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["query"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert SpladeIndex.open(folder).query is None

@@ -1,4 +1,4 @@
-"""Encoding against vectors made outside, one text against many, and windows kept on disk."""
+"""Encoding against vectors made outside, one text against many, precision, and queries by a static table."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model import encode as module
-from splade_cli.model.encode import encode, encode_to_shards
+from splade_cli.model.encode import encode
 
 Make = Callable[..., Any]
 
@@ -79,94 +78,28 @@ def test_batches_keep_to_both_limits(budget: int) -> None:
         assert len(batch) == 1 or (len(batch) <= 3 and len(batch) * lengths[batch].max() <= budget)
 
 
-class Count:
-    """Counts texts that go through the model, and stops the run after some."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.texts = 0
-        original = module._encode_batch
-
-        def counted(loaded: Any, tokens: Any) -> sp.csr_matrix:
-            self.texts += len(tokens["input_ids"])
-            return original(loaded, tokens)
-
-        monkeypatch.setattr(module, "_encode_batch", counted)
-        monkeypatch.setattr(module, "WINDOW", 5)
+def test_windows_close_at_a_number_of_texts_or_of_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WINDOW", 3)
+    monkeypatch.setattr(module, "WINDOW_CHARACTERS", 10)
+    assert list(module.windows(["a", "b", "c", "d" * 12, "e", "f" * 8, "gg", "h"])) == [
+        ["a", "b", "c"], ["d" * 12], ["e", "f" * 8, "gg"], ["h"]
+    ]  # fmt: skip
+    assert list(module.windows([])) == []
 
 
-def stop_after(done_at_most: int) -> Callable[[str, int, int | None], None]:
-    def progress(stage: str, done: int, total: int | None) -> None:
-        if done > done_at_most:
-            raise KeyboardInterrupt
-
-    return progress
-
-
-def test_interrupted_and_resumed(
-    bert_folder: Path, load: Make, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded, many = load(str(bert_folder)), [f"{text} {number}" for number in range(3) for text in texts]
-    expected = encode(loaded, many)
-    count = Count(monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        encode_to_shards(loaded, many, tmp_path, batch_size=2, progress=stop_after(12))
-    assert sorted(path.name for path in tmp_path.glob("shard-*")) == ["shard-000000.npz", "shard-000001.npz"]
-    assert not list(tmp_path.glob("*.tmp"))
-    count.texts = 0
-    resumed = encode_to_shards(loaded, many, tmp_path)
-    assert count.texts == len(many) - 10
-    np.testing.assert_allclose(resumed.toarray(), expected.toarray(), rtol=1e-5, atol=1e-5)
-    count.texts = 0
-    again = encode_to_shards(loaded, many, tmp_path)
-    assert count.texts == 0
-    assert (again != resumed).nnz == 0
+def test_int8_documents_are_close_and_queries_stay_exact(load: Make, texts: list[str]) -> None:
+    exact, low = load("tiny", precision="fp32"), load("tiny", precision="int8")
+    assert low.device.precision == "int8"
+    expected, found = encode(exact, texts).toarray(), encode(low, texts).toarray()
+    assert not np.array_equal(found, expected)
+    cosine = (found * expected).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
+    assert cosine.min() > 0.998
+    assert (encode(low, texts, "query") != encode(exact, texts, "query")).nnz == 0
 
 
-def test_resumed_is_identical_to_uninterrupted(
-    bert_folder: Path, load: Make, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_int8_leaves_a_model_that_sums_as_it_is(bert_folder: Path, load: Make, texts: list[str]) -> None:
     loaded = load(str(bert_folder))
-    Count(monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        encode_to_shards(loaded, texts * 2, tmp_path / "a", progress=stop_after(5))
-    resumed = encode_to_shards(loaded, texts * 2, tmp_path / "a")
-    whole = encode_to_shards(loaded, texts * 2, tmp_path / "b")
-    for part in ("indptr", "indices", "data"):
-        assert np.array_equal(getattr(resumed, part), getattr(whole, part))
-
-
-def test_changed_texts_limit_or_model_discard_the_shards(
-    bert_folder: Path, make_folder: Make, load: Make, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    count = Count(monkeypatch)
-    loaded = load(str(bert_folder))
-    encode_to_shards(loaded, texts, tmp_path)
-    changed = [*texts[:-1], texts[-1] + " changed"]
-    others = [(loaded, changed), (load(str(bert_folder), max_seq_length=8), changed)]
-    others += [(load(str(make_folder("bert", seed=1))), changed), (loaded, changed[:3])]
-    for other, rows in others:
-        count.texts = 0
-        found = encode_to_shards(other, rows, tmp_path)
-        assert count.texts == len(rows)
-        np.testing.assert_allclose(found.toarray(), encode(other, rows).toarray(), rtol=1e-5, atol=1e-5)
-    assert len(list(tmp_path.glob("shard-*"))) == 1
-
-
-def test_what_the_fingerprint_depends_on(bert_folder: Path, load: Make, texts: list[str]) -> None:
-    loaded = load(str(bert_folder))
-    first = module.fingerprint_of(loaded, texts)
-    assert module.fingerprint_of(load(str(bert_folder)), texts) == first
-    assert module.fingerprint_of(loaded._replace(device=loaded.device._replace(precision="bf16")), texts) != first
-    assert module.fingerprint_of(loaded, texts[::-1]) != first
-    assert module.fingerprint_of(loaded, ["".join(texts)]) != first
-
-
-def test_a_damaged_shard_is_made_again(
-    bert_folder: Path, load: Make, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Count(monkeypatch)
-    loaded = load(str(bert_folder))
-    expected = encode_to_shards(loaded, texts, tmp_path)
-    shard = tmp_path / "shard-000000.npz"
-    shard.write_bytes(shard.read_bytes()[:100])
-    assert abs(encode_to_shards(loaded, texts, tmp_path) - expected).max() < 1e-5
+    loaded.model.pooling = "sum"
+    expected = encode(loaded, texts)
+    low = loaded.with_precision("int8", "asked for")
+    assert (encode(low, texts) != expected).nnz == 0

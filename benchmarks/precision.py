@@ -1,0 +1,72 @@
+"""Lower precision on the CPU over our own float32: time from text to vectors, and nDCG@10 on judged data.
+
+    python benchmarks/precision.py [--data FOLDER ...]
+
+FOLDER is in BEIR layout; without --data SciFact and Cranfield of ../shared/data are taken where they are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from measure import SHARED, long_texts, short_texts
+
+from splade_cli.corpus.collections import load_collection
+from splade_cli.evaluation.metrics import means, per_query
+from splade_cli.evaluation.report import rank, units_of
+from splade_cli.index.inverted import SpladeIndex
+from splade_cli.model.encode import encode
+from splade_cli.model.load import LoadedModel, load_splade_model
+from splade_cli.model.shards import settle_precision
+
+PRECISIONS = ("fp32", "int8", "bf16")
+
+
+def quality(loaded: LoadedModel, exact: LoadedModel, folder: Path) -> dict[str, float]:
+    collection = load_collection(folder, "test")
+    units = units_of(collection)
+    vectors = encode(loaded, [unit.content for unit in units])
+    index = SpladeIndex.from_vectors(vectors, [unit.id for unit in units])
+    queries = encode(exact, list(collection.queries.values()), "query")
+    return means(per_query(rank(queries, collection, units, index), collection.qrels, ["nDCG@10", "R@100"]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--data", type=Path, nargs="*")
+    settings = parser.parse_args()
+    folders = settings.data or [path for path in (SHARED / "scifact", SHARED / "cranfield") if path.is_dir()]
+    models = {kind: load_splade_model("tiny", device="cpu", precision=kind) for kind in PRECISIONS}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for length, texts in (("~20 tokens", short_texts(256)), ("256 tokens", long_texts(64))):
+        times: dict[str, list[float]] = {kind: [] for kind in PRECISIONS}
+        for number in range(settings.rounds + 1):
+            for kind, loaded in models.items():
+                start = time.process_time()
+                encode(loaded, texts)
+                if number:
+                    times[kind].append(time.process_time() - start)
+        medians = {kind: statistics.median(found) for kind, found in times.items()}
+        shown = ", ".join(f"{kind} {found:.3f} s ({medians['fp32'] / found:.2f}x)" for kind, found in medians.items())
+        print(f"encode {len(texts)} texts of {length}, 1 thread, CPU time: {shown}", flush=True)
+    torch.set_num_threads(threads)
+    for folder in folders:
+        for kind, loaded in models.items():
+            figures = quality(loaded, models["fp32"], folder)
+            print(
+                f"{folder.name} {kind}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()),
+                flush=True,
+            )
+        texts = [unit.content for unit in units_of(load_collection(folder, "test"))]
+        chosen = settle_precision(load_splade_model("tiny", device="cpu", precision="fp32"), texts)
+        print(f"{folder.name}: --precision auto takes {chosen.device.precision}: {chosen.device.reason}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

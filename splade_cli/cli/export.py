@@ -1,0 +1,91 @@
+"""`splade export`: a model to a smaller one, with what it loses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from splade_cli.cli import options
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="'tiny' (in this package) or a model folder.", show_default=False)],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the variant.")] = None,
+    prune_vocabulary: Annotated[
+        bool, typer.Option("--prune-vocabulary", help="Keep the tokens that --corpus needs, and no others.")
+    ] = False,
+    corpus: Annotated[
+        Path | None, typer.Option("--corpus", help="Documents that the variant is for: a file or folder.")
+    ] = None,
+    vocabulary_size: Annotated[
+        int | None, typer.Option("--vocabulary-size", help="Tokens at most.", show_default="all that the corpus needs")
+    ] = None,
+    weight_share: Annotated[
+        float | None,
+        typer.Option(
+            "--weight-share", help="Drop the weakest tokens that the model adds, down to this share of weight."
+        ),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Store weights as int8; only splade opens such a folder.")
+    ] = False,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", "-d", help="Measure model and variant on this collection; may be repeated."),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")] = "test",
+    max_length: options.MaxLength = None,
+    batch_size: options.BatchSize = 64,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    allow_pickle: options.AllowPickle = False,
+    force: options.Force = False,
+    json_output: options.Json = False,
+) -> None:
+    """Make a model smaller, by its vocabulary or its weights, and measure what that costs."""
+    from splade_cli.cli import console
+    from splade_cli.deploy.variants import MEASURE, export_variant
+    from splade_cli.errors import InputError
+
+    if output is None:
+        raise InputError("splade export needs an output folder", f"splade export {model} -o DIR --int8")
+    if prune_vocabulary and corpus is None:
+        raise InputError("--prune-vocabulary needs documents to choose tokens by", "add --corpus DOCS")
+    without = {"--corpus": corpus, "--vocabulary-size": vocabulary_size, "--weight-share": weight_share}
+    given = [flag for flag, value in without.items() if value is not None]
+    if given and not prune_vocabulary:
+        raise InputError(f"{given[0]} does nothing without --prune-vocabulary", "add --prune-vocabulary --corpus DOCS")
+    options.positive(batch_size=batch_size, max_length=max_length, vocabulary_size=vocabulary_size)
+    common: dict[str, Any] = {
+        "device": device, "precision": precision, "batch_size": batch_size, "max_seq_length": max_length,
+        "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle,
+    }  # fmt: skip
+    with console.progress() as progress:
+        made = export_variant(
+            model, output, corpus=corpus, vocabulary_size=vocabulary_size, weight_share=weight_share, int8=int8,
+            data=data or [], split=split, force=force, progress=progress, **common,
+        )  # fmt: skip
+    console.skipped(made.skipped)
+    if json_output:
+        console.json_document(made.as_dict())
+    else:
+        before, after = made.megabytes
+        facts = {
+            "written to": str(made.folder), "done": "; ".join(made.done),
+            "tokens": f"{made.vocabulary[0]} -> {made.vocabulary[1]}",
+            "weights": f"{before:.2f} MB -> {after:.2f} MB",
+        }  # fmt: skip
+        for loss in made.losses:
+            facts[f"{MEASURE} on {loss.collection}"] = (
+                f"{loss.base:.4f} -> {loss.variant:.4f} ({loss.difference:+.4f}, p = {loss.p_value:.4f}, "
+                f"{loss.queries} queries)"
+            )
+        console.facts(facts, as_json=False)
+    if not made.losses:
+        console.note(
+            f"its loss was not measured: splade evaluate --data COLLECTION --model {output} --baseline {model}"
+        )
+    console.next_command(f"splade index DOCS -o index --model {output}")

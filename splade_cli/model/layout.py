@@ -1,0 +1,134 @@
+"""What a model folder says of itself besides its weights: pooling, limits, prompts, routes; loads no transformer.
+
+Three layouts are read: a plain masked LM, a sentence-transformers SparseEncoder [Transformer, SpladePooling], and its
+inference-free form, Router(query=[SparseStaticEmbedding], document=[Transformer, SpladePooling]).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splade_cli.errors import ModelError
+from splade_cli.model.hub import find_file, read_json
+
+ENCODERS = (["Transformer", "SpladePooling"], ["MLMTransformer", "SpladePooling"])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Settings of a model folder.
+
+    Attributes:
+        transformer: the subfolder that holds the masked LM, "" for the folder itself.
+        pooling, activation: see `pooling.sparse_pool`.
+        max_active: keep only so many largest weights of a text.
+        max_seq_length: None where the tokenizer has to say.
+        prompts: text put before each ``query`` and ``document``.
+        query_weights: the file of an inference-free model's weights for query tokens.
+    """
+
+    transformer: str = ""
+    pooling: str = "max"
+    activation: str = "relu"
+    max_active: int | None = None
+    max_seq_length: int | None = None
+    prompts: dict[str, str] = field(default_factory=dict)
+    query_weights: Path | None = None
+
+    def query_table(self, tokenizer: Any) -> NDArray[np.float32] | None:
+        """Weights of query tokens, float32 [V], None for a model whose queries go through its transformer."""
+        if self.query_weights is None:
+            return None
+        if self.query_weights.suffix == ".json":
+            table = np.zeros(len(tokenizer.get_vocab()), dtype=np.float32)
+            weights = read_json(str(self.query_weights.parent), self.query_weights.name)
+            for token, number in tokenizer.get_vocab().items():
+                table[number] = weights.get(token, 0.0)
+            return table
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            found: NDArray[np.float32] = load_file(self.query_weights)["weight"].astype(np.float32)
+        except (SafetensorError, KeyError):
+            raise ModelError(
+                f"the query weights in {self.query_weights} are damaged", "copy or download the model again"
+            ) from None
+        return found
+
+
+def read_layout(source: str, name: str, revision: str | None = None) -> Layout:
+    """The layout of a folder or hub id.
+
+    Raises:
+        ModelError: modules that make no SPLADE model, or a damaged file.
+    """
+    modules = read_json(source, "modules.json", revision)
+    if modules is None:
+        return Layout()
+    try:
+        kinds = [_kind(module["type"]) for module in modules]
+        if kinds == ["Router"]:
+            return _routed(source, name, revision)
+        if kinds not in ENCODERS:
+            raise _no_splade(name, " + ".join(kinds))
+        return _encoder(source, modules[0]["path"], modules[1]["path"], revision)
+    except (KeyError, TypeError, AttributeError):
+        raise ModelError(
+            f"{name} is damaged: modules.json or router_config.json lacks what it should name",
+            "copy or download the model again",
+        ) from None
+
+
+def _routed(source: str, name: str, revision: str | None) -> Layout:
+    router = read_json(source, "router_config.json", revision) or {}
+    routes = {
+        route: [(part, _kind(router["types"][part])) for part in parts]
+        for route, parts in router.get("structure", {}).items()
+    }
+    documents, queries = routes.get("document", []), routes.get("query", [])
+    static = [kind for _, kind in queries] == ["SparseStaticEmbedding"]
+    if [kind for _, kind in documents] not in ENCODERS or not (static or queries == documents):
+        shown = {route: " + ".join(kind for _, kind in parts) for route, parts in routes.items()}
+        raise _no_splade(name, f"a Router of {shown}")
+    layout = _encoder(source, documents[0][0], documents[1][0], revision)
+    if not static:
+        return layout
+    folder = queries[0][0]
+    settings = read_json(source, f"{folder}/config.json", revision) or {}
+    wanted = settings.get("path") or f"{folder}/model.safetensors"
+    weights = find_file(source, wanted, revision)
+    if weights is None:
+        raise ModelError(f"{name} has no query weights: {wanted} is missing", "copy or download the model again")
+    return Layout(**{**vars(layout), "query_weights": weights})
+
+
+def _encoder(source: str, transformer: str, pooling: str, revision: str | None) -> Layout:
+    inner = f"{transformer}/" if transformer else ""
+    sizes = read_json(source, f"{inner}sentence_bert_config.json", revision) or {}
+    pooled = read_json(source, f"{pooling}/config.json", revision) or {}
+    outer = read_json(source, "config_sentence_transformers.json", revision) or {}
+    return Layout(
+        transformer=transformer,
+        pooling=pooled.get("pooling_strategy", "max"),
+        activation=pooled.get("activation_function", "relu"),
+        max_active=outer.get("max_active_dims"),
+        max_seq_length=sizes.get("max_seq_length"),
+        prompts=outer.get("prompts") or {},
+    )
+
+
+def _kind(type_name: str) -> str:
+    return type_name.rpartition(".")[2]
+
+
+def _no_splade(name: str, made_of: str) -> ModelError:
+    return ModelError(
+        f"{name} is made of {made_of}, a SPLADE model is Transformer + SpladePooling",
+        "use 'tiny' or another SPLADE model, e.g. prithivida/Splade_PP_en_v1",
+    )
