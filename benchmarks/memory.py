@@ -2,7 +2,8 @@
 
     python benchmarks/memory.py
 
-Prints the peak resident size of each process, and what it rises above the process with libraries and model loaded.
+Ours trains a second time with activation checkpointing (``hardware.gradient_checkpointing``). Prints the peak resident
+size of each process, and what it rises above the process with libraries and model loaded.
 """
 
 from __future__ import annotations
@@ -70,10 +71,12 @@ def main() -> None:
             before, after = map(float, printed.split()[-2:])
             found[side] = (after, after - before)
         whole, rise = ([found[side][place] for side in (mine, "theirs")] for place in (0, 1))
+        texts = f"{TEXTS} texts" if task == "encode" else f"{TEXTS} pairs"
         print(
-            f"{task}, {TEXTS if task == 'encode' else f'{TEXTS} pairs'} x {TOKENS} tokens: peak {mine} {whole[0]:.0f} MB, theirs {whole[1]:.0f} MB "
-            f"({whole[1] / whole[0]:.1f}x less); above the loaded process {mine} {rise[0]:.0f} MB, "
-            f"theirs {rise[1]:.0f} MB ({rise[1] / max(1.0, rise[0]):.1f}x less)"
+            f"{task} {texts} of {TOKENS} tokens, {mine}: peak {whole[0]:.0f} MB, theirs {whole[1]:.0f} MB "
+            f"({whole[1] / whole[0]:.1f}x less); above the loaded process {rise[0]:.0f} MB, "
+            f"theirs {rise[1]:.0f} MB ({rise[1] / max(1.0, rise[0]):.1f}x less)",
+            flush=True,
         )
 
 

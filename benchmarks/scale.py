@@ -69,7 +69,8 @@ def main() -> None:
             stages = ", ".join(f"{stage} by {at:.1f} s" for stage, at in found["stages"].items())
             print(
                 f"{found['rows']:>7} documents: {found['seconds']:7.1f} s, "
-                f"{found['rows'] / found['seconds']:5.0f} a second, largest memory of its own {found['anonymous']:.0f} MB ({stages})",
+                f"{found['rows'] / found['seconds']:5.0f} a second, "
+                f"largest memory of its own {found['anonymous']:.0f} MB ({stages})",
                 flush=True,
             )
 

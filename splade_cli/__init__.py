@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from splade_cli.deploy.variants import export_variant
     from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
     from splade_cli.evaluation.report import evaluate
     from splade_cli.index.inverted import SpladeIndex
@@ -33,6 +34,7 @@ _HOMES = {
     "SpladeIndex": "index.inverted",
     "SpladeTrainer": "training.trainer",
     "evaluate": "evaluation.report",
+    "export_variant": "deploy.variants",
     "generate_training_data": "training.generation",
     "index_documents": "search.indexing",
     "load_splade_model": "model.load",
@@ -54,6 +56,7 @@ __all__ = [
     "SpladeTrainer",
     "__version__",
     "evaluate",
+    "export_variant",
     "generate_training_data",
     "index_documents",
     "load_splade_model",

@@ -26,7 +26,7 @@ def commands(page: str) -> list[tuple[str, list[str]]]:
 def test_commands_and_flags_exist(page):
     from splade_cli.cli.main import app
 
-    known = {"gen-data", "train", "index", "search", "query", "evaluate"}
+    known = {"gen-data", "train", "index", "search", "query", "evaluate", "export"}
     helps = {name: CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output for name in known}
     seen = [(name, flags) for name, flags in commands(page) if name in known]
     assert seen
@@ -38,6 +38,13 @@ def test_commands_and_flags_exist(page):
 def test_links_of_the_readme_lead_somewhere():
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")):
         assert (ROOT / target).exists(), target
+
+
+def test_every_file_of_the_package_is_in_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    files = [path.relative_to(ROOT / "splade_cli") for path in (ROOT / "splade_cli").rglob("*.py")]
+    missing = [str(name) for name in files if name.name[0] != "_" and f"`{name}`" not in text]
+    assert not missing
 
 
 @pytest.mark.slow

@@ -177,16 +177,19 @@ def _rows(file: Path) -> Iterator[Row | str]:
     yield Row(text, title, metadata=tidy(prose.metadata))
 
 
-def _lines(file: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file, one at a time. Raises Unreadable where one cannot be."""
-    empty, place = True, 0
+def _lines(file: Path) -> Iterator[str | Unreadable]:
+    """The lines of a UTF-8 file, one at a time, or why one cannot be read. Raises Unreadable for a file in UTF-16."""
+    empty = True
     with open(file, "rb") as source:
-        for line in source:
+        for number, line in enumerate(source, 1):
             try:
                 text = _decoded(line, file.suffix.lower())
             except Unreadable as reason:
-                raise Unreadable(f"{reason} in the line at byte {place}") from None
-            place += len(line)
+                if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                    raise
+                empty = False
+                yield reason
+                continue
             empty = empty and not text.strip()
             yield text
     if empty:

@@ -60,9 +60,12 @@ def _listed(value: Any) -> list[Any]:
     raise Unreadable(f"no list of documents in it ({_keys(value)})")
 
 
-def _jsonl_rows(lines: Iterable[str]) -> Iterator[Row | str]:
+def _jsonl_rows(lines: Iterable[str | Unreadable]) -> Iterator[Row | str]:
     seen: set[str] = set()
-    for number, line in enumerate((line for line in lines if line.strip()), 1):
+    for number, line in enumerate((line for line in lines if isinstance(line, Unreadable) or line.strip()), 1):
+        if isinstance(line, Unreadable):
+            yield f"row {number}: {line}"
+            continue
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -185,7 +188,7 @@ def tidy(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
-LINE_READERS: dict[str, Callable[[Iterable[str]], Iterator[Row | str]]] = {".jsonl": _jsonl_rows}
+LINE_READERS: dict[str, Callable[[Iterable[str | Unreadable]], Iterator[Row | str]]] = {".jsonl": _jsonl_rows}
 ROW_READERS: dict[str, Callable[[str], Iterator[Row | str]]] = {
     ".json": _json_rows,
     ".jsonl": lambda source: _jsonl_rows(source.split("\n")),

@@ -26,7 +26,7 @@ from splade_cli.model.architectures import SpladeModel
 from splade_cli.model.load import LoadedModel
 from splade_cli.model.pooling import activate
 from splade_cli.search.encoder import SpladeEmbedder
-from splade_cli.search.queries import GRAPH, TOKENIZER, Attached, attach_static
+from splade_cli.search.queries import GRAPH, TOKENIZER, Attached, attach_static, write_tokenizer
 from splade_cli.search.query_onnx import INPUTS, OnnxQueryEncoder, open_session, require
 
 LEAST_COSINE = 0.99
@@ -203,12 +203,8 @@ def _write_tokenizer(loaded: LoadedModel, graph: Path, path: Path) -> None:
     """Saves the fast tokenizer, and makes sure that it reads texts as transformers does."""
     tokenizer, limit = loaded.tokenizer, loaded.model.max_seq_length
     wanted = tokenizer(list(PROBES), truncation=True, max_length=limit)["input_ids"]
-    backend, got = copy.deepcopy(getattr(tokenizer, "backend_tokenizer", None)), None
-    if backend is not None:
-        backend.no_padding()
-        backend.enable_truncation(limit, direction=tokenizer.truncation_side)
-        backend.save(str(path))
-        got = [part.ids for part in OnnxQueryEncoder(graph, path, max_seq_length=limit).tokenize(PROBES)]
+    write_tokenizer(tokenizer, path, limit)
+    got = [part.ids for part in OnnxQueryEncoder(graph, path, max_seq_length=limit).tokenize(PROBES)]
     if got != wanted:
         raise ModelError(f"the tokenizer of {loaded.model.name} needs Python code of transformers", _INSTEAD)
 

@@ -57,8 +57,10 @@ def query_fidelity(index: SpladeIndex, full: Encode, other: Encode) -> Fidelity:
     texts, sources = [text for text, _ in asked], np.array([number for _, number in asked])
     found = [index.search(encode(texts), DEPTH)[0] for encode in (full, other)]
     common = [len(np.intersect1d(left[left >= 0], right[right >= 0])) for left, right in zip(*found, strict=True)]
-    possible = np.maximum(1, (found[0] >= 0).sum(1))
-    return Fidelity(len(asked), _mrr(found[0], sources), _mrr(found[1], sources), float(np.mean(common / possible)))
+    sizes = [(rows >= 0).sum(1) for rows in found]
+    # a query for which neither finds anything is one on which they agree
+    share = np.where(sizes[0] + sizes[1] == 0, 1.0, common / np.maximum(1, sizes[0]))
+    return Fidelity(len(asked), _mrr(found[0], sources), _mrr(found[1], sources), float(share.mean()))
 
 
 def _chunk(index: SpladeIndex, number: int) -> Chunk:

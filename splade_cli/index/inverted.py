@@ -33,6 +33,7 @@ class SpladeIndex:
         model: ``name``, ``identity`` and settings of the encoder, empty where unknown.
         folder: where it was opened from, None for one in memory.
         query: how queries are encoded without the model (``kind`` and its settings), None where only the model does.
+        query_folder: the index folder that holds the files of `query`.
     """
 
     vectors: sp.csr_matrix
@@ -42,6 +43,7 @@ class SpladeIndex:
     model: dict[str, Any] | None = None
     folder: Path | None = None
     query: dict[str, Any] | None = None
+    query_folder: Path | None = None
 
     @classmethod
     def from_vectors(
@@ -98,7 +100,14 @@ class SpladeIndex:
         """
         stored = storage.read(Path(folder), verify=verify)
         return cls(
-            stored.vectors, stored.postings, stored.rows, stored.vocabulary, stored.model, Path(folder), stored.query
+            stored.vectors,
+            stored.postings,
+            stored.rows,
+            stored.vocabulary,
+            stored.model,
+            Path(folder),
+            stored.query,
+            Path(folder),
         )
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
@@ -120,7 +129,12 @@ class SpladeIndex:
         )
 
     def _query_files(self) -> dict[str, Path]:
-        return {path.name: path for path in self.folder.glob("query.*")} if self.folder else {}
+        return {path.name: path for path in self.query_folder.glob("query.*")} if self.query_folder else {}
+
+    def _carry_on(self, changed: SpladeIndex) -> SpladeIndex:
+        """Gives an index of other rows what this one carries for queries."""
+        changed.query, changed.query_folder = self.query, self.query_folder
+        return changed
 
     def __len__(self) -> int:
         return int(self.vectors.shape[0])
@@ -128,12 +142,13 @@ class SpladeIndex:
     def add(self, vectors: sp.spmatrix, ids: Sequence[str], texts: Sequence[str] | None = None) -> SpladeIndex:
         """A new index in memory with more rows after the old ones. Raises InputError for an id that is there."""
         more = SpladeIndex.from_vectors(vectors, ids, texts)
-        return SpladeIndex.from_vectors(
+        changed = SpladeIndex.from_vectors(
             sp.vstack([self.vectors, more.vectors]),
             rows=[*self.rows, *more.rows],
             vocabulary=self.vocabulary,
             model=self.model,
         )
+        return self._carry_on(changed)
 
     def remove(self, ids: Sequence[str]) -> SpladeIndex:
         """A new index in memory without the rows of `ids`. Raises InputError for an id that is not there."""
@@ -142,12 +157,13 @@ class SpladeIndex:
             raise InputError(f"no row '{sorted(unknown)[0]}' in the index", "ids are those of the chunks or documents")
         gone = set(ids)
         kept = [number for number, row in enumerate(self.rows) if row["id"] not in gone]
-        return SpladeIndex.from_vectors(
+        changed = SpladeIndex.from_vectors(
             self.vectors[kept],
             rows=[self.rows[number] for number in kept],
             vocabulary=self.vocabulary,
             model=self.model,
         )
+        return self._carry_on(changed)
 
     def search(self, queries: sp.spmatrix, k: int = 10) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The k rows of largest dot product with each query, best first, equal scores by row number.

@@ -27,8 +27,9 @@ def _decoder_of(masked_lm: Any) -> nn.Linear | None:
     if isinstance(named, nn.Linear):
         return named
     linears = [part for part in masked_lm.modules() if isinstance(part, nn.Linear)]
-    wide = [part for part in linears if part.weight is named or part.out_features == masked_lm.config.vocab_size]
-    return wide[-1] if wide else None
+    wide = [part for part in linears if part.out_features == masked_lm.config.vocab_size]
+    meant = [part for part in linears if part.weight is named] or wide
+    return meant[-1] if meant else None
 
 
 def step_over_decoder(masked_lm: Any) -> nn.Linear | None:
@@ -84,6 +85,7 @@ class SpladeModel(nn.Module):
         prompts: dict[str, str] | None = None,
         max_active: int | None = None,
         query_table: NDArray[np.float32] | None = None,
+        query_length: int | None = None,
     ) -> None:
         super().__init__()
         self.masked_lm = masked_lm
@@ -92,12 +94,17 @@ class SpladeModel(nn.Module):
         quicken(masked_lm)
         self.name, self.identity = name, identity
         self.pooling, self.activation = pooling, activation
-        self.query_table = query_table
+        self.query_table, self._query_length = query_table, query_length
         self.max_seq_length, self.prompts, self.max_active = max_seq_length, prompts or {}, max_active
 
     @property
     def fused(self) -> bool:
         return self.decoder[0] is not None
+
+    @property
+    def query_length(self) -> int:
+        """Tokens read of a query: an inference-free model's queries have a limit of their own."""
+        return self._query_length or self.max_seq_length
 
     @property
     def dimensions(self) -> int:

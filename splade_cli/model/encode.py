@@ -81,7 +81,7 @@ def tokenize(loaded: LoadedModel, texts: Sequence[str], kind: str, *, special: b
     return loaded.tokenizer(
         [prompt + text for text in texts],
         truncation=True,
-        max_length=loaded.model.max_seq_length,
+        max_length=loaded.model.max_seq_length if special else loaded.model.query_length,
         padding=False,
         add_special_tokens=special,
     )
@@ -98,7 +98,8 @@ def encode_window(
 ) -> sp.csr_matrix:
     """One window of `encode`; `progress` counts on from `done`."""
     if kind == "query" and loaded.model.query_table is not None:
-        return static_rows(tokenize(loaded, texts, kind, special=False)["input_ids"], loaded.model.query_table)
+        ids = tokenize(loaded, texts, kind, special=False)["input_ids"]
+        return static_rows(ids, loaded.model.query_table, loaded.model.max_active)
     tokens = tokenize(loaded, texts, kind)
     lengths = np.array([len(ids) for ids in tokens["input_ids"]])
     order = np.argsort(-lengths, kind="stable")

@@ -6,7 +6,7 @@ inference-free form, Router(query=[SparseStaticEmbedding], document=[Transformer
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from splade_cli.errors import ModelError
 from splade_cli.model.hub import find_file, read_json
 
+NO_LIMIT = 1_000_000
+"""From here on a tokenizer's limit means that it has none."""
 ENCODERS = (["Transformer", "SpladePooling"], ["MLMTransformer", "SpladePooling"])
 
 
@@ -30,6 +32,7 @@ class Layout:
         max_seq_length: None where the tokenizer has to say.
         prompts: text put before each ``query`` and ``document``.
         query_weights: the file of an inference-free model's weights for query tokens.
+        query_length: tokens that it reads of a query, None for as many as of a document.
     """
 
     transformer: str = ""
@@ -39,6 +42,7 @@ class Layout:
     max_seq_length: int | None = None
     prompts: dict[str, str] = field(default_factory=dict)
     query_weights: Path | None = None
+    query_length: int | None = None
 
     def query_table(self, tokenizer: Any) -> NDArray[np.float32] | None:
         """Weights of query tokens, float32 [V], None for a model whose queries go through its transformer."""
@@ -105,7 +109,9 @@ def _routed(source: str, name: str, revision: str | None) -> Layout:
     weights = find_file(source, wanted, revision)
     if weights is None:
         raise ModelError(f"{name} has no query weights: {wanted} is missing", "copy or download the model again")
-    return Layout(**{**vars(layout), "query_weights": weights})
+    limit = (read_json(source, f"{folder}/tokenizer_config.json", revision) or {}).get("model_max_length")
+    known = isinstance(limit, int) and limit < NO_LIMIT
+    return replace(layout, query_weights=weights, query_length=limit if known else None)
 
 
 def _encoder(source: str, transformer: str, pooling: str, revision: str | None) -> Layout:

@@ -17,10 +17,11 @@ import torch
 from splade_cli.errors import ModelError
 from splade_cli.model.architectures import SpladeModel, share_pooling
 from splade_cli.model.device import Device, choose_device, fit_threads
-from splade_cli.model.hub import hub_error, quiet, require_hub
-from splade_cli.model.layout import Layout, read_layout
+from splade_cli.model.hub import find_file, hub_error, quiet, require_hub
+from splade_cli.model.layout import NO_LIMIT, Layout, read_layout
 
 DEFAULT_MODEL = "tiny"
+INT8_MARK = "quantization.json"
 MARKS = ("config.json", "modules.json")
 LENGTH_LIMIT = 512
 """Tokens read where neither the folder nor the tokenizer names a limit."""
@@ -99,10 +100,11 @@ def load_splade_model(
         identity=identity_of(source),
         pooling=layout.pooling,
         activation=layout.activation,
-        max_seq_length=min(int(limit), positions) if limit < 1_000_000 else min(LENGTH_LIMIT, positions),
+        max_seq_length=min(int(limit), positions) if limit < NO_LIMIT else min(LENGTH_LIMIT, positions),
         prompts=layout.prompts,
         max_active=layout.max_active,
         query_table=layout.query_table(tokenizer),
+        query_length=layout.query_length,
     )
     if not model.fused:
         logging.getLogger(__name__).warning(
@@ -147,7 +149,7 @@ def _from_pretrained(
         shared["subfolder"] = layout.transformer
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
-        if (Path(source) / "quantization.json").is_file():
+        if (Path(source) / INT8_MARK).is_file():
             from splade_cli.model.quantization import open_int8
 
             return tokenizer, open_int8(source, trust_remote_code)
@@ -185,6 +187,10 @@ def load_for_training(name: str, loaded: LoadedModel, **options: Any) -> tuple[A
     from sentence_transformers import SparseEncoder
     from sentence_transformers.sparse_encoder.modules import SpladePooling
 
+    if loaded.model.query_table is not None:
+        raise ModelError(f"{name} is inference-free, which cannot be trained here", "train a plain SPLADE model")
+    if find_file(resolve(name), INT8_MARK) is not None:
+        raise ModelError(f"{name} has int8 weights, which cannot be trained", "train the model that it was made of")
     encoder = SparseEncoder(
         resolve(name),
         device=loaded.device.name,

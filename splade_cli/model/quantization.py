@@ -20,7 +20,8 @@ from torch import Tensor
 
 from splade_cli.errors import ModelError
 from splade_cli.model.linear import Int8Weight
-from splade_cli.model.variant import INT8_MARK, add_to_card, begin_variant
+from splade_cli.model.load import INT8_MARK
+from splade_cli.model.variant import add_to_card, begin_variant
 from splade_cli.records import write_json
 
 WEIGHTS, FORMAT, VERSION = "model.int8.safetensors", "splade-int8", 1

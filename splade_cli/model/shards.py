@@ -132,7 +132,7 @@ def _encode_in_workers(
     context = torch.multiprocessing.get_context("spawn")
     processes, connections = [], []
     pending: deque[tuple[Connection | None, Path, int]] = deque()
-    shape = loaded.model.dimensions
+    dimensions = loaded.model.dimensions
     loaded.model.to("cpu")  # what a process is handed must lie in memory that it can share
     try:
         for place in places(loaded.device.name, workers, torch.cuda.device_count()):
@@ -144,7 +144,7 @@ def _encode_in_workers(
             theirs.close()
             connections.append(ours)
         for number, (path, window) in enumerate(jobs):
-            connection = None if _whole(path, (len(window), shape)) else connections[number % workers]
+            connection = None if _whole(path, (len(window), dimensions)) else connections[number % workers]
             if connection is not None:
                 connection.send((path, window))
             pending.append((connection, path, len(window)))
@@ -152,7 +152,7 @@ def _encode_in_workers(
                 yield _finished(*pending.popleft())
         while pending:
             yield _finished(*pending.popleft())
-    except (BrokenPipeError, EOFError):
+    except (BrokenPipeError, ConnectionResetError, EOFError):
         raise ModelError(
             "a worker process died, for want of memory perhaps", "use fewer --workers or a lower --batch-size"
         ) from None

@@ -13,17 +13,23 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 
-def static_rows(ids: Sequence[Sequence[int]], table: NDArray[np.float32]) -> sp.csr_matrix:
+def static_rows(
+    ids: Sequence[Sequence[int]], table: NDArray[np.float32], max_active: int | None = None
+) -> sp.csr_matrix:
     """Query vectors, CSR float32 [len(ids), V]: the weight of each distinct token id, zero weights left out.
 
     Args:
         ids: token ids of each query, special ones not among them.
         table: [V].
+        max_active: keep only so many largest weights of a query, where set.
     """
     bounds, columns = [0], []
     for row in ids:
         distinct = np.unique(np.asarray(row, dtype=np.int32))
-        columns.append(distinct[table[distinct] != 0])
+        distinct = distinct[table[distinct] != 0]
+        if max_active is not None and len(distinct) > max_active:
+            distinct = np.sort(distinct[np.argsort(-table[distinct], kind="stable")[:max_active]])
+        columns.append(distinct)
         bounds.append(bounds[-1] + len(columns[-1]))
     indices = np.concatenate(columns) if columns else np.empty(0, dtype=np.int32)
     return sp.csr_matrix((table[indices].astype(np.float32), indices, bounds), shape=(len(ids), len(table)))

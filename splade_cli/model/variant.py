@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.errors import ModelError
-from splade_cli.model.load import LoadedModel, load_splade_model, resolve
+from splade_cli.model.load import INT8_MARK, LoadedModel, load_splade_model, resolve
 from splade_cli.records import claim_output, write_json
 
-INT8_MARK = "quantization.json"
 COPIED = (".json", ".txt", ".md", ".model", ".py", "")
 
 

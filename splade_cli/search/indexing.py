@@ -16,6 +16,7 @@ from typing import Any
 
 from splade_cli.corpus.chunks import iterate_chunks, split_documents
 from splade_cli.corpus.documents import Skipped, iterate_documents, read_documents
+from splade_cli.errors import InputError
 from splade_cli.index import storage
 from splade_cli.index.inverted import Row, SpladeIndex
 from splade_cli.records import Chunk, Document, Progress, claim_output, read_jsonl, replacing, silent
@@ -77,17 +78,26 @@ def index_documents(
     """
     embedder = embedder or SpladeEmbedder(model)
     if output_dir is None:
+        if query is not None:
+            raise InputError("only an index on disk carries a query encoder", "name a folder: output_dir")
         reading = read_documents(Path(documents))
         progress("read", len(reading.documents), len(reading.documents))
         index = index_chunks(split_documents(reading.documents, **chunking), embedder, progress=progress)
         return Indexed(index, len(reading.documents), reading.skipped)
     output = Path(output_dir)
     claim_output(output, force)
+    inference_free = embedder.loaded.model.query_table is not None
     work = shards_of(output)
-    work.mkdir(parents=True, exist_ok=True)
     spool = work / "rows.jsonl"
-    read = _spool(Path(documents), spool, chunking, progress)
-    if embedder.loaded.model.query_table is not None:
+    try:
+        read = _spool(Path(documents), spool, chunking, progress)
+        if not read.chunks:
+            raise InputError(f"no text in {documents}", "its documents hold nothing but blanks")
+    except InputError:
+        if not list(work.glob("shard-*")):
+            shutil.rmtree(work, ignore_errors=True)
+        raise
+    if inference_free:
         query = query or attach_static
     sample = (
         list(islice(_texts(spool), 0, None, max(1, read.chunks // SAMPLE))) if read.chunks >= AUTOMATIC_FROM else []

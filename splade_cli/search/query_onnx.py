@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.search.queries import REBUILD, read_tokenizer
 
 LOGITS_AT_A_TIME = 1 << 24  # elements of [B, L, V] inside the graph, 64 MB; a single long text may exceed it
 INPUTS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}  # as Encoding has it
@@ -61,15 +62,7 @@ class OnnxQueryEncoder:
         max_active: int | None = None,
     ) -> None:  # fmt: skip
         require("onnxruntime", "tokenizers")
-        from tokenizers import Tokenizer
-
-        try:
-            self._tokenizer = Tokenizer.from_file(str(tokenizer_path))
-        except Exception as error:  # the library raises Exception itself
-            raise _damaged(tokenizer_path, error) from None
-        cut = self._tokenizer.truncation or {"direction": "right"}
-        self._tokenizer.enable_truncation(max_seq_length, direction=cut["direction"])
-        self._tokenizer.no_padding()
+        self._tokenizer = read_tokenizer(tokenizer_path, max_seq_length)
         self._path, self._session = onnx_path, open_session(onnx_path)
         self._inputs = [node.name for node in self._session.get_inputs()]
         output = self._session.get_outputs()[0]
@@ -117,4 +110,4 @@ class OnnxQueryEncoder:
 def _damaged(path: Path, reason: object) -> IndexFolderError:
     first = str(reason)[:160].partition("\n")[0]
     what = f"{path} is damaged or does not fit ({first})" if path.is_file() else f"no such file: {path}"
-    return IndexFolderError(what, "export the query encoder again")
+    return IndexFolderError(what, REBUILD)

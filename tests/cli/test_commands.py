@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
-COMMANDS = ("gen-data", "train", "index", "search", "query", "evaluate")
+COMMANDS = ("gen-data", "train", "index", "search", "query", "evaluate", "export")
 
 
 def test_help_is_light():
@@ -147,3 +148,86 @@ def test_version(splade):
 
 def test_index_verify(splade, built):
     assert splade("index", "--verify", built / "index").exit_code == 0
+
+
+@pytest.fixture(scope="module")
+def static(built, tmp_path_factory):
+    """The documents of `built` under an index that carries static query weights, and what the command said."""
+    from typer.testing import CliRunner
+
+    from splade_cli.cli.main import app
+
+    folder = tmp_path_factory.mktemp("static") / "index"
+    result = CliRunner().invoke(app, ["index", str(built / "docs"), "-o", str(folder), "--query", "static"])
+    assert result.exit_code == 0, result.output
+    return folder, result
+
+
+def test_index_with_static_queries_says_what_they_cost(static):
+    folder, result = static
+    rows = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line.startswith("queries"))
+    assert rows == {"queries": "static (corpus idf), carried by the index"}
+    said = " ".join(result.stderr.split())
+    found = re.search(
+        r"(\d+) queries written from these documents find their chunk with MRR@10 (0\.\d{4}|1\.0000), "
+        r"(0\.\d{4}|1\.0000) by the model itself \(([+-]\d\.\d{4})\); (\d+)% of the ten best are the same",
+        said,
+    )
+    assert found, said
+    assert int(found[1]) > 0
+    assert float(found[4]) == pytest.approx(float(found[2]) - float(found[3]), abs=2e-4)
+    assert "splade evaluate --data DATA --query static" in said
+    assert {path.name for path in folder.glob("query.*")} == {"query.tokenizer.json", "query.table.npy"}
+
+
+def test_index_without_them_says_so(splade, docs, tmp_path):
+    result = splade("index", docs, "-o", tmp_path / "index", "--json")
+    assert json.loads(result.stdout)["queries"] == "by the model"
+    assert "MRR@10" not in result.stderr
+    assert not list((tmp_path / "index").glob("query.*"))
+
+
+def test_search_and_query_on_static_queries(splade, static, built):
+    folder, _ = static
+    result = splade("search", "firing clay", "--index", folder, "--json", "-k", "2")
+    assert result.exit_code == 0, result.output
+    hits = json.loads(result.stdout)["hits"]
+    assert hits[0]["document_id"] == "kiln.md"
+    assert {term["term"] for term in hits[0]["terms"]} <= {"firing", "clay"}, "no expansion on the query's side"
+    named = splade("search", "firing clay", "--index", folder, "--json", "--model", "tiny")
+    full = splade("search", "firing clay", "--index", built / "index", "--json")
+    assert json.loads(named.stdout)["hits"] == json.loads(full.stdout)["hits"]
+    asked = splade("query", "--index", folder, input="firing clay\n/terms\n")
+    assert [json.loads(line)["kind"] for line in asked.stdout.splitlines()] == ["hits", "terms"]
+    assert splade("index", "--verify", folder).exit_code == 0
+
+
+def test_evaluate_with_static_queries(splade, built):
+    words = ["evaluate", "--data", built / "data", "--split", "train", "--query", "static", "--no-bm25"]
+    result = splade(*words, "--json")
+    assert result.exit_code == 0, result.output
+    full, static = json.loads(result.stdout)["systems"]
+    assert (full["name"], static["name"]) == ("tiny", "tiny, static queries")
+    assert 0 < static["measures"]["nDCG@10"] <= 1
+    assert static["cost"]["queries"]["mean"] < full["cost"]["queries"]["mean"]
+    assert "versus_first" in static
+    assert "tiny, static queries" in splade(*words).stdout
+
+
+@pytest.mark.parametrize("command", ["index", "evaluate"])
+def test_unknown_query_encoders(splade, docs, tmp_path, command):
+    words = [docs, "-o", tmp_path / "out"] if command == "index" else ["--data", docs]
+    result = splade(command, *words, "--query", "nonsense")
+    assert result.exit_code == 1
+    assert "error: unknown --query 'nonsense'" in result.stderr
+    assert "hint: one of full, static, onnx, onnx-int8" in result.stderr
+    assert not list(tmp_path.glob("*out*"))
+
+
+@pytest.mark.parametrize("workers", ["0", "-2"])
+def test_workers_that_cannot_be(splade, docs, tmp_path, workers):
+    result = splade("index", docs, "-o", tmp_path / "out", "--workers", workers)
+    assert result.exit_code == 1
+    assert f"error: --workers must be above 0, got {workers}" in result.stderr
+    assert "hint: " in result.stderr
+    assert not list(tmp_path.glob("*out*"))

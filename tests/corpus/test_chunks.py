@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from splade_cli.corpus.chunks import split_document, split_documents
+from splade_cli.corpus.chunks import iterate_chunks, split_document, split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Document
@@ -197,6 +198,64 @@ def test_documents_in_order_with_unique_ids() -> None:
     assert {"a::1", "a::2", "b"} < set(ids)
     assert [chunk.document_id for chunk in chunks if chunk.id == "a::1"] == ["a::1"]
     assert split_documents([]) == []
+
+
+def test_chunks_come_as_their_documents_are_read() -> None:
+    drawn: list[str] = []
+
+    def reading() -> Iterator[Document]:
+        for name in "ab":
+            drawn.append(name)
+            yield Document(name, SENTENCE * 40)
+
+    chunks = iterate_chunks(reading())
+    assert next(chunks).document_id == "a"
+    assert drawn == ["a"]
+    assert [chunk.document_id for chunk in chunks][-1] == "b"
+
+
+def test_one_at_a_time_and_at_once_are_the_same_where_no_ids_collide() -> None:
+    documents = [Document(f"d{n}", SENTENCE * n, "T", {"n": n}) for n in (1, 40, 0, 90)]
+    assert list(iterate_chunks(iter(documents))) == split_documents(documents)
+    sizes = {"min_chars": 100, "target_chars": 200, "max_chars": 400, "overlap": 0}
+    assert list(iterate_chunks(documents, **sizes)) == split_documents(documents, **sizes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("short_first", [True, False])
+def test_ids_that_look_like_those_of_chunks(short_first: bool) -> None:
+    short = [Document("long::1", "one"), Document("long::2", "two")]
+    long = [Document("long", SENTENCE * 20)]
+    documents = [*short, *long] if short_first else [*long, *short]
+
+    def ids(known: set[str]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for chunk in iterate_chunks(documents, known=known, overlap=0):
+            found.setdefault(chunk.document_id, []).append(chunk.id)
+        return found
+
+    known = ids({document.id for document in documents})
+    assert known == {"long": ["long::1'", "long::2'"], "long::1": ["long::1"], "long::2": ["long::2"]}
+    unknown = ids(set())
+    if short_first:
+        assert unknown == known
+    else:
+        assert unknown == {"long": ["long::1", "long::2"], "long::1": ["long::1'"], "long::2": ["long::2'"]}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "a::1", "a::1'", "a::2", "b"]), st.booleans()), unique_by=lambda d: d[0])
+)
+@settings(max_examples=60, deadline=None)
+def test_ids_are_unique_known_or_not(given_documents: list[tuple[str, bool]]) -> None:
+    documents = [Document(name, SENTENCE * (20 if long else 1)) for name, long in given_documents]
+    for known in (set(), {name for name, _ in given_documents}):
+        chunks = list(iterate_chunks(documents, known=known, overlap=0))
+        assert (
+            len({chunk.id for chunk in chunks}) == len(chunks) == sum(2 if long else 1 for _, long in given_documents)
+        )
+        if known:
+            whole = [chunk for chunk in chunks if chunk.text == SENTENCE.strip()]
+            assert all(chunk.id == chunk.document_id for chunk in whole), "a whole document keeps its own id"
 
 
 @pytest.mark.parametrize(

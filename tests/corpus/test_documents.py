@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splade_cli.corpus.documents import Reading, read_documents
+from splade_cli.corpus.documents import Reading, Skipped, iterate_documents, read_documents
 from splade_cli.corpus.formats import TEXT_READERS
 from splade_cli.errors import InputError
 from splade_cli.records import Document
@@ -559,6 +559,109 @@ def test_errors(tmp_path: Path) -> None:
         write(tmp_path, f"bad/{number}.png", "x")
     with pytest.raises(InputError, match="5 files seen; 0.png: ending .png is not supported; .*; and 2 more"):
         read_documents(tmp_path / "bad")
+
+
+# ---------------------------------------------------------------- one at a time
+
+
+def test_a_file_is_opened_when_its_turn_comes(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt", "c.jsonl"):
+        write(tmp_path, name, '{"text": "x"}')
+    found = iterate_documents(tmp_path)
+    first = next(found)
+    assert isinstance(first, Document) and first.id == "a.txt"
+    (tmp_path / "b.txt").unlink()
+    write(tmp_path, "c.jsonl", '{"id": "changed", "text": "y"}')
+    skipped, last = found
+    assert skipped == Skipped("b.txt", "cannot be read (no such file or directory)")
+    assert isinstance(last, Document) and (last.id, last.text) == ("changed", "y")
+
+
+def test_a_jsonl_file_is_read_line_by_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", '{"id": "1", "text": "one"}\n{"id": "2", "text": "two"}\n')
+    found = iterate_documents(path)
+    first = next(found)
+    assert isinstance(first, Document) and first.id == "1"
+    with open(path, "a") as out:
+        out.write('{"id": "3", "text": "three"}\n')
+    assert [each.id for each in found if isinstance(each, Document)] == ["2", "3"]
+
+
+def test_a_long_jsonl_file_is_not_held_in_memory(tmp_path: Path) -> None:
+    import tracemalloc
+
+    line = json.dumps({"text": "word " * 10_000})
+    path = write(tmp_path, "a.jsonl", "\n".join([line] * 200))
+    assert path.stat().st_size > 10_000_000
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in iterate_documents(path)) == 200
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_read_one_at_a_time_is_what_is_read_at_once(tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", '{"id": "x", "text": "1"}\n3\n\n{"id": "x", "text": "2"}\n{"n": 1}\n')
+    write(tmp_path, "b.png", b"x")
+    write(tmp_path, "c.md", "# T\n\ntext")
+    write(tmp_path, "d.json", '["3", ""]')
+    (tmp_path / "dead.txt").symlink_to("nowhere.txt")
+    reading, found = read_documents(tmp_path), list(iterate_documents(tmp_path))
+    assert [each for each in found if isinstance(each, Document)] == reading.documents
+    assert [each for each in found if isinstance(each, Skipped)] == reading.skipped
+    assert [each.id for each in reading.documents] == ["x", "a.jsonl#3", "c.md", "d.json#1"]
+    assert [each.path for each in reading.skipped] == ["dead.txt", "a.jsonl", "a.jsonl", "b.png", "d.json"]
+
+
+def test_that_there_was_nothing_is_told_at_the_end(tmp_path: Path) -> None:
+    write(tmp_path, "a.png", b"x")
+    found = iterate_documents(tmp_path)
+    assert next(found) == Skipped("a.png", "ending .png is not supported")
+    with pytest.raises(InputError, match="no documents in .*1 file seen; a.png"):
+        next(found)
+
+
+JSONL = (
+    '{"id": "1", "text": "bl\u00e5b\u00e6r"}\n\n{"id": "2", "text": "two \u2028 \u0085 lines"}\n'
+    '{"id": "3", "text": "x"}'
+)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("last", ["", "\n", "\n\n \n"])
+def test_line_ends_and_byte_order_marks(end: str, bom: bytes, last: str, tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", bom + (JSONL + last).replace("\n", end).encode())
+    reading = read_documents(path)
+    assert [(each.id, each.text) for each in reading.documents] == [
+        ("1", "bl\u00e5b\u00e6r"), ("2", "two \u2028 \u0085 lines"), ("3", "x"),
+    ]  # fmt: skip
+    assert reading.skipped == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (b'{"text": "bl\xe5"}', "not UTF-8 (byte 12; convert it: iconv -t utf-8)"),
+        (b'{"text": "\x00"}', "binary, not text (it has NUL bytes)"),
+    ],
+)
+def test_a_line_of_a_jsonl_file_that_is_no_text(bad: bytes, reason: str, tmp_path: Path) -> None:
+    before = JSONL.encode() + b"\n"
+    reading = read_documents(write(tmp_path, "a.jsonl", before + bad + b'\n{"id": "4", "text": "y"}\n'))
+    assert [each.id for each in reading.documents][:3] == ["1", "2", "3"]
+    (skipped,) = reading.skipped
+    assert skipped.path == "a.jsonl"
+    assert skipped.reason == f"row 4: {reason}"
+
+
+@pytest.mark.parametrize("bad", [b'{"text": "bl\xe5"}', b'{"text": "\x00"}'])
+def test_a_line_that_is_no_text_does_not_stop_those_after_it(bad: bytes, tmp_path: Path) -> None:
+    reading = read_documents(
+        write(tmp_path, "a.jsonl", b'{"id": "1", "text": "x"}\n' + bad + b'\n{"id": "3", "text": "y"}')
+    )
+    assert [each.id for each in reading.documents] == ["1", "3"]
 
 
 # ---------------------------------------------------------------- real folders

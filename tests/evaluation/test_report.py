@@ -14,6 +14,7 @@ from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import MEASURES, means, per_query
 from splade_cli.evaluation.report import DEPTH, depth_for, evaluate, floors_of, units_of
 from splade_cli.records import Document
+from splade_cli.search.queries import attach_static, open_query_encoder
 
 LONG = "The riving knife stands behind the blade and keeps the cut open. " * 40
 DOCUMENTS = [
@@ -119,3 +120,46 @@ def test_vectors_agree_with_the_run(embedder: Any) -> None:
         np.testing.assert_allclose(
             [ours.get(document.id, 0.0) for document in DOCUMENTS], product[place], rtol=1e-4, atol=1e-5
         )
+
+
+def test_other_query_encoders_stand_beside_the_model(embedder: Any, tmp_path: Path) -> None:
+    plain = evaluate(embedder, collection(), bm25=False)
+    report = evaluate(embedder, collection(), baseline=embedder, query=attach_static, measures=["P@1"])
+    assert [each.name for each in report.systems] == ["tiny", "tiny, static queries", "tiny", "BM25 (english)"]
+    first, static, baseline, _ = report.systems
+    assert first.run == plain.systems[0].run, "the model's own figures stay"
+    assert baseline.run == first.run, "a baseline has its own queries"
+    texts = [unit.content for unit in units_of(collection())]
+    carried = open_query_encoder(tmp_path, attach_static(embedder, texts, tmp_path).query)
+    assert carried is not None
+    vectors = carried.encode(list(QUERIES.values()))
+    scores = (vectors @ embedder.encode(texts).T).toarray()
+    for place, query in enumerate(QUERIES):
+        expected = {
+            document.id: score for document, score in zip(DOCUMENTS, scores[place].tolist(), strict=True) if score > 0
+        }
+        assert static.run[query] == pytest.approx(expected, rel=1e-4), "the same documents, other queries"
+    assert static.run != first.run
+    assert static.figures == means(per_query(static.run, QRELS, ["P@1", "nDCG@10"]))
+    assert static.versus is not None and first.versus is None
+    assert static.versus.queries == 3
+    assert static.versus.difference == pytest.approx(static.figures["nDCG@10"] - first.figures["nDCG@10"])
+    assert static.cost is not None and first.cost is not None
+    assert (static.cost.documents, static.cost.index_megabytes) == (first.cost.documents, first.cost.index_megabytes)
+    assert static.cost.queries.mean == pytest.approx(vectors.nnz / 3)
+    assert static.cost.queries.mean < first.cost.queries.mean
+    json.dumps(report.as_dict(per_query_values=True))
+
+
+def test_documents_are_encoded_once_for_both_query_encoders(embedder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds: list[str] = []
+    original = embedder.encode
+
+    def counted(texts: list[str], kind: str = "document", *others: Any) -> Any:
+        kinds.append(kind)
+        return original(texts, kind, *others)
+
+    monkeypatch.setattr(embedder, "encode", counted)
+    evaluate(embedder, collection(chunked=True), bm25=False, query=attach_static)
+    assert kinds.count("document") == 1
+    assert kinds.count("query") == 1 + len(QUERIES), "all at once, then one by one for the clock"

@@ -21,7 +21,7 @@ QUERIES = ["saw saw the saw blade saw", "", "reset a password", "unheard-of word
 QUERY, DOCUMENT = "query_0_SparseStaticEmbedding", "document_0_Transformer"
 
 
-def routed(encoder: Any, queries: list[Any], documents: list[Any], folder: Path, **options: Any) -> Path:
+def routed(queries: list[Any], documents: list[Any], folder: Path, **options: Any) -> Path:
     """Saves a model that sends queries and documents through modules of their own."""
     from sentence_transformers import SparseEncoder
     from sentence_transformers.base.modules.router import Router
@@ -46,7 +46,7 @@ def free(bert_folder: Path, stock: Make, tmp_path_factory: pytest.TempPathFactor
     """An inference-free model folder."""
     encoder = stock(bert_folder)
     folder = tmp_path_factory.mktemp("free") / "model"
-    return routed(encoder, [static(encoder.tokenizer)], [encoder[0], encoder[1]], folder)
+    return routed([static(encoder.tokenizer)], [encoder[0], encoder[1]], folder)
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def dense(encoder: Any, texts: list[str], kind: str) -> np.ndarray:
     return method(texts, convert_to_sparse_tensor=False, show_progress_bar=False).float().numpy()
 
 
-def check_same(loaded: Any, encoder: Any, texts: list[str]) -> None:
-    for kind in ("document", "query"):
+def check_same(loaded: Any, encoder: Any, texts: list[str], kinds: tuple[str, ...] = ("document", "query")) -> None:
+    for kind in kinds:
         ours = encode(loaded, texts, kind)
         assert ours.dtype == np.float32
         assert ours.has_sorted_indices
@@ -97,13 +97,42 @@ def test_prompts_pooling_and_limits(
     encoder[1].pooling_strategy, encoder[1].activation_function = "sum", "log1p_relu"
     prompts = {"query": "how do I ", "document": "The table saw: "}
     modules = [static(encoder.tokenizer, frozen)], [encoder[0], encoder[1]]
-    folder = routed(encoder, *modules, tmp_path / "model", prompts=prompts)
+    folder = routed(*modules, tmp_path / "model", prompts=prompts)
     loaded = load(str(folder))
     assert (loaded.model.pooling, loaded.model.activation) == ("sum", "log1p_relu")
     assert (loaded.model.max_seq_length, loaded.model.prompts) == (20, prompts)
     check_same(loaded, stock(folder), [*texts, *QUERIES])
     empty = encode(loaded, [""], "query")
     assert empty.nnz > 0, "the words of the prompt remain"
+
+
+def test_max_active_dims_holds_for_queries_too(
+    bert_folder: Path, load: Make, stock: Make, texts: list[str], tmp_path: Path
+) -> None:
+    encoder = stock(bert_folder)
+    modules = [static(encoder.tokenizer)], [encoder[0], encoder[1]]
+    folder = routed(*modules, tmp_path / "model", max_active_dims=3)
+    check_same(load(str(folder)), stock(folder), texts)
+
+
+def test_queries_have_a_limit_of_their_own(
+    bert_folder: Path, load: Make, stock: Make, texts: list[str], tmp_path: Path
+) -> None:
+    encoder = stock(bert_folder)
+    folder = routed([static(encoder.tokenizer)], [encoder[0], encoder[1]], tmp_path / "model")
+    for part, limit in ((QUERY, 7), ("document_0_Transformer", 30)):
+        path = folder / part / "tokenizer_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "model_max_length": limit}))
+    loaded = load(str(folder))
+    assert (loaded.model.max_seq_length, loaded.model.query_length) == (30, 7)
+    check_same(loaded, stock(folder), texts, kinds=("query",))
+
+
+def test_an_inference_free_model_is_refused_for_training(free: Path, load: Make) -> None:
+    from splade_cli.model.load import load_for_training
+
+    with pytest.raises(ModelError, match="inference-free"):
+        load_for_training(str(free), load(str(free)))
 
 
 def test_an_empty_query_and_none_at_all(free: Path, load: Make) -> None:
@@ -151,7 +180,7 @@ def test_the_same_modules_on_both_routes(
     encoder = stock(bert_folder)
     modules = [encoder[0], encoder[1]]
     prompts = {"query": "question: ", "document": "passage: "}
-    folder = routed(encoder, modules, modules, tmp_path / "model", prompts=prompts)
+    folder = routed(modules, modules, tmp_path / "model", prompts=prompts)
     loaded = load(str(folder))
     assert loaded.model.query_table is None
     check_same(loaded, stock(folder), texts)
@@ -163,8 +192,8 @@ def test_routes_of_something_else(
 ) -> None:
     encoder, other = stock(bert_folder), stock(make_folder("bert", seed=1))
     both = [static(encoder.tokenizer)]
-    refused(load, routed(encoder, both, both, tmp_path / "static"), "is made of a Router of .*SparseStaticEmbedding")
-    two = routed(encoder, [other[0], other[1]], [encoder[0], encoder[1]], tmp_path / "two")
+    refused(load, routed(both, both, tmp_path / "static"), "is made of a Router of .*SparseStaticEmbedding")
+    two = routed([other[0], other[1]], [encoder[0], encoder[1]], tmp_path / "two")
     refused(load, two, r"Router of .*'query': 'Transformer \+ SpladePooling'.*a SPLADE model is")
 
 

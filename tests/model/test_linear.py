@@ -136,11 +136,12 @@ def test_float64_is_left_to_torch(kernel: str, calls: list[str]) -> None:
     assert not calls
 
 
-def test_frozen_parameters_get_no_gradient(kernel: str) -> None:
+def test_frozen_parameters_get_no_gradient(kernel: str, calls: list[str]) -> None:
     layer = quickened()
     layer.weight.requires_grad_(False)
     rows = random(3, 7)
     layer(rows).sum().backward()
+    assert len(calls) == (kernel == "oneDNN"), "no product for a gradient that nobody wants"
     assert layer.weight.grad is None
     assert rows.grad is None
     torch.testing.assert_close(layer.bias.grad, torch.full((4,), 3.0))
@@ -306,12 +307,19 @@ def test_the_decoder_is_found_by_layer_by_weight_or_by_width(named: str) -> None
     torch.testing.assert_close(linear(hidden, decoder.weight, decoder.bias), expected)
 
 
+def test_a_decoder_wider_or_narrower_than_the_vocabulary_is_found_by_what_is_named() -> None:
+    for named in ("layer", "weight"):
+        masked_lm = Masked(named, vocabulary=13)
+        assert _decoder_of(masked_lm) is masked_lm.output
+
+
 def test_another_wide_layer_beside_the_named_weight_does_no_harm() -> None:
     masked_lm = Masked("first")
     expected = masked_lm(torch.arange(4)[None]).logits
     decoder = step_over_decoder(masked_lm)
     found = masked_lm(torch.arange(4)[None]).logits
-    torch.testing.assert_close(linear(found, decoder.weight, decoder.bias) if decoder else found, expected)
+    assert decoder is masked_lm.wide
+    torch.testing.assert_close(linear(found, decoder.weight, decoder.bias), expected)
 
 
 def test_a_model_that_names_its_weight_is_fused_and_equal(bert_folder: Path, load: Make, texts: list[str]) -> None:

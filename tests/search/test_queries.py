@@ -38,6 +38,7 @@ DOCUMENTS = {
     "backup": "Backups run every night at two and are kept for thirty days.",
     "saw": "The table saw needs a sharp blade and a riving knife to prevent kickback.",
 }
+STATIC = {"kind": "static", "max_seq_length": 64, "max_active": None, "prompt": ""}
 ODD = [
     "[CLS] a [MASK] b [SEP]", "new\nline\ttab\x00 \u200b", "x" * 300, "e\u0301 \u00e9", "  two  spaces ", "saw saw SAW",
 ]  # fmt: skip
@@ -97,7 +98,7 @@ def by_hand(tokenizer: Any, texts: list[str], table: np.ndarray, limit: int) -> 
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
-@pytest.mark.parametrize("limit", [1, 8, 64])
+@pytest.mark.parametrize("limit", [3, 8, 64])
 def test_tokens_of_transformers_times_the_table(
     family: str, limit: int, make_folder: Make, texts: list[str], tmp_path: Path
 ) -> None:
@@ -108,14 +109,14 @@ def test_tokens_of_transformers_times_the_table(
     table[::5] = 0
     backend = tokenizer.backend_tokenizer
     backend.enable_truncation(3)
-    backend.enable_padding(length=40)
+    backend.enable_padding(length=40, pad_id=4)
     backend.save(str(tmp_path / TOKENIZER))
     given = [*texts, *ODD]
-    encoder = StaticQueryEncoder(tmp_path / TOKENIZER, table, max_seq_length=limit, prompt="how to ")
+    encoder = StaticQueryEncoder(tmp_path / TOKENIZER, table, max_seq_length=limit, prompt="saw ")
     found = encoder.encode(given)
     assert (found.shape, found.dtype, found.has_canonical_format) == ((len(given), len(table)), np.float32, True)
     assert (found.data != 0).all()
-    expected = by_hand(tokenizer, ["how to " + text for text in given], table, limit)
+    expected = by_hand(tokenizer, ["saw " + text for text in given], table, limit)
     assert expected.any()
     np.testing.assert_array_equal(found.toarray(), expected)
     assert encoder.encode([]).shape == (0, len(table))
@@ -125,9 +126,16 @@ def test_a_plain_model_gets_the_idf_of_the_corpus(
     bert_folder: Path, load: Make, texts: list[str], tmp_path: Path
 ) -> None:
     loaded = load(str(bert_folder))
-    corpus = [*texts, "the saw the saw", "[SEP] reset"]
+    corpus = [*texts, "the saw the saw", "[SEP] reset", "saw " * 100 + "login"]
+    encode(loaded, corpus)  # leaves the tokenizer cutting texts short
     attached = attach_static(SpladeEmbedder.from_loaded(loaded), iter(corpus), tmp_path)
-    assert attached.query == {"kind": "static", "weights": "corpus idf", "max_seq_length": 64, "prompt": ""}
+    assert attached.query == {
+        "kind": "static",
+        "weights": "corpus idf",
+        "max_seq_length": 64,
+        "max_active": None,
+        "prompt": "",
+    }
     assert attached.files == {TOKENIZER: tmp_path / TOKENIZER, TABLE: tmp_path / TABLE}
     table = np.load(tmp_path / TABLE)
     ids = loaded.tokenizer(corpus, add_special_tokens=False)["input_ids"]
@@ -136,6 +144,16 @@ def test_a_plain_model_gets_the_idf_of_the_corpus(
     carried = open_query_encoder(tmp_path, attached.query)
     assert carried is not None
     np.testing.assert_array_equal(carried.encode(ODD).toarray(), by_hand(loaded.tokenizer, ODD, table, 64))
+
+
+def test_a_prompt_gets_no_idf(bert_folder: Path, load: Make, texts: list[str], tmp_path: Path) -> None:
+    """Its words are in no text, and would weigh more than those of the query, the same for every query."""
+    loaded = load(str(bert_folder))
+    loaded.model.prompts = {"query": "sharp blade: "}
+    attached = attach_static(SpladeEmbedder.from_loaded(loaded), texts, tmp_path)
+    carried = open_query_encoder(tmp_path, attached.query)
+    assert carried is not None
+    assert carried.encode(["reset", ""]).indices.tolist() == [loaded.tokenizer.get_vocab()["reset"]]
 
 
 def test_many_texts_are_tokenised_a_few_at_a_time(
@@ -157,7 +175,13 @@ def test_an_inference_free_model_brings_its_own_table(free: Path, load: Make, te
         yield ""
 
     attached = attach_static(SpladeEmbedder.from_loaded(loaded), unread(), tmp_path)
-    assert attached.query == {"kind": "static", "weights": "model", "max_seq_length": 64, "prompt": "how to "}
+    assert attached.query == {
+        "kind": "static",
+        "weights": "model",
+        "max_seq_length": 64,
+        "max_active": None,
+        "prompt": "how to ",
+    }
     np.testing.assert_array_equal(np.load(tmp_path / TABLE), loaded.model.query_table)
     carried = open_query_encoder(tmp_path, attached.query)
     assert carried is not None
@@ -177,7 +201,7 @@ def test_the_model_tokenises_as_before_it_was_asked_for_its_table(
 def test_a_slow_tokenizer_is_refused(bert_folder: Path, load: Make, tmp_path: Path) -> None:
     loaded = load(str(bert_folder))
     embedder = SpladeEmbedder.from_loaded(loaded._replace(tokenizer=object()))
-    with pytest.raises(ModelError, match=r"has no tokenizer\.json, static queries need one") as caught:
+    with pytest.raises(ModelError, match=r"needs Python code of transformers") as caught:
         attach_static(embedder, ["x"], tmp_path)
     assert "--query" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
@@ -190,7 +214,7 @@ def test_hits_are_those_of_scoring_by_hand(index: Path, embedder: SpladeEmbedder
     table = np.load(index / TABLE)
     vector = by_hand(embedder.loaded.tokenizer, [query], table, 512)
     order = {"backup.txt": 0, "password.txt": 1, "saw.txt": 2}
-    scores = (embedder.encode([DOCUMENTS[name.removesuffix(".txt")] for name in order]) @ vector[0]).tolist()
+    scores = (embedder.encode([f"{name}\n{DOCUMENTS[name]}" for name in sorted(DOCUMENTS)]) @ vector[0]).tolist()
     assert [hit.id for hit in found] == sorted(
         (name for name in order if scores[order[name]] > 0), key=lambda name: -scores[order[name]]
     )
@@ -198,8 +222,8 @@ def test_hits_are_those_of_scoring_by_hand(index: Path, embedder: SpladeEmbedder
     for hit in found:
         assert hit.score == pytest.approx(scores[order[hit.id]], rel=1e-4)
         assert sum(term.contribution for term in hit.terms) == pytest.approx(hit.score, rel=1e-4)
-    assert set(searcher.terms(query)) == {
-        (embedder.vocabulary[place], pytest.approx(vector[0, place])) for place in np.flatnonzero(vector[0])
+    assert dict(searcher.terms(query)) == {
+        embedder.vocabulary[place]: float(vector[0, place]) for place in np.flatnonzero(vector[0])
     }
     assert searcher.why(query, "saw.txt").rank == 1
     assert searcher.embedder._loaded is None, "the model was not needed"
@@ -254,9 +278,9 @@ def test_an_index_that_carries_nothing() -> None:
 def test_kinds_that_this_version_does_not_know(copy: Path) -> None:
     for query in ({"kind": "magic"}, {}):
         rewrite(copy, query=query)
-        with pytest.raises(IndexFolderError, match=f"encodes queries by '{query.get('kind')}', which this splade") as e:
+        with pytest.raises(IndexFolderError, match=f"encodes queries by '{query.get('kind')}', which") as caught:
             Searcher.open(copy)
-        assert e.value.hint
+        assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", [TOKENIZER, TABLE])
@@ -279,10 +303,7 @@ def test_a_tokenizer_file_that_is_none(content: bytes | None, copy: Path) -> Non
     assert "splade index" in caught.value.hint
     assert "\n" not in caught.value.message
     with pytest.raises(IndexFolderError):
-        open_query_encoder(copy, SpladeIndexQuery)
-
-
-SpladeIndexQuery = {"kind": "static", "max_seq_length": 64, "prompt": ""}
+        open_query_encoder(copy, STATIC)
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"half", None])
@@ -293,7 +314,7 @@ def test_a_table_that_is_none(content: bytes | None, copy: Path) -> None:
     else:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content == b"half" else content)
     with pytest.raises(IndexFolderError, match=r"query\.table\.npy") as caught:
-        open_query_encoder(copy, SpladeIndexQuery)
+        open_query_encoder(copy, STATIC)
     assert caught.value.hint
 
 

@@ -127,7 +127,7 @@ def test_torch_and_transformers_stay_out(files: Files) -> None:
 def refused(graph: Path, tokenizer: Path, message: str) -> None:
     with pytest.raises(IndexFolderError, match=message) as e:
         OnnxQueryEncoder(graph, tokenizer, max_seq_length=64).encode(["reset a password"])
-    assert e.value.hint == "export the query encoder again"
+    assert e.value.hint == "make the index again: splade index DOCS -o DIR --force"
     assert "\n" not in e.value.message
 
 
@@ -137,12 +137,12 @@ def test_damaged_files(content: bytes, files: Files, tmp_path: Path) -> None:
     for path, whole in zip((graph, tokenizer), files, strict=True):
         path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2] if content == b"half" else content)
     refused(graph, files[1], r"query\.onnx is damaged or does not fit")
-    refused(files[0], tokenizer, r"query\.tokenizer\.json is damaged or does not fit")
+    refused(files[0], tokenizer, r"query\.tokenizer\.json is no tokenizer")
 
 
 def test_missing_files(files: Files, tmp_path: Path) -> None:
     refused(tmp_path / "none.onnx", files[1], "no such file: .*none.onnx")
-    refused(files[0], tmp_path / "none.json", "no such file: .*none.json")
+    refused(files[0], tmp_path / "none.json", "none.json is no tokenizer .No such file")
 
 
 def test_files_that_do_not_fit(files: Files, tmp_path: Path) -> None:
