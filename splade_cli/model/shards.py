@@ -21,7 +21,7 @@ import scipy.sparse as sp
 import torch
 
 from splade_cli.errors import ModelError, require_positive
-from splade_cli.model.device import available_threads, int8_is_faster
+from splade_cli.model.device import available_threads, empty_cache, int8_is_faster
 from splade_cli.model.encode import encode, encode_window, stack, windows
 from splade_cli.model.load import LoadedModel
 from splade_cli.records import Progress, replacing, silent
@@ -112,6 +112,7 @@ def _write(loaded: LoadedModel, window: Sequence[str], path: Path, batch_size: i
     matrix = encode_window(loaded, window, "document", batch_size, *progress)
     with replacing(path) as temporary, open(temporary, "wb") as out:
         sp.save_npz(out, matrix, compressed=False)
+    empty_cache(loaded.device)  # batches of many shapes leave a heap in pieces, which would grow with the corpus
 
 
 def _encode_here(
