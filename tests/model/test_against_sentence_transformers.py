@@ -15,7 +15,7 @@ from splade_cli.model.architectures import SpladeModel, share_pooling
 from splade_cli.model.encode import encode
 from splade_cli.model.load import load_for_training
 
-FAMILIES = ("bert", "roberta", "distilbert", "mpnet", "modernbert", "electra")
+FAMILIES = ("bert", "roberta", "distilbert", "mpnet", "modernbert", "electra", "xlm-roberta")
 Make = Callable[..., Any]
 
 
