@@ -68,6 +68,8 @@ def _answer_lines(session: Session) -> None:
 
 
 def _converse(session: Session) -> None:
+    from asyncio import CancelledError
+
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import WordCompleter
     from prompt_toolkit.history import FileHistory, InMemoryHistory
@@ -91,7 +93,7 @@ def _converse(session: Session) -> None:
     while True:
         try:
             line = prompt.prompt("splade> ")
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, CancelledError):  # the latter where the prompt was only just being put up
             continue
         except EOFError:
             break
