@@ -127,7 +127,7 @@ class _PlainProgress:
             return ""
         rate = (done - first) / (now - start)
         left = "" if total is None else f", {duration((total - done) / rate)} left"
-        return f" ({rate:.0f}/s{left})"
+        return f" ({rate:.{0 if rate >= 10 else 1}f}/s{left})"
 
 
 def duration(seconds: float) -> str:
