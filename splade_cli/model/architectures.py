@@ -59,28 +59,25 @@ def step_over_decoder(masked_lm: Any) -> nn.Linear | None:
     return decoder
 
 
-class SpladeModel(nn.Module):
-    """A SPLADE encoder: token ids [B, L] to non-negative vocabulary weights [B, V].
+class SparseModel(nn.Module):
+    """What every encoder here is to those who encode with it: tokenised texts to rows of CSR.
 
     Attributes:
+        architecture: ``splade``, ``inference-free-splade``, ``csr`` or ``laspar``.
         name: what the user called it; `identity` is the hash of its files.
-        pooling, activation: see `pooling.sparse_pool`.
         max_seq_length: tokens read of a text, special ones included.
         prompts: text put before each ``query`` and ``document``.
         max_active: keep only so many largest weights of a text, where set.
-        fused: False where the dense reference has to be used.
         query_table: [V] weights of query tokens of an inference-free model, whose queries do not come here.
-        int8: the decoder's weight for encoding in int8, where `use_int8` was called.
     """
+
+    architecture = "splade"
 
     def __init__(
         self,
-        masked_lm: Any,
         *,
         name: str,
         identity: str = "",
-        pooling: str = "max",
-        activation: str = "relu",
         max_seq_length: int = 512,
         prompts: dict[str, str] | None = None,
         max_active: int | None = None,
@@ -88,23 +85,64 @@ class SpladeModel(nn.Module):
         query_length: int | None = None,
     ) -> None:
         super().__init__()
-        self.masked_lm = masked_lm
-        self.decoder: list[nn.Linear | None] = [step_over_decoder(masked_lm)]
-        self.int8: list[Int8Weight | None] = [None]
-        quicken(masked_lm)
         self.name, self.identity = name, identity
-        self.pooling, self.activation = pooling, activation
         self.query_table, self._query_length = query_table, query_length
         self.max_seq_length, self.prompts, self.max_active = max_seq_length, prompts or {}, max_active
 
     @property
     def fused(self) -> bool:
-        return self.decoder[0] is not None
+        """False where a token of a batch costs as many floats as there are dimensions."""
+        return True
 
     @property
     def query_length(self) -> int:
         """Tokens read of a query: an inference-free model's queries have a limit of their own."""
         return self._query_length or self.max_seq_length
+
+    @property
+    def dimensions(self) -> int:
+        """V, the number of columns."""
+        raise NotImplementedError
+
+    def sparse_rows(self, *, kind: str = "document", low: bool = True, **features: Tensor) -> SparseRows:
+        """CSR arrays of the non-zero weights of tokenised texts; no gradient.
+
+        Args:
+            kind: ``document`` or ``query``.
+            low: use low precision where `use_int8` made it.
+            features: the tokenizer's, `attention_mask` among them, each [B, L].
+
+        Raises:
+            FloatingPointError: a weight that is not finite.
+        """
+        raise NotImplementedError
+
+    def use_int8(self, wanted: bool = True) -> None:
+        """Encodes documents in int8 from now on, where the model can."""
+
+
+class SpladeModel(SparseModel):
+    """A SPLADE encoder: token ids [B, L] to non-negative vocabulary weights [B, V].
+
+    Attributes:
+        pooling, activation: see `pooling.sparse_pool`.
+        fused: False where the dense reference has to be used.
+        int8: the decoder's weight for encoding in int8, where `use_int8` was called.
+    """
+
+    def __init__(self, masked_lm: Any, *, pooling: str = "max", activation: str = "relu", **settings: Any) -> None:
+        super().__init__(**settings)
+        self.masked_lm = masked_lm
+        self.decoder: list[nn.Linear | None] = [step_over_decoder(masked_lm)]
+        self.int8: list[Int8Weight | None] = [None]
+        quicken(masked_lm)
+        self.pooling, self.activation = pooling, activation
+        if self.query_table is not None:
+            self.architecture = "inference-free-splade"
+
+    @property
+    def fused(self) -> bool:
+        return self.decoder[0] is not None
 
     @property
     def dimensions(self) -> int:
@@ -121,12 +159,8 @@ class SpladeModel(nn.Module):
             weights = torch.zeros_like(weights).scatter(1, kept.indices, kept.values)
         return weights
 
-    def sparse_rows(self, *, low: bool = True, **features: Tensor) -> SparseRows:
-        """What `forward` gives, as CSR arrays of its non-zeros; no gradient. Raises as `pooling.sparse_rows`.
-
-        Args:
-            low: use the int8 decoder where there is one.
-        """
+    def sparse_rows(self, *, kind: str = "document", low: bool = True, **features: Tensor) -> SparseRows:
+        """What `forward` gives, as CSR arrays of its non-zeros; both kinds alike."""
         decoder = self.decoder[0]
         if decoder is None or self.max_active is not None:
             return rows_of(self(**features))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from splade_cli.errors import ModelError
-from splade_cli.model.architectures import SpladeModel, share_pooling
+from splade_cli.model.architectures import SparseModel, SpladeModel, share_pooling
 from splade_cli.model.device import Device, choose_device, fit_threads
 from splade_cli.model.hub import find_file, hub_error, quiet, require_hub
 from splade_cli.model.layout import NO_LIMIT, Layout, read_layout
@@ -31,7 +31,7 @@ class LoadedModel(NamedTuple):
     """What `load_splade_model` returns; unpacks as ``tokenizer, model, device``."""
 
     tokenizer: Any
-    model: SpladeModel
+    model: SparseModel
     device: Device
 
     def with_precision(self, precision: str, reason: str) -> LoadedModel:

