@@ -12,7 +12,9 @@ import torch
 from measure import both_clocks, for_each_model, short_texts, stock_encoder
 from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
 
-from splade_cli.model.load import load_for_training, load_splade_model, resolve
+from splade_cli.model.load import load_splade_model, resolve
+from splade_cli.model.trainable import open_trainable
+from splade_cli.schema import ModelSection
 
 
 def step(model: Any, texts: list[str]) -> Callable[[], float]:
@@ -38,7 +40,7 @@ def step(model: Any, texts: list[str]) -> Callable[[], float]:
 
 
 def compare(name: str, folder: str, rounds: int) -> None:
-    fused, _ = load_for_training(folder, load_splade_model(folder, device="cpu", precision="fp32"))
+    fused = open_trainable(ModelSection(base_model=str(folder)), device="cpu").encoder
     stock = stock_encoder(resolve(folder))
     texts = short_texts(64)
     both_clocks(f"step, 32 pairs, {name}, ~20 tokens", step(fused, texts), step(stock, texts), rounds)

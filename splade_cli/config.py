@@ -7,105 +7,27 @@ suggestion. YAML reads ``2e-5`` as text, so every value passes through pydantic.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import open_text
+from splade_cli.schema import IGNORED, Config, DatasetSpec, DatasetsSection
 
-
-class Section(BaseModel):
-    """A part of the YAML; keys that it does not name are errors."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False)
-
-
-class ModelSection(Section):
-    """Which model to start from."""
-
-    base_model: str = "tiny"
-    architecture: Literal["splade"] = "splade"
-    pooling_strategy: Literal["max", "sum"] | None = None
-    trust_remote_code: bool = False
-    allow_pickle: bool = False
-
-
-class TrainingSection(Section):
-    """The loop. Lengths are tokens, ratios shares of all steps.
-
-    `max_seq_length` is what the model reads of a text from now on; `truncate_to` what a training step reads, where that
-    is less: faster, and the saved model reads as much as before.
-    """
-
-    output_dir: str | None = None
-    num_train_epochs: float = Field(3.0, gt=0)
-    max_steps: int = Field(-1, ge=-1)
-    per_device_train_batch_size: int = Field(16, gt=0)
-    per_device_eval_batch_size: int = Field(64, gt=0)
-    gradient_accumulation_steps: int = Field(1, gt=0)
-    learning_rate: float = Field(5e-5, gt=0)
-    warmup_ratio: float = Field(0.1, ge=0, lt=1)
-    weight_decay: float = Field(0.01, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
-    fp16: bool = False
-    bf16: bool = False
-    max_seq_length: int | None = Field(None, gt=2)
-    truncate_to: int | None = Field(None, gt=2)
-    eval_steps: int | None = Field(None, gt=0)
-    logging_steps: int = Field(10, gt=0)
-    save_total_limit: int = Field(2, gt=0)
-    metric_for_best_model: str = "nDCG@10"
-    early_stopping_patience: int | None = Field(None, gt=0)
-    early_stopping_threshold: float = Field(0.0, ge=0)
-    negatives_per_query: int = Field(5, ge=0)
-    average_with_base: bool = True
-    seed: int = 42
-
-    @model_validator(mode="after")
-    def _one_precision(self) -> TrainingSection:
-        if self.fp16 and self.bf16:
-            raise ValueError("fp16 and bf16 exclude each other")
-        return self
-
-
-class LossSection(Section):
-    """What is minimised. ``auto`` distils where rows carry scores and contrasts where they do not."""
-
-    type: Literal["auto", "contrastive", "kl", "margin_mse"] = "auto"
-    query_regularizer_weight: float = Field(2e-3, gt=0)
-    document_regularizer_weight: float = Field(2e-3, ge=0)
-    regularizer_warmup_ratio: float = Field(1 / 3, gt=0, le=1)
-    student_temperature: float = Field(4.0, gt=0)
-    teacher_temperature: float = Field(0.2, gt=0)
-
-
-class DatasetsSection(Section):
-    """Where the rows come from."""
-
-    train_file: str | None = None
-    val_file: str | None = None
-
-
-class HardwareSection(Section):
-    """Where to compute."""
-
-    device: str = "auto"
-    gradient_checkpointing: bool = False
-
-
-class Config(Section):
-    """A whole training run."""
-
-    model: ModelSection = ModelSection()
-    training: TrainingSection = TrainingSection()
-    loss: LossSection = LossSection()
-    datasets: DatasetsSection = DatasetsSection()
-    hardware: HardwareSection = HardwareSection()
+DEFAULT_PRESET = "splade"
+PRESET_OF = {
+    "inference-free-splade": "inference-free",
+    "inference-free": "inference-free",
+    "csr": "csr",
+    "laspar": "laspar",
+}
+"""The preset of an architecture, where nobody names one."""
 
 
 @dataclass(frozen=True)
@@ -124,48 +46,112 @@ class Resolved:
 def resolve(
     *,
     yaml_file: Path | None = None,
-    preset: str = "splade",
+    preset: str | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
+    settings: Sequence[str] = (),
 ) -> Resolved:
     """Merges all sources and checks the result.
 
     Args:
-        yaml_file: the user's YAML.
-        preset: a name among `presets`.
+        yaml_file: the user's YAML; `extends: NAME or FILE` in it names what it starts from.
+        preset: a name among `presets`; by default what the YAML extends, else the one of its architecture.
         environment: e.g. os.environ; only ``SPLADE_SECTION__KEY`` is looked at.
         flags: ``section.key`` to value; None values were not given.
+        settings: ``section.key=value`` texts, the value as YAML.
 
     Raises:
         InputError: an unknown preset, key or value, naming it and where it came from.
     """
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    layers = [*_layers_of_file(yaml_file)] if yaml_file is not None else []
+    layers += [
+        ({name.removeprefix("SPLADE_").lower().replace("__", "."): value}, name)
+        for name, value in (environment or {}).items()
+        if name.startswith("SPLADE_") and "__" in name
+    ]
+    layers += [(given, "flag"), *((_setting(text), "--set") for text in settings)]
+    if preset is not None or not any(origin.startswith("preset ") for _, origin in layers):
+        wanted = next(
+            (layer["model.architecture"] for layer, _ in reversed(layers) if "model.architecture" in layer), ""
+        )
+        layers = [*_layers_of_preset(preset or PRESET_OF.get(wanted, DEFAULT_PRESET)), *layers]
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-
-    def take(source: Mapping[str, Any], origin: str) -> None:
-        for key, value in source.items():
+    for layer, origin in layers:
+        for key, value in layer.items():
+            if key in IGNORED:
+                logging.getLogger(__name__).warning("%s (%s) does nothing: %s", key, origin, IGNORED[key])
+                continue
             values[key], origins[key] = value, origin
-
-    take(flatten(load_preset(preset)), f"preset {preset}")
-    if yaml_file is not None:
-        take(flatten(read_yaml(yaml_file)), str(yaml_file))
-    for name, value in (environment or {}).items():
-        if name.startswith("SPLADE_") and "__" in name:
-            take({name.removeprefix("SPLADE_").lower().replace("__", ".", 1): value}, name)
-    take({key: value for key, value in (flags or {}).items() if value is not None}, "flag")
-    known = flatten(Config().model_dump())
     for key in values:
-        if key not in known:
-            raise InputError(f"unknown config key '{key}' ({origins[key]})", _suggestion(key, list(known)))
+        _check_known(key, origins[key])
     try:
         return Resolved(Config.model_validate(_nested(values)), origins)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         origin = f" ({origins[key]})" if key in origins else ""
+        message = first["msg"].removeprefix("Value error, ")
+        shown = f", got {first['input']!r}" if not isinstance(first["input"], dict | BaseModel) else ""
         raise InputError(
-            f"{key}: {first['msg']}, got {first['input']!r}{origin}", "splade train --print-config shows all keys"
+            f"{key}: {message}{shown}{origin}" if key else message, "splade train --print-config shows all keys"
         ) from None
+
+
+def _layers_of_preset(name: str) -> list[tuple[dict[str, Any], str]]:
+    values = load_preset(name)
+    base = values.pop("extends", None)
+    return [*(_layers_of_preset(base) if base else []), (flatten(values), f"preset {name}")]
+
+
+def _layers_of_file(path: Path, seen: tuple[Path, ...] = ()) -> list[tuple[dict[str, Any], str]]:
+    if path.resolve() in seen:
+        raise InputError(f"{path} extends itself", "remove one `extends:`")
+    values = read_yaml(path)
+    base = values.pop("extends", None)
+    below: list[tuple[dict[str, Any], str]] = []
+    if isinstance(base, str) and base in presets():
+        below = _layers_of_preset(base)
+    elif isinstance(base, str) and (path.parent / base).is_file():
+        below = _layers_of_file(path.parent / base, (*seen, path.resolve()))
+    elif base is not None:
+        raise InputError(f"{path} extends '{base}', no such preset or file", f"presets: {', '.join(presets())}")
+    return [*below, (flatten(values), str(path))]
+
+
+def _setting(text: str) -> dict[str, Any]:
+    """``section.key=value`` as one value. Raises InputError for another shape."""
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        raise InputError(f"--set takes section.key=value, got '{text}'", "e.g. --set training.seed=7")
+    try:
+        return {key.strip(): yaml.safe_load(value)}
+    except yaml.YAMLError:
+        raise InputError(f"--set {key}: '{value}' is no value", "quote texts that hold : or [") from None
+
+
+def _known() -> list[str]:
+    named = Config.model_construct(datasets=DatasetsSection())
+    return [*flatten(named.model_dump()), *(f"datasets.NAME.{key}" for key in DatasetSpec.model_fields)]
+
+
+def _check_known(key: str, origin: str) -> None:
+    section, _, rest = key.partition(".")
+    name, dot, inner = rest.partition(".")
+    known = _known()
+    if (f"datasets.NAME.{inner}" if section == "datasets" and dot else key) in known:
+        return
+    if section == "datasets" and dot:
+        close = difflib.get_close_matches(inner, DatasetSpec.model_fields, n=1, cutoff=0.6)
+        hint = f"did you mean 'datasets.{name}.{close[0]}'?" if close else _ALL_KEYS
+        raise InputError(f"unknown config key '{key}' ({origin})", hint)
+    if section == "datasets" and rest:
+        hint = _suggestion(key, known) + f"; a dataset of that name is a section: datasets.{rest}.source"
+        raise InputError(f"unknown config key '{key}' ({origin})", hint)
+    raise InputError(f"unknown config key '{key}' ({origin})", _suggestion(key, known))
 
 
 def presets() -> list[str]:
@@ -210,11 +196,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def flatten(nested: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` to ``{"a.b": 1}``; an empty or missing section gives nothing."""
+    """``{"a": {"b": 1}}`` to ``{"a.b": 1}``, and one level more for named datasets; an empty section gives nothing."""
     flat: dict[str, Any] = {}
     for section, keys in nested.items():
         if isinstance(keys, Mapping):
-            flat.update({f"{section}.{key}": value for key, value in keys.items()})
+            for key, value in keys.items():
+                if section == "datasets" and isinstance(value, Mapping):
+                    flat.update({f"{section}.{key}.{inner}": each for inner, each in value.items()})
+                else:
+                    flat[f"{section}.{key}"] = value
         elif keys is not None or section not in Config.model_fields:
             flat[str(section)] = keys
     return flat
@@ -224,12 +214,19 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     nested: dict[str, dict[str, Any]] = {}
     for key, value in flat.items():
         section, _, name = key.partition(".")
-        nested.setdefault(section, {})[name] = value
+        place = nested.setdefault(section, {})
+        if section == "datasets" and "." in name:
+            dataset, _, name = name.partition(".")
+            place = place.setdefault(dataset, {})
+        place[name] = value
     return nested
 
 
 def _suggestion(key: str, known: list[str]) -> str:
-    by_name = {name.partition(".")[2]: name for name in known}
+    by_name = {name.rpartition(".")[2]: name for name in reversed(known) if ".NAME." not in name}
     name = key.rpartition(".")[2]
     close = difflib.get_close_matches(name, by_name, n=1, cutoff=0.6)
-    return f"did you mean '{by_name[close[0]]}'?" if close else "splade train --print-config shows all keys"
+    return f"did you mean '{by_name[close[0]]}'?" if close else _ALL_KEYS
+
+
+_ALL_KEYS = "splade train --print-config shows all keys"

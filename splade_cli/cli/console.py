@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
+from splade_cli.cli.progress import BLOCKS, TrainingView, duration, measure_of, validation_line
 from splade_cli.records import Progress
 
 if TYPE_CHECKING:
@@ -130,42 +131,42 @@ class _PlainProgress:
         return f" ({rate:.{0 if rate >= 10 else 1}f}/s{left})"
 
 
-def duration(seconds: float) -> str:
-    """``40 s``, ``12 min`` or ``3 h 5 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
 @contextmanager
 def training() -> Iterator[Any]:
-    """A listener for the trainer: a line a validation, and a bar of steps on a terminal."""
-    with progress() as show:
-        loss = [float("nan")]
+    """A listener for the trainer: a live table on a terminal; elsewhere a line a validation, and one every while."""
+    live = err.is_terminal and os.environ.get("TERM") != "dumb"
+    view = TrainingView(ascii_only=not _draws_blocks(err.encoding))
+    spoken = [-QUIET_SECONDS]
 
-        def listen(row: dict[str, Any]) -> None:
-            if row.get("max_steps"):
-                show("train", row["step"], row["max_steps"])
-            if "loss" in row:
-                loss[0] = row["loss"]
-            if "nDCG@10" in row:
-                stage = row.get("stage", f"step {row['step']}")
-                shown = "" if stage in ("before", "after") else f"loss {loss[0]:.4f}  "
-                err.print(
-                    f"{stage:<10} {shown}nDCG@10 {row['nDCG@10']:.4f}  active terms: "
-                    f"query {row['query_terms']:.1f}, document {row['document_terms']:.1f}  "
-                    f"[dim]{row['seconds']:.0f} s[/]",
-                    soft_wrap=True,
-                )
-            elif "loss" in row:
-                err.print(f"step {row['step']:<5} loss {row['loss']:.4f}  [dim]{row['seconds']:.0f} s[/]")
-            elif "share" in row:
-                err.print(
-                    f"averaging  {row['share']:.2f} tuned + {1 - row['share']:.2f} base: as good as any on validation"
-                )
+    def listen(row: dict[str, Any]) -> None:
+        view.take(row)
+        if measure_of(row) and "loss" not in row:
+            last = view.losses[-1] if view.losses else None
+            err.print(escape(validation_line(row, last, err.width if live else None)), soft_wrap=True)
+        elif "share" in row:
+            mixture = f"{row['share']:.2f} tuned + {1 - row['share']:.2f} base"
+            err.print(f"averaging  {mixture}: as good on validation", soft_wrap=True)
+        elif "loss" in row and not live and time.monotonic() - spoken[0] >= QUIET_SECONDS:
+            spoken[0] = time.monotonic()
+            err.print(escape(view.line()), soft_wrap=True)
 
+    if not live:
         yield listen
+        return
+    from rich.live import Live
+
+    with Live(get_renderable=lambda: view.table(err.width), console=err, refresh_per_second=4, transient=True):
+        yield listen
+    if curves := view.curves(err.width):
+        err.print(escape(curves), style="dim", overflow="crop", no_wrap=True)
+
+
+def _draws_blocks(encoding: str) -> bool:
+    try:
+        BLOCKS.encode(encoding)
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _figure(value: Any) -> str:

@@ -17,10 +17,19 @@ def train(
         Path | None, typer.Option("--output", "-o", help="Run folder; the model goes to its final/.")
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="A YAML file; flags win over it.")] = None,
-    preset: Annotated[str, typer.Option("--preset", help="Settings to start from.")] = "splade",
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", help="Settings to start from: splade, inference-free, csr, laspar, or a larger one."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any setting: section.key=value; may be repeated.")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", help="Base model: 'tiny', a folder, or a hub id.", show_default="tiny"),
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option("--corpus", help="Documents without queries: what csr learns from.")
     ] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the rows.")] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="Optimiser steps, instead of epochs.")] = None,
@@ -28,7 +37,16 @@ def train(
     accumulation: Annotated[int | None, typer.Option("--accumulate", help="Steps added up before an update.")] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", "--lr", help="Peak learning rate.")] = None,
     loss: Annotated[str | None, typer.Option("--loss", help="auto, contrastive, kl or margin_mse.")] = None,
+    teacher: Annotated[
+        list[str] | None, typer.Option("--teacher", help="A model, or bm25, that scores rows; may be repeated.")
+    ] = None,
     negatives: Annotated[int | None, typer.Option("--negatives", help="Negatives a row, at most.")] = None,
+    target_doc_terms: Annotated[
+        float | None, typer.Option("--target-doc-terms", help="Active terms wanted of a document, e.g. 150.")
+    ] = None,
+    target_query_terms: Annotated[
+        float | None, typer.Option("--target-query-terms", help="Active terms wanted of a query, e.g. 30.")
+    ] = None,
     lambda_q: Annotated[float | None, typer.Option("--lambda-q", help="FLOPS weight of queries.")] = None,
     lambda_d: Annotated[float | None, typer.Option("--lambda-d", help="FLOPS weight of documents.")] = None,
     max_length: options.MaxLength = None,
@@ -43,6 +61,13 @@ def train(
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same model.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
+    resume_from: Annotated[Path | None, typer.Option("--resume-from", help="Go on from this checkpoint.")] = None,
+    guard: Annotated[
+        Path | None, typer.Option("--guard", help="A collection that must not get worse: measured before and after.")
+    ] = None,
+    push_to_hub: Annotated[
+        str | None, typer.Option("--push-to-hub", help="Publish the model as NAME/MODEL when it is done.")
+    ] = None,
     force: options.Force = False,
     trust_remote_code: Annotated[
         bool | None, typer.Option("--trust-remote-code", help="Run Python code that the model's repository brings.")
@@ -66,10 +91,13 @@ def train(
     options.positive(
         epochs=epochs, batch_size=batch_size, max_steps=max_steps, learning_rate=learning_rate, accumulate=accumulation,
         max_length=max_length, truncate=truncate, eval_steps=eval_steps, early_stopping=patience,
+        target_doc_terms=target_doc_terms, target_query_terms=target_query_terms,
     )  # fmt: skip
     flags: dict[str, Any] = {
         "datasets.train_file": str(train_file) if train_file else None,
         "datasets.val_file": str(val_file) if val_file else None,
+        "datasets.corpus": str(corpus) if corpus else None,
+        "evaluation.guard": str(guard) if guard else None,
         "training.output_dir": str(output) if output else None,
         "model.base_model": model,
         "model.trust_remote_code": trust_remote_code,
@@ -87,25 +115,27 @@ def train(
         "training.bf16": None if precision is None else precision == "bf16",
         "training.fp16": None if precision is None else precision == "fp16",
         "training.seed": seed,
+        "training.push_to_hub": True if push_to_hub else None,
+        "training.hub_model_id": push_to_hub,
         "loss.type": loss,
+        "loss.teachers": teacher or None,
+        "loss.target_document_terms": target_doc_terms,
+        "loss.target_query_terms": target_query_terms,
         "loss.query_regularizer_weight": lambda_q,
         "loss.document_regularizer_weight": lambda_d,
         "hardware.device": device,
     }
-    resolved = resolve(yaml_file=config, preset=preset, environment=os.environ, flags=flags)
+    resolved = resolve(yaml_file=config, preset=preset, environment=os.environ, flags=flags, settings=settings or ())
     if print_config:
         console.lines(resolved.lines())
         return
     from splade_cli.training.trainer import SpladeTrainer
 
-    trainer = SpladeTrainer(resolved=resolved, resume=resume, force=force)
+    trainer = SpladeTrainer(resolved=resolved, resume=resume_from or resume, force=force)
     if dry_run:
-        rows, held_out = trainer.rows()
-        facts = {
-            "rows": len(rows), "validation rows": len(held_out),
-            "with scores": sum(row.scores is not None for row in rows),
-            "steps": trainer.steps(len(rows)), "base model": resolved.config.model.base_model,
-        }  # fmt: skip
+        with console.progress() as progress:
+            trainer.progress = progress
+            facts = trainer.estimate().facts()
         console.facts(facts, json_output, "nothing was written (--dry-run)")
         return
     with console.training() as listener:
@@ -115,5 +145,9 @@ def train(
     if result.after:
         facts |= {"best step": result.best_step, "share of tuned weights": result.share}
         facts |= {"before": result.before, "after": result.after}
+    if result.guard_after:
+        facts |= {"guard before": result.guard_before, "guard after": result.guard_after}
     console.facts(facts, json_output)
+    for note in result.notes:
+        console.note(note)
     console.next_command(f"splade index DOCS -o index --model {result.model_dir}")

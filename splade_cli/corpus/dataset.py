@@ -39,8 +39,8 @@ def read_examples(path: Path) -> list[Example]:
         examples = _from_table(path)
     else:
         examples = []
-        for number, row in enumerate(_rows(path), 1):
-            examples.extend(_from_row(row, f"{path}: row {number}"))
+        for number, row in enumerate(json_rows(path), 1):
+            examples.extend(examples_of(row, f"{path}: row {number}"))
     if not examples:
         raise InputError(f"{path} holds no training row", _SHAPE)
     return examples
@@ -67,7 +67,8 @@ def write_examples(path: Path, examples: Iterable[Example]) -> None:
     write_json(path, rows)
 
 
-def _rows(path: Path) -> Iterable[Any]:
+def json_rows(path: Path) -> Iterable[Any]:
+    """What a .jsonl holds line by line, or a .json as a list or line by line. Raises InputError for other shapes."""
     if path.suffix == ".jsonl":
         return read_jsonl(path)
     with open_text(path) as file:
@@ -77,46 +78,79 @@ def _rows(path: Path) -> Iterable[Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return read_jsonl(path)
         raise InputError(f"{path} is not JSON: {error.msg} at line {error.lineno}", "name JSONL files .jsonl") from None
     if not isinstance(value, list):
         raise InputError(f"{path} holds a JSON {type(value).__name__}, a list was expected", _SHAPE)
     return value
 
 
-def _from_row(row: Any, where: str) -> list[Example]:
+def examples_of(row: Any, where: str) -> list[Example]:
+    """One row, by the names of its keys; none where its label says that the pair is not relevant.
+
+    A negative that is None or blank takes its own score and explanation with it, and nothing else.
+
+    Raises:
+        InputError: no query, no positive, or values of another type; `where` opens the message.
+    """
     if not isinstance(row, dict):
         raise InputError(f"{where} is a {type(row).__name__}, an object was expected", _SHAPE)
     query = _text(row, QUERY_KEYS, "query", where)
     scores = _scores(row, where)
     if "docs" in row:
-        documents = row["docs"]
-        if not isinstance(documents, list) or not all(isinstance(text, str) for text in documents) or not documents:
-            raise InputError(f"{where}: 'docs' must be a list of texts", _SHAPE)
-        if scores is not None:
-            _check_scores(scores, len(documents), where)
-            ordered = sorted(zip(scores, documents, strict=True), key=lambda pair: -pair[0])
-            scores, documents = tuple(score for score, _ in ordered), [text for _, text in ordered]
-        return [Example(query, documents[0], tuple(documents[1:]), scores)]
+        return [_distillation_row(query, row["docs"], scores, where)]
     positive = _text(row, POSITIVE_KEYS, "positive_document", where)
-    negatives, explanations, strategies = _negatives(row, where)
+    found = _negatives(row, where)
+    kept = [place for place, (text, _, _) in enumerate(found) if text]
+    negatives = tuple(found[place][0] for place in kept)
     if scores is not None and len(scores) == 1:
         # a single number is a label of the pair: not relevant means not a training row
-        return [Example(query, positive, tuple(negatives))] if scores[0] > 0 else []
+        if scores[0] <= 0:
+            return []
+        scores = None
     if scores is not None:
+        if len(scores) == 1 + len(found):
+            scores = (scores[0], *(scores[1 + place] for place in kept))
         _check_scores(scores, 1 + len(negatives), where)
     return [
         Example(
             query,
             positive,
-            tuple(negatives),
+            negatives,
             scores,
-            tuple(row.get("explanations") or explanations),
-            tuple(row.get("strategies") or strategies),
+            _beside(row.get("explanations"), found, kept, 1),
+            _beside(row.get("strategies"), found, kept, 2),
             str(row.get("query_type") or ""),
             str(row.get("source") or ""),
             str(row.get("chunk_id") or ""),
         )
     ]
+
+
+def _distillation_row(query: str, documents: Any, scores: tuple[float, ...] | None, where: str) -> Example:
+    fits = isinstance(documents, list) and all(isinstance(text, str | None) for text in documents)
+    kept = [place for place, text in enumerate(documents) if text and text.strip()] if fits else []
+    if not kept:
+        raise InputError(f"{where}: 'docs' must be a list of texts", _SHAPE)
+    if scores is None:
+        ordered = None
+    else:
+        _check_scores(scores, len(documents), where)
+        by_score = dict(enumerate(scores))
+        kept.sort(key=lambda place: -by_score[place])
+        ordered = tuple(by_score[place] for place in kept)
+    texts = [documents[place] for place in kept]
+    return Example(query, texts[0], tuple(texts[1:]), ordered)
+
+
+def _beside(listed: Any, found: list[tuple[str, str, str]], kept: list[int], part: int) -> tuple[str, ...]:
+    """The texts beside the negatives that are kept: a list in the row, or what each negative brought itself."""
+    if isinstance(listed, list) and listed:
+        texts = [str(text or "") for text in listed]
+        return tuple(texts[place] for place in kept) if len(texts) == len(found) else tuple(texts)
+    brought = tuple(found[place][part] for place in kept) if kept else ()
+    return brought if any(brought) else ()
 
 
 def _text(row: dict[str, Any], keys: Sequence[str], wanted: str, where: str) -> str:
@@ -133,25 +167,31 @@ def _text(row: dict[str, Any], keys: Sequence[str], wanted: str, where: str) -> 
     raise InputError(f"{where} has no '{wanted}', only {sorted(row)}", _SHAPE)
 
 
-def _negatives(row: dict[str, Any], where: str) -> tuple[list[str], list[str], list[str]]:
+def _negatives(row: dict[str, Any], where: str) -> list[tuple[str, str, str]]:
+    """Text, explanation and strategy of each negative, in order; the text is empty where there is none."""
     found: list[Any] = []
     for key, value in row.items():
         numbered = key.startswith("negative_") and key.removeprefix("negative_").isdigit()
-        if (key in NEGATIVE_KEYS or numbered) and value is not None:
-            found.extend(value if isinstance(value, list) else [value])
-    texts, explanations, strategies = [], [], []
+        if key in NEGATIVE_KEYS or numbered:
+            # a column for many of them may be None as a whole; one for a single negative has its score all the same
+            single = numbered or key in ("negative", "neg")
+            found.extend(value if isinstance(value, list) else [value] if value is not None or single else [])
+    if found == [None] * len(found):
+        return [("", "", "")] * len(found)
+    negatives = []
     for value in found:
         details = value if isinstance(value, dict) else {"document": value}
         text = details.get("document")
-        if text is None:
-            continue
-        if not isinstance(text, str):
+        if text is not None and not isinstance(text, str):
             raise InputError(f"{where}: a negative is a {type(text).__name__}, a text was expected", _SHAPE)
-        if text.strip():
-            texts.append(text)
-            explanations.append(str(details.get("explanation") or ""))
-            strategies.append(str(details.get("strategy") or ""))
-    return texts, explanations if any(explanations) else [], strategies if any(strategies) else []
+        negatives.append(
+            (
+                text if text and text.strip() else "",
+                str(details.get("explanation") or ""),
+                str(details.get("strategy") or ""),
+            )
+        )
+    return negatives
 
 
 def _scores(row: dict[str, Any], where: str) -> tuple[float, ...] | None:

@@ -112,7 +112,7 @@ def export_query_encoder(loaded: LoadedModel, folder: Path, *, int8: bool = Fals
         ModelError: the model cannot be exported, or its graph or int8 changes too much.
     """
     require("onnx", "onnxscript", "onnxruntime")
-    model = copy.deepcopy(loaded.model).to("cpu").eval()
+    model = copy.deepcopy(loaded.splade).to("cpu").eval()
     model.max_active = None
     features = _features(loaded)
     with torch.inference_mode():

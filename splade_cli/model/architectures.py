@@ -6,6 +6,7 @@ The decoder of a masked LM is stepped over, so that the model hands out what the
 
 from __future__ import annotations
 
+from functools import update_wrapper
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from torch import Tensor, nn
 
 from splade_cli.model.linear import Int8Weight, quicken
 from splade_cli.model.pooling import SparseRows, activate, rows_of, sparse_pool, sparse_rows
+
+UNCAPPED = "splade_uncapped"
+"""Key in a masked LM's config.json: its cap on the logits is to be left out. sentence-transformers does not know it."""
 
 
 def _pass_through(hidden: Tensor) -> Tensor:
@@ -32,31 +36,84 @@ def _decoder_of(masked_lm: Any) -> nn.Linear | None:
     return meant[-1] if meant else None
 
 
-def step_over_decoder(masked_lm: Any) -> nn.Linear | None:
+class _DecoderInput:
+    """Stands in for the forward of a model with capped logits, and gives what its decoder read as its logits."""
+
+    def __init__(self, masked_lm: Any) -> None:
+        self.masked_lm, self.read = masked_lm, list[Tensor]()
+        update_wrapper(self, type(masked_lm).forward)
+
+    def keep(self, hidden: Tensor) -> Tensor:
+        """The decoder's forward meanwhile."""
+        self.read[:] = [hidden]
+        return hidden
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        output = type(self.masked_lm).forward(self.masked_lm, *given, **named)
+        output.logits = self.read.pop()
+        return output
+
+
+def _rises_with(logits: Tensor, capped: Tensor) -> bool:
+    """Whether `capped` is a monotone function of `logits`, one for all terms."""
+    ordered = capped.flatten()[logits.flatten().argsort()].double()
+    spread = float(ordered[-1] - ordered[0])
+    return spread > 0 and float(ordered.diff().min()) >= -1e-5 * spread
+
+
+def step_over_decoder(masked_lm: Any, past_cap: bool = False) -> nn.Linear | None:
     """Makes ``masked_lm(...).logits`` the decoder's input, and returns the decoder; parameters and names stay.
 
     Tried on four tokens: None, and the model as it was, where decoder times that input is not what the model
     computes (a decoder that is no linear layer, a cap or scale after it).
+
+    Args:
+        past_cap: leave out a monotone function that comes after the decoder, such as 30 * sigmoid(z / 7.5): the order
+            of all logits stays, and they can be 0 or less again.
     """
     decoder = _decoder_of(masked_lm)
     if decoder is None:
         return None
     vocabulary = masked_lm.config.vocab_size
     probe = torch.arange(4, device=decoder.weight.device)[None] % vocabulary
-    was_training = masked_lm.training
+    was_training, was_forward = masked_lm.training, decoder.__dict__.get("forward")
     masked_lm.eval()
     with torch.inference_mode():
         expected = masked_lm(input_ids=probe).logits
         decoder.forward = _pass_through  # type: ignore[method-assign, assignment]
-        hidden = masked_lm(input_ids=probe).logits
-        same = hidden.shape[-1] == decoder.in_features and torch.allclose(
-            nn.functional.linear(hidden, decoder.weight, decoder.bias), expected, rtol=1e-4, atol=1e-4
-        )
+        hidden = _logits_of(masked_lm, probe)
+        steps_over = hidden is not None and _computes(decoder, hidden, expected)
+        if not steps_over and past_cap:
+            masked_lm.forward = _DecoderInput(masked_lm)
+            decoder.forward = masked_lm.forward.keep  # type: ignore[method-assign]
+            hidden = _logits_of(masked_lm, probe)
+            steps_over = hidden is not None and _rises_with(
+                nn.functional.linear(hidden, decoder.weight, decoder.bias), expected
+            )
     masked_lm.train(was_training)
-    if not same:
-        del decoder.forward
+    if steps_over:
+        return decoder
+    if past_cap:
+        del masked_lm.forward
+    del decoder.forward
+    if was_forward is not None:
+        decoder.forward = was_forward  # type: ignore[method-assign]
+    return None
+
+
+def _logits_of(masked_lm: Any, ids: Tensor) -> Tensor | None:
+    """The model's logits, None where what comes after the decoder takes nothing narrower than the vocabulary."""
+    try:
+        found: Tensor = masked_lm(input_ids=ids).logits
+        return found
+    except RuntimeError:
         return None
-    return decoder
+
+
+def _computes(decoder: nn.Linear, hidden: Tensor, expected: Tensor) -> bool:
+    return hidden.shape[-1] == decoder.in_features and torch.allclose(
+        nn.functional.linear(hidden, decoder.weight, decoder.bias), expected, rtol=1e-4, atol=1e-4
+    )
 
 
 class SparseModel(nn.Module):
@@ -133,7 +190,8 @@ class SpladeModel(SparseModel):
     def __init__(self, masked_lm: Any, *, pooling: str = "max", activation: str = "relu", **settings: Any) -> None:
         super().__init__(**settings)
         self.masked_lm = masked_lm
-        self.decoder: list[nn.Linear | None] = [step_over_decoder(masked_lm)]
+        uncapped = getattr(masked_lm.config, UNCAPPED, False)
+        self.decoder: list[nn.Linear | None] = [step_over_decoder(masked_lm, past_cap=uncapped)]
         self.int8: list[Int8Weight | None] = [None]
         quicken(masked_lm)
         self.pooling, self.activation = pooling, activation
@@ -168,6 +226,20 @@ class SpladeModel(SparseModel):
         weight = (self.int8[0] if low else None) or decoder.weight
         return sparse_rows(output, mask, weight, decoder.bias, self.pooling, self.activation)
 
+    def uncap(self) -> bool:
+        """Reads the decoder's own logits from now on, without the monotone cap that the masked LM puts on them.
+
+        A mark in the masked LM's configuration, which is saved with it, makes a later `SpladeModel` do the same.
+
+        Returns:
+            False, and nothing is changed, where what comes after the decoder is no monotone function of its logits.
+        """
+        if not self.fused:
+            self.decoder = [step_over_decoder(self.masked_lm, past_cap=True)]
+            if self.fused:
+                setattr(self.masked_lm.config, UNCAPPED, True)
+        return self.fused
+
     def use_int8(self, wanted: bool = True) -> None:
         """Encodes with an int8 decoder from now on; changes nothing where the head is not fused or pools by sum."""
         decoder = self.decoder[0]
@@ -183,13 +255,13 @@ def pool(output: Tensor, mask: Tensor, decoder: nn.Linear | None, pooling: str, 
     return weights.amax(1) if pooling == "max" else weights.sum(1)
 
 
-def share_pooling(encoder: Any, model: SpladeModel) -> None:
-    """Gives a sentence-transformers SparseEncoder [Transformer, SpladePooling] the pooling of `model`, in place.
+def share_pooling(pooling: Any, model: SpladeModel) -> None:
+    """Gives a sentence-transformers SpladePooling the pooling of `model`, in place.
 
     `model` wraps the same masked LM. What the modules are, hold and save does not change, only how SpladePooling
     computes; a model that cannot be fused is left alone.
     """
-    decoder, pooling = model.decoder[0], encoder[1]
+    decoder = model.decoder[0]
     if decoder is None:
         return
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from splade_cli.errors import ModelError
-from splade_cli.model.architectures import SparseModel, SpladeModel, share_pooling
+from splade_cli.model.architectures import SparseModel, SpladeModel
 from splade_cli.model.device import Device, choose_device, fit_threads
 from splade_cli.model.hub import find_file, hub_error, quiet, require_hub
 from splade_cli.model.layout import NO_LIMIT, Layout, read_layout
@@ -33,6 +33,16 @@ class LoadedModel(NamedTuple):
     tokenizer: Any
     model: SparseModel
     device: Device
+
+    @property
+    def splade(self) -> SpladeModel:
+        """The model as one that ends in a vocabulary. Raises ModelError where it does not."""
+        if not isinstance(self.model, SpladeModel):
+            raise ModelError(
+                f"{self.model.name} is a {self.model.architecture} model, which has no vocabulary",
+                "name a SPLADE model",
+            )
+        return self.model
 
     def with_precision(self, precision: str, reason: str) -> LoadedModel:
         """The same model, encoding documents in another precision from now on."""
@@ -171,46 +181,3 @@ def _from_pretrained(
             "a sparse encoder needs a model with a trained *ForMaskedLM head",
         )
     return tokenizer, masked_lm
-
-
-def load_for_training(name: str, loaded: LoadedModel, **options: Any) -> tuple[Any, LoadedModel]:
-    """A sentence-transformers SparseEncoder of the model `loaded` from `name`, and our view of the same parameters.
-
-    Args:
-        name: as given to `load_splade_model`, which has found it in order.
-        loaded: from `load_splade_model`; its settings are taken over, its weights are not shared.
-        options: ``trust_remote_code``.
-
-    Returns:
-        The SparseEncoder, whose pooling is ours now, and a LoadedModel that encodes with its current weights.
-    """
-    from sentence_transformers import SparseEncoder
-    from sentence_transformers.sparse_encoder.modules import SpladePooling
-
-    if loaded.model.query_table is not None:
-        raise ModelError(f"{name} is inference-free, which cannot be trained here", "train a plain SPLADE model")
-    if find_file(resolve(name), INT8_MARK) is not None:
-        raise ModelError(f"{name} has int8 weights, which cannot be trained", "train the model that it was made of")
-    encoder = SparseEncoder(
-        resolve(name),
-        device=loaded.device.name,
-        trust_remote_code=options.get("trust_remote_code", False),
-        model_kwargs={"dtype": torch.float32},
-    )
-    encoder.max_seq_length = loaded.model.max_seq_length
-    pooling = encoder[1]
-    if not isinstance(pooling, SpladePooling):
-        raise ModelError(f"{name} does not end in SpladePooling", f"use '{DEFAULT_MODEL}' or another SPLADE model")
-    pooling.pooling_strategy = loaded.model.pooling
-    model = SpladeModel(
-        encoder[0].model,
-        name=name,
-        identity="in training",
-        pooling=loaded.model.pooling,
-        activation=loaded.model.activation,
-        max_seq_length=loaded.model.max_seq_length,
-        prompts=loaded.model.prompts,
-        max_active=loaded.model.max_active,
-    )
-    share_pooling(encoder, model)
-    return encoder, LoadedModel(loaded.tokenizer, model, loaded.device)

@@ -101,7 +101,7 @@ def tokens_to_keep(
 
 def _indispensable(vocabulary: Vocabulary, loaded: LoadedModel) -> set[int]:
     """What is kept whatever a corpus holds: the tokenizer's basic tokens and those that the configuration names."""
-    named = _token_ids(loaded.model.masked_lm.config.to_dict(), loaded.model.dimensions)
+    named = _token_ids(loaded.splade.masked_lm.config.to_dict(), loaded.model.dimensions)
     return vocabulary.with_parts(vocabulary.basic | set(named.values()))
 
 
@@ -139,7 +139,7 @@ def prune_vocabulary(source: str | Path, output: Path, keep: Collection[int], **
         )
     new = {old: number for number, old in enumerate(ids)}
     described = json.loads((output / "config.json").read_text(encoding="utf-8"))
-    _smaller(loaded.model.masked_lm, new).save_pretrained(output)
+    _smaller(loaded.splade.masked_lm, new).save_pretrained(output)
     renumbered = {key: new[old] for key, old in _token_ids(described, total).items()}
     write_json(output / "config.json", {**described, "vocab_size": len(ids), **renumbered})
     _write_tokenizer(output, vocabulary, new)
@@ -191,12 +191,12 @@ def _check(loaded: LoadedModel, output: Path, vocabulary: Vocabulary, new: dict[
     old = torch.tensor([list(new)[:: -(-len(new) // 24)]])
     mask = torch.ones_like(old)
     with torch.inference_mode():
-        expected = loaded.model(input_ids=old, attention_mask=mask)[:, list(new)]
+        expected = loaded.splade(input_ids=old, attention_mask=mask)[:, list(new)]
         given = fresh.model(input_ids=old.clone().apply_(new.__getitem__), attention_mask=mask)
     same = given.shape == expected.shape and torch.allclose(given, expected, rtol=1e-3, atol=1e-3)
     if not same or fresh.tokenizer.get_vocab() != names:
         what = "vectors" if not same else "tokens"
         raise ModelError(
             f"the vocabulary of {loaded.model.name} cannot be pruned: the result has other {what}",
-            f"please report it: a {loaded.model.masked_lm.config.model_type} with a {vocabulary.kind} tokenizer",
+            f"please report it: a {loaded.splade.masked_lm.config.model_type} with a {vocabulary.kind} tokenizer",
         )

@@ -52,7 +52,7 @@ def save_int8(source: str | Path, output: Path, **trust: Any) -> Path:
     """
     from safetensors.torch import save_file
 
-    masked_lm = begin_variant(source, output, **trust).model.masked_lm
+    masked_lm = begin_variant(source, output, **trust).splade.masked_lm
     stored: dict[str, Tensor] = {}
     seen: set[int] = set()
     total = sum(weight.numel() for weight in masked_lm.parameters())

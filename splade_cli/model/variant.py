@@ -60,7 +60,7 @@ def begin_variant(source: str | Path, output: Path, **trust: Any) -> LoadedModel
     for _, place in _modules(folder):
         if place:
             shutil.copytree(folder / place, output / place)
-    masked_lm = loaded.model.masked_lm
+    masked_lm = loaded.splade.masked_lm
     embeddings = masked_lm.get_input_embeddings().weight
     same = [name for name, weight in masked_lm.named_parameters(remove_duplicate=False) if weight is embeddings]
     if len(same) == 1 and masked_lm.config.tie_word_embeddings:

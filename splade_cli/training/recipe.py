@@ -1,175 +1,256 @@
-"""Rows and a configuration in, sentence-transformers' trainer set up with our losses out. Knows no run folder's files.
-
-Rows are grouped by what a batch needs to have in common: the loss, and the number of negatives.
-"""
+"""A model, rows and a configuration in, a trainer that is ready to run out. Knows no run folder's files."""
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from splade_cli.config import Config
 from splade_cli.errors import InputError
+from splade_cli.evaluation.metrics import parse_measure
+from splade_cli.model.encode import encode
+from splade_cli.model.trainable import Trainable
 from splade_cli.records import Example
-from splade_cli.training.tracking import FiniteLoss, MetricsLog
+from splade_cli.schema import Config, TrainingSection
+from splade_cli.training.mixing import mixed_batches, row_batches
+from splade_cli.training.objective import as_datasets, loss_of
+
+SAMPLE = 64
+"""Texts of either kind whose active terms the controller looks at."""
+EVALUATIONS = 5
+"""Validations in a run whose configuration does not say."""
+NANOBEIR = "NanoBEIR_mean_dot_ndcg@10"
+
+
+def best_measure(config: Config) -> tuple[str, bool]:
+    """The measure that chooses the best weights, by our name, and whether more of it is better.
+
+    ``eval_`` before it may be left out; NanoBEIR's mean stands for validation nDCG@10 where NanoBEIR is not measured.
+
+    Raises:
+        InputError: no measure of that name.
+    """
+    name = config.training.metric_for_best_model.removeprefix("eval_")
+    if name == NANOBEIR and config.evaluation.evaluator is None:
+        name = "nDCG@10"
+    if name != "loss" and not name.startswith("NanoBEIR"):
+        parse_measure(name)
+    greater = config.training.greater_is_better
+    return name, name != "loss" if greater is None else greater
 
 
 def prepare(
-    encoder: Any,
+    trainable: Trainable,
     config: Config,
-    rows: Sequence[Example],
+    sources: Mapping[str, Sequence[Example]],
+    held_out: Sequence[Example],
     output: Path,
-    device: str,
-    log: MetricsLog,
     measure: Callable[[], dict[str, float]] | None,
+    callbacks: Sequence[Any] = (),
 ) -> Any:
     """A SparseEncoderTrainer, ready to train.
 
     Args:
-        encoder: a sentence-transformers SparseEncoder, trained in place.
+        trainable: trained in place.
+        sources: rows by the name of their dataset.
+        held_out: validation rows, for their loss.
         output: the run folder; checkpoints go below it.
-        device: as torch spells it.
-        log: gets what is measured.
-        measure: validation figures of the current weights, None without validation rows.
+        measure: validation figures of the current weights, None without validation.
+        callbacks: further ones.
 
     Raises:
-        InputError: a loss that the rows cannot serve.
+        InputError: a loss that the rows cannot serve, or steps that do not fit one another.
     """
-    from sentence_transformers import SparseEncoderTrainer, SparseEncoderTrainingArguments
-    from sentence_transformers.sparse_encoder.callbacks.splade_callbacks import (
-        SpladeRegularizerWeightSchedulerCallback,
-    )
-    from sentence_transformers.training_args import BatchSamplers, MultiDatasetBatchSamplers
-    from transformers import EarlyStoppingCallback, PrinterCallback
+    from splade_cli.training.loop import GuardedTrainer
 
-    settings = config.training
-    datasets, kinds = as_datasets(rows, settings.negatives_per_query, config.loss.type)
-    steps = settings.max_steps if settings.max_steps > 0 else step_count(datasets, config)
-    every = min(steps, settings.eval_steps or max(1, steps // 5))
-    strategy = "steps" if measure else "no"
-    arguments = SparseEncoderTrainingArguments(
+    settings, encoder = config.training, trainable.encoder
+    scale = label_scale(config, trainable, sources)
+    datasets, kinds = as_datasets(sources, settings.negatives_per_query, config.loss.type, scale)
+    validation = as_datasets({"val": held_out}, settings.negatives_per_query, "auto", scale)[0] if held_out else {}
+    losses = {name: loss_of(kind, encoder, config) for name, kind in kinds.items()}
+    watched = [*sparsity_callbacks(config, trainable, losses, sources), *callbacks]
+    measured = measure is not None and settings.eval_strategy != "no"
+    watched += early_stopping(config, measured)
+    columns = list(dict.fromkeys(column for rows in datasets.values() for column in rows.column_names))
+    # its card looks for examples in the data, aloud; ours says what was measured
+    encoder.model_card_data.set_widget_examples = lambda dataset: None
+    trainer = GuardedTrainer(
+        model=encoder,
+        args=arguments(config, columns, trainable, output, measured),
+        train_dataset=datasets,
+        loss=losses,
+        evaluator=_evaluator(measure) if measure is not None and measured else None,
+        callbacks=watched,
+        config=config,
+        output=output,
+        held_out=validation,
+    )
+    pace(trainer, config)
+    return trainer
+
+
+def label_scale(config: Config, trainable: Trainable, sources: Mapping[str, Sequence[Example]]) -> float:
+    """What teacher scores are multiplied by: 1, but for MarginMSE, which compares margins as they are."""
+    if config.loss.type != "margin_mse":
+        return 1.0
+    from splade_cli.training.teacher import margin_scale
+
+    rows = [row for part in sources.values() for row in part]
+    return margin_scale(rows, lambda texts, kind: encode(trainable.loaded, texts, kind))
+
+
+def arguments(config: Config, columns: Sequence[str], trainable: Trainable, output: Path, measured: bool) -> Any:
+    """SparseEncoderTrainingArguments for a configuration; `pace` sets the steps once they are known."""
+    from sentence_transformers import SparseEncoderTrainingArguments
+
+    settings, place = config.training, trainable.loaded.device.name
+    routed, cuda = trainable.routed, place.startswith("cuda")
+    best, greater = best_measure(config)
+    keep_best = measured and settings.load_best_model_at_end
+    rates = config.router.learning_rate_patterns or {r"sub_modules\.query\.": settings.query_learning_rate}
+    learned = trainable.static is not None and not config.model.freeze_static_embedding
+    named = {"anchor": "query", "negative": "negative_1", **{column: column for column in columns}}
+    chosen = {named.get(column, column): route for column, route in config.router.mapping.items()}
+    routes = {column: "query" if column == "query" else "document" for column in columns if column != "label"}
+    pin = settings.dataloader_pin_memory
+    return SparseEncoderTrainingArguments(
         output_dir=str(output / "checkpoints"),
-        num_train_epochs=settings.num_train_epochs,
+        num_train_epochs=settings.num_train_epochs / passes(settings),
         max_steps=settings.max_steps,
         per_device_train_batch_size=settings.per_device_train_batch_size,
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         activation_checkpointing=config.hardware.gradient_checkpointing or None,
         learning_rate=settings.learning_rate,
+        learning_rate_mapping=rates if learned else {},
+        router_mapping={**routes, **chosen} if routed else {},
+        lr_scheduler_type=settings.lr_scheduler_type,
         warmup_steps=settings.warmup_ratio,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         fp16=settings.fp16,
         bf16=settings.bf16,
-        use_cpu=device == "cpu",
-        eval_strategy=strategy,
-        eval_steps=every,
-        # before lambda is whole, a step is judged by terms that it will have to give up
-        eval_delay=min(int(steps * config.loss.regularizer_warmup_ratio), steps - every),
-        save_strategy="steps",
-        save_steps=every,
+        tf32=config.hardware.tf32 if cuda and _has_tf32() else None,
+        use_cpu=place == "cpu",
+        ddp_backend="gloo" if place == "cpu" and "LOCAL_RANK" in os.environ else None,
+        torch_compile=settings.torch_compile,
+        eval_strategy=settings.eval_strategy if measured else "no",
+        save_strategy=settings.save_strategy,
         save_total_limit=settings.save_total_limit,
-        logging_steps=min(settings.logging_steps, steps),
         logging_nan_inf_filter=False,
-        load_best_model_at_end=measure is not None,
-        metric_for_best_model=f"eval_{settings.metric_for_best_model}" if measure else None,
-        greater_is_better=True,
-        batch_sampler=BatchSamplers.NO_DUPLICATES,
-        multi_dataset_batch_sampler=MultiDatasetBatchSamplers.PROPORTIONAL,
+        load_best_model_at_end=keep_best,
+        metric_for_best_model=f"eval_{best}" if keep_best else None,
+        greater_is_better=greater,
+        **samplers(config),
         seed=settings.seed,
         data_seed=settings.seed,
         disable_tqdm=True,
         report_to="none",
-        dataloader_pin_memory=device.startswith("cuda"),
+        dataloader_pin_memory=cuda if pin is None else pin and cuda,
+        dataloader_num_workers=settings.dataloader_num_workers,
+        dataloader_prefetch_factor=settings.dataloader_prefetch_factor,
     )
-    losses = {name: loss_of(kind, encoder, config) for name, kind in kinds.items()}
-    ratio = config.loss.regularizer_warmup_ratio
-    callbacks: list[Any] = [
-        SpladeRegularizerWeightSchedulerCallback(loss, warmup_ratio=ratio) for loss in losses.values()
-    ]
-    callbacks += [log, FiniteLoss()]
-    if settings.early_stopping_patience and measure:
-        callbacks.append(EarlyStoppingCallback(settings.early_stopping_patience, settings.early_stopping_threshold))
-    # its card looks for examples in the data, aloud; ours says what was measured
-    encoder.model_card_data.set_widget_examples = lambda dataset: None
-    trainer = SparseEncoderTrainer(
-        model=encoder,
-        args=arguments,
-        train_dataset=datasets,
-        loss=losses,
-        evaluator=_evaluator(measure) if measure else None,
-        callbacks=callbacks,
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
 
 
-def step_count(datasets: dict[str, Any], config: Config) -> int:
-    """Optimiser steps for datasets of rows, each batched by itself."""
+def _has_tf32() -> bool:
+    import torch
+
+    return torch.cuda.get_device_capability()[0] >= 8
+
+
+def samplers(config: Config) -> dict[str, Any]:
+    """How batches are drawn: within a dataset, and between datasets."""
     settings = config.training
-    batches = sum(math.ceil(len(rows) / settings.per_device_train_batch_size) for rows in datasets.values())
-    return max(1, math.ceil(batches / settings.gradient_accumulation_steps * settings.num_train_epochs))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    growing: dict[str, Any] = {}
+    if settings.grow_batch_from is not None:
+        growing = {"grow_from": settings.grow_batch_from, "passes": passes(settings)}
+    unique = settings.batch_sampler == "no_duplicates"
+    return {
+        "batch_sampler": row_batches(unique=unique, processes=processes, **growing),
+        "multi_dataset_batch_sampler": mixed_batches(strategy=config.datasets.sampling_strategy, processes=processes),
+    }
 
 
-def loss_of(kind: str, encoder: Any, config: Config) -> Any:
-    """SpladeLoss with FLOPS around the inner loss of one kind of rows: kl, margin_mse or contrastive."""
-    from sentence_transformers.sparse_encoder import losses as stock
+def passes(settings: TrainingSection) -> int:
+    """Passes over the rows within one epoch of the trainer: all of them where batches are to grow over the run."""
+    return 1 if settings.grow_batch_from is None else max(1, round(settings.num_train_epochs))
 
-    from splade_cli.model.losses import ListwiseDistillation
+
+def sparsity_callbacks(
+    config: Config, trainable: Trainable, losses: Mapping[str, Any], sources: Mapping[str, Sequence[Example]]
+) -> list[Any]:
+    """What sets the regularisers' weights: the controller where terms are asked for, else the warm-up."""
+    from splade_cli.training.sparsity import Controller, MovingAverages, Warmup, active_terms
 
     wanted = config.loss
-    if kind == "kl":
-        inner: Any = ListwiseDistillation(
-            encoder,
-            student_temperature=wanted.student_temperature,
-            teacher_temperature=wanted.teacher_temperature,
-        )
-    elif kind == "margin_mse":
-        inner = stock.SparseMarginMSELoss(encoder)
-    else:
-        inner = stock.SparseMultipleNegativesRankingLoss(encoder)
-    return stock.SpladeLoss(
-        encoder,
-        inner,
-        document_regularizer_weight=wanted.document_regularizer_weight,
-        query_regularizer_weight=wanted.query_regularizer_weight,
+    averages = MovingAverages(losses)
+    if wanted.target_document_terms is None and wanted.target_query_terms is None:
+        return [Warmup(losses, wanted.regularizer_warmup_ratio), averages]
+    rows = [row for part in sources.values() for row in part]
+    generator = random.Random(config.training.seed)
+    sample = generator.sample(rows, min(SAMPLE, len(rows)))
+    documents = list(dict.fromkeys(row.positive for row in sample))
+    queries = list(dict.fromkeys(row.query for row in sample))
+    controller = Controller(
+        losses,
+        document_terms=wanted.target_document_terms,
+        query_terms=wanted.target_query_terms,
+        measure=lambda: active_terms(trainable.loaded, documents, queries),
     )
+    # the schedule would overwrite what the controller sets; a kind without a target keeps its weight from the start
+    return [controller, averages]
 
 
-def as_datasets(examples: Sequence[Example], negatives: int, loss: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Rows of like shape together, since a batch needs equal columns; no row is dropped.
+def early_stopping(config: Config, measured: bool) -> list[Any]:
+    """The callback that stops after validations without a gain, where that is asked for."""
+    from transformers import EarlyStoppingCallback
 
-    Args:
-        negatives: kept a row at most.
-        loss: ``auto`` distils (kl) the rows that carry scores for at least two documents and contrasts the rest.
+    patience = config.training.early_stopping_patience
+    if patience is None or not measured:
+        return []
+    return [EarlyStoppingCallback(patience, config.training.early_stopping_threshold)]
 
-    Returns:
-        ``{name: datasets.Dataset}`` with columns query, positive, negative_1.. and label, and ``{name: loss kind}``.
+
+def pace(trainer: Any, config: Config) -> None:
+    """Sets when to log, validate and save, now that the trainer knows its steps; takes its own printing away.
 
     Raises:
-        InputError: a distillation loss was asked for and no row carries scores.
+        InputError: save_steps that are no multiple of eval_steps, where the best weights are to be kept.
     """
-    from datasets import Dataset
+    from transformers import PrinterCallback
 
-    groups: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    for example in examples:
-        texts = example.negatives[:negatives]
-        scored = example.scores is not None and len(texts) > 0
-        kind = "contrastive" if loss == "contrastive" or not scored else "kl" if loss == "auto" else loss
-        row: dict[str, Any] = {"query": example.query, "positive": example.positive}
-        row.update({f"negative_{number}": text for number, text in enumerate(texts, 1)})
-        if kind != "contrastive" and example.scores is not None:
-            row["label"] = list(example.scores[: 1 + len(texts)])
-        groups[kind, len(texts)].append(row)
-    if loss in ("kl", "margin_mse") and not any(kind == loss for kind, _ in groups):
-        raise InputError(f"loss '{loss}' needs rows with 'scores', and no row has any", "use --loss contrastive")
-    named = {f"{kind}-{count}": rows for (kind, count), rows in sorted(groups.items())}
-    return {name: Dataset.from_list(rows) for name, rows in named.items()}, {
-        name: name.rpartition("-")[0] for name in named
-    }
+    trainer.remove_callback(PrinterCallback)
+    settings, steps = config.training, total_steps(trainer, config.training)
+    arguments = trainer.args
+    every = min(steps, settings.eval_steps or max(1, steps // EVALUATIONS))
+    arguments.logging_steps = min(settings.logging_steps, steps)
+    arguments.eval_steps, arguments.save_steps = every, min(steps, settings.save_steps or every)
+    if arguments.load_best_model_at_end:
+        if settings.save_strategy != settings.eval_strategy:
+            raise InputError(
+                f"save_strategy {settings.save_strategy} and eval_strategy {settings.eval_strategy} differ",
+                "they must agree where load_best_model_at_end is true",
+            )
+        if arguments.save_steps % every:
+            raise InputError(
+                f"save_steps {arguments.save_steps} is no multiple of eval_steps {every}",
+                "only validated weights can be the best; or set load_best_model_at_end: false",
+            )
+    # before lambda is whole, a step is judged by terms that it will have to give up
+    if settings.eval_strategy == "steps" and config.model.architecture != "csr":
+        arguments.eval_delay = min(int(steps * config.loss.regularizer_warmup_ratio), steps - every)
+
+
+def total_steps(trainer: Any, settings: TrainingSection) -> int:
+    """Optimiser steps of the whole run."""
+    if settings.max_steps > 0:
+        return settings.max_steps
+    batches = len(trainer.get_train_dataloader())
+    epochs = settings.num_train_epochs / passes(settings)
+    return max(1, int(-(-batches // settings.gradient_accumulation_steps) * epochs))
 
 
 def _evaluator(measure: Any) -> Any:

@@ -12,30 +12,46 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from splade_cli.errors import ModelError
+from splade_cli.records import replacing
 
 Listener = Callable[[dict[str, Any]], None]
 """Called with each row of metrics.jsonl as it is written."""
 
 
 class MetricsLog(TrainerCallback):
-    """Appends a JSON object a line: ``step``, ``epoch``, ``seconds`` and whatever was measured at that step."""
+    """Appends a JSON object a line: ``step``, ``epoch``, ``seconds`` and whatever was measured at that step.
+
+    A resumed run goes on in the same file: rows beyond its checkpoint are dropped, since they are about to be measured
+    again, and ``seconds`` counts on. A value that is not finite is null in the file. `followers` get the rows that are
+    written by hand; what the trainer logs they see as its callbacks.
+    """
 
     def __init__(self, path: Path, listener: Listener | None = None) -> None:
         self.path, self.listener = path, listener
+        self.followers: list[Listener] = []
         self.started = time.monotonic()
 
     def write(self, row: dict[str, Any]) -> None:
-        """Appends one row and tells the listener."""
+        """Appends one row, and tells the listener and the followers."""
+        for follower in self.followers:
+            follower(row)
+        self._append(row)
+
+    def _append(self, row: dict[str, Any]) -> None:
         row = {**row, "seconds": round(time.monotonic() - self.started, 2)}
         with open(self.path, "a", encoding="utf-8") as out:
-            out.write(json.dumps(row) + "\n")
+            out.write(json.dumps({key: _finite(value) for key, value in row.items()}, allow_nan=False) + "\n")
         if self.listener:
             self.listener(row)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.write({"step": state.global_step, "max_steps": state.max_steps})
+        if not state.is_world_process_zero:
+            return
+        if state.global_step and self.path.exists():
+            self._go_on_from(state.global_step)
+        self._append({"step": state.global_step, "max_steps": state.max_steps})
 
     def on_log(
         self,
@@ -45,18 +61,35 @@ class MetricsLog(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        kept = {
-            key.removeprefix("eval_"): value for key, value in (logs or {}).items() if not key.endswith("_per_second")
-        }
-        self.write({"step": state.global_step, "max_steps": state.max_steps, **kept})
+        if state.is_world_process_zero:
+            self._append({"step": state.global_step, "max_steps": state.max_steps, **measured(logs)})
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self.listener:
+        if self.listener and state.is_world_process_zero:
             self.listener({"step": state.global_step, "max_steps": state.max_steps, "tick": True})
+
+    def _go_on_from(self, step: int) -> None:
+        kept: dict[str, str] = {}  # by content: what is measured again before the first step is there already
+        seconds = 0.0
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the last line of a killed run
+            if row.get("step", 0) <= step:
+                seconds = max(seconds, row.pop("seconds", 0.0))
+                kept.setdefault(json.dumps(row), line)
+        with replacing(self.path) as path:
+            path.write_text("".join(line + "\n" for line in kept.values()), encoding="utf-8")
+        self.started = min(self.started, time.monotonic() - seconds)
 
 
 class FiniteLoss(TrainerCallback):
-    """Stops a run whose loss is no number any more: going on would only overwrite good checkpoints."""
+    """Stops a run whose loss is no number any more: going on would only overwrite good checkpoints.
+
+    It sees what is logged; `failures.check_loss` sees every step. In fp16 a gradient that is not finite is how the
+    scaler finds its scale, and its step is skipped, so only the loss counts there.
+    """
 
     def on_log(
         self,
@@ -66,13 +99,19 @@ class FiniteLoss(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        for name in ("loss", "grad_norm"):
+        for name in ("loss",) if args.fp16 else ("loss", "grad_norm"):
             value = (logs or {}).get(name)
             if value is not None and not math.isfinite(value):
                 raise ModelError(
                     f"{name} is {value} at step {state.global_step}",
                     "lower --learning-rate, or train in fp32; --resume goes on from the last checkpoint",
                 )
+
+
+def measured(logs: dict[str, Any] | None) -> dict[str, Any]:
+    """What a trainer logged, under the names of metrics.jsonl: no speeds, no ``eval_`` before a measure."""
+    kept = {key: value for key, value in (logs or {}).items() if not key.endswith("_per_second")}
+    return {key if key == "eval_loss" else key.removeprefix("eval_"): value for key, value in kept.items()}
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
@@ -83,3 +122,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
         if path.name.removeprefix("checkpoint-").isdigit() and (path / "trainer_state.json").is_file()
     ]
     return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

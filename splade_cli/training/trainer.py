@@ -1,59 +1,37 @@
-"""Training rows and a base model in, a run folder out, on sentence-transformers' SparseEncoderTrainer.
-
-config.yaml      the resolved configuration; origins.txt says where each value came from
-metrics.jsonl    what was measured, a line each
-checkpoints/     for --resume
-final/           the model: opens in sentence_transformers.SparseEncoder
-"""
+"""Training as a user of the Python API meets it: settings in, a run folder out; see `run` for what is in it."""
 
 from __future__ import annotations
 
-import json
-import logging
-import math
-import warnings
-from dataclasses import dataclass
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from splade_cli.config import Config, Resolved, resolve
-from splade_cli.corpus.dataset import read_examples
+from splade_cli.config import Resolved, resolve
+from splade_cli.corpus.sources import Loaded, load_datasets
 from splade_cli.errors import InputError
-from splade_cli.records import Example, claim_output, replacing, replacing_folder
-from splade_cli.training.card import as_yaml, model_card
-from splade_cli.training.recipe import prepare
-from splade_cli.training.tracking import Listener, MetricsLog, newest_checkpoint
-from splade_cli.training.validation import MEASURES, Validation, average
+from splade_cli.records import Progress, claim_output, silent
+from splade_cli.schema import Config
+from splade_cli.training.run import Run, Trained
+from splade_cli.training.tracking import Listener, newest_checkpoint
 
-SHARES = (0.75, 1.0)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a run gave: `before` and `after` are validation figures, empty without validation rows."""
-
-    model_dir: Path
-    steps: int
-    best_step: int
-    before: dict[str, float]
-    after: dict[str, float]
-    share: float
-    rows: int
+if TYPE_CHECKING:
+    from splade_cli.training.estimate import Estimate
 
 
 class SpladeTrainer:
-    """Fine-tunes a SPLADE model.
+    """Trains a sparse encoder.
 
     Args:
         model_name: base model: ``tiny``, a folder, a hub id.
         output_dir: run folder.
         train_file, val_file: see `corpus.dataset.read_examples`.
         learning_rate, batch_size, epochs: the settings most often given; all others by `settings`.
-        settings: ``{"section.key": value}`` of `config.Config`.
+        settings: ``{"section.key": value}`` of `schema.Config`.
         resolved: a configuration from `config.resolve`, instead of all of the above.
-        resume: go on from the newest checkpoint in `output_dir`.
+        resume: go on from the newest checkpoint in `output_dir`, or from the checkpoint folder named.
         force: train into a folder that is not empty.
         listener: called with each row of metrics.jsonl.
+        progress: called while teachers score.
     """
 
     def __init__(
@@ -68,9 +46,10 @@ class SpladeTrainer:
         *,
         settings: dict[str, Any] | None = None,
         resolved: Resolved | None = None,
-        resume: bool = False,
+        resume: bool | Path = False,
         force: bool = False,
         listener: Listener | None = None,
+        progress: Progress = silent,
     ) -> None:
         flags = {
             "model.base_model": model_name,
@@ -83,28 +62,27 @@ class SpladeTrainer:
             **(settings or {}),
         }
         self.resolved = resolved or resolve(flags=flags)
-        self.resume, self.force, self.listener = resume, force, listener
+        asked = self.config.training.resume_from_checkpoint
+        self.resume = resume or (Path(asked) if isinstance(asked, str) else bool(asked))
+        self.force, self.listener, self.progress = force, listener, progress
 
     @property
     def config(self) -> Config:
         """The checked configuration."""
         return self.resolved.config
 
-    def rows(self) -> tuple[list[Example], list[Example]]:
-        """Training and validation rows. Raises InputError where there is no training file or no row in it."""
+    def datasets(self) -> list[Loaded]:
+        """Rows of every dataset. Raises InputError where there is none, or no row to train on."""
         data = self.config.datasets
-        if not data.train_file:
-            raise InputError("no training file", "add --train-file train.json; `splade gen-data DOCS -o DIR` makes one")
-        training = read_examples(Path(data.train_file))
-        return training, read_examples(Path(data.val_file)) if data.val_file else []
+        if self.config.model.architecture == "csr" and data.corpus and not (data.train_file or data.named):
+            return []
+        return load_datasets(data, self.config.training.seed)
 
-    def steps(self, rows: int) -> int:
-        """Optimiser steps for so many training rows."""
-        training = self.config.training
-        if training.max_steps > 0:
-            return training.max_steps
-        batches = math.ceil(rows / training.per_device_train_batch_size)
-        return max(1, math.ceil(batches / training.gradient_accumulation_steps * training.num_train_epochs))
+    def estimate(self) -> Estimate:
+        """What `train` would take; nothing is written."""
+        from splade_cli.training.estimate import estimate
+
+        return estimate(self.resolved, self.datasets())
 
     def train(self) -> Trained:
         """Trains, keeps the best weights, and writes ``final/``.
@@ -113,119 +91,17 @@ class SpladeTrainer:
             InputError, ModelError: rows, configuration or model cannot be used, or the loss is no longer finite.
             KeyboardInterrupt: after a checkpoint was written.
         """
-        config = self.config
-        if not config.training.output_dir:
+        if not self.config.training.output_dir:
             raise InputError("no output folder", "add -o DIR")
-        output = Path(config.training.output_dir)
-        training, held_out = self.rows()
-        checkpoint = newest_checkpoint(output / "checkpoints") if self.resume else None
-        if not self.resume:
+        output = Path(self.config.training.output_dir)
+        datasets = self.datasets()
+        if not self.resume and int(os.environ.get("RANK", "0")) == 0:
             claim_output(output, self.force)
-        return _Run(self.resolved, output, training, held_out, checkpoint, self.listener).train()
+        return Run(self.resolved, output, datasets, self._checkpoint(output), self.listener, self.progress).train()
 
-
-class _Run:
-    """One run, from loading to ``final/``."""
-
-    def __init__(
-        self,
-        resolved: Resolved,
-        output: Path,
-        training: list[Example],
-        held_out: list[Example],
-        checkpoint: Path | None,
-        listener: Listener | None,
-    ) -> None:
-        from splade_cli.model.load import load_for_training, load_splade_model
-
-        self.config, self.output, self.checkpoint = resolved.config, output, checkpoint
-        settings, hardware = self.config.training, self.config.hardware
-        options: dict[str, Any] = {
-            "trust_remote_code": self.config.model.trust_remote_code,
-            "allow_pickle": self.config.model.allow_pickle,
-        }
-        loaded = load_splade_model(
-            self.config.model.base_model,
-            device=hardware.device,
-            precision="bf16" if settings.bf16 else "fp16" if settings.fp16 else "fp32",
-            max_seq_length=settings.max_seq_length,
-            **options,
-        )
-        if self.config.model.pooling_strategy:
-            loaded.model.pooling = self.config.model.pooling_strategy
-        _quiet()
-        self.encoder, self.loaded = load_for_training(self.config.model.base_model, loaded, **options)
-        if settings.truncate_to is not None:
-            self.encoder.max_seq_length = min(settings.truncate_to, self.loaded.model.max_seq_length)
-        self.base = {name: value.detach().cpu().clone() for name, value in self.encoder.state_dict().items()}
-        self.training = training
-        self.validation = Validation.from_examples(held_out, training, settings.seed) if held_out else None
-        output.mkdir(parents=True, exist_ok=True)
-        if checkpoint is None:
-            (output / "metrics.jsonl").unlink(missing_ok=True)
-        self.log = MetricsLog(output / "metrics.jsonl", listener)
-        with replacing(output / "config.yaml") as path:
-            path.write_text(as_yaml(self.config), encoding="utf-8")
-        with replacing(output / "origins.txt") as path:
-            path.write_text("\n".join(resolved.lines()) + "\n", encoding="utf-8")
-
-    def train(self) -> Trained:
-        settings = self.config.training
-        before = self._measure()
-        if before:
-            self.log.write({"step": 0, **before, "stage": "before"})
-        trainer = prepare(
-            self.encoder,
-            self.config,
-            self.training,
-            self.output,
-            self.loaded.device.name,
-            self.log,
-            self._measure if self.validation else None,
-        )
-        try:
-            trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
-        except KeyboardInterrupt:
-            if trainer.state.global_step:
-                trainer._save_checkpoint(trainer.model, trial=None)
-            raise
-        best = trainer.state.best_global_step or trainer.state.global_step
-        share = 1.0
-        if self.validation and settings.average_with_base:
-            measure, size = settings.metric_for_best_model, settings.per_device_eval_batch_size
-            values = self.validation.values
-            share, tried = average(
-                self.encoder, self.base, SHARES, lambda: values(self.loaded, size, [measure])[0][measure]
-            )
-            self.log.write({"step": trainer.state.global_step, "averaging": tried, "share": share})
-        after = self._measure()
-        if after:
-            self.log.write({"step": trainer.state.global_step, **after, "stage": "after"})
-        steps = trainer.state.global_step
-        result = Trained(self.output / "final", steps, best, before, after, share, len(self.training))
-        self._save(result)
-        return result
-
-    def _measure(self) -> dict[str, float]:
-        if self.validation is None:
-            return {}
-        measures = list(dict.fromkeys([*MEASURES, self.config.training.metric_for_best_model]))
-        return self.validation.measure(self.loaded, self.config.training.per_device_eval_batch_size, measures)
-
-    def _save(self, result: Trained) -> None:
-        self.encoder.max_seq_length = self.loaded.model.max_seq_length
-        with replacing_folder(result.model_dir) as temporary:
-            self.encoder.save_pretrained(str(temporary), create_model_card=False, safe_serialization=True)
-            (temporary / "README.md").write_text(model_card(self.config, result), encoding="utf-8")
-            record = {"steps": result.steps, "share": result.share, "before": result.before, "after": result.after}
-            (temporary / "training.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
-
-
-def _quiet() -> None:
-    """Notes for people who write training loops do not belong between a user's figures."""
-    warnings.filterwarnings("ignore", message=".*pin_memory.*")
-    for name in ("sentence_transformers", "transformers", "datasets"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    import datasets
-
-    datasets.disable_progress_bars()
+    def _checkpoint(self, output: Path) -> Path | None:
+        if isinstance(self.resume, Path):
+            if not (self.resume / "trainer_state.json").is_file():
+                raise InputError(f"{self.resume} is no checkpoint", "name a folder like RUN/checkpoints/checkpoint-100")
+            return self.resume
+        return newest_checkpoint(output / "checkpoints") if self.resume else None

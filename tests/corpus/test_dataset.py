@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.corpus.dataset import NEGATIVE_KEYS, POSITIVE_KEYS, QUERY_KEYS, read_examples, write_examples
+from splade_cli.corpus.dataset import (
+    NEGATIVE_KEYS,
+    POSITIVE_KEYS,
+    QUERY_KEYS,
+    examples_of,
+    read_examples,
+    write_examples,
+)
 from splade_cli.errors import InputError
 from splade_cli.records import Example
 
@@ -70,6 +77,42 @@ def test_rows_without_negatives_are_kept_and_no_row_decides_for_the_others(tmp_p
     found = read(tmp_path, rows)
     assert [example.negatives for example in found] == [(), (), (), ("n",), ("n2",), ("n",)]
     assert found[-1].explanations == ()
+
+
+@pytest.mark.parametrize(
+    ("negatives", "scores", "kept", "left"),
+    [
+        ({"negative": None}, [3, 2], (), (3.0,)),
+        ({"negative": " "}, [3, 2], (), (3.0,)),
+        ({"negative_1": "a", "negative_2": None, "negative_3": "c"}, [4, 3, 2, 1], ("a", "c"), (4.0, 3.0, 1.0)),
+        ({"negatives": [None, "b", "", "d"]}, [5, 4, 3, 2, 1], ("b", "d"), (5.0, 3.0, 1.0)),
+        ({"negatives": ["a", {"document": None}]}, [3, 2, 1], ("a",), (3.0, 2.0)),
+        ({"negatives": None}, [3], (), None),
+        ({"negatives": ["a", None]}, [3, 2], ("a",), (3.0, 2.0)),
+    ],
+)
+def test_a_missing_negative_takes_its_own_score_and_nothing_else(
+    negatives: dict[str, Any], scores: list[int], kept: tuple[str, ...], left: Any, tmp_path: Path
+) -> None:
+    assert read(tmp_path, [{**GOOD, **negatives, "scores": scores}]) == [Example("q", "p", kept, left)]
+
+
+def test_a_missing_negative_takes_its_own_explanation_and_strategy() -> None:
+    row = {**GOOD, "negatives": ["a", None, "c"], "explanations": ["x", "y", None], "strategies": ["s", "t", "u"]}
+    assert examples_of(row, "here") == [Example("q", "p", ("a", "c"), None, ("x", ""), ("s", "u"))]
+    own = {**GOOD, "negatives": [{"document": "", "explanation": "x"}, {"document": "c", "explanation": "z"}]}
+    assert examples_of(own, "here") == [Example("q", "p", ("c",), None, ("z",))]
+
+
+def test_a_missing_document_of_a_distillation_row_takes_its_score(tmp_path: Path) -> None:
+    row = {"query": "q", "docs": ["a", None, "c", " "], "scores": [1, 9, 3, 8]}
+    assert read(tmp_path, [row]) == [Example("q", "c", ("a",), (3.0, 1.0))]
+    assert "must be a list of texts" in refused(tmp_path, [{"query": "q", "docs": [None]}])
+
+
+def test_json_lines_may_be_called_json(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(f"{json.dumps(GOOD)}\n{json.dumps(GOOD)}\n")
+    assert read_examples(tmp_path / "a.json") == [Example("q", "p")] * 2
 
 
 @pytest.mark.parametrize("query", QUERY_KEYS)

@@ -13,7 +13,8 @@ import torch
 
 from splade_cli.model.architectures import SpladeModel, share_pooling
 from splade_cli.model.encode import encode
-from splade_cli.model.load import load_for_training
+from splade_cli.model.trainable import open_trainable
+from splade_cli.schema import ModelSection
 
 FAMILIES = ("bert", "roberta", "distilbert", "mpnet", "modernbert", "electra", "xlm-roberta")
 Make = Callable[..., Any]
@@ -133,7 +134,7 @@ def test_sharing_the_pooling_changes_neither_loss_nor_gradient(bert_folder: Path
     from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
 
     columns = [["reset a password", "saw"], ["How do I reset a password", "the table saw needs"], ["backups", "login"]]
-    ours, _ = load_for_training(str(bert_folder), load(str(bert_folder)))
+    ours = open_trainable(ModelSection(base_model=str(bert_folder)), device="cpu").encoder
     figures = []
     for encoder in (ours, stock(bert_folder)):
         encoder.train()  # in evaluation the stock pooling works in place and cannot be differentiated
@@ -164,7 +165,8 @@ def test_saved_after_sharing_opens_with_the_same_vectors(
     family: str, make_folder: Make, load: Make, stock: Make, texts: list[str], tmp_path: Path
 ) -> None:
     folder = make_folder(family)
-    encoder, view = load_for_training(str(folder), load(str(folder)))
+    trained = open_trainable(ModelSection(base_model=str(folder)), device="cpu")
+    encoder, view = trained.encoder, trained.view
     np.testing.assert_allclose(dense(encoder, texts, "document"), encode(view, texts).toarray(), rtol=1e-5, atol=1e-5)
     with torch.no_grad():
         for parameter in encoder.parameters():
@@ -182,5 +184,5 @@ def test_share_pooling_leaves_a_model_that_is_not_fused_alone(bert_folder: Path,
     loaded = load(str(bert_folder))
     loaded.model.decoder[0] = None
     before = encoder[1].forward
-    share_pooling(encoder, loaded.model)
+    share_pooling(encoder[1], loaded.model)
     assert encoder[1].forward == before

@@ -128,11 +128,13 @@ def test_queries_have_a_limit_of_their_own(
     check_same(loaded, stock(folder), texts, kinds=("query",))
 
 
-def test_an_inference_free_model_is_refused_for_training(free: Path, load: Make) -> None:
-    from splade_cli.model.load import load_for_training
+def test_an_inference_free_model_is_refused_as_a_plain_one(free: Path, load: Make) -> None:
+    from splade_cli.model.trainable import open_trainable
+    from splade_cli.schema import ModelSection
 
-    with pytest.raises(ModelError, match="inference-free"):
-        load_for_training(str(free), load(str(free)))
+    with pytest.raises(ModelError, match="inference-free") as caught:
+        open_trainable(ModelSection(base_model=str(free)), device="cpu")
+    assert "--preset inference-free" in caught.value.hint
 
 
 def test_an_empty_query_and_none_at_all(free: Path, load: Make) -> None:

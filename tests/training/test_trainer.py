@@ -15,7 +15,7 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
-from splade_cli.training.recipe import as_datasets
+from splade_cli.training.objective import as_datasets
 from splade_cli.training.tracking import newest_checkpoint
 from splade_cli.training.trainer import SpladeTrainer
 from splade_cli.training.validation import MEASURES, Validation, average
@@ -31,30 +31,30 @@ ROWS = [
 
 
 def test_rows_of_like_shape_go_together_and_none_is_lost() -> None:
-    datasets, kinds = as_datasets(ROWS, 4, "auto")
-    assert kinds == {"contrastive-0": "contrastive", "contrastive-3": "contrastive", "kl-1": "kl", "kl-2": "kl"}
+    datasets, kinds = as_datasets({"a": ROWS}, 4, "auto")
+    assert kinds == {"a-contrastive-0": "contrastive", "a-contrastive-3": "contrastive", "a-kl-1": "kl", "a-kl-2": "kl"}
     assert sum(map(len, datasets.values())) == len(ROWS)
-    assert datasets["kl-2"].to_dict() == {
+    assert datasets["a-kl-2"].to_dict() == {
         "query": ["q2", "q6"], "positive": ["p2", "p6"], "negative_1": ["a", "x"], "negative_2": ["b", "y"],
         "label": [[3.0, 2.0, 1.0], [1.0, 0.5, 0.0]],
     }  # fmt: skip
-    assert datasets["contrastive-0"]["query"][:] == ["q1", "q5"]
-    assert datasets["contrastive-3"].column_names == ["query", "positive", "negative_1", "negative_2", "negative_3"]
+    assert datasets["a-contrastive-0"]["query"][:] == ["q1", "q5"]
+    assert datasets["a-contrastive-3"].column_names == ["query", "positive", "negative_1", "negative_2", "negative_3"]
 
 
 def test_negatives_are_cut_with_their_scores() -> None:
-    datasets, _ = as_datasets(ROWS, 1, "auto")
-    assert datasets["kl-1"]["label"][:] == [[3.0, 2.0], [3.0, 2.0], [1.0, 0.5]]
-    assert set(as_datasets(ROWS, 0, "auto")[0]) == {"contrastive-0"}
+    datasets, _ = as_datasets({"a": ROWS}, 1, "auto")
+    assert datasets["a-kl-1"]["label"][:] == [[3.0, 2.0], [3.0, 2.0], [1.0, 0.5]]
+    assert set(as_datasets({"a": ROWS}, 0, "auto")[0]) == {"a-contrastive-0"}
 
 
 def test_a_loss_that_was_asked_for() -> None:
-    assert set(as_datasets(ROWS, 4, "contrastive")[1].values()) == {"contrastive"}
-    kinds = as_datasets(ROWS, 4, "margin_mse")[1]
-    assert kinds["margin_mse-2"] == "margin_mse"
-    assert kinds["contrastive-3"] == "contrastive"
+    assert set(as_datasets({"a": ROWS}, 4, "contrastive")[1].values()) == {"contrastive"}
+    kinds = as_datasets({"a": ROWS}, 4, "margin_mse")[1]
+    assert kinds["a-margin_mse-2"] == "margin_mse"
+    assert kinds["a-contrastive-3"] == "contrastive"
     with pytest.raises(InputError, match="'kl' needs rows with 'scores'"):
-        as_datasets([ROWS[0], ROWS[3]], 4, "kl")
+        as_datasets({"a": [ROWS[0], ROWS[3]]}, 4, "kl")
 
 
 def mixture(values: Callable[[float], list[float]]) -> tuple[float, dict[float, float], torch.nn.Module]:
@@ -135,7 +135,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(**more: Any) -> dict[str, Any]:
     return {
         "training.max_steps": 4, "training.eval_steps": 2, "training.logging_steps": 1, "hardware.device": "cpu",
-        "training.average_with_base": False, **more,
+        "training.average_with_base": False, "evaluation.preflight": False, **more,
     }  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(bert_folder: Path, data: Path, 
 def test_what_is_missing_is_said_before_a_model_is_loaded(data: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no output folder"):
         SpladeTrainer("none/there", train_file=data / "train.json").train()
-    with pytest.raises(InputError, match="no training file"):
+    with pytest.raises(InputError, match="no training"):
         SpladeTrainer("none/there", tmp_path / "out").train()
     with pytest.raises(InputError, match=r"training\.learning_rate"):
         SpladeTrainer("none/there", tmp_path / "out", learning_rate=-1)

@@ -1,0 +1,106 @@
+"""A cross-encoder's name to scores of (query, document) pairs, through sentence-transformers; knows no vector.
+
+A cross-encoder reads query and document together: better than any encoder of one text at a time, far slower, and so
+a teacher and a reranker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from splade_cli.errors import ModelError, require_positive
+from splade_cli.model.device import choose_device, fit_threads
+from splade_cli.model.hub import hub_error, quiet, read_json, require_hub
+from splade_cli.model.linear import quicken
+
+HEADS = ("ForSequenceClassification", "ForCausalLM")
+
+
+class CrossEncoderModel:
+    """A sentence-transformers CrossEncoder that gives one score a pair.
+
+    Args:
+        name: a folder or a hub id.
+        device: see `device.choose_device`.
+        max_seq_length: tokens read of a pair; the model's limit by default.
+        trust_remote_code: run Python code that the model's repository brings.
+        allow_pickle: read pytorch_model.bin where there is no safetensors file; a pickle can run any code.
+
+    Raises:
+        ModelError: not found, unreachable, no trained scoring head, or a classifier of several labels.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str = "auto",
+        max_seq_length: int | None = None,
+        trust_remote_code: bool = False,
+        allow_pickle: bool = False,
+    ) -> None:
+        self.name = name
+        source = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+        quiet()
+        require_hub(source, None)
+        config = read_json(source, "config.json") or {}
+        heads = config.get("architectures") or []
+        # sentence-transformers would put a head of random numbers on any other model
+        if read_json(source, "modules.json") is None and not any(head.endswith(HEADS) for head in heads):
+            raise ModelError(
+                f"{name} has no trained scoring head: it is {', '.join(heads) or 'of no known architecture'}",
+                "a cross-encoder is *ForSequenceClassification, e.g. cross-encoder/ms-marco-MiniLM-L6-v2",
+            )
+        from sentence_transformers import CrossEncoder
+
+        try:
+            self.encoder: Any = CrossEncoder(
+                source,
+                device=choose_device(device).name,
+                trust_remote_code=trust_remote_code,
+                model_kwargs={"dtype": torch.float32, "use_safetensors": None if allow_pickle else True},
+            )
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            found = hub_error(name, error)
+            if "masked language model" in found.message:
+                found = ModelError(found.message.replace("masked language model", "cross-encoder"), "name another one")
+            raise found from None
+        if self.encoder.num_labels != 1:
+            raise ModelError(
+                f"{name} gives {self.encoder.num_labels} labels a pair, one score is needed",
+                "use a cross-encoder for ranking, e.g. cross-encoder/ms-marco-MiniLM-L6-v2",
+            )
+        if max_seq_length is not None:
+            self.encoder.max_seq_length = max_seq_length
+        quicken(self.encoder)
+        fit_threads()
+
+    def scores(self, pairs: Sequence[tuple[str, str]], batch_size: int = 32) -> NDArray[np.float32]:
+        """Raw scores float32 [len(pairs)] of (query, document): logits, before any sigmoid, which would flatten them.
+
+        Raises:
+            ModelError: a score that is not finite, or not enough memory on the device.
+        """
+        require_positive(batch_size=batch_size)
+        if not pairs:
+            return np.empty(0, dtype=np.float32)
+        try:
+            found = self.encoder.predict(
+                [list(pair) for pair in pairs],
+                batch_size=batch_size,
+                activation_fn=torch.nn.Identity(),
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
+        except torch.OutOfMemoryError:
+            raise ModelError(f"{self.name} does not fit in memory at batch size {batch_size}", "lower it") from None
+        scores: NDArray[np.float32] = np.asarray(found, dtype=np.float32)
+        if not np.isfinite(scores).all():
+            raise ModelError(f"{self.name} gave a score that is not finite", "use another cross-encoder")
+        return scores

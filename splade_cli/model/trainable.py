@@ -1,0 +1,161 @@
+"""A base model and an architecture become what is trained: sentence-transformers' modules, and our view of them.
+
+Both hold the same parameters: the trainer changes and saves the one, validation encodes with the other. Knows no rows,
+no loss and no loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from splade_cli.errors import ModelError
+from splade_cli.model.architectures import SpladeModel, share_pooling
+from splade_cli.model.encode import tokenize
+from splade_cli.model.hub import find_file
+from splade_cli.model.load import DEFAULT_MODEL, INT8_MARK, LoadedModel, load_splade_model, resolve
+from splade_cli.model.static import inverse_document_frequency
+from splade_cli.schema import ModelSection
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """What a run trains.
+
+    Attributes:
+        encoder: a sentence-transformers SparseEncoder.
+        transformer: its part that reads documents.
+        view: the same parameters as a LoadedModel; `loaded` brings it up to date.
+        static: the query table's module of an inference-free model.
+    """
+
+    encoder: Any
+    transformer: Any
+    view: LoadedModel
+    static: Any = None
+
+    @property
+    def routed(self) -> bool:
+        """Whether queries and documents take ways of their own through the encoder."""
+        return hasattr(self.encoder[0], "sub_modules")
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The view, with the query weights as they are now."""
+        if self.static is not None:
+            self.view.model.query_table = self.static.weight.detach().float().cpu().numpy()
+        return self.view
+
+    def read_at_most(self, tokens: int) -> None:
+        """Lets the encoder read no more than so many tokens of a document."""
+        self.transformer.max_seq_length = min(tokens, self.view.model.max_seq_length)
+
+
+def open_trainable(
+    section: ModelSection,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    max_seq_length: int | None = None,
+    documents: Sequence[str] = (),
+) -> Trainable:
+    """What `section` asks for, from its base model.
+
+    Args:
+        section: base model, architecture and their options.
+        device, precision: see `device.choose_device`.
+        max_seq_length: tokens read of a text from now on; as the base by default.
+        documents: the training corpus, whose IDF an inference-free model's queries start from.
+
+    Raises:
+        ModelError: the base cannot be used, or not for this architecture.
+    """
+    if section.load_pretrained_sparse_encoder and find_file(resolve(section.base_model), "modules.json") is None:
+        raise ModelError(
+            f"{section.base_model} is no sparse encoder, and load_pretrained_sparse_encoder asks for one",
+            "name a folder that `splade train` wrote, or leave that key out",
+        )
+    if section.architecture == "csr":
+        from splade_cli.model.autoencoder import trainable_csr
+
+        encoder, view = trainable_csr(section, device, max_seq_length)
+        return Trainable(encoder, encoder[0], view)
+    if section.architecture == "laspar":
+        from splade_cli.model.latent import trainable_latent
+
+        encoder, view = trainable_latent(section, device, max_seq_length, documents)
+        return Trainable(encoder, encoder[0], view)
+    return _splade(section, device, precision, max_seq_length, documents)
+
+
+def _splade(
+    section: ModelSection, device: str, precision: str, max_seq_length: int | None, documents: Sequence[str]
+) -> Trainable:
+    from sentence_transformers import SparseEncoder
+    from sentence_transformers.base.modules import Router
+    from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
+
+    name, free = section.base_model, section.architecture == "inference-free-splade"
+    loaded = load_splade_model(
+        name,
+        device=device,
+        precision=precision,
+        max_seq_length=max_seq_length,
+        trust_remote_code=section.trust_remote_code,
+        allow_pickle=section.allow_pickle,
+    )
+    if not isinstance(loaded.model, SpladeModel):
+        raise ModelError(
+            f"{name} is a {loaded.model.architecture} model, not {section.architecture}",
+            f"add --preset {loaded.model.architecture}",
+        )
+    if loaded.model.query_table is not None and not free:
+        raise ModelError(f"{name} is inference-free already", "add --preset inference-free to train it on")
+    if find_file(resolve(name), INT8_MARK) is not None:
+        raise ModelError(f"{name} has int8 weights, which cannot be trained", "train the model that it was made of")
+    stock = SparseEncoder(
+        resolve(name),
+        device=loaded.device.name,
+        trust_remote_code=section.trust_remote_code,
+        model_kwargs={"dtype": torch.float32},
+    )
+    router = stock[0] if isinstance(stock[0], Router) else None
+    parts = router.sub_modules["document"] if router is not None else stock
+    transformer, pooling = parts[0], parts[1]
+    if not isinstance(pooling, SpladePooling):
+        raise ModelError(f"{name} does not end in SpladePooling", f"use '{DEFAULT_MODEL}' or another SPLADE model")
+    transformer.max_seq_length = loaded.model.max_seq_length
+    pooling.pooling_strategy = section.pooling_strategy or loaded.model.pooling
+    pooling.activation_function = section.activation or loaded.model.activation
+    static, encoder, table = None, stock, loaded.model.query_table
+    if free and table is None:
+        rows = tokenize(loaded, documents, "document", special=False)["input_ids"] if documents else []
+        size = len(loaded.tokenizer.get_vocab())
+        table = inverse_document_frequency(rows, size) if rows else np.ones(size, dtype=np.float32)
+        static = SparseStaticEmbedding(
+            loaded.tokenizer, torch.from_numpy(table), frozen=section.freeze_static_embedding
+        )
+        router = Router.for_query_document(query_modules=[static], document_modules=[transformer, pooling])
+        encoder = SparseEncoder(modules=[router], similarity_fn_name="dot", prompts=loaded.model.prompts or None)
+        encoder.to(loaded.device.name)
+    elif free and router is not None:
+        static = router.sub_modules["query"][0]
+        static.weight.requires_grad_(not section.freeze_static_embedding)
+    model = SpladeModel(
+        transformer.model,
+        name=name,
+        identity="in training",
+        pooling=pooling.pooling_strategy,
+        activation=pooling.activation_function,
+        max_seq_length=loaded.model.max_seq_length,
+        prompts=loaded.model.prompts,
+        max_active=loaded.model.max_active,
+        query_table=table,
+        query_length=loaded.model.query_length,
+    )
+    share_pooling(pooling, model)
+    return Trainable(encoder, transformer, LoadedModel(loaded.tokenizer, model, loaded.device), static)

@@ -1,0 +1,275 @@
+"""One training run, from loading to ``final/``: preflight, validation, training, averaging, card.
+
+config.yaml      the resolved configuration; origins.txt says where each value came from
+metrics.jsonl    what was measured, a line each
+checkpoints/     for --resume
+final/           the model
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from splade_cli.config import Resolved, flatten
+from splade_cli.corpus.sources import Loaded
+from splade_cli.model.trainable import open_trainable
+from splade_cli.records import Example, Progress, replacing, replacing_folder, silent
+from splade_cli.training.autoencoding import corpus_texts, prepare_autoencoder
+from splade_cli.training.card import as_yaml, model_card
+from splade_cli.training.figures import Figures
+from splade_cli.training.publish import push_to_hub, require_push
+from splade_cli.training.recipe import prepare, total_steps
+from splade_cli.training.trackers import Tracker, followed, tracking_callbacks
+from splade_cli.training.tracking import Listener, MetricsLog
+
+AVERAGED = ("splade", "inference-free-splade")
+"""Architectures whose base is a model of the same kind, worth keeping a part of."""
+PREFLIGHT_TEXTS = 200
+WANTED_TERMS = 150
+"""Active terms of a document that a calibrated head is made for, where no target is given."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run gave: `before` and `after` are validation figures, `guard` those of a collection it is not for.
+
+    All are empty where nothing was there to measure them on. `notes` are sentences for the user.
+    """
+
+    model_dir: Path
+    steps: int
+    best_step: int
+    before: dict[str, float]
+    after: dict[str, float]
+    share: float
+    rows: int
+    guard_before: dict[str, float] = field(default_factory=dict)
+    guard_after: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Run:
+    """One run.
+
+    Args:
+        resolved: the configuration.
+        output: the run folder.
+        datasets: rows of each dataset.
+        checkpoint: to go on from.
+        listener: called with each row of metrics.jsonl.
+        progress: called while teachers score.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        output: Path,
+        datasets: Sequence[Loaded],
+        checkpoint: Path | None = None,
+        listener: Listener | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        self.resolved, self.config, self.output, self.checkpoint = resolved, resolved.config, output, checkpoint
+        settings = self.config.training
+        self.first = int(os.environ.get("RANK", "0")) == 0
+        self.notes: list[str] = []
+        self.sources = {part.name: part.train for part in datasets if part.train}
+        self.held_out = [row for part in datasets for row in part.val]
+        training = [row for rows in self.sources.values() for row in rows]
+        named = self.config.datasets.corpus
+        self.corpus = corpus_texts(Path(named)) if named else []
+        own = (text for row in training for text in (row.positive, *row.negatives))
+        self.documents = list(dict.fromkeys([*self.corpus, *own]))
+        _quiet()
+        self.trainable = open_trainable(
+            self.config.model,
+            device=self.config.hardware.device,
+            precision="bf16" if settings.bf16 else "fp16" if settings.fp16 else "fp32",
+            max_seq_length=settings.max_seq_length,
+            documents=self.documents,
+        )
+        if settings.truncate_to is not None:
+            self.trainable.read_at_most(settings.truncate_to)
+        self.encoder = self.trainable.encoder
+        if self.first:
+            output.mkdir(parents=True, exist_ok=True)
+            if checkpoint is None:
+                (output / "metrics.jsonl").unlink(missing_ok=True)
+            with replacing(output / "config.yaml") as path:
+                path.write_text(as_yaml(self.config), encoding="utf-8")
+            with replacing(output / "origins.txt") as path:
+                path.write_text("\n".join(resolved.lines()) + "\n", encoding="utf-8")
+        self.log = MetricsLog(output / "metrics.jsonl", listener if self.first else None)
+        self.figures = Figures(self.config, self.trainable, self.held_out, training, self.log.write)
+        self.progress = progress
+        self.trackers: list[Tracker] = []
+        self.trainer: Any = None
+
+    def train(self) -> Trained:
+        """Trains and saves. Raises ModelError, InputError as its parts do."""
+        settings = self.config.training
+        if settings.push_to_hub and self.first:
+            require_push(settings.hub_model_id)
+        if self.first:
+            self.trackers = tracking_callbacks(
+                settings.report_to,
+                self.output,
+                logging_dir=settings.logging_dir,
+                run_name=settings.run_name,
+                mlflow=self.config.mlflow.model_dump(),
+                parameters=flatten(self.config.model_dump()),
+                resumed=self.checkpoint is not None,
+            )
+        with followed(self.trackers):
+            result = self._train()
+            if self.first:
+                self._save(result)
+                for tracker in self.trackers:
+                    tracker.keep([self.output / "config.yaml", self.output / "metrics.jsonl"])
+        return result
+
+    def _train(self) -> Trained:
+        settings = self.config.training
+        if self.config.evaluation.preflight and self.config.model.architecture in AVERAGED:
+            self._preflight()
+        averaged = settings.average_with_base and self.config.model.architecture in AVERAGED
+        base = {name: value.detach().cpu().clone() for name, value in self.encoder.state_dict().items() if averaged}
+        self.sources = self._scored(self.sources)
+        before, guard_before = self.figures.measure(), self.figures.guard()
+        if before or guard_before:
+            self.log.write({"step": 0, **before, **guard_before, "stage": "before"})
+        self.prepared()
+        self.figures.step = lambda: self.trainer.state.global_step
+        if hasattr(self.trainer, "mean_loss"):
+            self.figures.held_out_loss = self.trainer.mean_loss
+        try:
+            self.trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
+        except KeyboardInterrupt:
+            if self.trainer.state.global_step:
+                self.trainer._save_checkpoint(self.trainer.model, trial=None)
+            raise
+        state = self.trainer.state
+        share = self.figures.average(base) if averaged else 1.0
+        after, guard_after = self.figures.measure(), self.figures.guard()
+        if after or guard_after:
+            self.log.write({"step": state.global_step, **after, **guard_after, "stage": "after"})
+        for callback in self.trainer.callback_handler.callbacks:
+            if hasattr(callback, "outcome"):
+                self.notes += callback.outcome()
+        return Trained(
+            self.output / "final",
+            state.global_step,
+            state.best_global_step or state.global_step,
+            before,
+            after,
+            share,
+            sum(map(len, self.sources.values())),
+            guard_before,
+            guard_after,
+            self.notes,
+        )
+
+    def prepared(self) -> Any:
+        """The trainer, before its first step."""
+        measure = self.figures.measure if self.figures.validation else None
+        callbacks = [self.log, *self.trackers]
+        if self.config.model.architecture == "csr":
+            self.trainer = prepare_autoencoder(
+                self.trainable, self.config, self.corpus, self.sources, self.output, measure, callbacks, self.progress
+            )
+            return self.trainer
+        self.trainer = prepare(
+            self.trainable,
+            self.config,
+            self.sources,
+            self.held_out,
+            self.output,
+            measure,
+            callbacks,
+        )
+        return self.trainer
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return total_steps(self.trainer, self.config.training)
+
+    def _preflight(self) -> None:
+        """Looks at the head before step 0, and puts right what can be; raises ModelError where nothing can."""
+        from splade_cli.training.preflight import make_usable
+
+        generator = random.Random(self.config.training.seed)
+        texts = generator.sample(self.documents, min(PREFLIGHT_TEXTS, len(self.documents)))
+        wanted = 2 * (self.config.loss.target_document_terms or WANTED_TERMS)
+        active = min(wanted, self.trainable.view.model.dimensions / 10)
+        for done, diagnosis in make_usable(self.trainable.loaded, texts, active, self.encoder):
+            self.log.write({"step": 0, "preflight": diagnosis.verdict, "done": done, "active": diagnosis.active})
+            if done:
+                self.notes.append(f"the base model's head was {done} before training: {diagnosis.message}")
+
+    def _scored(self, sources: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
+        """Rows with the scores of the teachers that the configuration names."""
+        wanted = self.config.loss
+        if not wanted.teachers:
+            return dict(sources)
+        from splade_cli.training.teacher import scored
+
+        found = {}
+        for name, rows in sources.items():
+            found[name], report = scored(
+                rows,
+                wanted.teachers,
+                self.output / "teacher",
+                false_negatives=wanted.false_negatives,
+                rescore=wanted.rescore,
+                raw=wanted.raw_scores,
+                device=self.config.hardware.device,
+                trust_remote_code=self.config.model.trust_remote_code,
+                allow_pickle=self.config.model.allow_pickle,
+                progress=self.progress,
+            )
+            self.log.write({"step": 0, "dataset": name, "teacher": vars(report)})
+            if not report.scored:
+                self.notes.append(f"no row of {name} was scored by a teacher: they carry scores, or have no negatives")
+        return found
+
+    def _save(self, result: Trained) -> None:
+        settings = self.config.training
+        self.trainable.read_at_most(self.trainable.view.model.max_seq_length)
+        with replacing_folder(result.model_dir) as temporary:
+            self.encoder.save_pretrained(str(temporary), create_model_card=False, safe_serialization=True)
+            card = model_card(
+                self.config,
+                result,
+                dimensions=self.trainable.view.model.dimensions,
+                data={name: len(rows) for name, rows in self.sources.items()},
+                sources=dict(Counter(row.source for rows in self.sources.values() for row in rows if row.source)),
+                guard=(result.guard_before, result.guard_after) if result.guard_after else None,
+                guard_name=Path(self.config.evaluation.guard or "").name,
+            )
+            (temporary / "README.md").write_text(card, encoding="utf-8")
+            record = {"steps": result.steps, "share": result.share, "before": result.before, "after": result.after}
+            (temporary / "training.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
+        if settings.push_to_hub and settings.hub_model_id:
+            pushed = push_to_hub(result.model_dir, settings.hub_model_id, private=settings.hub_private_repo)
+            result.notes.append(f"published as {pushed.url}")
+
+
+def _quiet() -> None:
+    """Notes for people who write training loops do not belong between a user's figures."""
+    for message in (".*pin_memory.*", ".*broadcast_buffers.*"):
+        warnings.filterwarnings("ignore", message=message)
+    for name in ("sentence_transformers", "transformers", "datasets"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    import datasets
+
+    datasets.disable_progress_bars()
