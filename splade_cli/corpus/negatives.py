@@ -6,6 +6,7 @@ sparse model, a dense one) make one teacher: each is min-max scaled between its 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ Search = Callable[[Sequence[str], int], tuple[NDArray[np.int64], NDArray[np.floa
 
 @dataclass(frozen=True)
 class Mined:
-    """Rows of the negatives, hardest first, and teacher scores of the positive and of each of them."""
+    """Rows of the negatives, hardest first or as drawn, and teacher scores of the positive and of each of them."""
 
     negatives: tuple[int, ...]
     scores: tuple[float, ...]
@@ -53,8 +54,9 @@ def mine(
     count: int,
     depth: int = 20,
     round_trip: int = 10,
-    ceiling: float = 0.95,
+    ceiling: float | None = 0.95,
     excluded: frozenset[int] = frozenset(),
+    draw: random.Random | None = None,
 ) -> Mined | None:
     """Negatives of one query, or None where retrieval does not find the positive.
 
@@ -65,15 +67,20 @@ def mine(
         depth: candidates are the first so many rows.
         round_trip: the positive must be among the first so many.
         ceiling: a candidate above this share of the positive's score may be relevant itself and is passed over
-            (positive-aware mining, de Souza Moreira et al. 2024, arXiv 2407.15831).
+            (positive-aware mining, de Souza Moreira et al. 2024, arXiv 2407.15831). None passes over nothing: a
+            student that learns the teacher's scores is told by them what is relevant.
         excluded: rows that are never negatives, e.g. those that overlap the positive.
+        draw: picks among the candidates at random; the hardest are taken without it.
     """
     order = list(teacher)
     rank = order.index(positive) + 1 if positive in teacher else 0
     if not 1 <= rank <= round_trip:
         return None
-    limit = teacher[positive] * ceiling
-    chosen = [row for row in order[: depth + 1] if row != positive and row not in excluded and teacher[row] <= limit][
-        :count
+    limit = float("inf") if ceiling is None else teacher[positive] * ceiling
+    candidates = [
+        row for row in order[: depth + 1] if row != positive and row not in excluded and teacher[row] <= limit
     ]
-    return Mined(tuple(chosen), (teacher[positive], *(teacher[row] for row in chosen)), rank)
+    if draw is not None:
+        candidates = draw.sample(candidates, min(count, len(candidates)))
+    chosen = tuple(candidates[:count])
+    return Mined(chosen, (teacher[positive], *(teacher[row] for row in chosen)), rank)

@@ -1,4 +1,4 @@
-"""Chunks in, queries out, without a language model: titles, keywords, spans and questions from the text's own words.
+"""Chunks in, queries out, without a language model: titles, keywords, spans, sentences and questions of its own words.
 
 What is written is made of words that are rare in the corpus and stand together in the chunk. The result is the same
 for the same chunks, settings and seed. Knows no retrieval: whether a query is good is for `negatives` to find out.
@@ -18,10 +18,14 @@ from splade_cli.records import Chunk, Progress, WrittenQuery, silent
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-KINDS = ("question", "keywords", "title", "span")
+KINDS = ("question", "keywords", "title", "span", "sentence")
+TURNS = ("question", "span", "keywords", "sentence", "question", "title", "span", "keywords", "sentence", "question")
+"""The order in which kinds are written; their shares are what docs/experiments.md reports on."""
+SENTENCE_WORDS = 30
 QUESTIONS = {
-    "english": ("what is {}", "how does {} work", "how to use {}", "what should I know about {}", "when do I need {}",
-                "why {}", "{} explained", "problem with {}"),
+    "english": ("what is {}", "how does {} work", "how to use {}", "what is known about {}", "when is {} used",
+                "what are the effects of {}", "what causes {}", "how can {} be obtained", "can {} be used",
+                "does {} change", "why {}", "which {}", "{} explained", "problem with {}"),
     "norwegian": ("hva er {}", "hvordan virker {}", "når brukes {}", "hvorfor {}", "hva betyr {}"),
     "danish": ("hvad er {}", "hvordan virker {}", "hvornår bruges {}", "hvorfor {}", "hvad betyder {}"),
     "swedish": ("vad är {}", "hur fungerar {}", "när används {}", "varför {}", "vad betyder {}"),
@@ -29,6 +33,11 @@ QUESTIONS = {
     "french": ("qu'est-ce que {}", "comment fonctionne {}", "quand utiliser {}", "pourquoi {}"),
     "spanish": ("qué es {}", "cómo funciona {}", "cuándo usar {}", "por qué {}"),
 }  # fmt: skip
+CLAIMS = {
+    "english": ("what is known about {}", "is it true that {}", "evidence that {}", "how {}", "why {}", "does {}",
+                "can {}", "what are {}"),
+}  # fmt: skip
+"""Openings for a whole span of a sentence; a language without any asks about phrases only."""
 
 
 class OfflineWriter:
@@ -72,11 +81,12 @@ class OfflineWriter:
             "keywords": self._keywords,
             "title": self._title,
             "span": self._span,
+            "sentence": self._sentence,
         }
-        first = generator.randrange(len(KINDS))
+        first = generator.randrange(len(TURNS))
         written: dict[str, WrittenQuery] = {}
-        for turn in range(self.queries_per_chunk * 3):
-            kind = KINDS[(first + turn) % len(KINDS)]
+        for turn in range(max(len(TURNS), self.queries_per_chunk * 3)):
+            kind = TURNS[(first + turn) % len(TURNS)]
             text = " ".join(makers[kind](chunk, generator).split())
             if len(_WORD.findall(text)) >= 2:
                 written.setdefault(query_key(text), WrittenQuery(text, kind))
@@ -114,7 +124,10 @@ class OfflineWriter:
         return generator.choice(phrases) if phrases else ""
 
     def _question(self, chunk: Chunk, generator: random.Random) -> str:
-        templates = QUESTIONS.get(self.language)
+        templates, claims = QUESTIONS.get(self.language), CLAIMS.get(self.language)
+        if claims and generator.random() < 1 / 3:
+            span = self._span(chunk, generator).casefold()
+            return generator.choice(claims).format(span) if span else ""
         phrase = self._pick(chunk, generator, (1, 2, 3))
         if not templates or not phrase:
             return ""
@@ -124,7 +137,7 @@ class OfflineWriter:
 
     def _keywords(self, chunk: Chunk, generator: random.Random) -> str:
         single = [phrase for phrase, _ in self._phrases(chunk) if " " not in phrase][:30]
-        chosen = generator.sample(single, min(len(single), generator.randint(2, 5)))
+        chosen = generator.sample(single, min(len(single), generator.randint(2, 6)))
         return " ".join(chosen)
 
     def _title(self, chunk: Chunk, generator: random.Random) -> str:
@@ -132,12 +145,16 @@ class OfflineWriter:
         heading = " ".join(dict.fromkeys(parts))
         return f"{heading} {self._pick(chunk, generator, (1, 2))}" if generator.random() < 0.6 else heading
 
+    def _sentence(self, chunk: Chunk, generator: random.Random) -> str:
+        sentences = [text for text in _sentences(chunk.text) if len(_WORD.findall(text)) >= 6]
+        return " ".join(generator.choice(sentences).split()[:SENTENCE_WORDS]) if sentences else ""
+
     def _span(self, chunk: Chunk, generator: random.Random) -> str:
         sentences = [words for words in (_WORD.findall(text) for text in _sentences(chunk.text)) if len(words) >= 6]
         if not sentences:
             return ""
         words = generator.choice(sentences)
-        size = generator.randint(6, 12)
+        size = generator.randint(6, 14)
         starts = range(max(1, len(words) - size + 1))
         best = max(starts, key=lambda start: sum(map(self._weight, words[start : start + size])))
         return " ".join(words[best : best + size])

@@ -132,9 +132,7 @@ def _encode_batch(loaded: LoadedModel, tokens: dict[str, list[list[int]]], kind:
     low = place.torch_dtype != torch.float32
     with torch.inference_mode(), torch.autocast(place.name.split(":")[0], dtype=place.torch_dtype, enabled=low):
         try:
-            bounds, terms, values = loaded.model.sparse_rows(
-                kind=kind, low=kind == "document", **features
-            )
+            bounds, terms, values = loaded.model.sparse_rows(kind=kind, low=kind == "document", **features)
         except FloatingPointError:
             raise ModelError(
                 f"{loaded.model.name} gave a weight that is not finite", "use --precision fp32, or another model"

@@ -89,6 +89,15 @@ def read_layout(source: str, name: str, revision: str | None = None) -> Layout:
         ) from None
 
 
+def last_module(source: str, revision: str | None = None) -> str:
+    """The class name of the last of a folder's modules, "" where it names none."""
+    modules = read_json(source, "modules.json", revision)
+    try:
+        return _kind(modules[-1]["type"]) if modules else ""
+    except (KeyError, TypeError, AttributeError, IndexError):
+        return ""
+
+
 def _routed(source: str, name: str, revision: str | None) -> Layout:
     router = read_json(source, "router_config.json", revision) or {}
     routes = {

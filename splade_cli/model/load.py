@@ -17,8 +17,8 @@ import torch
 from splade_cli.errors import ModelError
 from splade_cli.model.architectures import SparseModel, SpladeModel
 from splade_cli.model.device import Device, choose_device, fit_threads
-from splade_cli.model.hub import find_file, hub_error, quiet, require_hub
-from splade_cli.model.layout import NO_LIMIT, Layout, read_layout
+from splade_cli.model.hub import hub_error, quiet, require_hub
+from splade_cli.model.layout import NO_LIMIT, Layout, last_module, read_layout
 
 DEFAULT_MODEL = "tiny"
 INT8_MARK = "quantization.json"
@@ -98,6 +98,10 @@ def load_splade_model(
     source = resolve(name)
     quiet()
     require_hub(source, revision)
+    last = last_module(source, revision)
+    if last in ("SparseAutoEncoder", "LatentHead"):
+        options = {"trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle, "revision": revision}
+        return _without_vocabulary(last, source, name, place, max_seq_length, **options)
     layout = read_layout(source, name, revision)
     tokenizer, masked_lm = _from_pretrained(source, name, layout, trust_remote_code, allow_pickle, revision)
     limit = max_seq_length or layout.max_seq_length or tokenizer.model_max_length
@@ -126,6 +130,23 @@ def load_splade_model(
     return loaded.with_precision(place.precision, place.reason)
 
 
+def _without_vocabulary(
+    last: str, source: str, name: str, place: Device, max_seq_length: int | None, **options: Any
+) -> LoadedModel:
+    """A CSR or LASPAR model. Raises ModelError as they do."""
+    if last == "SparseAutoEncoder":
+        from splade_cli.model.autoencoder import open_csr
+
+        tokenizer, csr = open_csr(source, name, place.name, max_seq_length=max_seq_length, **options)
+        return LoadedModel(tokenizer, csr.eval(), place)
+    from splade_cli.model.latent import open_latent, open_tokenizer
+
+    model = open_latent(Path(source), name, place.name)
+    model.identity = identity_of(source)
+    model.max_seq_length = min(model.max_seq_length, max_seq_length or model.max_seq_length)
+    return LoadedModel(open_tokenizer(source, name), model, place)
+
+
 def identity_of(source: str) -> str:
     """SHA-256 over a folder's weights, configuration and tokenizer, so that an index can tell who made it.
 
@@ -140,7 +161,9 @@ def identity_of(source: str) -> str:
         decides = path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model") and path.name != "training.json"
         if decides and not any(part.startswith("checkpoint") for part in path.relative_to(folder).parts):
             digest.update(name.encode())
-            digest.update(path.read_bytes())
+            with open(path, "rb") as file:
+                while part := file.read(1 << 24):
+                    digest.update(part)
     return digest.hexdigest()
 
 

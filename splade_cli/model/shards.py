@@ -21,6 +21,7 @@ import scipy.sparse as sp
 import torch
 
 from splade_cli.errors import ModelError, require_positive
+from splade_cli.model.architectures import SpladeModel
 from splade_cli.model.device import available_threads, empty_cache, int8_is_faster
 from splade_cli.model.encode import encode, encode_window, stack, windows
 from splade_cli.model.load import LoadedModel
@@ -206,7 +207,7 @@ def settle_precision(loaded: LoadedModel, texts: Sequence[str]) -> LoadedModel:
     """
     model = loaded.model
     able = loaded.device.name == "cpu" and loaded.device.precision == "fp32" and int8_is_faster()
-    if not able or not model.fused or model.pooling != "max" or len(texts) < 2:
+    if not able or not isinstance(model, SpladeModel) or not model.fused or model.pooling != "max" or len(texts) < 2:
         return loaded
     sample = list(texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE])
     exact = encode(loaded, sample)

@@ -107,7 +107,9 @@ class SpladeEmbedder:
 
     @property
     def vocabulary(self) -> list[str]:
-        """The V names of the columns; a column that the tokenizer does not know is named by its number."""
+        """The V names of the columns, none where they are latents; one that the tokenizer does not know is a number."""
+        if self.loaded.model.architecture in ("csr", "laspar"):
+            return []
         names = [f"[{number}]" for number in range(self.loaded.model.dimensions)]
         for token, number in self.loaded.tokenizer.get_vocab().items():
             if number < len(names):

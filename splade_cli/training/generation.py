@@ -6,28 +6,29 @@ What a language model was paid for stays in answers.jsonl, what a model encoded 
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from splade_cli.corpus.chunks import split_documents
-from splade_cli.corpus.collections import write_qrels
-from splade_cli.corpus.dataset import write_examples
-from splade_cli.corpus.documents import Skipped, read_documents
-from splade_cli.corpus.filters import copies, duplicate_groups, query_key, split_groups
+from splade_cli.corpus.documents import read_documents
+from splade_cli.corpus.filters import copies, query_key
 from splade_cli.corpus.negatives import Mined, Search, fused, mine
 from splade_cli.corpus.queries import OfflineWriter
 from splade_cli.errors import InputError, require_positive
-from splade_cli.index.lexical import Bm25, guess_language, stop_words
-from splade_cli.records import Chunk, Document, Example, Progress, WrittenQuery, silent, write_json, write_jsonl
+from splade_cli.index.lexical import guess_language, stop_words
+from splade_cli.records import Chunk, Progress, WrittenQuery, silent
 from splade_cli.search.encoder import SpladeEmbedder
-from splade_cli.search.indexing import index_chunks
+from splade_cli.training.generated import WRITTEN, Generated, Pair, Plan, write_generated
+from splade_cli.training.rankers import bm25_search, dense_search, dense_teacher, sparse_search
 
 TEACHER_DEPTH = 100
-WRITTEN = ("train.json", "val.json", "corpus.jsonl", "queries.jsonl", "qrels/train.tsv", "qrels/val.tsv", "report.json")
+MODEL = "tiny"
+DISTILLED = ("sentence", "title")
+"""Kinds that may stand in their chunk word for word: they are there for what the teachers rank beside it."""
 
 
 class Writer(Protocol):
@@ -36,38 +37,6 @@ class Writer(Protocol):
     def write(
         self, chunks: Iterable[Chunk], progress: Progress = silent
     ) -> Iterator[tuple[Chunk, list[WrittenQuery]]]: ...
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What gen-data is about to work on."""
-
-    documents: list[Document]
-    skipped: list[Skipped]
-    chunks: list[Chunk]
-    language: str
-
-
-@dataclass
-class Generated:
-    """What gen-data made: `dropped` counts queries by the reason they were left out."""
-
-    output_dir: Path
-    documents: int
-    chunks: int
-    train: int
-    val: int
-    language: str
-    query_types: dict[str, int]
-    negatives: float
-    skipped: list[Skipped]
-    dropped: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Pair:
-    query: WrittenQuery
-    row: int
 
 
 def plan(
@@ -96,10 +65,12 @@ def generate_training_data(
     output_dir: str | Path,
     *,
     writer: Writer | None = None,
-    model: str | SpladeEmbedder | None = "tiny",
+    model: str | SpladeEmbedder | None = "auto",
+    teacher: str = "auto",
     queries_per_chunk: int = 4,
     negatives: int = 5,
-    round_trip: int = 10,
+    round_trip: int = 100,
+    device: str = "auto",
     val_ratio: float = 0.1,
     seed: int = 42,
     force: bool = False,
@@ -111,15 +82,19 @@ def generate_training_data(
         documents: a file, a folder, or a `plan`.
         output_dir: where the files go.
         writer: writes the queries; the offline one by default.
-        model: mines negatives and scores beside BM25; None for BM25 alone.
+        model: a sparse model that mines and scores beside BM25; None for none, ``auto`` for tiny where there is no
+            dense teacher: beside one it adds nothing.
+        teacher: a dense model that does the same: ``auto``, ``none``, or a name, see `rankers.dense_teacher`.
         queries_per_chunk: of the offline writer.
-        negatives: hard negatives a query at most.
+        negatives: a query at most, drawn from the teachers' first twenty.
+        device: of the dense teacher, as torch spells it.
         round_trip: a query stays only if its chunk is among the first so many results.
         val_ratio: share of the documents that go to validation, near-duplicates together.
         force: replace files that are there.
 
     Raises:
         InputError: nothing to read, an option out of range, files in the way, or no query that survives the filters.
+        ModelError: a teacher or model that cannot be loaded.
         ServiceError: a language model that cannot be used; its answers so far are kept.
     """
     require_positive(queries_per_chunk=queries_per_chunk, negatives=negatives, round_trip=round_trip)
@@ -133,22 +108,23 @@ def generate_training_data(
     progress("chunk", len(planned.chunks), len(planned.chunks))
     writer = writer or offline_writer(planned, queries_per_chunk, seed)
     # before any query is written: a model that cannot be loaded must not cost a language model's answers
-    searches = _searches(planned.chunks, model, output / ".work", progress)
+    dense = dense_teacher(teacher, planned.language)
+    searches = _searches(planned.chunks, model, dense, device, output / ".work", progress)
     dropped: Counter[str] = Counter()
     pairs = list(_written(writer, planned.chunks, dropped, progress))
     if not pairs:
         raise InputError("no query could be written for these documents", "are they long enough to hold a sentence?")
-    mined = _mined(pairs, planned.chunks, searches, negatives, round_trip, dropped, progress)
+    mined = _mined(pairs, planned.chunks, list(searches.values()), negatives, round_trip, seed, dropped, progress)
     if not mined:
         raise InputError(
             f"none of {len(pairs)} queries finds its own chunk again", "raise --round-trip, or write better queries"
         )
-    made = _write(output, planned, mined, val_ratio, seed, dropped)
+    made = write_generated(output, planned, mined, tuple(searches), val_ratio, seed, dropped)
     shutil.rmtree(output / ".work", ignore_errors=True)
     return made
 
 
-def _written(writer: Writer, chunks: Sequence[Chunk], dropped: Counter[str], progress: Progress) -> Iterator[_Pair]:
+def _written(writer: Writer, chunks: Sequence[Chunk], dropped: Counter[str], progress: Progress) -> Iterator[Pair]:
     rows = {chunk.id: row for row, chunk in enumerate(chunks)}
     seen: set[str] = set()
     done = 0
@@ -157,34 +133,46 @@ def _written(writer: Writer, chunks: Sequence[Chunk], dropped: Counter[str], pro
             key = query_key(query.text)
             if key in seen:
                 dropped["duplicate"] += 1
-            elif copies(query.text, chunk.text):
+            elif query.type not in DISTILLED and copies(query.text, chunk.text):
                 dropped["copies the text"] += 1
             else:
                 seen.add(key)
-                yield _Pair(query, rows[chunk.id])
+                yield Pair(query, rows[chunk.id])
         progress("write queries", done, len(chunks))
 
 
 def _searches(
-    chunks: Sequence[Chunk], model: str | SpladeEmbedder | None, work: Path, progress: Progress
-) -> list[Search]:
-    searches: list[Search] = [Bm25([chunk.content for chunk in chunks]).search]
+    chunks: Sequence[Chunk],
+    model: str | SpladeEmbedder | None,
+    dense: str | None,
+    device: str,
+    work: Path,
+    progress: Progress,
+) -> dict[str, Search]:
+    """The teachers by name."""
+    searches = {"bm25": bm25_search(chunks)}
+    if model == "auto":
+        model = None if dense else MODEL
     if model is not None:
         embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
-        index = index_chunks(chunks, embedder, work / "vectors", progress)
-        searches.append(lambda queries, k: index.search(embedder.encode(queries, "query"), k))
+        searches[embedder.model_dir] = sparse_search(chunks, embedder, work, progress)
+    if dense:
+        from splade_cli.model.dense import DenseModel
+
+        searches[dense] = dense_search(chunks, DenseModel(dense, device=device).encode, dense, work, progress)
     return searches
 
 
 def _mined(
-    pairs: Sequence[_Pair],
+    pairs: Sequence[Pair],
     chunks: Sequence[Chunk],
     searches: Sequence[Search],
     negatives: int,
     round_trip: int,
+    seed: int,
     dropped: Counter[str],
     progress: Progress,
-) -> list[tuple[_Pair, Mined]]:
+) -> list[tuple[Pair, Mined]]:
     depth = min(TEACHER_DEPTH, len(chunks))
     copies_of: dict[str, list[int]] = {}
     for row, chunk in enumerate(chunks):
@@ -196,7 +184,15 @@ def _mined(
         for place, pair in enumerate(part):
             teacher = fused([(rows[place], scores[place]) for rows, scores in rankings])
             excluded = frozenset(copies_of[chunks[pair.row].text]) | _overlapping(chunks, pair.row)
-            mined = mine(teacher, pair.row, count=negatives, round_trip=round_trip, excluded=excluded)
+            mined = mine(
+                teacher,
+                pair.row,
+                count=negatives,
+                round_trip=round_trip,
+                ceiling=None,
+                excluded=excluded,
+                draw=random.Random(f"{seed}|{pair.query.text}"),
+            )
             if mined is None:
                 dropped["does not find its chunk"] += 1
             else:
@@ -216,65 +212,3 @@ def _overlapping(chunks: Sequence[Chunk], row: int) -> frozenset[int]:
         and chunks[number].start < here.end
         and here.start < chunks[number].end
     )
-
-
-def _write(
-    output: Path,
-    planned: Plan,
-    mined: Sequence[tuple[_Pair, Mined]],
-    val_ratio: float,
-    seed: int,
-    dropped: Counter[str],
-) -> Generated:
-    chunks = planned.chunks
-    groups = duplicate_groups([document.text for document in planned.documents])
-    in_val = dict(
-        zip((document.id for document in planned.documents), split_groups(groups, val_ratio, seed), strict=True)
-    )
-    examples: dict[bool, list[Example]] = {False: [], True: []}
-    queries: list[dict[str, Any]] = []
-    qrels: dict[bool, dict[str, dict[str, int]]] = {False: {}, True: {}}
-    for number, (pair, result) in enumerate(mined, 1):
-        chunk = chunks[pair.row]
-        validation = in_val[chunk.document_id]
-        examples[validation].append(
-            Example(
-                pair.query.text,
-                chunk.content,
-                tuple(chunks[row].content for row in result.negatives),
-                result.scores if result.negatives else None,
-                query_type=pair.query.type,
-                source=chunk.document_id,
-                chunk_id=chunk.id,
-            )
-        )
-        queries.append({"_id": f"q{number}", "text": pair.query.text, "type": pair.query.type})
-        qrels[validation][f"q{number}"] = {chunk.id: 1}
-    write_jsonl(
-        output / "corpus.jsonl",
-        (
-            {"_id": chunk.id, "title": "", "text": chunk.content, "document_id": chunk.document_id, **chunk.metadata}
-            for chunk in chunks
-        ),
-    )
-    write_jsonl(output / "queries.jsonl", queries)
-    write_qrels(output / "qrels/train.tsv", qrels[False])
-    write_qrels(output / "qrels/val.tsv", qrels[True])
-    write_examples(output / "val.json", examples[True])
-    write_examples(output / "train.json", examples[False])
-    total = len(mined)
-    made = Generated(
-        output,
-        len(planned.documents),
-        len(chunks),
-        len(examples[False]),
-        len(examples[True]),
-        planned.language,
-        dict(Counter(pair.query.type for pair, _ in mined)),
-        sum(len(one.negatives) for _, one in mined) / total,
-        planned.skipped,
-        dict(dropped),
-    )
-    summary = {key: value for key, value in vars(made).items() if key not in ("output_dir", "skipped")}
-    write_json(output / "report.json", {**summary, "skipped": [vars(one) for one in planned.skipped], "seed": seed})
-    return made

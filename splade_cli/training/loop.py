@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from sentence_transformers import SparseEncoderTrainer
 from torch import Tensor
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from splade_cli.schema import Config
 from splade_cli.training.failures import check_loss, memory_error
@@ -32,6 +33,13 @@ class GuardedTrainer(SparseEncoderTrainer):
     def __init__(self, *args: Any, config: Config, output: Path, held_out: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.config, self.output, self.held_out = config, output, held_out
+        self.mixed: Any = None
+        self.add_callback(_Epochs(self))
+
+    def get_multi_dataset_batch_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        """Keeps what draws the batches, for `_Epochs`."""
+        self.mixed = super().get_multi_dataset_batch_sampler(*args, **kwargs)
+        return self.mixed
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The loss of one batch. Raises ModelError where it is not finite, and keeps the batch."""
@@ -93,3 +101,16 @@ class GuardedTrainer(SparseEncoderTrainer):
                 parts = found.values() if isinstance(found, dict) else [found]
                 values.append(float(sum(float(part) for part in parts)))
         return sum(values) / len(values) if values else math.nan
+
+
+class _Epochs(TrainerCallback):
+    """Tells the sampler its epoch, which transformers does not do through what shards and skips batches on resume."""
+
+    def __init__(self, trainer: GuardedTrainer) -> None:
+        self.trainer = trainer
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if hasattr(self.trainer.mixed, "set_epoch"):
+            self.trainer.mixed.set_epoch(int(state.epoch or 0))

@@ -21,14 +21,17 @@ from typing import Any
 
 from splade_cli.config import Resolved, flatten
 from splade_cli.corpus.sources import Loaded
+from splade_cli.errors import ServiceError
 from splade_cli.model.trainable import open_trainable
 from splade_cli.records import Example, Progress, replacing, replacing_folder, silent
 from splade_cli.training.autoencoding import corpus_texts, prepare_autoencoder
 from splade_cli.training.card import as_yaml, model_card
 from splade_cli.training.figures import Figures
-from splade_cli.training.publish import push_to_hub, require_push
+from splade_cli.training.licence import base_licence, copy_licence
+from splade_cli.training.mteb_scores import mteb_scores, require_tasks
+from splade_cli.training.publish import push_to_hub
 from splade_cli.training.recipe import prepare, total_steps
-from splade_cli.training.trackers import Tracker, followed, tracking_callbacks
+from splade_cli.training.trackers import CheckpointPush, Tracker, followed, tracking_callbacks
 from splade_cli.training.tracking import Listener, MetricsLog
 
 AVERAGED = ("splade", "inference-free-splade")
@@ -82,6 +85,7 @@ class Run:
         settings = self.config.training
         self.first = int(os.environ.get("RANK", "0")) == 0
         self.notes: list[str] = []
+        self.datasets = datasets
         self.sources = {part.name: part.train for part in datasets if part.train}
         self.held_out = [row for part in datasets for row in part.val]
         training = [row for rows in self.sources.values() for row in rows]
@@ -117,8 +121,7 @@ class Run:
     def train(self) -> Trained:
         """Trains and saves. Raises ModelError, InputError as its parts do."""
         settings = self.config.training
-        if settings.push_to_hub and self.first:
-            require_push(settings.hub_model_id)
+        tasks = require_tasks(self.config.evaluation.mteb_tasks)
         if self.first:
             self.trackers = tracking_callbacks(
                 settings.report_to,
@@ -129,12 +132,14 @@ class Run:
                 parameters=flatten(self.config.model_dump()),
                 resumed=self.checkpoint is not None,
             )
+            self.log.followers = [tracker.record for tracker in self.trackers]
         with followed(self.trackers):
             result = self._train()
             if self.first:
                 self._save(result)
+                self._publish(result, tasks)
                 for tracker in self.trackers:
-                    tracker.keep([self.output / "config.yaml", self.output / "metrics.jsonl"])
+                    tracker.keep([self.output / name for name in ("config.yaml", "metrics.jsonl", "final/README.md")])
         return result
 
     def _train(self) -> Trained:
@@ -143,6 +148,8 @@ class Run:
             self._preflight()
         averaged = settings.average_with_base and self.config.model.architecture in AVERAGED
         base = {name: value.detach().cpu().clone() for name, value in self.encoder.state_dict().items() if averaged}
+        for part in self.datasets:
+            self.log.write({"step": 0, "dataset": part.line()})
         self.sources = self._scored(self.sources)
         before, guard_before = self.figures.measure(), self.figures.guard()
         if before or guard_before:
@@ -181,7 +188,10 @@ class Run:
     def prepared(self) -> Any:
         """The trainer, before its first step."""
         measure = self.figures.measure if self.figures.validation else None
-        callbacks = [self.log, *self.trackers]
+        callbacks: list[Any] = [self.log, *self.trackers]
+        settings = self.config.training
+        if settings.push_to_hub and settings.hub_strategy == "checkpoint" and settings.hub_model_id:
+            callbacks.append(CheckpointPush(settings.hub_model_id, settings.hub_private_repo or None))
         if self.config.model.architecture == "csr":
             self.trainer = prepare_autoencoder(
                 self.trainable, self.config, self.corpus, self.sources, self.output, measure, callbacks, self.progress
@@ -243,7 +253,6 @@ class Run:
         return found
 
     def _save(self, result: Trained) -> None:
-        settings = self.config.training
         self.trainable.read_at_most(self.trainable.view.model.max_seq_length)
         with replacing_folder(result.model_dir) as temporary:
             self.encoder.save_pretrained(str(temporary), create_model_card=False, safe_serialization=True)
@@ -257,10 +266,21 @@ class Run:
                 guard_name=Path(self.config.evaluation.guard or "").name,
             )
             (temporary / "README.md").write_text(card, encoding="utf-8")
+            copy_licence(base_licence(self.config.model.base_model), temporary)
             record = {"steps": result.steps, "share": result.share, "before": result.before, "after": result.after}
             (temporary / "training.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
+
+    def _publish(self, result: Trained, tasks: Sequence[Any]) -> None:
+        """MTEB's scores and the hub, after the model is safe: what fails here is a note and costs nothing."""
+        settings = self.config.training
+        try:
+            scores = mteb_scores(self.encoder, tasks)
+            if scores:
+                self.log.write({"step": result.steps, **scores})
+        except ServiceError as error:
+            result.notes.append(f"{error.message} ({error.hint})")
         if settings.push_to_hub and settings.hub_model_id:
-            pushed = push_to_hub(result.model_dir, settings.hub_model_id, private=settings.hub_private_repo)
+            pushed = push_to_hub(result.model_dir, settings.hub_model_id, private=settings.hub_private_repo or None)
             result.notes.append(f"published as {pushed.url}")
 
 

@@ -72,7 +72,7 @@ class Warmup(TrainerCallback):
 
 @dataclass
 class Dial:
-    """One lambda for one number of terms: a controller with proportional and integral parts, in log space.
+    """One lambda for one number of terms: a controller with three terms (PID), in log space.
 
     The terms are led from where they are to `target` along a straight line in log space over the `ramp` share of the
     steps, and held there; the integral part is dual ascent on the constraint "active = reference". Time is measured in
@@ -86,6 +86,8 @@ class Dial:
         factor: terms of whole texts over terms of training batches, which are truncated and see dropout.
         start: terms when the run began.
         missing: log(wanted / active) where lambda is as good as 0 already, else 0.
+        trail: a slower average, for the direction in which terms are going.
+        error: log(active / wanted) after the last step.
     """
 
     target: float
@@ -95,9 +97,11 @@ class Dial:
     factor: float = 1.0
     start: float = math.nan
     missing: float = 0.0
+    trail: float = math.nan
+    error: float = 0.0
 
-    GAIN = 1.5
-    LOWEST, HIGHEST, SILENT = math.log(1e-5), math.log(1e8), math.log(2e-3)
+    GAIN, DAMPING = 1.5, 2.0
+    LOWEST, HIGHEST, SILENT = math.log(1e-5), math.log(1e8), math.log(2e-2)
 
     @property
     def terms(self) -> float:
@@ -128,21 +132,30 @@ class Dial:
         """
         unit = max(4.0, steps / 60)
         value = math.log(max(active, 0.5))
-        rate = min(1.0, 2 / unit)
-        self.average = value if math.isnan(self.average) else self.average + rate * (value - self.average)
+        if math.isnan(self.average):
+            self.average = self.trail = value
+        self.average += min(1.0, 2 / unit) * (value - self.average)
+        self.trail += 0.5 / unit * (value - self.trail)
         if math.isnan(self.start):
             self.start = self.terms
-        error = math.log(self.terms / self.reference(step, steps))
-        error = max(-1.5, min(1.5, error))
+        wanted = self.reference(step, steps)
+        self.error = max(-1.5, min(1.5, math.log(self.terms / wanted)))
+        # the two averages lie 1.5 units apart: how much faster than the line the terms fall
+        drift = self.average - self.trail - math.log(wanted / self.reference(step - 1.5 * unit, steps))
+        forward = 2 * math.log(self.start / wanted) if self.start > wanted else 0.0  # FLOPS go with the square
         highest = min(self.HIGHEST, math.log(max(ceiling, 1e-300)))
-        self.integral = max(self.LOWEST, min(highest, self.integral + error / unit))
-        share = min(self.integral + self.GAIN * error, highest)
-        self.missing = max(0.0, -error) if share < self.SILENT else 0.0
-        return math.exp(share)
+        self.integral = max(self.LOWEST, min(highest - forward, self.integral + self.error / unit))
+        share = min(self.integral + self.GAIN * self.error + self.DAMPING * max(-2.0, min(2.0, drift)), highest)
+        self.missing = -self.error if share < self.SILENT and self.error < -0.1 else 0.0
+        return math.exp(min(share + forward, highest))
 
-    def rise(self, steps: int) -> float:
-        """What the decoder's bias should gain now, because lambda is as good as 0 and terms are missing."""
-        return 0.4 * self.missing / max(4.0, steps / 60)
+    def rise(self, step: int, steps: int) -> float:
+        """What the decoder's bias should gain now: where lambda is as good as 0 and terms are missing, and over the
+        last 15% of the steps, when the learning rate is too low for lambda to move much, what is still amiss."""
+        error = -self.missing
+        if not error and step > 0.85 * steps and abs(self.error) > 0.03:
+            error = self.error
+        return -0.8 * error / max(4.0, steps / 60)
 
 
 class Controller(TrainerCallback, ExportableState):
@@ -160,6 +173,7 @@ class Controller(TrainerCallback, ExportableState):
         ramp: see `Dial`.
         decoder: the model's decoder. Its bias is raised for all terms alike where lambda is as good as 0 and terms
             are missing: no penalty makes a model denser. Without it such a run ends too sparse, and `outcome` says so.
+            It is also moved, up or down, over the last steps; see `Dial.rise`.
 
     Attributes:
         lifted: how much that was in all, in logits.
@@ -257,8 +271,10 @@ class Controller(TrainerCallback, ExportableState):
             self.lambdas[kind] = dial.update(active, step, steps, max(ceilings, default=math.inf))
         if self.measure and (step == 1 or step % max(1, steps // self.measurements) == 0):
             self._correct()
-        rise = max(self.dials[kind].rise(steps) for kind in seen)
-        if rise > 0 and self.decoder is not None and self.decoder.bias is not None:
+        rises = [self.dials[kind].rise(step, steps) for kind in seen]
+        # one bias serves documents and queries: it follows what is missing most, else the documents
+        rise = max(rises) if max(self.dials[kind].missing for kind in seen) > 0 else rises[0]
+        if rise and self.decoder is not None and self.decoder.bias is not None:
             self.lifted += rise
             with torch.no_grad():
                 self.decoder.bias.add_(rise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import InputError, SpladeError, did_you_mean
+from splade_cli.training.publish import push_checkpoint
 from splade_cli.training.tracking import measured
 
 KNOWN = ("tensorboard", "mlflow", "none")
@@ -164,3 +166,24 @@ def curves(row: Mapping[str, Any]) -> dict[str, float]:
         and name not in ("step", "max_steps", "seconds")
         and math.isfinite(value)
     }
+
+
+class CheckpointPush(TrainerCallback):
+    """Sends each checkpoint to the hub as it is saved; a push that fails is said, and training goes on.
+
+    Args:
+        repo_id: ``name/model``.
+        private: of a repository that is made; the account's default by default.
+    """
+
+    def __init__(self, repo_id: str, private: bool | None = None) -> None:
+        self.repo_id, self.private = repo_id, private
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if not state.is_world_process_zero:
+            return
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        try:
+            push_checkpoint(folder, self.repo_id, private=self.private)
+        except SpladeError as error:
+            logging.getLogger(__name__).warning("%s was not pushed: %s", folder.name, error.message)

@@ -11,7 +11,9 @@ from splade_cli.corpus.sources import Loaded, load_datasets
 from splade_cli.errors import InputError
 from splade_cli.records import Progress, claim_output, silent
 from splade_cli.schema import Config
+from splade_cli.training.publish import require_push
 from splade_cli.training.run import Run, Trained
+from splade_cli.training.trackers import require_tracking
 from splade_cli.training.tracking import Listener, newest_checkpoint
 
 if TYPE_CHECKING:
@@ -93,7 +95,10 @@ class SpladeTrainer:
         """
         if not self.config.training.output_dir:
             raise InputError("no output folder", "add -o DIR")
-        output = Path(self.config.training.output_dir)
+        settings, output = self.config.training, Path(self.config.training.output_dir)
+        require_tracking(settings.report_to)
+        if settings.push_to_hub:
+            require_push(settings.hub_model_id)
         datasets = self.datasets()
         if not self.resume and int(os.environ.get("RANK", "0")) == 0:
             claim_output(output, self.force)

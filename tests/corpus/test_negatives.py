@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,3 +99,25 @@ def test_a_positive_without_a_score_has_no_negative_above_it() -> None:
     mined = mine({4: 0.5, 7: 0.0, 8: 0.0}, 7, count=3)
     assert mined is not None
     assert mined.negatives == (8,)
+
+
+def test_drawn_negatives_come_from_all_candidates_alike() -> None:
+    seen: Counter[int] = Counter()
+    for seed in range(600):
+        mined = mine(TEACHER, 7, count=2, depth=4, ceiling=None, draw=random.Random(seed))
+        assert mined is not None
+        assert len(set(mined.negatives)) == 2
+        assert mined.scores == (1.0, *(TEACHER[row] for row in mined.negatives))
+        seen.update(mined.negatives)
+    assert set(seen) == {3, 5, 1, 8}, "those below the depth and above no ceiling"
+    assert all(250 < count < 350 for count in seen.values())
+    few = mine(TEACHER, 7, count=9, draw=random.Random(1))
+    assert few is not None
+    assert sorted(few.negatives) == [1, 2, 5, 8]
+
+
+def test_without_a_ceiling_a_negative_may_beat_the_positive() -> None:
+    mined = mine(TEACHER, 5, count=9, ceiling=None)
+    assert mined is not None
+    assert mined.negatives == (7, 3, 1, 8, 2)
+    assert mined.scores == (0.9, 1.0, 0.97, 0.5, 0.4, 0.1)

@@ -10,7 +10,7 @@ import pytest
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.corpus.filters import query_key
-from splade_cli.corpus.queries import KINDS, QUESTIONS, OfflineWriter
+from splade_cli.corpus.queries import CLAIMS, KINDS, QUESTIONS, SENTENCE_WORDS, TURNS, OfflineWriter
 from splade_cli.index.lexical import stop_words
 from splade_cli.records import Chunk, WrittenQuery
 
@@ -49,14 +49,16 @@ def test_as_many_as_were_asked_for_without_repeats(wanted: int, chunks: list[Chu
 
 
 def test_all_kinds_come_up(chunks: list[Chunk]) -> None:
+    """In the shares of `TURNS`; chunks without a title or a sentence let others come first."""
     kinds = [query.type for queries in write(chunks).values() for query in queries]
+    assert set(KINDS) == set(TURNS)
     for kind in KINDS:
-        assert kinds.count(kind) > len(chunks) / 4
+        assert kinds.count(kind) / len(kinds) == pytest.approx(TURNS.count(kind) / len(TURNS), abs=0.1)
 
 
 def test_words_are_the_chunks_own(chunks: list[Chunk]) -> None:
     """Questions add their template's words; all others use what stands in title, headings or text."""
-    templates = set(re.findall(r"[^\W_]+", " ".join(QUESTIONS["english"]).casefold()))
+    templates = set(re.findall(r"[^\W_]+", " ".join((*QUESTIONS["english"], *CLAIMS["english"])).casefold()))
     for chunk in chunks:
         own = set(re.findall(r"[^\W_]+", " ".join((chunk.title, *chunk.headings, chunk.text)).casefold()))
         for query in OfflineWriter(chunks, stop_words=STOP).queries_of(chunk):
@@ -81,10 +83,21 @@ def test_a_chunk_without_content_words_gives_no_query_and_no_error(text: str) ->
 
 
 def test_every_template_holds_one_place() -> None:
-    for templates in QUESTIONS.values():
+    for templates in (*QUESTIONS.values(), *CLAIMS.values()):
         for template in templates:
             assert template.count("{}") == 1
             assert "{" not in template.replace("{}", "")
+
+
+def test_a_sentence_is_the_texts_own_from_its_start(chunks: list[Chunk]) -> None:
+    found = 0
+    for chunk in chunks:
+        for query in OfflineWriter(chunks, stop_words=STOP, queries_per_chunk=8).queries_of(chunk):
+            if query.type == "sentence":
+                found += 1
+                assert query.text in " ".join(chunk.text.split())
+                assert 2 <= len(query.text.split()) <= SENTENCE_WORDS
+    assert found > len(chunks) / 2
 
 
 def test_braces_in_a_text_do_no_harm() -> None:

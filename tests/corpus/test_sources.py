@@ -370,6 +370,29 @@ datasets:
     assert loaded[0].val == loaded[0].train
 
 
+def test_a_dataset_of_which_only_the_name_is_given(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("datasets:\n  nli: {}\n  scandi_qa:\n  ddsc: {enabled: false}\n")
+    named = resolve(yaml_file=tmp_path / "run.yaml").config.datasets.named
+    assert {name: spec.enabled for name, spec in named.items()} == {"nli": True, "scandi_qa": True, "ddsc": False}
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [("split_ration", "datasets.mine.split_ratio"), ("languge_column", "datasets.mine.language_column")],
+)
+def test_unknown_keys_of_a_dataset(key: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(f"datasets:\n  mine:\n    source: x/y\n    {key}: 1\n")
+    with pytest.raises(InputError, match=f"unknown config key 'datasets.mine.{key}'") as caught:
+        resolve(yaml_file=tmp_path / "run.yaml")
+    assert hint in caught.value.hint
+
+
+def test_keys_of_scandi_qa_fit_no_other(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("datasets:\n  mine:\n    source: x/y\n    use_norquad: true\n")
+    with pytest.raises(InputError, match="'use_norquad' belongs to the dataset scandi_qa, not to mine"):
+        resolve(yaml_file=tmp_path / "run.yaml")
+
+
 @pytest.mark.parametrize(
     ("name", "keys", "words", "hint"),
     [

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from splade_cli.corpus.collections import load_collection
@@ -53,7 +54,9 @@ class Writer:
 @pytest.fixture(scope="module")
 def made(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     output = tmp_path_factory.mktemp("made") / "data"
-    return generate_training_data(documents, output, writer=Writer(), model=None, val_ratio=0.3, round_trip=2)
+    return generate_training_data(
+        documents, output, writer=Writer(), model=None, teacher="none", val_ratio=0.3, round_trip=2
+    )
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -95,7 +98,7 @@ def test_rows_hold_negatives_scores_and_their_source(made: Any) -> None:
         if row.negatives:
             assert row.scores is not None
             assert len(row.scores) == 1 + len(row.negatives)
-            assert all(score <= 0.95 * row.scores[0] + 1e-6 for score in row.scores[1:])
+            assert all(0 <= score <= 1 for score in row.scores)
     assert made.negatives == pytest.approx(sum(len(row.negatives) for row in rows) / len(rows))
     assert made.negatives > 1
 
@@ -109,23 +112,31 @@ def test_the_same_rows_in_beir_layout(made: Any) -> None:
 
 
 def test_the_same_again(documents: Path, made: Any, tmp_path: Path) -> None:
-    generate_training_data(documents, tmp_path / "a", writer=Writer(), model=None, val_ratio=0.3, round_trip=2)
+    generate_training_data(
+        documents, tmp_path / "a", writer=Writer(), model=None, teacher="none", val_ratio=0.3, round_trip=2
+    )
     assert files(tmp_path / "a") == files(made.output_dir)
     for name in ("b", "c"):
-        generate_training_data(documents, tmp_path / name, model=None, seed=3)
+        generate_training_data(documents, tmp_path / name, model=None, teacher="none", seed=3)
     assert files(tmp_path / "b") == files(tmp_path / "c")
 
 
 def test_a_model_mines_beside_bm25(documents: Path, embedder: Any, tmp_path: Path) -> None:
     seen: list[str] = []
     made = generate_training_data(
-        documents, tmp_path / "a", model=embedder, val_ratio=0.0, progress=lambda stage, done, total: seen.append(stage)
+        documents,
+        tmp_path / "a",
+        model=embedder,
+        teacher="none",
+        val_ratio=0.0,
+        progress=lambda stage, done, total: seen.append(stage),
     )
     assert "encode" in seen
     assert made.val == 0
     assert made.train > 10
     assert not (tmp_path / "a" / ".work").exists()
-    alone = generate_training_data(documents, tmp_path / "b", model=None, val_ratio=0.0)
+    alone = generate_training_data(documents, tmp_path / "b", model=None, teacher="none", val_ratio=0.0)
+    assert (made.teachers, alone.teachers) == (("bm25", embedder.model_dir), ("bm25",))
     assert alone.train > 10
     both = [(tmp_path / name / "train.json").read_text() for name in "ab"]
     assert both[0] != both[1]
@@ -135,7 +146,7 @@ def test_existing_files_need_force(documents: Path, tmp_path: Path) -> None:
     (tmp_path / "qrels").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "qrels" / "val.tsv").write_text("mine")
-    options: dict[str, Any] = {"writer": Writer(), "model": None}
+    options: dict[str, Any] = {"writer": Writer(), "model": None, "teacher": "none"}
     with pytest.raises(InputError, match=r"qrels/val\.tsv exists already"):
         generate_training_data(documents, tmp_path, **options)
     assert sorted(files(tmp_path)) == ["notes.txt", "qrels/val.tsv"]
@@ -157,7 +168,7 @@ def test_options_out_of_range_write_nothing(
     options: dict[str, Any], message: str, documents: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
-        generate_training_data(documents, tmp_path / "out", model=None, **options)
+        generate_training_data(documents, tmp_path / "out", model=None, teacher="none", **options)
     assert not (tmp_path / "out").exists()
 
 
@@ -173,7 +184,7 @@ class Nothing:
 def test_no_query_or_none_that_finds_its_chunk(documents: Path, tmp_path: Path) -> None:
     for text, message in (("", "no query could be written"), ("giraffes", "none of 1 queries finds its own chunk")):
         with pytest.raises(InputError, match=message) as caught:
-            generate_training_data(documents, tmp_path / "out", writer=Nothing(text), model=None)
+            generate_training_data(documents, tmp_path / "out", writer=Nothing(text), model=None, teacher="none")
         assert caught.value.hint
 
 
@@ -181,5 +192,41 @@ def test_a_plan_is_what_is_worked_on(documents: Path, tmp_path: Path) -> None:
     planned = plan(documents, max_documents=3)
     assert (len(planned.documents), planned.language) == (3, "english")
     assert {chunk.document_id for chunk in planned.chunks} == {document.id for document in planned.documents}
-    made = generate_training_data(planned, tmp_path / "out", writer=Writer(), model=None, val_ratio=0)
+    made = generate_training_data(planned, tmp_path / "out", writer=Writer(), model=None, teacher="none", val_ratio=0)
     assert made.documents == 3
+
+
+class Dense:
+    """A dense model whose vectors are letter counts."""
+
+    def __init__(self, name: str, device: str = "auto") -> None:
+        assert name == "letters"
+
+    def encode(self, texts: Any, kind: str) -> Any:
+        return np.array([[text.casefold().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32)
+
+
+def test_a_dense_teacher_takes_the_place_of_the_default_model(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("splade_cli.model.dense.DenseModel", Dense)
+    made = generate_training_data(documents, tmp_path / "a", teacher="letters", val_ratio=0.0)
+    assert made.teachers == ("bm25", "letters")
+    assert json.loads((tmp_path / "a" / "report.json").read_text())["teachers"] == ["bm25", "letters"]
+    alone = generate_training_data(documents, tmp_path / "b", model=None, teacher="none", val_ratio=0.0)
+    assert alone.teachers == ("bm25",)
+    assert (tmp_path / "a" / "train.json").read_text() != (tmp_path / "b" / "train.json").read_text()
+
+
+def test_sentences_and_titles_may_stand_in_their_chunk(documents: Path, tmp_path: Path) -> None:
+    class Copies:
+        def write(self, chunks: Iterable[Chunk], progress: Any = silent) -> Iterator[tuple[Chunk, list[WrittenQuery]]]:
+            for chunk in chunks:
+                words = " ".join(chunk.text.split()[2:30])
+                yield chunk, [WrittenQuery(words, kind) for kind in ("sentence", "span")][:: 1 if chunk.start else -1]
+
+    made = generate_training_data(
+        documents, tmp_path / "out", writer=Copies(), model=None, teacher="none", val_ratio=0.0
+    )
+    assert set(made.query_types) == {"sentence"}
+    assert made.train > 0

@@ -59,10 +59,11 @@ def test_too_few_terms_let_lambda_down_and_ask_for_a_lift() -> None:
     assert weights[0] < 0.02
     assert weights[-1] < 1e-4
     assert dial.missing > 1
-    assert dial.rise(300) > 0
-    for step in range(1, 40):
-        dial.update(160, step, 300)
-    assert dial.rise(300) == 0
+    assert dial.rise(200, 300) > 0
+    for _ in range(40):
+        dial.update(160, 200, 300)
+    assert dial.rise(200, 300) == 0
+    assert dial.rise(299, 300) < 0
 
 
 def test_whole_texts_count_not_training_batches() -> None:

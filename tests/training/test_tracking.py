@@ -273,6 +273,7 @@ def test_no_memory_says_what_to_lower() -> None:
     assert found is not None
     assert "not enough memory in RAM" in found.message
     assert "training.per_device_train_batch_size 16" in found.message
+    assert "per_device_train_batch_size 16 -> 8 with gradient_accumulation_steps 2 -> 4" in found.hint
     assert "--batch-size 8 --accumulate 4" in found.hint
     assert "--truncate 256" in found.hint
     assert "gradient_checkpointing true" in found.hint

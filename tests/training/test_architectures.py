@@ -1,0 +1,154 @@
+"""Each architecture, trained for a few steps on small models: what is saved opens elsewhere with the same vectors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from splade_cli.errors import ModelError
+from splade_cli.model.encode import encode
+from splade_cli.model.static import inverse_document_frequency
+from splade_cli.model.trainable import open_trainable
+from splade_cli.schema import ModelSection
+from splade_cli.training.trainer import SpladeTrainer
+
+WORDS = ("reset", "saw", "login", "blade", "night", "backups", "lathe", "code")
+TEXTS = ["the saw needs a blade", "about reset and code", "a"]
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rows") / "train.json"
+    found: list[dict[str, Any]] = []
+    for number, word in enumerate(WORDS):
+        negatives = [f"about the {WORDS[(number + step) % 8]}" for step in range(1, 1 + number % 3)]
+        found.append({"query": f"the {word}", "positive": f"about {word} and every {word}", "negatives": negatives})
+    path.write_text(json.dumps(found))
+    return path
+
+
+def train(base: Path, rows: Path, output: Path, val: bool = True, **settings: Any) -> Any:
+    fixed = {
+        "training.max_steps": 3, "training.learning_rate": 1e-3, "training.per_device_train_batch_size": 4,
+        "hardware.device": "cpu", "evaluation.preflight": False, "training.average_with_base": False,
+    }  # fmt: skip
+    given = {key.replace("__", "."): value for key, value in settings.items()}
+    return SpladeTrainer(str(base), output, rows, rows if val else None, settings={**fixed, **given}).train()
+
+
+def same_vectors(folder: Path, load: Any, stock: Any) -> None:
+    """Ours and sentence-transformers' vectors of a saved model, both kinds."""
+    loaded, theirs = load(str(folder)), stock(folder)
+    for kind, method in (("query", theirs.encode_query), ("document", theirs.encode_document)):
+        expected = method(TEXTS, convert_to_sparse_tensor=False).numpy()
+        np.testing.assert_allclose(encode(loaded, TEXTS, kind).toarray(), expected, rtol=1e-5, atol=1e-5)
+        assert expected.any()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_inference_free(frozen: bool, bert_folder: Path, rows: Path, load: Any, stock: Any, tmp_path: Path) -> None:
+    result = train(
+        bert_folder, rows, tmp_path, False, model__architecture="inference-free", model__freeze_static_embedding=frozen
+    )
+    same_vectors(result.model_dir, load, stock)
+    after = load(str(result.model_dir))
+    documents = {text for row in json.loads(rows.read_text()) for text in (row["positive"], *row["negatives"])}
+    ids = after.tokenizer(list(documents), add_special_tokens=False)["input_ids"]
+    before = inverse_document_frequency(ids, len(after.tokenizer.get_vocab()))
+    moved = np.abs(after.model.query_table - before)
+    assert after.model.architecture == "inference-free-splade"
+    assert (moved.max() == 0) == frozen
+    if not frozen:
+        assert moved.max() > 5e-4  # three steps of 1e-3, with warm-up: not the body's rate of 1e-3 * 1e-3
+    again = train(result.model_dir, rows, tmp_path / "again", model__architecture="inference-free-splade")
+    same_vectors(again.model_dir, load, stock)
+
+
+def test_the_query_table_has_a_rate_of_its_own(bert_folder: Path, rows: Path, tmp_path: Path) -> None:
+    from splade_cli.training.run import Run
+
+    trainer = SpladeTrainer(
+        str(bert_folder), tmp_path, rows, learning_rate=1e-5,
+        settings={"model.architecture": "inference-free", "training.query_learning_rate": 0.25, "hardware.device": "cpu",
+                  "evaluation.preflight": False},
+    )  # fmt: skip
+    loop = Run(trainer.resolved, tmp_path, trainer.datasets()).prepared()
+    rates = {
+        id(parameter): group["lr"] for group in loop.create_optimizer().param_groups for parameter in group["params"]
+    }
+    by_name = {name: rates[id(parameter)] for name, parameter in loop.model.named_parameters()}
+    table = [name for name in by_name if "query" in name and name.endswith("weight") and ".query." in name]
+    assert {rate for name, rate in by_name.items() if rate == 0.25} == {0.25}
+    assert [name for name, rate in by_name.items() if rate == 0.25] == [
+        name for name in table if "sub_modules.query" in name
+    ]
+    assert {rate for rate in by_name.values() if rate != 0.25} == {1e-5}
+
+
+def test_a_frozen_table_has_no_rate(bert_folder: Path) -> None:
+    section = ModelSection(
+        base_model=str(bert_folder), architecture="inference-free-splade", freeze_static_embedding=True
+    )
+    opened = open_trainable(section, device="cpu", documents=["the saw"])
+    assert not opened.static.weight.requires_grad
+    assert opened.routed
+    assert opened.loaded.model.query_table is not None
+
+
+@pytest.mark.parametrize(("activation", "pooling"), [("log1p_relu", "max"), ("relu", "sum")])
+def test_activation_and_pooling_are_saved(
+    activation: str, pooling: str, bert_folder: Path, rows: Path, load: Any, stock: Any, tmp_path: Path
+) -> None:
+    result = train(
+        bert_folder, rows, tmp_path, val=False, model__activation=activation, model__pooling_strategy=pooling
+    )
+    found = load(str(result.model_dir)).model
+    assert (found.activation, found.pooling) == (activation, pooling)
+    same_vectors(result.model_dir, load, stock)
+    assert (result.before, result.after) == ({}, {})
+
+
+def gradients(bert_folder: Path, rows: Path, output: Path, mini: int | None) -> tuple[float, dict[str, torch.Tensor]]:
+    from splade_cli.training.run import Run
+
+    trainer = SpladeTrainer(
+        str(bert_folder), output, rows, batch_size=8,
+        settings={"training.mini_batch_size": mini, "hardware.device": "cpu", "evaluation.preflight": False,
+                  "training.negatives_per_query": 0, "loss.document_regularizer_weight": 0.3},
+    )  # fmt: skip
+    loop = Run(trainer.resolved, output, trainer.datasets()).prepared()
+    for module in loop.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    loop.model.train()
+    batch = loop._prepare_inputs(next(iter(loop.get_train_dataloader())))
+    loss = loop.compute_loss(loop.model, batch)
+    loss.backward()
+    return float(loss), {name: part.grad for name, part in loop.model.named_parameters() if part.grad is not None}
+
+
+def test_gradient_caching_gives_the_gradients_of_the_whole_batch(bert_folder: Path, rows: Path, tmp_path: Path) -> None:
+    whole, expected = gradients(bert_folder, rows, tmp_path / "whole", None)
+    cached, found = gradients(bert_folder, rows, tmp_path / "cached", 3)
+    assert cached == pytest.approx(whole, rel=1e-5)
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_architectures_do_not_pass_for_one_another(
+    bert_folder: Path, rows: Path, tmp_path: Path, load: Callable[..., Any]
+) -> None:
+    result = train(bert_folder, rows, tmp_path / "free", val=False, model__architecture="inference-free")
+    with pytest.raises(ModelError, match="inference-free already") as caught:
+        train(result.model_dir, rows, tmp_path / "plain")
+    assert "--preset inference-free" in caught.value.hint
+    section = ModelSection(base_model=str(bert_folder), load_pretrained_sparse_encoder=True)
+    with pytest.raises(ModelError, match="no sparse encoder"):
+        open_trainable(section, device="cpu")
