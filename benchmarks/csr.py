@@ -26,7 +26,8 @@ from splade_cli.evaluation.metrics import means, per_query, run_from_rows
 from splade_cli.index.inverted import SpladeIndex
 from splade_cli.model.autoencoder import make_csr
 from splade_cli.model.dense import DenseModel
-from splade_cli.training.reconstruction import CsrWeights, cached_vectors, prepare_csr
+from splade_cli.training.reconstruction import CsrWeights
+from splade_cli.training.vectors import cached_vectors, prepare_csr
 
 BASE, MEASURE = "all-MiniLM-L6-v2", "nDCG@10"
 SPLITS = {"scifact": "test", "cranfield": "all"}

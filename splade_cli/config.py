@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import open_text
-from splade_cli.schema import IGNORED, Config, DatasetSpec, DatasetsSection
+from splade_cli.schema import IGNORED, OTHER_NAMES, Config, DatasetSpec, DatasetsSection
 
 DEFAULT_PRESET = "splade"
 PRESET_OF = {
@@ -37,11 +37,15 @@ class Resolved:
     config: Config
     origins: dict[str, str]
 
-    def lines(self) -> list[str]:
-        """``section.key = value  (origin)``, sorted, for --print-config."""
+    def entries(self) -> dict[str, tuple[Any, str]]:
+        """Value and origin by ``section.key``, sorted; of named datasets what was given, of all else every key."""
         values = flatten(self.config.model_dump())
         shown = [key for key in values if key in self.origins or key.count(".") == 1]
-        return [f"{key} = {values[key]!r}  ({self.origins.get(key, 'default')})" for key in sorted(shown)]
+        return {key: (values[key], self.origins.get(key, "default")) for key in sorted(shown)}
+
+    def lines(self) -> list[str]:
+        """``section.key = value  (origin)``, sorted, for --print-config."""
+        return [f"{key} = {value!r}  ({origin})" for key, (value, origin) in self.entries().items()]
 
 
 def resolve(
@@ -56,7 +60,8 @@ def resolve(
 
     Args:
         yaml_file: the user's YAML; `extends: NAME or FILE` in it names what it starts from.
-        preset: a name among `presets`; by default what the YAML extends, else the one of its architecture.
+        preset: a name among `presets`, in place of one that the YAML extends; by default that one, else the one of
+            the architecture.
         environment: e.g. os.environ; only ``SPLADE_SECTION__KEY`` is looked at.
         flags: ``section.key`` to value; None values were not given.
         settings: ``section.key=value`` texts, the value as YAML.
@@ -67,16 +72,18 @@ def resolve(
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     layers = [*_layers_of_file(yaml_file)] if yaml_file is not None else []
     layers += [
-        ({name.removeprefix("SPLADE_").lower().replace("__", "."): value}, name)
+        ({name.removeprefix("SPLADE_").lower().replace("__", "."): _of_environment(value)}, name)
         for name, value in (environment or {}).items()
         if name.startswith("SPLADE_") and "__" in name
     ]
     layers += [(given, "flag"), *((_setting(text), "--set") for text in settings)]
-    if preset is not None or not any(origin.startswith("preset ") for _, origin in layers):
+    if preset is not None:
+        layers = [(layer, origin) for layer, origin in layers if not origin.startswith("preset ")]
+    if not any(origin.startswith("preset ") for _, origin in layers):
         wanted = next(
             (layer["model.architecture"] for layer, _ in reversed(layers) if "model.architecture" in layer), ""
         )
-        layers = [*_layers_of_preset(preset or PRESET_OF.get(wanted, DEFAULT_PRESET)), *layers]
+        layers = [*_layers_of_preset(preset or PRESET_OF.get(str(wanted), DEFAULT_PRESET)), *layers]
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for layer, origin in layers:
@@ -121,6 +128,18 @@ def _layers_of_file(path: Path, seen: tuple[Path, ...] = ()) -> list[tuple[dict[
     return [*below, (flatten(values), str(path))]
 
 
+def _of_environment(text: str) -> Any:
+    """A variable's value: lists, mappings and null as YAML, all else as text, which the key's type decides on."""
+    import yaml
+
+    if not text.startswith(("[", "{")) and text != "null":
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
 def _setting(text: str) -> dict[str, Any]:
     """``section.key=value`` as one value. Raises InputError for another shape."""
     import yaml
@@ -136,7 +155,7 @@ def _setting(text: str) -> dict[str, Any]:
 
 def _known() -> list[str]:
     named = Config.model_construct(datasets=DatasetsSection())
-    return [*flatten(named.model_dump()), *(f"datasets.NAME.{key}" for key in DatasetSpec.model_fields)]
+    return [*flatten(named.model_dump()), *OTHER_NAMES, *(f"datasets.NAME.{key}" for key in DatasetSpec.model_fields)]
 
 
 def _check_known(key: str, origin: str) -> None:

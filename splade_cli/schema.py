@@ -11,18 +11,35 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 Architecture = Literal["splade", "inference-free-splade", "csr", "laspar"]
 Strategy = Literal["steps", "epoch", "no"]
-Regularizer = Literal["flops", "l1", "df_flops", "equipartition"]
+Regularizer = Literal["flops", "l1", "df-flops", "equipartition"]
 IGNORED = {
     "hardware.distributed": "start with torchrun or accelerate launch",
     "hardware.world_size": "start with torchrun or accelerate launch",
+    "model.patch_sigmoid_for_sparsity": "bounded heads are found and put right by evaluation.preflight",
 }
-"""Keys that trainers before this one took and never read, and what to do instead."""
+"""Keys that trainers before this one took and that have nothing to do here, and what does their work instead."""
+
+OTHER_NAMES = ("loss.inner_loss",)
+"""Keys that are read and become others, `loss.type` here, before a value is checked."""
 
 
 class Section(BaseModel):
     """A part of the YAML; keys that it does not name are errors."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_keys(cls, values: Any) -> Any:
+        """A key with nothing behind it, as `tags:` alone on its line, keeps its default."""
+        if not isinstance(values, dict):
+            return values
+        fields = cls.model_fields
+        return {
+            key: value
+            for key, value in values.items()
+            if value is not None or key not in fields or fields[key].default is None
+        }
 
 
 class ModelSection(Section):
@@ -39,7 +56,6 @@ class ModelSection(Section):
     use_router: bool | None = None
     freeze_static_embedding: bool = False
     load_pretrained_sparse_encoder: bool | None = None
-    patch_sigmoid_for_sparsity: bool | None = None
     csr_k: int = Field(256, gt=0)
     csr_k_aux: int = Field(512, ge=0)
     csr_hidden_dim: int | None = Field(None, gt=0)
@@ -61,9 +77,15 @@ class ModelSection(Section):
         routed = self.architecture == "inference-free-splade"
         if self.use_router is not None and self.use_router != routed:
             wanted = "needs" if routed else "has no place for"
-            raise ValueError(f"architecture {self.architecture} {wanted} a router")
-        if self.latent_query_k > self.latent_dimensions or self.latent_document_k > self.latent_dimensions:
-            raise ValueError(f"more latents kept than latent_dimensions = {self.latent_dimensions}")
+            raise ValueError(
+                f"use_router {str(self.use_router).lower()}: architecture {self.architecture} {wanted} a router; "
+                "leave use_router out"
+            )
+        for key in ("latent_query_k", "latent_document_k"):
+            if getattr(self, key) > self.latent_dimensions:
+                raise ValueError(
+                    f"{key} {getattr(self, key)} is more than latent_dimensions {self.latent_dimensions}: lower {key}"
+                )
         return self
 
 
@@ -124,20 +146,32 @@ class TrainingSection(Section):
     @field_validator("report_to", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        if value in (None, "none", "None"):
+        if value in ("none", "None"):
             return []
         return [value] if isinstance(value, str) else value
+
+    @field_validator("eval_strategy", "save_strategy", mode="before")
+    @classmethod
+    def _bare_no(cls, value: Any) -> Any:
+        # YAML 1.1 reads a bare `no` as false
+        return "no" if value is False else value
 
     @model_validator(mode="after")
     def _fits(self) -> TrainingSection:
         if self.fp16 and self.bf16:
-            raise ValueError("fp16 and bf16 exclude each other")
+            raise ValueError("fp16 and bf16 exclude each other: set one of them to false")
         if self.push_to_hub and not self.hub_model_id:
             raise ValueError("push_to_hub needs hub_model_id, e.g. your-name/your-model")
         if self.dataloader_prefetch_factor is not None and self.dataloader_num_workers == 0:
-            raise ValueError("dataloader_prefetch_factor needs dataloader_num_workers > 0")
+            raise ValueError(
+                f"dataloader_prefetch_factor {self.dataloader_prefetch_factor} needs dataloader_num_workers above 0, "
+                "or leave it out"
+            )
         if self.grow_batch_from is not None and self.grow_batch_from > self.per_device_train_batch_size:
-            raise ValueError("grow_batch_from is larger than per_device_train_batch_size")
+            raise ValueError(
+                f"grow_batch_from {self.grow_batch_from} is larger than per_device_train_batch_size "
+                f"{self.per_device_train_batch_size}, which it grows to: lower it"
+            )
         return self
 
 
@@ -146,7 +180,8 @@ class LossSection(Section):
 
     `target_document_terms` and `target_query_terms` hand the weights of the regularisers to a controller.
     `teachers` score the rows that carry no scores, with `rescore` all rows; `false_negatives` says what happens to
-    negatives that they score like the positive; `raw_scores` keeps one teacher's own scale, for margin_mse. `aux_loss_weight` and `contrastive_weight` are CSR's beta and gamma.
+    negatives that they score like the positive; `raw_scores` keeps one teacher's own scale, for margin_mse.
+    `aux_loss_weight` and `contrastive_weight` are CSR's beta and gamma.
     """
 
     type: Literal["auto", "contrastive", "kl", "margin_mse"] = "auto"
@@ -171,9 +206,11 @@ class LossSection(Section):
     @model_validator(mode="after")
     def _teachers_fit(self) -> LossSection:
         if self.false_negatives != "keep" and not self.teachers:
-            raise ValueError(f"false_negatives '{self.false_negatives}' needs a teacher that tells them")
+            raise ValueError(f"false_negatives '{self.false_negatives}' needs a teacher that tells them: name teachers")
         if self.raw_scores and (self.type != "margin_mse" or len(self.teachers) != 1):
-            raise ValueError("raw_scores is for type margin_mse with one teacher")
+            raise ValueError(
+                f"raw_scores is for type margin_mse with one teacher, not for {self.type} with {len(self.teachers)}"
+            )
         return self
 
     @model_validator(mode="before")
@@ -191,13 +228,22 @@ class LossSection(Section):
         }
         if inner is not None and inner not in kinds:
             raise ValueError(f"unknown inner_loss '{inner}', one of {', '.join(kinds)}")
-        if values.get("type") in ("splade_loss", "csr_loss"):
+        if values.get("type", "auto") in ("splade_loss", "csr_loss", "auto"):
             values["type"] = kinds.get(inner, "auto")
-        elif inner is not None:
-            values.setdefault("type", kinds[inner])
         if isinstance(values.get("teachers"), str):
             values["teachers"] = [values["teachers"]]
         return values
+
+    @field_validator("query_regularizer", "document_regularizer", mode="before")
+    @classmethod
+    def _one_spelling(cls, value: Any) -> Any:
+        return "df-flops" if value == "df_flops" else value
+
+
+def _languages(value: Any) -> Any:
+    # YAML 1.1 reads a bare `no` as false, and Norwegian as a language code with it
+    listed = [value] if isinstance(value, str | bool) else value
+    return ["no" if each is False else each for each in listed] if isinstance(listed, list) else listed
 
 
 class ColumnNames(Section):
@@ -246,9 +292,7 @@ class DatasetSpec(Section):
     @field_validator("languages", "tasks", "scandiqa_languages", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        # YAML 1.1 reads a bare `no` as false, and Norwegian as a language code with it
-        listed = [value] if isinstance(value, str | bool) else value
-        return ["no" if each is False else each for each in listed] if isinstance(listed, list) else listed
+        return _languages(value)
 
     @field_validator("split_ratio")
     @classmethod
@@ -300,6 +344,11 @@ class EvaluationSection(Section):
     guard: str | None = None
     preflight: bool = True
 
+    @field_validator("nanobeir_datasets", "mteb_tasks", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
     @field_validator("log_decoded_samples", mode="before")
     @classmethod
     def _flag(cls, value: Any) -> Any:
@@ -307,7 +356,7 @@ class EvaluationSection(Section):
 
 
 class RouterSection(Section):
-    """Inference-free models: which column goes which way, and learning rates by parameter name (regular expressions)."""
+    """Inference-free models: which column goes which way; learning rates by parameter name (regular expressions)."""
 
     mapping: dict[str, Literal["query", "document"]] = {}
     learning_rate_patterns: dict[str, float] = {}
@@ -339,7 +388,7 @@ class ModelCardSection(Section):
     @field_validator("language", "tags", "datasets_used", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
+        return _languages(value)
 
 
 class HardwareSection(Section):

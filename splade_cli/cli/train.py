@@ -127,7 +127,11 @@ def train(
     }
     resolved = resolve(yaml_file=config, preset=preset, environment=os.environ, flags=flags, settings=settings or ())
     if print_config:
-        console.lines(resolved.lines())
+        if json_output:
+            found = resolved.entries().items()
+            console.json_document({key: {"value": value, "origin": origin} for key, (value, origin) in found})
+        else:
+            console.lines(resolved.lines())
         return
     from splade_cli.training.trainer import SpladeTrainer
 
@@ -141,6 +145,8 @@ def train(
     with console.training() as listener:
         trainer.listener = listener
         result = trainer.train()
+    if int(os.environ.get("RANK", "0")):
+        return  # the first of several processes speaks for all
     facts = {"model": str(result.model_dir), "steps": result.steps, "rows": result.rows}
     if result.after:
         facts |= {"best step": result.best_step, "share of tuned weights": result.share}

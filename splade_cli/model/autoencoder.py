@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from splade_cli.errors import ModelError
 from splade_cli.model.architectures import SparseModel
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 AUTOENCODER = "SparseAutoEncoder"
 WIDER = 4
 """D over d where nobody says."""
+SAMPLE = 1024
+"""Vectors that decide the length of an untrained autoencoder's rows."""
 
 
 class CsrModel(SparseModel):
@@ -166,6 +168,28 @@ def trainable_csr(section: ModelSection, device: str, max_seq_length: int | None
         trust_remote_code=section.trust_remote_code,
         allow_pickle=section.allow_pickle,
     )
+
+
+@torch.no_grad()
+def start_from(autoencoder: Any, vectors: Tensor, seed: int) -> None:
+    """Sets an untrained autoencoder's parameters from the vectors [n, d] it will code.
+
+    A latent's row is a random mixture of three centred vectors: directions in which texts differ. All rows have one
+    length, that which makes decoding the first codes come closest to the vectors.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    mean, latents = vectors.mean(0), autoencoder.hidden_dim
+    picked = torch.randint(len(vectors), (latents, 3), generator=generator)
+    shares = torch.randn(latents, 3, generator=generator)
+    rows = nn.functional.normalize(torch.einsum("lm,lmd->ld", shares, vectors[picked] - mean), dim=1)
+    some = vectors[torch.randperm(len(vectors), generator=generator)[:SAMPLE]] - mean
+    kept = (some @ rows.T).topk(autoencoder.k, dim=1)
+    codes = torch.zeros(len(some), latents).scatter_(1, kept.indices, kept.values.relu())
+    decoded = codes @ rows
+    length = ((decoded * some).sum() / decoded.square().sum().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
+    autoencoder.encoder.weight.copy_(rows * length)
+    autoencoder.pre_bias.copy_(mean)
+    autoencoder.latent_bias.zero_()
 
 
 def _over_dense(

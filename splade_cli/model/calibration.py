@@ -8,7 +8,7 @@ Knows no training.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -90,6 +90,25 @@ def uniform_shift(largest: Tensor, active: float) -> Tensor:
     """The one number, as [V], to add to all biases so that a text has `active` terms in the mean: order is kept."""
     wanted = min(largest.numel() - 1, max(1, round(active * len(largest))))
     return torch.full((largest.shape[1],), -_threshold(largest, wanted))
+
+
+def balanced_shift(largest: Mapping[str, Tensor], active: Mapping[str, float]) -> float:
+    """The one number to add to all biases that brings each kind of text as near to its terms as one number can.
+
+    Two kinds that miss their terms then miss them by the same factor, one above and one below.
+
+    Args:
+        largest: [texts, V] of `largest_logits`, by kind.
+        active: mean active terms a text wanted, for some or all of these kinds.
+    """
+    shifts = [float(uniform_shift(largest[kind], terms)[0]) for kind, terms in active.items()]
+    low, high = min(shifts), max(shifts)
+    for _ in range(40):
+        middle = (low + high) / 2
+        counts = {kind: float((largest[kind] + middle > 0).sum()) / len(largest[kind]) for kind in active}
+        missed = sum(math.log(max(counts[kind], 0.5) / terms) for kind, terms in active.items())
+        low, high = (low, middle) if missed > 0 else (middle, high)
+    return (low + high) / 2
 
 
 def _threshold(values: Tensor, wanted: int) -> float:

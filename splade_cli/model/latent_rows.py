@@ -59,8 +59,7 @@ class LatentRows(nn.Module):
     def randomise(self, seed: int, deviation: float) -> None:
         """Fills U with uniform numbers of that standard deviation; the same for the same seed.
 
-        Uniform and not normal: sums over r of them are normal all the same, and four million rows take a third
-        of the time.
+        Uniform and not normal: a score is a sum over r of them, normal all the same.
         """
         generator = torch.Generator(device=self.weight.device).manual_seed(seed)
         limit = deviation * 3**0.5

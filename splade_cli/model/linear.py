@@ -69,11 +69,11 @@ def _linear(part: nn.Linear, rows: Tensor) -> Tensor:
     plain = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
     if plain or not _takes_onednn(rows) or part.weight.dtype != torch.float32:
         return nn.functional.linear(rows, part.weight, part.bias)
-    out: Tensor = _Linear.apply(rows, part.weight, part.bias)
+    out: Tensor = Linear.apply(rows, part.weight, part.bias)
     return out
 
 
-class _Linear(torch.autograd.Function):
+class Linear(torch.autograd.Function):
     """x W^T + b, float32 on the CPU."""
 
     @staticmethod

@@ -21,7 +21,8 @@ from splade_cli.model.trainable import Trainable
 from splade_cli.records import Chunk, Example, Progress, silent
 from splade_cli.schema import Config
 from splade_cli.training.recipe import arguments, early_stopping, pace
-from splade_cli.training.reconstruction import CsrWeights, cached_vectors, prepare_csr
+from splade_cli.training.reconstruction import CsrWeights
+from splade_cli.training.vectors import cached_vectors, prepare_csr
 
 
 def corpus_texts(path: Path) -> list[str]:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ import torch
 
 from splade_cli.config import Resolved
 from splade_cli.corpus.sources import Loaded
+from splade_cli.records import Example
 from splade_cli.training.run import Run
+from splade_cli.training.trackers import require_tracking
 
 PROBED = 3
 """Batches that are tried; the first one warms up and is not timed."""
@@ -63,8 +65,11 @@ def estimate(resolved: Resolved, datasets: Sequence[Loaded]) -> Estimate:
     Validations come on top of the time. Raises what the run would raise before its first step.
     """
     config = resolved.config
+    require_tracking(config.training.report_to)
     with tempfile.TemporaryDirectory() as place:
         run = Run(resolved, Path(place) / "run", datasets)
+        if config.loss.teachers:
+            run.sources = {name: [_as_scored(row) for row in rows] for name, rows in run.sources.items()}
         trainer = run.prepared()
         seconds = _step_seconds(trainer)
         steps = run.steps
@@ -85,7 +90,7 @@ def estimate(resolved: Resolved, datasets: Sequence[Loaded]) -> Estimate:
         seconds_per_step=seconds * config.training.gradient_accumulation_steps,
         gigabytes=(peak + 8.0 * trained) / 1e9,  # AdamW's two moments come with its first step
         device=f"{device.name} {device.precision} ({device.reason})",
-        sparsity=_sparsity(resolved),
+        sparsity=_sparsity(resolved, run.trainable.view.model.dimensions),
     )
 
 
@@ -101,14 +106,17 @@ def _step_seconds(trainer: Any) -> float:
     return later[len(later) // 2] if later else 0.0
 
 
-def _sparsity(resolved: Resolved) -> str:
+def _as_scored(row: Example) -> Example:
+    # teachers are not asked: a step costs the same whatever they say, and rows without scores would have another loss
+    return row if row.scores is not None else replace(row, scores=(1.0, *(0.0 for _ in row.negatives)))
+
+
+def _sparsity(resolved: Resolved, dimensions: int) -> str:
     loss, model = resolved.config.loss, resolved.config.model
     if model.architecture == "csr":
-        return f"{model.csr_k} of {model.csr_hidden_dim} latents"
+        return f"{model.csr_k} of {dimensions} latents"
     if model.architecture == "laspar":
-        return (
-            f"{model.latent_document_k} of {model.latent_dimensions} latents a document, {model.latent_query_k} a query"
-        )
+        return f"{model.latent_document_k} of {dimensions} latents a document, {model.latent_query_k} a query"
     held = {
         "document": (loss.target_document_terms, loss.document_regularizer_weight, loss.document_regularizer),
         "query": (loss.target_query_terms, loss.query_regularizer_weight, loss.query_regularizer),

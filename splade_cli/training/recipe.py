@@ -63,6 +63,10 @@ def prepare(
     Raises:
         InputError: a loss that the rows cannot serve, or steps that do not fit one another.
     """
+    from sentence_transformers.sparse_encoder.callbacks.splade_callbacks import (
+        SpladeRegularizerWeightSchedulerCallback,
+    )
+
     from splade_cli.training.loop import GuardedTrainer
 
     settings, encoder = config.training, trainable.encoder
@@ -87,6 +91,8 @@ def prepare(
         output=output,
         held_out=validation,
     )
+    # it is added to every SpladeLoss that has none, and would have a word beside ours
+    trainer.remove_callback(SpladeRegularizerWeightSchedulerCallback)
     pace(trainer, config)
     return trainer
 
@@ -199,6 +205,7 @@ def sparsity_callbacks(
         document_terms=wanted.target_document_terms,
         query_terms=wanted.target_query_terms,
         measure=lambda: active_terms(trainable.loaded, documents, queries),
+        decoder=trainable.loaded.splade.decoder[0] if config.model.architecture != "laspar" else None,
     )
     # the schedule would overwrite what the controller sets; a kind without a target keeps its weight from the start
     return [controller, averages]

