@@ -26,6 +26,7 @@ from splade_cli.evaluation.metrics import means, per_query, run_from_rows
 from splade_cli.index.inverted import SpladeIndex
 from splade_cli.model.autoencoder import make_csr
 from splade_cli.model.dense import DenseModel
+from splade_cli.training.autoencoding import excerpts
 from splade_cli.training.reconstruction import CsrWeights
 from splade_cli.training.vectors import cached_vectors, prepare_csr
 
@@ -72,6 +73,7 @@ def measure_one(name: str, options: argparse.Namespace, cache: Path) -> None:
         return dense[0].encode(window)
 
     vectors = cached_vectors(encode, list(texts.values()), cache, BASE)
+    short = cached_vectors(encode, excerpts(list(texts.values()), 42), cache, BASE)
     query_vectors = cached_vectors(encode, list(queries.values()), cache, BASE)
     embedded = time.perf_counter() - start
     ids, query_ids = list(texts), list(queries)
@@ -98,7 +100,9 @@ def measure_one(name: str, options: argparse.Namespace, cache: Path) -> None:
             neighbours=options.neighbours,
             similarity=options.similarity,
         )
-        trainer = prepare_csr(encoder, vectors, None, arguments, output=Path(folder), weights=weights)
+        trainer = prepare_csr(
+            encoder, np.concatenate([vectors, short]), None, arguments, output=Path(folder), weights=weights
+        )
         started, cpu = time.perf_counter(), time.process_time()
         trainer.train()
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
@@ -120,7 +124,7 @@ def measure_one(name: str, options: argparse.Namespace, cache: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--collections", nargs="+", default=list(SPLITS), choices=list(SPLITS))
-    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch-size", type=int, default=24)
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--noise", type=float, default=1.0)

@@ -95,6 +95,8 @@ class TrainingSection(Section):
     `max_seq_length` is what the model reads of a text from now on; `truncate_to` what a training step reads, where that
     is less: faster, and the saved model reads as much as before. `mini_batch_size` turns gradient caching on: a batch
     is embedded in parts of so many texts. `grow_batch_from` starts with smaller batches, which grow to the full size.
+    `tuned_share` is the share of tuned weights in the average with the base; None is 0.75, or 0.5 for few rows;
+    ``validation`` lets held-out rows choose, which suits rows that people wrote.
     """
 
     output_dir: str | None = None
@@ -128,7 +130,7 @@ class TrainingSection(Section):
     early_stopping_patience: int | None = Field(None, gt=0)
     early_stopping_threshold: float = Field(0.0, ge=0)
     negatives_per_query: int = Field(5, ge=0)
-    average_with_base: bool = True
+    tuned_share: float | Literal["validation"] | None = None
     logging_dir: str = "runs"
     run_name: str | None = None
     report_to: list[str] = []
@@ -155,6 +157,13 @@ class TrainingSection(Section):
     def _bare_no(cls, value: Any) -> Any:
         # YAML 1.1 reads a bare `no` as false
         return "no" if value is False else value
+
+    @field_validator("tuned_share")
+    @classmethod
+    def _a_share(cls, value: Any) -> Any:
+        if isinstance(value, float) and not 0 < value <= 1:
+            raise ValueError("a share lies above 0 and at most at 1")
+        return value
 
     @model_validator(mode="after")
     def _fits(self) -> TrainingSection:
@@ -428,6 +437,12 @@ class Config(Section):
             raise ValueError(
                 "loss.query_regularizer_weight must be above 0 for splade, or queries grow dense (3e-4 is gentle)"
             )
+        for key in ("target_document_terms", "target_query_terms"):
+            if kind == "csr" and getattr(loss, key) is not None:
+                raise ValueError(
+                    f"loss.{key} {getattr(loss, key):g} is not for csr, which keeps model.csr_k latents of every text: "
+                    "set model.csr_k"
+                )
         if loss.query_regularizer_weight is None:
             loss.query_regularizer_weight = QUERY_WEIGHTS[kind]
         if loss.document_regularizer_weight is None:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "BEST_PRACTICES.md", "sample_docs/README.md", "Makefile")
+PAGES = ("README.md", "BEST_PRACTICES.md", "sample_docs/README.md", "docs/configuration.md", "Makefile")
 
 
 def commands(page: str) -> list[tuple[str, list[str]]]:
@@ -54,3 +54,53 @@ def test_python_of_the_readme_runs(tmp_path):
     done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "::" in done.stdout, "a chunk's id is printed"
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """Defaults by section and key, as the tables of docs/configuration.md name them."""
+    found: dict[str, dict[str, str]] = {}
+    section = ""
+    for line in (ROOT / "docs/configuration.md").read_text(encoding="utf-8").splitlines():
+        if heading := re.match(r"#+ (.*)", line):
+            section = heading.group(1)
+        elif row := re.match(r"\| `(\w+)` \| (.+?) \| (.+) \|$", line):
+            assert row.group(1) not in found.setdefault(section, {}), f"{section}.{row.group(1)} twice"
+            found[section][row.group(1)] = row.group(2).strip("`")
+    return found
+
+
+def test_every_setting_is_documented_with_its_default():
+    from splade_cli.schema import OTHER_NAMES, Config, DatasetSpec
+
+    sections = {name: field.annotation for name, field in Config.model_fields.items()}
+    sections["datasets.NAME"] = DatasetSpec
+    expected = {
+        name: {key: field.get_default(call_default_factory=True) for key, field in section.model_fields.items()}
+        for name, section in sections.items()
+    }
+    for name in OTHER_NAMES:
+        section, _, key = name.partition(".")
+        expected[section][key] = None
+    found = documented()
+    assert found.keys() == expected.keys()
+    for name, keys in expected.items():
+        assert found[name].keys() == keys.keys(), name
+        for key, default in keys.items():
+            shown = found[name][key]
+            if isinstance(default, float):
+                assert float(shown) == pytest.approx(default, rel=2e-3), f"{name}.{key}"
+            else:
+                wanted = "-" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+                assert shown == wanted, f"{name}.{key}"
+
+
+def test_the_example_of_the_settings_page_is_right(tmp_path):
+    from splade_cli.config import presets, resolve
+
+    text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "run.yaml").write_text(block)
+    config = resolve(yaml_file=tmp_path / "run.yaml").config
+    assert config.model.architecture == "inference-free-splade"
+    assert config.datasets.named["tickets"].columns.anchor == "question"
+    assert [name for name in presets() if f"`{name}`" not in text] == []

@@ -107,8 +107,8 @@ def latent_from(
     return tokenizer, model.eval()
 
 
-def open_latent(source: Path, name: str, device: str = "cpu") -> LatentModel:
-    """A model from the folder that sentence-transformers wrote of [Transformer, LatentHead].
+def open_latent(source: Path, name: str, device: str = "cpu") -> tuple[Any, LatentModel]:
+    """Tokenizer and model from the folder that sentence-transformers wrote of [Transformer, LatentHead].
 
     Args:
         source: the folder; its tokenizer lies in it as well.
@@ -129,7 +129,7 @@ def open_latent(source: Path, name: str, device: str = "cpu") -> LatentModel:
     prompts = {kind: text for kind, text in (outer.get("prompts") or {}).items() if text}
     model = LatentModel(body, head, name=name, max_seq_length=length, prompts=prompts)
     fit_threads()
-    return model.to(device).eval()
+    return tokenizer, model.to(device).eval()
 
 
 def as_encoder(source: str, model: LatentModel) -> Any:
@@ -175,9 +175,8 @@ def trainable_latent(
     modules = read_json(source, "modules.json") or [{"path": "", "type": ""}]
     inner = str(Path(source) / modules[0]["path"]) if modules[0]["path"] else source
     if str(modules[-1]["type"]).endswith(f".{LatentHead.__name__}"):
-        model = open_latent(Path(source), name)
+        tokenizer, model = open_latent(Path(source), name)
         model.max_seq_length = min(model.max_seq_length, max_seq_length or model.max_seq_length)
-        tokenizer = _tokenizer(source, modules[0]["path"], name, section.trust_remote_code)
     else:
         tokenizer, model = latent_from(
             name,

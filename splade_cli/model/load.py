@@ -139,12 +139,12 @@ def _without_vocabulary(
 
         tokenizer, csr = open_csr(source, name, place.name, max_seq_length=max_seq_length, **options)
         return LoadedModel(tokenizer, csr.eval(), place)
-    from splade_cli.model.latent import open_latent, open_tokenizer
+    from splade_cli.model.latent import open_latent
 
-    model = open_latent(Path(source), name, place.name)
+    tokenizer, model = open_latent(Path(source), name, place.name)
     model.identity = identity_of(source)
     model.max_seq_length = min(model.max_seq_length, max_seq_length or model.max_seq_length)
-    return LoadedModel(open_tokenizer(source, name), model, place)
+    return LoadedModel(tokenizer, model, place)
 
 
 def identity_of(source: str) -> str:

@@ -54,6 +54,7 @@ class Regularizer(nn.Module):
         self.threshold = threshold
         self.active = math.nan
         self.value = math.nan
+        self._local = False
         self._terms = self._texts = self._values = 0.0
         self._batches = 0
 
@@ -62,7 +63,9 @@ class Regularizer(nn.Module):
         weights = embeddings.float()
         active = (weights.detach() != 0).sum(1)
         count = torch.stack([active.sum(), active.new_tensor(len(active))])
-        terms, texts = global_sum(count).tolist()
+        # latents of a compact slice are other ones in each process, so only DDP's average joins their penalties
+        self._local = columns is not None
+        terms, texts = self._sum(count).tolist()
         if self.threshold is not None:
             weights = weights * (active > self.threshold)[:, None]
         found = self.penalty(weights, texts, columns)
@@ -71,6 +74,9 @@ class Regularizer(nn.Module):
             self._terms, self._texts = self._terms + terms, self._texts + texts
             self._values, self._batches = self._values + self.value, self._batches + 1
         return found
+
+    def _sum(self, values: Tensor) -> Tensor:
+        return values if self._local else global_sum(values)
 
     def penalty(self, weights: Tensor, texts: float, columns: Tensor | None) -> Tensor:
         """The penalty of `weights` [B, V] float32, where all processes together have `texts` texts."""
@@ -94,14 +100,14 @@ class Flops(Regularizer):
     """sum_j (mean_i w_ij)^2: what a dot product of two random texts costs [Paria 2020, arXiv 2004.05665]."""
 
     def penalty(self, weights: Tensor, texts: float, columns: Tensor | None) -> Tensor:
-        return (global_sum(weights.sum(0)) / texts).square().sum()
+        return (self._sum(weights.sum(0)) / texts).square().sum()
 
 
 class L1(Regularizer):
     """mean_i sum_j w_ij."""
 
     def penalty(self, weights: Tensor, texts: float, columns: Tensor | None) -> Tensor:
-        return global_sum(weights.sum()) / texts
+        return self._sum(weights.sum()) / texts
 
 
 class DfFlops(Regularizer):
@@ -141,13 +147,13 @@ class DfFlops(Regularizer):
         return 1 / (1 + (share.clamp(1e-6, 1).pow(power) - 1).clamp(min=0).pow(self.beta))
 
     def penalty(self, weights: Tensor, texts: float, columns: Tensor | None) -> Tensor:
-        used = global_sum((weights.detach() != 0).sum(0).float()) / texts
+        used = self._sum((weights.detach() != 0).sum(0).float()) / texts
         if self.frequency.shape != used.shape:
             self.frequency, self.seen = torch.zeros_like(used), torch.zeros((), device=used.device)
         frequency, seen = torch.lerp(used, self.frequency, self.decay), 1 - (1 - self.seen) * self.decay
         if torch.is_grad_enabled():
             self.frequency, self.seen = frequency, seen
-        mean = global_sum(weights.sum(0)) / texts
+        mean = self._sum(weights.sum(0)) / texts
         return (self.share_weights(frequency / seen) * mean).square().sum()
 
     def get_config_dict(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Knows no scores and no sparse loss; the dense model is never changed.
 
 from __future__ import annotations
 
+import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,10 @@ from splade_cli.training.recipe import arguments, early_stopping, pace
 from splade_cli.training.reconstruction import CsrWeights
 from splade_cli.training.vectors import cached_vectors, prepare_csr
 
+SHORTEST, LONGEST = 5, 40
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+"""Words of an excerpt, and where one may end."""
+
 
 def corpus_texts(path: Path) -> list[str]:
     """Texts of a BEIR folder's corpus, or of the chunks of a file or folder of documents.
@@ -40,6 +46,23 @@ def corpus_texts(path: Path) -> list[str]:
     if not found:
         raise InputError(f"{path} holds no text", "name a folder of documents, or a BEIR folder")
     return found
+
+
+def excerpts(texts: Sequence[str], seed: int) -> list[str]:
+    """Of each text its first line, if it is a short one, and a sentence: texts as short as queries are.
+
+    An autoencoder that has only seen whole documents codes queries worse (see docs/experiments.md).
+    """
+    generator = random.Random(seed)
+    found = []
+    for text in texts:
+        first, _, rest = text.partition("\n")
+        if rest.strip() and len(first.split()) <= LONGEST:
+            found.append(first.strip("# "))
+        sentences = [part for part in SENTENCE_END.split(rest or text) if SHORTEST <= len(part.split()) <= LONGEST]
+        if sentences:
+            found.append(generator.choice(sentences))
+    return list(dict.fromkeys(found))
 
 
 def prepare_autoencoder(
@@ -64,8 +87,9 @@ def prepare_autoencoder(
         InputError: too few texts.
     """
     rows = [row for part in sources.values() for row in part]
+    short = excerpts(texts, config.training.seed)
     named = [text for row in rows for text in (row.query, row.positive, *row.negatives)]
-    places = {text: place for place, text in enumerate(dict.fromkeys([*texts, *named]))}
+    places = {text: place for place, text in enumerate(dict.fromkeys([*texts, *short, *named]))}
     pairs = np.array([[places[row.query], places[row.positive]] for row in rows], dtype=np.int64).reshape(-1, 2)
     vectors = cached_vectors(
         lambda window: dense_vectors(trainable, window), list(places), output / "vectors", _identity(config), progress

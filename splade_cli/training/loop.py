@@ -65,11 +65,11 @@ class GuardedTrainer(SparseEncoderTrainer):
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
         """AdamW, and row-sparse updates for the latents of a laspar model."""
-        if self.config.model.architecture == "laspar" and self.optimizer is None:
+        if self.config.model.architecture == "laspar" and getattr(self, "optimizer", None) is None:
             from splade_cli.training.rows_optimizer import optimizer
 
             settings = self.config.training
-            self.optimizer = optimizer(self.model, settings.learning_rate, settings.weight_decay)
+            self.optimizer: Any = optimizer(self.model, settings.learning_rate, settings.weight_decay)
         return super().create_optimizer(*args, **kwargs)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:

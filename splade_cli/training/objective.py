@@ -65,10 +65,11 @@ def loss_of(kind: str, encoder: Any, config: Config) -> Any:
 
     wanted = config.loss
     inner = inner_loss(kind, encoder, wanted)
+    latents = encoder[-1].dimensions if config.model.architecture == "laspar" else None
     options: dict[str, Any] = {
-        "document_regularizer": regularizer(wanted.document_regularizer, wanted),
+        "document_regularizer": regularizer(wanted.document_regularizer, wanted, latents),
         "document_regularizer_weight": wanted.document_regularizer_weight,
-        "query_regularizer": regularizer(wanted.query_regularizer or "flops", wanted),
+        "query_regularizer": regularizer(wanted.query_regularizer or "flops", wanted, latents),
         "query_regularizer_weight": wanted.query_regularizer_weight,
     }
     if config.model.architecture == "laspar":
@@ -98,8 +99,15 @@ def inner_loss(kind: str, encoder: Any, wanted: LossSection) -> Any:
     return stock.SparseMultipleNegativesRankingLoss(encoder, scale=wanted.scale)
 
 
-def regularizer(name: str, wanted: LossSection) -> Any:
-    """A regulariser by the name that the YAML gives it."""
+def regularizer(name: str, wanted: LossSection, latents: int | None = None) -> Any:
+    """A regulariser by the name that the YAML gives it.
+
+    Args:
+        latents: D of a latent model, whose embeddings are slices of their columns.
+    """
     from splade_cli.model.regularizers import REGULARIZERS
 
-    return REGULARIZERS[name](threshold=wanted.regularizer_threshold)
+    options: dict[str, Any] = {"threshold": wanted.regularizer_threshold}
+    if name == "equipartition" and latents is not None:
+        options["dimensions"] = latents
+    return REGULARIZERS[name](**options)

@@ -130,7 +130,8 @@ class CsrObjective(nn.Module):
         return int((self.idle > DEAD_AFTER).sum())
 
     def _before(self, vectors: Tensor) -> Tensor:
-        return _linear(vectors - self.pre_bias, self.weight) + self.latent_bias
+        before: Tensor = _linear(vectors - self.pre_bias, self.weight) + self.latent_bias
+        return before
 
     def _sizes(self, most: int) -> list[int]:
         """The k's of this step, the main one first."""

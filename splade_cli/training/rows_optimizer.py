@@ -17,7 +17,7 @@ from torch import Tensor, distributed, nn
 
 from splade_cli.model.latent_rows import LatentRows, Taken
 
-ROW_RATE = 0.01
+ROW_RATE = 0.005
 """Of U's deviation, which is 1: what a row moves by in its first step, a number."""
 TINY = 1e-12
 

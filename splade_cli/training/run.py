@@ -143,7 +143,7 @@ class Run:
         settings = self.config.training
         if self.config.evaluation.preflight and self.config.model.architecture in AVERAGED:
             self.notes += make_ready(self.trainable, self.config, self.documents, self.log.write)
-        averaged = settings.average_with_base and self.config.model.architecture in AVERAGED
+        averaged = settings.tuned_share != 1 and self.config.model.architecture in AVERAGED
         base = {name: value.detach().cpu().clone() for name, value in self.encoder.state_dict().items() if averaged}
         for part in self.datasets:
             self.log.write({"step": 0, "dataset": part.line()})
@@ -163,7 +163,8 @@ class Run:
                 self.trainer.callback_handler.on_save(self.trainer.args, self.trainer.state, self.trainer.control)
             raise
         state = self.trainer.state
-        share = self.figures.average(base) if averaged else 1.0
+        rows = sum(map(len, self.sources.values()))
+        share = self.figures.average(base, rows) if averaged else 1.0
         if self.config.model.architecture in AVERAGED:
             queries = [row.query for rows in (*self.sources.values(), self.held_out) for row in rows]
             self.notes += trim(self.trainable, self.config, self.documents, queries, self.log.write)

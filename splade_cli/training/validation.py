@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from splade_cli.corpus.collections import Collection
 from splade_cli.evaluation.analysis import sparsity
 from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_query, run_from_rows
 from splade_cli.index.inverted import SpladeIndex
 from splade_cli.model.encode import encode
 from splade_cli.model.load import LoadedModel
-from splade_cli.records import Example
+from splade_cli.records import Chunk, Example
 
 DOCUMENTS_AT_MOST = 2000
 QUERIES_AT_MOST = 300
@@ -50,6 +51,19 @@ class Validation:
         for row in chosen:
             qrels.setdefault(numbers[row.query], {})[places[row.positive]] = 1
         return cls(list(numbers), list(documents), qrels)
+
+    @classmethod
+    def from_collection(cls, collection: Collection) -> Validation:
+        """Every judged query over every document, documents whole."""
+        places = {document.id: str(number) for number, document in enumerate(collection.documents)}
+        numbers = {query: str(number) for number, query in enumerate(collection.queries)}
+        qrels = {
+            numbers[query]: {places[document]: grade for document, grade in grades.items() if document in places}
+            for query, grades in collection.qrels.items()
+            if query in numbers
+        }
+        texts = [Chunk(doc.id, doc.id, doc.text, doc.title).content for doc in collection.documents]
+        return cls(list(collection.queries.values()), texts, qrels)
 
     def measure(self, loaded: LoadedModel, batch_size: int, measures: Sequence[str] = MEASURES) -> dict[str, float]:
         """Measures by name, and mean ``query_terms`` and ``document_terms``, with the model's current weights."""
@@ -93,7 +107,7 @@ def average(
     tuned = {name: value.detach().clone() for name, value in model.state_dict().items()}
     found: dict[float, np.ndarray] = {}
     for share in sorted(shares):
-        _mix(model, base, tuned, share)
+        mix(model, base, tuned, share)
         by_query = values()
         found[share] = np.array([by_query[query] for query in sorted(by_query)])
     best = max(found, key=lambda share: float(found[share].mean()))
@@ -103,13 +117,14 @@ def average(
         if behind.mean() <= behind.std() / len(behind) ** 0.5:
             chosen = share
             break
-    _mix(model, base, tuned, chosen)
+    mix(model, base, tuned, chosen)
     return chosen, {share: float(each.mean()) for share, each in found.items()}
 
 
-def _mix(
+def mix(
     model: torch.nn.Module, base: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor], share: float
 ) -> None:
+    """Sets `model` to ``share * tuned + (1 - share) * base``, in place."""
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if value.is_floating_point():

@@ -236,7 +236,7 @@ def test_our_view_sentence_transformers_and_a_saved_folder_give_the_same(
     encoder.save_pretrained(str(tmp_path / "saved"))
     named = json.loads((tmp_path / "saved" / "modules.json").read_text())
     assert named[1]["type"] == "splade_cli.model.latent_head.LatentHead"
-    opened = open_latent(tmp_path / "saved", "saved")
+    _, opened = open_latent(tmp_path / "saved", "saved")
     assert opened.max_seq_length == 32
     assert np.array_equal(rows_of(view, texts), rows_of(view._replace(model=opened), texts))
     again, further = trainable_latent(section(str(tmp_path / "saved")), "cpu")
@@ -296,7 +296,7 @@ def test_training_by_sentence_transformers(bert_folder: Path, tmp_path: Path, fr
     same = all(torch.equal(value, body[name]) for name, value in encoder[0].model.state_dict().items())
     assert same == frozen
     checkpoint = max(tmp_path.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    opened = open_latent(checkpoint, "checkpoint")
+    _, opened = open_latent(checkpoint, "checkpoint")
     assert np.array_equal(rows_of(view._replace(model=opened), words), rows_of(view, words))
     encoder[1].rows.weight.data.zero_()
     trainer._load_from_checkpoint(str(checkpoint))  # as it does for the best weights

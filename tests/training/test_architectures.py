@@ -36,7 +36,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(base: Path, rows: Path, output: Path, val: bool = True, **settings: Any) -> Any:
     fixed = {
         "training.max_steps": 3, "training.learning_rate": 1e-3, "training.per_device_train_batch_size": 4,
-        "hardware.device": "cpu", "evaluation.preflight": False, "training.average_with_base": False,
+        "hardware.device": "cpu", "evaluation.preflight": False, "training.tuned_share": 1.0,
     }  # fmt: skip
     given = {key.replace("__", "."): value for key, value in settings.items()}
     return SpladeTrainer(str(base), output, rows, rows if val else None, settings={**fixed, **given}).train()

@@ -135,7 +135,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(**more: Any) -> dict[str, Any]:
     return {
         "training.max_steps": 4, "training.eval_steps": 2, "training.logging_steps": 1, "hardware.device": "cpu",
-        "training.average_with_base": False, "evaluation.preflight": False, **more,
+        "training.tuned_share": 1.0, "evaluation.preflight": False, **more,
     }  # fmt: skip
 
 
