@@ -73,7 +73,7 @@ def resolve(
     layers = [*_layers_of_file(yaml_file)] if yaml_file is not None else []
     layers += [
         ({name.removeprefix("SPLADE_").lower().replace("__", "."): _of_environment(value)}, name)
-        for name, value in (environment or {}).items()
+        for name, value in sorted((environment or {}).items(), reverse=True)  # epochs before steps, see below
         if name.startswith("SPLADE_") and "__" in name
     ]
     layers += [(given, "flag"), *((_setting(text), "--set") for text in settings)]
@@ -87,6 +87,9 @@ def resolve(
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for layer, origin in layers:
+        if layer.get("training.num_train_epochs") is not None:
+            # who asks for epochs does not get the number of steps of a weaker source
+            layer = {"training.max_steps": -1, **layer}
         for key, value in layer.items():
             if key in IGNORED:
                 logging.getLogger(__name__).warning("%s (%s) does nothing: %s", key, origin, IGNORED[key])

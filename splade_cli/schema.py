@@ -190,7 +190,8 @@ class LossSection(Section):
     `target_document_terms` and `target_query_terms` hand the weights of the regularisers to a controller.
     `teachers` score the rows that carry no scores, with `rescore` all rows; `false_negatives` says what happens to
     negatives that they score like the positive; `raw_scores` keeps one teacher's own scale, for margin_mse.
-    `aux_loss_weight` and `contrastive_weight` are CSR's beta and gamma.
+    `anchor_weight` holds the model to its base on texts
+    of random words. `aux_loss_weight` and `contrastive_weight` are CSR's beta and gamma.
     """
 
     type: Literal["auto", "contrastive", "kl", "margin_mse"] = "auto"
@@ -202,6 +203,7 @@ class LossSection(Section):
     regularizer_warmup_ratio: float = Field(1 / 3, gt=0, le=1)
     target_document_terms: float | None = Field(None, gt=0)
     target_query_terms: float | None = Field(None, gt=0)
+    anchor_weight: float = Field(0.0, ge=0)
     scale: float = Field(1.0, gt=0)
     student_temperature: float = Field(4.0, gt=0)
     teacher_temperature: float = Field(0.2, gt=0)

@@ -342,6 +342,24 @@ def test_set_wins_over_all_and_takes_yaml(tmp_path: Path) -> None:
     assert found.origins["datasets.nli.max_rows"] == "SPLADE_DATASETS__NLI__MAX_ROWS"
 
 
+def test_epochs_are_not_held_to_the_steps_of_a_weaker_source(tmp_path: Path) -> None:
+    def steps(**sources: Any) -> int:
+        return resolve(**sources).config.training.max_steps
+
+    low = yaml(tmp_path, "training:\n  max_steps: 50\n", "low.yaml")
+    high = yaml(tmp_path, "extends: low.yaml\ntraining:\n  num_train_epochs: 2\n", "high.yaml")
+    both = yaml(tmp_path, "training:\n  max_steps: 50\n  num_train_epochs: 2\n", "both.yaml")
+    environment = {"SPLADE_TRAINING__NUM_TRAIN_EPOCHS": "2", "SPLADE_TRAINING__MAX_STEPS": "7"}
+    assert [steps(yaml_file=file) for file in (low, high, both)] == [50, -1, 50]
+    assert steps(yaml_file=low, flags={"training.num_train_epochs": 1.0}) == -1
+    assert steps(yaml_file=low, flags={"training.num_train_epochs": None}) == 50
+    assert steps(yaml_file=high, settings=["training.max_steps=9"]) == 9
+    assert steps(environment=environment) == steps(environment=dict(reversed(environment.items()))) == 7
+    assert steps(yaml_file=low, environment={"SPLADE_TRAINING__NUM_TRAIN_EPOCHS": "2"}) == -1
+    found = resolve(yaml_file=high)
+    assert found.origins["training.max_steps"] == found.origins["training.num_train_epochs"] == str(high)
+
+
 @pytest.mark.parametrize("text", ["training.seed", "seed=1", "=1", "training.seed=[1", "a.b.c.d=1", "extends=csr"])
 def test_set_of_another_shape(text: str) -> None:
     with pytest.raises(InputError, match=r"--set|unknown config key"):

@@ -1,4 +1,4 @@
-"""`splade gen-data`: documents to training files."""
+"""`splade gen-data`: documents, or documents and judged queries, to training files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,27 @@ import typer
 from splade_cli.cli import options
 
 
+UNUSED_WITH_LABELS = (
+    "llm", "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
+    "round_trip", "chunk_size", "chunk_min", "chunk_max", "overlap", "max_documents",
+)  # fmt: skip
+"""Options of writing queries and of chunking: with human queries documents stay whole and no query is dropped."""
+
+
 def gen_data(
+    context: typer.Context,
     documents: options.Documents,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the training files.")],
+    qrels: Annotated[
+        str | None,
+        typer.Option(
+            "--qrels", help="DOCUMENTS is a BEIR folder: take its queries of this split, e.g. train, and write none."
+        ),
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option("--queries", help="Rows of query and positive_document: take these queries, and write none."),
+    ] = None,
     llm: Annotated[
         str | None, typer.Option("--llm", help="Model that writes the queries; without it they are written offline.")
     ] = None,
@@ -50,7 +68,10 @@ def gen_data(
     round_trip: Annotated[
         int, typer.Option("--round-trip", help="A query is kept if its chunk is among the first N results.")
     ] = 100,
-    val_ratio: Annotated[float, typer.Option("--val-ratio", help="Share of documents held out for validation.")] = 0.1,
+    val_ratio: Annotated[
+        float,
+        typer.Option("--val-ratio", help="Share held out for validation; a dev or val split beside --qrels wins."),
+    ] = 0.1,
     chunk_size: options.ChunkSize = 1000,
     chunk_min: options.ChunkMin = 500,
     chunk_max: options.ChunkMax = 2000,
@@ -68,11 +89,12 @@ def gen_data(
     allow_pickle: options.AllowPickle = False,
     json_output: options.Json = False,
 ) -> None:
-    """Make training data: chunks, queries, mined hard negatives, train / val files."""
+    """Make training data: chunks, queries (written, or your own), mined hard negatives, train / val files."""
     from splade_cli.cli import console
     from splade_cli.errors import InputError
     from splade_cli.search.encoder import SpladeEmbedder
     from splade_cli.training.generation import MODEL, generate_training_data, plan
+    from splade_cli.training.labelled import judged_collection, judged_rows, label_training_data
     from splade_cli.training.rankers import dense_teacher, without_teacher
 
     options.positive(
@@ -83,8 +105,25 @@ def gen_data(
         raise InputError(f"--base-url {base_url} without --llm", "name the model that the server runs: --llm MODEL")
     if resume and not (output / ".work").exists() and not (output / "answers.jsonl").exists():
         raise InputError(f"nothing to resume in {output}", "leave out --resume")
-    chunk_options = options.chunking(chunk_size, chunk_min, chunk_max, overlap)
-    planned = plan(documents, max_documents=max_documents, language=language if not llm else None, **chunk_options)
+    if qrels and queries:
+        raise InputError(f"--qrels {qrels} and --queries {queries} together", "choose one of them")
+    labelled = None
+    if qrels or queries:
+        for name in UNUSED_WITH_LABELS:
+            given = context.get_parameter_source(name)
+            if given is not None and given.name == "COMMANDLINE":
+                raise InputError(
+                    f"--{name.replace('_', '-')} does nothing with {'--qrels' if qrels else '--queries'}",
+                    "leave it out: no query is written, and documents stay whole",
+                )
+        if queries:
+            labelled = judged_rows(documents, queries, language)
+        else:
+            labelled = judged_collection(documents, str(qrels), language)
+        planned = labelled.planned
+    else:
+        chunk_options = options.chunking(chunk_size, chunk_min, chunk_max, overlap)
+        planned = plan(documents, max_documents=max_documents, language=language if not llm else None, **chunk_options)
     console.skipped(planned.skipped)
     writer = None
     if llm:
@@ -99,9 +138,11 @@ def gen_data(
     if dry_run:
         facts = {"documents": len(planned.documents), "skipped": len(planned.skipped), "chunks": len(planned.chunks)}
         facts["language"] = planned.language
-        facts |= (
-            writer.estimate(planned.chunks) if writer else {"queries": len(planned.chunks) * (queries_per_chunk or 4)}
-        )
+        if labelled:
+            facts["queries"] = len(labelled.queries)
+        else:
+            expected = {"queries": len(planned.chunks) * (queries_per_chunk or 4)}
+            facts |= writer.estimate(planned.chunks) if writer else expected
         console.facts(facts, json_output, "nothing was written (--dry-run)")
         return
     dense = dense_teacher(teacher, planned.language)
@@ -117,11 +158,17 @@ def gen_data(
             allow_pickle=allow_pickle,
         )
     with console.progress() as progress:
-        made = generate_training_data(
-            planned, output, writer=writer, model=embedder, teacher=dense or "none", device=device,
-            queries_per_chunk=queries_per_chunk or 4, negatives=negatives, round_trip=round_trip, val_ratio=val_ratio,
-            seed=seed, force=force, progress=progress,
-        )  # fmt: skip
+        common: dict[str, Any] = {
+            "model": embedder, "teacher": dense or "none", "device": device, "negatives": negatives,
+            "val_ratio": val_ratio, "seed": seed, "force": force, "progress": progress,
+        }  # fmt: skip
+        if labelled:
+            made = label_training_data(labelled, output, **common)
+        else:
+            made = generate_training_data(
+                planned, output, writer=writer, queries_per_chunk=queries_per_chunk or 4, round_trip=round_trip,
+                **common,
+            )  # fmt: skip
     if writer and writer.failed:
         console.note(f"{writer.failed} chunks got no usable answer, the last because: {writer.last_failure}")
     if writer:

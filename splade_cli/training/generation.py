@@ -98,18 +98,14 @@ def generate_training_data(
         ServiceError: a language model that cannot be used; its answers so far are kept.
     """
     require_positive(queries_per_chunk=queries_per_chunk, negatives=negatives, round_trip=round_trip)
-    if not 0 <= val_ratio < 1:
-        raise InputError(f"--val-ratio must be from 0 to below 1, got {val_ratio}", "0.1 is the default")
     output = Path(output_dir)
-    taken = [name for name in WRITTEN if (output / name).exists()]
-    if taken and not force:
-        raise InputError(f"{output / taken[0]} exists already", "choose another -o, or add --force to replace it")
+    check_output(output, val_ratio, force)
     planned = documents if isinstance(documents, Plan) else plan(documents)
     progress("chunk", len(planned.chunks), len(planned.chunks))
     writer = writer or offline_writer(planned, queries_per_chunk, seed)
     # before any query is written: a model that cannot be loaded must not cost a language model's answers
     dense = dense_teacher(teacher, planned.language)
-    searches = _searches(planned.chunks, model, dense, device, output / ".work", progress)
+    searches = teacher_searches(planned.chunks, model, dense, device, output / ".work", progress)
     dropped: Counter[str] = Counter()
     pairs = list(_written(writer, planned.chunks, dropped, progress))
     if not pairs:
@@ -141,7 +137,16 @@ def _written(writer: Writer, chunks: Sequence[Chunk], dropped: Counter[str], pro
         progress("write queries", done, len(chunks))
 
 
-def _searches(
+def check_output(output: Path, val_ratio: float, force: bool) -> None:
+    """Raises InputError for a share that is none, or files that stand in the way."""
+    if not 0 <= val_ratio < 1:
+        raise InputError(f"--val-ratio must be from 0 to below 1, got {val_ratio}", "0.1 is the default")
+    taken = [name for name in WRITTEN if (output / name).exists()]
+    if taken and not force:
+        raise InputError(f"{output / taken[0]} exists already", "choose another -o, or add --force to replace it")
+
+
+def teacher_searches(
     chunks: Sequence[Chunk],
     model: str | SpladeEmbedder | None,
     dense: str | None,
@@ -149,7 +154,7 @@ def _searches(
     work: Path,
     progress: Progress,
 ) -> dict[str, Search]:
-    """The teachers by name."""
+    """The teachers by name; arguments as of `generate_training_data`, `dense` from `rankers.dense_teacher`."""
     searches = {"bm25": bm25_search(chunks)}
     if model == "auto":
         model = None if dense else MODEL

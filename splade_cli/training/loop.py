@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from splade_cli.schema import Config
+from splade_cli.training.anchor import Anchor
 from splade_cli.training.failures import check_loss, memory_error
 
 PRESSED = ("per_device_train_batch_size", "gradient_accumulation_steps", "mini_batch_size", "truncate_to")
@@ -28,11 +29,20 @@ class GuardedTrainer(SparseEncoderTrainer):
         config: the run's.
         output: the run folder.
         held_out: validation rows as datasets, whose name begins with their kind of loss; for `mean_loss`.
+        anchor: holds the model to its base, where that is asked for.
     """
 
-    def __init__(self, *args: Any, config: Config, output: Path, held_out: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        config: Config,
+        output: Path,
+        held_out: Mapping[str, Any],
+        anchor: Anchor | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.config, self.output, self.held_out = config, output, held_out
+        self.config, self.output, self.held_out, self.anchor = config, output, held_out, anchor
         self.mixed: Any = None
         self.add_callback(_Epochs(self))
 
@@ -45,6 +55,11 @@ class GuardedTrainer(SparseEncoderTrainer):
         """The loss of one batch. Raises ModelError where it is not finite, and keeps the batch."""
         shown = dict(inputs)
         found = super().compute_loss(model, inputs, *args, **kwargs)
+        if self.anchor is not None and model.training and not isinstance(found, tuple):
+            held = self.config.loss.anchor_weight * self.anchor.distance(model, self.state.global_step)
+            kept = self.accum_loss_components["train"]
+            kept["anchor_loss"] = kept.get("anchor_loss", torch.zeros_like(held)) + held.detach()
+            found = found + held
         value = found[0] if isinstance(found, tuple) else found
         name = shown.get("dataset_name")
         check_loss(value, shown, self.state.global_step + 1, self.output, tokenizer=self.processing_class, dataset=name)

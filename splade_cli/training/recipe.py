@@ -14,6 +14,7 @@ from splade_cli.model.encode import encode
 from splade_cli.model.trainable import Trainable
 from splade_cli.records import Example
 from splade_cli.schema import Config, TrainingSection
+from splade_cli.training.anchor import Anchor
 from splade_cli.training.mixing import mixed_batches, row_batches
 from splade_cli.training.objective import as_datasets, loss_of
 
@@ -77,6 +78,7 @@ def prepare(
     watched = [*sparsity_callbacks(config, trainable, losses, sources), *callbacks]
     measured = measure is not None and settings.eval_strategy != "no"
     watched += early_stopping(config, measured)
+    anchored = config.loss.anchor_weight > 0 and config.model.architecture != "laspar"
     columns = list(dict.fromkeys(column for rows in datasets.values() for column in rows.column_names))
     # its card looks for examples in the data, aloud; ours says what was measured
     encoder.model_card_data.set_widget_examples = lambda dataset: None
@@ -90,6 +92,7 @@ def prepare(
         config=config,
         output=output,
         held_out=validation,
+        anchor=Anchor(trainable, settings.seed) if anchored else None,
     )
     # it is added to every SpladeLoss that has none, and would have a word beside ours
     trainer.remove_callback(SpladeRegularizerWeightSchedulerCallback)

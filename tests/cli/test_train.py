@@ -144,7 +144,7 @@ def test_dry_run_says_what_it_would_take_and_writes_nothing(
     given: list[object], splade: Splade, tmp_path: Path
 ) -> None:
     before = sorted(tmp_path.rglob("*"))
-    result = splade(*given, "--accumulate", 2, "--target-doc-terms", 20, "--dry-run", "--json")
+    result = splade(*given, "--accumulate", 2, "--target-doc-terms", 20, "--lambda-q", 4e-3, "--dry-run", "--json")
     assert result.exit_code == 0, result.output
     facts = json.loads(result.stdout)
     assert (facts["steps"], facts["rows"], facts["validation_rows"], facts["with_scores"]) == (3, 8, 8, 0)
@@ -153,7 +153,7 @@ def test_dry_run_says_what_it_would_take_and_writes_nothing(
     assert facts["minutes_of_training"] == pytest.approx(facts["seconds_a_step"] * 3 / 60, abs=0.06)
     assert 0.05 < facts["memory_in_GB"] < 64
     assert facts["device"].startswith("cpu fp32")
-    assert facts["sparsity"] == "document: 20 terms, held by the controller; query: flops weighing 0.002"
+    assert facts["sparsity"] == "document: 20 terms, held by the controller; query: flops weighing 0.004"
     assert "nothing was written" in result.stderr
     assert [path for path in sorted(tmp_path.rglob("*")) if "cache" not in str(path)] == before
     epochs = splade(*[word for word in given if word not in ("--max-steps", 3)], "--epochs", 3, "--dry-run")

@@ -311,7 +311,7 @@ def test_two_named_datasets(
     def recorded(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         name = inputs["dataset_name"]
         value = stock_loss(self, model, inputs, *args, **kwargs)
-        seen.append((name, float(value[0] if isinstance(value, tuple) else value)))
+        seen.append((name, float((value[0] if isinstance(value, tuple) else value).detach())))
         return value
 
     monkeypatch.setattr(GuardedTrainer, "compute_loss", recorded)

@@ -152,3 +152,95 @@ def test_architectures_do_not_pass_for_one_another(
     section = ModelSection(base_model=str(bert_folder), load_pretrained_sparse_encoder=True)
     with pytest.raises(ModelError, match="no sparse encoder"):
         open_trainable(section, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def dense_folder(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dense sentence-transformers model on the small BERT's body."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+
+    body = Transformer(str(bert_folder))
+    folder = tmp_path_factory.mktemp("dense")
+    SentenceTransformer(modules=[body, Pooling(32), Normalize()], device="cpu").save_pretrained(str(folder))
+    return folder
+
+
+def test_csr_from_documents_alone(dense_folder: Path, rows: Path, load: Any, stock: Any, tmp_path: Path) -> None:
+    """Documents without queries; the dense part stays as it was, vectors are kept, and a CSR model can go on."""
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for number, word in enumerate(WORDS):
+        (corpus / f"{number}.md").write_text(f"# About {word}\n\nThe {word} is kept for thirty days, every night. " * 3)
+    settings = {
+        "model.architecture": "csr", "model.csr_k": 4, "model.csr_k_aux": 8, "model.csr_hidden_dim": 64,
+        "datasets.corpus": str(corpus), "datasets.val_file": str(rows), "training.max_steps": 4,
+        "training.per_device_train_batch_size": 4, "hardware.device": "cpu",
+    }  # fmt: skip
+    result = SpladeTrainer(str(dense_folder), tmp_path / "run", settings=settings).train()
+    assert set(result.before) == set(result.after) >= {"nDCG@10", "document_terms"}
+    same_vectors(result.model_dir, load, stock)
+    loaded = load(str(result.model_dir))
+    assert (loaded.model.architecture, loaded.model.dimensions) == ("csr", 64)
+    assert np.diff(encode(loaded, TEXTS).indptr).max() <= 4
+    texts = ["the saw needs a blade"]
+    from sentence_transformers import SentenceTransformer
+
+    before = SentenceTransformer(str(dense_folder), device="cpu").encode(texts)
+    after = SentenceTransformer(modules=list(stock(result.model_dir))[:-1], device="cpu").encode(texts)
+    np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-6)
+    assert list((tmp_path / "run" / "vectors").glob("dense-*.npy"))
+    more = SpladeTrainer(str(result.model_dir), tmp_path / "more", rows, settings=settings).train()
+    same_vectors(more.model_dir, load, stock)
+
+
+@pytest.mark.parametrize(("variant", "regularizer"), [("sum", "flops"), ("attention", "equipartition")])
+def test_laspar(variant: str, regularizer: str, bert_folder: Path, rows: Path, load: Any, tmp_path: Path) -> None:
+    result = train(
+        bert_folder, rows, tmp_path, model__architecture="laspar", model__latent_dimensions=512,
+        model__latent_variant=variant, model__latent_query_k=6, model__latent_document_k=20,
+        loss__document_regularizer=regularizer, training__save_steps=1, training__eval_steps=1,
+    )  # fmt: skip
+    loaded = load(str(result.model_dir))
+    documents, queries = encode(loaded, TEXTS), encode(loaded, TEXTS, "query")
+    assert documents.shape == (3, 512)
+    assert np.diff(documents.indptr).max() <= 20
+    assert np.diff(queries.indptr).max() <= 6
+    np.testing.assert_allclose(np.asarray(documents.multiply(documents).sum(axis=1)).ravel(), 1, rtol=1e-4)
+    assert result.after["document_terms"] <= 20
+    assert load(str(result.model_dir)).model.identity == loaded.model.identity != "fresh"
+    again = train(result.model_dir, rows, tmp_path / "again", model__architecture="laspar")
+    assert encode(load(str(again.model_dir)), TEXTS).shape == (3, 512)
+
+
+def test_a_collection_that_the_model_is_not_for_is_measured_before_and_after(
+    bert_folder: Path, rows: Path, tmp_path: Path
+) -> None:
+    guard = tmp_path / "guard"
+    (guard / "qrels").mkdir(parents=True)
+    (guard / "corpus.jsonl").write_text("".join(
+        json.dumps({"_id": word, "title": word, "text": f"the {word} of the night"}) + "\n" for word in WORDS
+    ))  # fmt: skip
+    (guard / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "the blade"}) + "\n")
+    (guard / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tblade\t1\n")
+    result = train(bert_folder, rows, tmp_path / "run", evaluation__guard=str(guard), training__tuned_share=0.5)
+    assert set(result.guard_before) == set(result.guard_after)
+    assert "guard_nDCG@10" in result.guard_before
+    assert "not adapted" in (result.model_dir / "README.md").read_text()
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_the_tuned_share_mixes_with_the_base(
+    share: float, bert_folder: Path, rows: Path, tmp_path: Path, load: Any
+) -> None:
+    from safetensors.torch import load_file
+
+    tuned = train(bert_folder, rows, tmp_path / "tuned", training__tuned_share=1.0)
+    mixed = train(bert_folder, rows, tmp_path / "mixed", training__tuned_share=share)
+    assert (tuned.share, mixed.share) == (1.0, share)
+    base, whole = load_file(bert_folder / "model.safetensors"), load_file(tuned.model_dir / "model.safetensors")
+    found = load_file(mixed.model_dir / "model.safetensors")
+    for name, value in found.items():
+        expected = share * whole[name] + (1 - share) * base[name]
+        torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6, msg=name)
