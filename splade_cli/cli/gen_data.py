@@ -9,7 +9,6 @@ import typer
 
 from splade_cli.cli import options
 
-
 UNUSED_WITH_LABELS = (
     "llm", "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
     "round_trip", "chunk_size", "chunk_min", "chunk_max", "overlap", "max_documents",
@@ -94,7 +93,8 @@ def gen_data(
     from splade_cli.errors import InputError
     from splade_cli.search.encoder import SpladeEmbedder
     from splade_cli.training.generation import MODEL, generate_training_data, plan
-    from splade_cli.training.labelled import judged_collection, judged_rows, label_training_data
+    from splade_cli.training.judgements import judged_collection, judged_rows
+    from splade_cli.training.labelled import label_training_data
     from splade_cli.training.rankers import dense_teacher, without_teacher
 
     options.positive(

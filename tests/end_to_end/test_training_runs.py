@@ -99,8 +99,14 @@ def saved(folder: Path) -> bool:
     return bool(list((folder / "checkpoints").glob("checkpoint-*/trainer_state.json")))
 
 
+def went_on(folder: Path) -> bool:
+    """Whether a step after the first checkpoint was logged."""
+    return saved(folder) and any(step > EVERY for step, _ in losses(folder))
+
+
 def metrics(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    lines = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def losses(folder: Path) -> list[tuple[int, float]]:
@@ -146,7 +152,7 @@ def test_killed_and_resumed_gives_the_same_weights(variant: str, given: Words, w
     folder, words = tmp_path / "run", [*given, *paced(), *VARIANTS[variant]]
     process = begun(folder, words)
     expected = whole(variant)
-    until(process, lambda: saved(folder), folder)
+    until(process, lambda: went_on(folder), folder)
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not (folder / "final").exists()
