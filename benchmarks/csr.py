@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=24)
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--noise", type=float, default=1.0)
-    parser.add_argument("--temperature", type=float, default=0.05)
+    parser.add_argument("--temperature", type=float, default=0.1)
     parser.add_argument("--neighbours", type=int, default=7)
     parser.add_argument("--similarity", type=float, default=1.0)
     parser.add_argument("--cache", type=Path)

@@ -189,7 +189,9 @@ class Equipartition(Regularizer):
         if self.dimensions is None:
             if columns is not None:
                 raise ValueError("a slice of the latents says nothing of how many there are: dimensions is needed")
-            self.dimensions, self.usage = len(own), torch.zeros_like(own)
+            self.dimensions = len(own)
+            if len(self.usage) != len(own):  # a resumed run has its average already
+                self.usage = torch.zeros_like(own)
         places = torch.arange(self.dimensions, device=own.device) if columns is None else columns
         if own.shape != places.shape:
             raise ValueError(f"{len(own)} columns of embeddings for {len(places)} of {self.dimensions} latents")

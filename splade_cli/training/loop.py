@@ -18,6 +18,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from splade_cli.schema import Config
 from splade_cli.training.anchor import Anchor
 from splade_cli.training.failures import check_loss, memory_error
+from splade_cli.training.sparsity import MovingAverages
 
 PRESSED = ("per_device_train_batch_size", "gradient_accumulation_steps", "mini_batch_size", "truncate_to")
 
@@ -86,6 +87,13 @@ class GuardedTrainer(SparseEncoderTrainer):
             settings = self.config.training
             self.optimizer: Any = optimizer(self.model, settings.learning_rate, settings.weight_decay)
         return super().create_optimizer(*args, **kwargs)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        """Also the regularisers' averages: before the state, whose file says that a checkpoint is whole."""
+        super()._save_optimizer_and_scheduler(output_dir)
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, MovingAverages) and self.state.is_world_process_zero:
+                callback.save(Path(output_dir))
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Adds the active terms of training batches to what is logged."""

@@ -118,8 +118,8 @@ def arguments(config: Config, columns: Sequence[str], trainable: Trainable, outp
     routed, cuda = trainable.routed, place.startswith("cuda")
     best, greater = best_measure(config)
     keep_best = measured and settings.load_best_model_at_end
-    rates = config.router.learning_rate_patterns or {r"sub_modules\.query\.": settings.query_learning_rate}
     learned = trainable.static is not None and not config.model.freeze_static_embedding
+    usual = {r"sub_modules\.query\.": settings.query_learning_rate} if learned else {}
     named = {"anchor": "query", "negative": "negative_1", **{column: column for column in columns}}
     chosen = {named.get(column, column): route for column, route in config.router.mapping.items()}
     routes = {column: "query" if column == "query" else "document" for column in columns if column != "label"}
@@ -133,7 +133,7 @@ def arguments(config: Config, columns: Sequence[str], trainable: Trainable, outp
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         activation_checkpointing=config.hardware.gradient_checkpointing or None,
         learning_rate=settings.learning_rate,
-        learning_rate_mapping=rates if learned else {},
+        learning_rate_mapping=config.router.learning_rate_patterns or usual,
         router_mapping={**routes, **chosen} if routed else {},
         lr_scheduler_type=settings.lr_scheduler_type,
         warmup_steps=settings.warmup_ratio,
@@ -244,7 +244,7 @@ def pace(trainer: Any, config: Config) -> None:
                 f"save_strategy {settings.save_strategy} and eval_strategy {settings.eval_strategy} differ",
                 "they must agree where load_best_model_at_end is true",
             )
-        if arguments.save_steps % every:
+        if settings.save_strategy == "steps" and arguments.save_steps % every:
             raise InputError(
                 f"save_steps {arguments.save_steps} is no multiple of eval_steps {every}",
                 "only validated weights can be the best; or set load_best_model_at_end: false",

@@ -45,7 +45,7 @@ class CsrWeights:
     auxiliary: float = 0.1
     contrastive: float = 1.0
     similarity: float = 1.0
-    temperature: float = 0.05
+    temperature: float = 0.1
     shares: tuple[float, ...] = (1.0, 0.25, 0.125)
     anneal_from: float = 1.0
     anneal: float = 0.5

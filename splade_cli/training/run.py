@@ -109,7 +109,7 @@ class Run:
                 path.write_text(as_yaml(self.config), encoding="utf-8")
             with replacing(output / "origins.txt") as path:
                 path.write_text("\n".join(resolved.lines()) + "\n", encoding="utf-8")
-        self.log = MetricsLog(output / "metrics.jsonl", listener if self.first else None)
+        self.log = MetricsLog(output / "metrics.jsonl", listener if self.first else None, self.first)
         self.figures = Figures(self.config, self.trainable, self.held_out, training, self.log.write)
         self.progress = progress
         self.trackers: list[Tracker] = []
@@ -160,7 +160,6 @@ class Run:
         except KeyboardInterrupt:
             if self.trainer.state.global_step:
                 self.trainer._save_checkpoint(self.trainer.model, trial=None)
-                self.trainer.callback_handler.on_save(self.trainer.args, self.trainer.state, self.trainer.control)
             raise
         state = self.trainer.state
         rows = sum(map(len, self.sources.values()))
@@ -215,7 +214,7 @@ class Run:
     def _scored(self, sources: Mapping[str, list[Example]]) -> dict[str, list[Example]]:
         """Rows with the scores of the teachers that the configuration names."""
         wanted = self.config.loss
-        if not wanted.teachers:
+        if not wanted.teachers or self.config.model.architecture == "csr":
             return dict(sources)
         from splade_cli.training.teacher import scored
 

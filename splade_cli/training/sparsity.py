@@ -259,12 +259,12 @@ class MovingAverages(TrainerCallback):
             for name in getattr(regularizer, "averages", ())
         }
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def save(self, folder: Path) -> None:
+        """Writes the averages, if there are any, into a checkpoint that is being written."""
         from safetensors.torch import save_file
 
         found = {key: getattr(part, name).cpu().contiguous() for key, (part, name) in self._buffers().items()}
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if found and state.is_world_process_zero and folder.is_dir():
+        if found and folder.is_dir():
             save_file(found, folder / AVERAGES)
 
     def on_train_begin(

@@ -23,16 +23,18 @@ class MetricsLog(TrainerCallback):
 
     A resumed run goes on in the same file: rows beyond its checkpoint are dropped, since they are about to be measured
     again, and ``seconds`` counts on. A value that is not finite is null in the file. `followers` get the rows that are
-    written by hand; what the trainer logs they see as its callbacks.
+    written by hand; what the trainer logs they see as its callbacks. Of several processes only the first writes.
     """
 
-    def __init__(self, path: Path, listener: Listener | None = None) -> None:
-        self.path, self.listener = path, listener
+    def __init__(self, path: Path, listener: Listener | None = None, first: bool = True) -> None:
+        self.path, self.listener, self.first = path, listener, first
         self.followers: list[Listener] = []
         self.started = time.monotonic()
 
     def write(self, row: dict[str, Any]) -> None:
         """Appends one row, and tells the listener and the followers."""
+        if not self.first:
+            return
         for follower in self.followers:
             follower(row)
         self._append(row)
@@ -119,10 +121,18 @@ def newest_checkpoint(folder: Path) -> Path | None:
     found = [
         path
         for path in folder.glob("checkpoint-*")
-        if path.name.removeprefix("checkpoint-").isdigit() and (path / "trainer_state.json").is_file()
+        if path.name.removeprefix("checkpoint-").isdigit() and _whole(path / "trainer_state.json")
     ]
     return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
 
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _whole(path: Path) -> bool:
+    """Whether `path` is a JSON file that was written to its end."""
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False

@@ -184,8 +184,14 @@ def test_terms_that_do_not_rise_are_said(bert_folder: Path, tmp_path: Path) -> N
 def test_a_run_resumed_has_the_weights_of_one_that_was_not_stopped(bert_folder: Path, tmp_path: Path) -> None:
     saves = {"save_strategy": "steps", "save_steps": 6}
 
+    class Saved(MovingAverages):
+        """As the product's own trainer saves them."""
+
+        def on_save(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            self.save(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
     def make(loss: Any, view: Any) -> list[Any]:
-        return [*controlled(24)(loss, view), MovingAverages([loss])]
+        return [*controlled(24)(loss, view), Saved([loss])]
 
     def loss(encoder: Any) -> Any:
         return spladed(encoder, DfFlops)
