@@ -20,8 +20,8 @@ $(DEMO)/data/train.json: $(ready)
 	@$(bin)/splade gen-data sample_docs/documents -o $(DEMO)/data --force
 
 $(DEMO)/model/final/training.json: $(DEMO)/data/train.json
-	@echo; echo "== splade train --train-file $(DEMO)/data/train.json --val-file $(DEMO)/data/val.json -o $(DEMO)/model --max-steps 100 --truncate 160"
-	@$(bin)/splade train --train-file $(DEMO)/data/train.json --val-file $(DEMO)/data/val.json -o $(DEMO)/model --max-steps 100 --truncate 160 --resume
+	@echo; echo "== splade train --train-file $(DEMO)/data/train.json --val-file $(DEMO)/data/val.json -o $(DEMO)/model"
+	@$(bin)/splade train --train-file $(DEMO)/data/train.json --val-file $(DEMO)/data/val.json -o $(DEMO)/model --resume
 
 $(DEMO)/index/manifest.json: $(DEMO)/model/final/training.json
 	@echo; echo "== splade index sample_docs/documents -o $(DEMO)/index --model $(DEMO)/model"
