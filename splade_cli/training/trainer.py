@@ -110,4 +110,5 @@ class SpladeTrainer:
             if not (self.resume / "trainer_state.json").is_file():
                 raise InputError(f"{self.resume} is no checkpoint", "name a folder like RUN/checkpoints/checkpoint-100")
             return self.resume
-        return newest_checkpoint(output / "checkpoints") if self.resume else None
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        return newest_checkpoint(output / "checkpoints", processes) if self.resume else None
