@@ -46,9 +46,11 @@ def mteb_scores(encoder: Any, tasks: Sequence[Any]) -> dict[str, float]:
     Raises:
         ServiceError: a task's data cannot be fetched.
     """
+    scores: dict[str, float] = {}
+    if not tasks:
+        return scores
     import mteb
 
-    scores = {}
     for task in tasks:
         name = task.metadata.name
         try:
