@@ -58,7 +58,8 @@ class Anchor:
         if self.routed:
             features["task"] = "document"
         now: Tensor = encoder(features)["sentence_embedding"]
-        return (now.float() - before.float()).square().sum(1).mean()
+        moved: Tensor = (now.float() - before.float()).square().sum(1).mean()
+        return moved
 
 
 def whole_words(tokenizer: Any) -> list[str]:
