@@ -45,8 +45,9 @@ class Section(BaseModel):
 class ModelSection(Section):
     """Which model to start from, and what to make of it.
 
-    `csr_*` belong to csr, `latent_*` to laspar, `freeze_static_embedding` to inference-free-splade. `activation` is
-    ``relu`` for log(1 + relu(x)) and ``log1p_relu`` for the logarithm taken twice.
+    `csr_*` belong to csr (`csr_anneal_from` is k at the first step, as a multiple of `csr_k`), `latent_*` to laspar,
+    `freeze_static_embedding` to inference-free-splade. `activation` is ``relu`` for log(1 + relu(x)) and ``log1p_relu``
+    for the logarithm taken twice.
     """
 
     base_model: str = "tiny"
@@ -59,6 +60,7 @@ class ModelSection(Section):
     csr_k: int = Field(256, gt=0)
     csr_k_aux: int = Field(512, ge=0)
     csr_hidden_dim: int | None = Field(None, gt=0)
+    csr_anneal_from: float = Field(1.0, ge=1)
     latent_dimensions: int = Field(4_194_304, gt=0)
     latent_variant: Literal["attention", "sum"] = "attention"
     latent_query_k: int = Field(128, gt=0)

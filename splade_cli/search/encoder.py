@@ -23,6 +23,8 @@ class SpladeEmbedder:
         device, precision: ``auto`` by default.
         batch_size: texts in a forward pass at most.
         max_seq_length: tokens read of a text; the model's limit by default.
+        max_active: keep only so many largest weights of a text; of a CSR model, whose largest latents are a code of
+            their own, this is its k.
         trust_remote_code, allow_pickle: see `model.load.load_splade_model`.
     """
 
@@ -34,11 +36,12 @@ class SpladeEmbedder:
         precision: str = "auto",
         batch_size: int = 64,
         max_seq_length: int | None = None,
+        max_active: int | None = None,
         trust_remote_code: bool = False,
         allow_pickle: bool = False,
     ) -> None:
         self.model_dir = str(model_dir)
-        self.batch_size = batch_size
+        self.batch_size, self.max_active = batch_size, max_active
         self._options: dict[str, Any] = {
             "device": device,
             "precision": precision,
@@ -62,6 +65,8 @@ class SpladeEmbedder:
             from splade_cli.model.load import load_splade_model
 
             self._loaded = load_splade_model(self.model_dir, **self._options)
+            if self.max_active is not None:
+                self._loaded.model.max_active = self.max_active
         return self._loaded
 
     def encode(self, texts: Sequence[str], kind: str = "document", progress: Progress = silent) -> sp.csr_matrix:

@@ -102,7 +102,11 @@ def prepare_autoencoder(
         pairs if len(pairs) else None,
         arguments(config, (), trainable, output, measured),
         output=output,
-        weights=CsrWeights(auxiliary=config.loss.aux_loss_weight, contrastive=config.loss.contrastive_weight),
+        weights=CsrWeights(
+            auxiliary=config.loss.aux_loss_weight,
+            contrastive=config.loss.contrastive_weight,
+            anneal_from=config.model.csr_anneal_from,
+        ),
         measure=measure if measured else None,
         callbacks=[*callbacks, *early_stopping(config, measured)],
         fresh=fresh,

@@ -150,7 +150,7 @@ def arguments(config: Config, columns: Sequence[str], trainable: Trainable, outp
         save_total_limit=settings.save_total_limit,
         logging_nan_inf_filter=False,
         load_best_model_at_end=keep_best,
-        metric_for_best_model=f"eval_{best}" if keep_best else None,
+        metric_for_best_model=f"eval_{best}" if measured else None,
         greater_is_better=greater,
         **samplers(config),
         seed=settings.seed,

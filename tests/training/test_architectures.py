@@ -244,3 +244,35 @@ def test_the_tuned_share_mixes_with_the_base(
     for name, value in found.items():
         expected = share * whole[name] + (1 - share) * base[name]
         torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("keep_best", [False, True])
+@pytest.mark.parametrize("metric", ["nDCG@10", "eval_NanoBEIR_mean_dot_ndcg@10", "eval_loss"])
+def test_early_stopping_by_any_measure(
+    keep_best: bool, metric: str, bert_folder: Path, rows: Path, tmp_path: Path
+) -> None:
+    """Nothing gets better at such a rate, so the second validation is the last."""
+    result = train(
+        bert_folder, rows, tmp_path, training__early_stopping_patience=1, training__metric_for_best_model=metric,
+        training__max_steps=12, training__eval_steps=2, training__learning_rate=1e-12, training__bf16=True,
+        training__early_stopping_threshold=0.5, training__load_best_model_at_end=keep_best,
+        loss__regularizer_warmup_ratio=0.01,
+    )  # fmt: skip
+    assert result.steps < 12
+    assert ("loss" in result.after) == (metric == "eval_loss")
+
+
+def test_a_csr_code_can_be_cut_when_it_is_used(dense_folder: Path, rows: Path, tmp_path: Path) -> None:
+    from splade_cli import SpladeEmbedder
+
+    settings = {
+        "model.architecture": "csr", "model.csr_k": 8, "model.csr_k_aux": 8, "model.csr_hidden_dim": 64,
+        "model.csr_anneal_from": 4.0, "training.max_steps": 2, "training.per_device_train_batch_size": 4,
+        "hardware.device": "cpu",
+    }  # fmt: skip
+    folder = SpladeTrainer(str(dense_folder), tmp_path, rows, settings=settings).train().model_dir
+    whole = SpladeEmbedder(folder, device="cpu").encode(TEXTS).toarray()
+    cut = SpladeEmbedder(folder, device="cpu", max_active=3).encode(TEXTS).toarray()
+    for before, after in zip(whole, cut, strict=True):
+        kept = np.sort(before[before > 0])[::-1][:3]
+        np.testing.assert_allclose(np.sort(after[after > 0])[::-1], kept, rtol=1e-6)
