@@ -106,6 +106,10 @@ def open_csr(source: Path | str, name: str, device: str, **options: Any) -> tupl
     require_hub(source, options.get("revision"))
     try:
         encoder = SparseEncoder(source, device=device, **_settings(options))
+    except ImportError as error:
+        raise ModelError(
+            f"{name} names modules that sentence-transformers does not have: {error}", "is its version the same?"
+        ) from None
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise hub_error(name, error) from None
     return encoder.tokenizer, _view(encoder, name, identity_of(source), options.get("max_seq_length"))

@@ -143,7 +143,10 @@ class Run:
         settings = self.config.training
         if self.config.evaluation.preflight and self.config.model.architecture in AVERAGED:
             self.notes += make_ready(self.trainable, self.config, self.documents, self.log.write)
-        averaged = settings.tuned_share != 1 and self.config.model.architecture in AVERAGED
+        loss = self.config.loss
+        held = loss.target_document_terms is not None or loss.target_query_terms is not None
+        alone = settings.tuned_share == 1 or (settings.tuned_share is None and held)
+        averaged = not alone and self.config.model.architecture in AVERAGED
         base = {name: value.detach().cpu().clone() for name, value in self.encoder.state_dict().items() if averaged}
         for part in self.datasets:
             self.log.write({"step": 0, "dataset": part.line()})

@@ -77,7 +77,7 @@ def test_index_goes_on(many, tmp_path, splade):
 
 def test_gen_data_goes_on(many, tmp_path, splade):
     work = tmp_path / "data" / ".work" / "vectors"
-    words = ["gen-data", many, "-o", tmp_path / "data", "--queries-per-chunk", "1"]
+    words = ["gen-data", many, "-o", tmp_path / "data", "--queries-per-chunk", "1", "--teacher", "none"]
     interrupted(words, lambda: bool(list(work.glob("shard-*.npz"))), tmp_path)
     assert list(work.glob("shard-*.npz"))
     assert not (tmp_path / "data" / "train.json").exists()

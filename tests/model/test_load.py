@@ -104,7 +104,10 @@ def test_other_module_chains_are_named(copy: Path) -> None:
     modules = [{"idx": n, "name": str(n), "path": f"{n}", "type": f"sentence_transformers.x.{kind}"}
                for n, kind in enumerate(kinds)]  # fmt: skip
     (copy / "modules.json").write_text(json.dumps(modules))
-    refused(copy, r"is made of Transformer \+ Pooling \+ SparseAutoEncoder")
+    refused(copy, r"modules that sentence-transformers does not have: No module named 'sentence_transformers\.x'")
+    modules[-1]["type"] = "sentence_transformers.x.Dense"
+    (copy / "modules.json").write_text(json.dumps(modules))
+    refused(copy, r"is made of Transformer \+ Pooling \+ Dense")
 
 
 def test_remote_code_needs_permission(copy: Path) -> None:
