@@ -264,8 +264,8 @@ def test_a_preset_is_chosen_by_the_architecture(tmp_path: Path) -> None:
             {"settings": [f"model.architecture={architecture}"]},
         ):
             found = resolve(**sources)
-            assert found.origins["training.learning_rate"] == f"preset {preset}"
-            assert found.config.training.learning_rate == float(load_preset(preset)["training"]["learning_rate"])
+            assert found.config == resolve(preset=preset).config
+            assert found.config != resolve().config
     assert resolve().origins["training.learning_rate"] == "preset splade"
     with pytest.raises(InputError, match=r"^model\.architecture: "):
         resolve(settings=["model.architecture=[csr]"])
