@@ -77,6 +77,7 @@ class CardFacts:
     datasets_used: Sequence[str] = ()
     library_name: str | None = None
     repo_id: str | None = None
+    uncapped: bool = False
 
 
 def as_yaml(config: Config) -> str:
@@ -209,6 +210,12 @@ def _use(facts: CardFacts) -> str:
     place = facts.repo_id or "path/to/this/folder"
     shell = f'splade index DOCS -o index --model {place}\nsplade search index "a question"'
     text = f"## How to use\n\n```sh\npip install splade-cli\n{shell}\n```\n"
+    if facts.uncapped:
+        return text + (
+            "\nThe base model squeezes its logits between bounds, and this model was trained on what comes before that: "
+            "splade leaves the cap out. sentence-transformers opens the folder too, but applies the cap, and every term is "
+            "active then.\n"
+        )
     if facts.architecture not in STOCK:
         return text + "\nsentence-transformers does not know this architecture; `splade_cli.SpladeEmbedder` opens it.\n"
     return text + (

@@ -21,6 +21,7 @@ from typing import Any
 from splade_cli.config import Resolved, flatten
 from splade_cli.corpus.sources import Loaded
 from splade_cli.errors import ServiceError
+from splade_cli.model.architectures import UNCAPPED
 from splade_cli.model.trainable import open_trainable
 from splade_cli.records import Example, Progress, replacing, replacing_folder, silent
 from splade_cli.training.autoencoding import corpus_texts, prepare_autoencoder
@@ -248,6 +249,7 @@ class Run:
                 self.config,
                 result,
                 dimensions=self.trainable.view.model.dimensions,
+                uncapped=bool(getattr(getattr(self.trainable.transformer.model, "config", None), UNCAPPED, False)),
                 data={name: len(rows) for name, rows in self.sources.items()},
                 sources=dict(Counter(row.source for rows in self.sources.values() for row in rows if row.source)),
                 guard=(result.guard_before, result.guard_after) if result.guard_after else None,

@@ -95,6 +95,13 @@ def base(folder: Path, **files: str) -> str:
     return str(folder)
 
 
+def test_a_head_whose_cap_is_left_out_is_told_of() -> None:
+    card = render(CardFacts("ltg/norbert4-base", uncapped=True, after=AFTER, before=BEFORE))
+    assert "applies the cap" in card
+    assert "SparseEncoder(" not in card
+    assert "applies the cap" not in render(CardFacts("ltg/norbert4-base"))
+
+
 def test_where_a_licence_is_found(tmp_path: Path, root: Path) -> None:
     ours = (root / "LICENSE").read_text()
     by_card = base_licence(
