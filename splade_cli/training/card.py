@@ -212,9 +212,9 @@ def _use(facts: CardFacts) -> str:
     text = f"## How to use\n\n```sh\npip install splade-cli\n{shell}\n```\n"
     if facts.uncapped:
         return text + (
-            "\nThe base model squeezes its logits between bounds, and this model was trained on what comes before that:\n"
-            "splade leaves the cap out. sentence-transformers opens the folder too, but applies the cap, and every term\n"
-            "is active then.\n"
+            "\nThe base model squeezes its logits between bounds, and this model was trained on what comes before\n"
+            "that: splade leaves the cap out. sentence-transformers opens the folder too, but applies the cap, and\n"
+            "every term is active then.\n"
         )
     if facts.architecture not in STOCK:
         return text + "\nsentence-transformers does not know this architecture; `splade_cli.SpladeEmbedder` opens it.\n"
