@@ -145,7 +145,7 @@ def training() -> Iterator[Any]:
             err.print(escape(validation_line(row, last, err.width if live else None)), soft_wrap=True)
         elif "share" in row:
             mixture = f"{row['share']:.2f} tuned + {1 - row['share']:.2f} base"
-            chosen = ": as good on validation" if "averaging" in row else ""
+            chosen = ": as good on validation" if "averaging" in row else ": for the guard" if "guarded" in row else ""
             err.print(f"averaging  {mixture}{chosen}", soft_wrap=True)
         elif "loss" in row and not live and time.monotonic() - spoken[0] >= QUIET_SECONDS:
             spoken[0] = time.monotonic()

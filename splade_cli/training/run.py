@@ -28,6 +28,7 @@ from splade_cli.training.autoencoding import corpus_texts, prepare_autoencoder
 from splade_cli.training.card import as_yaml, model_card
 from splade_cli.training.figures import Figures
 from splade_cli.training.head import make_ready, trim
+from splade_cli.training.interrupts import Interrupts
 from splade_cli.training.licence import base_licence, copy_licence
 from splade_cli.training.mteb_scores import mteb_scores, require_tasks
 from splade_cli.training.publish import push_to_hub
@@ -115,6 +116,7 @@ class Run:
         self.progress = progress
         self.trackers: list[Tracker] = []
         self.trainer: Any = None
+        self.interrupts = Interrupts()
 
     def train(self) -> Trained:
         """Trains and saves. Raises ModelError, InputError as its parts do."""
@@ -160,14 +162,14 @@ class Run:
         if hasattr(self.trainer, "mean_loss"):
             self.figures.held_out_loss = self.trainer.mean_loss
         try:
-            self.trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
+            with self.interrupts:
+                self.trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
         except KeyboardInterrupt:
-            if self.trainer.state.global_step:
+            if self.trainer.state.global_step and self.interrupts.whole and not self.interrupts.saved:
                 self.trainer._save_checkpoint(self.trainer.model, trial=None)
             raise
         state = self.trainer.state
-        rows = sum(map(len, self.sources.values()))
-        share = self.figures.average(base, rows) if averaged else 1.0
+        share = self.figures.average(base, guard_before.get("guard_nDCG@10")) if averaged else 1.0
         if self.config.model.architecture in AVERAGED:
             queries = [row.query for rows in (*self.sources.values(), self.held_out) for row in rows]
             self.notes += trim(self.trainable, self.config, self.documents, queries, self.log.write)
@@ -190,7 +192,7 @@ class Run:
     def prepared(self) -> Any:
         """The trainer, before its first step."""
         measure = self.figures.measure if self.figures.validation else None
-        callbacks: list[Any] = [self.log, *self.trackers]
+        callbacks: list[Any] = [self.interrupts, self.log, *self.trackers]
         settings = self.config.training
         if settings.push_to_hub and settings.hub_strategy == "checkpoint" and settings.hub_model_id:
             callbacks.append(CheckpointPush(settings.hub_model_id, settings.hub_private_repo or None))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
+from splade_cli.training.figures import Figures
 from splade_cli.training.objective import as_datasets
 from splade_cli.training.tracking import newest_checkpoint
 from splade_cli.training.trainer import SpladeTrainer
@@ -91,6 +94,29 @@ def test_a_gain_within_a_standard_error_does_not_count(gain: float, share: float
     taken, tried, _ = mixture(values)
     assert taken == share
     assert tried[1.0] == pytest.approx(gain * 0.1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "wanted", "share", "tried"),
+    [(0.01, None, 0.5, 1), (0.03, None, 0.25, 3), (9.0, None, 0.125, 4), (9.0, 0.75, 0.75, 0)],
+)
+def test_the_largest_share_that_spares_the_guard(loss: float, wanted: Any, share: float, tried: int) -> None:
+    """The guard's nDCG@10 falls by `loss` a unit of tuned share, from 0.8: 1% of it is 0.008."""
+    model, written = torch.nn.Linear(1, 1, bias=False), []
+    torch.nn.init.constant_(model.weight, 1.0)
+    figures: Any = SimpleNamespace(
+        config=SimpleNamespace(training=SimpleNamespace(tuned_share=wanted)),
+        trainable=SimpleNamespace(encoder=model),
+        guard=lambda: {"guard_nDCG@10": 0.8 - loss * model.weight.item()},
+        validation=None,
+        write=written.append,
+        step=lambda: 3,
+    )
+    base = {"weight": torch.zeros(1, 1)}
+    assert Figures.average(figures, base, 0.8) == share == model.weight.item()
+    assert len(written[0].get("guarded", {})) == tried
+    torch.nn.init.constant_(model.weight, 1.0)
+    assert Figures.average(figures, base) == (wanted or 0.5) == model.weight.item()
 
 
 def test_validation_holds_every_document_and_merges_equal_queries() -> None:
@@ -184,6 +210,54 @@ def test_a_run_resumed_equals_one_that_was_not_stopped(
     assert [row["stage"] for row in rows if "stage" in row] == ["before", "after"]
     assert [row["step"] for row in rows if "loss" in row] == [1, 2, 3, 4]
     assert (tmp_path / "whole" / "config.yaml").exists()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[Any]:
+    """Ctrl-C as in a terminal: what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_in_the_middle_of_a_step_lets_it_end(
+    bert_folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruptible: Any
+) -> None:
+    whole = trainer(bert_folder, data, tmp_path / "whole").train()
+    step, seen = torch.optim.AdamW.step, []
+
+    def pressed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(1)
+        if len(seen) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        trainer(bert_folder, data, tmp_path / "part").train()
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGINT) is interruptible
+    assert len(seen) == 3
+    assert (tmp_path / "part" / "checkpoints" / "checkpoint-3").is_dir()
+    resumed = trainer(bert_folder, data, tmp_path / "part", resume=True).train()
+    expected = weights(whole.model_dir)
+    for name, value in weights(resumed.model_dir).items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-6, msg=name)
+    rows = [json.loads(line) for line in (tmp_path / "part" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == [1, 2, 3, 4]
+
+
+def test_a_second_signal_inside_a_step_ends_at_once_and_saves_nothing(
+    bert_folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruptible: Any
+) -> None:
+    def pressed(self: Any, *args: Any, **kwargs: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        trainer(bert_folder, data, tmp_path / "part").train()
+    assert newest_checkpoint(tmp_path / "part" / "checkpoints") is None
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(bert_folder: Path, data: Path, tmp_path: Path) -> None:
