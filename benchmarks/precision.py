@@ -17,7 +17,7 @@ from measure import SHARED, long_texts, short_texts
 
 from splade_cli.corpus.collections import load_collection
 from splade_cli.evaluation.metrics import means, per_query
-from splade_cli.evaluation.report import rank, units_of
+from splade_cli.evaluation.systems import rank, units_of
 from splade_cli.index.inverted import SpladeIndex
 from splade_cli.model.encode import encode
 from splade_cli.model.load import LoadedModel, load_splade_model

@@ -91,7 +91,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Hit:
-    """One search result; `rank` starts at 1."""
+    """One search result; `rank` starts at 1.
+
+    Attributes:
+        parts: where several rankings made this one, what each gave: ``{"bm25": {"rank": 3, "score": 7.1}}``.
+        windows: ids of other windows of the same document that were found, best first, where they are folded.
+        duplicates: ids of hits with nearly the same text, best first, where they are folded.
+    """
 
     id: str
     rank: int
@@ -102,6 +108,9 @@ class Hit:
     document_id: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     terms: tuple[Term, ...] = ()
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    windows: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-ready values."""

@@ -17,7 +17,8 @@ PAGES = ("README.md", "BEST_PRACTICES.md", "sample_docs/README.md", "docs/config
 def commands(page: str) -> list[tuple[str, list[str]]]:
     """(command, flags) of each `splade ...` in a page, continuation lines and comments left out."""
     found = []
-    for match in re.finditer(r"splade ([a-z][a-z-]+)((?: +[^\s`#;|]+)*)", (ROOT / page).read_text(encoding="utf-8")):
+    pattern = r"splade ((?:index (?:add|remove|merge|verify)\b)|[a-z][a-z-]+)((?: +[^\s`#;|]+)*)"
+    for match in re.finditer(pattern, (ROOT / page).read_text(encoding="utf-8")):
         found.append((match.group(1), re.findall(r"(?<=\s)(--[a-z0-9-]+)", match.group(2))))
     return found
 
@@ -26,8 +27,9 @@ def commands(page: str) -> list[tuple[str, list[str]]]:
 def test_commands_and_flags_exist(page):
     from splade_cli.cli.main import app
 
-    known = {"gen-data", "train", "index", "search", "query", "evaluate", "export"}
-    helps = {name: CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output for name in known}
+    known = {"gen-data", "train", "index", "search", "query", "evaluate", "export", "push", "terms"}
+    known |= {f"index {name}" for name in ("add", "remove", "merge", "verify")}
+    helps = {name: CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"}).output for name in known}
     seen = [(name, flags) for name, flags in commands(page) if name in known]
     assert seen
     for name, flags in seen:

@@ -1,161 +1,137 @@
-"""Hits, reports and replies of a session as a person reads them on a terminal. Knows no computation."""
+"""Hits as a person reads them on a terminal. Knows no computation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
-from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from splade_cli.cli.console import err, note, out
+from splade_cli.cli.console import note, out
 from splade_cli.records import Hit
-from splade_cli.search.explain import matched_spans
+from splade_cli.search.explain import Origin, origins
+from splade_cli.search.spelling import matched_spans, readable
 
-if TYPE_CHECKING:
-    from splade_cli.evaluation.report import Report
-    from splade_cli.search.session import Reply, Session
+INDENT, HIGHLIGHTED = 4, 10
 
 
-def hits(found: Sequence[Hit], query: str, explain: bool) -> None:
-    """Ranked hits with snippets, and their terms on demand."""
+def hits(found: Sequence[Hit], query: str, explain: bool, marks: Mapping[str, str] | None = None) -> None:
+    """Ranked hits with snippets, and their terms and the part of each mode on demand.
+
+    Args:
+        marks: id to ``good`` or ``bad``.
+    """
     if not found:
         note("no document shares a term with this query; try other words")
         return
     for hit in found:
-        head = Text.assemble((f"{hit.rank:>2}", "bold"), "  ", (f"{hit.score:.2f}", "cyan"), "  ", hit.title or hit.id)
-        if hit.title:
-            head.append(f"  {hit.id}", style="dim")
-        out.print(head)
-        body = Text(hit.snippet)
-        _highlight(body, [term.term for term in hit.terms[:10]])
-        out.print(_indented(body))
+        head = Text.assemble((f"{hit.rank:>2}", "bold"), "  ", (score(hit.score), "cyan"), "  ")
+        head.append(plain(hit.title or hit.id), style="" if hit.title else "bold")
+        name = Text(plain(hit.id) if hit.title else "", style="dim")
+        mark = (marks or {}).get(hit.id)
+        if mark:
+            name.append(f"{'  ' if name else ''}[{mark}]", style="green" if mark == "good" else "red")
+        beside = head.cell_len + 2 + name.cell_len <= out.width
+        out.print(head.append("  ").append_text(name) if name and beside else head, overflow="fold")
+        if name and not beside:
+            out.print(indented(name))
+        if hit.snippet:
+            out.print(indented(highlighted(hit.snippet, hit)))
         if explain:
-            out.print(_indented(_terms(hit.terms, hit.score)))
+            if hit.terms:
+                out.print(indented(terms_line(hit)))
+            if hit.parts:
+                out.print(indented(Text(parts_line(hit), style="dim")))
+        if alike := alike_line(hit):
+            out.print(indented(Text(alike, style="dim")))
+    if explain:
+        legend(origin for hit in found for origin in origins(hit))
 
 
-def _terms(terms: Sequence[Any], score: float, limit: int = 8) -> Text:
-    line = Text()
-    for term in terms[:limit]:
-        share = 100 * term.contribution / score if score else 0.0
-        line.append(term.term, style="green" if term.literal else "magenta")
-        line.append(f"{'' if term.literal else '*'} {term.contribution:.2f} ({share:.0f}%)  ", style="dim")
-    if len(terms) > limit:
-        line.append(f"+{len(terms) - limit} more", style="dim")
+_ADDED: dict[Origin, tuple[str, str]] = {
+    "both": ("", ""),
+    "query": ("", "*"),
+    "document": ("*", ""),
+    "model": ("*", "*"),
+}
+_COLOURS: dict[Origin, str] = {"both": "green", "query": "cyan", "document": "yellow", "model": "magenta"}
+
+
+def legend(shown: Iterable[Origin]) -> None:
+    """What a star means, where one was shown."""
+    if set(shown) - {"both"}:
+        note("*term: added by the model to the query, term*: to the document; else it stands in the text")
+
+
+def term_name(entry: str, origin: Origin) -> Text:
+    """A term with a star on the side of the text that it does not stand in."""
+    before, after = _ADDED[origin]
+    return Text(f"{before}{plain(readable(entry))}{after}", style=_COLOURS[origin])
+
+
+def terms_line(hit: Hit, limit: int = 8) -> Text:
+    """The heaviest terms that met with their shares of what all terms give."""
+    whole = sum(term.contribution for term in hit.terms)
+    pieces = []
+    for term, origin in list(zip(hit.terms, origins(hit), strict=True))[:limit]:
+        share = f" ({100 * term.contribution / whole:.0f}%)" if whole else ""
+        pieces.append(term_name(term.term, origin).append(f" {term.contribution:.2f}{share}", style="dim"))
+    if len(hit.terms) > limit:
+        pieces.append(Text(f"+{len(hit.terms) - limit} more", style="dim"))
+    return flowing(pieces, out.width - INDENT)
+
+
+def parts_line(hit: Hit) -> str:
+    """What each part of a search gave a hit."""
+    return "; ".join(f"{name} rank {part['rank']:.0f}, {score(part['score'])}" for name, part in hit.parts.items())
+
+
+def alike_line(hit: Hit) -> str:
+    """What was folded into a hit."""
+    windows = [window.removeprefix(hit.document_id) for window in hit.windows]
+    folded = [("more of this document", windows), ("nearly the same", hit.duplicates)]
+    return "; ".join(f"{name}: {plain(', '.join(ids))}" for name, ids in folded if ids)
+
+
+def score(value: float) -> str:
+    """A score with as many digits as tell hits apart: those of a fusion are small."""
+    return f"{value:.2f}" if abs(value) >= 1 or not value else f"{value:.4f}"
+
+
+def flowing(pieces: Sequence[Text], width: int, gap: str = "  ") -> Text:
+    """`pieces` one after the other, a new line where the next one would not fit in whole."""
+    line, used = Text(), 0
+    for piece in pieces:
+        if used and used + len(gap) + piece.cell_len > width:
+            line.append("\n")
+            used = 0
+        elif used:
+            line.append(gap)
+            used += len(gap)
+        line.append_text(piece)
+        used += piece.cell_len
     return line
 
 
-def _highlight(body: Text, words: Sequence[str]) -> None:
-    for start, end in matched_spans(body.plain, words):
+def highlighted(text: str, hit: Hit) -> Text:
+    """`text` with the words in bold that the heaviest terms of `hit` stand for."""
+    body = Text(plain(text))
+    for start, end in matched_spans(body.plain, [term.term for term in hit.terms[:HIGHLIGHTED]]):
         body.stylize("bold", start, end)
+    return body
 
 
-def _indented(body: Text) -> Any:
-    return Padding(body, (0, 0, 0, 4))
+def plain(text: str) -> str:
+    """`text` without what a terminal would obey or could not print: control characters and lone surrogates."""
+    if text.isprintable():
+        return text
+    kept = "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs"))
+    return kept.expandtabs(4)
 
 
-def report(measured: Report) -> None:
-    """Measures of all systems side by side, the cost of the sparse ones, and what the differences are worth."""
-    out.print(
-        f"[bold]{escape(measured.collection)}[/] ({escape(measured.split)}): {measured.documents} documents, "
-        f"{measured.queries} queries, {escape(measured.device)}"
-    )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
-    for system in measured.systems:
-        table.add_column(escape(system.name), justify="right", overflow="fold")
-    for name in measured.systems[0].figures:
-        table.add_row(name, *(f"{system.figures[name]:.4f}" for system in measured.systems))
-    costs = [system.cost for system in measured.systems]
-    rows = {
-        "active terms, query": [f"{cost.queries.mean:.1f}" if cost else "" for cost in costs],
-        "active terms, document": [f"{cost.documents.mean:.1f}" if cost else "" for cost in costs],
-        "zeros in a document": [f"{100 * cost.documents.zeros:.2f}%" if cost else "" for cost in costs],
-        "FLOPS": [f"{cost.flops:.2f}" if cost else "" for cost in costs],
-        "postings, MB": [f"{cost.index_megabytes:.2f}" if cost else "" for cost in costs],
-        "query p50 / p95, ms": [f"{cost.total_p50:.1f} / {cost.total_p95:.1f}" if cost else "" for cost in costs],
-        "of that, encoding": [f"{cost.encode_p50:.1f} / {cost.encode_p95:.1f}" if cost else "" for cost in costs],
-    }
-    table.add_section()
-    for name, values in rows.items():
-        table.add_row(name, *values, style="dim")
-    out.print(table)
-    for system in measured.systems[1:]:
-        if system.versus:
-            versus = system.versus
-            verdict = "significant" if versus.significant else "not significant: may be chance"
-            out.print(
-                f"nDCG@10 over {escape(system.name)}: {versus.difference:+.4f} "
-                f"[{versus.low:+.4f}, {versus.high:+.4f}], p = {versus.p_value:.4f}, {verdict} "
-                f"({versus.better} queries better, {versus.worse} worse)",
-                markup=False,
-            )
-    for remark in measured.notes:
-        note(remark)
-
-
-def greeting(session: Session) -> None:
-    """The first lines of an interactive session."""
-    stats = session.stats()
-    out.print(
-        f"[bold]{stats['documents']}[/] documents, [bold]{stats['chunks']}[/] chunks, "
-        f"model {escape(str(stats['model']))}. "
-        "Type a query; [bold]/help[/] for commands, a rank number to read a hit, [bold]q[/] to leave."
-    )
-
-
-def reply(answer: Reply, explain: bool) -> None:
-    """One answer of the interactive session."""
-    if answer.kind == "hits":
-        hits(answer.hits, answer.query, explain)
-    elif answer.kind == "text":
-        hit = answer.hits[0]
-        out.rule(escape(f"{hit.title} {hit.id}".strip()))
-        body = Text(hit.text)
-        _highlight(body, [term.term for term in hit.terms[:10]])
-        out.print(body)
-        out.rule()
-    elif answer.kind == "explain":
-        _explained(answer)
-    elif answer.kind == "terms":
-        out.print(_pairs(answer.terms))
-    elif answer.kind == "why":
-        place = f"rank {answer.rank}" if answer.rank else "no term in common"
-        out.print(f"{escape(answer.hits[0].id)}: {place}, score {answer.hits[0].score:.2f}")
-        out.print("has:  ", _terms(answer.explained, answer.hits[0].score))
-        out.print("lacks:", _pairs(answer.terms[:12]))
-    elif answer.kind in ("help", "history", "stats"):
-        width = max(map(len, answer.facts or {"": ""}), default=0)
-        for key, value in (answer.facts or {}).items():
-            out.print(f"[bold]{escape(key):<{width}}[/]  {escape(str(value))}")
-    elif answer.kind in ("note", "error"):
-        err.print(("error: " if answer.kind == "error" else "") + escape(answer.message))
-        if answer.hint:
-            err.print(f"hint: {escape(answer.hint)}", style="dim")
-
-
-def _explained(answer: Reply) -> None:
-    hit = answer.hits[0]
-    table = Table(
-        box=None, pad_edge=False, title=escape(f"{hit.rank}. {hit.id}, score {hit.score:.3f}"), title_justify="left"
-    )
-    for name in ("term", "query", "document", "product", "share"):
-        table.add_column(name, justify="left" if name == "term" else "right")
-    for term in answer.explained[:25]:
-        table.add_row(
-            Text(term.term + ("" if term.literal else " *"), style="green" if term.literal else "magenta"),
-            f"{term.query_weight:.3f}", f"{term.document_weight:.3f}", f"{term.contribution:.3f}",
-            f"{100 * term.contribution / hit.score:.0f}%" if hit.score else "",
-        )  # fmt: skip
-    out.print(table)
-    out.print("* added by the model (expansion), the others stand in the query", style="dim")
-
-
-def _pairs(terms: Sequence[tuple[str, float]]) -> Text:
-    line = Text()
-    for name, weight in terms:
-        line.append(name, style="green")
-        line.append(f" {weight:.2f}  ", style="dim")
-    return line
+def indented(body: Text) -> Text:
+    """`body` in lines that fit, set in below the number of its hit; no blanks follow, so a resized screen holds."""
+    lines = body.wrap(out, max(1, out.width - INDENT), overflow="fold")
+    for line in lines:
+        line.rstrip()
+    return Text("\n").join(Text(" " * INDENT).append_text(line) for line in lines)

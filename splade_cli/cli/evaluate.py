@@ -22,6 +22,16 @@ def evaluate(
         str | None, typer.Option("--baseline", help="Another model to stand beside, e.g. the one before training.")
     ] = None,
     bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="BM25 beside it.")] = True,
+    dense: Annotated[
+        str | None,
+        typer.Option("--dense", help="A dense model too, e.g. all-MiniLM-L6-v2, and all fused by RRF."),
+    ] = None,
+    fit_split: Annotated[
+        str | None, typer.Option("--fit-split", help="Fit fusion weights on qrels/<split>.tsv and fuse by them too.")
+    ] = None,
+    idf: options.Idf = 0.0,
+    rerank: options.Rerank = None,
+    rerank_top: options.RerankTop = 50,
     query: options.Query = "full",
     measure: Annotated[
         list[str] | None,
@@ -40,15 +50,16 @@ def evaluate(
     allow_pickle: options.AllowPickle = False,
     json_output: options.Json = False,
 ) -> None:
-    """Measure a model: ranking, sparsity, FLOPS, latency, size, and BM25 beside it."""
-    from splade_cli.cli import console, display
+    """Measure a model: ranking, sparsity, FLOPS, latency, size; BM25, dense and hybrid search beside it."""
+    from splade_cli.cli import console, figures
     from splade_cli.corpus.collections import write_run
     from splade_cli.evaluation.metrics import MEASURES, check_floors, parse_measure
     from splade_cli.evaluation.report import evaluate as measured
     from splade_cli.evaluation.report import floors_of
     from splade_cli.search.encoder import SpladeEmbedder
+    from splade_cli.search.rerank import Reranker
 
-    options.positive(batch_size=batch_size, max_length=max_length)
+    options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
     attach = options.query_encoder(query)
     floors = floors_of(fail_under or [])
     measures = list(dict.fromkeys([*(measure or MEASURES), *floors]))
@@ -60,17 +71,22 @@ def evaluate(
     }  # fmt: skip
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished"
     before = SpladeEmbedder(baseline, **common) if baseline else None
+    judge = None
+    if rerank is not None:
+        given = {"device": device, "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
+        judge = Reranker(rerank, options=given)
     with console.progress() as progress:
         report = measured(
-            SpladeEmbedder(model, **common), data, split, baseline=before, bm25=bm25, query=attach, measures=measures,
-            shards=cache, progress=progress,
+            SpladeEmbedder(model, **common), data, split, baseline=before, bm25=bm25, dense=dense, fit_split=fit_split,
+            idf=idf, reranker=judge, rerank_top=rerank_top, query=attach, measures=measures, shards=cache,
+            progress=progress,
         )  # fmt: skip
     if run_file is not None:
         write_run(run_file, report.systems[0].run)
     if json_output:
         console.json_document(report.as_dict(per_query))
     else:
-        display.report(report)
+        figures.report(report)
         if run_file is not None:
             console.note(f"run written to {run_file}")
     missed = check_floors(report.systems[0].figures, floors)

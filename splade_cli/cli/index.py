@@ -1,19 +1,39 @@
-"""`splade index`: documents to an index folder."""
+"""`splade index`: documents to an index folder, and changes to one; building is what it does without another word."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from splade_cli.cli import options
 
-if TYPE_CHECKING:
-    from splade_cli.index.inverted import SpladeIndex
-    from splade_cli.search.encoder import SpladeEmbedder
+BUILD = "build"
+IndexFolder = Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")]
+Dense = Annotated[
+    str | None,
+    typer.Option("--dense", help="Store vectors of this dense model as well: all-MiniLM-L6-v2, a folder or a hub id."),
+]
 
 
+class IndexCommands(TyperGroup):
+    """A group that builds where the first word is none of its commands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Puts BUILD before everything else that is typed."""
+        return super().parse_args(ctx, args if args and args[0] in self.commands else [BUILD, *args])
+
+
+app = typer.Typer(
+    cls=IndexCommands,
+    help="Make an index that can be searched; add, remove, merge and verify change and check one.",
+    add_completion=False,
+)
+
+
+@app.command(BUILD, epilog="Changes to an index: splade index add | remove | merge | verify, each with --help.")
 def index(
     documents: Annotated[
         Path | None,
@@ -22,10 +42,23 @@ def index(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Index folder.")] = None,
     model: options.Model = "tiny",
     verify: Annotated[
-        Path | None, typer.Option("--verify", help="Read every byte of an index folder and compare checksums.")
+        bool, typer.Option("--verify", help="Read every byte of an index folder and compare checksums.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--index", "-i", help="The index to --verify or --tune.", show_default=False)
     ] = None,
     query: options.Query = "full",
     fast_query: options.FastQuery = False,
+    bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="Count words as well, for --mode bm25.")] = True,
+    dense: Dense = None,
+    prune_terms: options.PruneTerms = None,
+    prune_mass: options.PruneMass = None,
+    impacts: options.Impacts = None,
+    tune: Annotated[
+        Path | None,
+        typer.Option(help="Measure what these cost on the judgements of DATA.", metavar="DATA", show_default=False),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which qrels/<split>.tsv of --tune.")] = "test",
     workers: options.Workers = 1,
     chunk_size: options.ChunkSize = 1000,
     chunk_min: options.ChunkMin = 500,
@@ -41,20 +74,31 @@ def index(
     json_output: options.Json = False,
 ) -> None:
     """Make an index that can be searched: read, chunk, encode, write."""
-    from splade_cli.cli import console
+    from splade_cli.cli import carried, console
     from splade_cli.errors import InputError
-    from splade_cli.index.inverted import SpladeIndex
-    from splade_cli.index.storage import size_bytes
+    from splade_cli.index.impacts import check_bits
+    from splade_cli.index.opening import size_bytes
+    from splade_cli.index.pruning import Pruning
+    from splade_cli.records import claim_output
     from splade_cli.search.encoder import SpladeEmbedder
     from splade_cli.search.indexing import index_documents
 
-    if verify is not None:
-        opened = SpladeIndex.open(verify, verify=True)
-        console.facts({"index": str(verify), "chunks": len(opened), "checksums": "match"}, json_output)
+    if verify:
+        _verify(folder or documents, json_output)
+        return
+    if tune is not None:
+        from splade_cli.cli.tuning import tune_index
+
+        tune_index(folder, tune, split, json_output, device=device, batch_size=batch_size,
+                   trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)  # fmt: skip
         return
     if documents is None or output is None:
         raise InputError("splade index needs documents and an output folder", "splade index DOCS -o DIR")
     options.positive(batch_size=batch_size, max_length=max_length, workers=workers)
+    pruning = Pruning(prune_terms, prune_mass)
+    if impacts is not None:
+        check_bits(impacts)
+    claim_output(output, force)  # before a dense model is loaded
     attach = options.query_encoder(query, fast_query)
     embedder = SpladeEmbedder(
         model, device=device, precision=precision, batch_size=batch_size, max_seq_length=max_length,
@@ -62,48 +106,140 @@ def index(
     )  # fmt: skip
     with console.progress() as progress:
         made = index_documents(
-            documents, output, embedder=embedder, query=attach, force=force, workers=workers, progress=progress,
+            documents, output, embedder=embedder, query=attach, bm25=bm25,
+            dense=_dense_model(dense, device, trust_remote_code), pruning=pruning, impacts=impacts,
+            force=force, workers=workers, progress=progress,
             **options.chunking(chunk_size, chunk_min, chunk_max, overlap),
         )  # fmt: skip
     console.skipped(made.skipped)
-    vectors = made.index.vectors
+    parts = ["postings", *(["BM25"] if bm25 else []), *([f"vectors of {dense}"] if dense else [])]
     facts = {
         "documents": made.documents, "chunks": len(made.index),
-        "active terms a chunk": f"{vectors.nnz / len(made.index):.1f}",
+        "active terms a chunk": f"{made.index.nonzeros / len(made.index):.1f}", "holds": ", ".join(parts),
         "megabytes": round(size_bytes(output) / 1e6, 2), "model": model, "precision": made.precision,
-        "queries": _queries(made.index), "written to": str(output),
+        "queries": carried.described(made.index), "written to": str(output),
     }  # fmt: skip
     if attach is not None:
-        _fidelity(made.index, embedder)
+        carried.fidelity(made.index, embedder)
     console.facts(facts, json_output)
     console.next_command(f"splade query --index {output}")
 
 
-def _queries(made: SpladeIndex) -> str:
-    carried = made.query
-    if carried is None:
-        return "by the model"
-    weights = f" ({carried['weights']})" if "weights" in carried else ""
-    return f"{carried['kind']}{weights}, carried by the index"
-
-
-def _fidelity(made: SpladeIndex, embedder: SpladeEmbedder) -> None:
-    """Says what the query encoder that the index carries loses against the model."""
+@app.command()
+def add(
+    documents: options.Documents,
+    folder: IndexFolder,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"),
+    ] = None,
+    workers: options.Workers = 1,
+    batch_size: options.BatchSize = 64,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    allow_pickle: options.AllowPickle = False,
+    json_output: options.Json = False,
+) -> None:
+    """Add documents to an index; those whose id is there replace the old ones, those that are unchanged are skipped."""
     from splade_cli.cli import console
-    from splade_cli.evaluation.fidelity import query_fidelity
-    from splade_cli.search.queries import open_query_encoder
+    from splade_cli.index.inverted import SpladeIndex
+    from splade_cli.search.adding import add_documents
+    from splade_cli.search.models import dense_of, embedder_of
 
-    carried = open_query_encoder(made.folder or Path(), made.query)
-    assert carried is not None
-    found = query_fidelity(made, lambda texts: embedder.encode(texts, "query"), carried.encode)
-    console.note(
-        f"{found.queries} queries written from these documents find their chunk with MRR@10 {found.other:.4f}, "
-        f"{found.full:.4f} by the model itself ({found.other - found.full:+.4f}); "
-        f"{found.common:.0%} of the ten best are the same"
-    )
-    console.note("on queries with judgements: splade evaluate --data DATA --query " + _flag(made))
+    options.positive(batch_size=batch_size, workers=workers)
+    before = SpladeIndex.open(folder)
+    embedder = embedder_of(
+        before, model, device=device, precision=precision, batch_size=batch_size,
+        trust_remote_code=trust_remote_code, allow_pickle=allow_pickle,
+    )  # fmt: skip
+    dense = dense_of(before, device=device, trust_remote_code=trust_remote_code) if before.dense else None
+    with console.progress() as progress:
+        added = add_documents(documents, folder, embedder=embedder, dense=dense, workers=workers, progress=progress)
+    console.skipped(added.skipped)
+    facts: dict[str, Any] = {
+        "new documents": added.new,
+        "replaced": added.changed,
+        "unchanged": added.unchanged,
+        "chunks written": added.chunks,
+    }
+    if added.merged is not None:
+        facts["segments merged"] = f"{added.merged.before} to {added.merged.after}"
+    _changed(folder, facts, json_output)
 
 
-def _flag(made: SpladeIndex) -> str:
-    carried = made.query or {}
-    return "onnx-int8" if carried.get("int8") else str(carried.get("kind", "full"))
+@app.command()
+def remove(
+    ids: Annotated[list[str], typer.Argument(help="Ids of documents or of chunks.", show_default=False)],
+    folder: IndexFolder,
+    json_output: options.Json = False,
+) -> None:
+    """Remove documents, or single chunks, from an index."""
+    from splade_cli.index.updates import IndexWriter
+
+    with IndexWriter(folder) as writer:
+        numbers = writer.rows_of(ids)
+        writer.delete(numbers)
+        merged = writer.merge_where_due()
+    facts: dict[str, Any] = {"chunks removed": len(numbers)}
+    if merged is not None:
+        facts["segments merged"] = f"{merged.before} to {merged.after}"
+    _changed(folder, facts, json_output)
+
+
+@app.command()
+def merge(folder: IndexFolder, json_output: options.Json = False) -> None:
+    """Make one segment of all, without what was removed: smaller, and as fast as newly built."""
+    from splade_cli.index.updates import IndexWriter
+
+    with IndexWriter(folder) as writer:
+        merged = writer.merge()
+    facts: dict[str, Any] = {"segments merged": "none, there is one, and nothing was removed"}
+    if merged is not None:
+        facts = {"segments merged": f"{merged.before} to {merged.after}", "removed chunks dropped": merged.dropped}
+    _changed(folder, facts, json_output)
+
+
+@app.command("verify")
+def verify_folder(
+    folder: Annotated[Path | None, typer.Argument(help="Index folder.", show_default=False)] = None,
+    named: Annotated[Path | None, typer.Option("--index", "-i", help="The same.", show_default=False)] = None,
+    json_output: options.Json = False,
+) -> None:
+    """Read every byte of an index and compare checksums; exit code 1 where a file is damaged."""
+    _verify(folder or named, json_output)
+
+
+def _verify(folder: Path | None, json_output: bool) -> None:
+    from splade_cli.cli import console
+    from splade_cli.errors import InputError
+    from splade_cli.index.inverted import SpladeIndex
+
+    if folder is None:
+        raise InputError("no index folder to verify", "splade index verify DIR")
+    opened = SpladeIndex.open(folder, verify=True)
+    facts = {"index": str(folder), "chunks": len(opened), "segments": len(opened.segments), "checksums": "match"}
+    console.facts(facts, json_output)
+
+
+def _changed(folder: Path, facts: dict[str, Any], json_output: bool) -> None:
+    """Says what was done, and what the index holds now."""
+    from splade_cli.cli import console
+    from splade_cli.index.inverted import SpladeIndex
+    from splade_cli.index.opening import size_bytes
+
+    now = SpladeIndex.open(folder)
+    facts |= {
+        "documents": now.documents, "chunks": len(now), "segments": len(now.segments),
+        "megabytes": round(size_bytes(folder) / 1e6, 2), "index": str(folder),
+    }  # fmt: skip
+    console.facts(facts, json_output)
+    console.next_command(f"splade query --index {folder}")
+
+
+def _dense_model(name: str | None, device: str, trust_remote_code: bool) -> Any:
+    if name is None:
+        return None
+    from splade_cli.model.dense import DenseModel
+
+    return DenseModel(name, device=device, trust_remote_code=trust_remote_code)

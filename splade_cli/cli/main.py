@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from splade_cli.cli import evaluate, export, gen_data, index, push, query, search, train
+from splade_cli.cli import evaluate, export, gen_data, index, push, query, search, terms, train
 from splade_cli.errors import SpladeError
 
 KEPT = {
@@ -104,9 +104,10 @@ def splade(
 
 app.command("gen-data")(gen_data.gen_data)
 app.command("train")(train.train)
-app.command("index")(index.index)
+app.add_typer(index.app, name="index")
 app.command("search")(search.search)
 app.command("query")(query.query)
+app.command("terms")(terms.terms)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("push")(push.push)

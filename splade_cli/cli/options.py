@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    from splade_cli.search.how import How
     from splade_cli.search.queries import Attach
 
 Documents = Annotated[
@@ -34,11 +35,65 @@ ChunkMax = Annotated[int, typer.Option("--chunk-max", help="Characters in a chun
 Overlap = Annotated[
     float, typer.Option("--overlap", help="Share of a chunk that the next one repeats, 0.1 to 0.2 or 0.")
 ]
+PruneTerms = Annotated[
+    int | None,
+    typer.Option(
+        help="Store the N largest terms of a chunk only; scores and reasons are those of what is stored.",
+        metavar="N",
+        show_default="all",
+    ),
+]
+PruneMass = Annotated[
+    float | None,
+    typer.Option(
+        help="Store only the largest terms that make up this share of a chunk's weight, e.g. 0.9.",
+        metavar="S",
+        show_default="all",
+    ),
+]
+Impacts = Annotated[
+    int | None,
+    typer.Option(help="Bits of a stored weight, 8 or 16, all of one step.", metavar="8|16", show_default="float32"),
+]
 Workers = Annotated[int, typer.Option("--workers", help="Encoding processes; on CUDA each takes a GPU in turn.")]
 Query = Annotated[
     str,
     typer.Option(
         "--query", help="How queries are encoded: full (by the model), static (token weights), onnx or onnx-int8."
+    ),
+]
+Mode = Annotated[str, typer.Option("--mode", help="sparse, bm25, dense or hybrid; what the index was built with.")]
+Filter = Annotated[
+    str | None,
+    typer.Option("--filter", help="What documents must be: 'year >= 2020 and lang = no'.", show_default=False),
+]
+Idf = Annotated[
+    float, typer.Option("--idf", help="Exponent of the corpus IDF on query weights; 0.5 often helps, 0 is without.")
+]
+Expand = Annotated[
+    Path | None,
+    typer.Option(
+        "--expand", help="File of rules that add words to queries: 'pw = password' a line.", show_default=False
+    ),
+]
+Fold = Annotated[
+    bool, typer.Option("--fold/--no-fold", help="One hit for the windows of a document, and for nearly equal texts.")
+]
+Rerank = Annotated[
+    str | None,
+    typer.Option("--rerank", help="A cross-encoder (folder or hub id) that reorders the best.", show_default=False),
+]
+RerankTop = Annotated[int, typer.Option("--rerank-top", help="Hits that the cross-encoder reads.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights", help="Of a hybrid's parts: sparse=0.5,bm25=0.3,dense=0.2; or rrf.", show_default="all the same"
+    ),
+]
+Backend = Annotated[
+    str | None,
+    typer.Option(
+        "--backend", help="two-step, seismic (approximate) or qdrant-edge find the rows.", show_default="exact"
     ),
 ]
 FastQuery = Annotated[bool, typer.Option("--fast-query", help="The same as --query onnx.")]
@@ -64,6 +119,54 @@ def query_encoder(name: str, fast: bool = False) -> Attach | None:
     from splade_cli.deploy.onnx import attach_onnx
 
     return partial(attach_onnx, int8=name == "onnx-int8")
+
+
+def how_to_search(
+    mode: str,
+    filter: str | None,
+    idf: float,
+    expand: Path | None,
+    fold: bool,
+    rerank: str | None,
+    rerank_top: int,
+    weights: str | None,
+    backend: str | None,
+) -> How:
+    """The flags of a search as one record. Raises InputError for a value that none of them takes."""
+    from splade_cli.errors import InputError
+    from splade_cli.search.how import How
+
+    positive(rerank_top=rerank_top)
+    if not 0 <= idf < float("inf"):
+        raise InputError(f"--idf must be 0 or more, got {idf:g}", "e.g. --idf 0.5")
+    return How(
+        mode.lower(), filter, idf, expand, fold, rerank, rerank_top, fusion_weights(weights) if weights else None
+    )
+
+
+def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
+    """``sparse=0.5,bm25=0.3`` as a mapping; ``rrf`` as it is. Raises InputError for another shape."""
+    from splade_cli.errors import InputError, did_you_mean
+    from splade_cli.search.ranking import PARTS
+
+    if text.strip().lower() == "rrf":
+        return "rrf"
+    found: dict[str, float] = {}
+    for pair in text.split(","):
+        name, _, value = (part.strip() for part in pair.partition("="))
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise InputError(
+                f"--weights takes PART=NUMBER, got '{pair}'", "e.g. --weights sparse=0.5,bm25=0.5"
+            ) from None
+        if name not in PARTS:
+            raise InputError(
+                f"--weights knows no part '{name}'", did_you_mean(name, PARTS) or f"parts: {', '.join(PARTS)}"
+            )
+        if not 0 <= found[name] < float("inf"):
+            raise InputError(f"--weights: {name} is {value}", "weights are 0 or more")
+    return found
 
 
 def chunking(size: int, smallest: int, largest: int, overlap: float) -> dict[str, Any]:

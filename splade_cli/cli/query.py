@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +22,20 @@ def query(
         typer.Option("--model", "-m", help="'tiny', a folder or a hub id.", show_default="as indexed, tiny for --docs"),
     ] = None,
     top: Annotated[int, typer.Option("--top", "-k", help="Hits a query.")] = 5,
+    mode: options.Mode = "sparse",
+    filter: options.Filter = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the terms behind each hit.")] = False,
+    marks: Annotated[
+        Path | None,
+        typer.Option("--marks", help="Training rows of /mark.", show_default="marks.jsonl beside the index"),
+    ] = None,
+    idf: options.Idf = 0.0,
+    expand: options.Expand = None,
+    fold: options.Fold = True,
+    rerank: options.Rerank = None,
+    rerank_top: options.RerankTop = 50,
+    weights: options.Weights = None,
+    backend: options.Backend = None,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
     allow_pickle: options.AllowPickle = False,
@@ -31,6 +43,7 @@ def query(
     """Search interactively: hits with the reasons why they matched."""
     from splade_cli.cli import console
     from splade_cli.errors import InputError
+    from splade_cli.search.compare import Others
     from splade_cli.search.encoder import SpladeEmbedder
     from splade_cli.search.indexing import index_documents
     from splade_cli.search.searcher import Searcher
@@ -39,19 +52,26 @@ def query(
     options.positive(top=top)
     if (index is None) == (docs is None):
         raise InputError("splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR")
-    trust: dict[str, Any] = {"trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
+    how = options.how_to_search(mode, None, idf, expand, fold, rerank, rerank_top, weights, backend)
+    opening: dict[str, Any] = {
+        "device": device,
+        "trust_remote_code": trust_remote_code,
+        "allow_pickle": allow_pickle,
+    }
     if index is not None:
-        searcher = Searcher.open(index, model=model, device=device, **trust)
+        searcher = Searcher.open(index, model=model, how=how, **opening)
     else:
         assert docs is not None
-        embedder = SpladeEmbedder(model or "tiny", device=device, **trust)
+        embedder = SpladeEmbedder(model or "tiny", **opening)
         with console.progress() as progress:
             made = index_documents(docs, embedder=embedder, progress=progress)
         console.skipped(made.skipped)
-        searcher = Searcher(made.index, embedder)
-    session = Session(searcher, top, explain)
+        searcher = Searcher(made.index, embedder, how=how)
+    session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(**opening))
     if sys.stdin.isatty():
-        _converse(session)
+        from splade_cli.cli.prompt import converse
+
+        converse(session)
     else:
         _answer_lines(session)
 
@@ -65,42 +85,3 @@ def _answer_lines(session: Session) -> None:
             break
         if reply.kind != "nothing":
             console.json_line(reply.as_dict())
-
-
-def _converse(session: Session) -> None:
-    from asyncio import CancelledError
-
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.completion import WordCompleter
-    from prompt_toolkit.history import FileHistory, InMemoryHistory
-    from prompt_toolkit.output import ColorDepth
-
-    from splade_cli.cli import console, display
-    from splade_cli.search.session import COMMANDS
-
-    folder = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "splade"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "history").touch()
-        history: FileHistory | InMemoryHistory = FileHistory(str(folder / "history"))
-    except OSError:
-        history = InMemoryHistory()  # a home that cannot be written to costs the history, not the session
-    words = [name.split()[0] for name in COMMANDS]
-    depth = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
-    completer = WordCompleter(words, sentence=True)
-    prompt: PromptSession[str] = PromptSession(history=history, completer=completer, color_depth=depth)
-    display.greeting(session)
-    while True:
-        try:
-            line = prompt.prompt("splade> ")
-        except (KeyboardInterrupt, CancelledError):  # the latter where the prompt was only just being put up
-            continue
-        except EOFError:
-            break
-        try:
-            reply = session.handle(line)
-            if reply.kind == "quit":
-                break
-            display.reply(reply, session.explain)
-        except KeyboardInterrupt:
-            console.note("stopped")

@@ -20,6 +20,15 @@ def search(
         str | None,
         typer.Option("--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"),
     ] = None,
+    mode: options.Mode = "sparse",
+    filter: options.Filter = None,
+    idf: options.Idf = 0.0,
+    expand: options.Expand = None,
+    fold: options.Fold = True,
+    rerank: options.Rerank = None,
+    rerank_top: options.RerankTop = 50,
+    weights: options.Weights = None,
+    backend: options.Backend = None,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
     allow_pickle: options.AllowPickle = False,
@@ -30,8 +39,9 @@ def search(
     from splade_cli.search.searcher import Searcher
 
     options.positive(top=k)
+    how = options.how_to_search(mode, filter, idf, expand, fold, rerank, rerank_top, weights, backend)
     searcher = Searcher.open(
-        index, model=model, device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
+        index, model=model, how=how, device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
     )
     if query == "-":
         for line in sys.stdin:

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from splade_cli.corpus.formats import Unreadable
@@ -178,13 +179,15 @@ def clean(text: str) -> str:
 
 
 def tidy(value: Any) -> Any:
-    """The same value as JSON can hold it: dates as text, every text clean."""
+    """The same value as JSON can hold it: dates as ISO text, every text clean."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
         return {clean(str(key)): tidy(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [tidy(each) for each in value]
+    if isinstance(value, date):
+        return value.isoformat()
     return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 

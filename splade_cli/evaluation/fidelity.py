@@ -43,7 +43,7 @@ def query_fidelity(index: SpladeIndex, full: Encode, other: Encode) -> Fidelity:
         full, other: query texts to CSR [n, V].
     """
     step = max(1, len(index) // CHUNKS)
-    numbers = list(range(0, len(index), step))[:CHUNKS]
+    numbers = index.live_rows()[::step][:CHUNKS].tolist()
     chunks = [_chunk(index, number) for number in numbers]
     language = guess_language([chunk.text for chunk in chunks])
     writer = OfflineWriter(chunks, language=language, stop_words=stop_words(language, full=True), queries_per_chunk=2)

@@ -1,61 +1,39 @@
-"""A model and a collection in, a report out: the whole corpus ranked, BM25 beside it, cost and significance."""
+"""A model and a collection in, a report out: the whole corpus ranked; BM25, dense, hybrid beside it; significance."""
 
 from __future__ import annotations
 
-import gc
 import shutil
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
-from splade_cli.corpus.chunks import split_documents
-from splade_cli.corpus.collections import Collection, Run, load_collection
+from splade_cli.corpus.collections import Collection, load_collection
 from splade_cli.errors import InputError
-from splade_cli.evaluation.analysis import Sparsity, flops, index_bytes, percentiles, sparsity
-from splade_cli.evaluation.fidelity import Encode
-from splade_cli.evaluation.metrics import MEASURES, PerQuery, means, per_query, run_from_rows
-from splade_cli.evaluation.significance import Comparison, compare
-from splade_cli.index.inverted import SpladeIndex
-from splade_cli.index.lexical import Bm25
-from splade_cli.records import Chunk, Progress, silent
+from splade_cli.evaluation.fitting import Fitted, fit, lead
+from splade_cli.evaluation.metrics import MEASURES
+from splade_cli.evaluation.significance import compare
+from splade_cli.evaluation.systems import (
+    DenseEncoder,
+    Source,
+    System,
+    Task,
+    bm25_source,
+    dense_source,
+    reranked_source,
+    sparse_sources,
+    units_of,
+)
+from splade_cli.index.fusion import DEPTH, rrf
+from splade_cli.records import Progress, silent
 from splade_cli.search.encoder import SpladeEmbedder
-from splade_cli.search.queries import Attach, open_query_encoder
+from splade_cli.search.queries import Attach
+from splade_cli.search.rerank import TOP, Reranker
 
-DEPTH = 100
-TIMED_QUERIES = 100
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a sparse system costs; latencies in milliseconds for one query at a time, encoding included in `total`."""
-
-    documents: Sparsity
-    queries: Sparsity
-    flops: float
-    index_megabytes: float
-    encode_seconds: float
-    encode_p50: float
-    encode_p95: float
-    total_p50: float
-    total_p95: float
-
-
-@dataclass(frozen=True)
-class System:
-    """One ranked system: `figures` are means, `values` per query, `versus` the comparison with the first system."""
-
-    name: str
-    run: Run
-    values: PerQuery
-    figures: dict[str, float]
-    cost: Cost | None = None
-    versus: Comparison | None = None
+NDCG = "nDCG@10"
 
 
 @dataclass(frozen=True)
@@ -69,6 +47,7 @@ class Report:
     systems: list[System]
     device: str
     notes: list[str] = field(default_factory=list)
+    fitted: Fitted | None = None
 
     def as_dict(self, per_query_values: bool = False) -> dict[str, Any]:
         """JSON-ready figures; runs are left out, per-query values on demand."""
@@ -83,6 +62,8 @@ class Report:
                 entry["per_query"] = system.values
             systems.append(entry)
         head = {key: getattr(self, key) for key in ("collection", "split", "documents", "queries", "device", "notes")}
+        if self.fitted:
+            head["fusion"] = {key: value for key, value in asdict(self.fitted).items() if key != "held_out"}
         return {**head, "systems": systems}
 
 
@@ -93,9 +74,14 @@ def evaluate(
     *,
     baseline: str | SpladeEmbedder | None = None,
     bm25: bool = True,
+    dense: str | DenseEncoder | None = None,
+    fit_split: str | Collection | None = None,
+    idf: float = 0.0,
+    reranker: str | Reranker | None = None,
+    rerank_top: int = TOP,
     query: Attach | None = None,
     measures: Sequence[str] = MEASURES,
-    compare_on: str = "nDCG@10",
+    compare_on: str = NDCG,
     shards: Path | None = None,
     progress: Progress = silent,
 ) -> Report:
@@ -107,6 +93,11 @@ def evaluate(
         split: which qrels/<split>.tsv.
         baseline: another model to stand beside, e.g. the one before training.
         bm25: BM25 beside it.
+        dense: a dense model beside it, and all of them fused by RRF.
+        fit_split: judgements to which fusion weights are fitted; may be `split` itself, as a query is always fused
+            with weights that were fitted without it.
+        idf: above 0 the model with query weights times the corpus's IDF ** idf beside it, then fused and reranked.
+        reranker: a cross-encoder that orders the model's first `rerank_top` rows anew.
         query: the model's documents with queries by what this makes beside it, e.g. `queries.attach_static`.
         measures: see `metrics.MEASURES`.
         compare_on: the measure of the significance test.
@@ -116,24 +107,51 @@ def evaluate(
         InputError, ModelError: the collection or a model cannot be used.
     """
     collection = data if isinstance(data, Collection) else load_collection(Path(data), split)
-    measures = list(dict.fromkeys([*measures, compare_on]))
-    units = units_of(collection)
+    fit_on = _fit_collection(data, fit_split, bm25 or dense is not None)
+    hybrid = dense is not None or fit_on is not None
+    wanted = list(dict.fromkeys([*measures, compare_on, *([NDCG] if hybrid else [])]))
+    task = Task(collection, units_of(collection), wanted, progress)
     embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
-    systems = _sparse_systems(embedder, collection, units, measures, shards, progress, query)
-    if baseline is not None:
-        other = baseline if isinstance(baseline, SpladeEmbedder) else SpladeEmbedder(baseline)
-        systems += _sparse_systems(other, collection, units, measures, shards, progress)
-    if bm25:
-        systems.append(_bm25_system(collection, units, measures, progress))
-    first = systems[0]
-    for place, system in enumerate(systems[1:], 1):
-        versus = compare(first.values[compare_on], system.values[compare_on])
-        systems[place] = System(system.name, system.run, system.values, system.figures, system.cost, versus)
-    notes = []
-    if collection.chunked:
-        notes.append(f"{len(units)} chunks; a document scores as its best chunk")
-    if len(collection.queries) < 50:
-        notes.append(f"only {len(collection.queries)} queries: differences below several points are noise")
+    folders = []
+    with tempfile.TemporaryDirectory() as place:
+        folders.append(_shards(shards, embedder))
+        sources = sparse_sources(task, embedder, folders[0], Path(place), query, idf)
+        ours = sources[-1] if idf else sources[0]
+        if baseline is not None:
+            other = baseline if isinstance(baseline, SpladeEmbedder) else SpladeEmbedder(baseline)
+            folders.append(_shards(shards, other))
+            sources += sparse_sources(task, other, folders[-1], Path(place))
+        parts = {"sparse": ours}
+        if bm25:
+            parts["bm25"] = bm25_source(task)
+        if dense is not None:
+            parts["dense"] = dense_source(task, _dense(dense))
+        fused = list(parts.values())
+        sources += fused[1:]
+        if reranker is not None:
+            judge = Reranker(reranker) if isinstance(reranker, str) else reranker
+            sources.append(reranked_source(task, ours, judge, rerank_top))
+        systems = [task.measured(source) for source in sources]
+        notes, fitted = _notes(task), None
+        if reranker is not None and rerank_top < task.depth:
+            notes.append(f"reranked: the first {rerank_top} only, which Recall beyond them shows")
+        if hybrid and len(fused) > 1:
+            singles = {source.name: systems[sources.index(source)].values[NDCG] for source in fused}
+            lists = [task.fused(source) for source in fused]
+            systems.append(task.measured_rows("hybrid, RRF", rrf(lists, task.depth)))
+            notes.append(lead(systems[-1].values[NDCG], singles, f"RRF of {' + '.join(singles)}"))
+        if fit_on is not None:
+            fitted = _fitted(task, fused, fit_on)
+            found = fitted.fuse([task.fused(source) for source in fused], list(collection.queries), task.depth)
+            systems.append(task.measured_rows("hybrid, fitted", found))
+            shares = ",".join(f"{part}={weight:g}" for part, weight in zip(parts, fitted.weights, strict=True))
+            flags = f"--mode hybrid --weights {shares}" + (f" --idf {idf:g}" if idf else "")
+            notes.append(f"fitted on {fit_on.split} ({len(fit_on.queries)} queries): {flags}")
+            notes.append(f"on {fit_on.split}, cross-validated, {fitted.sentence}")
+    for folder in filter(None, folders):
+        shutil.rmtree(folder, ignore_errors=True)
+    first = systems[0].values[compare_on]
+    systems[1:] = [replace(system, versus=compare(first, system.values[compare_on])) for system in systems[1:]]
     place_used = embedder.loaded.device
     return Report(
         collection.name,
@@ -143,106 +161,49 @@ def evaluate(
         systems,
         f"{place_used.name} {place_used.precision} ({place_used.reason})",
         notes,
+        fitted,
     )
 
 
-def units_of(collection: Collection) -> list[Chunk]:
-    """What is ranked: whole documents, or the chunks of a collection that is `chunked`."""
-    if collection.chunked:
-        return split_documents(collection.documents)
-    return [Chunk(doc.id, doc.id, doc.text, doc.title, (), 0, len(doc.text)) for doc in collection.documents]
+def _notes(task: Task) -> list[str]:
+    notes = []
+    if task.collection.chunked:
+        notes.append(f"{len(task.units)} chunks; a document scores as its best chunk")
+    if len(task.collection.queries) < 50:
+        notes.append(f"only {len(task.collection.queries)} queries: differences below several points are noise")
+    return notes
 
 
-def depth_for(units: Sequence[Chunk], documents: int) -> int:
-    """Rows to rank so that DEPTH documents remain after a document's chunks are merged."""
-    return DEPTH if len(units) == documents else min(len(units), DEPTH * (1 + len(units) // max(1, documents)) * 2)
+def _fit_collection(data: str | Path | Collection, wanted: str | Collection | None, others: bool) -> Collection | None:
+    """The judged queries that fusion weights are fitted to. Raises InputError where nothing can be fused or found."""
+    if wanted is None:
+        return None
+    if not others:
+        raise InputError("--fit-split needs something to fuse with", "leave --no-bm25 out, or add --dense MODEL")
+    if isinstance(wanted, Collection):
+        return wanted
+    if isinstance(data, Collection):
+        raise InputError(f"the split '{wanted}' of a loaded collection is not known", "load it: load_collection(path)")
+    return load_collection(Path(data), wanted)
 
 
-def rank(queries: sp.csr_matrix, collection: Collection, units: Sequence[Chunk], index: SpladeIndex) -> Run:
-    """The run of the collection's queries, vectors [q, V] in their order, over an index of `units`."""
-    rows, scores = index.search(queries, depth_for(units, len(collection.documents)))
-    return run_from_rows(list(collection.queries), rows, scores, [unit.document_id for unit in units], DEPTH)
+def _fitted(task: Task, fused: Sequence[Source], fit_on: Collection) -> Fitted:
+    texts = list(fit_on.queries.values())
+    same = fit_on.queries == task.collection.queries
+    lists = [task.fused(source) if same else source.search(texts, DEPTH) for source in fused]
+    return fit([source.name for source in fused], lists, list(fit_on.queries), task.documents, fit_on.qrels)
 
 
-def _sparse_systems(
-    embedder: SpladeEmbedder,
-    collection: Collection,
-    units: Sequence[Chunk],
-    measures: Sequence[str],
-    shards: Path | None,
-    progress: Progress,
-    query: Attach | None = None,
-) -> list[System]:
-    """The model, and the same documents under the query encoder that `query` makes."""
-    texts = [unit.content for unit in units]
-    started = time.perf_counter()
-    folder = None if shards is None else shards / embedder.loaded.model.identity[:16].replace("/", "-")
-    vectors = embedder.encode_kept(texts, folder, progress) if folder else embedder.encode(texts, "document", progress)
-    seconds = time.perf_counter() - started
-    index = SpladeIndex.from_vectors(vectors, [unit.id for unit in units])
-    encoders: dict[str, Encode] = {embedder.loaded.model.name: lambda queries: embedder.encode(queries, "query")}
-    with tempfile.TemporaryDirectory() as place:
-        if query is not None:
-            attached = query(embedder, texts, Path(place))
-            carried = open_query_encoder(Path(place), attached.query)
-            assert carried is not None
-            encoders[f"{embedder.loaded.model.name}, {attached.query['kind']} queries"] = carried.encode
-        systems = []
-        for name, encode in encoders.items():
-            vectors_of_queries = encode(list(collection.queries.values()))
-            run = rank(vectors_of_queries, collection, units, index)
-            values = per_query(run, collection.qrels, measures)
-            cost = _cost(encode, vectors_of_queries, collection, index, seconds, progress)
-            systems.append(System(name, run, values, means(values), cost))
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-    return systems
+def _dense(model: str | DenseEncoder) -> DenseEncoder:
+    if not isinstance(model, str):
+        return model
+    from splade_cli.model.dense import DenseModel
+
+    return DenseModel(model)
 
 
-def _cost(
-    encode: Encode,
-    queries: sp.csr_matrix,
-    collection: Collection,
-    index: SpladeIndex,
-    seconds: float,
-    progress: Progress,
-) -> Cost:
-    texts = list(collection.queries.values())
-    encode_seconds, total_seconds = [], []
-    gc.collect()
-    timed = texts[:TIMED_QUERIES]
-    for number, text in enumerate(timed, 1):
-        start = time.perf_counter()
-        vector = encode([text])
-        middle = time.perf_counter()
-        index.search(vector, 10)
-        encode_seconds.append(middle - start)
-        total_seconds.append(time.perf_counter() - start)
-        progress("time queries", number, len(timed))
-    encode_p50, encode_p95 = percentiles(encode_seconds)
-    total_p50, total_p95 = percentiles(total_seconds)
-    return Cost(
-        documents=sparsity(index.vectors),
-        queries=sparsity(queries),
-        flops=flops(queries, index.vectors),
-        index_megabytes=index_bytes(index.vectors) / 1e6,
-        encode_seconds=seconds,
-        encode_p50=encode_p50,
-        encode_p95=encode_p95,
-        total_p50=total_p50,
-        total_p95=total_p95,
-    )
-
-
-def _bm25_system(collection: Collection, units: Sequence[Chunk], measures: Sequence[str], progress: Progress) -> System:
-    progress("BM25", 0, 1)
-    lexical = Bm25([unit.content for unit in units])
-    depth = depth_for(units, len(collection.documents))
-    rows, scores = lexical.search(list(collection.queries.values()), depth)
-    run = run_from_rows(list(collection.queries), rows, scores, [unit.document_id for unit in units], DEPTH)
-    values = per_query(run, collection.qrels, measures)
-    progress("BM25", 1, 1)
-    return System(f"BM25 ({lexical.language})", run, values, means(values))
+def _shards(shards: Path | None, embedder: SpladeEmbedder) -> Path | None:
+    return None if shards is None else shards / embedder.loaded.model.identity[:16].replace("/", "-")
 
 
 def floors_of(options: Sequence[str]) -> dict[str, float]:

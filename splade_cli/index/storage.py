@@ -1,249 +1,231 @@
-"""The index folder, format version 1: reads and writes it, finds damage; knows nothing of searching.
+"""The index folder, format version 2: writes it and keeps writers apart; knows no searching and opens no segment.
 
-    manifest.json                     version, counts, model, and size and CRC-32 of every other file
-    vectors.{indptr,indices,data}.npy CSR [rows, V]: a row's terms and weights
-    postings.{indptr,indices,data}.npy CSC of the same: a term's rows and weights
-    rows.jsonl, rows.offsets.npy      id, text, title, document_id, metadata of each row; where each line starts
-    vocabulary.json                   names of the V columns
-    query.*                           what encodes queries without the model, where the index carries it
+    manifest.json               the generation: segments, and size and CRC-32 of every other file; see `manifest`
+    segments/NAME/              rows with all that finds them; see `segments`
+    tombstones/NAME-GEN.npy     int64: which rows of a segment are deleted
+    encoders/NAME/              vocabulary.json (names of the V columns) and query.* (what encodes queries)
+    writer.lock                 held by the process that writes; no part of a generation
 
-A folder is written beside its place and then renamed, so a killed write leaves the old one.
+Files are written once under new names; only manifest.json is replaced, in one step, when all that it names is on the
+disk. So a writer that is killed leaves the generation that was there, and what it had begun is swept away by the next.
+docs/index-format.md says it at length.
 """
 
 from __future__ import annotations
 
 import json
-import mmap
 import shutil
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.index.files import sync_folder
+from splade_cli.index.impacts import Impacts
+from splade_cli.index.manifest import (
+    ENCODERS,
+    NAME,
+    SEGMENTS,
+    TOMBSTONES,
+    FileEntry,
+    Manifest,
+    SegmentEntry,
+    entries,
+)
+from splade_cli.index.rows import Row
+from splade_cli.index.segments import Words, Written, write_segment
 from splade_cli.records import claim_output, replacing_folder
 
-VERSION = 1
-ALWAYS_CHECKED_BYTES = 4 << 20
-_REBUILD = "make it again: splade index DOCS -o DIR --force"
+LOCK = "writer.lock"
+_LOCK_HINT = "wait until it has ended, then type the same command again"
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What an index folder holds; arrays are memory-mapped."""
+class Content:
+    """What goes into a new index, beside vectors and rows.
 
-    vectors: sp.csr_matrix
-    postings: sp.csc_matrix
-    rows: Rows
-    vocabulary: list[str]
-    model: dict[str, Any]
-    query: dict[str, Any] | None
+    Attributes:
+        vocabulary: names of the columns.
+        model, query, settings: see `manifest.Manifest`.
+        query_files: files that `query` needs, by the name that they get.
+        words: how to count words for BM25, None for no BM25.
+        dense: what the manifest is to say of `dense_parts`.
+        dense_parts: gives dense vectors [n_i, d] of length 1, one after the other.
+        impacts: store weights as counts of this, None for float32.
+    """
 
-
-class Rows(Sequence[dict[str, Any]]):
-    """The records of rows.jsonl, parsed one at a time when asked for."""
-
-    def __init__(self, path: Path, offsets: NDArray[np.int64]) -> None:
-        self._offsets = offsets
-        with open(path, "rb") as file:
-            self._bytes: mmap.mmap | bytes = (
-                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
-            )
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    @overload
-    def __getitem__(self, number: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[dict[str, Any]]: ...
-    def __getitem__(self, number: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        if isinstance(number, slice):
-            return [self[i] for i in range(*number.indices(len(self)))]
-        if not -len(self) <= number < len(self):
-            raise IndexError(number)
-        number %= len(self)
-        row: dict[str, Any] = json.loads(self._bytes[self._offsets[number] : self._offsets[number + 1]])
-        return row
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return (self[number] for number in range(len(self)))
+    vocabulary: Sequence[str] = ()
+    model: Mapping[str, Any] | None = None
+    query: Mapping[str, Any] | None = None
+    query_files: Mapping[str, Path] | None = None
+    settings: Mapping[str, Any] | None = None
+    words: Words | None = None
+    dense: Mapping[str, Any] | None = None
+    dense_parts: Iterable[NDArray[Any]] | None = None
+    impacts: Impacts | None = None
 
 
 def write(
     folder: Path,
-    parts: Callable[[], Iterable[sp.csr_matrix]],
-    rows: Iterable[dict[str, Any]],
-    vocabulary: Sequence[str],
-    model: dict[str, Any],
+    parts: Iterable[sp.csr_matrix],
+    rows: Iterable[Row],
+    content: Content,
     *,
     dimensions: int,
-    query: Mapping[str, Any] | None = None,
-    query_files: Mapping[str, Path] | None = None,
     force: bool,
 ) -> None:
-    """Writes an index folder as a whole, one part in memory at a time.
+    """Writes an index of one segment, one part of the vectors in memory at a time.
+
+    Where there is an index already it gets a new generation, so that it opens at any moment; any other folder is
+    replaced as a whole.
 
     Args:
-        parts: gives the vectors, CSR [n_i, dimensions] one after the other, each time that it is called.
+        parts: the vectors, CSR [n_i, dimensions] one after the other.
         rows: one record a row; the ids must be unique.
-        query: how queries become vectors without the model, None where only the model does it.
-        query_files: files that `query` needs, by the name that they get in the folder.
 
     Raises:
         InputError: `folder` is taken and `force` is not given; an id that comes twice, a count that differs, a weight
-            that is not finite.
+            that is not finite, or negative where there are impacts.
+        IndexFolderError: another process is writing to the index that is to be replaced.
     """
     claim_output(folder, force)
-    with replacing_folder(folder) as temporary:
-        count, nonzeros = _write_matrices(temporary, parts, dimensions)
-        offsets, seen = [0], set()
-        with open(temporary / "rows.jsonl", "wb") as out:
-            for row in rows:
-                if row["id"] in seen:
-                    raise InputError(f"the id '{row['id']}' comes twice", "ids must be unique in an index")
-                seen.add(row["id"])
-                offsets.append(offsets[-1] + out.write(json.dumps(row, ensure_ascii=False).encode() + b"\n"))
-        if len(seen) != count:
-            raise InputError(f"{count} vectors and {len(seen)} records", "give one record a row")
-        np.save(temporary / "rows.offsets.npy", np.array(offsets, dtype=np.int64))
-        (temporary / "vocabulary.json").write_text(json.dumps(list(vocabulary), ensure_ascii=False), encoding="utf-8")
-        for name, path in (query_files or {}).items():
-            shutil.copyfile(path, temporary / name)
-        manifest = {
-            "format": "splade-index",
-            "version": VERSION,
-            "rows": count,
-            "dimensions": dimensions,
-            "nonzeros": nonzeros,
-            "model": model,
-            "query": query,
-            "files": {path.name: {"bytes": path.stat().st_size, "crc32": crc32(path)} for path in _files(temporary)},
-        }
-        (temporary / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+    try:
+        Manifest.read(folder)
+    except IndexFolderError:
+        with replacing_folder(folder) as temporary:
+            _write_generation(temporary, parts, unique(rows), content, dimensions, None)
+            sync_folder(temporary)
+        return
+    with writing(folder) as before:
+        commit(folder, _write_generation(folder, parts, unique(rows), content, dimensions, before))
 
 
-def _write_matrices(folder: Path, parts: Callable[[], Iterable[sp.csr_matrix]], dimensions: int) -> tuple[int, int]:
-    """vectors.*.npy and postings.*.npy by way of memory maps; gives rows and non-zeros."""
-    lengths: list[NDArray[np.int64]] = []
-    per_column = np.zeros(dimensions, dtype=np.int64)
-    for part in parts():
-        if not np.isfinite(part.data).all():
-            raise InputError("a document vector holds a weight that is not finite", "check the model that made it")
-        lengths.append(np.diff(part.indptr).astype(np.int64))
-        per_column += np.bincount(part.indices, minlength=dimensions)
-    row_ends = np.concatenate([[0], *lengths]).cumsum()
-    count, nonzeros = len(row_ends) - 1, int(row_ends[-1])
-    column_ends = np.concatenate([[0], per_column]).cumsum()
-    maps = {}
-    for name, ends in (("vectors", row_ends), ("postings", column_ends)):
-        np.save(folder / f"{name}.indptr.npy", ends.astype(np.int64))
-        for part_name, dtype in (("indices", np.int32), ("data", np.float32)):
-            path = folder / f"{name}.{part_name}.npy"
-            if nonzeros:
-                maps[name, part_name] = np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=(nonzeros,))
-            else:
-                np.save(path, np.empty(0, dtype=dtype))
-    start_row, free = 0, column_ends[:-1].copy()
-    for part in parts():
-        if not part.nnz:
-            start_row += part.shape[0]
-            continue
-        span = slice(row_ends[start_row], row_ends[start_row] + part.nnz)
-        maps["vectors", "indices"][span], maps["vectors", "data"][span] = part.indices, part.data
-        order = np.argsort(part.indices, kind="stable")
-        columns = part.indices[order]
-        counts = np.bincount(columns, minlength=dimensions)
-        within = np.arange(part.nnz) - np.repeat(counts.cumsum() - counts, counts)
-        places = free[columns] + within
-        numbers = np.repeat(np.arange(start_row, start_row + part.shape[0], dtype=np.int32), np.diff(part.indptr))
-        maps["postings", "indices"][places], maps["postings", "data"][places] = numbers[order], part.data[order]
-        free += counts
-        start_row += part.shape[0]
-    for written in maps.values():
-        written.flush()
-    return count, nonzeros
+def _write_generation(
+    folder: Path,
+    parts: Iterable[sp.csr_matrix],
+    rows: Iterable[Row],
+    content: Content,
+    dimensions: int,
+    before: Manifest | None,
+) -> Manifest:
+    """Writes files that are all new, and the manifest where there was none before."""
+    generation = before.generation + 1 if before else 1
+    name = f"{generation:06d}"
+    encoder = folder / ENCODERS / name
+    encoder.mkdir(parents=True)
+    (encoder / "vocabulary.json").write_text(json.dumps(list(content.vocabulary), ensure_ascii=False), encoding="utf-8")
+    for file_name, path in (content.query_files or {}).items():
+        shutil.copyfile(path, encoder / file_name)
+    entry, files, written = add_segment(
+        folder, name, parts, rows, dimensions,
+        words=content.words, dense=content.dense_parts, impacts=content.impacts,
+    )  # fmt: skip
+    manifest = Manifest(
+        generation,
+        dimensions,
+        (entry,),
+        name,
+        entries(folder, encoder.iterdir()) | files,
+        model=dict(content.model or {}),
+        query=dict(content.query) if content.query is not None else None,
+        lexical=None if written.language is None else {"language": written.language},
+        dense=dict(content.dense) if content.dense is not None else None,
+        impacts=asdict(content.impacts) if content.impacts is not None else None,
+        settings=dict(content.settings or {}),
+    )
+    if before is None:
+        manifest.write(folder)
+    return manifest
 
 
-def read(folder: Path, *, verify: bool) -> Stored:
-    """Opens an index folder. Sizes, shapes and small files are checked always, every byte if `verify`.
+def add_segment(
+    folder: Path,
+    name: str,
+    parts: Iterable[sp.csr_matrix],
+    rows: Iterable[Row],
+    dimensions: int,
+    *,
+    words: Words | None,
+    dense: Iterable[NDArray[Any]] | None,
+    impacts: Impacts | None,
+) -> tuple[SegmentEntry, dict[str, FileEntry], Written]:
+    """Writes a segment that no manifest names yet; gives what one has to say of it. Raises as `write_segment`."""
+    place = folder / SEGMENTS / name
+    written = write_segment(place, parts, rows, dimensions, words=words, dense=dense, impacts=impacts)
+    files = entries(folder, [path for path in place.rglob("*") if path.is_file()])
+    for path in (place, place.parent):
+        sync_folder(path)
+    return SegmentEntry(name, written.rows, written.nonzeros), files, written
+
+
+def add_tombstones(
+    folder: Path, segment: SegmentEntry, generation: int, numbers: NDArray[np.int64]
+) -> tuple[SegmentEntry, dict[str, FileEntry]]:
+    """Writes which rows of a segment, `numbers`, are deleted from `generation` on; gives what a manifest is to say."""
+    name = f"{segment.name}-{generation:06d}.npy"
+    path = folder / TOMBSTONES / name
+    path.parent.mkdir(exist_ok=True)
+    np.save(path, np.sort(numbers).astype(np.int64))
+    sync_folder(path.parent)
+    entry = SegmentEntry(segment.name, segment.rows, segment.nonzeros, len(numbers), name)
+    return entry, entries(folder, [path])
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Manifest]:
+    """The sole right to write to an index folder; gives its present manifest. The system frees the lock of a dead one.
 
     Raises:
-        IndexFolderError: naming the file that is missing or damaged.
+        IndexFolderError: no index there, or another process is writing to it.
     """
-    manifest = read_manifest(folder)
-    for name, expected in manifest["files"].items():
-        path = folder / name
-        size = path.stat().st_size if path.is_file() else None
-        if size != expected["bytes"]:
-            found = "missing" if size is None else f"{size} bytes instead of {expected['bytes']}"
-            raise IndexFolderError(f"the index {folder} is damaged: {name} is {found}", _REBUILD)
-        if (verify or size <= ALWAYS_CHECKED_BYTES) and crc32(path) != expected["crc32"]:
-            raise IndexFolderError(f"the index {folder} is damaged: {name} does not match its checksum", _REBUILD)
-    shape = (manifest["rows"], manifest["dimensions"])
-    vectors = sp.csr_matrix(_arrays(folder, "vectors", shape[0], manifest["nonzeros"]), shape=shape, copy=False)
-    postings = sp.csc_matrix(_arrays(folder, "postings", shape[1], manifest["nonzeros"]), shape=shape, copy=False)
-    vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
-    offsets = np.load(folder / "rows.offsets.npy", mmap_mode="r")
-    return Stored(
-        vectors, postings, Rows(folder / "rows.jsonl", offsets), vocabulary, manifest["model"], manifest.get("query")
-    )
+    from filelock import FileLock, Timeout
 
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest. Raises IndexFolderError where there is none, or one that this version cannot read."""
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise IndexFolderError(f"no index at {folder}", f"make one: splade index DOCS -o {folder}")
+    Manifest.read(folder)
+    lock = FileLock(folder / LOCK)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        complete = {"version", "rows", "dimensions", "nonzeros", "model", "files"} <= manifest.keys()
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
-        complete = False
-    if not complete:
-        raise IndexFolderError(f"the index {folder} is damaged: manifest.json cannot be read", _REBUILD)
-    if manifest["version"] != VERSION:
-        raise IndexFolderError(
-            f"the index {folder} has format version {manifest['version']}, this splade reads {VERSION}", _REBUILD
-        )
-    checked: dict[str, Any] = manifest
-    return checked
-
-
-def size_bytes(folder: Path) -> int:
-    """Bytes of all files of an index folder."""
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-
-
-def crc32(path: Path) -> int:
-    """CRC-32 of a file, read in pieces."""
-    value = 0
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            value = zlib.crc32(piece, value)
-    return value
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.name != "manifest.json")
-
-
-def _arrays(
-    folder: Path, name: str, pointers: int, nonzeros: int
-) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise IndexFolderError(f"another process is writing to the index {folder}", _LOCK_HINT) from None
     try:
-        data, indices, indptr = (
-            np.load(folder / f"{name}.{part}.npy", mmap_mode="r" if nonzeros else None, allow_pickle=False)
-            for part in ("data", "indices", "indptr")
-        )
-    except ValueError as error:
-        raise IndexFolderError(f"the index {folder} is damaged: {name} ({error})", _REBUILD) from None
-    whole = len(indptr) == pointers + 1 and int(indptr[-1]) == nonzeros == len(indices) == len(data)
-    if not whole or np.any(np.diff(indptr) < 0):
-        raise IndexFolderError(f"the index {folder} is damaged: {name} pointers do not fit", _REBUILD)
-    return data, indices, indptr
+        manifest = Manifest.read(folder)
+        sweep(folder, manifest)
+        yield manifest
+    finally:
+        lock.release()
+
+
+def commit(folder: Path, manifest: Manifest) -> None:
+    """Makes `manifest` the folder's generation and removes what it does not use; readers keep what they have open."""
+    for kind in (SEGMENTS, ENCODERS, TOMBSTONES):
+        if (folder / kind).is_dir():
+            sync_folder(folder / kind)
+    manifest.write(folder)
+    sweep(folder, manifest)
+
+
+def sweep(folder: Path, manifest: Manifest) -> None:
+    """Removes what `manifest` does not use: of older generations, and what killed writers began."""
+    for kind in (SEGMENTS, ENCODERS):
+        for path in (folder / kind).glob("*"):
+            if not manifest.uses(f"{kind}/{path.name}/"):
+                shutil.rmtree(path, ignore_errors=True)  # may be open elsewhere, on systems where that forbids it
+    stale = [path for path in (folder / TOMBSTONES).glob("*") if not manifest.uses(f"{TOMBSTONES}/{path.name}")]
+    for path in (*stale, *folder.glob(f".{NAME}.*.tmp")):
+        with suppress(OSError):
+            path.unlink()
+
+
+def unique(rows: Iterable[Row]) -> Iterator[Row]:
+    """The same records. Raises InputError for an id that comes twice."""
+    seen: set[str] = set()
+    for row in rows:
+        if row["id"] in seen:
+            raise InputError(f"the id '{row['id']}' comes twice", "ids must be unique in an index")
+        seen.add(row["id"])
+        yield row

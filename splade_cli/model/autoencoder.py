@@ -112,7 +112,8 @@ def open_csr(source: Path | str, name: str, device: str, **options: Any) -> tupl
         ) from None
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise hub_error(name, error) from None
-    return encoder.tokenizer, _view(encoder, name, identity_of(source), options.get("max_seq_length"))
+    identity = identity_of(source, options.get("revision"))
+    return encoder.tokenizer, _view(encoder, name, identity, options.get("max_seq_length"))
 
 
 def make_csr(

@@ -37,6 +37,17 @@ def require_hub(source: str, revision: str | None) -> None:
         raise hub_error(source, ConnectionError(f"cannot connect: {error}")) from None
 
 
+def fetched_commit(source: str, revision: str | None = None) -> str | None:
+    """The commit of a hub repository that lies in the cache, None where none does."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in ("config.json", "modules.json"):
+        found = try_to_load_from_cache(source, name, revision=revision)
+        if isinstance(found, str):
+            return Path(found).parent.name
+    return None
+
+
 def find_file(source: str, name: str, revision: str | None = None) -> Path | None:
     """The file `name` of a folder or of a hub repository, None where it has none. Raises ModelError without the hub."""
     from transformers.utils import cached_file

@@ -17,7 +17,7 @@ import torch
 from splade_cli.errors import ModelError
 from splade_cli.model.architectures import SparseModel, SpladeModel
 from splade_cli.model.device import Device, choose_device, fit_threads
-from splade_cli.model.hub import hub_error, quiet, require_hub
+from splade_cli.model.hub import fetched_commit, hub_error, quiet, require_hub
 from splade_cli.model.layout import NO_LIMIT, Layout, last_module, read_layout
 
 DEFAULT_MODEL = "tiny"
@@ -111,7 +111,7 @@ def load_splade_model(
     model = SpladeModel(
         masked_lm,
         name=name,
-        identity=identity_of(source),
+        identity=identity_of(source, revision),
         pooling=layout.pooling,
         activation=layout.activation,
         max_seq_length=min(int(limit), positions) if limit < NO_LIMIT else min(LENGTH_LIMIT, positions),
@@ -147,14 +147,14 @@ def _without_vocabulary(
     return LoadedModel(tokenizer, model, place)
 
 
-def identity_of(source: str) -> str:
+def identity_of(source: str, revision: str | None = None) -> str:
     """SHA-256 over a folder's weights, configuration and tokenizer, so that an index can tell who made it.
 
-    A hub id that is no folder is its own identity.
+    For a hub id it is the id with the commit that was fetched, ``name@commit``.
     """
     folder = Path(source)
     if not folder.is_dir():
-        return source
+        return "@".join(filter(None, (source, fetched_commit(source, revision))))
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()

@@ -111,6 +111,11 @@ class SpladeEmbedder:
         ]
 
     @property
+    def place(self) -> dict[str, Any]:
+        """Where, and how trustingly, further models are to be opened: ``device`` and what was allowed."""
+        return {name: self._options[name] for name in ("device", "trust_remote_code", "allow_pickle")}
+
+    @property
     def vocabulary(self) -> list[str]:
         """The V names of the columns, none where they are latents; one that the tokenizer does not know is a number."""
         if self.loaded.model.architecture in ("csr", "laspar"):

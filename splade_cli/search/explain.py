@@ -1,20 +1,39 @@
-"""Why a row scored what it did: query vector, document vector and texts in, terms and snippets out. Pure functions.
+"""Why a row scored what it did: query vector, document vector and texts in, terms and differences out. Pure functions.
 
-A dot product is a sum over shared terms, so the contributions of a hit add up to its score exactly.
+A dot product is a sum over shared terms, so the contributions of a hit add up to its score exactly, and so do the
+differences between two hits to the difference of their scores.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
 
-from splade_cli.records import Term
+from splade_cli.errors import did_you_mean
+from splade_cli.records import Hit, Term
+from splade_cli.search.spelling import written
 
-SNIPPET_CHARS = 200
-_WORD = re.compile(r"\w+")
+Origin = Literal["both", "query", "document", "model"]
+"""Where a term is literal: in both texts, in one of them (the model added it to the other), or in neither."""
+_COMPARED_IDS = 20_000
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A term's contribution to the score of two hits; `difference` is what the first has over the second."""
+
+    term: str
+    first: float
+    second: float
+
+    @property
+    def difference(self) -> float:
+        """First less second."""
+        return self.first - self.second
 
 
 def shared_terms(
@@ -26,7 +45,7 @@ def shared_terms(
     """
     common, left, right = np.intersect1d(query.indices, document.indices, assume_unique=True, return_indices=True)
     contributions = query.data[left] * document.data[right]
-    text = query_text.lower()
+    literal = written([term_name(vocabulary, int(index)) for index in query.indices], query_text)
     terms = []
     for place in np.argsort(-contributions, kind="stable"):
         name = term_name(vocabulary, int(common[place]))
@@ -36,10 +55,40 @@ def shared_terms(
                 query_weight=float(query.data[left[place]]),
                 document_weight=float(document.data[right[place]]),
                 contribution=float(contributions[place]),
-                literal=is_literal(name, text),
+                literal=name in literal,
             )
         )
     return tuple(terms)
+
+
+def origins(hit: Hit) -> tuple[Origin, ...]:
+    """Where each of the terms of `hit` is literal, in their order."""
+    here = written([term.term for term in hit.terms], f"{hit.title}\n{hit.text}")
+    names: dict[tuple[bool, bool], Origin] = {
+        (True, True): "both",
+        (True, False): "query",
+        (False, True): "document",
+        (False, False): "model",
+    }
+    return tuple(names[term.literal, term.term in here] for term in hit.terms)
+
+
+def gaps(first: Hit, second: Hit) -> list[Gap]:
+    """What each term gives `first` and `second`, the largest advantage of `first` first.
+
+    The differences add up to that of the two sums of contributions.
+    """
+    left = {term.term: term.contribution for term in first.terms}
+    right = {term.term: term.contribution for term in second.terms}
+    found = [Gap(name, left.get(name, 0.0), right.get(name, 0.0)) for name in {**left, **right}]
+    return sorted(found, key=lambda gap: -gap.difference)
+
+
+def held_against(shown: Sequence[Hit], hit: Hit) -> Hit | None:
+    """What `hit` lost to: the hit just above it, the last of `shown` where it did not come up, None for the first."""
+    ids = [each.id for each in shown]
+    place = ids.index(hit.id) if hit.id in ids else len(ids)
+    return shown[place - 1] if place else None
 
 
 def active_terms(row: sp.csr_matrix, vocabulary: Sequence[str], limit: int = 20) -> list[tuple[str, float]]:
@@ -61,41 +110,13 @@ def term_name(vocabulary: Sequence[str], index: int) -> str:
     return vocabulary[index] if index < len(vocabulary) else f"[{index}]"
 
 
-def is_literal(term: str, text: str) -> bool:
-    """Whether a vocabulary entry stands in `text` (lower case); word-piece and byte-BPE marks are looked through."""
-    if term.startswith("##") and len(term) > 2:
-        return re.search(rf"(?<=\w){re.escape(term[2:].lower())}", text) is not None
-    bare = term.lstrip("Ġ▁").lower()
-    return (
-        bool(bare)
-        and re.search(rf"(?<!\w){re.escape(bare)}" if bare[0].isalnum() else re.escape(bare), text) is not None
-    )
-
-
-def snippet(text: str, words: Sequence[str], length: int = SNIPPET_CHARS) -> str:
-    """A piece of `text` of about `length` characters around the most of `words`, cut at words, on one line."""
-    flat = " ".join(text.split())
-    if len(flat) <= length:
-        return flat
-    wanted = [word.lstrip("#Ġ▁").lower() for word in words]
-    wanted = [word for word in wanted if len(word) > 2]
-    lower = flat.lower()
-    places = [match.start() for word in wanted for match in re.finditer(rf"(?<!\w){re.escape(word)}", lower)]
-    start = 0
-    if places:
-        ordered = np.sort(np.array(places))
-        inside = np.searchsorted(ordered, ordered + length - 40, side="right") - np.arange(len(ordered))
-        start = max(0, int(ordered[int(np.argmax(inside))]) - 30)
-    start = min(start, len(flat) - length)
-    if start > 0:
-        start = flat.find(" ", start) + 1 or start
-    end = min(len(flat), start + length)
-    if end < len(flat):
-        end = max(flat.rfind(" ", start + length // 2, end), start + length // 2)
-    return ("… " if start else "") + flat[start:end].strip() + (" …" if end < len(flat) else "")
-
-
-def matched_spans(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
-    """(start, end) of each word of `text` that begins with one of `words`, for highlighting."""
-    wanted = tuple(word.lower() for word in words if word.isalnum() and len(word) > 2)
-    return [match.span() for match in _WORD.finditer(text) if wanted and match.group().lower().startswith(wanted)]
+def closest_id(wanted: str, ids: Iterable[str]) -> str:
+    """``did you mean 'x'?`` for an id that is not there: one that holds `wanted`, else one spelled like it, else ''."""
+    lowered = wanted.lower()
+    alike: list[str] = []
+    for name in ids:
+        if lowered and lowered in name.lower():
+            return f"did you mean '{name}'?"
+        if abs(len(name) - len(wanted)) <= 4 and len(alike) < _COMPARED_IDS:
+            alike.append(name)
+    return did_you_mean(wanted, alike)

@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from splade_cli.errors import InputError, SpladeError, did_you_mean
-from splade_cli.records import Hit, Term
-from splade_cli.search.searcher import Searcher
+from splade_cli.index.filters import parse
+from splade_cli.records import Hit, Progress, silent
+from splade_cli.search.commands import COMMANDS, LEAVE
+from splade_cli.search.compare import Others
+from splade_cli.search.explain import closest_id
+from splade_cli.search.marks import Marks
+from splade_cli.search.reply import Reply
+from splade_cli.search.searcher import Absence, Searcher
 
-COMMANDS = {
-    "/help": "what can be typed",
-    "/top N": "show N hits from now on",
-    "/explain [RANK]": "the terms behind a hit, or behind each hit from now on (again: off)",
-    "/terms [TEXT]": "the terms that the model gives TEXT, or gave the last query",
-    "/why ID": "why a document did not come up, or came up where it did",
-    "/open RANK|ID": "the whole text; a bare rank number does the same",
-    "/history": "what was asked so far",
-    "/stats": "what is being searched",
-    "/quit": "leave; so do q, quit, exit and Ctrl-D",
-}
-LEAVE = frozenset({"q", "quit", "exit", "/quit", "/q", "/exit"})
-MOST_HITS = 1000
-Kind = Literal[
-    "hits", "text", "terms", "explain", "why", "help", "history", "stats", "note", "error", "quit", "nothing"
-]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What to show: `kind` says which of the fields count."""
-
-    kind: Kind
-    query: str = ""
-    hits: tuple[Hit, ...] = ()
-    terms: tuple[tuple[str, float], ...] = ()
-    explained: tuple[Term, ...] = ()
-    rank: int | None = None
-    message: str = ""
-    hint: str = ""
-    facts: dict[str, Any] | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, without the fields that are empty."""
-        return {key: value for key, value in asdict(self).items() if value not in ("", (), None, [])}
+MARKS = "marks.jsonl"
 
 
 class Session:
@@ -53,13 +29,36 @@ class Session:
         searcher: what is searched.
         top: hits shown a query.
         explain: show the terms behind each hit.
+        filter: an expression that documents must pass.
+        marks: the file of marks; ``marks.jsonl`` beside the index folder by default.
+        others: opens what `/compare` names.
+
+    Raises:
+        InputError: a filter that cannot be read, a marks file that is not .jsonl.
     """
 
-    def __init__(self, searcher: Searcher, top: int = 5, explain: bool = False) -> None:
+    def __init__(
+        self,
+        searcher: Searcher,
+        top: int = 5,
+        explain: bool = False,
+        *,
+        filter: str = "",
+        marks: Path | None = None,
+        others: Others | None = None,
+    ) -> None:
         self.searcher, self.top, self.explain = searcher, top, explain
+        folder = searcher.index.folder
+        self.marks = Marks(marks or (folder.resolve().parent if folder else Path()) / MARKS)
+        self.others = others or Others()
+        self.progress: Progress = silent
         self.history: list[str] = []
+        self.seconds: list[float] = []
         self.query = ""
         self.hits: list[Hit] = []
+        self.opened = ""
+        self.mode = searcher.mode
+        self.filter = self.known_filter(filter) if filter else ""
 
     def handle(self, line: str) -> Reply:
         """Answers one line; a mistake of the user's becomes a Reply of kind ``error``."""
@@ -70,102 +69,109 @@ class Session:
             if text.lower() in LEAVE:
                 return Reply("quit")
             if text.isdecimal() and self.hits:
-                return self._open(text)
+                return COMMANDS["/open"].run(self, text)
             if text.startswith("/"):
-                return self._command(text)
-            return self._search(text)
+                name, _, rest = text.partition(" ")
+                command = COMMANDS.get(name.lower())
+                if command is None:
+                    raise InputError(
+                        f"unknown command '{name}'", did_you_mean(name.lower(), COMMANDS) or "/help lists them"
+                    )
+                return command.run(self, rest.strip())
+            return self.ask(text)
         except SpladeError as error:
             return Reply("error", message=error.message, hint=error.hint)
 
-    def _search(self, text: str) -> Reply:
-        self.history.append(text)
-        self.query, self.hits = text, self.searcher.search(text, self.top)
+    def ask(self, text: str) -> Reply:
+        """Searches, and remembers what was asked and found once it has been."""
+        started = time.perf_counter()
+        hits = self.find(self.searcher, text, self.top)
+        self.seconds.append(time.perf_counter() - started)
+        if not self.history or self.history[-1] != text:
+            self.history.append(text)
+        self.query, self.hits, self.opened = text, hits, ""
+        return self.again()
+
+    def find(self, searcher: Searcher, text: str, k: int) -> list[Hit]:
+        """The hits of any searcher in this session's mode, where it has that, and with its filter."""
+        mode = self.mode if self.mode in searcher.modes else None
+        return searcher.search(text, k, mode=mode, filter=self.filter or None)
+
+    def again(self) -> Reply:
+        """The last hits once more."""
         if not self.hits:
-            return Reply(
-                "note", query=text, message="no document shares a term with this query", hint="try other words"
-            )
-        return Reply("hits", query=text, hits=tuple(self.hits))
+            hint = "without the filter: /filter off" if self.filter else "try other words"
+            what = "no document passes the filter and shares a term" if self.filter else "no document shares a term"
+            return Reply("note", query=self.query, message=f"{what} with this query", hint=hint)
+        return Reply("hits", query=self.query, hits=tuple(self.hits), marks=self.marks.of(self.query))
 
-    def _command(self, text: str) -> Reply:
-        name, _, rest = text.partition(" ")
-        rest = rest.strip()
-        actions = {
-            "/help": lambda: Reply("help", facts=dict(COMMANDS)),
-            "/top": lambda: self._top(rest),
-            "/explain": lambda: self._explain(rest),
-            "/terms": lambda: self._terms(rest),
-            "/why": lambda: self._why(rest),
-            "/open": lambda: self._open(rest),
-            "/history": lambda: Reply("history", facts={str(n): asked for n, asked in enumerate(self.history, 1)}),
-            "/stats": lambda: Reply("stats", facts=self.stats()),
-        }
-        action = actions.get(name.lower())
-        if action is None:
-            raise InputError(f"unknown command '{name}'", did_you_mean(name, actions) or "/help lists them")
-        return action()
+    def known_mode(self, name: str) -> str:
+        """`name` as the searcher writes it. Raises InputError for a mode that the index cannot do."""
+        wanted = name.lower()
+        self.searcher.ranker.require(wanted)
+        return wanted
 
-    def _top(self, rest: str) -> Reply:
-        if not rest.isdecimal() or not 1 <= int(rest) <= MOST_HITS:
-            raise InputError(f"/top takes a number from 1 to {MOST_HITS}, got '{rest}'", "e.g. /top 10")
-        self.top = int(rest)
-        return self._search(self.query) if self.query else Reply("note", message=f"{self.top} hits from now on")
+    def known_filter(self, text: str) -> str:
+        """`text`. Raises InputError for an expression that cannot be read, or names a field that no document has."""
+        try:
+            self.searcher.index.mask(parse(text))
+        except InputError as error:
+            hint = error.hint or "e.g. /filter year >= 2020 and lang = no"
+            raise InputError(error.message.removeprefix("--filter: "), hint) from None
+        return text
 
-    def _explain(self, rest: str) -> Reply:
-        if rest:
-            hit = self._hit(rest)
-            return Reply("explain", query=self.query, hits=(hit,), explained=hit.terms, rank=hit.rank)
-        self.explain = not self.explain
-        if self.explain and self.hits:
-            return Reply("hits", query=self.query, hits=tuple(self.hits))
-        return Reply("note", message=f"explanations {'on' if self.explain else 'off'}")
-
-    def _terms(self, rest: str) -> Reply:
-        text = rest or self.query
-        if not text:
-            raise InputError("/terms needs a text, nothing was asked yet", "e.g. /terms how to reset a password")
-        return Reply("terms", query=text, terms=tuple(self.searcher.terms(text)))
-
-    def _why(self, rest: str) -> Reply:
-        if not self.query:
-            raise InputError("/why looks at the last query, and nothing was asked yet", "ask something first")
-        if not rest:
-            raise InputError("/why needs a document's id", "ids stand behind each hit; also ids that did not come up")
-        absence = self.searcher.why(self.query, rest)
-        return Reply(
-            "why",
-            query=self.query,
-            hits=(absence.hit,),
-            terms=tuple(absence.lacking),
-            explained=absence.hit.terms,
-            rank=absence.rank,
-        )
-
-    def _open(self, rest: str) -> Reply:
-        hit = self._hit(rest)
-        return Reply("text", query=self.query, hits=(hit,), rank=hit.rank)
-
-    def _hit(self, rest: str) -> Hit:
+    def hit(self, rest: str) -> Hit:
+        """A hit by its rank, or any document by its id; the first hit where nothing is named."""
         if not self.hits:
             raise InputError("there are no hits yet", "ask something first")
-        if rest.isdecimal():
-            if not 1 <= int(rest) <= len(self.hits):
-                raise InputError(f"no hit {rest}, the last query has {len(self.hits)}", "/top N shows more")
+        if not rest:
+            return next((hit for hit in self.hits if hit.id == self.opened), self.hits[0])
+        if rest.isdecimal() and 1 <= int(rest) <= len(self.hits):
             return self.hits[int(rest) - 1]
         for hit in self.hits:
             if rest in (hit.id, hit.document_id):
                 return hit
-        return self.searcher.why(self.query, rest).hit if rest else self.hits[0]
+        if rest.isdecimal():
+            raise InputError(f"no hit {rest}, the last query has {len(self.hits)}", f"/top {int(rest)} shows more")
+        return self.why(rest).hit
+
+    def why(self, name: str) -> Absence:
+        """How any document stands to the last query. Raises InputError with the id that was perhaps meant."""
+        self.row(name)
+        return self.searcher.why(self.query, name, mode=self.mode, filter=self.filter or None)
+
+    def row(self, name: str) -> dict[str, Any]:
+        """The record of a chunk's or document's id. Raises InputError with the id that was perhaps meant."""
+        try:
+            number = self.searcher.row_number(name)
+        except InputError as error:
+            raise InputError(error.message, closest_id(name, self._ids()) or error.hint) from None
+        return self.searcher.index.rows[number]
+
+    def _ids(self) -> Iterator[str]:
+        """Ids of documents, then of chunks."""
+        for name in ("document_id", "id"):
+            for segment in self.searcher.index.segments:
+                field = segment.columns.fields.get(name)
+                yield from (field.words or ()) if field else ()
 
     def stats(self) -> dict[str, Any]:
-        """What is being searched: counts, model, folder."""
-        index = self.searcher.index
-        rows, nonzeros = len(index), int(index.vectors.nnz)
-        return {
-            "chunks": rows,
-            "documents": len({row.get("document_id") or row["id"] for row in index.rows}),
-            "dimensions": int(index.vectors.shape[1]),
-            "active terms a chunk": round(nonzeros / max(1, rows), 1),
+        """What is being searched, how, and how long the queries took."""
+        index, marked = self.searcher.index, self.marks.counts()
+        facts: dict[str, Any] = {
+            "chunks": len(index),
+            "documents": index.documents,
+            "dimensions": index.dimensions,
+            "active terms a chunk": round(index.nonzeros / max(1, len(index.alive)), 1),
             "model": (index.model or {}).get("name", "unknown"),
             "index": str(index.folder) if index.folder else "in memory",
+            "mode": f"{self.mode} (of {', '.join(self.searcher.modes)})",
+            "filter": self.filter or "none",
             "hits shown": self.top,
+            "marks": f"{marked['good']} good, {marked['bad']} bad in {self.marks.path}",
+            "queries": len(self.seconds),
         }
+        if self.seconds:
+            middle, slow = np.percentile(np.array(self.seconds) * 1000, [50, 95])
+            facts |= {"query p50, ms": round(float(middle), 2), "query p95, ms": round(float(slow), 2)}
+        return facts

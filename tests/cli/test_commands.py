@@ -177,14 +177,14 @@ def test_index_with_static_queries_says_what_they_cost(static):
     assert int(found[1]) > 0
     assert float(found[4]) == pytest.approx(float(found[2]) - float(found[3]), abs=2e-4)
     assert "splade evaluate --data DATA --query static" in said
-    assert {path.name for path in folder.glob("query.*")} == {"query.tokenizer.json", "query.table.npy"}
+    assert {path.name for path in folder.rglob("query.*")} == {"query.tokenizer.json", "query.table.npy"}
 
 
 def test_index_without_them_says_so(splade, docs, tmp_path):
     result = splade("index", docs, "-o", tmp_path / "index", "--json")
     assert json.loads(result.stdout)["queries"] == "by the model"
     assert "MRR@10" not in result.stderr
-    assert not list((tmp_path / "index").glob("query.*"))
+    assert not list((tmp_path / "index").rglob("query.*"))
 
 
 def test_search_and_query_on_static_queries(splade, static, built):

@@ -133,11 +133,11 @@ def test_index_of_another_model(splade, built, tmp_path):
 def test_damaged_index(splade, built, tmp_path):
     folder = tmp_path / "index"
     shutil.copytree(built / "index", folder)
-    data = (folder / "postings.data.npy").read_bytes()
-    (folder / "postings.data.npy").write_bytes(data[:-7])
-    fails(splade("search", "clay", "--index", folder), "postings.data.npy", "splade index")
-    (folder / "postings.data.npy").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    fails(splade("search", "clay", "--index", folder), "postings.data.npy", "checksum")
+    data = (folder / "segments" / "000001" / "postings.weights.npy").read_bytes()
+    (folder / "segments" / "000001" / "postings.weights.npy").write_bytes(data[:-7])
+    fails(splade("search", "clay", "--index", folder), "postings.weights.npy", "splade index")
+    (folder / "segments" / "000001" / "postings.weights.npy").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    fails(splade("search", "clay", "--index", folder), "postings.weights.npy", "checksum")
     (folder / "manifest.json").write_text('{"version": 1')
     fails(splade("search", "clay", "--index", folder), "manifest.json")
     fails(splade("index", "--verify", tmp_path / "none"), "no index")

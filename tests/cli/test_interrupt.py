@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 WORDS = ("kiln", "clay", "loom", "wool", "lathe", "steel", "press", "paper", "brake", "wheel", "solder", "board")
 
 

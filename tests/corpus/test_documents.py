@@ -177,6 +177,28 @@ def test_front_matter_that_cannot_be_read_stays_in_the_text(tmp_path: Path, fron
     assert document.metadata == {"path": "a.md"}
 
 
+def test_front_matter_keeps_its_types_and_dates_become_iso_text(tmp_path: Path) -> None:
+    front = (
+        "year: 2024\nrate: 0.5\ndraft: yes\ntags: [a, b]\nauthor:\n  name: Ann\n"
+        "at: 2024-05-01 10:30:00\nday: 2024-05-01"
+    )
+    assert one(tmp_path, "sub/a.md", f"---\n{front}\n---\nBody").metadata == {
+        "path": "a.md",
+        "year": 2024,
+        "rate": 0.5,
+        "draft": True,
+        "tags": ["a", "b"],
+        "author": {"name": "Ann"},
+        "at": "2024-05-01T10:30:00",
+        "day": "2024-05-01",
+    }
+
+
+@pytest.mark.parametrize("front", ["!!python/object/apply:os.system [id]", "a: !!python/name:os.system"])
+def test_front_matter_makes_no_objects(tmp_path: Path, front: str) -> None:
+    assert one(tmp_path, "a.md", f"---\n{front}\n---\nBody").metadata == {"path": "a.md"}
+
+
 def test_rules_that_are_no_front_matter(tmp_path: Path) -> None:
     document = one(tmp_path, "a.md", "---\n\njust words\n\n---\n\nBody")
     assert document.text == "just words\n\nBody"

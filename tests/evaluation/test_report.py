@@ -12,9 +12,15 @@ import pytest
 from splade_cli.corpus.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import MEASURES, means, per_query
-from splade_cli.evaluation.report import DEPTH, depth_for, evaluate, floors_of, units_of
+from splade_cli.evaluation.report import evaluate, floors_of
+from splade_cli.evaluation.systems import DEPTH, Source, depth_for, short, units_of
+from splade_cli.index import dense as dense_index
+from splade_cli.index.fusion import rrf, weighted
+from splade_cli.index.lexical import Bm25
+from splade_cli.index.weighting import ALPHA, idf, reweighted
 from splade_cli.records import Document
 from splade_cli.search.queries import attach_static, open_query_encoder
+from splade_cli.search.rerank import Reranker
 
 LONG = "The riving knife stands behind the blade and keeps the cut open. " * 40
 DOCUMENTS = [
@@ -163,3 +169,120 @@ def test_documents_are_encoded_once_for_both_query_encoders(embedder: Any, monke
     evaluate(embedder, collection(chunked=True), bm25=False, query=attach_static)
     assert kinds.count("document") == 1
     assert kinds.count("query") == 1 + len(QUERIES), "all at once, then one by one for the clock"
+
+
+class Letters:
+    """A dense model: how often each letter comes."""
+
+    name = "letters"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+
+    def encode(self, texts: Any, kind: str = "document", *, progress: Any = None) -> np.ndarray:
+        self.asked.append((kind, len(texts)))
+        return np.array([[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32)
+
+
+class Longest(Reranker):
+    """A judge that likes long texts."""
+
+    def __call__(self, pairs: Any) -> np.ndarray:
+        return np.array([len(text) for _, text in pairs], dtype=np.float32)
+
+
+def run_of(found: Any, units: list[Any]) -> dict[str, dict[str, float]]:
+    runs: dict[str, dict[str, float]] = {}
+    for place, query in enumerate(QUERIES):
+        runs[query] = {}
+        for row, score in zip(found[0][place], found[1][place], strict=True):
+            if row >= 0:
+                runs[query].setdefault(units[row].document_id, pytest.approx(float(score), rel=1e-4))
+    return runs
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("splade_cli.index.fusion.DEPTH", 4)
+    model = Letters()
+    report = evaluate(embedder, collection(chunked), dense=model, fit_split=collection(chunked))
+    names = ["tiny", "BM25 (english)", "letters", "hybrid, RRF", "hybrid, fitted"]
+    assert [system.name for system in report.systems] == names
+    assert [kind for kind, _ in model.asked] == ["document", "query"], "each text encoded once"
+    units = units_of(collection(chunked))
+    texts = [unit.content for unit in units]
+    depth = depth_for(units, len(DOCUMENTS))
+    sparse = (embedder.encode(list(QUERIES.values()), "query") @ embedder.encode(texts).T).toarray()
+    order = np.argsort(-sparse, axis=1, kind="stable")[:, :depth]
+    lists = [
+        (np.where(np.take_along_axis(sparse, order, 1) > 0, order, -1), np.take_along_axis(sparse, order, 1)),
+        Bm25(texts).search(list(QUERIES.values()), depth),
+        dense_index.search(
+            dense_index.unit(Letters().encode(texts)), dense_index.unit(Letters().encode(list(QUERIES.values()))), depth
+        ),
+    ]
+    fused = [(rows[:, :4], scores[:, :4]) for rows, scores in lists]
+    for system, found in zip(report.systems[:4], [*lists, rrf(fused, depth)], strict=True):
+        assert system.run == run_of(found, units)
+        assert system.figures == means(per_query(system.run, QRELS))
+    fitted = report.fitted
+    assert fitted is not None
+    assert fitted.names == tuple(names[:3])
+    assert set(fitted.held_out) == set(QUERIES)
+    for place, query in enumerate(QUERIES):
+        one = [(rows[place : place + 1], scores[place : place + 1]) for rows, scores in fused]
+        top = weighted(one, fitted.held_out[query], depth)
+        first = units[top[0][0, 0]].document_id
+        assert max(report.systems[4].run[query], key=report.systems[4].run[query].__getitem__) == first
+    said = " ".join(report.notes)
+    assert "RRF of tiny + BM25 (english) + letters does not help for certain" in said
+    assert "fitted on test (3 queries): --mode hybrid --weights sparse=" in said
+    assert "on test, cross-validated, fitted fusion" in said
+    written = json.loads(json.dumps(report.as_dict()))
+    assert written["fusion"]["weights"] == list(fitted.weights)
+    assert all("versus_first" in system for system in written["systems"][1:])
+
+
+def test_a_hybrid_without_a_dense_model(embedder: Any) -> None:
+    other = Collection(
+        "mini", "dev", DOCUMENTS, {"x": "open the login page", "y": "backups"}, {"x": {"pw": 1}, "y": {"backup": 1}}
+    )
+    report = evaluate(embedder, collection(), fit_split=other)
+    assert [system.name for system in report.systems] == ["tiny", "BM25 (english)", "hybrid, RRF", "hybrid, fitted"]
+    assert any("fitted on dev (2 queries): --mode hybrid --weights sparse=" in note for note in report.notes)
+    assert evaluate(embedder, collection(), dense=Letters(), bm25=False).fitted is None
+    with pytest.raises(InputError, match="--fit-split needs something to fuse with"):
+        evaluate(embedder, collection(), bm25=False, fit_split=other)
+    with pytest.raises(InputError, match="the split 'train' of a loaded collection"):
+        evaluate(embedder, collection(), fit_split="train")
+
+
+def test_queries_by_idf_stand_beside_the_model_and_are_fused(embedder: Any) -> None:
+    report = evaluate(embedder, collection(), idf=ALPHA, dense=Letters(), bm25=False, measures=["MAP"])
+    assert [system.name for system in report.systems] == ["tiny", "tiny, IDF queries", "letters", "hybrid, RRF"]
+    documents = embedder.encode([unit.content for unit in units_of(collection())])
+    weights = idf(np.bincount(documents.indices, minlength=documents.shape[1]), 3)
+    queries = reweighted(embedder.encode(list(QUERIES.values()), "query"), weights, ALPHA)
+    scores = (queries @ documents.T).toarray()
+    for place, query in enumerate(QUERIES):
+        expected = {doc.id: score for doc, score in zip(DOCUMENTS, scores[place].tolist(), strict=True) if score > 0}
+        assert report.systems[1].run[query] == pytest.approx(expected, rel=1e-4)
+    assert report.systems[1].cost is not None
+    assert any("RRF of tiny, IDF queries + letters" in note for note in report.notes)
+
+
+def test_the_first_hits_of_the_model_reranked(embedder: Any) -> None:
+    report = evaluate(embedder, collection(), bm25=False, reranker=Longest("judge"), rerank_top=2)
+    first, reranked = report.systems
+    assert reranked.name == "tiny, reranked by judge"
+    lengths = {document.id: len(unit.content) for document, unit in zip(DOCUMENTS, units_of(collection()), strict=True)}
+    for query in QUERIES:
+        top = sorted(first.run[query], key=lambda name: -first.run[query][name])[:2]
+        assert reranked.run[query] == {name: lengths[name] for name in top}
+    assert any("the first 2 only" in note for note in report.notes)
+
+
+def test_names_of_models_in_folders(tmp_path: Path) -> None:
+    assert short(str(tmp_path)) == tmp_path.name
+    assert short("org/model") == "org/model"
+    assert Source("a", lambda queries, depth: None) != Source("a", lambda queries, depth: None)  # type: ignore[arg-type]

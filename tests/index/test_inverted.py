@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import InputError
-from splade_cli.index.inverted import SpladeIndex, top
+from splade_cli.index.filters import parse
+from splade_cli.index.inverted import SpladeIndex
+from splade_cli.index.segments import Segment
 
 # multiples of 1/4 with few bits: float32 sums are exact in any order, so ties are ties in both computations
 QUARTERS = st.integers(-8, 8).map(lambda number: number / 4)
@@ -102,18 +104,12 @@ def test_another_width_names_both() -> None:
         SpladeIndex.from_vectors(sp.eye(3, format="csr")).search(sp.eye(4, format="csr"))
 
 
-@given(arrays(np.float32, st.integers(0, 60), elements=st.integers(0, 5).map(float)), st.integers(1, 70))
-def test_top(scores: np.ndarray, k: int) -> None:
-    numbers = np.arange(len(scores), dtype=np.int64) * 3
-    wanted = sorted(range(len(scores)), key=lambda place: (-scores[place], place))[:k]
-    assert top(numbers, scores, k).tolist() == [3 * place for place in wanted]
-
-
 def test_stored_zeros_and_duplicates_are_cleaned_and_the_input_is_left_alone() -> None:
     vectors = sp.csr_matrix((np.array([1.0, 2.0, 0.0, 5.0]), np.array([1, 1, 0, 2]), np.array([0, 3, 4])), shape=(2, 3))
     index = SpladeIndex.from_vectors(vectors)
     assert index.vectors.toarray().tolist() == [[0, 3, 0], [0, 0, 5]]
-    assert index.vectors.nnz == index.postings.nnz == 2
+    assert index.vectors.nnz == index.nonzeros == 2
+    assert index.search(sp.csr_matrix([[1.0, 0, 0]]), 2)[0].tolist() == [[-1, -1]]
     assert vectors.nnz == 4
 
 
@@ -168,3 +164,100 @@ def test_add_and_remove(tmp_path: Path) -> None:
         first.add(vectors[4:5], ["a"])
     with pytest.raises(InputError, match="no row 'zz'"):
         first.remove(["a", "zz"])
+
+
+@st.composite
+def divided(draw: st.DrawFn) -> tuple[SpladeIndex, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """An index of up to four segments with deleted rows; its documents, which live, queries, and a mask or none."""
+    width = draw(st.integers(1, 7))
+    sizes = draw(st.lists(st.integers(0, 9), max_size=4))
+    blocks = [draw(arrays(np.float32, (size, width), elements=QUARTERS, fill=st.just(0.0))) for size in sizes]
+    rows = [{"id": str(number), "text": "", "document_id": f"doc {number // 2}"} for number in range(sum(sizes))]
+    segments, start = [], 0
+    for block in blocks:
+        segment = Segment.build(sp.csr_matrix(block), rows[start : start + len(block)])
+        segment.alive = draw(st.none() | arrays(np.bool_, len(block), fill=st.nothing()))
+        segments.append(segment)
+        start += len(block)
+    index = SpladeIndex(segments, width)
+    every = np.vstack([np.empty((0, width), np.float32), *blocks])
+    living = [np.ones(len(each), bool) if each.alive is None else each.alive for each in segments]
+    queries = draw(arrays(np.float32, (draw(st.integers(0, 3)), width), elements=QUARTERS, fill=st.just(0.0)))
+    mask = draw(st.none() | arrays(np.bool_, len(every), fill=st.nothing()))
+    return index, every, np.concatenate([np.empty(0, bool), *living]), queries, mask
+
+
+@given(divided(), st.integers(1, 40))
+def test_segments_deleted_rows_and_masks_are_one_search(
+    case: tuple[SpladeIndex, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], k: int
+) -> None:
+    index, documents, living, queries, mask = case
+    open_rows = np.flatnonzero(living if mask is None else living & mask)
+    numbers, scores = index.search(sp.csr_matrix(queries), k, allowed=mask)
+    wanted = expected(documents[open_rows], queries, k)
+    numbered = np.append(open_rows, -1)[wanted[0]]
+    np.testing.assert_array_equal(numbers, numbered)
+    np.testing.assert_array_equal(scores, wanted[1])
+    plain, all_allowed = index.search(sp.csr_matrix(queries), k), np.ones(len(documents), bool)
+    for unmasked, masked in zip(plain, index.search(sp.csr_matrix(queries), k, allowed=all_allowed), strict=True):
+        np.testing.assert_array_equal(masked, unmasked)
+    assert len(index) == living.sum()
+    assert len(index.rows) == len(documents)
+    np.testing.assert_array_equal(index.alive, living)
+    np.testing.assert_array_equal(index.live_rows(), np.flatnonzero(living))
+    np.testing.assert_array_equal(index.vectors.toarray(), documents)
+    np.testing.assert_array_equal(index.df, (documents[living] != 0).sum(0))
+    assert index.documents == len({number // 2 for number in np.flatnonzero(living)})
+    assert [row["id"] for row in index.rows] == [str(number) for number in range(len(documents))]
+    for number in range(len(documents)):
+        np.testing.assert_array_equal(index.vector(number).toarray()[0], documents[number])
+        assert index.rows[number]["id"] == str(number) == index.rows[number - len(documents)]["id"]
+        assert index.find(str(number)).tolist() == ([number] if living[number] else [])
+        pair = [each for each in (number // 2 * 2, number // 2 * 2 + 1) if each < len(living) and living[each]]
+        assert index.find(f"doc {number // 2}").tolist() == pair
+        assert index.find(f"doc {number // 2}", documents=False).tolist() == []
+        assert index.find(str(number), chunks=False).tolist() == []
+    assert index.find("another").tolist() == []
+    with pytest.raises(IndexError):
+        index.vector(len(documents))
+    if len(index):
+        kept = [index.rows[int(number)]["id"] for number in index.live_rows()]
+        fewer = index.remove(kept[:1])
+        assert [row["id"] for row in fewer.rows] == kept[1:]
+        more = index.add(sp.csr_matrix(documents[:1]), ["fresh"])
+        assert [row["id"] for row in more.rows] == [*kept, "fresh"]
+        np.testing.assert_array_equal(more.vectors.toarray(), np.vstack([documents[living], documents[:1]]))
+
+
+def test_a_mask_of_another_length() -> None:
+    with pytest.raises(InputError, match="a mask of"):
+        SpladeIndex.from_vectors(sp.eye(3, format="csr")).search(sp.eye(3, format="csr"), allowed=np.ones(2, bool))
+
+
+def test_a_filter_goes_over_all_segments() -> None:
+    years = (2019, 2021, 2023, 2020)
+    rows = [{"id": str(place), "metadata": {"year": year}} for place, year in enumerate(years)]
+    parts = [Segment.build(sp.csr_matrix(np.ones((2, 1), np.float32)), rows[at : at + 2]) for at in (0, 2)]
+    index = SpladeIndex(parts, 1)
+    mask = index.mask(parse("year > 2019"))
+    assert mask.tolist() == [False, True, True, True]
+    parts[1].alive = np.array([False, True])
+    index = SpladeIndex(parts, 1)
+    assert index.search(sp.csr_matrix([[1.0]]), 3, allowed=mask)[0].tolist() == [[1, 3, -1]]
+
+
+def test_words_and_dense_vectors_in_memory() -> None:
+    two = sp.eye(2, format="csr")
+    dense = np.eye(2, 5, dtype=np.float32)
+    index = SpladeIndex.from_vectors(
+        two, ["a", "b"], ["the saw", "a blade"], language="english", dense=({"model": "m"}, dense)
+    )
+    assert index.lexical == {"language": "english"}
+    assert index.dense == {"model": "m", "dimensions": 5}
+    assert index.segments[0].lexical is not None and index.segments[0].lexical.words == ["blade", "saw"]
+    np.testing.assert_array_equal(index.segments[0].dense, dense)
+    again = index.remove(["a"])
+    assert again.segments[0].lexical is not None and again.segments[0].lexical.words == ["blade"]
+    assert again.dense is None
+    with pytest.raises(InputError, match="2 vectors"):
+        SpladeIndex.from_vectors(two, dense=({"model": "m"}, dense[:1]))

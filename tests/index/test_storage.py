@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import mmap
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +20,27 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import IndexFolderError, InputError
-from splade_cli.index import storage
+from splade_cli.index import columns, opening, postings, storage
+from splade_cli.index.filters import parse
 from splade_cli.index.inverted import SpladeIndex
+from splade_cli.index.manifest import Manifest
+from splade_cli.index.rows import FILES as rows_files
+from splade_cli.index.segments import Words
+from splade_cli.index.updates import IndexWriter
 
+SEGMENT = "segments/000001"
+VECTORS_OF = ("vectors.indptr.npy", "vectors.indices.npy", "vectors.data.npy")
+PARTS_OF = tuple(f"lexical.{name}" for name in ("json", "words.txt", "words.npy", "lengths.npy", "frequencies.npy"))
+WORDS_OF = (*PARTS_OF, *(f"lexical.counts.{name}.npy" for name in ("indptr", "indices", "data")))
 FILES = (
-    "vectors.indptr.npy", "vectors.indices.npy", "vectors.data.npy", "postings.indptr.npy", "postings.indices.npy",
-    "postings.data.npy", "rows.jsonl", "rows.offsets.npy", "vocabulary.json",
+    "encoders/000001/vocabulary.json",
+    *(
+        f"{SEGMENT}/{name}"
+        for name in (
+            *VECTORS_OF, *postings.FILES, *rows_files, *columns.FILES, *WORDS_OF,
+            *(f"lexical/{name}" for name in postings.FILES), "dense.npy",
+        )
+    ),
 )  # fmt: skip
 ROWS = [
     {"id": "a/1", "text": "first\nline two", "metadata": {"year": 2020, "tags": ["x"]}, "title": "T"},
@@ -32,10 +50,22 @@ ROWS = [
 VECTORS = sp.csr_matrix(np.array([[0, 1.5, 0, 0.25], [2, 0, 0, 0], [0, 0, 0, 0]], dtype=np.float32))
 
 
+DENSE = np.array([[1, 0], [0, 1], [0.6, -0.8]], dtype=np.float32)
+
+
 def make(seed: int = 0) -> SpladeIndex:
     return SpladeIndex.from_vectors(
-        VECTORS * (seed + 1), rows=ROWS, vocabulary=["x", "##y", "é", "z"], model={"name": "m", "identity": "1"}
-    )
+        VECTORS * (seed + 1), rows=ROWS, vocabulary=["x", "##y", "é", "z"], model={"name": "m", "identity": "1"},
+        language="english", dense=({"model": "d"}, DENSE),
+    )  # fmt: skip
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != storage.LOCK
+    }
 
 
 @pytest.fixture
@@ -45,11 +75,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_there_and_back(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, "manifest.json"])
+    assert sorted(files_of(folder)) == sorted([*FILES, "manifest.json"])
     index = SpladeIndex.open(folder, verify=True)
     for part in ("indptr", "indices", "data"):
         np.testing.assert_array_equal(getattr(index.vectors, part), getattr(make().vectors, part))
-        np.testing.assert_array_equal(getattr(index.postings, part), getattr(make().postings, part))
     assert list(index.rows) == ROWS
     assert index.rows[-1] == ROWS[-1]
     assert index.rows[0:2] == ROWS[:2]
@@ -58,14 +87,27 @@ def test_there_and_back(folder: Path) -> None:
     assert index.vocabulary == ["x", "##y", "é", "z"]
     assert index.model == {"name": "m", "identity": "1"}
     assert index.folder == folder
-    assert storage.size_bytes(folder) == sum(path.stat().st_size for path in folder.iterdir())
+    assert (index.generation, index.lexical, index.dense) == (
+        1,
+        {"language": "english"},
+        {"model": "d", "dimensions": 2},
+    )
+    (segment,) = index.segments
+    np.testing.assert_array_equal(segment.dense, DENSE)
+    assert segment.dense is not None and segment.dense.dtype == np.float32
+    assert segment.lexical is not None and list(segment.lexical.words) == list(make().segments[0].lexical.words)
+    assert index.mask(parse("year = 2020")).tolist() == [True, False, False]
+    assert index.find("a/1").tolist() == [0]
+    assert opening.size_bytes(folder) == sum(map(len, files_of(folder).values()))
 
 
 def test_vectors_stay_in_memory_mapped_files(folder: Path) -> None:
-    data = SpladeIndex.open(folder).postings.data
-    while data is not None and not isinstance(data, np.memmap):
-        data = data.base
-    assert isinstance(data, np.memmap)
+    (segment,) = SpladeIndex.open(folder).segments
+    for array in (segment.vectors.data, segment.vectors.indices, segment.postings.arrays["weights"], segment.dense):
+        assert array is not None
+        while array is not None and not isinstance(array, np.memmap | mmap.mmap):
+            array = array.base
+        assert array is not None
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (3, 5), (0, 0)])
@@ -83,7 +125,7 @@ def test_any_matrix_survives(dense: np.ndarray) -> None:
         SpladeIndex.from_vectors(sp.csr_matrix(dense)).save(Path(name) / "index")
         index = SpladeIndex.open(Path(name) / "index")
         np.testing.assert_array_equal(index.vectors.toarray(), dense)
-        np.testing.assert_array_equal(index.postings.toarray(), dense)
+        np.testing.assert_array_equal(index.df, (dense != 0).sum(0))
 
 
 @pytest.mark.parametrize("verify", [False, True])
@@ -92,6 +134,9 @@ def test_a_missing_or_truncated_file_is_named(name: str, verify: bool, folder: P
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[:-1])
     with pytest.raises(IndexFolderError, match=f"{name} is {len(whole) - 1} bytes instead of {len(whole)}"):
+        SpladeIndex.open(folder, verify=verify)
+    (folder / name).write_bytes(whole + b"\0")
+    with pytest.raises(IndexFolderError, match=f"{name} is {len(whole) + 1} bytes instead of {len(whole)}"):
         SpladeIndex.open(folder, verify=verify)
     (folder / name).unlink()
     with pytest.raises(IndexFolderError, match=f"{name} is missing") as caught:
@@ -106,7 +151,7 @@ def test_a_flipped_byte_is_named(
     name: str, place: int, always: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not always:
-        monkeypatch.setattr(storage, "ALWAYS_CHECKED_BYTES", 0)
+        monkeypatch.setattr(opening, "ALWAYS_CHECKED_BYTES", 0)
     content = bytearray((folder / name).read_bytes())
     content[place] ^= 0x40
     (folder / name).write_bytes(content)
@@ -114,22 +159,78 @@ def test_a_flipped_byte_is_named(
         SpladeIndex.open(folder, verify=not always)
 
 
-@pytest.mark.parametrize("part", ["indptr", "indices", "data"])
-def test_arrays_that_do_not_fit_are_found_without_checksums(
-    part: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", [0, 1, 7, 11, 40, -1])
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_byte_that_no_checksum_covers_gives_an_index_or_a_named_damage(
+    name: str, place: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file of another index with the same name: sizes agree, contents do not."""
-    monkeypatch.setattr(storage, "crc32", lambda path: 0)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    np.save(folder / f"vectors.{part}.npy", np.zeros(9, dtype=np.int64))
-    manifest["files"] = {path.name: {"bytes": path.stat().st_size, "crc32": 0} for path in storage._files(folder)}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(IndexFolderError, match="vectors"):
+    """As in a file too large to be read as a whole: no other error than the expected one may come of it."""
+    monkeypatch.setattr(opening, "ALWAYS_CHECKED_BYTES", 0)
+    content = bytearray((folder / name).read_bytes())
+    place %= len(content)
+    for bit in range(8):
+        changed = bytearray(content)
+        changed[place] ^= 1 << bit
+        (folder / name).write_bytes(changed)
+        with contextlib.suppress(IndexFolderError):
+            SpladeIndex.open(folder)
+        with pytest.raises(IndexFolderError, match=f"{name} does not match its checksum"):
+            SpladeIndex.open(folder, verify=True)
+
+
+HARMLESS = tuple(f"{SEGMENT}/columns.{name}.npy" for name in ("numbers", "text", "ends"))
+"""Files that are longer in the other index, so that all that is looked up is there."""
+
+
+def accept(folder: Path) -> None:
+    """Makes the manifest say what the files are now, as if their checksums had been checked."""
+    manifest = Manifest.read(folder)
+    paths = [folder / name for name in manifest.files]
+    replace(manifest, files=storage.entries(folder, paths)).write(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_another_index_is_found_without_checksums(name: str, folder: Path, tmp_path: Path) -> None:
+    """Each file is whole and what the manifest says, and does not belong to the others."""
+    other = SpladeIndex.from_vectors(
+        sp.csr_matrix(np.ones((7, 9), dtype=np.float32)), texts=[f"word{n} other" for n in range(7)],
+        language="english", dense=({"model": "d"}, np.ones((7, 3), dtype=np.float32)),
+    )  # fmt: skip
+    other.save(tmp_path / "other")
+    shutil.copyfile(tmp_path / "other" / name, folder / name)
+    accept(folder)
+    if name.endswith("vocabulary.json") or name in HARMLESS:
+        SpladeIndex.open(folder)
+    else:
+        with pytest.raises(IndexFolderError, match="damaged|cannot be read"):
+            SpladeIndex.open(folder)
+
+
+def test_every_damaged_file_is_named(folder: Path) -> None:
+    for name in FILES[:3]:
+        (folder / name).unlink()
+    with pytest.raises(IndexFolderError) as caught:
+        SpladeIndex.open(folder, verify=True)
+    assert all(f"{name} is missing" in caught.value.message for name in FILES[:3])
+    for name in FILES[3:]:
+        (folder / name).unlink()
+    with pytest.raises(IndexFolderError, match=f"and {len(FILES) - 5} more"):
+        SpladeIndex.open(folder, verify=True)
+
+
+@pytest.mark.parametrize("numbers", [[3], [-1], [0, 1], []])
+def test_tombstones_that_do_not_fit(numbers: list[int], folder: Path) -> None:
+    with IndexWriter(folder) as writer:
+        writer.delete(np.array([1]))
+    (path,) = (folder / "tombstones").iterdir()
+    np.save(path, np.array(numbers, dtype=np.int64))
+    accept(folder)
+    with pytest.raises(IndexFolderError, match="does not fit its segment"):
         SpladeIndex.open(folder)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"format": "splade-index", "version": 1', "[]", "null", "3", '{"version": 1}', "\x00\x01"]
+    "text", ["", "{", '{"format": "splade-index", "version": 2', "[]", "null", "3", '{"version": 2}', "\x00\x01", "{}"]
 )
 def test_a_half_written_manifest(text: str, folder: Path) -> None:
     (folder / "manifest.json").write_text(text)
@@ -143,11 +244,30 @@ def test_a_manifest_that_is_no_text(folder: Path) -> None:
         SpladeIndex.open(folder)
 
 
-def test_another_version(folder: Path) -> None:
+def test_a_flipped_bit_of_the_manifest(folder: Path) -> None:
+    """Blanks between the values aside, any bit counts: numbers, names and settings are covered by its own checksum."""
+    content = (folder / "manifest.json").read_bytes()
+    before = Manifest.read(folder)
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        (folder / "manifest.json").write_bytes(changed)
+        try:
+            assert Manifest.read(folder) == before
+            assert content[place : place + 1].isspace()
+        except IndexFolderError:
+            pass
+
+
+@pytest.mark.parametrize("version", [1, 3, "2", None])
+def test_another_version(version: object, folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps({**manifest, "version": 2}))
-    with pytest.raises(IndexFolderError, match="has format version 2, this splade reads 1"):
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "version": version}))
+    with pytest.raises(IndexFolderError, match=f"has format version {version}, this splade reads 2") as caught:
         SpladeIndex.open(folder)
+    assert "splade index DOCS -o DIR --force" in caught.value.hint
+    make(seed=1).save(folder, force=True)
+    assert SpladeIndex.open(folder, verify=True).generation == 1
 
 
 def test_no_index_there(tmp_path: Path) -> None:
@@ -163,9 +283,10 @@ class Broken(list[Any]):
         super().__init__(ROWS)
         self.error = error
 
-    def __iter__(self) -> Any:
-        yield ROWS[0]
-        raise self.error
+    def __getitem__(self, number: Any) -> Any:
+        if number:
+            raise self.error
+        return ROWS[0]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "no space left"), MemoryError()])
@@ -174,34 +295,41 @@ def test_a_killed_write_leaves_what_was_there(error: BaseException, there: bool,
     if not there:
         shutil.rmtree(folder)
     index = make(seed=1)
-    index.rows = Broken(error)
+    index.__dict__["rows"] = Broken(error)
     with pytest.raises(type(error)):
         index.save(folder, force=True)
     assert [path.name for path in folder.parent.iterdir()] == (["index"] if there else [])
     if there:
-        np.testing.assert_array_equal(SpladeIndex.open(folder, verify=True).vectors.toarray(), VECTORS.toarray())
+        before = SpladeIndex.open(folder, verify=True)
+        np.testing.assert_array_equal(before.vectors.toarray(), VECTORS.toarray())
+        make(seed=1).save(folder, force=True)
+        assert len(list((folder / "segments").iterdir())) == 1, "what was begun is swept away"
 
 
-@pytest.mark.parametrize("failing", [1, 2])
-def test_a_failed_rename_leaves_one_whole_index(failing: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder is moved aside, then the new one moved in: if either fails, the old one stands."""
-    from splade_cli import records
-
-    calls = []
-    original = records.os.replace
+def test_a_manifest_that_cannot_be_replaced_leaves_the_old_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from splade_cli.index import files
 
     def replace(source: Path, target: Path) -> None:
-        calls.append(source)
-        if len(calls) == failing:
-            raise PermissionError("in use")
-        original(source, target)
+        raise PermissionError("in use")
 
-    monkeypatch.setattr(records.os, "replace", replace)
+    monkeypatch.setattr(files.os, "replace", replace)
     with pytest.raises(PermissionError):
         make(seed=1).save(folder, force=True)
     monkeypatch.undo()
     assert [path.name for path in folder.parent.iterdir()] == ["index"]
     np.testing.assert_array_equal(SpladeIndex.open(folder, verify=True).vectors.toarray(), VECTORS.toarray())
+
+
+def test_a_new_generation_of_an_index_leaves_nothing_of_the_old_one(folder: Path, tmp_path: Path) -> None:
+    first = SpladeIndex.open(folder)
+    make(seed=1).save(folder, force=True)
+    make(seed=1).save(tmp_path / "fresh")
+    second = SpladeIndex.open(folder, verify=True)
+    assert (first.generation, second.generation) == (1, 2)
+    assert sorted(name.replace("000002", "000001") for name in files_of(folder)) == sorted(files_of(tmp_path / "fresh"))
+    np.testing.assert_array_equal(first.vectors.toarray(), VECTORS.toarray())
+    np.testing.assert_array_equal(second.vectors.toarray(), 2 * VECTORS.toarray())
+    assert list(first.rows) == ROWS, "what is open stays readable"
 
 
 def test_an_existing_folder_is_replaced_only_with_force(folder: Path) -> None:
@@ -223,8 +351,8 @@ def write(folder: Path, parts: Sequence[sp.csr_matrix], dimensions: int, names: 
     """Writes rows named by `names`, numbers by default, with vectors in `parts`."""
     count = sum(part.shape[0] for part in parts)
     rows = ({"id": str(name)} for name in (range(count) if names is None else names))
-    vocabulary = [f"t{number}" for number in range(dimensions)]
-    storage.write(folder, lambda: iter(parts), rows, vocabulary, {}, dimensions=dimensions, force=False, **options)
+    content = storage.Content([f"t{number}" for number in range(dimensions)], {}, words=Words("english"), **options)
+    storage.write(folder, iter(parts), rows, content, dimensions=dimensions, force=False)
     return folder
 
 
@@ -245,19 +373,17 @@ def test_several_parts_are_one(blocks: list[np.ndarray]) -> None:
     with tempfile.TemporaryDirectory() as name:
         many = write(Path(name) / "many", [sp.csr_matrix(block) for block in blocks], dimensions)
         one = write(Path(name) / "one", [whole], dimensions)
-        for path in one.iterdir():
-            assert (many / path.name).read_bytes() == path.read_bytes(), path.name
-        index = SpladeIndex.open(many, verify=True)
-        for stored, expected in ((index.vectors, whole), (index.postings, whole.tocsc())):
-            assert stored.shape == whole.shape
-            assert stored.data.dtype == np.float32 and stored.indices.dtype == np.int32
-            for part in ("indptr", "indices", "data"):
-                np.testing.assert_array_equal(getattr(stored, part), getattr(expected, part))
+        assert files_of(many) == files_of(one)
+        stored = SpladeIndex.open(many, verify=True).vectors
+        assert stored.shape == whole.shape
+        assert stored.data.dtype == np.float32 and stored.indices.dtype == np.int32
+        for part in ("indptr", "indices", "data"):
+            np.testing.assert_array_equal(getattr(stored, part), getattr(whole, part))
 
 
 def test_no_parts_at_all(tmp_path: Path) -> None:
     index = SpladeIndex.open(write(tmp_path / "index", [], 4), verify=True)
-    assert (index.vectors.shape, index.postings.shape, list(index.rows)) == ((0, 4), (0, 4), [])
+    assert (index.vectors.shape, index.segments[0].postings.shape, list(index.rows)) == ((0, 4), (0, 4), [])
     assert index.search(sp.csr_matrix((1, 4)), 1)[0].tolist() == [[-1]]
 
 
@@ -300,12 +426,14 @@ def carrying(tmp_path: Path) -> Path:
 def test_query_files_are_carried(carrying: Path) -> None:
     index = SpladeIndex.open(carrying, verify=True)
     assert index.query == {"kind": "static", "prompt": "é "}
-    assert (carrying / "query.tokenizer.json").read_bytes() == b'{"a": 1}'
-    assert (carrying / "query.table.npy").read_bytes() == bytes(range(256))
+    assert index.query_folder == carrying / "encoders" / "000001"
+    assert (index.query_folder / "query.tokenizer.json").read_bytes() == b'{"a": 1}'
+    assert (index.query_folder / "query.table.npy").read_bytes() == bytes(range(256))
 
 
 @pytest.mark.parametrize("name", ["query.tokenizer.json", "query.table.npy"])
 def test_damaged_query_files_are_named(name: str, carrying: Path) -> None:
+    name = f"encoders/000001/{name}"
     whole = (carrying / name).read_bytes()
     (carrying / name).write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
     with pytest.raises(IndexFolderError, match=f"{name} does not match its checksum"):
@@ -322,16 +450,12 @@ def test_query_files_go_along_when_an_opened_index_is_saved(carrying: Path, tmp_
     SpladeIndex.open(carrying).save(tmp_path / "other")
     again = SpladeIndex.open(tmp_path / "other", verify=True)
     assert again.query == SpladeIndex.open(carrying).query
-    for path in carrying.glob("query.*"):
-        assert (tmp_path / "other" / path.name).read_bytes() == path.read_bytes()
+    before = files_of(carrying / "encoders")
+    assert files_of(tmp_path / "other" / "encoders") == before
     again.save(tmp_path / "other", force=True)
-    assert len(list((tmp_path / "other").glob("query.*"))) == 2
-    listed = storage.read_manifest(tmp_path / "other")["files"]
-    assert {path.name for path in (tmp_path / "other").iterdir()} == {*listed, "manifest.json"}
-
-
-def test_an_index_of_before_query_encoders_opens(folder: Path) -> None:
-    manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["query"]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert SpladeIndex.open(folder).query is None
+    names = files_of(tmp_path / "other")
+    assert sum("query." in name for name in names) == 2
+    assert set(names) == {*Manifest.read(tmp_path / "other").files, "manifest.json"}
+    last = SpladeIndex.open(tmp_path / "other").query_folder
+    assert last is not None and last.name == "000002"
+    assert files_of(last) == files_of(carrying / "encoders" / "000001")

@@ -161,3 +161,18 @@ def test_bf16_on_the_cpu_is_close(bert_folder: Path, load: Make) -> None:
     exact = encode(load(str(bert_folder)), texts).toarray()
     low = encode(load(str(bert_folder), precision="bf16"), texts).toarray()
     assert 0 < abs(exact - low).max() < 0.2
+
+
+def test_a_hub_id_is_known_by_the_commit_that_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert identity_of("some/model") == "some/model"
+    repository = tmp_path / "models--some--model"
+    for commit in ("c0ffee", "decaf0"):
+        (repository / "snapshots" / commit).mkdir(parents=True)
+        (repository / "snapshots" / commit / "config.json").write_text("{}")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("c0ffee")
+    assert identity_of("some/model") == "some/model@c0ffee"
+    assert identity_of("some/model", "decaf0") == "some/model@decaf0"

@@ -1,4 +1,4 @@
-"""Contributions add up to the score; literal marks; snippets keep within bounds."""
+"""Contributions add up to the score, gaps to the difference; where terms are literal; ids that were meant."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from splade_cli.records import Term
+from splade_cli.records import Hit, Term
 from splade_cli.search.explain import (
-    SNIPPET_CHARS,
     active_terms,
-    is_literal,
-    matched_spans,
+    closest_id,
+    gaps,
+    held_against,
     missing_terms,
+    origins,
     shared_terms,
-    snippet,
     term_name,
 )
 
@@ -27,6 +27,10 @@ WEIGHTS = arrays(np.float32, 6, elements=st.integers(-6, 6).map(lambda number: n
 
 def row(*weights: float) -> sp.csr_matrix:
     return sp.csr_matrix(np.array([weights], dtype=np.float32))
+
+
+def hit(name: str, *terms: Term, text: str = "", title: str = "", rank: int = 1) -> Hit:
+    return Hit(name, rank, sum(term.contribution for term in terms), text, title=title, terms=terms)
 
 
 @given(WEIGHTS, WEIGHTS)
@@ -43,9 +47,47 @@ def test_contributions_add_up_to_the_score_largest_first(query: np.ndarray, docu
         assert term.document_weight == document[VOCABULARY.index(term.term)]
 
 
+@given(WEIGHTS, WEIGHTS, WEIGHTS)
+def test_gaps_add_up_to_the_difference_of_the_scores(query: np.ndarray, one: np.ndarray, two: np.ndarray) -> None:
+    first, second = (
+        hit(name, *shared_terms(row(*query), row(*vector), VOCABULARY, "")) for name, vector in (("a", one), ("b", two))
+    )
+    found = gaps(first, second)
+    assert sum(gap.difference for gap in found) == float(query @ one) - float(query @ two)
+    assert [gap.difference for gap in found] == sorted((gap.difference for gap in found), reverse=True)
+    assert len({gap.term for gap in found}) == len(found)
+
+
 def test_shared_terms_of_one_pair() -> None:
     terms = shared_terms(row(1, 0, 2, 0, 0.5, 0), row(3, 1, 1, 0, 0, 9), VOCABULARY, "How to Reset it")
     assert terms == (Term("reset", 1.0, 3.0, 3.0, True), Term("Ġlogin", 2.0, 1.0, 2.0, False))
+
+
+def test_a_term_inside_another_word_of_the_query_is_no_literal_one() -> None:
+    vocabulary = ["in", "information", "form"]
+    terms = shared_terms(row(1, 1, 1), row(1, 1, 1), vocabulary, "information")
+    assert {term.term: term.literal for term in terms} == {"in": False, "information": True, "form": False}
+
+
+def test_the_four_origins() -> None:
+    terms = [
+        Term("kiln", 1, 1, 1, True),
+        Term("hot", 1, 1, 1, True),
+        Term("clay", 1, 1, 1, False),
+        Term("oven", 1, 1, 1, False),
+        Term("studio", 1, 1, 1, False),
+    ]
+    found = hit("a", *terms, text="The kiln fires clay.", title="Studio")
+    assert origins(found) == ("both", "query", "document", "model", "document")
+    assert origins(hit("b")) == ()
+
+
+def test_what_a_hit_lost_to() -> None:
+    shown = [hit(name, rank=rank) for rank, name in enumerate("abc", 1)]
+    assert held_against(shown, shown[0]) is None
+    assert held_against(shown, shown[2]) is shown[1]
+    assert held_against(shown, hit("z")) is shown[2]
+    assert held_against([], hit("z")) is None
 
 
 def test_active_and_missing_terms() -> None:
@@ -64,79 +106,16 @@ def test_columns_without_a_name_go_by_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("term", "text", "literal"),
+    ("wanted", "hint"),
     [
-        ("reset", "how to reset it", True),
-        ("reset", "how to resets", True),
-        ("set", "how to reset it", False),
-        ("##set", "how to reset it", True),
-        ("##set", "how to set it", False),
-        ("##re", "reset", False),
-        ("Ġlogin", "a login page", True),
-        ("▁Login", "a login page", True),
-        ("login", "a log in page", False),
-        ("c++", "use c++ here", True),
-        (".", "end. of", True),
-        ("(", "a (b)", True),
-        ("Ġ", "anything", False),
-        ("", "anything", False),
-        ("blåbær", "på blåbær", True),
-        ("##", "a", False),
+        ("kiln", "did you mean 'docs/kiln.md'?"),
+        ("KILN.MD", "did you mean 'docs/kiln.md'?"),
+        ("docs/klin.md", "did you mean 'docs/kiln.md'?"),
+        ("docs/lom.txt", "did you mean 'docs/loom.txt'?"),
+        ("zzzz", ""),
+        ("", ""),
     ],
 )
-def test_literal_terms(term: str, text: str, literal: bool) -> None:
-    assert is_literal(term, text) is literal
-
-
-LONG = " ".join(f"filler{number}" for number in range(100))
-
-
-def test_short_texts_are_whole_and_on_one_line() -> None:
-    assert snippet("  a\n\n b\tc ", ["b"]) == "a b c"
-    assert snippet("", ["b"]) == ""
-    assert snippet("x" * SNIPPET_CHARS, []) == "x" * SNIPPET_CHARS
-
-
-def test_a_snippet_shows_where_the_words_stand() -> None:
-    text = f"{LONG} the Password was reset by login {LONG}"
-    found = snippet(text, ["password", "##set", "Ġlogin"])
-    assert "the Password was reset by login" in found
-    assert found.startswith("… ")
-    assert found.endswith(" …")
-
-
-def test_the_place_with_most_words_wins() -> None:
-    text = f"password {LONG} password reset login {LONG} reset"
-    assert "password reset login" in snippet(text, ["password", "reset", "login"])
-
-
-def test_without_a_word_it_is_the_beginning() -> None:
-    assert snippet(LONG, ["absent"]).startswith("filler0 filler1")
-    assert snippet(f"{LONG} password", ["password"]).endswith("password")
-
-
-@given(
-    st.text(st.sampled_from("ab åß\n.İ日"), max_size=900), st.lists(st.text("abå#Ġİ", max_size=5), max_size=4),
-    st.integers(60, 300),
-)  # fmt: skip
-def test_snippets_keep_within_bounds_and_are_cut_from_the_text(text: str, words: list[str], length: int) -> None:
-    found = snippet(text, words, length)
-    assert len(found) <= length + len("… ") + len(" …")
-    assert "\n" not in found
-    assert found.removeprefix("… ").removesuffix(" …") in " ".join(text.split())
-
-
-@given(st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta,", "(epsilon)"]), min_size=60, max_size=120))
-def test_snippets_are_cut_at_words(pieces: list[str]) -> None:
-    text = " ".join(pieces)
-    shown = snippet(text, ["gamma"]).removeprefix("… ").removesuffix(" …")
-    assert set(shown.split()) <= set(pieces)
-    assert len(shown) > SNIPPET_CHARS / 2 - 20
-
-
-def test_matched_spans() -> None:
-    text = "Passwords: reset the pass; RESETTING"
-    assert [text[start:end] for start, end in matched_spans(text, ["password", "reset", "th", "##e"])] == [
-        "Passwords", "reset", "RESETTING"
-    ]  # fmt: skip
-    assert matched_spans(text, []) == []
+def test_the_id_that_was_meant(wanted: str, hint: str) -> None:
+    assert closest_id(wanted, ["docs/kiln.md", "docs/loom.txt"]) == hint
+    assert closest_id(wanted, []) == ""

@@ -18,12 +18,14 @@ import torch
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.errors import InputError
+from splade_cli.index.impacts import Impacts
 from splade_cli.index.inverted import SpladeIndex
+from splade_cli.index.pruning import Pruning
 from splade_cli.model import encode as encoding
 from splade_cli.model import shards
 from splade_cli.search import indexing
 from splade_cli.search.encoder import SpladeEmbedder
-from splade_cli.search.indexing import index_documents, shards_of
+from splade_cli.search.indexing import chunk_sizes, index_documents, shards_of
 from splade_cli.search.queries import attach_static
 from splade_cli.search.searcher import Searcher
 
@@ -85,7 +87,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def check_as_in_memory(documents: Path, made: SpladeIndex, embedder: SpladeEmbedder) -> None:
@@ -98,7 +100,10 @@ def check_as_in_memory(documents: Path, made: SpladeIndex, embedder: SpladeEmbed
     expected = embedder.encode([chunk.content for chunk in chunks])
     assert expected.nnz > 0
     np.testing.assert_allclose(made.vectors.toarray(), expected.toarray(), rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(made.postings.toarray(), made.vectors.toarray())
+    found, _ = made.search(made.vectors, 1)
+    products = (made.vectors @ made.vectors.T).toarray()
+    np.testing.assert_allclose(products[np.arange(len(made)), found[:, 0]], products.max(1), rtol=1e-5)
+    assert made.settings == {"chunking": chunk_sizes()}
     assert made.vocabulary == embedder.vocabulary
     assert made.model == embedder.description
 
@@ -381,3 +386,25 @@ def test_nothing_is_left_in_the_environment(embedder: SpladeEmbedder, tmp_path: 
     for name in ("index", ".hidden", "with.dots.v1"):
         index_documents(source, tmp_path / "out" / name, embedder=embedder)
     assert sorted(os.listdir(tmp_path / "out")) == [".hidden", "index", "with.dots.v1"]
+
+
+def test_a_smaller_index_in_memory_is_that_of_the_folder(embedder: SpladeEmbedder, tmp_path: Path, small: None) -> None:
+    source = jsonl(tmp_path / "docs.jsonl", [{"id": f"d{number}", "text": sentence(number)} for number in range(20)])
+    less: dict[str, Any] = {"embedder": embedder, "pruning": Pruning(9, 0.95), "impacts": 8}
+    memory = index_documents(source, **less).index
+    folder = index_documents(source, tmp_path / "index", **less).index
+    full = index_documents(source, embedder=embedder).index
+    expected = Pruning(9, 0.95).applied(full.vectors)
+    assert memory.settings == folder.settings and folder.settings["pruning"] == {"terms": 9, "mass": 0.95}
+    assert memory.impacts == folder.impacts == Impacts.fitting([full.vectors], 8), "the step is that of all shards"
+    assert (memory.segments[0].stored.dtype, folder.segments[0].stored.dtype) == (np.float32, np.uint8)
+    step = Impacts.fitting([full.vectors], 8).step
+    for index in (memory, folder):
+        assert abs(index.vectors - expected).max() <= step / 2 + 1e-5
+        assert 0 < index.nonzeros <= expected.nnz < full.nonzeros
+    memory.save(tmp_path / "saved")
+    saved = SpladeIndex.open(tmp_path / "saved", verify=True)
+    assert saved.segments[0].stored.dtype == np.uint8 and (saved.vectors != memory.vectors).nnz == 0
+    with pytest.raises(InputError, match="8 or 16, got 4"):
+        index_documents(source, tmp_path / "no", embedder=embedder, impacts=4)
+    assert not (tmp_path / "no").exists()

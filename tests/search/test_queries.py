@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 
 from splade_cli.errors import IndexFolderError, ModelError
 from splade_cli.index.inverted import SpladeIndex
+from splade_cli.index.manifest import Manifest
 from splade_cli.model.encode import encode
 from splade_cli.model.static import inverse_document_frequency
 from splade_cli.search import queries as module
@@ -84,8 +85,12 @@ def copy(index: Path, tmp_path: Path) -> Path:
 
 def rewrite(folder: Path, **changes: Any) -> None:
     """Changes the manifest of an index."""
-    path = folder / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    replace(Manifest.read(folder), **changes).write(folder)
+
+
+def carried_file(folder: Path, name: str) -> Path:
+    """A file of an index's query encoder."""
+    return next((folder / "encoders").rglob(name))
 
 
 def by_hand(tokenizer: Any, texts: list[str], table: np.ndarray, limit: int) -> np.ndarray:
@@ -211,7 +216,7 @@ def test_hits_are_those_of_scoring_by_hand(index: Path, embedder: SpladeEmbedder
     query = "the forgotten table saw kickback"
     searcher = Searcher.open(index, device="cpu")
     found = searcher.search(query, 3)
-    table = np.load(index / TABLE)
+    table = np.load(carried_file(index, TABLE))
     vector = by_hand(embedder.loaded.tokenizer, [query], table, 512)
     order = {"backup.txt": 0, "password.txt": 1, "saw.txt": 2}
     scores = (embedder.encode([f"{name}\n{DOCUMENTS[name]}" for name in sorted(DOCUMENTS)]) @ vector[0]).tolist()
@@ -285,15 +290,16 @@ def test_kinds_that_this_version_does_not_know(copy: Path) -> None:
 
 @pytest.mark.parametrize("name", [TOKENIZER, TABLE])
 def test_a_damaged_file_is_found_when_the_index_is_opened(name: str, copy: Path) -> None:
-    content = (copy / name).read_bytes()
-    (copy / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    path = carried_file(copy, name)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(IndexFolderError, match=f"{name} does not match its checksum"):
         Searcher.open(copy)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff\xfe", b"half", None])
 def test_a_tokenizer_file_that_is_none(content: bytes | None, copy: Path) -> None:
-    path = copy / TOKENIZER
+    path = carried_file(copy, TOKENIZER)
     if content is None:
         path.unlink()
     else:
@@ -303,22 +309,23 @@ def test_a_tokenizer_file_that_is_none(content: bytes | None, copy: Path) -> Non
     assert "splade index" in caught.value.hint
     assert "\n" not in caught.value.message
     with pytest.raises(IndexFolderError):
-        open_query_encoder(copy, STATIC)
+        open_query_encoder(path.parent, STATIC)
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"half", None])
 def test_a_table_that_is_none(content: bytes | None, copy: Path) -> None:
-    path = copy / TABLE
+    path = carried_file(copy, TABLE)
     if content is None:
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content == b"half" else content)
     with pytest.raises(IndexFolderError, match=r"query\.table\.npy") as caught:
-        open_query_encoder(copy, STATIC)
+        open_query_encoder(path.parent, STATIC)
     assert caught.value.hint
 
 
 def test_rows_do_not_depend_on_their_neighbours(index: Path, texts: list[str]) -> None:
-    encoder = StaticQueryEncoder(index / TOKENIZER, np.load(index / TABLE), max_seq_length=512)
+    table = np.load(carried_file(index, TABLE))
+    encoder = StaticQueryEncoder(carried_file(index, TOKENIZER), table, max_seq_length=512)
     alone = sp.vstack([encoder.encode([text]) for text in texts])
     assert (encoder.encode(texts) != alone).nnz == 0

@@ -1,0 +1,42 @@
+"""What encodes the queries of a new index, and what that loses against the model, as `splade index` says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from splade_cli.cli import console
+
+if TYPE_CHECKING:
+    from splade_cli.index.inverted import SpladeIndex
+    from splade_cli.search.encoder import SpladeEmbedder
+
+
+def described(made: SpladeIndex) -> str:
+    """What encodes the queries of an index, in words."""
+    carried = made.query
+    if carried is None:
+        return "by the model"
+    weights = f" ({carried['weights']})" if "weights" in carried else ""
+    return f"{carried['kind']}{weights}, carried by the index"
+
+
+def fidelity(made: SpladeIndex, embedder: SpladeEmbedder) -> None:
+    """Says what the query encoder that the index carries loses against the model."""
+    from splade_cli.evaluation.fidelity import query_fidelity
+    from splade_cli.search.queries import open_query_encoder
+
+    carried = open_query_encoder(made.query_folder or Path(), made.query)
+    assert carried is not None
+    found = query_fidelity(made, lambda texts: embedder.encode(texts, "query"), carried.encode)
+    console.note(
+        f"{found.queries} queries written from these documents find their chunk with MRR@10 {found.other:.4f}, "
+        f"{found.full:.4f} by the model itself ({found.other - found.full:+.4f}); "
+        f"{found.common:.0%} of the ten best are the same"
+    )
+    console.note("on queries with judgements: splade evaluate --data DATA --query " + _flag(made))
+
+
+def _flag(made: SpladeIndex) -> str:
+    carried = made.query or {}
+    return "onnx-int8" if carried.get("int8") else str(carried.get("kind", "full"))

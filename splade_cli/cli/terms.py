@@ -1,0 +1,34 @@
+"""`splade terms`: the terms of an index that are active in too many documents, and what they cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splade_cli.cli import options
+
+
+def terms(
+    index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
+    above: Annotated[float, typer.Option("--above", help="Share of the documents from which a term is junk.")] = 0.2,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Whose stop words are named.", show_default="guessed")
+    ] = None,
+    json_output: options.Json = False,
+) -> None:
+    """Report junk terms: active in so many documents that they tell none apart."""
+    from dataclasses import asdict
+
+    from splade_cli.cli import console, replies
+    from splade_cli.index.inverted import SpladeIndex
+    from splade_cli.search.junk import junk_terms
+
+    report = junk_terms(SpladeIndex.open(index), above, language)
+    if json_output:
+        console.json_document(asdict(report))
+        return
+    replies.junk(report)
+    if report.terms:
+        console.next_command("splade train ... --set loss.document_regularizer=df_flops, then splade index again")

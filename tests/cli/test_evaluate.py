@@ -1,0 +1,160 @@
+"""`splade evaluate` with dense, hybrid, IDF and reranked systems, and its report on wide and narrow terminals."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from splade_cli.cli import figures
+from splade_cli.evaluation.analysis import Sparsity
+from splade_cli.evaluation.costs import Cost
+from splade_cli.evaluation.metrics import MEASURES
+from splade_cli.evaluation.report import Report
+from splade_cli.evaluation.significance import Comparison
+from splade_cli.evaluation.systems import System
+
+
+class Letters:
+    """In place of a dense model: how often each letter comes."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self.name = name
+
+    def encode(self, texts: Any, kind: str = "document", **options: Any) -> np.ndarray:
+        return np.array([[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32)
+
+
+class Longest:
+    """In place of a cross-encoder: long texts first."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self.options = options
+
+    def scores(self, pairs: Any, batch_size: int) -> np.ndarray:
+        assert self.options == {"device": "cpu", "trust_remote_code": False, "allow_pickle": False}
+        return np.array([len(text) for _, text in pairs], dtype=np.float32)
+
+
+@pytest.fixture
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("splade_cli.model.dense.DenseModel", Letters)
+    monkeypatch.setattr("splade_cli.model.crossencoder.CrossEncoderModel", Longest)
+
+
+def test_all_systems_in_one_run(splade: Callable[..., Any], built: Any, models: None) -> None:
+    words = ["evaluate", "--data", built / "data", "--split", "train", "--device", "cpu", "--dense", "org/letters"]
+    words += ["--fit-split", "train", "--idf", "0.5", "--rerank", "org/longest", "--rerank-top", "3"]
+    result = splade(*words, "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert [system["name"] for system in report["systems"]] == [
+        "tiny", "tiny, IDF queries", "BM25 (english)", "org/letters", "tiny, IDF queries, reranked by org/longest",
+        "hybrid, RRF", "hybrid, fitted",
+    ]  # fmt: skip
+    assert report["fusion"]["names"] == ["tiny, IDF queries", "BM25 (english)", "org/letters"]
+    assert sum(report["fusion"]["weights"]) == pytest.approx(1)
+    assert len(report["notes"]) >= 4
+    shown = splade(*words)
+    assert shown.exit_code == 0, shown.output
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert "fitted on train" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--no-bm25", "--fit-split", "train"], "--fit-split needs something to fuse with"),
+        (["--fit-split", "nowhere"], "has no split 'nowhere'"),
+        (["--rerank", "m", "--rerank-top", "0"], "--rerank-top must be above 0"),
+    ],
+)
+def test_what_cannot_be(splade: Callable[..., Any], built: Any, words: list[str], message: str) -> None:
+    result = splade("evaluate", "--data", built / "data", "--split", "train", *words)
+    assert result.exit_code == 1
+    assert message in " ".join(result.stderr.split())
+
+
+COST = Cost(Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 9.0, 0.2, 0.5, 1.2, 3.4)
+VERSUS = Comparison(-0.0662, -0.09, -0.04, 0.0001, 50, 100, 300)
+
+
+def systems(count: int, names: tuple[str, ...] = MEASURES) -> list[System]:
+    first = System("tiny", {}, {}, {name: 0.6436 for name in names}, COST)
+    others = [
+        System(f"a system, number {n}", {}, {}, {name: 0.7098 for name in names}, None, VERSUS)
+        for n in range(count - 1)
+    ]
+    return [first, *others]
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, shown: list[System], width: int) -> list[str]:
+    text = io.StringIO()
+    monkeypatch.setattr(figures, "out", Console(file=text, width=width, highlight=False))
+    monkeypatch.setattr(figures, "note", lambda remark: text.write(remark + "\n"))
+    figures.report(Report("scifact", "test", 5183, 300, shown, "cpu fp32", ["a remark"]))
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    assert max(map(len, lines)) <= width
+    return lines
+
+
+def test_few_systems_stand_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = printed(monkeypatch, systems(2), 80)
+    assert lines[0] == "scifact (test): 5183 documents, 300 queries, cpu fp32"
+    assert "tiny  a system, number 0" in lines[1]
+    assert [line.split()[0] for line in lines[2:11]] == list(MEASURES)
+    assert "0.6436              0.7098" in lines[2]
+    text = " ".join(" ".join(lines).split())
+    assert (
+        "nDCG@10 over a system, number 0: -0.0662 [-0.0900, -0.0400], p = 0.0001, significant (50 queries better"
+        in text
+    )
+    assert "1.2 / 3.4" in text
+    assert lines[-1] == "a remark"
+
+
+def test_many_systems_stand_below_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = printed(monkeypatch, systems(6), 80)
+    assert lines[1].split() == ["nDCG@10", "gain", "p", "MRR@10", "Recall@100", "MAP"]
+    assert lines[2].split() == ["tiny", "0.6436", "0.6436", "0.6436", "0.6436"]
+    assert lines[3].split() == [
+        "a",
+        "system,",
+        "number",
+        "0",
+        "0.7098",
+        "+0.0662",
+        "0.0001",
+        "0.7098",
+        "0.7098",
+        "0.7098",
+    ]
+    text = "\n".join(lines)
+    assert "no room for P@1, P@3, P@5, P@10, Recall@10: --json has them" in text.replace("\n", " ")
+    assert lines[-3].split() == ["query", "terms", "document", "terms", "FLOPS", "MB", "ms", "p50", "/", "p95"]
+    assert lines[-2].split() == ["tiny", "50.2", "250.1", "10.03", "10.54", "1.2", "/", "3.4"]
+    wide = printed(monkeypatch, systems(8), 150)
+    assert not any("no room" in line for line in wide)
+    assert len(wide[1].split()) == len(MEASURES) + 2
+
+
+def test_measures_that_were_asked_for_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = printed(monkeypatch, systems(6, (*MEASURES[1:], "nDCG@20", "nDCG@10")), 80)
+    assert lines[1].split()[:4] == ["nDCG@10", "gain", "p", "nDCG@20"]
+
+
+def test_long_names_and_narrow_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = [
+        replace(system, name=f"organisation/a-model-of-a-very-long-name[{n}]") for n, system in enumerate(systems(5))
+    ]
+    lines = printed(monkeypatch, shown, 80)
+    assert "0.7098" in " ".join(lines)
+    assert "name[3]" in "".join(line[:26].strip() for line in lines), "brackets are no markup, names wrap"
+    for width in (40, 50, 60):
+        assert any("0.7098" in line for line in printed(monkeypatch, shown, width))

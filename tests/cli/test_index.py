@@ -1,0 +1,198 @@
+"""`splade index` and its commands on real documents: what they print, what they leave, what they refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from splade_cli.evaluation.tuning import SETTINGS
+from splade_cli.index.inverted import SpladeIndex
+from splade_cli.index.pruning import keep_mass, keep_top
+
+
+@pytest.fixture
+def index(built: Path, tmp_path: Path) -> Path:
+    """A copy of the index of `built`."""
+    shutil.copytree(built / "index", tmp_path / "index")
+    return tmp_path / "index"
+
+
+def found(splade, folder: Path, query: str) -> list[str]:
+    result = splade("search", query, "--index", folder, "--json", "-k", "3")
+    assert result.exit_code == 0, result.output
+    return [hit["document_id"] for hit in json.loads(result.stdout)["hits"]]
+
+
+def facts(result) -> dict:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_the_help_shows_building_and_names_the_others(splade):
+    result = splade("index", "--help", env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    flags = ("--output", "--no-bm25", "--dense", "--prune-terms", "--prune-mass", "--impacts", "--tune", "--verify")
+    for word in (*flags, "add", "remove", "merge", "verify"):
+        assert word in result.stdout
+    for command in ("add", "remove", "merge", "verify"):
+        result = splade("index", command, "--help")
+        assert result.exit_code == 0
+        assert "--index" in result.stdout
+
+
+def test_build_is_the_command_without_a_name(splade, docs, tmp_path):
+    for words in (
+        (docs, "-o", tmp_path / "one"),
+        ("build", "-o", tmp_path / "two", docs),
+        ("-o", tmp_path / "3", docs),
+    ):
+        result = splade("index", *words, "--json")
+        assert facts(result)["documents"] == 5
+        assert facts(result)["holds"] == "postings, BM25"
+        assert f"next: splade query --index {words[words.index('-o') + 1]}" in result.stderr
+    shutil.move(docs, tmp_path / "add")
+    result = splade("index", f"{tmp_path}/add", "-o", tmp_path / "four", "--no-bm25", "--json")
+    assert facts(result)["holds"] == "postings"
+    assert not list((tmp_path / "four").rglob("lexical*"))
+    assert splade("index").exit_code == 1
+
+
+def test_add_replace_remove_merge(splade, index, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "laser.md").write_text("# Laser\n\nWear goggles at the laser.\n")
+    (more / "kiln.md").write_text("# Kiln\n\nThe kiln fires porcelain at 1,260 degrees.\n")
+    said = facts(splade("index", "add", more, "--index", index, "--json"))
+    assert (said["new_documents"], said["replaced"], said["unchanged"], said["chunks_written"]) == (1, 1, 0, 2)
+    assert (said["documents"], said["chunks"], said["segments"]) == (6, 6, 2)
+    assert found(splade, index, "laser goggles")[0] == "laser.md"
+    assert found(splade, index, "firing porcelain")[0] == "kiln.md"
+    assert "letterpress" not in found(splade, index, "firing clay")
+    said = facts(splade("index", "add", more, "-i", index, "--json"))
+    assert (said["new_documents"], said["replaced"], said["unchanged"], said["chunks_written"]) == (0, 0, 2, 0)
+    result = splade("index", "remove", "laser.md", "bike.md", "--index", index)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[:2] == ["chunks removed   2", "segments merged  2 to 1"], "half of it was deleted"
+    assert f"next: splade query --index {index}" in result.stderr
+    assert not {"laser.md", "bike.md"} & {
+        *found(splade, index, "laser goggles"),
+        *found(splade, index, "brakes squeal"),
+    }
+    said = facts(splade("index", "merge", "--index", index, "--json"))
+    assert (said["documents"], said["chunks"], said["segments"]) == (4, 4, 1)
+    assert "nothing was removed" in splade("index", "merge", "--index", index).stdout
+    assert facts(splade("index", "verify", index, "--json"))["chunks"] == 4
+
+
+def test_what_is_refused(splade, index, docs, tmp_path):
+    result = splade("index", "remove", "kiln.m", "--index", index)
+    assert result.exit_code == 1
+    assert "error: no document 'kiln.m'" in result.stderr and "did you mean 'kiln.md'?" in result.stderr
+    for words in (("add", docs), ("remove", "x"), ("merge",), ("verify",)):
+        result = splade("index", *words, "--index", tmp_path / "none")
+        assert result.exit_code == 1
+        assert "error: no index at" in result.stderr and "hint: make one: splade index DOCS -o" in result.stderr
+    (docs / "new.txt").write_text("something new")
+    result = splade("index", "add", docs, "--index", index, "--model", docs)
+    assert result.exit_code == 1
+    assert "Traceback" not in result.stderr
+    assert splade("index", "add", docs).exit_code == 2
+    assert splade("index", "verify").exit_code == 1
+
+
+def test_a_version_1_index_is_refused_with_what_to_type(splade, docs, tmp_path):
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "manifest.json").write_text('{"format": "splade-index", "version": 1, "rows": 3, "files": {}}')
+    for words in (("search", "clay", "--index", old), ("index", "add", docs, "--index", old), ("index", "verify", old)):
+        result = splade(*words)
+        assert result.exit_code == 1
+        assert "has format version 1, this splade reads 2" in result.stderr
+        assert "hint: make it again: splade index DOCS -o DIR --force" in result.stderr
+    assert splade("index", docs, "-o", old, "--force").exit_code == 0
+    assert found(splade, old, "firing clay")[0] == "kiln.md"
+
+
+def test_verify_names_what_is_damaged(splade, index):
+    for words in (("--verify", index), ("--verify", "--index", index), ("verify", index), ("verify", "-i", index)):
+        result = splade("index", *words)
+        assert result.exit_code == 0, result.output
+        assert "match" in result.stdout
+    path = index / "segments" / "000001" / "postings.weights.npy"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    (index / "segments" / "000001" / "rows.jsonl").unlink()
+    for words in (("--verify", index), ("verify", index)):
+        result = splade("index", *words)
+        assert result.exit_code == 1
+        assert "segments/000001/postings.weights.npy does not match its checksum" in result.stderr
+        assert "segments/000001/rows.jsonl is missing" in result.stderr
+        assert "hint: make it again: splade index" in result.stderr
+
+
+def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_path):
+    flags = ("--prune-terms", "20", "--prune-mass", "0.9", "--impacts", "8")
+    said = facts(splade("index", docs, "-o", tmp_path / "small", *flags, "--json"))
+    assert float(said["active_terms_a_chunk"]) <= 20
+    small = SpladeIndex.open(tmp_path / "small", verify=True)
+    assert small.settings["pruning"] == {"terms": 20, "mass": 0.9} and small.impacts.bits == 8
+    full = SpladeIndex.open(index)
+    ids = [row["id"] for row in small.rows]
+    expected = keep_mass(keep_top(full.vectors[[int(full.find(each)[0]) for each in ids]], 20), 0.9)
+    assert abs(small.vectors - expected).max() <= small.impacts.step / 2
+    assert found(splade, tmp_path / "small", "firing clay")[0] == "kiln.md"
+    words = " ".join(path.read_text() for path in sorted(docs.iterdir()))
+    (docs / "laser.md").write_text(f"# Laser\n\nWear goggles at the laser. {words}")
+    facts(splade("index", "add", docs, "--index", tmp_path / "small", "--json"))
+    grown = SpladeIndex.open(tmp_path / "small")
+    assert len(grown.segments) == 2 and grown.segments[1].stored.indptr[-1] > 0
+    facts(splade("index", "remove", "bike.md", "--index", tmp_path / "small", "--json"))
+    facts(splade("index", "merge", "--index", tmp_path / "small", "--json"))
+    merged = SpladeIndex.open(tmp_path / "small", verify=True)
+    assert (merged.impacts, merged.settings) == (small.impacts, small.settings)
+    assert max(merged.vectors.indptr[1:] - merged.vectors.indptr[:-1]) <= 20
+    assert merged.segments[0].stored.dtype == "uint8"
+    living = grown.vectors[[n for n, row in enumerate(grown.rows) if row["document_id"] != "bike.md"]]
+    assert (merged.vectors != living).nnz == 0, "a merge prunes no second time"
+    assert found(splade, tmp_path / "small", "laser goggles")[0] == "laser.md"
+    for wrong, message in (
+        (("--impacts", "4"), "--impacts must be 8 or 16, got 4"),
+        (("--prune-terms", "0"), "prune-terms must be above 0"),
+        (("--prune-mass", "1.5"), "at most 1, got 1.5"),
+    ):
+        result = splade("index", docs, "-o", tmp_path / "no", *wrong)
+        assert result.exit_code == 1 and message in result.stderr and not (tmp_path / "no").exists()
+
+
+def test_tune_says_what_each_way_costs(splade, docs, index, tmp_path):
+    data = tmp_path / "data"
+    (data / "qrels").mkdir(parents=True)
+    shutil.copytree(docs, data / "documents")
+    judged = {"q1": ("firing clay", "kiln.md"), "q2": ("sharp tool", "lathe.md"), "q3": ("brakes squeal", "bike.md")}
+    queries = "".join(json.dumps({"_id": name, "text": text}) + "\n" for name, (text, _) in judged.items())
+    (data / "queries.jsonl").write_text(queries)
+    lines = [f"{name}\t{document}\t1\n" for name, (_, document) in judged.items()]
+    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    result = splade("index", "--tune", data, "--index", index, "--json")
+    said = facts(result)
+    assert said["queries"] == 3 and said["rows"][0]["flags"] == "" and said["rows"][0]["figure"] == 1.0
+    assert len(said["rows"]) == len(SETTINGS) + 1
+    assert said["recommended"] in [row["flags"] for row in said["rows"]]
+    segment = index / "segments" / "000001"
+    files = [*segment.glob("vectors.*.npy"), *segment.glob("postings.*.npy")]
+    assert round(said["rows"][0]["megabytes"] * 1e6) == sum(path.stat().st_size for path in files)
+    result = splade("index", "--tune", data, "--index", index, env={"COLUMNS": "100"})
+    assert result.exit_code == 0, result.output
+    table = [line.rstrip() for line in result.stdout.splitlines()]
+    assert table[0] == "data (test): 3 queries" and table[1].split()[:2] == ["nDCG@10", "p"]
+    assert [line.split("  ")[0] for line in table[2 : 3 + len(SETTINGS)]][:2] == ["full", "--impacts 16"]
+    assert sum(line.endswith("advised") for line in table) == 1
+    assert f"next: splade index DOCS -o DIR {said['recommended']}".strip() in result.stderr
+    assert splade("index", "--tune", data).exit_code == 1
+    assert facts(splade("index", "remove", "kiln.md", "--index", index, "--json"))["documents"] == 4
+    result = splade("index", "--tune", data, "--index", index)
+    assert result.exit_code == 1
+    assert "error: 1 of 3 judged documents are not in the index: 'kiln.md'; it holds" in result.stderr

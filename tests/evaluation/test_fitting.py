@@ -1,0 +1,145 @@
+"""Fitted fusion weights against trec_eval and brute force; held-out queries; what is said of a fusion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from splade_cli.errors import InputError
+from splade_cli.evaluation import fitting
+from splade_cli.evaluation.fitting import Fitted, fit, lead, simplex, verdict
+from splade_cli.evaluation.metrics import per_query, run_from_rows
+from splade_cli.evaluation.significance import compare
+from splade_cli.index.fusion import Ranking, normalised, weighted
+
+ROWS, DEPTH = 60, 25
+
+
+def ranked(scores: np.ndarray) -> Ranking:
+    """The DEPTH best of [q, ROWS] scores."""
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH].astype(np.int64)
+    return order, np.take_along_axis(scores, order, 1).astype(np.float32)
+
+
+def made_up(queries: int, noise: tuple[float, ...], seed: int = 0) -> tuple[list[Ranking], list[str], dict, list[str]]:
+    """Systems that see the same relevance through noise of their own; two rows a document, graded judgements."""
+    generator = np.random.default_rng(seed)
+    truth = (generator.random((queries, ROWS)) < 0.08) * generator.integers(1, 4, size=(queries, ROWS))
+    lists = [ranked(truth + level * generator.normal(size=truth.shape)) for level in noise]
+    documents = [f"d{row // 2:02}" for row in range(ROWS)]
+    ids = [f"q{number}" for number in range(queries)]
+    qrels = {}
+    for name, line in zip(ids, truth, strict=True):
+        grades: dict[str, int] = {}
+        for row, grade in enumerate(line.tolist()):
+            grades[documents[row]] = max(grades.get(documents[row], 0), grade)
+        qrels[name] = {document: grade for document, grade in grades.items() if grade or document < "d10"}
+    return lists, ids, qrels, documents
+
+
+def measured(found: Ranking, ids: list[str], qrels: dict, documents: list[str]) -> np.ndarray:
+    values = per_query(run_from_rows(ids, *found, documents, 100), qrels, ["nDCG@10"])["nDCG@10"]
+    return np.array([values[name] for name in ids])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("length", [DEPTH, 4])
+def test_grid_figures_are_those_of_trec_eval(seed: int, length: int) -> None:
+    lists, ids, qrels, documents = made_up(12, (0.5, 1.5, 3.0), seed)
+    # many equal scores
+    lists = [(rows[:, :length], np.round(scores[:, :length] * 2) / 2) for rows, scores in lists]
+    qrels["q3"], qrels["q4"] = {"d01": -1, "d02": 0}, {"unknown": 2, "d05": 1}
+    grid = simplex(3)
+    scaled = [normalised(one) for one in lists]
+    table = np.array([fitting._ndcg(scaled, place, grid, documents, qrels[name]) for place, name in enumerate(ids)])
+    for number in range(0, len(grid), 2):
+        expected = measured(weighted(lists, grid[number], 75), ids, qrels, documents)
+        np.testing.assert_allclose(table[:, number], expected, atol=1e-6)
+
+
+def test_simplex() -> None:
+    grid = simplex(3)
+    assert grid.shape == (66, 3)
+    np.testing.assert_allclose(grid.sum(1), 1)
+    assert len({tuple(point) for point in grid.tolist()}) == 66
+    assert all(np.eye(3)[system].tolist() in grid.tolist() for system in range(3))
+
+
+def test_each_query_is_scored_with_weights_that_did_not_see_it() -> None:
+    lists, ids, qrels, documents = made_up(30, (1.0, 1.2), 5)
+    fitted = fit(["a", "b"], lists, ids, documents, qrels, folds=4, seed=2)
+    grid = simplex(2)
+    every = np.array([measured(weighted(lists, weights, 75), ids, qrels, documents) for weights in grid])
+    part_of = np.random.default_rng(2).permutation(30) % 4
+    expected = np.empty(30)
+    for part in range(4):
+        means = every[:, part_of != part].mean(1)
+        best = np.flatnonzero(np.isclose(means, means.max(), atol=1e-12))
+        for place in np.flatnonzero(part_of == part):
+            held_out = fitted.held_out[ids[place]]
+            assert any(np.allclose(grid[number], held_out) for number in best)
+            expected[place] = every[np.flatnonzero((grid == np.array(held_out)).all(1))[0], place]
+    assert fitted.figure == pytest.approx(expected.mean())
+    assert fitted.single_figure == pytest.approx(max(every[0].mean(), every[-1].mean()))
+    assert len({weights for weights in fitted.held_out.values()}) > 1, "folds differ, or this test shows nothing"
+    found = fitted.fuse(lists, ids, 75)
+    np.testing.assert_allclose(measured(found, ids, qrels, documents), expected, atol=1e-6)
+
+
+def test_new_queries_take_the_weights_of_all() -> None:
+    lists, ids, qrels, documents = made_up(20, (1.0, 1.0), 1)
+    fitted = fit(["a", "b"], lists, ids, documents, qrels)
+    found = fitted.fuse(lists, [f"new {name}" for name in ids], 10)
+    np.testing.assert_array_equal(found[0], weighted(lists, fitted.weights, 10)[0])
+
+
+def test_systems_that_add_to_each_other_are_fused() -> None:
+    lists, ids, qrels, documents = made_up(150, (1.2, 1.2), 3)
+    fitted = fit(["a", "b"], lists, ids, documents, qrels)
+    assert min(fitted.weights) >= 0.3
+    assert fitted.figure > fitted.single_figure
+    assert fitted.versus.significant
+    assert fitted.sentence.startswith("fitted fusion helps: nDCG@10 0.")
+    assert f"{fitted.single} alone {fitted.single_figure:.4f}" in fitted.sentence
+
+
+def test_noise_gets_no_weight_and_the_sentence_says_so() -> None:
+    lists, ids, qrels, documents = made_up(150, (0.05, 50.0), 4)
+    fitted = fit(["good", "noise"], lists, ids, documents, qrels)
+    assert fitted.weights[0] >= 0.7
+    assert fitted.single == "good"
+    assert not (fitted.versus.significant and fitted.versus.difference > 0)
+    assert "does not help" in fitted.sentence or "harms" in fitted.sentence
+
+
+def test_a_system_without_weight_is_named() -> None:
+    lists, ids, qrels, documents = made_up(80, (0.6, 0.6, 50.0), 6)
+    fitted = fit(["a", "b", "noise"], lists, ids, documents, qrels)
+    assert fitted.weights[2] == 0
+    assert fitted.sentence.endswith("; noise adds nothing")
+    alone = Fitted(("a", "b"), (1.0, 0.0), {}, 0.5, "a", 0.5, fitted.versus)
+    assert "adds nothing" not in alone.sentence, "one system alone is no fusion to speak of"
+
+
+def test_words() -> None:
+    better = {f"q{number}": 0.5 + 0.01 * (number % 3) for number in range(60)}
+    worse = {name: value - 0.2 for name, value in better.items()}
+    assert verdict("it", 0.5, "x", 0.3, compare(better, worse)).startswith(
+        "it helps: nDCG@10 0.5000, x alone 0.3000, p = "
+    )
+    assert verdict("it", 0.3, "x", 0.5, compare(worse, better)).endswith("search with x alone")
+    assert "may be chance" in verdict("it", 0.5, "x", 0.5, compare(better, better))
+    said = lead(better, {"a": worse, "b": {name: value - 0.1 for name, value in better.items()}}, "RRF")
+    assert said.startswith("RRF helps: nDCG@10 0.51")
+    assert "b alone 0.41" in said, "the best of the others is what it must beat"
+
+
+def test_too_little_to_fit() -> None:
+    lists, ids, qrels, documents = made_up(3, (1.0, 1.0))
+    with pytest.raises(InputError, match="1 systems and 3 queries"):
+        fit(["a"], lists[:1], ids, documents, qrels)
+    with pytest.raises(InputError, match="2 systems and 1 queries"):
+        fit(["a", "b"], lists, ids[:1], documents, qrels)
+    small = fit(["a", "b"], [(rows[:2], scores[:2]) for rows, scores in lists], ids[:2], documents, qrels)
+    assert isinstance(small, Fitted)
+    assert set(small.held_out) == {"q0", "q1"}
