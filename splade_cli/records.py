@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -195,8 +195,20 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def claim_output(path: Path, force: bool) -> None:
-    """Raises InputError if `path` exists, is not an empty folder, and `force` was not asked for."""
-    taken = path.is_file() or (path.is_dir() and any(path.iterdir()))
-    if taken and not force:
+def claim_output(path: Path, force: bool, marks: Sequence[str] = ()) -> None:
+    """Raises InputError if `path` exists, is not an empty folder, and `force` was not asked for.
+
+    Args:
+        marks: names of which a folder that is replaced as a whole must hold one; nothing else is ever replaced, so that
+            `force` on a wrong folder costs nobody their documents.
+    """
+    inside = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+    if not (path.is_file() or inside):
+        return
+    if marks and not set(marks) & set(inside):
+        held = f", and holds {', '.join(inside[:3])}" if inside else ""
+        raise InputError(
+            f"{path} is not what this command writes{held}", "choose another -o: --force replaces only that"
+        )
+    if not force:
         raise InputError(f"{path} exists already", "choose another -o, or add --force to replace it")

@@ -22,7 +22,16 @@ from splade_cli.records import Progress
 if TYPE_CHECKING:
     from splade_cli.corpus.documents import Skipped
 
-out = Console(highlight=False, soft_wrap=False)
+
+class Output(Console):
+    """Standard output. A reader that has seen enough (`| head`) is no failure, which Rich would make it."""
+
+    def on_broken_pipe(self) -> None:
+        """Leaves it to `main`, which ends in silence."""
+        raise BrokenPipeError
+
+
+out = Output(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
 SHOWN_SKIPPED = 5
 QUIET_SECONDS = 10.0

@@ -14,15 +14,20 @@ from splade_cli.search.spelling import matched_spans, readable
 
 INDENT, HIGHLIGHTED = 4, 10
 
+NOTHING = "no document shares a term with this query"
 
-def hits(found: Sequence[Hit], query: str, explain: bool, marks: Mapping[str, str] | None = None) -> None:
+
+def hits(
+    found: Sequence[Hit], query: str, explain: bool, marks: Mapping[str, str] | None = None, nothing: str = NOTHING
+) -> None:
     """Ranked hits with snippets, and their terms and the part of each mode on demand.
 
     Args:
+        nothing: what to say where there is no hit.
         marks: id to ``good`` or ``bad``.
     """
     if not found:
-        note("no document shares a term with this query; try other words")
+        note(f"{nothing}; try other words")
         return
     for hit in found:
         head = Text.assemble((f"{hit.rank:>2}", "bold"), "  ", (score(hit.score), "cyan"), "  ")
@@ -90,7 +95,11 @@ def alike_line(hit: Hit) -> str:
     """What was folded into a hit."""
     windows = [window.removeprefix(hit.document_id) for window in hit.windows]
     folded = [("more of this document", windows), ("nearly the same", hit.duplicates)]
-    return "; ".join(f"{name}: {plain(', '.join(ids))}" for name, ids in folded if ids)
+    return "; ".join(f"{name}: {plain(', '.join(ids[:5]))}{_more(ids)}" for name, ids in folded if ids)
+
+
+def _more(ids: Sequence[str]) -> str:
+    return f" and {len(ids) - 5} more" if len(ids) > 5 else ""
 
 
 def score(value: float) -> str:

@@ -93,4 +93,5 @@ def evaluate(
     if missed:
         console.note("; ".join(missed))
         raise typer.Exit(3)
-    console.next_command("splade index DOCS -o index --model " + model)
+    beside = f" --dense {dense}" if dense else ""
+    console.next_command(f"splade index DOCS -o index --model {model}{beside}")

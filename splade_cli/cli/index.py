@@ -73,10 +73,14 @@ def index(
     force: options.Force = False,
     json_output: options.Json = False,
 ) -> None:
-    """Make an index that can be searched: read, chunk, encode, write."""
+    """Make an index that can be searched: read, chunk, encode, write.
+
+    Afterwards: splade index add, remove, merge, verify.
+    """
     from splade_cli.cli import carried, console
     from splade_cli.errors import InputError
     from splade_cli.index.impacts import check_bits
+    from splade_cli.index.manifest import MARKS
     from splade_cli.index.opening import size_bytes
     from splade_cli.index.pruning import Pruning
     from splade_cli.records import claim_output
@@ -98,7 +102,7 @@ def index(
     pruning = Pruning(prune_terms, prune_mass)
     if impacts is not None:
         check_bits(impacts)
-    claim_output(output, force)  # before a dense model is loaded
+    claim_output(output, force, MARKS)  # before a dense model is loaded
     attach = options.query_encoder(query, fast_query)
     embedder = SpladeEmbedder(
         model, device=device, precision=precision, batch_size=batch_size, max_seq_length=max_length,

@@ -139,9 +139,9 @@ def how_to_search(
     positive(rerank_top=rerank_top)
     if not 0 <= idf < float("inf"):
         raise InputError(f"--idf must be 0 or more, got {idf:g}", "e.g. --idf 0.5")
-    return How(
-        mode.lower(), filter, idf, expand, fold, rerank, rerank_top, fusion_weights(weights) if weights else None
-    )
+    fused = fusion_weights(weights) if weights is not None else None
+    found = None if backend == "exact" else backend
+    return How(mode.lower(), filter, idf, expand, fold, rerank, rerank_top, fused, found)
 
 
 def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
@@ -154,6 +154,8 @@ def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
     found: dict[str, float] = {}
     for pair in text.split(","):
         name, _, value = (part.strip() for part in pair.partition("="))
+        if name in found:
+            raise InputError(f"--weights names {name} twice", "one number a part")
         try:
             found[name] = float(value)
         except ValueError:

@@ -36,22 +36,31 @@ def search(
 ) -> None:
     """Search an index."""
     from splade_cli.cli import console, display
+    from splade_cli.errors import InputError
     from splade_cli.search.searcher import Searcher
 
     options.positive(top=k)
+    if weights is not None and mode.lower() != "hybrid":
+        raise InputError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
     how = options.how_to_search(mode, filter, idf, expand, fold, rerank, rerank_top, weights, backend)
     searcher = Searcher.open(
         index, model=model, how=how, device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
     )
     if query == "-":
         for line in sys.stdin:
-            if line.strip():
-                hits = searcher.search(line.strip(), k)
-                console.json_line({"query": line.strip(), "hits": [hit.as_dict() for hit in hits]})
+            asked = line.strip().lstrip("\ufeff")
+            if asked:
+                hits = searcher.search(asked, k)
+                console.json_line({"query": asked, "hits": [hit.as_dict() for hit in hits]})
         return
     hits = searcher.search(query, k)
     if json_output:
         console.json_document({"query": query, "hits": [hit.as_dict() for hit in hits]})
         return
-    display.hits(hits, query, explain)
+    nothing = display.NOTHING
+    if how.filter:
+        nothing = "no document passes the filter and shares a term with this query"
+        if not searcher.passing(how.filter):
+            nothing = f"no document passes the filter '{how.filter}' (case and type count: a text is no number)"
+    display.hits(hits, query, explain, nothing=nothing)
     console.next_command(f"splade query --index {index}")

@@ -93,7 +93,7 @@ def export_variant(
     source, output = source_folder(model), Path(output)
     if output.resolve() in (source.resolve(), *source.resolve().parents):
         raise InputError(f"{output} is or holds the model {model}", "choose another -o")
-    claim_output(output, force)
+    claim_output(output, force, ("modules.json", "config.json"))
     collections, base = [load_collection(Path(path), split) for path in data], SpladeEmbedder(model, **options)
     trust = {name: options[name] for name in ("trust_remote_code", "allow_pickle") if name in options}
     done, skipped, before = [], [], None

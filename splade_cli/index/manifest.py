@@ -20,6 +20,8 @@ VERSION = 2
 FORMAT = "splade-index"
 NAME = "manifest.json"
 SEGMENTS, ENCODERS, TOMBSTONES = "segments", "encoders", "tombstones"
+MARKS = (NAME, SEGMENTS)
+"""By which an index folder, even a damaged one, is told from other folders."""
 REBUILD = "make it again: splade index DOCS -o DIR --force"
 
 

@@ -30,6 +30,7 @@ from splade_cli.index.files import sync_folder
 from splade_cli.index.impacts import Impacts
 from splade_cli.index.manifest import (
     ENCODERS,
+    MARKS,
     NAME,
     SEGMENTS,
     TOMBSTONES,
@@ -94,7 +95,7 @@ def write(
             that is not finite, or negative where there are impacts.
         IndexFolderError: another process is writing to the index that is to be replaced.
     """
-    claim_output(folder, force)
+    claim_output(folder, force, MARKS)
     try:
         Manifest.read(folder)
     except IndexFolderError:

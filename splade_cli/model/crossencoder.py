@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError, require_positive
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import hub_error, quiet, read_json, require_hub
+from splade_cli.model.hub import fetched_commit, hub_error, quiet, read_json, require_hub
 from splade_cli.model.linear import quicken
 
 HEADS = ("ForSequenceClassification", "ForCausalLM")
@@ -50,6 +50,8 @@ class CrossEncoderModel:
         quiet()
         require_hub(source, None)
         config = read_json(source, "config.json") or {}
+        if not config and not Path(source).is_dir() and fetched_commit(source) is None:
+            raise hub_error(name, OSError("the hub is offline, and the model was never fetched"))
         heads = config.get("architectures") or []
         # sentence-transformers would put a head of random numbers on any other model
         if read_json(source, "modules.json") is None and not any(head.endswith(HEADS) for head in heads):

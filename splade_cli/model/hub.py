@@ -93,7 +93,9 @@ def hub_error(name: str, error: Exception) -> ModelError:
     if "connect" in lower or "offline" in lower or "resolve" in lower or "max retries" in lower or "timed out" in lower:
         return ModelError(
             f"the model hub cannot be reached for {name}",
-            "use 'tiny' or a local folder; behind a mirror set HF_ENDPOINT",
+            "HF_HUB_OFFLINE is set: unset it, or name a local folder"
+            if os.environ.get("HF_HUB_OFFLINE", "0").lower() not in ("", "0", "false", "no")
+            else "name a local folder; behind a mirror set HF_ENDPOINT",
         )
     return ModelError(
         f"no model {name} on the hub or on this disk: {text.splitlines()[0][:160] if text else ''}", _ANOTHER

@@ -26,6 +26,7 @@ from splade_cli.index.dense import unit
 from splade_cli.index.impacts import Impacts, check_bits
 from splade_cli.index.inverted import SpladeIndex
 from splade_cli.index.lexical import guess_language
+from splade_cli.index.manifest import MARKS
 from splade_cli.index.pruning import Pruning
 from splade_cli.index.rows import Row, content_of
 from splade_cli.index.segments import Words
@@ -124,7 +125,7 @@ def index_documents(
         index.settings = settings_of(pruning, chunking)
         return Indexed(index, len(reading.documents), reading.skipped)
     output = Path(output_dir)
-    claim_output(output, force)
+    claim_output(output, force, MARKS)
     inference_free = embedder.loaded.model.query_table is not None
     work = shards_of(output)
     spool = work / "rows.jsonl"

@@ -123,6 +123,10 @@ class Searcher:
                 kinds.setdefault(name, []).extend(column.kinds())
         return {name: " or ".join(dict.fromkeys(found)) for name, found in sorted(kinds.items())}
 
+    def passing(self, expression: str) -> int:
+        """How many rows pass a filter. Raises InputError where it cannot be read."""
+        return int(np.count_nonzero(self.index.mask(parse(expression)) & self.index.alive))
+
     def encode(self, query: str) -> sp.csr_matrix:
         """The query's vector [1, V], as the index is searched with it."""
         return self.ranker.vector(self.pieces(query))
@@ -146,6 +150,7 @@ class Searcher:
             InputError: an empty query, k below 1, a mode that the index cannot do, a filter that cannot be read.
         """
         require_positive(k=k)
+        require_text(query)
         if not query.strip():
             raise InputError("the query is empty", 'type some words: splade search "how to ..." --index DIR')
         how = replace(self.how, mode=mode or self.how.mode, filter=filter or self.how.filter)
@@ -271,6 +276,14 @@ class Searcher:
         if ranked.vector is None:
             return ()
         return shared_terms(ranked.vector, self.index.vector(row), self.index.vocabulary, query)
+
+
+def require_text(query: str) -> None:
+    """Raises InputError for bytes that are no text: Python hands them on as lone surrogates."""
+    try:
+        query.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"the query is not UTF-8 at character {error.start + 1}", "type it again") from None
 
 
 def retrieve_documents(

@@ -115,7 +115,8 @@ def test_models_that_cannot_be_used(splade, docs, tmp_path, monkeypatch):
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    fails(splade("index", docs, "-o", tmp_path / "i", "--model", "nobody/nothing-here"), "cannot be reached", "tiny")
+    unreachable = splade("index", docs, "-o", tmp_path / "i", "--model", "nobody/nothing-here")
+    fails(unreachable, "cannot be reached", "local folder")
     fails(splade("index", docs, "-o", tmp_path / "i", "--device", "gpu7"), "gpu7")
     fails(splade("index", docs, "-o", tmp_path / "i", "--precision", "int3"), "int3")
 
@@ -190,3 +191,24 @@ def test_a_file_in_the_way(splade, docs, tmp_path):
 def test_usage_is_2(splade):
     assert splade("search").exit_code == 2
     assert splade("serach").exit_code == 2
+
+
+def test_force_replaces_no_folder_of_other_things(splade, tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.md").write_text("my only copy")
+    for words in (("index", tmp_path / "own"), ("export", "tiny", "--int8")):
+        fails(splade(*words, "-o", tmp_path / "own", "--force"), "is not what this command writes", "choose another -o")
+    assert (tmp_path / "own" / "a.md").read_text() == "my only copy"
+
+
+def test_flags_of_a_search_that_cannot_be(splade, built):
+    index = built / "index"
+    fails(splade("search", "clay", "--index", index, "--backend", "foo"), "unknown backend 'foo'", "two-step")
+    fails(splade("search", "clay", "--index", index, "--weights", "sparse=1"), "--weights is for --mode hybrid")
+    fails(
+        splade("search", "clay", "--index", index, "--mode", "hybrid", "--weights", "bm25=1,bm25=2"), "names bm25 twice"
+    )
+    fails(splade("search", "cl\udcffay", "--index", index), "the query is not UTF-8 at character 3")
+    found = splade("search", "clay", "--index", index, "--filter", "folder = nowhere")
+    assert found.exit_code == 0
+    assert "no document passes the filter 'folder = nowhere'" in " ".join(found.stderr.split())

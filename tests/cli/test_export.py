@@ -83,8 +83,10 @@ def test_an_output_is_replaced_only_by_force(splade, bert_folder, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("x")
-    refused(splade("export", bert_folder, "-o", out, "--int8"), "exists already", "--force")
+    refused(splade("export", bert_folder, "-o", out, "--int8", "--force"), "is not what this command writes")
     assert (out / "mine.txt").exists()
+    (out / "modules.json").write_text("{}")
+    refused(splade("export", bert_folder, "-o", out, "--int8"), "exists already", "--force")
     assert splade("export", bert_folder, "-o", out, "--int8", "--force").exit_code == 0
     assert not (out / "mine.txt").exists()
     refused(splade("export", out, "-o", tmp_path / "again", "--int8"), "has int8 weights already")

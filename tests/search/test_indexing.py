@@ -319,12 +319,15 @@ def test_rows_added_and_removed_keep_the_query_encoder(embedder: SpladeEmbedder,
 def test_the_output_is_looked_at_before_anything_is_read(embedder: SpladeEmbedder, tmp_path: Path) -> None:
     (tmp_path / "index").mkdir()
     (tmp_path / "index" / "mine").write_text("x")
+    for force in (False, True):
+        with pytest.raises(InputError, match="is not what this command writes, and holds mine"):
+            index_documents(tmp_path / "nowhere", tmp_path / "index", embedder=embedder, force=force)
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+    (tmp_path / "index" / "mine").rename(tmp_path / "index" / "manifest.json")
     with pytest.raises(InputError, match="exists already"):
         index_documents(tmp_path / "nowhere", tmp_path / "index", embedder=embedder)
-    assert [path.name for path in tmp_path.iterdir()] == ["index"]
     source = jsonl(tmp_path / "docs.jsonl", [{"text": "the saw"}])
     index_documents(source, tmp_path / "index", embedder=embedder, force=True)
-    assert not (tmp_path / "index" / "mine").exists()
     assert len(SpladeIndex.open(tmp_path / "index")) == 1
 
 
