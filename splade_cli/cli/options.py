@@ -87,7 +87,7 @@ RerankTop = Annotated[int, typer.Option("--rerank-top", help="Hits that the cros
 Weights = Annotated[
     str | None,
     typer.Option(
-        "--weights", help="Of a hybrid's parts: sparse=0.5,bm25=0.3,dense=0.2; or rrf.", show_default="all the same"
+        "--weights", help="Of a hybrid: sparse=0.5,bm25=0.5; or rrf.", show_default="all the same"
     ),
 ]
 Backend = Annotated[
