@@ -86,9 +86,7 @@ Rerank = Annotated[
 RerankTop = Annotated[int, typer.Option("--rerank-top", help="Hits that the cross-encoder reads.")]
 Weights = Annotated[
     str | None,
-    typer.Option(
-        "--weights", help="Of a hybrid: sparse=0.5,bm25=0.5; or rrf.", show_default="all the same"
-    ),
+    typer.Option("--weights", help="Of a hybrid: sparse=0.5,bm25=0.5; or rrf.", show_default="all the same"),
 ]
 Backend = Annotated[
     str | None,
