@@ -117,7 +117,7 @@ class LexicalSearch:
             start = stop
         return best(found, k, len(queries))
 
-    def explain(self, query: str, row: int) -> list[tuple[str, float, float]]:
+    def explain(self, query: str | Sequence[tuple[str, float]], row: int) -> list[tuple[str, float, float]]:
         """(word, query weight, document weight) of the words that a row shares with a query, heaviest product first."""
         counted = self._counted(query)
         idf = self.weights(counted)

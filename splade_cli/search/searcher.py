@@ -172,7 +172,7 @@ class Searcher:
             document_of=(lambda row: rows[row].get("document_id") or rows[row]["id"]) if how.fold else None,
             text_of=(lambda row: rows[row].get("text", "")) if how.fold else None,
         )
-        return [self._hit(query, pieces, how, fold, rank, found[-1], explain) for rank, fold in enumerate(folds, 1)]
+        return [self._hit(pieces, how, fold, rank, found[-1], explain) for rank, fold in enumerate(folds, 1)]
 
     def why(self, query: str, row_id: str, *, mode: str | None = None, filter: str | None = None) -> Absence:
         """How the row of `row_id` stands to `query`, whether or not it came up. Raises InputError for an unknown id."""
@@ -185,7 +185,7 @@ class Searcher:
         place = np.flatnonzero(ranked.rows == row)
         score = float(ranked.scores[place[0]]) if len(place) else 0.0
         rank = int(place[0]) + 1 if len(place) else None
-        hit = self._hit(query, pieces, how, Fold(row, score, (row,)), rank or 0, ranked, True)
+        hit = self._hit(pieces, how, Fold(row, score, (row,)), rank or 0, ranked, True)
         vector = ranked.vector if ranked.vector is not None else self.ranker.vector(pieces)
         return Absence(hit, rank, missing_terms(vector, self.index.vector(row), self.index.vocabulary), filtered)
 
@@ -244,9 +244,9 @@ class Searcher:
         parts = {**ranked.parts, how.mode: before}
         return Ranked(judged[0], scores[0], ranked.vector, parts)
 
-    def _hit(self, query: str, pieces: Pieces, how: How, fold: Fold, rank: int, ranked: Ranked, explain: bool) -> Hit:
+    def _hit(self, pieces: Pieces, how: How, fold: Fold, rank: int, ranked: Ranked, explain: bool) -> Hit:
         record = self.index.rows[fold.row]
-        terms = self._terms(query, pieces, how, fold.row, ranked)
+        terms = self._terms(pieces, how, fold.row, ranked)
         text = record.get("text", "")
         return Hit(
             id=record["id"],
@@ -267,15 +267,15 @@ class Searcher:
             duplicates=tuple(self.index.rows[row]["id"] for row in fold.duplicates),
         )
 
-    def _terms(self, query: str, pieces: Pieces, how: How, row: int, ranked: Ranked) -> tuple[Term, ...]:
+    def _terms(self, pieces: Pieces, how: How, row: int, ranked: Ranked) -> tuple[Term, ...]:
         """What query and row share: words for bm25, terms of the model else; dense vectors share nothing to name."""
         if how.mode == "bm25":
-            said = " ".join(text for text, _ in pieces)
-            met = self.ranker.lexical.explain(said, row)
+            met = self.ranker.lexical.explain(pieces, row)
             return tuple(Term(word, left, right, left * right, True) for word, left, right in met)
         if ranked.vector is None:
             return ()
-        return shared_terms(ranked.vector, self.index.vector(row), self.index.vocabulary, query)
+        said = " ".join(text for text, _ in pieces)  # what a rule added is not the model's doing
+        return shared_terms(ranked.vector, self.index.vector(row), self.index.vocabulary, said)
 
 
 def require_text(query: str) -> None:

@@ -68,7 +68,12 @@ def test_expansion_rules_reach_what_the_query_does_not_say(
     expanded = Searcher(index, embedder, how=How(mode="bm25", expansions=rules))
     assert set(ids(expanded, "pw")) == {"g#1", "g#2", "h"}
     assert expanded.search("pw")[0].terms[0].term == "password"
+    rules.write_text("pw = password ^0.5\n")
+    lighter = Searcher(index, embedder, how=How(mode="bm25", expansions=rules)).search("pw")[0]
+    assert lighter.score == pytest.approx(expanded.search("pw")[0].score / 2, rel=1e-5)
+    assert sum(term.contribution for term in lighter.terms) == pytest.approx(lighter.score, rel=1e-5)
     sparse = Searcher(index, embedder, how=How(expansions=rules))
+    assert {term.term: term.literal for term in sparse.search("pw")[0].terms}["password"], "the rule said it"
     assert set(ids(sparse, "pw")[:3]) == {"g#1", "g#2", "h"}
     assert ids(Searcher(index, embedder), "pw") == []
 
