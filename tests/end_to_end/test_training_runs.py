@@ -26,7 +26,6 @@ VARIANTS = {
     "splade": ["--set", "loss.document_regularizer=df_flops", "--set", "loss.query_regularizer=equipartition"],
     "controller": ["--target-doc-terms", "40", "--target-query-terms", "20"],
     "inference-free": ["--preset", "inference-free", "--target-doc-terms", "40"],
-    "inference-free-df": ["--preset", "inference-free", "--set", "loss.document_regularizer=df_flops"],
 }
 Words = list[str]
 
