@@ -37,7 +37,7 @@ $(ready): pyproject.toml tools/install.py
 	@touch $(ready)
 
 test: $(ready)
-	@rm -f splade_cli/index/__pycache__/*.nb?  # loops that were compiled from another version of what they call
+	@rm -f splade_cli/index/engine/__pycache__/*.nb?  # loops that were compiled from another version of what they call
 	$(bin)/python -m pytest -m "not slow"
 
 slow: $(ready)
@@ -53,4 +53,4 @@ lint: $(ready)
 	$(bin)/deptry .
 
 clean:
-	rm -rf $(VENV) $(DEMO) splade_cli/index/__pycache__
+	rm -rf $(VENV) $(DEMO) splade_cli/index/engine/__pycache__

@@ -21,14 +21,14 @@ import torch
 from measure import SHARED
 from transformers import TrainingArguments
 
-from splade_cli.corpus.collections import Qrels, load_collection
+from splade_cli.datasets.collections import Qrels, load_collection
 from splade_cli.evaluation.metrics import means, per_query, run_from_rows
-from splade_cli.index.inverted import SpladeIndex
-from splade_cli.model.autoencoder import make_csr
+from splade_cli.index.index import SpladeIndex
+from splade_cli.model.csr.encoder import make_csr
 from splade_cli.model.dense import DenseModel
-from splade_cli.training.autoencoding import excerpts
-from splade_cli.training.reconstruction import CsrWeights
-from splade_cli.training.vectors import cached_vectors, prepare_csr
+from splade_cli.training.csr.loss import CsrWeights
+from splade_cli.training.csr.trainer import excerpts
+from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
 
 BASE, MEASURE = "all-MiniLM-L6-v2", "nDCG@10"
 SPLITS = {"scifact": "test", "cranfield": "all"}

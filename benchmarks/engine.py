@@ -28,11 +28,13 @@ import scipy.sparse as sp
 from peers import Peer, available, built
 from vectors import documents, long_documents, queries
 
-from splade_cli.index.postings import Postings
+from splade_cli.index.engine.postings import Postings
 
 KS = (10, 1000)
 TURN = 25
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
 DEMANDS = {
     "splade-index": (1.5, 2.0, 1.3),
     "qdrant-edge": (3.0, 3.0, 2.0),
@@ -49,7 +51,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--only", nargs="+")
-    parser.add_argument("--peers-path", type=Path, nargs="+", default=[], help="more folders with peers' packages")
+    parser.add_argument(
+        "--peers-path", type=Path, nargs="+", default=[], help="more folders with peers' packages"
+    )
     parser.add_argument("--part", choices=["latency", "build", "cold", "growth"], nargs="+")
     parser.add_argument("--measure-build", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -105,7 +109,9 @@ def latency(vectors: sp.csr_matrix, asked: sp.csr_matrix, peers: list[type[Peer]
                 p50, p95 = statistics.median(taken), float(np.percentile(taken, 95))
                 line = f"  k={k:<5} {label:<14} p50 {p50 * 1e3:8.3f} ms  p95 {p95 * 1e3:8.3f}"
                 if label != "ours":
-                    goal = DEMANDS.get(label, (0.0, 0.0, 0.0))[2 if k != 10 else 0 if vectors.shape[0] < 500_000 else 1]
+                    goal = DEMANDS.get(label, (0.0, 0.0, 0.0))[
+                        2 if k != 10 else 0 if vectors.shape[0] < 500_000 else 1
+                    ]
                     asked_for = f" (asked {goal:g}x)" if goal else ""
                     line += f"  ratio {p50 / ours:6.2f}x{asked_for}  overlap {overlap[label]:.3f}"
                 print(line, flush=True)
@@ -134,7 +140,15 @@ def interleaved(
 def build(rows: int, options: argparse.Namespace, peers: list[type[Peer]]) -> None:
     """Prints seconds and peak memory above the vectors of every build, each in a fresh process."""
     for label in ["ours", "ours, to disk", *(peer.label for peer in peers if peer.label != "scipy")]:
-        command = [sys.executable, __file__, "--cache", str(options.cache), "--measure-build", label, str(rows)]
+        command = [
+            sys.executable,
+            __file__,
+            "--cache",
+            str(options.cache),
+            "--measure-build",
+            label,
+            str(rows),
+        ]
         if options.peers_path:
             command += ["--peers-path", *map(str, options.peers_path)]
         print(subprocess.run(command, capture_output=True, text=True).stdout.rstrip(), flush=True)
@@ -146,7 +160,10 @@ def _build_here(label: str, rows: int, cache: Path, peers: list[type[Peer]]) -> 
     with tempfile.TemporaryDirectory() as place:
         ways: dict[str, Callable[[sp.csr_matrix, Path], Any]] = {
             "ours": lambda part, folder: Postings.build(part),
-            "ours, to disk": lambda part, folder: (folder.mkdir(), Postings.write(folder, [part], part.shape[1])),
+            "ours, to disk": lambda part, folder: (
+                folder.mkdir(),
+                Postings.write(folder, [part], part.shape[1]),
+            ),
         }
         ways |= {peer.label: peer for peer in peers}
         ways[label](vectors[:1000], Path(place) / "warm")  # imports and compilation are not the build
@@ -179,7 +196,7 @@ COLD = """
 import time; begin = time.perf_counter()
 import sys; import numpy as np; import scipy.sparse as sp
 from pathlib import Path
-from splade_cli.index.postings import Postings
+from splade_cli.index.engine.postings import Postings
 loaded = time.perf_counter()
 postings = Postings.open(Path(sys.argv[1])); opened = time.perf_counter()
 postings.search(sp.load_npz(sys.argv[2]), 10); first = time.perf_counter()
@@ -209,7 +226,9 @@ def cold(vectors: sp.csr_matrix, query: sp.csr_matrix, rounds: int = 7) -> None:
 
 
 def _numbers(command: list[str], **environment: str) -> list[float]:
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **environment})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    )
     return [float(word) for word in done.stdout.split()]
 
 
@@ -233,7 +252,9 @@ def _spread(rows: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     for count, terms in ((rows, 128), (1000, 32)):
         columns = np.floor(4_000_000 * dice.random((count, terms)) ** 3).astype(np.int32)
         weights = dice.gamma(2.0, 0.4, columns.size).astype(np.float32)
-        one = sp.csr_matrix((weights, (np.repeat(np.arange(count), terms), columns.ravel())), shape=(count, 4_000_000))
+        one = sp.csr_matrix(
+            (weights, (np.repeat(np.arange(count), terms), columns.ravel())), shape=(count, 4_000_000)
+        )
         one.sum_duplicates()
         made.append(one)
     return made[0], made[1]

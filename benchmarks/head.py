@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import torch
 
-from splade_cli.model.linear import Int8Weight, product
-from splade_cli.model.pooling import _largest_logits
+from splade_cli.model.kernels.linear import Int8Weight, product
+from splade_cli.model.splade.pooling import _largest_logits
 
 SQUARE, VOCABULARY = 2048, 30522
 
@@ -47,7 +47,10 @@ def main() -> None:
                 def run(h=hidden, m=mask, w=matrix, b=bias):  # type: ignore[no-untyped-def]
                     return _largest_logits(h, m, w, b)
 
-                runs[f"head {kind}, d {width}, {tokens} tokens"] = (run, 2.0 * texts * tokens * width * VOCABULARY)
+                runs[f"head {kind}, d {width}, {tokens} tokens"] = (
+                    run,
+                    2.0 * texts * tokens * width * VOCABULARY,
+                )
     rates: dict[str, list[float]] = {name: [] for name in runs}
     with torch.inference_mode():
         for number in range(rounds + 1):
@@ -58,7 +61,9 @@ def main() -> None:
     medians = {name: statistics.median(found) for name, found in rates.items()}
     for name, found in medians.items():
         own, fastest = found / medians["square, torch"], found / medians["square, fastest"]
-        print(f"{name:<32} {found:7.1f} GFLOP/s  {own:6.1%} of torch's square  {fastest:6.1%} of the fastest square")
+        print(
+            f"{name:<32} {found:7.1f} GFLOP/s  {own:6.1%} of torch's square  {fastest:6.1%} of the fastest square"
+        )
 
 
 if __name__ == "__main__":

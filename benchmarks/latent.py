@@ -30,12 +30,25 @@ COLLECTIONS = ("scifact", "medquad")
 SEEDS, NEAR, QUERIES, DOCUMENTS = 4, 12, 16, 32
 RATE, TAU = 0.01, 0.05
 COLUMNS = ("D", "dense", "untrained", "trained", "terms", "head", "search", "index", "training", "peak RSS")
-UNITS = ("", "nDCG@10", "nDCG@10", "nDCG@10", "a document", "ms a text", "ms a query", "MB", "s a step", "GiB")
+UNITS = (
+    "",
+    "nDCG@10",
+    "nDCG@10",
+    "nDCG@10",
+    "a document",
+    "ms a text",
+    "ms a query",
+    "MB",
+    "s a step",
+    "GiB",
+)
 
 
 def peak() -> float:
     """Largest resident size of this process so far, GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "linux" else 1 << 30)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1 << 20 if sys.platform == "linux" else 1 << 30
+    )
 
 
 def prepare(name: str, documents: int, queries: int, folder: Path) -> None:
@@ -58,17 +71,26 @@ def prepare(name: str, documents: int, queries: int, folder: Path) -> None:
     others = sorted(set(texts) - needed)
     drawn = rng.choice(others, max(0, min(len(others), documents - len(needed))), replace=False).tolist()
     kept = sorted([*(needed & set(texts)), *drawn])
-    wanted = {row["_id"]: row["text"] for row in map(json.loads, (source / "queries.jsonl").open(encoding="utf-8"))}
+    wanted = {
+        row["_id"]: row["text"] for row in map(json.loads, (source / "queries.jsonl").open(encoding="utf-8"))
+    }
     model = DenseModel("all-MiniLM-L6-v2")
     start = time.process_time()
     corpus = model.encode([texts[document] for document in kept])
     cost = (time.process_time() - start) / len(kept) * 1e3
-    np.savez(folder / f"{name}.npz", corpus=corpus, queries=model.encode([wanted[query] for query in asked], "query"))
+    np.savez(
+        folder / f"{name}.npz",
+        corpus=corpus,
+        queries=model.encode([wanted[query] for query in asked], "query"),
+    )
     places = {document: number for number, document in enumerate(kept)}
-    relevant = [{str(places[d]): grade for d, grade in judged[query].items() if d in places} for query in asked]
+    relevant = [
+        {str(places[d]): grade for d, grade in judged[query].items() if d in places} for query in asked
+    ]
     (folder / f"{name}.json").write_text(json.dumps(relevant), encoding="utf-8")
     print(
-        f"{name}: {len(kept)} documents, {len(asked)} queries; the body takes {cost:.1f} ms of CPU a text", flush=True
+        f"{name}: {len(kept)} documents, {len(asked)} queries; the body takes {cost:.1f} ms of CPU a text",
+        flush=True,
     )
 
 
@@ -98,8 +120,8 @@ def encoded(head: Any, vectors: torch.Tensor, kind: str) -> sp.csr_matrix:
 
 def train(head: Any, vectors: torch.Tensor, steps: int) -> float:
     """Distils the dense similarities of `vectors` into U and b; CPU seconds a step."""
-    from splade_cli.model.latent_loss import DenseDistillation
-    from splade_cli.training.rows_optimizer import optimizer
+    from splade_cli.training.laspar.loss import DenseDistillation
+    from splade_cli.training.laspar.optimizer import optimizer
 
     head.position_weights.requires_grad_(False)
     rule = optimizer(head, 0.0, row_rate=RATE)
@@ -136,8 +158,8 @@ def divergence(loss: Any, student: torch.Tensor, teacher: torch.Tensor) -> torch
 
 def child(name: str, dimensions: int, rank: int | None, steps: int, folder: Path) -> None:
     """One row of the table."""
-    from splade_cli.index.inverted import SpladeIndex
-    from splade_cli.model.latent_head import LatentHead
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.model.laspar.head import LatentHead
 
     torch.set_num_threads(1)
     stored = np.load(folder / f"{name}.npz")
@@ -164,7 +186,13 @@ def child(name: str, dimensions: int, rank: int | None, steps: int, folder: Path
         index.save(Path(place) / "index")
         size = sum(path.stat().st_size for path in (Path(place) / "index").rglob("*")) / 1e6
     label = f"{dimensions:,}" + (f", rank {rank}" if rank else "")
-    figures = [label, f"{dense:.4f}", f"{before:.4f}", f"{after:.4f}", f"{index.vectors.nnz / len(corpus):.0f}"]
+    figures = [
+        label,
+        f"{dense:.4f}",
+        f"{before:.4f}",
+        f"{after:.4f}",
+        f"{index.vectors.nnz / len(corpus):.0f}",
+    ]
     figures += [f"{cost:.1f}", f"{search:.2f}", f"{size:.1f}", f"{step:.2f}", f"{peak():.2f}"]
     print("| " + " | ".join(figures) + " |", flush=True)
 
@@ -177,7 +205,9 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--collections", nargs="+", default=list(COLLECTIONS), choices=COLLECTIONS)
-    parser.add_argument("--vectors", type=Path, help="keep the body's vectors in this folder, and use those there")
+    parser.add_argument(
+        "--vectors", type=Path, help="keep the body's vectors in this folder, and use those there"
+    )
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -197,7 +227,9 @@ def main() -> None:
             print("| " + " | ".join(UNITS) + " |", flush=True)
             for dimensions in options.dimensions:
                 command = [sys.executable, __file__, "--child", name, folder, "--dimensions", str(dimensions)]
-                command += ["--steps", str(options.steps)] + (["--rank", str(options.rank)] if options.rank else [])
+                command += ["--steps", str(options.steps)] + (
+                    ["--rank", str(options.rank)] if options.rank else []
+                )
                 subprocess.run(command, check=True)
         if not there:
             print(f"no collections under {SHARED}")

@@ -49,9 +49,14 @@ def both_clocks(what: str, ours: Callable[[], object], theirs: Callable[[], obje
     """Prints CPU seconds of this process at one thread, then wall seconds at as many threads as torch starts with."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    print(interleaved(ours, theirs, rounds, time.process_time).line(f"{what}, 1 thread, CPU time"), flush=True)
+    print(
+        interleaved(ours, theirs, rounds, time.process_time).line(f"{what}, 1 thread, CPU time"), flush=True
+    )
     torch.set_num_threads(threads)
-    print(interleaved(ours, theirs, rounds, time.perf_counter).line(f"{what}, {threads} threads, wall"), flush=True)
+    print(
+        interleaved(ours, theirs, rounds, time.perf_counter).line(f"{what}, {threads} threads, wall"),
+        flush=True,
+    )
 
 
 def words_of_sample_docs() -> list[str]:
@@ -93,7 +98,9 @@ def minilm_with_a_head(folder: Path) -> str:
     tokenizer = AutoTokenizer.from_pretrained(source)
     batch = tokenizer(short_texts(32), padding=True, return_tensors="pt")
     with torch.inference_mode():
-        logits = model(**batch).logits.masked_fill(batch["attention_mask"][..., None] == 0, float("-inf")).amax(1)
+        logits = (
+            model(**batch).logits.masked_fill(batch["attention_mask"][..., None] == 0, float("-inf")).amax(1)
+        )
         level = logits.flatten().kthvalue(int(logits.numel() * (1 - 250 / logits.shape[1]))).values
         model.cls.predictions.bias -= level
     model.save_pretrained(folder)

@@ -26,10 +26,10 @@ def peak() -> float:
 
 
 def child(side: str, task: str) -> None:
+    from splade_cli.config.schema import ModelSection
     from splade_cli.model.encode import encode
     from splade_cli.model.load import load_splade_model, resolve
     from splade_cli.model.trainable import open_trainable
-    from splade_cli.schema import ModelSection
 
     texts = long_texts(2 * TEXTS)
     loaded: Any = None
@@ -46,7 +46,9 @@ def child(side: str, task: str) -> None:
     else:
         from train_step import step
 
-        encoder = open_trainable(ModelSection(), device="cpu").encoder if loaded else stock_encoder(resolve("tiny"))
+        encoder = (
+            open_trainable(ModelSection(), device="cpu").encoder if loaded else stock_encoder(resolve("tiny"))
+        )
         encoder.max_seq_length = TOKENS
         if side == "checkpointed":
             encoder[0].model.gradient_checkpointing_enable()

@@ -125,7 +125,9 @@ class Qdrant(Peer):
 
         self.q = q
         settings = q.EdgeSparseVectorParams(full_scan_threshold=0)
-        segments = q.EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1, max_segment_size=1 << 30)
+        segments = q.EdgeOptimizersConfig(
+            default_segment_number=1, indexing_threshold=1, max_segment_size=1 << 30
+        )
         folder.mkdir(parents=True)
         config = q.EdgeConfig(sparse_vectors={"s": settings}, optimizers=segments, max_search_threads=1)
         self.shard = q.EdgeShard.create(str(folder), config)
@@ -133,7 +135,12 @@ class Qdrant(Peer):
         for start in range(0, vectors.shape[0], 10_000):
             points = [
                 q.Point(
-                    row, {"s": q.SparseVector(indices[ends[row] : ends[row + 1]], values[ends[row] : ends[row + 1]])}
+                    row,
+                    {
+                        "s": q.SparseVector(
+                            indices[ends[row] : ends[row + 1]], values[ends[row] : ends[row + 1]]
+                        )
+                    },
                 )
                 for row in range(start, min(start + 10_000, vectors.shape[0]))
             ]

@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 from measure import SHARED, long_texts, short_texts
 
-from splade_cli.corpus.collections import load_collection
+from splade_cli.datasets.collections import load_collection
 from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.evaluation.systems import rank, units_of
-from splade_cli.index.inverted import SpladeIndex
+from splade_cli.index.index import SpladeIndex
 from splade_cli.model.encode import encode
 from splade_cli.model.load import LoadedModel, load_splade_model
 from splade_cli.model.shards import settle_precision
@@ -53,19 +53,25 @@ def main() -> None:
                 if number:
                     times[kind].append(time.process_time() - start)
         medians = {kind: statistics.median(found) for kind, found in times.items()}
-        shown = ", ".join(f"{kind} {found:.3f} s ({medians['fp32'] / found:.2f}x)" for kind, found in medians.items())
+        shown = ", ".join(
+            f"{kind} {found:.3f} s ({medians['fp32'] / found:.2f}x)" for kind, found in medians.items()
+        )
         print(f"encode {len(texts)} texts of {length}, 1 thread, CPU time: {shown}", flush=True)
     torch.set_num_threads(threads)
     for folder in folders:
         for kind, loaded in models.items():
             figures = quality(loaded, models["fp32"], folder)
             print(
-                f"{folder.name} {kind}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()),
+                f"{folder.name} {kind}: "
+                + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()),
                 flush=True,
             )
         texts = [unit.content for unit in units_of(load_collection(folder, "test"))]
         chosen = settle_precision(load_splade_model("tiny", device="cpu", precision="fp32"), texts)
-        print(f"{folder.name}: --precision auto takes {chosen.device.precision}: {chosen.device.reason}", flush=True)
+        print(
+            f"{folder.name}: --precision auto takes {chosen.device.precision}: {chosen.device.reason}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

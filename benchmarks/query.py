@@ -19,7 +19,7 @@ from pathlib import Path
 from measure import ROOT
 
 from splade_cli.cli.options import query_encoder
-from splade_cli.search.indexing import index_documents
+from splade_cli.indexing.build import index_documents
 from splade_cli.search.searcher import Searcher
 
 KINDS = ("full", "static", "onnx", "onnx-int8")
@@ -38,7 +38,15 @@ def main() -> None:
         cold: dict[str, list[float]] = {kind: [] for kind in KINDS}
         for number in range(rounds + 1):
             for kind, folder in folders.items():
-                command = [sys.executable, "-m", "splade_cli", "search", queries[number], "--index", str(folder)]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "splade_cli",
+                    "search",
+                    queries[number],
+                    "--index",
+                    str(folder),
+                ]
                 start = time.perf_counter()
                 subprocess.run(command, capture_output=True, check=True)
                 if number:

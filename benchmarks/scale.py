@@ -21,8 +21,8 @@ from measure import short_texts
 
 
 def child(documents: Path, output: Path, workers: int) -> None:
-    from splade_cli.search.encoder import SpladeEmbedder
-    from splade_cli.search.indexing import index_documents
+    from splade_cli.indexing.build import index_documents
+    from splade_cli.model.embedder import SpladeEmbedder
 
     embedder = SpladeEmbedder("tiny", device="cpu", precision="fp32", batch_size=64)
     embedder.encode(["warm"])
@@ -63,8 +63,18 @@ def main() -> None:
             with open(documents, "w", encoding="utf-8") as out:
                 for number, text in enumerate(short_texts(count)):
                     out.write(json.dumps({"id": str(number), "text": text}) + "\n")
-            command = [sys.executable, __file__, "--workers", str(settings.workers), "--child", documents, output]
-            printed = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout
+            command = [
+                sys.executable,
+                __file__,
+                "--workers",
+                str(settings.workers),
+                "--child",
+                documents,
+                output,
+            ]
+            printed = subprocess.run(
+                list(map(str, command)), capture_output=True, text=True, check=True
+            ).stdout
             found = json.loads(printed.splitlines()[-1])
             stages = ", ".join(f"{stage} by {at:.1f} s" for stage, at in found["stages"].items())
             print(

@@ -12,9 +12,9 @@ import torch
 from measure import both_clocks, for_each_model, short_texts, stock_encoder
 from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
 
+from splade_cli.config.schema import ModelSection
 from splade_cli.model.load import resolve
 from splade_cli.model.trainable import open_trainable
-from splade_cli.schema import ModelSection
 
 
 def step(model: Any, texts: list[str]) -> Callable[[], float]:

@@ -31,7 +31,9 @@ def sentences() -> list[str]:
         for line in (SHARED / name / "corpus.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             texts.append(f"{row['title']}. {row['text']}" if row["title"] else row["text"])
-    whole = [part for text in texts for part in re.split(r"(?<=[.!?])\s+", text) if 5 <= len(part.split()) <= 60]
+    whole = [
+        part for text in texts for part in re.split(r"(?<=[.!?])\s+", text) if 5 <= len(part.split()) <= 60
+    ]
     first = sorted(set(whole))
     dice = random.Random(1)
     dice.shuffle(first)
@@ -112,7 +114,9 @@ def _encoded(texts: list[str], terms: int, tokens: int) -> sp.csr_matrix:
     import splade_cli
 
     model = splade_cli.SpladeEmbedder("tiny", max_active=terms, max_seq_length=tokens, batch_size=256)
-    return model.encode(sorted(texts, key=len))[np.argsort(np.argsort([len(text) for text in texts], kind="stable"))]
+    return model.encode(sorted(texts, key=len))[
+        np.argsort(np.argsort([len(text) for text in texts], kind="stable"))
+    ]
 
 
 def _keep(path: Path, matrix: sp.csr_matrix) -> None:

@@ -6,16 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from splade_cli.deploy.variants import export_variant
+    from splade_cli.deploy.export.variants import export_variant
     from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
     from splade_cli.evaluation.report import evaluate
-    from splade_cli.index.inverted import SpladeIndex
+    from splade_cli.generate.pipeline import generate_training_data
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.indexing.build import index_documents
+    from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.load import load_splade_model
     from splade_cli.records import Document, Example, Hit
-    from splade_cli.search.encoder import SpladeEmbedder
-    from splade_cli.search.indexing import index_documents
     from splade_cli.search.searcher import Searcher, retrieve_documents
-    from splade_cli.training.generation import generate_training_data
     from splade_cli.training.trainer import SpladeTrainer
 
 __version__ = "0.1.0"
@@ -29,14 +29,14 @@ _HOMES = {
     "ModelError": "errors",
     "Searcher": "search.searcher",
     "ServiceError": "errors",
-    "SpladeEmbedder": "search.encoder",
+    "SpladeEmbedder": "model.embedder",
     "SpladeError": "errors",
-    "SpladeIndex": "index.inverted",
+    "SpladeIndex": "index.index",
     "SpladeTrainer": "training.trainer",
     "evaluate": "evaluation.report",
-    "export_variant": "deploy.variants",
-    "generate_training_data": "training.generation",
-    "index_documents": "search.indexing",
+    "export_variant": "deploy.export.variants",
+    "generate_training_data": "generate.pipeline",
+    "index_documents": "indexing.build",
     "load_splade_model": "model.load",
     "retrieve_documents": "search.searcher",
 }

@@ -50,4 +50,6 @@ def require_positive(**sizes: float) -> None:
     """Raises InputError naming the first size that is not above zero; names become flags in the message."""
     for name, value in sizes.items():
         if value is not None and not value > 0:
-            raise InputError(f"--{name.replace('_', '-')} must be above 0, got {value}", "leave it out for the default")
+            raise InputError(
+                f"--{name.replace('_', '-')} must be above 0, got {value}", "leave it out for the default"
+            )

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for the hub
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as splade_cli.model sets it; some tests import torch first
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # as splade_cli.model sets it; some tests import torch first
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -75,7 +77,9 @@ def _tokenizer(byte_pairs: bool, limit: int, token_types: bool, padding_side: st
     from transformers import PreTrainedTokenizerFast
 
     names = (
-        ["<s>", "<pad>", "</s>", "<unk>", "<mask>"] if byte_pairs else ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
+        ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+        if byte_pairs
+        else ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
     )
     bos, pad, eos, unk, mask = names
     splitter: Any = pre_tokenizers.BertPreTokenizer()
@@ -142,7 +146,9 @@ def _config(family: str, tokenizer: Any) -> Any:
     )  # fmt: skip
 
 
-def make_model(folder: Path, family: str, *, limit: int = 64, padding_side: str = "right", seed: int = 0) -> Path:
+def make_model(
+    folder: Path, family: str, *, limit: int = 64, padding_side: str = "right", seed: int = 0
+) -> Path:
     """Saves a random model of `family` with a tokenizer made of the test texts; biases are random as well."""
     import torch
     from transformers import AutoModelForMaskedLM
@@ -191,7 +197,7 @@ def load() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def embedder() -> Any:
     """The embedded default model on the CPU."""
-    from splade_cli.search.encoder import SpladeEmbedder
+    from splade_cli.model.embedder import SpladeEmbedder
 
     return SpladeEmbedder("tiny", device="cpu", precision="fp32")
 

@@ -29,7 +29,10 @@ def test_commands_and_flags_exist(page):
 
     known = {"gen-data", "train", "index", "search", "query", "evaluate", "export", "push", "terms"}
     known |= {f"index {name}" for name in ("add", "remove", "merge", "verify")}
-    helps = {name: CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"}).output for name in known}
+    helps = {
+        name: CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"}).output
+        for name in known
+    }
     seen = [(name, flags) for name, flags in commands(page) if name in known]
     assert seen
     for name, flags in seen:
@@ -53,7 +56,9 @@ def test_every_file_of_the_package_is_in_the_readme():
 def test_python_of_the_readme_runs(tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "sample_docs").symlink_to(ROOT / "sample_docs")
-    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     assert "::" in done.stdout, "a chunk's id is printed"
 
@@ -72,12 +77,14 @@ def documented() -> dict[str, dict[str, str]]:
 
 
 def test_every_setting_is_documented_with_its_default():
-    from splade_cli.schema import OTHER_NAMES, Config, DatasetSpec
+    from splade_cli.config.schema import OTHER_NAMES, Config, DatasetSpec
 
     sections = {name: field.annotation for name, field in Config.model_fields.items()}
     sections["datasets.NAME"] = DatasetSpec
     expected = {
-        name: {key: field.get_default(call_default_factory=True) for key, field in section.model_fields.items()}
+        name: {
+            key: field.get_default(call_default_factory=True) for key, field in section.model_fields.items()
+        }
         for name, section in sections.items()
     }
     for name in OTHER_NAMES:
@@ -92,12 +99,18 @@ def test_every_setting_is_documented_with_its_default():
             if isinstance(default, float):
                 assert float(shown) == pytest.approx(default, rel=2e-3), f"{name}.{key}"
             else:
-                wanted = "-" if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+                wanted = (
+                    "-"
+                    if default is None
+                    else str(default).lower()
+                    if isinstance(default, bool)
+                    else str(default)
+                )
                 assert shown == wanted, f"{name}.{key}"
 
 
 def test_the_example_of_the_settings_page_is_right(tmp_path):
-    from splade_cli.config import presets, resolve
+    from splade_cli.config.resolve import presets, resolve
 
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)

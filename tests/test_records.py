@@ -13,21 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splade_cli.errors import InputError, did_you_mean, require_positive
-from splade_cli.records import (
-    Chunk,
-    Document,
-    Hit,
-    Term,
-    claim_output,
-    read_jsonl,
-    replacing,
-    replacing_folder,
-    write_json,
-    write_jsonl,
-)
+from splade_cli.files import claim_output, read_jsonl, replacing, replacing_folder, write_json, write_jsonl
+from splade_cli.records import Chunk, Document, Hit, Term
 
 VALUE = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=3), inner, max_size=3),
     max_leaves=6,
 )
@@ -99,7 +92,9 @@ def test_a_folder_is_replaced_as_a_whole(there: bool, tmp_path: Path) -> None:
         (path / "old").write_text("old")
     with pytest.raises(KeyboardInterrupt):
         fail_within(replacing_folder(path), KeyboardInterrupt())
-    assert sorted(file.name for file in tmp_path.rglob("*")) == (["folder", "old", "sub"] if there else ["sub"])
+    assert sorted(file.name for file in tmp_path.rglob("*")) == (
+        ["folder", "old", "sub"] if there else ["sub"]
+    )
     with replacing_folder(path) as temporary:
         (temporary / "new").write_text("new")
         assert path.exists() is there, "the old one stands until the new one is whole"

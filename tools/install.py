@@ -45,7 +45,9 @@ def brings_cuda(python: str, requirement: str) -> bool:
 
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - this file runs before anything has checked it
-        sys.exit(f"error: Python {sys.version.split()[0]} is too old\nhint: make PYTHON=python3.11 (or newer)")
+        sys.exit(
+            f"error: Python {sys.version.split()[0]} is too old\nhint: make PYTHON=python3.11 (or newer)"
+        )
     folder = Path(sys.argv[1]).resolve()
     python = str(folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
     if not Path(python).exists():

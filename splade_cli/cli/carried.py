@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from splade_cli.cli import console
+from splade_cli.cli.render import console
 
 if TYPE_CHECKING:
-    from splade_cli.index.inverted import SpladeIndex
-    from splade_cli.search.encoder import SpladeEmbedder
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.model.embedder import SpladeEmbedder
 
 
 def described(made: SpladeIndex) -> str:
@@ -24,7 +24,7 @@ def described(made: SpladeIndex) -> str:
 def fidelity(made: SpladeIndex, embedder: SpladeEmbedder) -> None:
     """Says what the query encoder that the index carries loses against the model."""
     from splade_cli.evaluation.fidelity import query_fidelity
-    from splade_cli.search.queries import open_query_encoder
+    from splade_cli.model.query_encoders.encoders import open_query_encoder
 
     carried = open_query_encoder(made.query_folder or Path(), made.query)
     assert carried is not None

@@ -14,12 +14,15 @@ from splade_cli.cli import options
 def evaluate(
     data: Annotated[
         Path,
-        typer.Option("--data", "-d", help="BEIR folder, folder with documents/ and queries.jsonl, or training file."),
+        typer.Option(
+            "--data", "-d", help="BEIR folder, folder with documents/ and queries.jsonl, or training file."
+        ),
     ],
     model: options.Model = "tiny",
     split: Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")] = "test",
     baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Another model to stand beside, e.g. the one before training.")
+        str | None,
+        typer.Option("--baseline", help="Another model to stand beside, e.g. the one before training."),
     ] = None,
     bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="BM25 beside it.")] = True,
     dense: Annotated[
@@ -27,7 +30,8 @@ def evaluate(
         typer.Option("--dense", help="A dense model too, e.g. all-MiniLM-L6-v2, and all fused by RRF."),
     ] = None,
     fit_split: Annotated[
-        str | None, typer.Option("--fit-split", help="Fit fusion weights on qrels/<split>.tsv and fuse by them too.")
+        str | None,
+        typer.Option("--fit-split", help="Fit fusion weights on qrels/<split>.tsv and fuse by them too."),
     ] = None,
     idf: options.Idf = 0.0,
     rerank: options.Rerank = None,
@@ -37,11 +41,15 @@ def evaluate(
         list[str] | None,
         typer.Option("--measure", help="e.g. nDCG@20; may be repeated.", show_default="the usual nine"),
     ] = None,
-    run_file: Annotated[Path | None, typer.Option("--run", help="Write the ranking as a TREC run file.")] = None,
+    run_file: Annotated[
+        Path | None, typer.Option("--run", help="Write the ranking as a TREC run file.")
+    ] = None,
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", help="MEASURE=VALUE: exit 3 if the model stays below.")
     ] = None,
-    per_query: Annotated[bool, typer.Option("--per-query", help="Values of each query too (with --json).")] = False,
+    per_query: Annotated[
+        bool, typer.Option("--per-query", help="Values of each query too (with --json).")
+    ] = False,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
@@ -51,12 +59,13 @@ def evaluate(
     json_output: options.Json = False,
 ) -> None:
     """Measure a model: ranking, sparsity, FLOPS, latency, size; BM25, dense and hybrid search beside it."""
-    from splade_cli.cli import console, figures
-    from splade_cli.corpus.collections import write_run
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render import report as figures
+    from splade_cli.datasets.collections import write_run
     from splade_cli.evaluation.metrics import MEASURES, check_floors, parse_measure
     from splade_cli.evaluation.report import evaluate as measured
     from splade_cli.evaluation.report import floors_of
-    from splade_cli.search.encoder import SpladeEmbedder
+    from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.search.rerank import Reranker
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)

@@ -11,7 +11,9 @@ from splade_cli.cli import options
 
 
 def export(
-    model: Annotated[str, typer.Argument(help="'tiny' (in this package) or a model folder.", show_default=False)],
+    model: Annotated[
+        str, typer.Argument(help="'tiny' (in this package) or a model folder.", show_default=False)
+    ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the variant.")] = None,
     prune_vocabulary: Annotated[
         bool, typer.Option("--prune-vocabulary", help="Keep the tokens that --corpus needs, and no others.")
@@ -20,12 +22,14 @@ def export(
         Path | None, typer.Option("--corpus", help="Documents that the variant is for: a file or folder.")
     ] = None,
     vocabulary_size: Annotated[
-        int | None, typer.Option("--vocabulary-size", help="Tokens at most.", show_default="all that the corpus needs")
+        int | None,
+        typer.Option("--vocabulary-size", help="Tokens at most.", show_default="all that the corpus needs"),
     ] = None,
     weight_share: Annotated[
         float | None,
         typer.Option(
-            "--weight-share", help="Drop the weakest tokens that the model adds, down to this share of weight."
+            "--weight-share",
+            help="Drop the weakest tokens that the model adds, down to this share of weight.",
         ),
     ] = None,
     int8: Annotated[
@@ -46,8 +50,8 @@ def export(
     json_output: options.Json = False,
 ) -> None:
     """Make a model smaller, by its vocabulary or its weights, and measure what that costs."""
-    from splade_cli.cli import console
-    from splade_cli.deploy.variants import MEASURE, export_variant
+    from splade_cli.cli.render import console
+    from splade_cli.deploy.export.variants import MEASURE, export_variant
     from splade_cli.errors import InputError
 
     if output is None:
@@ -57,7 +61,9 @@ def export(
     without = {"--corpus": corpus, "--vocabulary-size": vocabulary_size, "--weight-share": weight_share}
     given = [flag for flag, value in without.items() if value is not None]
     if given and not prune_vocabulary:
-        raise InputError(f"{given[0]} does nothing without --prune-vocabulary", "add --prune-vocabulary --corpus DOCS")
+        raise InputError(
+            f"{given[0]} does nothing without --prune-vocabulary", "add --prune-vocabulary --corpus DOCS"
+        )
     options.positive(batch_size=batch_size, max_length=max_length, vocabulary_size=vocabulary_size)
     common: dict[str, Any] = {
         "device": device, "precision": precision, "batch_size": batch_size, "max_seq_length": max_length,

@@ -23,30 +23,38 @@ def gen_data(
     qrels: Annotated[
         str | None,
         typer.Option(
-            "--qrels", help="DOCUMENTS is a BEIR folder: take its queries of this split, e.g. train, and write none."
+            "--qrels",
+            help="DOCUMENTS is a BEIR folder: take its queries of this split, e.g. train, and write none.",
         ),
     ] = None,
     queries: Annotated[
         Path | None,
-        typer.Option("--queries", help="Rows of query and positive_document: take these queries, and write none."),
+        typer.Option(
+            "--queries", help="Rows of query and positive_document: take these queries, and write none."
+        ),
     ] = None,
     llm: Annotated[
-        str | None, typer.Option("--llm", help="Model that writes the queries; without it they are written offline.")
+        str | None,
+        typer.Option("--llm", help="Model that writes the queries; without it they are written offline."),
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option("--base-url", help="An OpenAI-compatible server; the key comes from OPENAI_API_KEY.")
+        str | None,
+        typer.Option("--base-url", help="An OpenAI-compatible server; the key comes from OPENAI_API_KEY."),
     ] = None,
     template: Annotated[
         str,
         typer.Option(
-            "--template", help="generic, technical, legal, medical, finance, multilingual, or a JSON file (with --llm)."
+            "--template",
+            help="generic, technical, legal, medical, finance, multilingual, or a JSON file (with --llm).",
         ),
     ] = "generic",
     language: Annotated[
-        str | None, typer.Option("--language", help="Language of the queries.", show_default="that of the documents")
+        str | None,
+        typer.Option("--language", help="Language of the queries.", show_default="that of the documents"),
     ] = None,
     queries_per_chunk: Annotated[
-        int | None, typer.Option("--queries-per-chunk", help="Queries a chunk.", show_default="4, 2 with --llm")
+        int | None,
+        typer.Option("--queries-per-chunk", help="Queries a chunk.", show_default="4, 2 with --llm"),
     ] = None,
     temperature: Annotated[float, typer.Option("--temperature", help="Of the language model.")] = 0.7,
     concurrency: Annotated[int, typer.Option("--concurrency", help="Calls at a time.")] = 4,
@@ -69,17 +77,24 @@ def gen_data(
     ] = 100,
     val_ratio: Annotated[
         float,
-        typer.Option("--val-ratio", help="Share held out for validation; a dev or val split beside --qrels wins."),
+        typer.Option(
+            "--val-ratio", help="Share held out for validation; a dev or val split beside --qrels wins."
+        ),
     ] = 0.1,
     chunk_size: options.ChunkSize = 1000,
     chunk_min: options.ChunkMin = 500,
     chunk_max: options.ChunkMax = 2000,
     overlap: options.Overlap = 0.15,
-    max_documents: Annotated[int | None, typer.Option("--max-documents", help="Read only the first N.")] = None,
+    max_documents: Annotated[
+        int | None, typer.Option("--max-documents", help="Read only the first N.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same files.")] = 42,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on after an interruption; that is also what happens without it.")
+        bool,
+        typer.Option("--resume", help="Go on after an interruption; that is also what happens without it."),
     ] = False,
     force: options.Force = False,
     device: options.Device = "auto",
@@ -89,20 +104,22 @@ def gen_data(
     json_output: options.Json = False,
 ) -> None:
     """Make training data: chunks, queries (written, or your own), mined hard negatives, train / val files."""
-    from splade_cli.cli import console
+    from splade_cli.cli.render import console
     from splade_cli.errors import InputError
-    from splade_cli.search.encoder import SpladeEmbedder
-    from splade_cli.training.generation import MODEL, generate_training_data, plan
-    from splade_cli.training.judgements import judged_collection, judged_rows
-    from splade_cli.training.labelled import label_training_data
-    from splade_cli.training.rankers import dense_teacher, without_teacher
+    from splade_cli.generate.judged_pipeline import label_training_data
+    from splade_cli.generate.judged_queries import judged_collection, judged_rows
+    from splade_cli.generate.pipeline import MODEL, generate_training_data, plan
+    from splade_cli.generate.teachers import dense_teacher, without_teacher
+    from splade_cli.model.embedder import SpladeEmbedder
 
     options.positive(
         queries_per_chunk=queries_per_chunk, concurrency=concurrency, max_documents=max_documents,
         batch_size=batch_size, rate_limit=rate_limit, timeout=timeout, negatives=negatives, round_trip=round_trip,
     )  # fmt: skip
     if base_url and not llm:
-        raise InputError(f"--base-url {base_url} without --llm", "name the model that the server runs: --llm MODEL")
+        raise InputError(
+            f"--base-url {base_url} without --llm", "name the model that the server runs: --llm MODEL"
+        )
     if resume and not (output / ".work").exists() and not (output / "answers.jsonl").exists():
         raise InputError(f"nothing to resume in {output}", "leave out --resume")
     if qrels and queries:
@@ -123,11 +140,13 @@ def gen_data(
         planned = labelled.planned
     else:
         chunk_options = options.chunking(chunk_size, chunk_min, chunk_max, overlap)
-        planned = plan(documents, max_documents=max_documents, language=language if not llm else None, **chunk_options)
+        planned = plan(
+            documents, max_documents=max_documents, language=language if not llm else None, **chunk_options
+        )
     console.skipped(planned.skipped)
     writer = None
     if llm:
-        from splade_cli.corpus.llm import QueryWriter
+        from splade_cli.generate.llm.writer import QueryWriter
 
         writer = QueryWriter(
             llm, output / "answers.jsonl", base_url=base_url, queries_per_chunk=queries_per_chunk or 2,
@@ -136,7 +155,11 @@ def gen_data(
         )  # fmt: skip
     facts: dict[str, Any]
     if dry_run:
-        facts = {"documents": len(planned.documents), "skipped": len(planned.skipped), "chunks": len(planned.chunks)}
+        facts = {
+            "documents": len(planned.documents),
+            "skipped": len(planned.skipped),
+            "chunks": len(planned.chunks),
+        }
         facts["language"] = planned.language
         if labelled:
             facts["queries"] = len(labelled.queries)
@@ -173,7 +196,9 @@ def gen_data(
         console.note(f"{writer.failed} chunks got no usable answer, the last because: {writer.last_failure}")
     if writer:
         used = writer.usage
-        console.note(f"{used.calls} calls, {used.prompt_tokens} prompt and {used.completion_tokens} completion tokens")
+        console.note(
+            f"{used.calls} calls, {used.prompt_tokens} prompt and {used.completion_tokens} completion tokens"
+        )
     facts = {
         "documents": made.documents, "chunks": made.chunks, "language": made.language,
         "teachers": list(made.teachers), "train rows": made.train,

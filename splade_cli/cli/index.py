@@ -14,7 +14,9 @@ BUILD = "build"
 IndexFolder = Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")]
 Dense = Annotated[
     str | None,
-    typer.Option("--dense", help="Store vectors of this dense model as well: all-MiniLM-L6-v2, a folder or a hub id."),
+    typer.Option(
+        "--dense", help="Store vectors of this dense model as well: all-MiniLM-L6-v2, a folder or a hub id."
+    ),
 ]
 
 
@@ -33,11 +35,15 @@ app = typer.Typer(
 )
 
 
-@app.command(BUILD, epilog="Changes to an index: splade index add | remove | merge | verify, each with --help.")
+@app.command(
+    BUILD, epilog="Changes to an index: splade index add | remove | merge | verify, each with --help."
+)
 def index(
     documents: Annotated[
         Path | None,
-        typer.Argument(help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False),
+        typer.Argument(
+            help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Index folder.")] = None,
     model: options.Model = "tiny",
@@ -45,18 +51,23 @@ def index(
         bool, typer.Option("--verify", help="Read every byte of an index folder and compare checksums.")
     ] = False,
     folder: Annotated[
-        Path | None, typer.Option("--index", "-i", help="The index to --verify or --tune.", show_default=False)
+        Path | None,
+        typer.Option("--index", "-i", help="The index to --verify or --tune.", show_default=False),
     ] = None,
     query: options.Query = "full",
     fast_query: options.FastQuery = False,
-    bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="Count words as well, for --mode bm25.")] = True,
+    bm25: Annotated[
+        bool, typer.Option("--bm25/--no-bm25", help="Count words as well, for --mode bm25.")
+    ] = True,
     dense: Dense = None,
     prune_terms: options.PruneTerms = None,
     prune_mass: options.PruneMass = None,
     impacts: options.Impacts = None,
     tune: Annotated[
         Path | None,
-        typer.Option(help="Measure what these cost on the judgements of DATA.", metavar="DATA", show_default=False),
+        typer.Option(
+            help="Measure what these cost on the judgements of DATA.", metavar="DATA", show_default=False
+        ),
     ] = None,
     split: Annotated[str, typer.Option(help="Which qrels/<split>.tsv of --tune.")] = "test",
     workers: options.Workers = 1,
@@ -77,21 +88,22 @@ def index(
 
     Afterwards: splade index add, remove, merge, verify.
     """
-    from splade_cli.cli import carried, console
+    from splade_cli.cli import carried
+    from splade_cli.cli.render import console
     from splade_cli.errors import InputError
-    from splade_cli.index.impacts import check_bits
-    from splade_cli.index.manifest import MARKS
-    from splade_cli.index.opening import size_bytes
-    from splade_cli.index.pruning import Pruning
-    from splade_cli.records import claim_output
-    from splade_cli.search.encoder import SpladeEmbedder
-    from splade_cli.search.indexing import index_documents
+    from splade_cli.files import claim_output
+    from splade_cli.index.store.manifest import MARKS
+    from splade_cli.index.store.opening import size_bytes
+    from splade_cli.index.vectors.impacts import check_bits
+    from splade_cli.index.vectors.pruning import Pruning
+    from splade_cli.indexing.build import index_documents
+    from splade_cli.model.embedder import SpladeEmbedder
 
     if verify:
         _verify(folder or documents, json_output)
         return
     if tune is not None:
-        from splade_cli.cli.tuning import tune_index
+        from splade_cli.cli.tune import tune_index
 
         tune_index(folder, tune, split, json_output, device=device, batch_size=batch_size,
                    trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)  # fmt: skip
@@ -135,7 +147,9 @@ def add(
     folder: IndexFolder,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"),
+        typer.Option(
+            "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
+        ),
     ] = None,
     workers: options.Workers = 1,
     batch_size: options.BatchSize = 64,
@@ -146,10 +160,10 @@ def add(
     json_output: options.Json = False,
 ) -> None:
     """Add documents to an index; those whose id is there replace the old ones, those that are unchanged are skipped."""
-    from splade_cli.cli import console
-    from splade_cli.index.inverted import SpladeIndex
-    from splade_cli.search.adding import add_documents
-    from splade_cli.search.models import dense_of, embedder_of
+    from splade_cli.cli.render import console
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.indexing.add import add_documents
+    from splade_cli.indexing.models import dense_of, embedder_of
 
     options.positive(batch_size=batch_size, workers=workers)
     before = SpladeIndex.open(folder)
@@ -159,7 +173,9 @@ def add(
     )  # fmt: skip
     dense = dense_of(before, device=device, trust_remote_code=trust_remote_code) if before.dense else None
     with console.progress() as progress:
-        added = add_documents(documents, folder, embedder=embedder, dense=dense, workers=workers, progress=progress)
+        added = add_documents(
+            documents, folder, embedder=embedder, dense=dense, workers=workers, progress=progress
+        )
     console.skipped(added.skipped)
     facts: dict[str, Any] = {
         "new documents": added.new,
@@ -179,7 +195,7 @@ def remove(
     json_output: options.Json = False,
 ) -> None:
     """Remove documents, or single chunks, from an index."""
-    from splade_cli.index.updates import IndexWriter
+    from splade_cli.index.store.writer import IndexWriter
 
     with IndexWriter(folder) as writer:
         numbers = writer.rows_of(ids)
@@ -194,13 +210,16 @@ def remove(
 @app.command()
 def merge(folder: IndexFolder, json_output: options.Json = False) -> None:
     """Make one segment of all, without what was removed: smaller, and as fast as newly built."""
-    from splade_cli.index.updates import IndexWriter
+    from splade_cli.index.store.writer import IndexWriter
 
     with IndexWriter(folder) as writer:
         merged = writer.merge()
     facts: dict[str, Any] = {"segments merged": "none, there is one, and nothing was removed"}
     if merged is not None:
-        facts = {"segments merged": f"{merged.before} to {merged.after}", "removed chunks dropped": merged.dropped}
+        facts = {
+            "segments merged": f"{merged.before} to {merged.after}",
+            "removed chunks dropped": merged.dropped,
+        }
     _changed(folder, facts, json_output)
 
 
@@ -215,22 +234,27 @@ def verify_folder(
 
 
 def _verify(folder: Path | None, json_output: bool) -> None:
-    from splade_cli.cli import console
+    from splade_cli.cli.render import console
     from splade_cli.errors import InputError
-    from splade_cli.index.inverted import SpladeIndex
+    from splade_cli.index.index import SpladeIndex
 
     if folder is None:
         raise InputError("no index folder to verify", "splade index verify DIR")
     opened = SpladeIndex.open(folder, verify=True)
-    facts = {"index": str(folder), "chunks": len(opened), "segments": len(opened.segments), "checksums": "match"}
+    facts = {
+        "index": str(folder),
+        "chunks": len(opened),
+        "segments": len(opened.segments),
+        "checksums": "match",
+    }
     console.facts(facts, json_output)
 
 
 def _changed(folder: Path, facts: dict[str, Any], json_output: bool) -> None:
     """Says what was done, and what the index holds now."""
-    from splade_cli.cli import console
-    from splade_cli.index.inverted import SpladeIndex
-    from splade_cli.index.opening import size_bytes
+    from splade_cli.cli.render import console
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.index.store.opening import size_bytes
 
     now = SpladeIndex.open(folder)
     facts |= {

@@ -53,7 +53,10 @@ class Commands(TyperGroup):
         except RuntimeError as error:
             if "No space left" in str(error) or "os error 28" in str(error):
                 _fail("no space left on the disk", "make room and run the same command again")
-            if "out of memory" not in str(error).lower() and "can't allocate memory" not in str(error).lower():
+            if (
+                "out of memory" not in str(error).lower()
+                and "can't allocate memory" not in str(error).lower()
+            ):
                 raise
             _fail("not enough memory", "lower --batch-size or --max-length")
 
@@ -86,7 +89,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from splade_cli.cli.console import print_versions
+        from splade_cli.cli.render.console import print_versions
 
         print_versions()
         raise typer.Exit
@@ -95,7 +98,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def splade(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Versions, device and precision.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Versions, device and precision."),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
 ) -> None:

@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from splade_cli.search.how import How
-    from splade_cli.search.queries import Attach
+    from splade_cli.model.query_encoders.encoders import Attach
+    from splade_cli.search.options import How
 
 Documents = Annotated[
-    Path, typer.Argument(help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False)
+    Path,
+    typer.Argument(
+        help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False
+    ),
 ]
-Model = Annotated[str, typer.Option("--model", "-m", help="'tiny' (in this package), a model folder, or a hub id.")]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="'tiny' (in this package), a model folder, or a hub id.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
-Device = Annotated[str, typer.Option("--device", envvar="SPLADE_DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
+Device = Annotated[
+    str, typer.Option("--device", envvar="SPLADE_DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
+]
 Precision = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16, or int8 (CPU).")]
 BatchSize = Annotated[int, typer.Option("--batch-size", help="Texts encoded at a time, at most.")]
 MaxLength = Annotated[
@@ -53,35 +60,52 @@ PruneMass = Annotated[
 ]
 Impacts = Annotated[
     int | None,
-    typer.Option(help="Bits of a stored weight, 8 or 16, all of one step.", metavar="8|16", show_default="float32"),
+    typer.Option(
+        help="Bits of a stored weight, 8 or 16, all of one step.", metavar="8|16", show_default="float32"
+    ),
 ]
-Workers = Annotated[int, typer.Option("--workers", help="Encoding processes; on CUDA each takes a GPU in turn.")]
+Workers = Annotated[
+    int, typer.Option("--workers", help="Encoding processes; on CUDA each takes a GPU in turn.")
+]
 Query = Annotated[
     str,
     typer.Option(
-        "--query", help="How queries are encoded: full (by the model), static (token weights), onnx or onnx-int8."
+        "--query",
+        help="How queries are encoded: full (by the model), static (token weights), onnx or onnx-int8.",
     ),
 ]
-Mode = Annotated[str, typer.Option("--mode", help="sparse, bm25, dense or hybrid; what the index was built with.")]
+Mode = Annotated[
+    str, typer.Option("--mode", help="sparse, bm25, dense or hybrid; what the index was built with.")
+]
 Filter = Annotated[
     str | None,
-    typer.Option("--filter", help="What documents must be: 'year >= 2020 and lang = no'.", show_default=False),
+    typer.Option(
+        "--filter", help="What documents must be: 'year >= 2020 and lang = no'.", show_default=False
+    ),
 ]
 Idf = Annotated[
-    float, typer.Option("--idf", help="Exponent of the corpus IDF on query weights; 0.5 often helps, 0 is without.")
+    float,
+    typer.Option("--idf", help="Exponent of the corpus IDF on query weights; 0.5 often helps, 0 is without."),
 ]
 Expand = Annotated[
     Path | None,
     typer.Option(
-        "--expand", help="File of rules that add words to queries: 'pw = password' a line.", show_default=False
+        "--expand",
+        help="File of rules that add words to queries: 'pw = password' a line.",
+        show_default=False,
     ),
 ]
 Fold = Annotated[
-    bool, typer.Option("--fold/--no-fold", help="One hit for the windows of a document, and for nearly equal texts.")
+    bool,
+    typer.Option(
+        "--fold/--no-fold", help="One hit for the windows of a document, and for nearly equal texts."
+    ),
 ]
 Rerank = Annotated[
     str | None,
-    typer.Option("--rerank", help="A cross-encoder (folder or hub id) that reorders the best.", show_default=False),
+    typer.Option(
+        "--rerank", help="A cross-encoder (folder or hub id) that reorders the best.", show_default=False
+    ),
 ]
 RerankTop = Annotated[int, typer.Option("--rerank-top", help="Hits that the cross-encoder reads.")]
 Weights = Annotated[
@@ -91,7 +115,9 @@ Weights = Annotated[
 Backend = Annotated[
     str | None,
     typer.Option(
-        "--backend", help="two-step, seismic (approximate) or qdrant-edge find the rows.", show_default="exact"
+        "--backend",
+        help="two-step, seismic (approximate) or qdrant-edge find the rows.",
+        show_default="exact",
     ),
 ]
 FastQuery = Annotated[bool, typer.Option("--fast-query", help="The same as --query onnx.")]
@@ -111,10 +137,10 @@ def query_encoder(name: str, fast: bool = False) -> Attach | None:
     if name == "full":
         return None
     if name == "static":
-        from splade_cli.search.queries import attach_static
+        from splade_cli.model.query_encoders.encoders import attach_static
 
         return attach_static
-    from splade_cli.deploy.onnx import attach_onnx
+    from splade_cli.deploy.export.onnx import attach_onnx
 
     return partial(attach_onnx, int8=name == "onnx-int8")
 
@@ -132,7 +158,7 @@ def how_to_search(
 ) -> How:
     """The flags of a search as one record. Raises InputError for a value that none of them takes."""
     from splade_cli.errors import InputError
-    from splade_cli.search.how import How
+    from splade_cli.search.options import How
 
     positive(rerank_top=rerank_top)
     if not 0 <= idf < float("inf"):
@@ -145,7 +171,7 @@ def how_to_search(
 def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
     """``sparse=0.5,bm25=0.3`` as a mapping; ``rrf`` as it is. Raises InputError for another shape."""
     from splade_cli.errors import InputError, did_you_mean
-    from splade_cli.search.ranking import PARTS
+    from splade_cli.search.ranker import PARTS
 
     if text.strip().lower() == "rrf":
         return "rrf"

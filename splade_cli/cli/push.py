@@ -11,26 +11,34 @@ from splade_cli.cli import options
 
 
 def push(
-    model: Annotated[Path, typer.Argument(help="A model folder, or the run folder that holds it.", show_default=False)],
+    model: Annotated[
+        Path, typer.Argument(help="A model folder, or the run folder that holds it.", show_default=False)
+    ],
     repo_id: Annotated[str | None, typer.Option("--repo-id", help="Where to: your-name/your-model.")] = None,
     private: Annotated[
         bool, typer.Option("--private", help="Only your account may read it, where the repository is new.")
     ] = False,
-    message: Annotated[str, typer.Option("--message", help="Of the commit.")] = "Model trained with splade-cli",
+    message: Annotated[
+        str, typer.Option("--message", help="Of the commit.")
+    ] = "Model trained with splade-cli",
     trust_remote_code: options.TrustRemoteCode = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
+    ] = False,
     json_output: options.Json = False,
 ) -> None:
     """Publish a model on the model hub (HF_TOKEN or `hf auth login`; HF_ENDPOINT for another hub)."""
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    from splade_cli.cli import console
+    from splade_cli.cli.render import console
     from splade_cli.errors import InputError
-    from splade_cli.training.licence import base_licence
-    from splade_cli.training.publish import files_to_push, model_folder, push_to_hub, require_push
+    from splade_cli.training.publishing.licence import base_licence
+    from splade_cli.training.publishing.publish import files_to_push, model_folder, push_to_hub, require_push
 
     if repo_id is None:
-        raise InputError("splade push needs a repository", f"splade push {model} --repo-id your-name/your-model")
+        raise InputError(
+            "splade push needs a repository", f"splade push {model} --repo-id your-name/your-model"
+        )
     folder = model_folder(model)
     licence = base_licence(str(folder))
     facts = {"licence": str(licence), "its demands": licence.demands}
@@ -46,11 +54,15 @@ def push(
     if not console.err.is_terminal:
         disable_progress_bars()
     console.note(f"sending {folder} to {repo_id} as {account}")
-    made = push_to_hub(folder, repo_id, private=private or None, message=message, trust_remote_code=trust_remote_code)
+    made = push_to_hub(
+        folder, repo_id, private=private or None, message=message, trust_remote_code=trust_remote_code
+    )
     facts |= {"pushed to": made.url, "commit": made.commit, "files": _shown(made.files)}
     console.facts(facts, json_output, "checked: the hub has the bytes that are here")
     if made.others:
-        console.note(f"in the repository, not here: {', '.join(made.others[:5])}{' ...' if made.others[5:] else ''}")
+        console.note(
+            f"in the repository, not here: {', '.join(made.others[:5])}{' ...' if made.others[5:] else ''}"
+        )
     console.next_command(f"splade index DOCS -o index --model {repo_id}")
 
 

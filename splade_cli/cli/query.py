@@ -11,15 +11,19 @@ import typer
 from splade_cli.cli import options
 
 if TYPE_CHECKING:
-    from splade_cli.search.session import Session
+    from splade_cli.search.session.session import Session
 
 
 def query(
-    index: Annotated[Path | None, typer.Option("--index", "-i", help="Index folder of `splade index`.")] = None,
+    index: Annotated[
+        Path | None, typer.Option("--index", "-i", help="Index folder of `splade index`.")
+    ] = None,
     docs: Annotated[Path | None, typer.Option("--docs", help="Documents to index in memory instead.")] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="'tiny', a folder or a hub id.", show_default="as indexed, tiny for --docs"),
+        typer.Option(
+            "--model", "-m", help="'tiny', a folder or a hub id.", show_default="as indexed, tiny for --docs"
+        ),
     ] = None,
     top: Annotated[int, typer.Option("--top", "-k", help="Hits a query.")] = 5,
     mode: options.Mode = "sparse",
@@ -41,17 +45,19 @@ def query(
     allow_pickle: options.AllowPickle = False,
 ) -> None:
     """Search interactively: hits with the reasons why they matched."""
-    from splade_cli.cli import console
+    from splade_cli.cli.render import console
     from splade_cli.errors import InputError
-    from splade_cli.search.compare import Others
-    from splade_cli.search.encoder import SpladeEmbedder
-    from splade_cli.search.indexing import index_documents
+    from splade_cli.indexing.build import index_documents
+    from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.search.searcher import Searcher
-    from splade_cli.search.session import Session
+    from splade_cli.search.session.compare import Others
+    from splade_cli.search.session.session import Session
 
     options.positive(top=top)
     if (index is None) == (docs is None):
-        raise InputError("splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR")
+        raise InputError(
+            "splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR"
+        )
     how = options.how_to_search(mode, None, idf, expand, fold, rerank, rerank_top, weights, backend)
     opening: dict[str, Any] = {
         "device": device,
@@ -69,7 +75,7 @@ def query(
         searcher = Searcher(made.index, embedder, how=how)
     session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(**opening))
     if sys.stdin.isatty():
-        from splade_cli.cli.prompt import converse
+        from splade_cli.cli.render.prompt import converse
 
         converse(session)
     else:
@@ -77,7 +83,7 @@ def query(
 
 
 def _answer_lines(session: Session) -> None:
-    from splade_cli.cli import console
+    from splade_cli.cli.render import console
 
     for line in sys.stdin:
         reply = session.handle(line)

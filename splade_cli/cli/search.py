@@ -12,13 +12,17 @@ from splade_cli.cli import options
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="What to look for; - reads a query a line.", show_default=False)],
+    query: Annotated[
+        str, typer.Argument(help="What to look for; - reads a query a line.", show_default=False)
+    ],
     index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
     k: Annotated[int, typer.Option("-k", "--top", help="Hits.")] = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Show the terms behind each hit.")] = False,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"),
+        typer.Option(
+            "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
+        ),
     ] = None,
     mode: options.Mode = "sparse",
     filter: options.Filter = None,
@@ -35,7 +39,8 @@ def search(
     json_output: options.Json = False,
 ) -> None:
     """Search an index."""
-    from splade_cli.cli import console, display
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render import hits as display
     from splade_cli.errors import InputError
     from splade_cli.search.searcher import Searcher
 
@@ -44,7 +49,12 @@ def search(
         raise InputError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
     how = options.how_to_search(mode, filter, idf, expand, fold, rerank, rerank_top, weights, backend)
     searcher = Searcher.open(
-        index, model=model, how=how, device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
+        index,
+        model=model,
+        how=how,
+        device=device,
+        trust_remote_code=trust_remote_code,
+        allow_pickle=allow_pickle,
     )
     if query == "-":
         for line in sys.stdin:
@@ -61,6 +71,8 @@ def search(
     if how.filter:
         nothing = "no document passes the filter and shares a term with this query"
         if not searcher.passing(how.filter):
-            nothing = f"no document passes the filter '{how.filter}' (case and type count: a text is no number)"
+            nothing = (
+                f"no document passes the filter '{how.filter}' (case and type count: a text is no number)"
+            )
     display.hits(hits, query, explain, nothing=nothing)
     console.next_command(f"splade query --index {index}")

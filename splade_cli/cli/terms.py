@@ -12,7 +12,9 @@ from splade_cli.cli import options
 
 def terms(
     index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
-    above: Annotated[float, typer.Option("--above", help="Share of the documents from which a term is junk.")] = 0.2,
+    above: Annotated[
+        float, typer.Option("--above", help="Share of the documents from which a term is junk.")
+    ] = 0.2,
     language: Annotated[
         str | None, typer.Option("--language", help="Whose stop words are named.", show_default="guessed")
     ] = None,
@@ -21,9 +23,9 @@ def terms(
     """Report junk terms: active in so many documents that they tell none apart."""
     from dataclasses import asdict
 
-    from splade_cli.cli import console, replies
-    from splade_cli.index.inverted import SpladeIndex
-    from splade_cli.search.junk import junk_terms
+    from splade_cli.cli.render import console, replies
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.search.explain.frequent_terms import junk_terms
 
     report = junk_terms(SpladeIndex.open(index), above, language)
     if json_output:
@@ -31,4 +33,6 @@ def terms(
         return
     replies.junk(report)
     if report.terms:
-        console.next_command("splade train ... --set loss.document_regularizer=df_flops, then splade index again")
+        console.next_command(
+            "splade train ... --set loss.document_regularizer=df_flops, then splade index again"
+        )

@@ -11,15 +11,21 @@ from splade_cli.cli import options
 
 
 def train(
-    train_file: Annotated[Path | None, typer.Option("--train-file", help="Training rows, e.g. train.json.")] = None,
+    train_file: Annotated[
+        Path | None, typer.Option("--train-file", help="Training rows, e.g. train.json.")
+    ] = None,
     val_file: Annotated[Path | None, typer.Option("--val-file", help="Held-out rows, e.g. val.json.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Run folder; the model goes to its final/.")
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="A YAML file; flags win over it.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A YAML file; flags win over it.")
+    ] = None,
     preset: Annotated[
         str | None,
-        typer.Option("--preset", help="Settings to start from: splade, inference-free, csr, laspar, or a larger one."),
+        typer.Option(
+            "--preset", help="Settings to start from: splade, inference-free, csr, laspar, or a larger one."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Any setting: section.key=value; may be repeated.")
@@ -32,13 +38,20 @@ def train(
         Path | None, typer.Option("--corpus", help="Documents without queries: what csr learns from.")
     ] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Passes over the rows.")] = None,
-    max_steps: Annotated[int | None, typer.Option("--max-steps", help="Optimiser steps, instead of epochs.")] = None,
+    max_steps: Annotated[
+        int | None, typer.Option("--max-steps", help="Optimiser steps, instead of epochs.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Queries in a step.")] = None,
-    accumulation: Annotated[int | None, typer.Option("--accumulate", help="Steps added up before an update.")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--learning-rate", "--lr", help="Peak learning rate.")] = None,
+    accumulation: Annotated[
+        int | None, typer.Option("--accumulate", help="Steps added up before an update.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", "--lr", help="Peak learning rate.")
+    ] = None,
     loss: Annotated[str | None, typer.Option("--loss", help="auto, contrastive, kl or margin_mse.")] = None,
     teacher: Annotated[
-        list[str] | None, typer.Option("--teacher", help="A model, or bm25, that scores rows; may be repeated.")
+        list[str] | None,
+        typer.Option("--teacher", help="A model, or bm25, that scores rows; may be repeated."),
     ] = None,
     negatives: Annotated[int | None, typer.Option("--negatives", help="Negatives a row, at most.")] = None,
     target_doc_terms: Annotated[
@@ -51,7 +64,8 @@ def train(
     lambda_d: Annotated[float | None, typer.Option("--lambda-d", help="FLOPS weight of documents.")] = None,
     max_length: options.MaxLength = None,
     truncate: Annotated[
-        int | None, typer.Option("--truncate", help="Tokens of a text that a step reads: faster; the model reads all.")
+        int | None,
+        typer.Option("--truncate", help="Tokens of a text that a step reads: faster; the model reads all."),
     ] = None,
     eval_steps: Annotated[int | None, typer.Option("--eval-steps", help="Steps between validations.")] = None,
     patience: Annotated[
@@ -61,29 +75,37 @@ def train(
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same model.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
-    resume_from: Annotated[Path | None, typer.Option("--resume-from", help="Go on from this checkpoint.")] = None,
+    resume_from: Annotated[
+        Path | None, typer.Option("--resume-from", help="Go on from this checkpoint.")
+    ] = None,
     guard: Annotated[
-        Path | None, typer.Option("--guard", help="A collection that must not get worse: measured before and after.")
+        Path | None,
+        typer.Option("--guard", help="A collection that must not get worse: measured before and after."),
     ] = None,
     push_to_hub: Annotated[
         str | None, typer.Option("--push-to-hub", help="Publish the model as NAME/MODEL when it is done.")
     ] = None,
     force: options.Force = False,
     trust_remote_code: Annotated[
-        bool | None, typer.Option("--trust-remote-code", help="Run Python code that the model's repository brings.")
+        bool | None,
+        typer.Option("--trust-remote-code", help="Run Python code that the model's repository brings."),
     ] = None,
     allow_pickle: Annotated[
         bool | None, typer.Option("--allow-pickle", help="Read weights that are not safetensors.")
     ] = None,
-    print_config: Annotated[bool, typer.Option("--print-config", help="Every setting and where it came from.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Every setting and where it came from.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
     json_output: options.Json = False,
 ) -> None:
     """Fine-tune a SPLADE model: distillation where rows carry scores, in-batch and hard negatives where not."""
     import os
 
-    from splade_cli.cli import console
-    from splade_cli.config import resolve
+    from splade_cli.cli.render import console
+    from splade_cli.config.resolve import resolve
     from splade_cli.errors import InputError
 
     if precision not in (None, "fp32", "bf16", "fp16"):
@@ -125,7 +147,9 @@ def train(
         "loss.document_regularizer_weight": lambda_d,
         "hardware.device": device,
     }
-    resolved = resolve(yaml_file=config, preset=preset, environment=os.environ, flags=flags, settings=settings or ())
+    resolved = resolve(
+        yaml_file=config, preset=preset, environment=os.environ, flags=flags, settings=settings or ()
+    )
     if print_config:
         if json_output:
             found = resolved.entries().items()

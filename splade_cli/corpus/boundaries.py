@@ -91,7 +91,9 @@ def best_cut(
     for least, pattern in _SOURCES:
         for outward in (1, -1):
             reach = int(min((price - least) * unit, high - low)) + 1
-            first, end = (wished, min(high, wished + reach)) if outward > 0 else (max(low, wished - reach), wished - 1)
+            first, end = (
+                (wished, min(high, wished + reach)) if outward > 0 else (max(low, wished - reach), wished - 1)
+            )
             for cut in _cuts(layout, pattern, first, min(end + _SLACK, last)) if first <= end else ():
                 distance = abs(cut[side] - wished) / unit
                 if cut[side] > end or (outward > 0 and least + distance >= price):
@@ -136,7 +138,9 @@ def _cost(layout: Layout, cut: tuple[int, int], pattern: re.Pattern[str] | None)
     opening = max(text.rfind("\n", max(0, end - _LOOK_BACK), end) + 1, end - _LOOK_BACK, 0)
     line = text[opening:end]
     # A short line on its own, without a full stop, heads what follows in texts that mark no headings.
-    alone = len(line) <= 80 and text[max(0, opening - 2) : opening] == "\n\n" and not line.startswith(("- ", "`"))
+    alone = (
+        len(line) <= 80 and text[max(0, opening - 2) : opening] == "\n\n" and not line.startswith(("- ", "`"))
+    )
     opens = line.endswith(":") or (alone and not _LINE_CLOSES.search(line))
     penalty = _AFTER_HEADING if opening in layout.heading_starts else _AFTER_OPENING if opens else 0.0
     if after in layout.heading_starts:

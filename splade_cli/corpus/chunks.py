@@ -122,7 +122,9 @@ def _check_sizes(least: int, most: int, target: int, overlap: float) -> None:
             f"for example --chunk-size {(least + most) // 2}",
         )
     if not (overlap == 0 or LEAST_OVERLAP <= overlap <= MOST_OVERLAP):
-        raise InputError(f"--overlap must be 0 or between 0.1 and 0.2, got {overlap}", f"the default is {OVERLAP}")
+        raise InputError(
+            f"--overlap must be 0 or between 0.1 and 0.2, got {overlap}", f"the default is {OVERLAP}"
+        )
 
 
 def _walk(
@@ -158,7 +160,9 @@ def _next_start(layout: Layout, start: int, end: int, after: int, most: int, ove
         return after
     wished = min(max(end - round(overlap * length), low), high)
     # So small a price of distance that it only decides between boundaries of one kind.
-    found = best_cut(layout, low, wished, high, high, 1_000_000, 1) or hard_cut(layout.text, wished, low, high)
+    found = best_cut(layout, low, wished, high, high, 1_000_000, 1) or hard_cut(
+        layout.text, wished, low, high
+    )
     return found[1] if found[1] <= high else after
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from splade_cli.corpus.formats import BINARY_READERS, TEXT_READERS, Unreadable
-from splade_cli.corpus.rows import LINE_READERS, ROW_READERS, Row, clean, tidy
+from splade_cli.corpus.formats.tabular import LINE_READERS, ROW_READERS, Row, clean, tidy
 from splade_cli.errors import InputError, require_positive
 from splade_cli.records import Document
 
@@ -127,7 +127,9 @@ def _walk(root: Path) -> tuple[list[tuple[str, Path]], list[Skipped]]:
         seen.add(real)
         try:
             with os.scandir(folder) as found:
-                entries = sorted((each for each in found if not each.name.startswith(".")), key=lambda each: each.name)
+                entries = sorted(
+                    (each for each in found if not each.name.startswith(".")), key=lambda each: each.name
+                )
         except OSError as error:
             reason = f"folder cannot be read ({(error.strerror or str(error)).lower()})"
             skipped.append(Skipped(clean(folder.relative_to(root).as_posix()), reason))
@@ -169,7 +171,11 @@ def _rows(file: Path) -> Iterator[Row | str]:
     if ending in ROW_READERS:
         yield from ROW_READERS[ending](_decoded(data, ending))
         return
-    prose = BINARY_READERS[ending](data) if ending in BINARY_READERS else TEXT_READERS[ending](_decoded(data, ending))
+    prose = (
+        BINARY_READERS[ending](data)
+        if ending in BINARY_READERS
+        else TEXT_READERS[ending](_decoded(data, ending))
+    )
     text = clean(prose.text)
     if not text.strip():
         raise Unreadable("no text in it")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import scipy.sparse as sp
 
-from splade_cli.evaluation.analysis import Sparsity, flops, index_bytes, percentiles, sparsity
 from splade_cli.evaluation.fidelity import Encode
-from splade_cli.index.inverted import SpladeIndex
+from splade_cli.evaluation.sparsity import Sparsity, flops, index_bytes, percentiles, sparsity
+from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Progress
 
 TIMED_QUERIES = 100
@@ -33,7 +33,12 @@ class Cost:
 
 
 def cost_of(
-    encode: Encode, texts: Sequence[str], queries: sp.csr_matrix, index: SpladeIndex, seconds: float, progress: Progress
+    encode: Encode,
+    texts: Sequence[str],
+    queries: sp.csr_matrix,
+    index: SpladeIndex,
+    seconds: float,
+    progress: Progress,
 ) -> Cost:
     """What an index costs for `texts`, whose vectors are `queries`; the first TIMED_QUERIES are timed one by one."""
     encode_seconds, total_seconds = [], []

@@ -13,9 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.corpus.queries import OfflineWriter
-from splade_cli.index.inverted import SpladeIndex
-from splade_cli.index.lexical import guess_language, stop_words
+from splade_cli.generate.offline_writer import OfflineWriter
+from splade_cli.index.bm25.search import guess_language, stop_words
+from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Chunk
 
 CHUNKS, DEPTH = 100, 10
@@ -46,7 +46,9 @@ def query_fidelity(index: SpladeIndex, full: Encode, other: Encode) -> Fidelity:
     numbers = index.live_rows()[::step][:CHUNKS].tolist()
     chunks = [_chunk(index, number) for number in numbers]
     language = guess_language([chunk.text for chunk in chunks])
-    writer = OfflineWriter(chunks, language=language, stop_words=stop_words(language, full=True), queries_per_chunk=2)
+    writer = OfflineWriter(
+        chunks, language=language, stop_words=stop_words(language, full=True), queries_per_chunk=2
+    )
     asked = [
         (query.text, number)
         for number, (_, written) in zip(numbers, writer.write(chunks), strict=True)
@@ -56,7 +58,9 @@ def query_fidelity(index: SpladeIndex, full: Encode, other: Encode) -> Fidelity:
         return Fidelity(0, 0.0, 0.0, 1.0)
     texts, sources = [text for text, _ in asked], np.array([number for _, number in asked])
     found = [index.search(encode(texts), DEPTH)[0] for encode in (full, other)]
-    common = [len(np.intersect1d(left[left >= 0], right[right >= 0])) for left, right in zip(*found, strict=True)]
+    common = [
+        len(np.intersect1d(left[left >= 0], right[right >= 0])) for left, right in zip(*found, strict=True)
+    ]
     sizes = [(rows >= 0).sum(1) for rows in found]
     # a query for which neither finds anything is one on which they agree
     share = np.where(sizes[0] + sizes[1] == 0, 1.0, common / np.maximum(1, sizes[0]))

@@ -15,10 +15,10 @@ from math import isclose
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.corpus.collections import Qrels
+from splade_cli.datasets.collections import Qrels
 from splade_cli.errors import InputError
 from splade_cli.evaluation.significance import Comparison, compare
-from splade_cli.index.fusion import Ranking, aligned, normalised, weighted
+from splade_cli.index.engine.ranking import Ranking, aligned, normalised, weighted
 
 STEP, FOLDS, CUTOFF = 10, 5, 10
 Weights = tuple[float, ...]
@@ -50,12 +50,16 @@ class Fitted:
         """Whether fitted fusion helps, in words."""
         said = verdict("fitted fusion", self.figure, self.single, self.single_figure, self.versus)
         idle = [name for name, weight in zip(self.names, self.weights, strict=True) if not weight]
-        return f"{said}; {' and '.join(idle)} adds nothing" if idle and len(idle) < len(self.names) - 1 else said
+        return (
+            f"{said}; {' and '.join(idle)} adds nothing" if idle and len(idle) < len(self.names) - 1 else said
+        )
 
     def fuse(self, lists: Sequence[Ranking], queries: Sequence[str], k: int) -> Ranking:
         """`fusion.weighted` of rankings [q, n]; of a query that was fitted to, with the weights fitted without it."""
         parts = [
-            weighted([(rows[place : place + 1], scores[place : place + 1]) for rows, scores in lists], weights, k)
+            weighted(
+                [(rows[place : place + 1], scores[place : place + 1]) for rows, scores in lists], weights, k
+            )
             for place, weights in enumerate(self.held_out.get(query, self.weights) for query in queries)
         ]
         return np.concatenate([rows for rows, _ in parts]), np.concatenate([scores for _, scores in parts])

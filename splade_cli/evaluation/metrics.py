@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from splade_cli.corpus.collections import Qrels, Run, ranked
+from splade_cli.datasets.collections import Qrels, Run, ranked
 from splade_cli.errors import InputError, did_you_mean
 
 MEASURES = ("nDCG@10", "MRR@10", "P@1", "P@3", "P@5", "P@10", "Recall@10", "Recall@100", "MAP")
@@ -27,7 +27,9 @@ def parse_measure(name: str) -> tuple[str, int | None]:
     match = re.fullmatch(r"([A-Za-z]+)(?:@(\d+))?", name.strip())
     known = _NAMES.get(match.group(1).lower()) if match else None
     if match is None or known is None or (match.group(2) and int(match.group(2)) == 0):
-        raise InputError(f"unknown measure '{name}'", did_you_mean(name, MEASURES) or f"one of {', '.join(MEASURES)}")
+        raise InputError(
+            f"unknown measure '{name}'", did_you_mean(name, MEASURES) or f"one of {', '.join(MEASURES)}"
+        )
     if known in ("P", "Success") and match.group(2) is None:
         raise InputError(f"measure '{name}' needs a cutoff", f"e.g. {name}@10")
     return known, int(match.group(2)) if match.group(2) else None
@@ -86,5 +88,7 @@ def run_from_rows(
 def check_floors(figures: Mapping[str, float], floors: Mapping[str, float]) -> list[str]:
     """A sentence for each measure below its floor."""
     return [
-        f"{name} is {figures[name]:.4f}, below {floor:g}" for name, floor in floors.items() if figures[name] < floor
+        f"{name} is {figures[name]:.4f}, below {floor:g}"
+        for name, floor in floors.items()
+        if figures[name] < floor
     ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from splade_cli.corpus.collections import Collection, load_collection
+from splade_cli.datasets.collections import Collection, load_collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.fitting import Fitted, fit, lead
 from splade_cli.evaluation.metrics import MEASURES
@@ -27,10 +27,10 @@ from splade_cli.evaluation.systems import (
     sparse_sources,
     units_of,
 )
-from splade_cli.index.fusion import DEPTH, rrf
+from splade_cli.index.engine.ranking import DEPTH, rrf
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.query_encoders.encoders import Attach
 from splade_cli.records import Progress, silent
-from splade_cli.search.encoder import SpladeEmbedder
-from splade_cli.search.queries import Attach
 from splade_cli.search.rerank import TOP, Reranker
 
 NDCG = "nDCG@10"
@@ -61,7 +61,10 @@ class Report:
             if per_query_values:
                 entry["per_query"] = system.values
             systems.append(entry)
-        head = {key: getattr(self, key) for key in ("collection", "split", "documents", "queries", "device", "notes")}
+        head = {
+            key: getattr(self, key)
+            for key in ("collection", "split", "documents", "queries", "device", "notes")
+        }
         if self.fitted:
             head["fusion"] = {key: value for key, value in asdict(self.fitted).items() if key != "held_out"}
         return {**head, "systems": systems}
@@ -142,16 +145,22 @@ def evaluate(
             notes.append(lead(systems[-1].values[NDCG], singles, f"RRF of {' + '.join(singles)}"))
         if fit_on is not None:
             fitted = _fitted(task, fused, fit_on)
-            found = fitted.fuse([task.fused(source) for source in fused], list(collection.queries), task.depth)
+            found = fitted.fuse(
+                [task.fused(source) for source in fused], list(collection.queries), task.depth
+            )
             systems.append(task.measured_rows("hybrid, fitted", found))
-            shares = ",".join(f"{part}={weight:g}" for part, weight in zip(parts, fitted.weights, strict=True))
+            shares = ",".join(
+                f"{part}={weight:g}" for part, weight in zip(parts, fitted.weights, strict=True)
+            )
             flags = f"--mode hybrid --weights {shares}" + (f" --idf {idf:g}" if idf else "")
             notes.append(f"fitted on {fit_on.split} ({len(fit_on.queries)} queries): {flags}")
             notes.append(f"on {fit_on.split}, cross-validated, {fitted.sentence}")
     for folder in filter(None, folders):
         shutil.rmtree(folder, ignore_errors=True)
     first = systems[0].values[compare_on]
-    systems[1:] = [replace(system, versus=compare(first, system.values[compare_on])) for system in systems[1:]]
+    systems[1:] = [
+        replace(system, versus=compare(first, system.values[compare_on])) for system in systems[1:]
+    ]
     place_used = embedder.loaded.device
     return Report(
         collection.name,
@@ -170,20 +179,28 @@ def _notes(task: Task) -> list[str]:
     if task.collection.chunked:
         notes.append(f"{len(task.units)} chunks; a document scores as its best chunk")
     if len(task.collection.queries) < 50:
-        notes.append(f"only {len(task.collection.queries)} queries: differences below several points are noise")
+        notes.append(
+            f"only {len(task.collection.queries)} queries: differences below several points are noise"
+        )
     return notes
 
 
-def _fit_collection(data: str | Path | Collection, wanted: str | Collection | None, others: bool) -> Collection | None:
+def _fit_collection(
+    data: str | Path | Collection, wanted: str | Collection | None, others: bool
+) -> Collection | None:
     """The judged queries that fusion weights are fitted to. Raises InputError where nothing can be fused or found."""
     if wanted is None:
         return None
     if not others:
-        raise InputError("--fit-split needs something to fuse with", "leave --no-bm25 out, or add --dense MODEL")
+        raise InputError(
+            "--fit-split needs something to fuse with", "leave --no-bm25 out, or add --dense MODEL"
+        )
     if isinstance(wanted, Collection):
         return wanted
     if isinstance(data, Collection):
-        raise InputError(f"the split '{wanted}' of a loaded collection is not known", "load it: load_collection(path)")
+        raise InputError(
+            f"the split '{wanted}' of a loaded collection is not known", "load it: load_collection(path)"
+        )
     return load_collection(Path(data), wanted)
 
 
@@ -216,5 +233,7 @@ def floors_of(options: Sequence[str]) -> dict[str, float]:
         except ValueError:
             equals = ""
         if not equals or not np.isfinite(floors.get(name.strip(), np.nan)):
-            raise InputError(f"--fail-under takes MEASURE=VALUE, got '{option}'", "e.g. --fail-under nDCG@10=0.45")
+            raise InputError(
+                f"--fail-under takes MEASURE=VALUE, got '{option}'", "e.g. --fail-under nDCG@10=0.45"
+            )
     return floors

@@ -17,19 +17,20 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.corpus.chunks import split_documents
-from splade_cli.corpus.collections import Collection, Run
+from splade_cli.datasets.collections import Collection, Run
 from splade_cli.evaluation.costs import Cost, cost_of
 from splade_cli.evaluation.fidelity import Encode
 from splade_cli.evaluation.metrics import PerQuery, means, per_query, run_from_rows
 from splade_cli.evaluation.significance import Comparison
-from splade_cli.index import dense, fusion
-from splade_cli.index.fusion import Ranking
-from splade_cli.index.inverted import SpladeIndex
-from splade_cli.index.lexical import Bm25
-from splade_cli.index.weighting import idf, reweighted
+from splade_cli.index.bm25.search import Bm25
+from splade_cli.index.engine import ranking as fusion
+from splade_cli.index.engine.ranking import Ranking
+from splade_cli.index.index import SpladeIndex
+from splade_cli.index.vectors import dense
+from splade_cli.index.vectors.weighting import idf, reweighted
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.query_encoders.encoders import Attach, open_query_encoder
 from splade_cli.records import Chunk, Progress, silent
-from splade_cli.search.encoder import SpladeEmbedder
-from splade_cli.search.queries import Attach, open_query_encoder
 from splade_cli.search.rerank import Reranker, rerank
 
 DEPTH = 100
@@ -137,7 +138,11 @@ def units_of(collection: Collection) -> list[Chunk]:
 
 def depth_for(units: Sequence[Chunk], documents: int) -> int:
     """Rows to rank so that DEPTH documents remain after a document's chunks are merged."""
-    return DEPTH if len(units) == documents else min(len(units), DEPTH * (1 + len(units) // max(1, documents)) * 2)
+    return (
+        DEPTH
+        if len(units) == documents
+        else min(len(units), DEPTH * (1 + len(units) // max(1, documents)) * 2)
+    )
 
 
 def rank(queries: sp.csr_matrix, collection: Collection, units: Sequence[Chunk], index: SpladeIndex) -> Run:
@@ -176,11 +181,15 @@ def sparse_sources(
         encoders[f"{name}, {attached.query['kind']} queries"] = carried.encode
     if alpha:
         weights = idf(np.bincount(vectors.indices, minlength=vectors.shape[1]), len(task.units))
-        encoders[f"{name}, IDF queries"] = lambda queries: reweighted(embedder.encode(queries, "query"), weights, alpha)
+        encoders[f"{name}, IDF queries"] = lambda queries: reweighted(
+            embedder.encode(queries, "query"), weights, alpha
+        )
     return [_sparse_source(name, encode, index, seconds, task.progress) for name, encode in encoders.items()]
 
 
-def _sparse_source(name: str, encode: Encode, index: SpladeIndex, seconds: float, progress: Progress) -> Source:
+def _sparse_source(
+    name: str, encode: Encode, index: SpladeIndex, seconds: float, progress: Progress
+) -> Source:
     encoded: dict[tuple[str, ...], sp.csr_matrix] = {}
 
     def search(queries: Sequence[str], depth: int) -> Ranking:
@@ -188,7 +197,9 @@ def _sparse_source(name: str, encode: Encode, index: SpladeIndex, seconds: float
         return index.search(encoded[tuple(queries)], depth)
 
     return Source(
-        name, search, lambda queries: cost_of(encode, queries, encoded[tuple(queries)], index, seconds, progress)
+        name,
+        search,
+        lambda queries: cost_of(encode, queries, encoded[tuple(queries)], index, seconds, progress),
     )
 
 

@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from splade_cli.corpus.collections import Collection
+from splade_cli.datasets.collections import Collection
+from splade_cli.engines.two_step import Steps, TwoStep
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import per_query, run_from_rows
 from splade_cli.evaluation.significance import Comparison, compare
-from splade_cli.index.files import HEADER_BYTES
-from splade_cli.index.impacts import quantised
-from splade_cli.index.inverted import SpladeIndex
-from splade_cli.index.postings import FILES as POSTING_FILES
-from splade_cli.index.postings import Postings
-from splade_cli.index.pruning import Pruning
-from splade_cli.index.rows import document_of
-from splade_cli.index.segments import VECTOR_FILES
-from splade_cli.index.twostep import Steps, TwoStep
+from splade_cli.index.engine.postings import FILES as POSTING_FILES
+from splade_cli.index.engine.postings import Postings
+from splade_cli.index.index import SpladeIndex
+from splade_cli.index.store.arrays import HEADER_BYTES
+from splade_cli.index.store.records import document_of
+from splade_cli.index.store.segment import VECTOR_FILES
+from splade_cli.index.vectors.impacts import quantised
+from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.records import Progress, silent
 
 MEASURE = "nDCG@10"
@@ -55,10 +55,16 @@ class Setting:
 
     def flags(self) -> str:
         """What to add to ``splade index``, a two-step search to ``splade search``; empty for the full index."""
-        named = (("--prune-terms", self.prune_terms), ("--prune-mass", self.prune_mass), ("--impacts", self.impacts))
+        named = (
+            ("--prune-terms", self.prune_terms),
+            ("--prune-mass", self.prune_mass),
+            ("--impacts", self.impacts),
+        )
         words = [f"{name} {value:g}" for name, value in named if value is not None]
         if self.two_step is not None:
-            words.append(f"--backend two-step={self.two_step.document_terms}:{self.two_step.query_terms or 0}")
+            words.append(
+                f"--backend two-step={self.two_step.document_terms}:{self.two_step.query_terms or 0}"
+            )
         return " ".join(words)
 
 
@@ -234,7 +240,9 @@ def _measured(
     return Measured(setting, figure, size, milliseconds, stored.nnz / max(1, stored.shape[0]), versus)
 
 
-def _interleaved(first: Postings | TwoStep, second: Postings | TwoStep, queries: sp.csr_matrix) -> tuple[float, float]:
+def _interleaved(
+    first: Postings | TwoStep, second: Postings | TwoStep, queries: sp.csr_matrix
+) -> tuple[float, float]:
     """Median milliseconds of one query for two engines that take turns, each query's best of ROUNDS."""
     singles = [queries[place] for place in range(min(TIMED_QUERIES, queries.shape[0]))]
     times = np.full((2, len(singles)), np.inf)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from splade_cli.errors import ModelError, require_positive
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import fetched_commit, hub_error, quiet, read_json, require_hub
-from splade_cli.model.linear import quicken
+from splade_cli.model.kernels.linear import quicken
 
 HEADS = ("ForSequenceClassification", "ForCausalLM")
 
@@ -71,7 +71,9 @@ class CrossEncoderModel:
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             found = hub_error(name, error)
             if "masked language model" in found.message:
-                found = ModelError(found.message.replace("masked language model", "cross-encoder"), "name another one")
+                found = ModelError(
+                    found.message.replace("masked language model", "cross-encoder"), "name another one"
+                )
             raise found from None
         if self.encoder.num_labels != 1:
             raise ModelError(
@@ -101,7 +103,9 @@ class CrossEncoderModel:
                 convert_to_numpy=True,
             )
         except torch.OutOfMemoryError:
-            raise ModelError(f"{self.name} does not fit in memory at batch size {batch_size}", "lower it") from None
+            raise ModelError(
+                f"{self.name} does not fit in memory at batch size {batch_size}", "lower it"
+            ) from None
         scores: NDArray[np.float32] = np.asarray(found, dtype=np.float32)
         if not np.isfinite(scores).all():
             raise ModelError(f"{self.name} gave a score that is not finite", "use another cross-encoder")

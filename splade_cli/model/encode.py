@@ -15,7 +15,7 @@ import torch
 
 from splade_cli.errors import ModelError, require_positive
 from splade_cli.model.load import LoadedModel
-from splade_cli.model.static import static_rows
+from splade_cli.model.query_encoders.static import static_rows
 from splade_cli.records import Progress, silent
 
 WINDOW = 2048
@@ -130,11 +130,15 @@ def _encode_batch(loaded: LoadedModel, tokens: dict[str, list[list[int]]], kind:
     padded = loaded.tokenizer.pad(tokens, return_tensors="pt")
     features = {key: value.to(place.name) for key, value in padded.items()}
     low = place.torch_dtype != torch.float32
-    with torch.inference_mode(), torch.autocast(place.name.split(":")[0], dtype=place.torch_dtype, enabled=low):
+    with (
+        torch.inference_mode(),
+        torch.autocast(place.name.split(":")[0], dtype=place.torch_dtype, enabled=low),
+    ):
         try:
             bounds, terms, values = loaded.model.sparse_rows(kind=kind, low=kind == "document", **features)
         except FloatingPointError:
             raise ModelError(
-                f"{loaded.model.name} gave a weight that is not finite", "use --precision fp32, or another model"
+                f"{loaded.model.name} gave a weight that is not finite",
+                "use --precision fp32, or another model",
             ) from None
     return sp.csr_matrix((values, terms, bounds), shape=(len(bounds) - 1, loaded.model.dimensions))

@@ -28,7 +28,9 @@ def require_hub(source: str, revision: str | None) -> None:
             return
     except HFValidationError as error:
         raise hub_error(source, error) from None
-    if constants.HF_HUB_OFFLINE or any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+    if constants.HF_HUB_OFFLINE or any(
+        os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")
+    ):
         return
     address = urlsplit(constants.ENDPOINT)
     try:
@@ -79,18 +81,28 @@ def hub_error(name: str, error: Exception) -> ModelError:
     lower = text.lower()
     if "trust_remote_code" in lower or "custom code" in lower:
         return ModelError(f"{name} brings its own Python code", "read it, then add --trust-remote-code")
-    if "safetensors" in lower and ("not found" in lower or "no file named" in lower or "does not appear" in lower):
+    if "safetensors" in lower and (
+        "not found" in lower or "no file named" in lower or "does not appear" in lower
+    ):
         return ModelError(
             f"{name} has no safetensors weights",
             "add --allow-pickle if you trust its author: a pickle can run any code",
         )
     if "gated" in lower or "401" in lower or "403" in lower:
-        return ModelError(f"{name} is gated or private", "accept its terms on the hub and run `hf auth login`")
+        return ModelError(
+            f"{name} is gated or private", "accept its terms on the hub and run `hf auth login`"
+        )
     if Path(name).expanduser().is_dir():
         return ModelError(
             f"{name} could not be read as a masked language model: {text.splitlines()[0][:160]}", _ANOTHER
         )
-    if "connect" in lower or "offline" in lower or "resolve" in lower or "max retries" in lower or "timed out" in lower:
+    if (
+        "connect" in lower
+        or "offline" in lower
+        or "resolve" in lower
+        or "max retries" in lower
+        or "timed out" in lower
+    ):
         return ModelError(
             f"the model hub cannot be reached for {name}",
             "HF_HUB_OFFLINE is set: unset it, or name a local folder"

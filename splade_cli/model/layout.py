@@ -117,7 +117,9 @@ def _routed(source: str, name: str, revision: str | None) -> Layout:
     wanted = settings.get("path") or f"{folder}/model.safetensors"
     weights = find_file(source, wanted, revision)
     if weights is None:
-        raise ModelError(f"{name} has no query weights: {wanted} is missing", "copy or download the model again")
+        raise ModelError(
+            f"{name} has no query weights: {wanted} is missing", "copy or download the model again"
+        )
     limit = (read_json(source, f"{folder}/tokenizer_config.json", revision) or {}).get("model_max_length")
     known = isinstance(limit, int) and limit < NO_LIMIT
     return replace(layout, query_weights=weights, query_length=limit if known else None)

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import torch
 
 from splade_cli.errors import ModelError
-from splade_cli.model.architectures import SparseModel, SpladeModel
 from splade_cli.model.device import Device, choose_device, fit_threads
 from splade_cli.model.hub import fetched_commit, hub_error, quiet, require_hub
 from splade_cli.model.layout import NO_LIMIT, Layout, last_module, read_layout
+from splade_cli.model.splade.encoder import SparseModel, SpladeModel
 
 DEFAULT_MODEL = "tiny"
 INT8_MARK = "quantization.json"
@@ -135,11 +135,11 @@ def _without_vocabulary(
 ) -> LoadedModel:
     """A CSR or LASPAR model. Raises ModelError as they do."""
     if last == "SparseAutoEncoder":
-        from splade_cli.model.autoencoder import open_csr
+        from splade_cli.model.csr.encoder import open_csr
 
         tokenizer, csr = open_csr(source, name, place.name, max_seq_length=max_seq_length, **options)
         return LoadedModel(tokenizer, csr.eval(), place)
-    from splade_cli.model.latent import open_latent
+    from splade_cli.model.laspar.encoder import open_latent
 
     tokenizer, model = open_latent(Path(source), name, place.name)
     model.identity = identity_of(source)
@@ -158,7 +158,10 @@ def identity_of(source: str, revision: str | None = None) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        decides = path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model") and path.name != "training.json"
+        decides = (
+            path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model")
+            and path.name != "training.json"
+        )
         if decides and not any(part.startswith("checkpoint") for part in path.relative_to(folder).parts):
             digest.update(name.encode())
             with open(path, "rb") as file:
@@ -194,7 +197,9 @@ def _from_pretrained(
             **shared,
         )
     except SafetensorError as error:
-        raise ModelError(f"the weights of {name} are damaged ({error})", "copy or download the model again") from None
+        raise ModelError(
+            f"the weights of {name} are damaged ({error})", "copy or download the model again"
+        ) from None
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise hub_error(name, error) from None
     if info["missing_keys"] or info.get("mismatched_keys"):

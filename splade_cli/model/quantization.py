@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from splade_cli.deploy.export.variant import add_to_card, begin_variant
 from splade_cli.errors import ModelError
-from splade_cli.model.linear import Int8Weight
+from splade_cli.files import write_json
+from splade_cli.model.kernels.linear import Int8Weight
 from splade_cli.model.load import INT8_MARK
-from splade_cli.model.variant import add_to_card, begin_variant
-from splade_cli.records import write_json
 
 WEIGHTS, FORMAT, VERSION = "model.int8.safetensors", "splade-int8", 1
 COARSE, SMALL = 0.0125, 0.01
@@ -107,7 +107,9 @@ def open_int8(folder: str | Path, trust_remote_code: bool = False) -> Any:
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
     with torch.random.fork_rng(devices=[]):  # the first, random weights must not move the caller's seed
-        masked_lm = AutoModelForMaskedLM.from_config(config, dtype=torch.float32, trust_remote_code=trust_remote_code)
+        masked_lm = AutoModelForMaskedLM.from_config(
+            config, dtype=torch.float32, trust_remote_code=trust_remote_code
+        )
     masked_lm.tie_weights()
     state, own = dequantized(folder), masked_lm.state_dict()
     missing, unexpected = masked_lm.load_state_dict(state, strict=False)

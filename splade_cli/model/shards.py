@@ -21,11 +21,12 @@ import scipy.sparse as sp
 import torch
 
 from splade_cli.errors import ModelError, require_positive
-from splade_cli.model.architectures import SpladeModel
+from splade_cli.files import replacing
 from splade_cli.model.device import available_threads, empty_cache, int8_is_faster
 from splade_cli.model.encode import encode, encode_window, stack, windows
 from splade_cli.model.load import LoadedModel
-from splade_cli.records import Progress, replacing, silent
+from splade_cli.model.splade.encoder import SpladeModel
+from splade_cli.records import Progress, silent
 
 SAMPLE = 192
 LEAST_OVERLAP = 0.97
@@ -95,7 +96,9 @@ def encode_to_shards(
 
 def fingerprint_of(loaded: LoadedModel, texts: Sequence[str]) -> str:
     """A hash of everything that decides the vectors: model files, length limit, precision, and the texts."""
-    digest = hashlib.sha256(f"{loaded.model.identity}|{loaded.model.max_seq_length}|{loaded.device.precision}".encode())
+    digest = hashlib.sha256(
+        f"{loaded.model.identity}|{loaded.model.max_seq_length}|{loaded.device.precision}".encode()
+    )
     for text in texts:
         digest.update(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
     return digest.hexdigest()
@@ -113,7 +116,9 @@ def _write(loaded: LoadedModel, window: Sequence[str], path: Path, batch_size: i
     matrix = encode_window(loaded, window, "document", batch_size, *progress)
     with replacing(path) as temporary, open(temporary, "wb") as out:
         sp.save_npz(out, matrix, compressed=False)
-    empty_cache(loaded.device)  # batches of many shapes leave a heap in pieces, which would grow with the corpus
+    empty_cache(
+        loaded.device
+    )  # batches of many shapes leave a heap in pieces, which would grow with the corpus
 
 
 def _encode_here(
@@ -141,7 +146,9 @@ def _encode_in_workers(
             ours, theirs = context.Pipe()
             share = loaded._replace(device=loaded.device._replace(name=place))
             threads = max(1, available_threads() // workers)
-            processes.append(context.Process(target=_work, args=(share, threads, batch_size, theirs), daemon=True))
+            processes.append(
+                context.Process(target=_work, args=(share, threads, batch_size, theirs), daemon=True)
+            )
             processes[-1].start()
             theirs.close()
             connections.append(ours)
@@ -194,7 +201,9 @@ def _work(loaded: LoadedModel, threads: int, batch_size: int, connection: Connec
         except ModelError as error:
             connection.send((error.message, error.hint))
         except OSError as error:
-            connection.send((f"{error.strerror or error}: {path}", "make room and run the same command again"))
+            connection.send(
+                (f"{error.strerror or error}: {path}", "make room and run the same command again")
+            )
         else:
             connection.send(None)
 
@@ -207,7 +216,13 @@ def settle_precision(loaded: LoadedModel, texts: Sequence[str]) -> LoadedModel:
     """
     model = loaded.model
     able = loaded.device.name == "cpu" and loaded.device.precision == "fp32" and int8_is_faster()
-    if not able or not isinstance(model, SpladeModel) or not model.fused or model.pooling != "max" or len(texts) < 2:
+    if (
+        not able
+        or not isinstance(model, SpladeModel)
+        or not model.fused
+        or model.pooling != "max"
+        or len(texts) < 2
+    ):
         return loaded
     sample = list(texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE])
     exact = encode(loaded, sample)

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from splade_cli.config.schema import ModelSection
 from splade_cli.errors import ModelError
-from splade_cli.model.architectures import SpladeModel, share_pooling
 from splade_cli.model.encode import tokenize
 from splade_cli.model.hub import find_file
 from splade_cli.model.load import DEFAULT_MODEL, INT8_MARK, LoadedModel, load_splade_model, resolve
-from splade_cli.model.static import inverse_document_frequency
-from splade_cli.schema import ModelSection
+from splade_cli.model.query_encoders.static import inverse_document_frequency
+from splade_cli.model.splade.encoder import SpladeModel, share_pooling
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,21 @@ def open_trainable(
     Raises:
         ModelError: the base cannot be used, or not for this architecture.
     """
-    if section.load_pretrained_sparse_encoder and find_file(resolve(section.base_model), "modules.json") is None:
+    if (
+        section.load_pretrained_sparse_encoder
+        and find_file(resolve(section.base_model), "modules.json") is None
+    ):
         raise ModelError(
             f"{section.base_model} is no sparse encoder, and load_pretrained_sparse_encoder asks for one",
             "name a folder that `splade train` wrote, or leave that key out",
         )
     if section.architecture == "csr":
-        from splade_cli.model.autoencoder import trainable_csr
+        from splade_cli.model.csr.encoder import trainable_csr
 
         encoder, view = trainable_csr(section, device, max_seq_length)
         return Trainable(encoder, encoder[0], view)
     if section.architecture == "laspar":
-        from splade_cli.model.latent import trainable_latent
+        from splade_cli.model.laspar.encoder import trainable_latent
 
         encoder, view = trainable_latent(section, device, max_seq_length, documents)
         return Trainable(encoder, encoder[0], view)
@@ -116,7 +119,9 @@ def _splade(
     if loaded.model.query_table is not None and not free:
         raise ModelError(f"{name} is inference-free already", "add --preset inference-free to train it on")
     if find_file(resolve(name), INT8_MARK) is not None:
-        raise ModelError(f"{name} has int8 weights, which cannot be trained", "train the model that it was made of")
+        raise ModelError(
+            f"{name} has int8 weights, which cannot be trained", "train the model that it was made of"
+        )
     stock = SparseEncoder(
         resolve(name),
         device=loaded.device.name,
@@ -127,7 +132,9 @@ def _splade(
     parts = router.sub_modules["document"] if router is not None else stock
     transformer, pooling = parts[0], parts[1]
     if not isinstance(pooling, SpladePooling):
-        raise ModelError(f"{name} does not end in SpladePooling", f"use '{DEFAULT_MODEL}' or another SPLADE model")
+        raise ModelError(
+            f"{name} does not end in SpladePooling", f"use '{DEFAULT_MODEL}' or another SPLADE model"
+        )
     transformer.max_seq_length = loaded.model.max_seq_length
     pooling.pooling_strategy = section.pooling_strategy or loaded.model.pooling
     pooling.activation_function = section.activation or loaded.model.activation
@@ -140,7 +147,9 @@ def _splade(
             loaded.tokenizer, torch.from_numpy(table), frozen=section.freeze_static_embedding
         )
         router = Router.for_query_document(query_modules=[static], document_modules=[transformer, pooling])
-        encoder = SparseEncoder(modules=[router], similarity_fn_name="dot", prompts=loaded.model.prompts or None)
+        encoder = SparseEncoder(
+            modules=[router], similarity_fn_name="dot", prompts=loaded.model.prompts or None
+        )
         encoder.to(loaded.device.name)
     elif free and router is not None:
         static = router.sub_modules["query"][0]

@@ -24,7 +24,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from splade_cli.errors import InputError
-from splade_cli.records import open_text
+from splade_cli.files import open_text
 
 _WEIGHT = re.compile(r"(.*\S)\s*\^\s*(\S+)", re.DOTALL)
 _HINT = "one rule a line: abbreviation = long form, or: synonym, synonym"
@@ -125,7 +125,11 @@ def _key(phrase: str) -> str:
 def _pattern(phrase: str) -> str:
     """Whole words: no letter or digit before or behind, where the phrase itself begins or ends with one."""
     words = r"\s+".join(map(re.escape, phrase.split()))
-    bounded = (r"(?<!\w)" if re.match(r"\w", phrase) else "") + words + (r"(?!\w)" if re.search(r"\w$", phrase) else "")
+    bounded = (
+        (r"(?<!\w)" if re.match(r"\w", phrase) else "")
+        + words
+        + (r"(?!\w)" if re.search(r"\w$", phrase) else "")
+    )
     return f"(?-i:{bounded})" if _shouted(phrase) else bounded
 
 
@@ -147,15 +151,21 @@ def _from_yaml(path: Path, text: str) -> Iterator[Rule]:
 
     try:
         # a JSON file may be indented by tabs, which YAML does not take; inside its strings they cannot stand
-        root = yaml.compose(text.replace("\t", " ") if path.suffix.lower() == ".json" else text, yaml.SafeLoader)
+        root = yaml.compose(
+            text.replace("\t", " ") if path.suffix.lower() == ".json" else text, yaml.SafeLoader
+        )
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}:{where} cannot be read: {getattr(error, 'problem', error)}", _HINT) from None
+        raise InputError(
+            f"{path}:{where} cannot be read: {getattr(error, 'problem', error)}", _HINT
+        ) from None
 
     def value(node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
-            raise InputError(f"{path}: line {node.start_mark.line + 1} holds no phrase", "phrases are plain texts")
+            raise InputError(
+                f"{path}: line {node.start_mark.line + 1} holds no phrase", "phrases are plain texts"
+            )
         return str(node.value)
 
     def rules(node: yaml.Node | None) -> Iterator[Rule]:
@@ -163,7 +173,9 @@ def _from_yaml(path: Path, text: str) -> Iterator[Rule]:
             for phrase, additions in node.value:
                 line = phrase.start_mark.line + 1
                 if isinstance(additions, yaml.MappingNode):
-                    pairs = [(value(name), _number(path, line, value(weight))) for name, weight in additions.value]
+                    pairs = [
+                        (value(name), _number(path, line, value(weight))) for name, weight in additions.value
+                    ]
                 else:
                     names = additions.value if isinstance(additions, yaml.SequenceNode) else [additions]
                     pairs = [_weighted(path, line, value(name)) for name in names]

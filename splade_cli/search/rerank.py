@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import require_positive
-from splade_cli.index.fusion import Ranking
+from splade_cli.index.engine.ranking import Ranking
 
 if TYPE_CHECKING:
     from splade_cli.model.crossencoder import CrossEncoderModel
@@ -54,7 +54,9 @@ class Reranker:
         return self.model.scores(pairs, self.batch_size)
 
 
-def rerank(queries: Sequence[str], found: Ranking, text_of: Callable[[int], str], judge: Judge, k: int) -> Ranking:
+def rerank(
+    queries: Sequence[str], found: Ranking, text_of: Callable[[int], str], judge: Judge, k: int
+) -> Ranking:
     """Orders rows anew by `judge`; equal scores keep the order that they came in.
 
     Args:
@@ -69,7 +71,11 @@ def rerank(queries: Sequence[str], found: Ranking, text_of: Callable[[int], str]
     require_positive(k=k)
     rows, _ = found
     there = rows >= 0
-    pairs = [(query, text_of(int(row))) for query, line in zip(queries, rows, strict=True) for row in line[line >= 0]]
+    pairs = [
+        (query, text_of(int(row)))
+        for query, line in zip(queries, rows, strict=True)
+        for row in line[line >= 0]
+    ]
     scores = np.full(rows.shape, -np.inf, dtype=np.float32)
     scores[there] = judge(pairs)
     order = np.argsort(np.where(there, -scores, np.inf), axis=1, kind="stable")[:, :k]

@@ -13,24 +13,24 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
-from splade_cli.index.filters import parse
-from splade_cli.index.inverted import SpladeIndex
-from splade_cli.index.rows import content_of
+from splade_cli.index.index import SpladeIndex
+from splade_cli.index.metadata.filters import parse
+from splade_cli.index.store.records import content_of
+from splade_cli.indexing.models import check_model, dense_of, model_of
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.query_encoders.encoders import QueryEncoder, open_query_encoder
 from splade_cli.records import Hit, Term
-from splade_cli.search.encoder import SpladeEmbedder
 from splade_cli.search.expansion import Expander
-from splade_cli.search.explain import active_terms, missing_terms, shared_terms
-from splade_cli.search.folding import Fold, folded
-from splade_cli.search.how import How
-from splade_cli.search.models import check_model, dense_of, model_of
-from splade_cli.search.queries import QueryEncoder, open_query_encoder
-from splade_cli.search.ranking import Pieces, Ranked, Ranker
+from splade_cli.search.explain.snippets import snippet
+from splade_cli.search.explain.terms import active_terms, missing_terms, shared_terms
+from splade_cli.search.grouping import Fold, folded
+from splade_cli.search.options import How
+from splade_cli.search.ranker import Pieces, Ranked, Ranker
 from splade_cli.search.rerank import Reranker, rerank
-from splade_cli.search.snippets import snippet
 
 if TYPE_CHECKING:
-    from splade_cli.index.backends import Backend
-    from splade_cli.model.architectures import SpladeModel
+    from splade_cli.engines.backends import Backend
+    from splade_cli.model.splade.encoder import SpladeModel
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,11 @@ class Searcher:
     """
 
     def __init__(
-        self, index: SpladeIndex, embedder: SpladeEmbedder, queries: QueryEncoder | None = None, how: How | None = None
+        self,
+        index: SpladeIndex,
+        embedder: SpladeEmbedder,
+        queries: QueryEncoder | None = None,
+        how: How | None = None,
     ) -> None:
         self.index, self.embedder, self.queries, self.how = index, embedder, queries, how or How()
         self.ranker = Ranker(
@@ -99,7 +103,9 @@ class Searcher:
             max_seq_length=made_by.get("max_seq_length"),
             **options,
         )
-        queries = open_query_encoder(index.query_folder or Path(folder), index.query) if model is None else None
+        queries = (
+            open_query_encoder(index.query_folder or Path(folder), index.query) if model is None else None
+        )
         searcher = cls(index, embedder, queries, how)
         if queries is None and searcher.mode in ("sparse", "hybrid"):
             check_model(index, embedder)
@@ -187,7 +193,9 @@ class Searcher:
         rank = int(place[0]) + 1 if len(place) else None
         hit = self._hit(pieces, how, Fold(row, score, (row,)), rank or 0, ranked, True)
         vector = ranked.vector if ranked.vector is not None else self.ranker.vector(pieces)
-        return Absence(hit, rank, missing_terms(vector, self.index.vector(row), self.index.vocabulary), filtered)
+        return Absence(
+            hit, rank, missing_terms(vector, self.index.vector(row), self.index.vocabulary), filtered
+        )
 
     def row_number(self, row_id: str) -> int:
         """The row of a chunk id, or the first row of a document id. Raises InputError where there is none."""
@@ -219,7 +227,7 @@ class Searcher:
         return Reranker(self.how.reranker, options=self.embedder.place)
 
     def _backend(self) -> Backend:
-        from splade_cli.index.backends import open_backend
+        from splade_cli.engines.backends import open_backend
 
         index, name = self.index, self.how.backend or ""
         return open_backend(name, index.vectors, index.folder, identity=str(index.generation))
@@ -238,7 +246,9 @@ class Searcher:
             return ranked
         found = (ranked.rows[None, :], ranked.scores[None, :])
         rows = self.index.rows
-        judged, scores = rerank([query], found, lambda row: content_of(rows[row]), self._reranker, len(ranked.rows))
+        judged, scores = rerank(
+            [query], found, lambda row: content_of(rows[row]), self._reranker, len(ranked.rows)
+        )
         pairs = zip(ranked.rows.tolist(), ranked.scores.tolist(), strict=True)
         before = {row: (rank, score) for rank, (row, score) in enumerate(pairs, 1)}
         parts = {**ranked.parts, how.mode: before}
@@ -298,9 +308,18 @@ def retrieve_documents(
 
     embedder = SpladeEmbedder.from_loaded(LoadedModel(tokenizer, model, device))
     index = SpladeIndex.from_vectors(
-        embedder.encode(documents), texts=documents, vocabulary=embedder.vocabulary, model=embedder.description
+        embedder.encode(documents),
+        texts=documents,
+        vocabulary=embedder.vocabulary,
+        model=embedder.description,
     )
     return [
-        {"rank": hit.rank, "score": hit.score, "snippet": hit.snippet, "document": hit.text, "index": int(hit.id)}
+        {
+            "rank": hit.rank,
+            "score": hit.score,
+            "snippet": hit.snippet,
+            "document": hit.text,
+            "index": int(hit.id),
+        }
         for hit in Searcher(index, embedder).search(query, top_k)
     ]

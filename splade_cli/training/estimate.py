@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from splade_cli.config import Resolved
-from splade_cli.corpus.sources import Loaded
+from splade_cli.config.resolve import Resolved
+from splade_cli.datasets.sources import Loaded
 from splade_cli.records import Example
 from splade_cli.training.run import Run
-from splade_cli.training.trackers import require_tracking
+from splade_cli.training.tracking.trackers import require_tracking
 
 PROBED = 3
 """Batches that are tried; the first one warms up and is not timed."""
@@ -78,7 +78,9 @@ def estimate(resolved: Resolved, datasets: Sequence[Loaded]) -> Estimate:
     if device.name.startswith("cuda"):
         peak = float(torch.cuda.max_memory_allocated())
     else:
-        peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
+        peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (
+            1 if sys.platform == "darwin" else 1024
+        )
     rows = [row for part in datasets for row in part.train]
     return Estimate(
         base_model=config.model.base_model,
@@ -122,6 +124,8 @@ def _sparsity(resolved: Resolved, dimensions: int) -> str:
         "query": (loss.target_query_terms, loss.query_regularizer_weight, loss.query_regularizer),
     }
     return "; ".join(
-        f"{kind}: {target:g} terms, held by the controller" if target else f"{kind}: {name} weighing {weight:g}"
+        f"{kind}: {target:g} terms, held by the controller"
+        if target
+        else f"{kind}: {name} weighing {weight:g}"
         for kind, (target, weight, name) in held.items()
     )

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from splade_cli.errors import ModelError
-from splade_cli.records import replacing
+from splade_cli.files import replacing
 
 BAD_BATCH = "bad_batch.json"
 _IDS = "_input_ids"
@@ -75,7 +75,8 @@ def texts_of(inputs: Mapping[str, Any], tokenizer: Any = None) -> dict[str, list
             rows = values.tolist()
             if isinstance(mask, torch.Tensor) and mask.shape == values.shape:
                 rows = [
-                    [i for i, real in zip(*pair, strict=True) if real] for pair in zip(rows, mask.tolist(), strict=True)
+                    [i for i, real in zip(*pair, strict=True) if real]
+                    for pair in zip(rows, mask.tolist(), strict=True)
                 ]
             texts[column.removesuffix(_IDS)] = [
                 tokenizer.decode(row, skip_special_tokens=True) if tokenizer else " ".join(map(str, row))
@@ -103,7 +104,13 @@ def memory_error(error: BaseException, values: Mapping[str, Any]) -> ModelError 
         return None
     known = {key.rpartition(".")[2]: (key, value) for key, value in values.items()}
     now = ", ".join(f"{key} {value}" for key, value in known.values() if value is not None)
-    where = "on the GPU" if "cuda" in text or "cublas" in text else "on the GPU (mps)" if "mps" in text else "in RAM"
+    where = (
+        "on the GPU"
+        if "cuda" in text or "cublas" in text
+        else "on the GPU (mps)"
+        if "mps" in text
+        else "in RAM"
+    )
     advice = [say for name, say in _advice(known) if name in known]
     return ModelError(
         f"not enough memory {where} for a training step" + (f" with {now}" if now else ""),
@@ -120,11 +127,16 @@ def _advice(known: Mapping[str, tuple[str, Any]]) -> list[tuple[str, str]]:
     batch, added = value("per_device_train_batch_size", 1), value("gradient_accumulation_steps", 1)
     small = value("mini_batch_size")
     if small and small > 1:
-        found.append(("mini_batch_size", f"mini_batch_size {small} -> {small // 2}: the same loss, less at a time"))
+        found.append(
+            ("mini_batch_size", f"mini_batch_size {small} -> {small // 2}: the same loss, less at a time")
+        )
     elif batch > 1:
         if "mini_batch_size" in known:
             found.append(
-                ("mini_batch_size", f"set mini_batch_size to {max(1, batch // 4)}: the same loss, less at a time")
+                (
+                    "mini_batch_size",
+                    f"set mini_batch_size to {max(1, batch // 4)}: the same loss, less at a time",
+                )
             )
         found.append(
             (
@@ -136,7 +148,10 @@ def _advice(known: Mapping[str, tuple[str, Any]]) -> list[tuple[str, str]]:
     length = value("truncate_to") or value("max_seq_length")
     if length and length > 32:
         found.append(
-            ("truncate_to", f"truncate_to {length // 2} (--truncate {length // 2}): the model still reads all")
+            (
+                "truncate_to",
+                f"truncate_to {length // 2} (--truncate {length // 2}): the model still reads all",
+            )
         )
     elif "truncate_to" in known and not length:
         found.append(("truncate_to", "truncate_to 128 (--truncate 128): the model still reads all"))
@@ -144,5 +159,7 @@ def _advice(known: Mapping[str, tuple[str, Any]]) -> list[tuple[str, str]]:
         found.append(("gradient_checkpointing", "gradient_checkpointing true: slower, same result"))
     if value("negatives_per_query", 0) > 1:
         count = value("negatives_per_query")
-        found.append(("negatives_per_query", f"negatives_per_query {count} -> {count // 2} (--negatives {count // 2})"))
+        found.append(
+            ("negatives_per_query", f"negatives_per_query {count} -> {count // 2} (--negatives {count // 2})")
+        )
     return found

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from splade_cli.model.calibration import balanced_shift, largest_logits, shift_bias
+from splade_cli.config.schema import Config
+from splade_cli.model.splade.calibration import balanced_shift, largest_logits, shift_bias
 from splade_cli.model.trainable import Trainable
-from splade_cli.schema import Config
 from splade_cli.training.preflight import make_usable
 
 TEXTS = 200

@@ -51,11 +51,15 @@ class Interrupts(TrainerCallback):
     ) -> None:
         self.whole, self.control = False, control
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         self.whole, self.control = True, control
         control.should_save |= self.asked
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         if self.asked:
             self.saved = True
             raise KeyboardInterrupt

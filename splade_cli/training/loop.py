@@ -15,10 +15,10 @@ from sentence_transformers import SparseEncoderTrainer
 from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from splade_cli.schema import Config
-from splade_cli.training.anchor import Anchor
+from splade_cli.config.schema import Config
 from splade_cli.training.failures import check_loss, memory_error
-from splade_cli.training.sparsity import MovingAverages
+from splade_cli.training.losses.anchor import Anchor
+from splade_cli.training.sparsity.controller import MovingAverages
 
 PRESSED = ("per_device_train_batch_size", "gradient_accumulation_steps", "mini_batch_size", "truncate_to")
 
@@ -63,7 +63,14 @@ class GuardedTrainer(SparseEncoderTrainer):
             found = found + held
         value = found[0] if isinstance(found, tuple) else found
         name = shown.get("dataset_name")
-        check_loss(value, shown, self.state.global_step + 1, self.output, tokenizer=self.processing_class, dataset=name)
+        check_loss(
+            value,
+            shown,
+            self.state.global_step + 1,
+            self.output,
+            tokenizer=self.processing_class,
+            dataset=name,
+        )
         return found
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -82,7 +89,7 @@ class GuardedTrainer(SparseEncoderTrainer):
     def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
         """AdamW, and row-sparse updates for the latents of a laspar model."""
         if self.config.model.architecture == "laspar" and getattr(self, "optimizer", None) is None:
-            from splade_cli.training.rows_optimizer import optimizer
+            from splade_cli.training.laspar.optimizer import optimizer
 
             settings = self.config.training
             self.optimizer: Any = optimizer(self.model, settings.learning_rate, settings.weight_decay)
@@ -100,7 +107,9 @@ class GuardedTrainer(SparseEncoderTrainer):
         if "loss" in logs and self.config.evaluation.track_sparsity:
             losses = list(self.loss.values()) if isinstance(self.loss, dict) else [self.loss]
             for kind in ("document", "query"):
-                active = [getattr(getattr(loss, f"{kind}_regularizer", None), "active", math.nan) for loss in losses]
+                active = [
+                    getattr(getattr(loss, f"{kind}_regularizer", None), "active", math.nan) for loss in losses
+                ]
                 known = [float(value) for value in active if not math.isnan(value)]
                 if known:
                     logs[f"{kind}_terms"] = round(sum(known) / len(known), 1)

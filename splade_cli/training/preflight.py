@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from splade_cli.errors import ModelError
-from splade_cli.model.architectures import share_pooling
-from splade_cli.model.calibration import background_shift, largest_logits, shift_bias, uniform_shift
 from splade_cli.model.load import LoadedModel
-from splade_cli.model.pooling import activate
+from splade_cli.model.splade.calibration import background_shift, largest_logits, shift_bias, uniform_shift
+from splade_cli.model.splade.encoder import share_pooling
+from splade_cli.model.splade.pooling import activate
 
 SAMPLE = 200
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -89,12 +89,18 @@ def diagnose(largest: Tensor, *, activation: str = "relu", capped: bool = False)
         verdict = "bounded"
         message = f"the head squashes its logits to between 0 and {float(largest.max()):.3g}: no term can be inactive"
     elif active > TOO_MANY * dimensions:
-        verdict, message = "all-active", f"{shown}: a penalty would take most of the training to thin that out"
+        verdict, message = (
+            "all-active",
+            f"{shown}: a penalty would take most of the training to thin that out",
+        )
     elif active < TOO_FEW or empty > TOO_OFTEN_EMPTY:
         verdict = "all-zero"
         message = f"{shown}, and {empty:.0%} of the texts have none: what is 0 gets no gradient and stays 0"
     elif texts > 1 and alike > TOO_ALIKE:
-        verdict, message = "collapsed", f"unrelated texts have a similarity of {alike:.2f}: all get the same terms"
+        verdict, message = (
+            "collapsed",
+            f"unrelated texts have a similarity of {alike:.2f}: all get the same terms",
+        )
     else:
         verdict, message = "ok", f"{shown}; unrelated texts have a similarity of {alike:.2f}"
     return Diagnosis(
@@ -130,7 +136,9 @@ def uncap(loaded: LoadedModel, encoder: Any = None) -> None:
             share_pooling(part, model)
 
 
-def calibrate(loaded: LoadedModel, texts: Sequence[str], active: float, *, each_term: bool = True) -> Diagnosis:
+def calibrate(
+    loaded: LoadedModel, texts: Sequence[str], active: float, *, each_term: bool = True
+) -> Diagnosis:
     """Shifts the decoder's bias, in place, so that texts have `active` terms in the mean; the new diagnosis.
 
     Args:

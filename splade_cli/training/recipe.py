@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from splade_cli.config.schema import Config, TrainingSection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import parse_measure
 from splade_cli.model.encode import encode
 from splade_cli.model.trainable import Trainable
 from splade_cli.records import Example
-from splade_cli.schema import Config, TrainingSection
-from splade_cli.training.anchor import Anchor
-from splade_cli.training.mixing import mixed_batches, row_batches
-from splade_cli.training.objective import as_datasets, loss_of
+from splade_cli.training.batches.samplers import mixed_batches, row_batches
+from splade_cli.training.losses.anchor import Anchor
+from splade_cli.training.losses.objective import as_datasets, loss_of
 
 SAMPLE = 64
 """Texts of either kind whose active terms the controller looks at."""
@@ -73,7 +73,9 @@ def prepare(
     settings, encoder = config.training, trainable.encoder
     scale = label_scale(config, trainable, sources)
     datasets, kinds = as_datasets(sources, settings.negatives_per_query, config.loss.type, scale)
-    validation = as_datasets({"val": held_out}, settings.negatives_per_query, "auto", scale)[0] if held_out else {}
+    validation = (
+        as_datasets({"val": held_out}, settings.negatives_per_query, "auto", scale)[0] if held_out else {}
+    )
     losses = {name: loss_of(kind, encoder, config) for name, kind in kinds.items()}
     watched = [*sparsity_callbacks(config, trainable, losses, sources), *callbacks]
     measured = measure is not None and settings.eval_strategy != "no"
@@ -104,13 +106,15 @@ def label_scale(config: Config, trainable: Trainable, sources: Mapping[str, Sequ
     """What teacher scores are multiplied by: 1, but for MarginMSE, which compares margins as they are."""
     if config.loss.type != "margin_mse":
         return 1.0
-    from splade_cli.training.teacher import margin_scale
+    from splade_cli.training.teachers.scores import margin_scale
 
     rows = [row for part in sources.values() for row in part]
     return margin_scale(rows, lambda texts, kind: encode(trainable.loaded, texts, kind))
 
 
-def arguments(config: Config, columns: Sequence[str], trainable: Trainable, output: Path, measured: bool) -> Any:
+def arguments(
+    config: Config, columns: Sequence[str], trainable: Trainable, output: Path, measured: bool
+) -> Any:
     """SparseEncoderTrainingArguments for a configuration; `pace` sets the steps once they are known."""
     from sentence_transformers import SparseEncoderTrainingArguments
 
@@ -179,7 +183,9 @@ def samplers(config: Config) -> dict[str, Any]:
     unique = settings.batch_sampler == "no_duplicates"
     return {
         "batch_sampler": row_batches(unique=unique, processes=processes, **growing),
-        "multi_dataset_batch_sampler": mixed_batches(strategy=config.datasets.sampling_strategy, processes=processes),
+        "multi_dataset_batch_sampler": mixed_batches(
+            strategy=config.datasets.sampling_strategy, processes=processes
+        ),
     }
 
 
@@ -192,7 +198,7 @@ def sparsity_callbacks(
     config: Config, trainable: Trainable, losses: Mapping[str, Any], sources: Mapping[str, Sequence[Example]]
 ) -> list[Any]:
     """What sets the regularisers' weights: the controller where terms are asked for, else the warm-up."""
-    from splade_cli.training.sparsity import Controller, MovingAverages, Warmup, active_terms
+    from splade_cli.training.sparsity.controller import Controller, MovingAverages, Warmup, active_terms
 
     wanted = config.loss
     averages = MovingAverages(losses)
@@ -269,7 +275,9 @@ def _evaluator(measure: Any) -> Any:
     class CurrentWeights(BaseEvaluator):
         """Lets sentence-transformers' trainer ask our validation."""
 
-        def __call__(self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1) -> Any:
+        def __call__(
+            self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
+        ) -> Any:
             return measure()
 
     return CurrentWeights()

@@ -18,23 +18,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from splade_cli.config import Resolved, flatten
-from splade_cli.corpus.sources import Loaded
+from splade_cli.config.resolve import Resolved, flatten
+from splade_cli.datasets.sources import Loaded
 from splade_cli.errors import ServiceError
-from splade_cli.model.architectures import UNCAPPED
+from splade_cli.evaluation.mteb import mteb_scores, require_tasks
+from splade_cli.files import replacing, replacing_folder
+from splade_cli.model.splade.encoder import UNCAPPED
 from splade_cli.model.trainable import open_trainable
-from splade_cli.records import Example, Progress, replacing, replacing_folder, silent
-from splade_cli.training.autoencoding import corpus_texts, prepare_autoencoder
-from splade_cli.training.card import as_yaml, model_card
-from splade_cli.training.figures import Figures
+from splade_cli.records import Example, Progress, silent
+from splade_cli.training.csr.trainer import corpus_texts, prepare_autoencoder
 from splade_cli.training.head import make_ready, trim
 from splade_cli.training.interrupts import Interrupts
-from splade_cli.training.licence import base_licence, copy_licence
-from splade_cli.training.mteb_scores import mteb_scores, require_tasks
-from splade_cli.training.publish import push_to_hub
+from splade_cli.training.measures import Figures
+from splade_cli.training.publishing.card import as_yaml, model_card
+from splade_cli.training.publishing.licence import base_licence, copy_licence
+from splade_cli.training.publishing.publish import push_to_hub
 from splade_cli.training.recipe import prepare, total_steps
-from splade_cli.training.trackers import CheckpointPush, Tracker, followed, tracking_callbacks
-from splade_cli.training.tracking import Listener, MetricsLog
+from splade_cli.training.tracking.metrics_log import Listener, MetricsLog
+from splade_cli.training.tracking.trackers import CheckpointPush, Tracker, followed, tracking_callbacks
 
 AVERAGED = ("splade", "inference-free-splade")
 """Architectures whose base is a model of the same kind, worth keeping a part of."""
@@ -80,7 +81,12 @@ class Run:
         listener: Listener | None = None,
         progress: Progress = silent,
     ) -> None:
-        self.resolved, self.config, self.output, self.checkpoint = resolved, resolved.config, output, checkpoint
+        self.resolved, self.config, self.output, self.checkpoint = (
+            resolved,
+            resolved.config,
+            output,
+            checkpoint,
+        )
         settings = self.config.training
         self.first = int(os.environ.get("RANK", "0")) == 0
         self.notes: list[str] = []
@@ -139,7 +145,9 @@ class Run:
                 self._save(result)
                 self._publish(result, tasks)
                 for tracker in self.trackers:
-                    tracker.keep([self.output / name for name in ("config.yaml", "metrics.jsonl", "final/README.md")])
+                    tracker.keep(
+                        [self.output / name for name in ("config.yaml", "metrics.jsonl", "final/README.md")]
+                    )
         return result
 
     def _train(self) -> Trained:
@@ -150,7 +158,11 @@ class Run:
         held = loss.target_document_terms is not None or loss.target_query_terms is not None
         alone = settings.tuned_share == 1 or (settings.tuned_share is None and held)
         averaged = not alone and self.config.model.architecture in AVERAGED
-        base = {name: value.detach().cpu().clone() for name, value in self.encoder.state_dict().items() if averaged}
+        base = {
+            name: value.detach().cpu().clone()
+            for name, value in self.encoder.state_dict().items()
+            if averaged
+        }
         for part in self.datasets:
             self.log.write({"step": 0, "dataset": part.line()})
         self.sources = self._scored(self.sources)
@@ -198,7 +210,14 @@ class Run:
             callbacks.append(CheckpointPush(settings.hub_model_id, settings.hub_private_repo or None))
         if self.config.model.architecture == "csr":
             self.trainer = prepare_autoencoder(
-                self.trainable, self.config, self.corpus, self.sources, self.output, measure, callbacks, self.progress
+                self.trainable,
+                self.config,
+                self.corpus,
+                self.sources,
+                self.output,
+                measure,
+                callbacks,
+                self.progress,
             )
             return self.trainer
         self.trainer = prepare(
@@ -222,7 +241,7 @@ class Run:
         wanted = self.config.loss
         if not wanted.teachers or self.config.model.architecture == "csr":
             return dict(sources)
-        from splade_cli.training.teacher import scored
+        from splade_cli.training.teachers.scores import scored
 
         found = {}
         for name, rows in sources.items():
@@ -240,7 +259,9 @@ class Run:
             )
             self.log.write({"step": 0, "dataset": name, "teacher": vars(report)})
             if not report.scored:
-                self.notes.append(f"no row of {name} was scored by a teacher: they carry scores, or have no negatives")
+                self.notes.append(
+                    f"no row of {name} was scored by a teacher: they carry scores, or have no negatives"
+                )
         return found
 
     def _save(self, result: Trained) -> None:
@@ -251,15 +272,24 @@ class Run:
                 self.config,
                 result,
                 dimensions=self.trainable.view.model.dimensions,
-                uncapped=bool(getattr(getattr(self.trainable.transformer.model, "config", None), UNCAPPED, False)),
+                uncapped=bool(
+                    getattr(getattr(self.trainable.transformer.model, "config", None), UNCAPPED, False)
+                ),
                 data={name: len(rows) for name, rows in self.sources.items()},
-                sources=dict(Counter(row.source for rows in self.sources.values() for row in rows if row.source)),
+                sources=dict(
+                    Counter(row.source for rows in self.sources.values() for row in rows if row.source)
+                ),
                 guard=(result.guard_before, result.guard_after) if result.guard_after else None,
                 guard_name=Path(self.config.evaluation.guard or "").name,
             )
             (temporary / "README.md").write_text(card, encoding="utf-8")
             copy_licence(base_licence(self.config.model.base_model), temporary)
-            record = {"steps": result.steps, "share": result.share, "before": result.before, "after": result.after}
+            record = {
+                "steps": result.steps,
+                "share": result.share,
+                "before": result.before,
+                "after": result.after,
+            }
             (temporary / "training.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
 
     def _publish(self, result: Trained, tasks: Sequence[Any]) -> None:
@@ -272,7 +302,9 @@ class Run:
         except ServiceError as error:
             result.notes.append(f"{error.message} ({error.hint})")
         if settings.push_to_hub and settings.hub_model_id:
-            pushed = push_to_hub(result.model_dir, settings.hub_model_id, private=settings.hub_private_repo or None)
+            pushed = push_to_hub(
+                result.model_dir, settings.hub_model_id, private=settings.hub_private_repo or None
+            )
             result.notes.append(f"published as {pushed.url}")
 
 

@@ -6,16 +6,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from splade_cli.config import Resolved, resolve
-from splade_cli.corpus.dataset import read_examples
-from splade_cli.corpus.sources import Loaded, load_datasets
+from splade_cli.config.resolve import Resolved, resolve
+from splade_cli.config.schema import Config
+from splade_cli.datasets.examples import read_examples
+from splade_cli.datasets.sources import Loaded, load_datasets
 from splade_cli.errors import InputError
-from splade_cli.records import Progress, claim_output, silent
-from splade_cli.schema import Config
-from splade_cli.training.publish import require_push
+from splade_cli.files import claim_output
+from splade_cli.records import Progress, silent
+from splade_cli.training.publishing.publish import require_push
 from splade_cli.training.run import Run, Trained
-from splade_cli.training.trackers import require_tracking
-from splade_cli.training.tracking import Listener, newest_checkpoint
+from splade_cli.training.tracking.metrics_log import Listener, newest_checkpoint
+from splade_cli.training.tracking.trackers import require_tracking
 
 if TYPE_CHECKING:
     from splade_cli.training.estimate import Estimate
@@ -103,12 +104,16 @@ class SpladeTrainer:
         datasets = self.datasets()
         if not self.resume and int(os.environ.get("RANK", "0")) == 0:
             claim_output(output, self.force)
-        return Run(self.resolved, output, datasets, self._checkpoint(output), self.listener, self.progress).train()
+        return Run(
+            self.resolved, output, datasets, self._checkpoint(output), self.listener, self.progress
+        ).train()
 
     def _checkpoint(self, output: Path) -> Path | None:
         if isinstance(self.resume, Path):
             if not (self.resume / "trainer_state.json").is_file():
-                raise InputError(f"{self.resume} is no checkpoint", "name a folder like RUN/checkpoints/checkpoint-100")
+                raise InputError(
+                    f"{self.resume} is no checkpoint", "name a folder like RUN/checkpoints/checkpoint-100"
+                )
             return self.resume
         processes = int(os.environ.get("WORLD_SIZE", "1"))
         return newest_checkpoint(output / "checkpoints", processes) if self.resume else None

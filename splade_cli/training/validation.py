@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from splade_cli.corpus.collections import Collection
-from splade_cli.evaluation.analysis import sparsity
+from splade_cli.datasets.collections import Collection
 from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_query, run_from_rows
-from splade_cli.index.inverted import SpladeIndex
+from splade_cli.evaluation.sparsity import sparsity
+from splade_cli.index.index import SpladeIndex
 from splade_cli.model.encode import encode
 from splade_cli.model.load import LoadedModel
 from splade_cli.records import Chunk, Example
@@ -34,11 +34,15 @@ class Validation:
     qrels: dict[str, dict[str, int]]
 
     @classmethod
-    def from_examples(cls, held_out: Sequence[Example], training: Sequence[Example] = (), seed: int = 42) -> Validation:
+    def from_examples(
+        cls, held_out: Sequence[Example], training: Sequence[Example] = (), seed: int = 42
+    ) -> Validation:
         """Held-out queries over every document of their rows, and as many of the training rows' as fit."""
         generator = random.Random(seed)
         chosen = (
-            list(held_out) if len(held_out) <= QUERIES_AT_MOST else generator.sample(list(held_out), QUERIES_AT_MOST)
+            list(held_out)
+            if len(held_out) <= QUERIES_AT_MOST
+            else generator.sample(list(held_out), QUERIES_AT_MOST)
         )
         documents = dict.fromkeys(text for row in chosen for text in (row.positive, *row.negatives))
         others = list(dict.fromkeys(text for row in training for text in (row.positive, *row.negatives)))
@@ -47,7 +51,9 @@ class Validation:
             documents[text] = None
         places = {text: str(number) for number, text in enumerate(documents)}
         qrels: dict[str, dict[str, int]] = {}
-        numbers = {query: str(number) for number, query in enumerate(dict.fromkeys(row.query for row in chosen))}
+        numbers = {
+            query: str(number) for number, query in enumerate(dict.fromkeys(row.query for row in chosen))
+        }
         for row in chosen:
             qrels.setdefault(numbers[row.query], {})[places[row.positive]] = 1
         return cls(list(numbers), list(documents), qrels)
@@ -58,14 +64,18 @@ class Validation:
         places = {document.id: str(number) for number, document in enumerate(collection.documents)}
         numbers = {query: str(number) for number, query in enumerate(collection.queries)}
         qrels = {
-            numbers[query]: {places[document]: grade for document, grade in grades.items() if document in places}
+            numbers[query]: {
+                places[document]: grade for document, grade in grades.items() if document in places
+            }
             for query, grades in collection.qrels.items()
             if query in numbers
         }
         texts = [Chunk(doc.id, doc.id, doc.text, doc.title).content for doc in collection.documents]
         return cls(list(collection.queries.values()), texts, qrels)
 
-    def measure(self, loaded: LoadedModel, batch_size: int, measures: Sequence[str] = MEASURES) -> dict[str, float]:
+    def measure(
+        self, loaded: LoadedModel, batch_size: int, measures: Sequence[str] = MEASURES
+    ) -> dict[str, float]:
         """Measures by name, and mean ``query_terms`` and ``document_terms``, with the model's current weights."""
         values, terms = self.values(loaded, batch_size, measures)
         return {**means(values), **terms}

@@ -109,7 +109,15 @@ def test_train_index_search(splade, built, tmp_path):
     from splade_cli import SpladeEmbedder
 
     run = tmp_path / "run"
-    words = ["train", "--train-file", built / "data/train.json", "--val-file", built / "data/val.json", "-o", run]
+    words = [
+        "train",
+        "--train-file",
+        built / "data/train.json",
+        "--val-file",
+        built / "data/val.json",
+        "-o",
+        run,
+    ]
     result = splade(*words, "--max-steps", "4", "--batch-size", "4", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["steps"] == 4
@@ -134,7 +142,9 @@ def test_train_dry_run_and_print_config(splade, built, tmp_path, monkeypatch):
     assert "training.learning_rate = 3e-05  (SPLADE_TRAINING__LEARNING_RATE)" in result.stdout
     assert f"training.weight_decay = 0.001  ({path})" in result.stdout
     assert "training.num_train_epochs = 2.0  (flag)" in result.stdout
-    result = splade("train", "--train-file", built / "data/train.json", "-o", tmp_path / "run", "--dry-run", "--json")
+    result = splade(
+        "train", "--train-file", built / "data/train.json", "-o", tmp_path / "run", "--dry-run", "--json"
+    )
     assert json.loads(result.stdout)["steps"] > 0
     assert not (tmp_path / "run").exists()
 
@@ -193,7 +203,9 @@ def test_search_and_query_on_static_queries(splade, static, built):
     assert result.exit_code == 0, result.output
     hits = json.loads(result.stdout)["hits"]
     assert hits[0]["document_id"] == "kiln.md"
-    assert {term["term"] for term in hits[0]["terms"]} <= {"firing", "clay"}, "no expansion on the query's side"
+    assert {term["term"] for term in hits[0]["terms"]} <= {"firing", "clay"}, (
+        "no expansion on the query's side"
+    )
     named = splade("search", "firing clay", "--index", folder, "--json", "--model", "tiny")
     full = splade("search", "firing clay", "--index", built / "index", "--json")
     assert json.loads(named.stdout)["hits"] == json.loads(full.stdout)["hits"]

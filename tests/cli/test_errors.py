@@ -55,7 +55,9 @@ def test_output_that_exists(splade, built, tmp_path):
     fails(splade("index", built / "docs", "-o", built / "index"), "exists already", "--force")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    fails(splade("train", "--train-file", built / "data/train.json", "-o", tmp_path / "run"), "exists already")
+    fails(
+        splade("train", "--train-file", built / "data/train.json", "-o", tmp_path / "run"), "exists already"
+    )
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
 
 
@@ -89,7 +91,11 @@ def test_train_without_rows_or_output(splade, built, tmp_path):
 def test_config_keys_and_values(splade, tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("training:\n  learning_rte: 2e-5\n")
-    fails(splade("train", "--config", path, "--print-config"), "learning_rte", "did you mean 'training.learning_rate'?")
+    fails(
+        splade("train", "--config", path, "--print-config"),
+        "learning_rte",
+        "did you mean 'training.learning_rate'?",
+    )
     path.write_text("training:\n  num_train_epochs: -3\n")
     fails(splade("train", "--config", path, "--print-config"), "training.num_train_epochs", "-3", str(path))
     path.write_text("training: [1, 2\n")
@@ -157,7 +163,10 @@ def test_evaluate_names_what_is_missing(splade, built, tmp_path):
         splade("evaluate", "--data", built / "data", "--split", "val", "--measure", "nDGC@10"),
         "did you mean 'nDCG@10'?",
     )
-    fails(splade("evaluate", "--data", built / "data", "--split", "val", "--fail-under", "nDCG@10"), "MEASURE=VALUE")
+    fails(
+        splade("evaluate", "--data", built / "data", "--split", "val", "--fail-under", "nDCG@10"),
+        "MEASURE=VALUE",
+    )
 
 
 def test_evaluate_fails_under_a_floor_with_3(splade, built):
@@ -169,7 +178,7 @@ def test_evaluate_fails_under_a_floor_with_3(splade, built):
 
 
 def test_full_disk_and_forbidden_folder(splade, docs, tmp_path, monkeypatch):
-    from splade_cli.index import storage
+    from splade_cli.index.store import folder as storage
 
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "out"))
@@ -197,16 +206,23 @@ def test_force_replaces_no_folder_of_other_things(splade, tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "a.md").write_text("my only copy")
     for words in (("index", tmp_path / "own"), ("export", "tiny", "--int8")):
-        fails(splade(*words, "-o", tmp_path / "own", "--force"), "is not what this command writes", "choose another -o")
+        fails(
+            splade(*words, "-o", tmp_path / "own", "--force"),
+            "is not what this command writes",
+            "choose another -o",
+        )
     assert (tmp_path / "own" / "a.md").read_text() == "my only copy"
 
 
 def test_flags_of_a_search_that_cannot_be(splade, built):
     index = built / "index"
     fails(splade("search", "clay", "--index", index, "--backend", "foo"), "unknown backend 'foo'", "two-step")
-    fails(splade("search", "clay", "--index", index, "--weights", "sparse=1"), "--weights is for --mode hybrid")
     fails(
-        splade("search", "clay", "--index", index, "--mode", "hybrid", "--weights", "bm25=1,bm25=2"), "names bm25 twice"
+        splade("search", "clay", "--index", index, "--weights", "sparse=1"), "--weights is for --mode hybrid"
+    )
+    fails(
+        splade("search", "clay", "--index", index, "--mode", "hybrid", "--weights", "bm25=1,bm25=2"),
+        "names bm25 twice",
     )
     fails(splade("search", "cl\udcffay", "--index", index), "the query is not UTF-8 at character 3")
     found = splade("search", "clay", "--index", index, "--filter", "folder = nowhere")

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from splade_cli.cli import figures
-from splade_cli.evaluation.analysis import Sparsity
+from splade_cli.cli.render import report as figures
 from splade_cli.evaluation.costs import Cost
 from splade_cli.evaluation.metrics import MEASURES
 from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.significance import Comparison
+from splade_cli.evaluation.sparsity import Sparsity
 from splade_cli.evaluation.systems import System
 
 
@@ -28,7 +28,9 @@ class Letters:
         self.name = name
 
     def encode(self, texts: Any, kind: str = "document", **options: Any) -> np.ndarray:
-        return np.array([[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32)
+        return np.array(
+            [[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32
+        )
 
 
 class Longest:
@@ -49,7 +51,17 @@ def models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_systems_in_one_run(splade: Callable[..., Any], built: Any, models: None) -> None:
-    words = ["evaluate", "--data", built / "data", "--split", "train", "--device", "cpu", "--dense", "org/letters"]
+    words = [
+        "evaluate",
+        "--data",
+        built / "data",
+        "--split",
+        "train",
+        "--device",
+        "cpu",
+        "--dense",
+        "org/letters",
+    ]
     words += ["--fit-split", "train", "--idf", "0.5", "--rerank", "org/longest", "--rerank-top", "3"]
     result = splade(*words, "--json")
     assert result.exit_code == 0, result.output
@@ -81,7 +93,9 @@ def test_what_cannot_be(splade: Callable[..., Any], built: Any, words: list[str]
     assert message in " ".join(result.stderr.split())
 
 
-COST = Cost(Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 9.0, 0.2, 0.5, 1.2, 3.4)
+COST = Cost(
+    Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 9.0, 0.2, 0.5, 1.2, 3.4
+)
 VERSUS = Comparison(-0.0662, -0.09, -0.04, 0.0001, 50, 100, 300)
 
 
@@ -137,7 +151,18 @@ def test_many_systems_stand_below_each_other(monkeypatch: pytest.MonkeyPatch) ->
     ]
     text = "\n".join(lines)
     assert "no room for P@1, P@3, P@5, P@10, Recall@10: --json has them" in text.replace("\n", " ")
-    assert lines[-3].split() == ["query", "terms", "document", "terms", "FLOPS", "MB", "ms", "p50", "/", "p95"]
+    assert lines[-3].split() == [
+        "query",
+        "terms",
+        "document",
+        "terms",
+        "FLOPS",
+        "MB",
+        "ms",
+        "p50",
+        "/",
+        "p95",
+    ]
     assert lines[-2].split() == ["tiny", "50.2", "250.1", "10.03", "10.54", "1.2", "/", "3.4"]
     wide = printed(monkeypatch, systems(8), 150)
     assert not any("no room" in line for line in wide)
@@ -151,7 +176,8 @@ def test_measures_that_were_asked_for_stay(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_long_names_and_narrow_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = [
-        replace(system, name=f"organisation/a-model-of-a-very-long-name[{n}]") for n, system in enumerate(systems(5))
+        replace(system, name=f"organisation/a-model-of-a-very-long-name[{n}]")
+        for n, system in enumerate(systems(5))
     ]
     lines = printed(monkeypatch, shown, 80)
     assert "0.7098" in " ".join(lines)

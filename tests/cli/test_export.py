@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.deploy.variants import export_variant
+from splade_cli.deploy.export.variants import export_variant
 from splade_cli.errors import InputError
 from splade_cli.model.load import load_splade_model
 
@@ -32,7 +32,9 @@ def test_prune_quantize_and_measure(splade, built, tmp_path):
     assert result.exit_code == 0, result.output
     made = json.loads(result.stdout)
     assert made["folder"] == str(out)
-    assert made["vocabulary"][0] == 30522 > made["vocabulary"][1] == load_splade_model(str(out)).model.dimensions
+    assert (
+        made["vocabulary"][0] == 30522 > made["vocabulary"][1] == load_splade_model(str(out)).model.dimensions
+    )
     assert made["megabytes"][1] < made["megabytes"][0] / 4
     assert len(made["losses"]) == 2
     for loss in made["losses"]:
@@ -52,7 +54,9 @@ def test_without_data_it_says_how_to_measure(splade, bert_folder, docs, tmp_path
     source = Path(shutil.copytree(bert_folder, tmp_path / "source"))
     (source / "training.json").write_text('{"steps": 7}')
     out = tmp_path / "small"
-    result = splade("export", source, "-o", out, "--prune-vocabulary", "--corpus", docs, "--vocabulary-size", "130")
+    result = splade(
+        "export", source, "-o", out, "--prune-vocabulary", "--corpus", docs, "--vocabulary-size", "130"
+    )
     assert result.exit_code == 0, result.output
     assert "written to" in result.stdout and "tokens" in result.stdout and "MB" in result.stdout
     said = " ".join(result.stderr.split())
@@ -67,10 +71,15 @@ def test_what_is_refused(splade, bert_folder, docs, tmp_path):
     refused(splade("export", "tiny", "-o", out), "--prune-vocabulary", "--int8")
     refused(splade("export", "tiny", "--int8"), "output folder", "-o DIR")
     refused(splade("export", "tiny", "-o", out, "--prune-vocabulary"), "--corpus DOCS")
-    refused(splade("export", "tiny", "-o", out, "--int8", "--vocabulary-size", "9"), "--vocabulary-size does nothing")
+    refused(
+        splade("export", "tiny", "-o", out, "--int8", "--vocabulary-size", "9"),
+        "--vocabulary-size does nothing",
+    )
     refused(splade("export", "./none", "-o", out, "--int8"), "no model folder ./none")
     refused(splade("export", "nobody/none", "-o", out, "--int8"), "hf download nobody/none")
-    refused(splade("export", "tiny", "-o", out, "--int8", "--data", tmp_path / "no"), "no such file or folder")
+    refused(
+        splade("export", "tiny", "-o", out, "--int8", "--data", tmp_path / "no"), "no such file or folder"
+    )
     prune = ("export", bert_folder, "-o", out, "--prune-vocabulary", "--corpus")
     refused(splade(*prune, tmp_path / "no"), "no such file or folder")
     refused(splade(*prune, docs, "--vocabulary-size", "3"), "--vocabulary-size 3 is too small")

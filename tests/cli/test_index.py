@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from splade_cli.evaluation.tuning import SETTINGS
-from splade_cli.index.inverted import SpladeIndex
-from splade_cli.index.pruning import keep_mass, keep_top
+from splade_cli.index.index import SpladeIndex
+from splade_cli.index.vectors.pruning import keep_mass, keep_top
 
 
 @pytest.fixture
@@ -34,7 +34,16 @@ def facts(result) -> dict:
 def test_the_help_shows_building_and_names_the_others(splade):
     result = splade("index", "--help", env={"COLUMNS": "200"})
     assert result.exit_code == 0
-    flags = ("--output", "--no-bm25", "--dense", "--prune-terms", "--prune-mass", "--impacts", "--tune", "--verify")
+    flags = (
+        "--output",
+        "--no-bm25",
+        "--dense",
+        "--prune-terms",
+        "--prune-mass",
+        "--impacts",
+        "--tune",
+        "--verify",
+    )
     for word in (*flags, "add", "remove", "merge", "verify"):
         assert word in result.stdout
     for command in ("add", "remove", "merge", "verify"):
@@ -66,16 +75,28 @@ def test_add_replace_remove_merge(splade, index, tmp_path):
     (more / "laser.md").write_text("# Laser\n\nWear goggles at the laser.\n")
     (more / "kiln.md").write_text("# Kiln\n\nThe kiln fires porcelain at 1,260 degrees.\n")
     said = facts(splade("index", "add", more, "--index", index, "--json"))
-    assert (said["new_documents"], said["replaced"], said["unchanged"], said["chunks_written"]) == (1, 1, 0, 2)
+    assert (said["new_documents"], said["replaced"], said["unchanged"], said["chunks_written"]) == (
+        1,
+        1,
+        0,
+        2,
+    )
     assert (said["documents"], said["chunks"], said["segments"]) == (6, 6, 2)
     assert found(splade, index, "laser goggles")[0] == "laser.md"
     assert found(splade, index, "firing porcelain")[0] == "kiln.md"
     assert "letterpress" not in found(splade, index, "firing clay")
     said = facts(splade("index", "add", more, "-i", index, "--json"))
-    assert (said["new_documents"], said["replaced"], said["unchanged"], said["chunks_written"]) == (0, 0, 2, 0)
+    assert (said["new_documents"], said["replaced"], said["unchanged"], said["chunks_written"]) == (
+        0,
+        0,
+        2,
+        0,
+    )
     result = splade("index", "remove", "laser.md", "bike.md", "--index", index)
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[:2] == ["chunks removed   2", "segments merged  2 to 1"], "half of it was deleted"
+    assert result.stdout.splitlines()[:2] == ["chunks removed   2", "segments merged  2 to 1"], (
+        "half of it was deleted"
+    )
     assert f"next: splade query --index {index}" in result.stderr
     assert not {"laser.md", "bike.md"} & {
         *found(splade, index, "laser goggles"),
@@ -94,7 +115,9 @@ def test_what_is_refused(splade, index, docs, tmp_path):
     for words in (("add", docs), ("remove", "x"), ("merge",), ("verify",)):
         result = splade("index", *words, "--index", tmp_path / "none")
         assert result.exit_code == 1
-        assert "error: no index at" in result.stderr and "hint: make one: splade index DOCS -o" in result.stderr
+        assert (
+            "error: no index at" in result.stderr and "hint: make one: splade index DOCS -o" in result.stderr
+        )
     (docs / "new.txt").write_text("something new")
     result = splade("index", "add", docs, "--index", index, "--model", docs)
     assert result.exit_code == 1
@@ -107,7 +130,11 @@ def test_a_version_1_index_is_refused_with_what_to_type(splade, docs, tmp_path):
     old = tmp_path / "old"
     old.mkdir()
     (old / "manifest.json").write_text('{"format": "splade-index", "version": 1, "rows": 3, "files": {}}')
-    for words in (("search", "clay", "--index", old), ("index", "add", docs, "--index", old), ("index", "verify", old)):
+    for words in (
+        ("search", "clay", "--index", old),
+        ("index", "add", docs, "--index", old),
+        ("index", "verify", old),
+    ):
         result = splade(*words)
         assert result.exit_code == 1
         assert "has format version 1, this splade reads 2" in result.stderr
@@ -117,7 +144,12 @@ def test_a_version_1_index_is_refused_with_what_to_type(splade, docs, tmp_path):
 
 
 def test_verify_names_what_is_damaged(splade, index):
-    for words in (("--verify", index), ("--verify", "--index", index), ("verify", index), ("verify", "-i", index)):
+    for words in (
+        ("--verify", index),
+        ("--verify", "--index", index),
+        ("verify", index),
+        ("verify", "-i", index),
+    ):
         result = splade("index", *words)
         assert result.exit_code == 0, result.output
         assert "match" in result.stdout
@@ -171,7 +203,11 @@ def test_tune_says_what_each_way_costs(splade, docs, index, tmp_path):
     data = tmp_path / "data"
     (data / "qrels").mkdir(parents=True)
     shutil.copytree(docs, data / "documents")
-    judged = {"q1": ("firing clay", "kiln.md"), "q2": ("sharp tool", "lathe.md"), "q3": ("brakes squeal", "bike.md")}
+    judged = {
+        "q1": ("firing clay", "kiln.md"),
+        "q2": ("sharp tool", "lathe.md"),
+        "q3": ("brakes squeal", "bike.md"),
+    }
     queries = "".join(json.dumps({"_id": name, "text": text}) + "\n" for name, (text, _) in judged.items())
     (data / "queries.jsonl").write_text(queries)
     lines = [f"{name}\t{document}\t1\n" for name, (_, document) in judged.items()]

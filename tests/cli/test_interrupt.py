@@ -14,7 +14,20 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.slow
-WORDS = ("kiln", "clay", "loom", "wool", "lathe", "steel", "press", "paper", "brake", "wheel", "solder", "board")
+WORDS = (
+    "kiln",
+    "clay",
+    "loom",
+    "wool",
+    "lathe",
+    "steel",
+    "press",
+    "paper",
+    "brake",
+    "wheel",
+    "solder",
+    "board",
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +113,17 @@ def test_evaluate_goes_on(many, tmp_path):
 
 def test_train_resumes_from_its_checkpoint(built, tmp_path, splade):
     run = tmp_path / "run"
-    words = ["train", "--train-file", built / "data/train.json", "-o", run, "--max-steps", "40", "--batch-size", "4"]
+    words = [
+        "train",
+        "--train-file",
+        built / "data/train.json",
+        "-o",
+        run,
+        "--max-steps",
+        "40",
+        "--batch-size",
+        "4",
+    ]
     metrics = run / "metrics.jsonl"
     said = interrupted(words, lambda: metrics.exists() and '"loss"' in metrics.read_text(), tmp_path)
     assert "--resume" in said

@@ -17,7 +17,17 @@ def replies(result: Result) -> list[dict[str, Any]]:
 
 
 def test_mode_and_filter(splade: Callable[..., Result], built: Path) -> None:
-    words = ("query", "--index", built / "index", "--mode", "bm25", "--filter", "extension = md", "--top", "9")
+    words = (
+        "query",
+        "--index",
+        built / "index",
+        "--mode",
+        "bm25",
+        "--filter",
+        "extension = md",
+        "--top",
+        "9",
+    )
     asked, stats = replies(splade(*words, input="the kiln and the loom\n/stats\n"))
     assert {hit["document_id"] for hit in asked["hits"]} == {"kiln.md"}
     assert stats["facts"]["mode"].startswith("bm25 ")
@@ -26,7 +36,9 @@ def test_mode_and_filter(splade: Callable[..., Result], built: Path) -> None:
 
 def test_marks_are_rows_that_train_takes(splade: Callable[..., Result], built: Path, tmp_path: Path) -> None:
     marks = tmp_path / "marks.jsonl"
-    lines = "squealing brakes\n/mark bad 2\nfiring clay\n/mark good 1\n/mark bad 2\nsharp tool\n/mark good 1\n"
+    lines = (
+        "squealing brakes\n/mark bad 2\nfiring clay\n/mark good 1\n/mark bad 2\nsharp tool\n/mark good 1\n"
+    )
     replies(splade("query", "--index", built / "index", "--marks", marks, input=lines))
     rows = [json.loads(line) for line in marks.read_text(encoding="utf-8").splitlines()]
     assert [row["query"] for row in rows] == ["squealing brakes", "firing clay", "firing clay", "sharp tool"]
@@ -40,7 +52,7 @@ def test_marks_are_rows_that_train_takes(splade: Callable[..., Result], built: P
 
 
 def test_marks_lie_beside_the_index(splade: Callable[..., Result], built: Path, tmp_path: Path) -> None:
-    from splade_cli.index.inverted import SpladeIndex
+    from splade_cli.index.index import SpladeIndex
 
     SpladeIndex.open(built / "index").save(tmp_path / "index")
     replies(splade("query", "--index", tmp_path / "index", input="firing clay\n/mark good\n"))

@@ -35,9 +35,13 @@ main()
 class Terminal:
     """A session on a pseudo-terminal, and the screen that a person would see."""
 
-    def __init__(self, words: list[str], columns: int, rows: int, environment: dict[str, str], script: str) -> None:
+    def __init__(
+        self, words: list[str], columns: int, rows: int, environment: dict[str, str], script: str
+    ) -> None:
         self.screen = pyte.Screen(columns, rows)
-        self.screen.write_process_input = lambda data: self.child.send(data)  # the answer to "where is the cursor?"
+        self.screen.write_process_input = lambda data: self.child.send(
+            data
+        )  # the answer to "where is the cursor?"
         self._stream = pyte.Stream(self.screen)
         self.raw = ""
         opening = ["-c", script] if script else ["-m", "splade_cli"]
@@ -127,7 +131,9 @@ def quick(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in (built / "docs").iterdir():
         (documents / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     (documents / "tokyo.md").write_text("# 東京の窯\n\n" + "東京の窯は粘土を焼く。" * 30, encoding="utf-8")
-    result = CliRunner().invoke(app, ["index", str(documents), "-o", str(folder / "index"), "--query", "static"])
+    result = CliRunner().invoke(
+        app, ["index", str(documents), "-o", str(folder / "index"), "--query", "static"]
+    )
     assert result.exit_code == 0, result.output
     return folder / "index"
 
@@ -138,8 +144,15 @@ def terminal(quick: Path, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
     def start(*words: Any, columns: int = 100, rows: int = 40, script: str = "", **extra: str) -> Terminal:
-        inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
-        environment = {**inherited, "XDG_STATE_HOME": str(tmp_path / "state"), "TERM": "xterm-256color", **extra}
+        inherited = {
+            name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")
+        }
+        environment = {
+            **inherited,
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+            "TERM": "xterm-256color",
+            **extra,
+        }
         listed = ["query", "--index", str(quick), "--marks", str(tmp_path / "marks.jsonl"), *map(str, words)]
         opened.append(Terminal(listed, columns, rows, environment, script))
         return opened[-1]
@@ -245,7 +258,9 @@ def test_a_window_made_narrow(terminal: Callable[..., Terminal]) -> None:
     seen.ask("/top 1", "top 1 from now on")
     seen.ask("firing clay", "kiln.md", "degrees.")
     assert " mode sparse | top" not in seen.text, "no bar on a narrow terminal"
-    shown = seen.lines[max(place for place, line in enumerate(seen.lines) if line.endswith("firing clay")) + 1 :]
+    shown = seen.lines[
+        max(place for place, line in enumerate(seen.lines) if line.endswith("firing clay")) + 1 :
+    ]
     words = " ".join(shown).split()
     assert "The kiln fires clay at 1,060 degrees." in " ".join(words), "cut at words"
     seen.ask("/explain 1", "share")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from splade_cli.config import flatten, presets
-from splade_cli.schema import Config
+from splade_cli.config.resolve import flatten, presets
+from splade_cli.config.schema import Config
 
 Splade = Callable[..., Result]
 WORDS = ("reset", "saw", "login", "blade", "night", "backups", "lathe", "code")
@@ -52,7 +52,9 @@ def failed(result: Result, message: str, hint: str) -> None:
 
 def test_print_config_names_every_key_once_with_its_origin(splade: Splade, tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text("extends: csr\ntraining:\n  seed: 1\n  eval_steps: 5\n  max_steps: 2\n  warmup_ratio: 5e-2\n")
+    file.write_text(
+        "extends: csr\ntraining:\n  seed: 1\n  eval_steps: 5\n  max_steps: 2\n  warmup_ratio: 5e-2\n"
+    )
     words = ["train", "--config", file, "--max-steps", 9, "--set", "training.seed=7"]
     words += ["--set", "datasets.a.source=b.json"]
     environment = {"SPLADE_TRAINING__EVAL_STEPS": "6", "SPLADE_TRAINING__MAX_STEPS": "3"}
@@ -145,7 +147,9 @@ def test_dry_run_says_what_it_would_take_and_writes_nothing(
     given: list[object], splade: Splade, tmp_path: Path
 ) -> None:
     before = sorted(tmp_path.rglob("*"))
-    result = splade(*given, "--accumulate", 2, "--target-doc-terms", 20, "--lambda-q", 4e-3, "--dry-run", "--json")
+    result = splade(
+        *given, "--accumulate", 2, "--target-doc-terms", 20, "--lambda-q", 4e-3, "--dry-run", "--json"
+    )
     assert result.exit_code == 0, result.output
     facts = json.loads(result.stdout)
     assert (facts["steps"], facts["rows"], facts["validation_rows"], facts["with_scores"]) == (3, 8, 8, 0)
@@ -173,7 +177,11 @@ def test_dry_run_asks_no_teacher(given: list[object], splade: Splade, tmp_path: 
 def test_a_folder_that_is_no_checkpoint(given: list[object], splade: Splade, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "none"):
-        failed(splade(*given, "--resume-from", folder), f"{folder} is no checkpoint", "RUN/checkpoints/checkpoint-100")
+        failed(
+            splade(*given, "--resume-from", folder),
+            f"{folder} is no checkpoint",
+            "RUN/checkpoints/checkpoint-100",
+        )
     failed(
         splade(*given, "--set", f"training.resume_from_checkpoint={tmp_path / 'none'}"),
         "none is no checkpoint", "checkpoint-100",
@@ -188,18 +196,24 @@ def test_what_cannot_be_published_is_said_before_training(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
     failed(splade(*given, "--push-to-hub", "me/model"), "token", "HF_TOKEN|login")
-    failed(splade(*given, "--push-to-hub", "model"), "a repository is needed to push to, got 'model'", "your-name/")
+    failed(
+        splade(*given, "--push-to-hub", "model"),
+        "a repository is needed to push to, got 'model'",
+        "your-name/",
+    )
     assert not (tmp_path / "run").exists()
 
 
 def test_a_tracker_that_is_not_installed_is_said_before_training(
     given: list[object], splade: Splade, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("splade_cli.training.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("splade_cli.training.tracking.trackers.find_spec", lambda name: None)
     for more in ([], ["--dry-run"]):
         result = splade(*given, "--set", "training.report_to=[tensorboard, mlflow]", *more)
         failed(
-            result, "report_to asks for tensorboard and mlflow, not installed", r'pip install "splade-cli\[tracking\]"'
+            result,
+            "report_to asks for tensorboard and mlflow, not installed",
+            r'pip install "splade-cli\[tracking\]"',
         )
     assert not (tmp_path / "run").exists()
 
@@ -219,4 +233,6 @@ def test_a_run_as_json_and_again(given: list[object], splade: Splade, tmp_path: 
     failed(splade(*words), "exists already", "--force")
     again = splade("train", "--config", tmp_path / "run" / "config.yaml", "-o", tmp_path / "two", "--json")
     assert again.exit_code == 0, again.output
-    assert {**json.loads(again.stdout), "model": ""} == {**found, "model": ""}, "the written YAML gives the same run"
+    assert {**json.loads(again.stdout), "model": ""} == {**found, "model": ""}, (
+        "the written YAML gives the same run"
+    )

@@ -21,7 +21,9 @@ DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 SENTENCE = "The quick brown fox jumps over the lazy dog near the river bank today. "
 
 
-def check(document: Document, chunks: list[Chunk], least: int, most: int, overlap: float, sizes: bool = True) -> None:
+def check(
+    document: Document, chunks: list[Chunk], least: int, most: int, overlap: float, sizes: bool = True
+) -> None:
     text = document.text
     if not text.strip():
         assert chunks == []
@@ -31,7 +33,11 @@ def check(document: Document, chunks: list[Chunk], least: int, most: int, overla
         assert chunk.text == text[chunk.start : chunk.end] == chunk.text.strip()
         assert chunk.text
         assert chunk.id == (document.id if len(chunks) == 1 else f"{document.id}::{number}")
-        assert (chunk.document_id, chunk.title, chunk.metadata) == (document.id, document.title, document.metadata)
+        assert (chunk.document_id, chunk.title, chunk.metadata) == (
+            document.id,
+            document.title,
+            document.metadata,
+        )
         assert not text[covered : chunk.start].strip()
         assert chunk.end > covered
         covered = chunk.end
@@ -51,8 +57,12 @@ def check(document: Document, chunks: list[Chunk], least: int, most: int, overla
 
 
 WORDS = st.text(alphabet=st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=14)
-GAPS = st.sampled_from([" ", " ", " ", " ", ". ", "! ", "\n", "\n\n", "。", ":\n", ".\n\n", "\n\n## Head\n\n", "\n- "])
-PROSE = st.lists(st.tuples(WORDS, GAPS), max_size=160).map(lambda pairs: "".join(word + gap for word, gap in pairs))
+GAPS = st.sampled_from(
+    [" ", " ", " ", " ", ". ", "! ", "\n", "\n\n", "。", ":\n", ".\n\n", "\n\n## Head\n\n", "\n- "]
+)
+PROSE = st.lists(st.tuples(WORDS, GAPS), max_size=160).map(
+    lambda pairs: "".join(word + gap for word, gap in pairs)
+)
 FENCES = st.lists(st.tuples(PROSE.filter(lambda text: "```" not in text), st.booleans()), max_size=6).map(
     lambda parts: "\n\n".join(f"```py\n{text}\n```" if fenced else text for text, fenced in parts)
 )
@@ -243,7 +253,10 @@ def test_ids_that_look_like_those_of_chunks(short_first: bool) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["a", "a::1", "a::1'", "a::2", "b"]), st.booleans()), unique_by=lambda d: d[0])
+    st.lists(
+        st.tuples(st.sampled_from(["a", "a::1", "a::1'", "a::2", "b"]), st.booleans()),
+        unique_by=lambda d: d[0],
+    )
 )
 @settings(max_examples=60, deadline=None)
 def test_ids_are_unique_known_or_not(given_documents: list[tuple[str, bool]]) -> None:
@@ -251,7 +264,9 @@ def test_ids_are_unique_known_or_not(given_documents: list[tuple[str, bool]]) ->
     for known in (set(), {name for name, _ in given_documents}):
         chunks = list(iterate_chunks(documents, known=known, overlap=0))
         assert (
-            len({chunk.id for chunk in chunks}) == len(chunks) == sum(2 if long else 1 for _, long in given_documents)
+            len({chunk.id for chunk in chunks})
+            == len(chunks)
+            == sum(2 if long else 1 for _, long in given_documents)
         )
         if known:
             whole = [chunk for chunk in chunks if chunk.text == SENTENCE.strip()]
@@ -263,7 +278,10 @@ def test_ids_are_unique_known_or_not(given_documents: list[tuple[str, bool]]) ->
     [
         ({"min_chars": 0}, "--chunk-min must be above 0, got 0"),
         ({"max_chars": 900}, "--chunk-max must be at least twice --chunk-min, got 900 and 500"),
-        ({"target_chars": 400}, "--chunk-size must lie between --chunk-min 500 and --chunk-max 2000, got 400"),
+        (
+            {"target_chars": 400},
+            "--chunk-size must lie between --chunk-min 500 and --chunk-max 2000, got 400",
+        ),
         ({"target_chars": 2001}, "--chunk-size"),
         ({"overlap": 0.05}, "--overlap must be 0 or between 0.1 and 0.2, got 0.05"),
         ({"overlap": 0.5}, "--overlap"),
@@ -297,6 +315,8 @@ def test_real_documentation(folder: str) -> None:
     for document in documents:
         chunks = split_document(document)
         check(document, chunks, 500, 2000, 0.15)
-        cut_in_code += sum(len(re.findall(r"(?m)^ *```", document.text[: chunk.end])) % 2 for chunk in chunks[:-1])
+        cut_in_code += sum(
+            len(re.findall(r"(?m)^ *```", document.text[: chunk.end])) % 2 for chunk in chunks[:-1]
+        )
     assert len(split_documents(documents)) > 2 * len(documents)
     assert cut_in_code <= 0.02 * len(documents)

@@ -123,7 +123,10 @@ def test_markdown_title(tmp_path: Path, source: str, title: str) -> None:
         ("/// note | Technical Details\n\nText\n\n///", "Note: Technical Details\nText"),
         ("//// tab | Python 3.10+\n\n```py\na\n```\n\n////", "Python 3.10+:\n\n```py\na\n```"),
         ("/// details | More\n    open: True\n\nText\n\n///", "More:\nText"),
-        ('!!! note "Look"\n    Indented **text**\n\n    More\n\nAfter', "Note: Look\nIndented text\n\nMore\n\nAfter"),
+        (
+            '!!! note "Look"\n    Indented **text**\n\n    More\n\nAfter',
+            "Note: Look\nIndented text\n\nMore\n\nAfter",
+        ),
         ("??? warning\n    Text", "Warning:\nText"),
         ('=== "Linux"\n\n    ```sh\n    ls\n    ```\n\nAfter', "Linux:\n\n```sh\nls\n```\n\nAfter"),
         ("::: warning Careful\nText\n:::", "Warning: Careful\nText"),
@@ -145,7 +148,10 @@ def test_markdown_of_documentation_generators(tmp_path: Path, source: str, text:
     ("source", "text"),
     [
         ("the sha*sum and mk*temp tools", "the sha*sum and mk*temp tools"),
-        ("in __init__.py, call obj.__dict__ or __main__()", "in __init__.py, call obj.__dict__ or __main__()"),
+        (
+            "in __init__.py, call obj.__dict__ or __main__()",
+            "in __init__.py, call obj.__dict__ or __main__()",
+        ),
         ("a <none> package by <me@example.org>", "a <none> package by me@example.org"),
         ("\\# not a heading", "\\# not a heading"),
         ("````\n```\ninner\n```\n````", "````\n```\ninner\n```\n````"),
@@ -163,7 +169,9 @@ def test_markdown_loses_no_text(tmp_path: Path, source: str, text: str) -> None:
 
 
 def test_root_prompts_are_no_headings_where_the_text_opens_below_them(tmp_path: Path) -> None:
-    document = one(tmp_path, "a.md", "## 6.2. Tools\n\nRun:\n\n# apt update\n# apt upgrade\n\nDone.\n\n### More\n\nx")
+    document = one(
+        tmp_path, "a.md", "## 6.2. Tools\n\nRun:\n\n# apt update\n# apt upgrade\n\nDone.\n\n### More\n\nx"
+    )
     assert document.title == "6.2. Tools"
     assert document.text.count("```") == 2
     assert "```\n# apt update\n# apt upgrade\n```" in document.text
@@ -334,7 +342,12 @@ def test_encrypted_pdf(tmp_path: Path) -> None:
 
 
 def test_json_shapes(tmp_path: Path) -> None:
-    rows = ["plain", {"content": "c", "title": "T", "id": 7, "lang": "en"}, {"text": "t"}, {"Body": "b", "n": None}]
+    rows = [
+        "plain",
+        {"content": "c", "title": "T", "id": 7, "lang": "en"},
+        {"text": "t"},
+        {"Body": "b", "n": None},
+    ]
     reading = many(tmp_path, "a.json", rows)
     assert [(each.id, each.text, each.title) for each in reading.documents] == [
         ("a.json#1", "plain", ""),
@@ -446,7 +459,13 @@ def test_links_make_neither_loops_nor_copies(tmp_path: Path) -> None:
     write(tmp_path, "outside/o.txt", "o")
     write(tmp_path, "sibling.txt", "not below")
     write(tmp_path, "docs/z/a.txt", "a")
-    for name, target in (("loop", "."), ("up", ".."), ("a-same", "z"), ("out", "../outside"), ("copy.txt", "z/a.txt")):
+    for name, target in (
+        ("loop", "."),
+        ("up", ".."),
+        ("a-same", "z"),
+        ("out", "../outside"),
+        ("copy.txt", "z/a.txt"),
+    ):
         (tmp_path / "docs" / name).symlink_to(target)
     (tmp_path / "docs" / "dead.txt").symlink_to("nowhere.txt")
     reading = read_documents(tmp_path / "docs")
@@ -469,9 +488,13 @@ def test_ids_are_unique_and_nothing_is_dropped(tmp_path: Path) -> None:
     assert [each.text for each in documents] == list("123456")
 
 
-@given(st.lists(st.sampled_from(["", "x", "a.json#1", "a.json#2", "a.json#2-2", "x-2"]), min_size=1, max_size=9))
+@given(
+    st.lists(st.sampled_from(["", "x", "a.json#1", "a.json#2", "a.json#2-2", "x-2"]), min_size=1, max_size=9)
+)
 @settings(max_examples=50, deadline=None)
-def test_ids_are_unique_whatever_the_rows_say(tmp_path_factory: pytest.TempPathFactory, own: list[str]) -> None:
+def test_ids_are_unique_whatever_the_rows_say(
+    tmp_path_factory: pytest.TempPathFactory, own: list[str]
+) -> None:
     rows = [{"id": each, "text": str(number)} for number, each in enumerate(own)]
     documents = many(tmp_path_factory.mktemp("ids"), "a.json", rows).documents
     assert [each.text for each in documents] == [row["text"] for row in rows]
@@ -516,7 +539,11 @@ def test_queries_of_a_collection_are_no_documents(tmp_path: Path) -> None:
         ("a.json", b'{"a": 1, "b": [2]}', "no list of documents in it (keys: a, b)"),
         ("a.csv", b"text,id\n", "no rows below the header"),
         ("a.csv", b"text,id\n,7\n", "row 1: empty text (keys: id)"),
-        ("a.html", b'<meta charset="undefined"><p>x', "declares the encoding 'undefined', which is none of text"),
+        (
+            "a.html",
+            b'<meta charset="undefined"><p>x',
+            "declares the encoding 'undefined', which is none of text",
+        ),
         ("a.pdf", make_pdf(""), "PDF without extractable text (scanned? 1 pages)"),
     ],
 )

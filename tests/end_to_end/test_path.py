@@ -12,7 +12,9 @@ import pytest
 
 pytestmark = pytest.mark.slow
 SHARED = Path(__file__).resolve().parents[3] / "shared"
-needs_shared = pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="real collections are not on this machine")
+needs_shared = pytest.mark.skipif(
+    not (SHARED / "data").is_dir(), reason="real collections are not on this machine"
+)
 
 
 def splade(*words: object, stdin: str | None = None) -> str:
@@ -35,7 +37,9 @@ def splade(*words: object, stdin: str | None = None) -> str:
     ],
 )
 def test_evaluate_a_collection(collection, split, documents, queries, bm25, tiny):
-    report = json.loads(splade("evaluate", "--data", SHARED / "data" / collection, "--split", split, "--json"))
+    report = json.loads(
+        splade("evaluate", "--data", SHARED / "data" / collection, "--split", split, "--json")
+    )
     assert (report["documents"], report["queries"]) == (documents, queries)
     model, lexical = report["systems"]
     assert tiny[0] <= model["measures"]["nDCG@10"] <= tiny[1]

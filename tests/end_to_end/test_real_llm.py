@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.corpus.llm import QueryWriter
+from splade_cli.generate.llm.writer import QueryWriter
 from splade_cli.records import Chunk
 
 SERVE = Path(__file__).parents[3] / "shared" / "tools" / "serve_llm.py"
@@ -53,7 +53,9 @@ def base_url(tmp_path: Path) -> Iterator[str]:
     try:
         deadline = time.monotonic() + 60
         while f"listening on http://127.0.0.1:{port} after" not in log.read_text(errors="replace"):
-            assert server.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")[
+                -2000:
+            ]
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}/v1"
     finally:

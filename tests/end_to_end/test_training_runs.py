@@ -23,7 +23,12 @@ pytestmark = pytest.mark.slow
 WORDS = ("reset", "saw", "login", "blade", "night", "backups", "lathe", "code")
 STEPS, EVERY = 40, 10
 VARIANTS = {
-    "splade": ["--set", "loss.document_regularizer=df_flops", "--set", "loss.query_regularizer=equipartition"],
+    "splade": [
+        "--set",
+        "loss.document_regularizer=df_flops",
+        "--set",
+        "loss.query_regularizer=equipartition",
+    ],
     "controller": ["--target-doc-terms", "40", "--target-query-terms", "20"],
     "inference-free": ["--preset", "inference-free", "--target-doc-terms", "40"],
 }
@@ -38,7 +43,11 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(48):
         word = WORDS[number % 8]
         negatives = [f"about the {WORDS[(number + step) % 8]} {number + step}" for step in (1, 2)]
-        row = {"query": f"the {word} {number}", "positive": f"about {word} in {number}", "negatives": negatives}
+        row = {
+            "query": f"the {word} {number}",
+            "positive": f"about {word} in {number}",
+            "negatives": negatives,
+        }
         found.append({**row, "scores": [1.0, 0.4, 0.1]} if number % 3 else row)
     (folder / "train.json").write_text(json.dumps(found))
     (folder / "val.json").write_text(json.dumps(found[:8]))
@@ -127,7 +136,9 @@ def same(one: Path, other: Path) -> None:
     assert expected
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, rtol=0, atol=1e-6, msg=name)
-    assert [step for step, _ in losses(other)] == [step for step, _ in losses(one)] == list(range(1, STEPS + 1))
+    assert (
+        [step for step, _ in losses(other)] == [step for step, _ in losses(one)] == list(range(1, STEPS + 1))
+    )
     assert [loss for _, loss in losses(other)] == pytest.approx([loss for _, loss in losses(one)], rel=1e-5)
 
 
@@ -147,7 +158,9 @@ def whole(given: Words, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_killed_and_resumed_gives_the_same_weights(variant: str, given: Words, whole: Any, tmp_path: Path) -> None:
+def test_killed_and_resumed_gives_the_same_weights(
+    variant: str, given: Words, whole: Any, tmp_path: Path
+) -> None:
     folder, words = tmp_path / "run", [*given, *paced(), *VARIANTS[variant]]
     process = begun(folder, words)
     expected = whole(variant)
@@ -269,7 +282,9 @@ def test_no_memory_names_the_settings(given: Words, tmp_path: Path, monkeypatch:
     result = run(*given, *paced(4, 2), "-o", tmp_path / "run")
     assert result.exit_code == 1, result.output
     error, hint = result.stderr.strip().splitlines()[-2:]
-    assert error.startswith("error: not enough memory in RAM for a training step with per_device_train_batch_size 4")
+    assert error.startswith(
+        "error: not enough memory in RAM for a training step with per_device_train_batch_size 4"
+    )
     assert "mini_batch_size to 1" in hint
     assert "--batch-size 2 --accumulate 2" in hint
     assert not (tmp_path / "run" / "final").exists()

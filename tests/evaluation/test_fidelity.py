@@ -11,11 +11,37 @@ import scipy.sparse as sp
 
 from splade_cli.evaluation import fidelity as module
 from splade_cli.evaluation.fidelity import Fidelity, query_fidelity
-from splade_cli.index.inverted import SpladeIndex
+from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Chunk, WrittenQuery
 
-NOUNS = ("kiln", "lathe", "loom", "press", "bicycle", "saw", "anvil", "forge", "kettle", "ladder", "rudder", "violin")
-VERBS = ("fires", "turns", "weaves", "prints", "rolls", "cuts", "rings", "melts", "boils", "leans", "steers", "sings")
+NOUNS = (
+    "kiln",
+    "lathe",
+    "loom",
+    "press",
+    "bicycle",
+    "saw",
+    "anvil",
+    "forge",
+    "kettle",
+    "ladder",
+    "rudder",
+    "violin",
+)
+VERBS = (
+    "fires",
+    "turns",
+    "weaves",
+    "prints",
+    "rolls",
+    "cuts",
+    "rings",
+    "melts",
+    "boils",
+    "leans",
+    "steers",
+    "sings",
+)
 TEXTS = [
     f"The old {noun} {verb} in the workshop of master {noun}son. Every {noun} {verb} well if it is oiled on a Monday "
     f"and kept dry. Ask for {noun} parts number {place + 100} at the counter."
@@ -67,7 +93,9 @@ def test_the_same_encoder_loses_nothing_where_it_finds_nothing(index: SpladeInde
         return sp.csr_matrix(kept @ weighed(texts), dtype=np.float32)
 
     assert query_fidelity(index, half, half).common == 1.0
-    assert query_fidelity(index, nothing, nothing) == Fidelity(query_fidelity(index, half, half).queries, 0, 0, 1.0)
+    assert query_fidelity(index, nothing, nothing) == Fidelity(
+        query_fidelity(index, half, half).queries, 0, 0, 1.0
+    )
 
 
 def test_a_broken_encoder_loses(index: SpladeIndex) -> None:
@@ -87,7 +115,13 @@ def test_a_broken_encoder_loses(index: SpladeIndex) -> None:
 class Writer:
     """Writes queries by the number of a chunk."""
 
-    QUERIES = ((0, "kiln fires"), (0, "old workshop master"), (2, "press prints"), (3, "nothing of it"), (5, "saw"))
+    QUERIES = (
+        (0, "kiln fires"),
+        (0, "old workshop master"),
+        (2, "press prints"),
+        (3, "nothing of it"),
+        (5, "saw"),
+    )
 
     def __init__(self, chunks: Sequence[Chunk], **options: Any) -> None:
         assert options["queries_per_chunk"] > 0
@@ -106,15 +140,20 @@ def test_figures_are_those_of_a_slow_count(index: SpladeIndex, monkeypatch: pyte
 
     found = query_fidelity(index, weighed, vague)
     ranked = [
-        [index.search(encoder([text]), 10)[0][0].tolist() for _, text in Writer.QUERIES] for encoder in (weighed, vague)
+        [index.search(encoder([text]), 10)[0][0].tolist() for _, text in Writer.QUERIES]
+        for encoder in (weighed, vague)
     ]
     sources = [source for source, _ in Writer.QUERIES]
     reciprocal = [
-        [1 / (rows.index(source) + 1) if source in rows else 0.0 for rows, source in zip(each, sources, strict=True)]
+        [
+            1 / (rows.index(source) + 1) if source in rows else 0.0
+            for rows, source in zip(each, sources, strict=True)
+        ]
         for each in ranked
     ]
     common = [
-        len(({*full} & {*other}) - {-1}) / max(1, len({*full} - {-1})) for full, other in zip(*ranked, strict=True)
+        len(({*full} & {*other}) - {-1}) / max(1, len({*full} - {-1}))
+        for full, other in zip(*ranked, strict=True)
     ]
     assert found.queries == 5
     assert found.full == pytest.approx(np.mean(reciprocal[0]))
@@ -134,7 +173,9 @@ def test_chunks_are_spread_over_the_index(index: SpladeIndex, monkeypatch: pytes
     found = query_fidelity(index, heard, encode)
     assert 4 <= found.queries <= 8
     words = {word for text in seen for word in text.lower().split()}
-    asked_of = {number for number, noun in enumerate(NOUNS) if {noun, f"{noun}son", f"{number + 100}"} & words}
+    asked_of = {
+        number for number, noun in enumerate(NOUNS) if {noun, f"{noun}son", f"{number + 100}"} & words
+    }
     assert asked_of <= {0, 3, 6, 9}
     assert len(asked_of) >= 2
 

@@ -10,7 +10,7 @@ from splade_cli.evaluation import fitting
 from splade_cli.evaluation.fitting import Fitted, fit, lead, simplex, verdict
 from splade_cli.evaluation.metrics import per_query, run_from_rows
 from splade_cli.evaluation.significance import compare
-from splade_cli.index.fusion import Ranking, normalised, weighted
+from splade_cli.index.engine.ranking import Ranking, normalised, weighted
 
 ROWS, DEPTH = 60, 25
 
@@ -21,7 +21,9 @@ def ranked(scores: np.ndarray) -> Ranking:
     return order, np.take_along_axis(scores, order, 1).astype(np.float32)
 
 
-def made_up(queries: int, noise: tuple[float, ...], seed: int = 0) -> tuple[list[Ranking], list[str], dict, list[str]]:
+def made_up(
+    queries: int, noise: tuple[float, ...], seed: int = 0
+) -> tuple[list[Ranking], list[str], dict, list[str]]:
     """Systems that see the same relevance through noise of their own; two rows a document, graded judgements."""
     generator = np.random.default_rng(seed)
     truth = (generator.random((queries, ROWS)) < 0.08) * generator.integers(1, 4, size=(queries, ROWS))
@@ -51,7 +53,9 @@ def test_grid_figures_are_those_of_trec_eval(seed: int, length: int) -> None:
     qrels["q3"], qrels["q4"] = {"d01": -1, "d02": 0}, {"unknown": 2, "d05": 1}
     grid = simplex(3)
     scaled = [normalised(one) for one in lists]
-    table = np.array([fitting._ndcg(scaled, place, grid, documents, qrels[name]) for place, name in enumerate(ids)])
+    table = np.array(
+        [fitting._ndcg(scaled, place, grid, documents, qrels[name]) for place, name in enumerate(ids)]
+    )
     for number in range(0, len(grid), 2):
         expected = measured(weighted(lists, grid[number], 75), ids, qrels, documents)
         np.testing.assert_allclose(table[:, number], expected, atol=1e-6)
@@ -81,7 +85,9 @@ def test_each_query_is_scored_with_weights_that_did_not_see_it() -> None:
             expected[place] = every[np.flatnonzero((grid == np.array(held_out)).all(1))[0], place]
     assert fitted.figure == pytest.approx(expected.mean())
     assert fitted.single_figure == pytest.approx(max(every[0].mean(), every[-1].mean()))
-    assert len({weights for weights in fitted.held_out.values()}) > 1, "folds differ, or this test shows nothing"
+    assert len({weights for weights in fitted.held_out.values()}) > 1, (
+        "folds differ, or this test shows nothing"
+    )
     found = fitted.fuse(lists, ids, 75)
     np.testing.assert_allclose(measured(found, ids, qrels, documents), expected, atol=1e-6)
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.corpus.collections import read_qrels, read_run
+from splade_cli.datasets.collections import read_qrels, read_run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import (
     MEASURES,
@@ -32,7 +32,13 @@ CASES = (
 OURS = {"AP": "MAP", "RR": "MRR"}
 TREC = {"map": "MAP", "recip_rank": "MRR", "P_5": "P@5", "P_10": "P@10", "P_100": "P@100", "ndcg": "nDCG"}
 TREC_PER_QUERY = {**TREC, "ndcg_cut_10": "nDCG@10", "recall_10": "Recall@10", "recall_100": "Recall@100"}
-PYTREC = {**TREC_PER_QUERY, "P_1": "P@1", "ndcg_cut_5": "nDCG@5", "success_10": "Success@10", "success_1": "Success@1"}
+PYTREC = {
+    **TREC_PER_QUERY,
+    "P_1": "P@1",
+    "ndcg_cut_5": "nDCG@5",
+    "success_10": "Success@10",
+    "success_1": "Success@1",
+}
 del PYTREC["P_100"]
 
 
@@ -123,7 +129,9 @@ def test_against_the_definitions(seed: int) -> None:
     documents = [f"d{number}" for number in range(30)]
     grades = {document: generator.randint(0, 3) for document in generator.sample(documents, 12)}
     run = {document: float(generator.randint(0, 6)) for document in generator.sample(documents, 20)}
-    ranking = [document for document, _ in sorted(run.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)]
+    ranking = [
+        document for document, _ in sorted(run.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)
+    ]
     relevant = {document for document, grade in grades.items() if grade > 0}
     first = next((place for place, document in enumerate(ranking, 1) if document in relevant), 0)
     precisions = [
@@ -150,7 +158,9 @@ def test_names_and_aliases() -> None:
     assert all(parse_measure(name) for name in MEASURES)
 
 
-@pytest.mark.parametrize("name", ["nDGC@10", "nDCG@0", "nDCG@", "nDCG@-1", "", "@10", "P", "Success", "nDCG@1.5"])
+@pytest.mark.parametrize(
+    "name", ["nDGC@10", "nDCG@0", "nDCG@", "nDCG@-1", "", "@10", "P", "Success", "nDCG@1.5"]
+)
 def test_unknown_measures_are_named(name: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"'{name}'")) as caught:
         parse_measure(name)
@@ -170,7 +180,10 @@ def test_a_document_keeps_its_best_row() -> None:
     assert run_from_rows(["q1", "q2"], rows, scores, documents, 10) == {
         "q1": {"c": 9.0, "a": 8.0, "b": 6.0}, "q2": {"a": 3.0}
     }  # fmt: skip
-    assert run_from_rows(["q1", "q2"], rows, scores, documents, 2) == {"q1": {"c": 9.0, "a": 8.0}, "q2": {"a": 3.0}}
+    assert run_from_rows(["q1", "q2"], rows, scores, documents, 2) == {
+        "q1": {"c": 9.0, "a": 8.0},
+        "q2": {"a": 3.0},
+    }
 
 
 def test_floors() -> None:

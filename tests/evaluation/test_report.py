@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from splade_cli.corpus.collections import Collection
+from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import MEASURES, means, per_query
 from splade_cli.evaluation.report import evaluate, floors_of
 from splade_cli.evaluation.systems import DEPTH, Source, depth_for, short, units_of
-from splade_cli.index import dense as dense_index
-from splade_cli.index.fusion import rrf, weighted
-from splade_cli.index.lexical import Bm25
-from splade_cli.index.weighting import ALPHA, idf, reweighted
+from splade_cli.index.bm25.search import Bm25
+from splade_cli.index.engine.ranking import rrf, weighted
+from splade_cli.index.vectors import dense as dense_index
+from splade_cli.index.vectors.weighting import ALPHA, idf, reweighted
+from splade_cli.model.query_encoders.encoders import attach_static, open_query_encoder
 from splade_cli.records import Document
-from splade_cli.search.queries import attach_static, open_query_encoder
 from splade_cli.search.rerank import Reranker
 
 LONG = "The riving knife stands behind the blade and keeps the cut open. " * 40
@@ -38,7 +38,9 @@ def collection(chunked: bool = False) -> Collection:
 
 def test_a_report(embedder: Any, tmp_path: Path) -> None:
     seen: list[str] = []
-    report = evaluate(embedder, collection(), shards=tmp_path, progress=lambda stage, done, total: seen.append(stage))
+    report = evaluate(
+        embedder, collection(), shards=tmp_path, progress=lambda stage, done, total: seen.append(stage)
+    )
     assert (report.collection, report.split, report.documents, report.queries) == ("mini", "test", 3, 3)
     first, lexical = report.systems
     assert (first.name, lexical.name) == ("tiny", "BM25 (english)")
@@ -92,7 +94,9 @@ def test_a_document_of_chunks_scores_as_its_best_one(embedder: Any) -> None:
 
 def test_whole_documents_are_ranked_where_the_collection_is_not_chunked() -> None:
     units = units_of(collection())
-    assert [(unit.id, unit.document_id, unit.text) for unit in units] == [(d.id, d.id, d.text) for d in DOCUMENTS]
+    assert [(unit.id, unit.document_id, unit.text) for unit in units] == [
+        (d.id, d.id, d.text) for d in DOCUMENTS
+    ]
 
 
 @pytest.mark.parametrize(("chunks", "documents"), [(3, 3), (1000, 1000), (5000, 100), (120, 100), (3, 1)])
@@ -131,7 +135,12 @@ def test_vectors_agree_with_the_run(embedder: Any) -> None:
 def test_other_query_encoders_stand_beside_the_model(embedder: Any, tmp_path: Path) -> None:
     plain = evaluate(embedder, collection(), bm25=False)
     report = evaluate(embedder, collection(), baseline=embedder, query=attach_static, measures=["P@1"])
-    assert [each.name for each in report.systems] == ["tiny", "tiny, static queries", "tiny", "BM25 (english)"]
+    assert [each.name for each in report.systems] == [
+        "tiny",
+        "tiny, static queries",
+        "tiny",
+        "BM25 (english)",
+    ]
     first, static, baseline, _ = report.systems
     assert first.run == plain.systems[0].run, "the model's own figures stay"
     assert baseline.run == first.run, "a baseline has its own queries"
@@ -142,7 +151,9 @@ def test_other_query_encoders_stand_beside_the_model(embedder: Any, tmp_path: Pa
     scores = (vectors @ embedder.encode(texts).T).toarray()
     for place, query in enumerate(QUERIES):
         expected = {
-            document.id: score for document, score in zip(DOCUMENTS, scores[place].tolist(), strict=True) if score > 0
+            document.id: score
+            for document, score in zip(DOCUMENTS, scores[place].tolist(), strict=True)
+            if score > 0
         }
         assert static.run[query] == pytest.approx(expected, rel=1e-4), "the same documents, other queries"
     assert static.run != first.run
@@ -151,13 +162,18 @@ def test_other_query_encoders_stand_beside_the_model(embedder: Any, tmp_path: Pa
     assert static.versus.queries == 3
     assert static.versus.difference == pytest.approx(static.figures["nDCG@10"] - first.figures["nDCG@10"])
     assert static.cost is not None and first.cost is not None
-    assert (static.cost.documents, static.cost.index_megabytes) == (first.cost.documents, first.cost.index_megabytes)
+    assert (static.cost.documents, static.cost.index_megabytes) == (
+        first.cost.documents,
+        first.cost.index_megabytes,
+    )
     assert static.cost.queries.mean == pytest.approx(vectors.nnz / 3)
     assert static.cost.queries.mean < first.cost.queries.mean
     json.dumps(report.as_dict(per_query_values=True))
 
 
-def test_documents_are_encoded_once_for_both_query_encoders(embedder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_are_encoded_once_for_both_query_encoders(
+    embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kinds: list[str] = []
     original = embedder.encode
 
@@ -181,7 +197,9 @@ class Letters:
 
     def encode(self, texts: Any, kind: str = "document", *, progress: Any = None) -> np.ndarray:
         self.asked.append((kind, len(texts)))
-        return np.array([[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32)
+        return np.array(
+            [[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32
+        )
 
 
 class Longest(Reranker):
@@ -202,8 +220,10 @@ def run_of(found: Any, units: list[Any]) -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("splade_cli.index.fusion.DEPTH", 4)
+def test_dense_and_hybrid_beside_the_model(
+    embedder: Any, chunked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("splade_cli.index.engine.ranking.DEPTH", 4)
     model = Letters()
     report = evaluate(embedder, collection(chunked), dense=model, fit_split=collection(chunked))
     names = ["tiny", "BM25 (english)", "letters", "hybrid, RRF", "hybrid, fitted"]
@@ -218,7 +238,9 @@ def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool, monkeyp
         (np.where(np.take_along_axis(sparse, order, 1) > 0, order, -1), np.take_along_axis(sparse, order, 1)),
         Bm25(texts).search(list(QUERIES.values()), depth),
         dense_index.search(
-            dense_index.unit(Letters().encode(texts)), dense_index.unit(Letters().encode(list(QUERIES.values()))), depth
+            dense_index.unit(Letters().encode(texts)),
+            dense_index.unit(Letters().encode(list(QUERIES.values()))),
+            depth,
         ),
     ]
     fused = [(rows[:, :4], scores[:, :4]) for rows, scores in lists]
@@ -245,10 +267,19 @@ def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool, monkeyp
 
 def test_a_hybrid_without_a_dense_model(embedder: Any) -> None:
     other = Collection(
-        "mini", "dev", DOCUMENTS, {"x": "open the login page", "y": "backups"}, {"x": {"pw": 1}, "y": {"backup": 1}}
+        "mini",
+        "dev",
+        DOCUMENTS,
+        {"x": "open the login page", "y": "backups"},
+        {"x": {"pw": 1}, "y": {"backup": 1}},
     )
     report = evaluate(embedder, collection(), fit_split=other)
-    assert [system.name for system in report.systems] == ["tiny", "BM25 (english)", "hybrid, RRF", "hybrid, fitted"]
+    assert [system.name for system in report.systems] == [
+        "tiny",
+        "BM25 (english)",
+        "hybrid, RRF",
+        "hybrid, fitted",
+    ]
     assert any("fitted on dev (2 queries): --mode hybrid --weights sparse=" in note for note in report.notes)
     assert evaluate(embedder, collection(), dense=Letters(), bm25=False).fitted is None
     with pytest.raises(InputError, match="--fit-split needs something to fuse with"):
@@ -259,13 +290,20 @@ def test_a_hybrid_without_a_dense_model(embedder: Any) -> None:
 
 def test_queries_by_idf_stand_beside_the_model_and_are_fused(embedder: Any) -> None:
     report = evaluate(embedder, collection(), idf=ALPHA, dense=Letters(), bm25=False, measures=["MAP"])
-    assert [system.name for system in report.systems] == ["tiny", "tiny, IDF queries", "letters", "hybrid, RRF"]
+    assert [system.name for system in report.systems] == [
+        "tiny",
+        "tiny, IDF queries",
+        "letters",
+        "hybrid, RRF",
+    ]
     documents = embedder.encode([unit.content for unit in units_of(collection())])
     weights = idf(np.bincount(documents.indices, minlength=documents.shape[1]), 3)
     queries = reweighted(embedder.encode(list(QUERIES.values()), "query"), weights, ALPHA)
     scores = (queries @ documents.T).toarray()
     for place, query in enumerate(QUERIES):
-        expected = {doc.id: score for doc, score in zip(DOCUMENTS, scores[place].tolist(), strict=True) if score > 0}
+        expected = {
+            doc.id: score for doc, score in zip(DOCUMENTS, scores[place].tolist(), strict=True) if score > 0
+        }
         assert report.systems[1].run[query] == pytest.approx(expected, rel=1e-4)
     assert report.systems[1].cost is not None
     assert any("RRF of tiny, IDF queries + letters" in note for note in report.notes)
@@ -275,7 +313,10 @@ def test_the_first_hits_of_the_model_reranked(embedder: Any) -> None:
     report = evaluate(embedder, collection(), bm25=False, reranker=Longest("judge"), rerank_top=2)
     first, reranked = report.systems
     assert reranked.name == "tiny, reranked by judge"
-    lengths = {document.id: len(unit.content) for document, unit in zip(DOCUMENTS, units_of(collection()), strict=True)}
+    lengths = {
+        document.id: len(unit.content)
+        for document, unit in zip(DOCUMENTS, units_of(collection()), strict=True)
+    }
     for query in QUERIES:
         top = sorted(first.run[query], key=lambda name: -first.run[query][name])[:2]
         assert reranked.run[query] == {name: lengths[name] for name in top}

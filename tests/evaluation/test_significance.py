@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from splade_cli.errors import InputError
-from splade_cli.evaluation.analysis import flops, index_bytes, percentiles, sparsity
 from splade_cli.evaluation.significance import PERMUTATIONS, compare
+from splade_cli.evaluation.sparsity import flops, index_bytes, percentiles, sparsity
 
 
 def named(values: list[float] | np.ndarray) -> dict[str, float]:
@@ -91,7 +91,9 @@ def test_the_same_seed_gives_the_same_figures() -> None:
     assert compare(left, right, seed=1) != compare(left, right)
 
 
-MATRIX = arrays(np.float32, st.tuples(st.integers(0, 7), st.just(5)), elements=st.sampled_from([0.0, 0.0, 1.5, -2.0]))
+MATRIX = arrays(
+    np.float32, st.tuples(st.integers(0, 7), st.just(5)), elements=st.sampled_from([0.0, 0.0, 1.5, -2.0])
+)
 
 
 @given(MATRIX)

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from splade_cli.corpus.collections import Collection
+from splade_cli.datasets.collections import Collection
+from splade_cli.engines.two_step import Steps
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import per_query, run_from_rows
 from splade_cli.evaluation.tuning import MEASURE, SETTINGS, Setting, Tuning, megabytes, tune
-from splade_cli.index import storage
-from splade_cli.index.impacts import Impacts
-from splade_cli.index.inverted import SpladeIndex
-from splade_cli.index.postings import Postings
-from splade_cli.index.pruning import Pruning, keep_top
-from splade_cli.index.twostep import Steps
-from splade_cli.index.updates import IndexWriter
+from splade_cli.index.engine.postings import Postings
+from splade_cli.index.index import SpladeIndex
+from splade_cli.index.store import folder as storage
+from splade_cli.index.store.writer import IndexWriter
+from splade_cli.index.vectors.impacts import Impacts
+from splade_cli.index.vectors.pruning import Pruning, keep_top
 from splade_cli.records import Document
 
 TOPICS, EACH = 60, 4
@@ -46,7 +46,10 @@ def made(seed: int = 0) -> tuple[sp.csr_matrix, sp.csr_matrix, Collection]:
     for row in (*documents, *queries):
         row[-40:][generator.choice(40, 10, False)] += generator.uniform(0.05, 0.3, 10).astype(np.float32)
     names = [f"d{row}" for row in range(len(documents))]
-    qrels = {f"q{topic}": {f"d{row}": 1 for row in range(topic * EACH, (topic + 1) * EACH)} for topic in range(TOPICS)}
+    qrels = {
+        f"q{topic}": {f"d{row}": 1 for row in range(topic * EACH, (topic + 1) * EACH)}
+        for topic in range(TOPICS)
+    }
     texts = {f"q{topic}": str(topic) for topic in range(TOPICS)}
     corpus = [Document(name, name) for name in names]
     return sp.csr_matrix(documents), sp.csr_matrix(queries), Collection("made", "test", corpus, texts, qrels)
@@ -62,7 +65,9 @@ def tuned() -> Tuning:
 def test_figures_are_those_of_the_pruned_vectors(tuned: Tuning) -> None:
     documents, queries, collection = made()
     for row in (tuned.rows[0], tuned.rows[3]):
-        vectors = documents if row.setting.prune_terms is None else keep_top(documents, row.setting.prune_terms)
+        vectors = (
+            documents if row.setting.prune_terms is None else keep_top(documents, row.setting.prune_terms)
+        )
         dense = queries.toarray() @ vectors.toarray().T
         rows = np.argsort(-dense, axis=1, kind="stable")[:, :10]
         scores = np.take_along_axis(dense, rows, axis=1)
@@ -117,31 +122,49 @@ def test_megabytes_are_those_of_the_files_that_a_build_writes(setting: Setting, 
     content = storage.Content(impacts=impacts)
     storage.write(tmp_path / "i", [pruned], rows, content, dimensions=documents.shape[1], force=False)
     on_disk = [
-        sum(path.stat().st_size for path in (tmp_path / "i").rglob(f"{kind}.*.npy")) for kind in ("vectors", "postings")
+        sum(path.stat().st_size for path in (tmp_path / "i").rglob(f"{kind}.*.npy"))
+        for kind in ("vectors", "postings")
     ]
     stored = setting.applied(documents)
     built = Postings.build(stored)
     assert megabytes(stored, setting, built) * 1e6 == pytest.approx(sum(on_disk), abs=0.5)
     if setting == Setting():
-        assert megabytes(stored, setting, built, built) * 1e6 == pytest.approx(sum(on_disk) + on_disk[1], abs=0.5)
+        assert megabytes(stored, setting, built, built) * 1e6 == pytest.approx(
+            sum(on_disk) + on_disk[1], abs=0.5
+        )
 
 
 def test_chunks_count_for_their_document_and_strangers_are_refused() -> None:
     documents, queries, collection = made()
-    rows = [{"id": f"d{row}#{part}", "document_id": f"d{row}"} for row in range(TOPICS * EACH) for part in (0, 1)]
+    rows = [
+        {"id": f"d{row}#{part}", "document_id": f"d{row}"} for row in range(TOPICS * EACH) for part in (0, 1)
+    ]
     twice = sp.csr_matrix(np.repeat(documents.toarray(), 2, axis=0))
     index = SpladeIndex.from_vectors(twice, rows=rows)
     found = tune(index, lambda texts: queries[[int(text) for text in texts]], collection, settings=())
     assert len(found.rows) == 1 and found.rows[0].figure > 0.99
     strange = SpladeIndex.from_vectors(documents, [f"x{row}" for row in range(len(collection.documents))])
-    with pytest.raises(InputError, match="240 of 240 judged documents are not in the index: 'd0', 'd1', 'd10'; it"):
+    with pytest.raises(
+        InputError, match="240 of 240 judged documents are not in the index: 'd0', 'd1', 'd10'; it"
+    ):
         tune(strange, lambda texts: queries, collection, settings=())
-    with pytest.raises(InputError, match="2 of 240 judged documents are not in the index: 'd7', 'd9'; it holds 'd0'"):
-        tune(index.remove([f"d{row}#{part}" for row in (7, 9) for part in (0, 1)]), lambda texts: queries, collection)
-    blank = [replace(document, text=" ") if document.id == "d7" else document for document in collection.documents]
+    with pytest.raises(
+        InputError, match="2 of 240 judged documents are not in the index: 'd7', 'd9'; it holds 'd0'"
+    ):
+        tune(
+            index.remove([f"d{row}#{part}" for row in (7, 9) for part in (0, 1)]),
+            lambda texts: queries,
+            collection,
+        )
+    blank = [
+        replace(document, text=" ") if document.id == "d7" else document for document in collection.documents
+    ]
     without = index.remove(["d7#0", "d7#1"])
     kept = replace(collection, documents=blank)
-    assert tune(without, lambda texts: queries[[int(text) for text in texts]], kept, settings=()).rows[0].figure > 0.9
+    assert (
+        tune(without, lambda texts: queries[[int(text) for text in texts]], kept, settings=()).rows[0].figure
+        > 0.9
+    )
 
 
 def test_deleted_rows_are_left_out_and_signed_weights_get_no_impacts(tmp_path: Path) -> None:
@@ -151,7 +174,9 @@ def test_deleted_rows_are_left_out_and_signed_weights_get_no_impacts(tmp_path: P
     SpladeIndex.from_vectors(doubled, [*ids, *(f"gone{each}" for each in ids)]).save(tmp_path / "index")
     with IndexWriter(tmp_path / "index") as writer:
         writer.delete(np.arange(len(ids), 2 * len(ids)))
-        found = tune(writer.index, lambda texts: queries[[int(text) for text in texts]], collection, settings=())
+        found = tune(
+            writer.index, lambda texts: queries[[int(text) for text in texts]], collection, settings=()
+        )
     plain = tune(
         SpladeIndex.from_vectors(documents, ids), lambda texts: queries[[int(text) for text in texts]], collection,
         settings=(),

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from splade_cli.model.architectures import SpladeModel, share_pooling
+from splade_cli.config.schema import ModelSection
 from splade_cli.model.encode import encode
+from splade_cli.model.splade.encoder import SpladeModel, share_pooling
 from splade_cli.model.trainable import open_trainable
-from splade_cli.schema import ModelSection
 
 FAMILIES = ("bert", "roberta", "distilbert", "mpnet", "modernbert", "electra", "xlm-roberta")
 Make = Callable[..., Any]
@@ -25,7 +25,9 @@ def dense(encoder: Any, texts: list[str], kind: str) -> np.ndarray:
     return method(texts, convert_to_sparse_tensor=False, show_progress_bar=False).float().numpy()
 
 
-def check_same(loaded: Any, encoder: Any, texts: list[str], kinds: tuple[str, ...] = ("document", "query")) -> None:
+def check_same(
+    loaded: Any, encoder: Any, texts: list[str], kinds: tuple[str, ...] = ("document", "query")
+) -> None:
     for kind in kinds:
         ours = encode(loaded, texts, kind)
         expected = dense(encoder, texts, kind)
@@ -61,7 +63,9 @@ def test_a_head_that_cannot_be_fused_falls_back(make_folder: Make, load: Make, t
     torch.testing.assert_close(masked_lm(input_ids=torch.tensor([[2, 9, 3]])).logits, before)
     ids = torch.tensor([[2, 9, 11, 3, 0], [2, 20, 3, 0, 0]])
     mask = (ids != 0).long()
-    expected = torch.log1p(torch.relu(masked_lm(input_ids=ids, attention_mask=mask).logits) * mask[..., None]).amax(1)
+    expected = torch.log1p(
+        torch.relu(masked_lm(input_ids=ids, attention_mask=mask).logits) * mask[..., None]
+    ).amax(1)
     torch.testing.assert_close(model(input_ids=ids, attention_mask=mask), expected)
     assert encode(loaded._replace(model=model), texts).shape == (len(texts), model.dimensions)
 
@@ -93,7 +97,13 @@ def test_limit_beyond_the_positions_is_cut(family: str, make_folder: Make, load:
 
 @pytest.mark.parametrize(("pooling", "activation"), [("max", "log1p_relu"), ("sum", "relu")])
 def test_saved_folder_keeps_pooling_activation_prompts_and_limit(
-    pooling: str, activation: str, make_folder: Make, load: Make, stock: Make, texts: list[str], tmp_path: Path
+    pooling: str,
+    activation: str,
+    make_folder: Make,
+    load: Make,
+    stock: Make,
+    texts: list[str],
+    tmp_path: Path,
 ) -> None:
     encoder = stock(make_folder("bert"), prompts={"query": "question: ", "document": "passage: "})
     encoder[1].pooling_strategy, encoder[1].activation_function = pooling, activation
@@ -118,7 +128,9 @@ def test_prompts_of_other_names_and_without_a_text(
     check_same(load(str(tmp_path)), stock(tmp_path), texts)
 
 
-def test_max_active_dims(make_folder: Make, load: Make, stock: Make, texts: list[str], tmp_path: Path) -> None:
+def test_max_active_dims(
+    make_folder: Make, load: Make, stock: Make, texts: list[str], tmp_path: Path
+) -> None:
     stock(make_folder("bert"), max_active_dims=5).save_pretrained(str(tmp_path))
     loaded = load(str(tmp_path))
     assert loaded.model.max_active == 5
@@ -127,13 +139,21 @@ def test_max_active_dims(make_folder: Make, load: Make, stock: Make, texts: list
 
 
 def test_whitespace_and_odd_texts(bert_folder: Path, load: Make, stock: Make) -> None:
-    check_same(load(str(bert_folder)), stock(bert_folder), ["  reset \n", "\n\n", "\u200b", "a" * 300, "saw\tblade"])
+    check_same(
+        load(str(bert_folder)), stock(bert_folder), ["  reset \n", "\n\n", "\u200b", "a" * 300, "saw\tblade"]
+    )
 
 
-def test_sharing_the_pooling_changes_neither_loss_nor_gradient(bert_folder: Path, load: Make, stock: Make) -> None:
+def test_sharing_the_pooling_changes_neither_loss_nor_gradient(
+    bert_folder: Path, load: Make, stock: Make
+) -> None:
     from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
 
-    columns = [["reset a password", "saw"], ["How do I reset a password", "the table saw needs"], ["backups", "login"]]
+    columns = [
+        ["reset a password", "saw"],
+        ["How do I reset a password", "the table saw needs"],
+        ["backups", "login"],
+    ]
     ours = open_trainable(ModelSection(base_model=str(bert_folder)), device="cpu").encoder
     figures = []
     for encoder in (ours, stock(bert_folder)):
@@ -167,7 +187,9 @@ def test_saved_after_sharing_opens_with_the_same_vectors(
     folder = make_folder(family)
     trained = open_trainable(ModelSection(base_model=str(folder)), device="cpu")
     encoder, view = trained.encoder, trained.view
-    np.testing.assert_allclose(dense(encoder, texts, "document"), encode(view, texts).toarray(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        dense(encoder, texts, "document"), encode(view, texts).toarray(), rtol=1e-5, atol=1e-5
+    )
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.mul_(1.01)
@@ -175,11 +197,15 @@ def test_saved_after_sharing_opens_with_the_same_vectors(
     encoder.save_pretrained(str(tmp_path))
     np.testing.assert_allclose(dense(stock(tmp_path), texts, "document"), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(encode(load(str(tmp_path)), texts).toarray(), expected, rtol=1e-5, atol=1e-5)
-    kinds = [module["type"].rpartition(".")[2] for module in json.loads((tmp_path / "modules.json").read_text())]
+    kinds = [
+        module["type"].rpartition(".")[2] for module in json.loads((tmp_path / "modules.json").read_text())
+    ]
     assert kinds[1] == "SpladePooling"
 
 
-def test_share_pooling_leaves_a_model_that_is_not_fused_alone(bert_folder: Path, load: Make, stock: Make) -> None:
+def test_share_pooling_leaves_a_model_that_is_not_fused_alone(
+    bert_folder: Path, load: Make, stock: Make
+) -> None:
     encoder = stock(bert_folder)
     loaded = load(str(bert_folder))
     loaded.model.decoder[0] = None

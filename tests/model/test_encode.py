@@ -63,7 +63,12 @@ def test_progress_counts_every_text_once(
 ) -> None:
     monkeypatch.setattr(module, "WINDOW", 4)
     seen: list[tuple[int, int | None]] = []
-    encode(load(str(bert_folder)), texts, batch_size=3, progress=lambda stage, done, total: seen.append((done, total)))
+    encode(
+        load(str(bert_folder)),
+        texts,
+        batch_size=3,
+        progress=lambda stage, done, total: seen.append((done, total)),
+    )
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
     assert seen[-1] == (len(texts), len(texts))
 

@@ -59,7 +59,9 @@ def dense(encoder: Any, texts: list[str], kind: str) -> np.ndarray:
     return method(texts, convert_to_sparse_tensor=False, show_progress_bar=False).float().numpy()
 
 
-def check_same(loaded: Any, encoder: Any, texts: list[str], kinds: tuple[str, ...] = ("document", "query")) -> None:
+def check_same(
+    loaded: Any, encoder: Any, texts: list[str], kinds: tuple[str, ...] = ("document", "query")
+) -> None:
     for kind in kinds:
         ours = encode(loaded, texts, kind)
         assert ours.dtype == np.float32
@@ -82,7 +84,9 @@ def test_equal_to_the_stock_encoder(free: Path, load: Make, stock: Make, texts: 
     assert loaded.model.query_table is not None
     assert loaded.model.query_table.dtype == np.float32
     check_same(loaded, stock(free), [*texts, *QUERIES])
-    weights = dict(zip(loaded.tokenizer.convert_ids_to_tokens(range(126)), loaded.model.query_table, strict=True))
+    weights = dict(
+        zip(loaded.tokenizer.convert_ids_to_tokens(range(126)), loaded.model.query_table, strict=True)
+    )
     once, often = encode(loaded, ["saw", "saw SAW saw"], "query")
     assert (once != often).nnz == 0, "a token counts once"
     assert once.data.tolist() == [weights["saw"]]
@@ -129,8 +133,8 @@ def test_queries_have_a_limit_of_their_own(
 
 
 def test_an_inference_free_model_is_refused_as_a_plain_one(free: Path, load: Make) -> None:
+    from splade_cli.config.schema import ModelSection
     from splade_cli.model.trainable import open_trainable
-    from splade_cli.schema import ModelSection
 
     with pytest.raises(ModelError, match="inference-free") as caught:
         open_trainable(ModelSection(base_model=str(free)), device="cpu")

@@ -46,7 +46,9 @@ def test_a_run_folder_stands_for_its_final_model(bert_folder: Path, tmp_path: Pa
     assert load(str(tmp_path / "run")).model.identity == load(str(bert_folder)).model.identity
 
 
-def test_a_folder_called_tiny_wins(bert_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_called_tiny_wins(
+    bert_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(bert_folder, tmp_path / "tiny")
     assert resolve("tiny").endswith("assets/tiny")
     monkeypatch.chdir(tmp_path)
@@ -104,7 +106,9 @@ def test_other_module_chains_are_named(copy: Path) -> None:
     modules = [{"idx": n, "name": str(n), "path": f"{n}", "type": f"sentence_transformers.x.{kind}"}
                for n, kind in enumerate(kinds)]  # fmt: skip
     (copy / "modules.json").write_text(json.dumps(modules))
-    refused(copy, r"modules that sentence-transformers does not have: No module named 'sentence_transformers\.x'")
+    refused(
+        copy, r"modules that sentence-transformers does not have: No module named 'sentence_transformers\.x'"
+    )
     modules[-1]["type"] = "sentence_transformers.x.Dense"
     (copy / "modules.json").write_text(json.dumps(modules))
     refused(copy, r"is made of Transformer \+ Pooling \+ Dense")
@@ -163,7 +167,9 @@ def test_bf16_on_the_cpu_is_close(bert_folder: Path, load: Make) -> None:
     assert 0 < abs(exact - low).max() < 0.2
 
 
-def test_a_hub_id_is_known_by_the_commit_that_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_id_is_known_by_the_commit_that_was_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))

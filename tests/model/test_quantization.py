@@ -64,7 +64,9 @@ def test_names_and_kinds_in_the_file(tiny8: Path, load: Make) -> None:
     assert stored[words].dtype == torch.int8
     assert stored[f"{words}.scale"].dtype == torch.float32
     assert stored[f"{words}.scale"].shape == (30522,)
-    assert sum(tensor.shape == (30522, 128) for tensor in stored.values()) == 1, "tied weights are stored once"
+    assert sum(tensor.shape == (30522, 128) for tensor in stored.values()) == 1, (
+        "tied weights are stored once"
+    )
     assert {tensor.dtype for tensor in stored.values() if tensor.dim() == 1} == {torch.float32}
     assert json.loads((tiny8 / "quantization.json").read_text()) == {
         "format": "splade-int8", "version": 1, "weights": WEIGHTS,
@@ -88,7 +90,7 @@ def test_loading_leaves_the_seed_alone(tiny8: Path, load: Make) -> None:
 def test_a_pruned_model_can_be_quantized_but_not_the_other_way(
     bert_folder: Path, load: Make, texts: list[str], tmp_path: Path
 ) -> None:
-    from splade_cli.model.pruning import prune_vocabulary
+    from splade_cli.deploy.export.pruning import prune_vocabulary
 
     pruned = prune_vocabulary(bert_folder, tmp_path / "pruned", range(40))
     small = load(str(save_int8(tmp_path / "pruned", tmp_path / "both")))
@@ -114,7 +116,9 @@ def test_damage_is_told(tiny8: Path, load: Make, tmp_path: Path) -> None:
     scale = "bert.embeddings.word_embeddings.weight.scale"
     save_file({name: tensor for name, tensor in stored.items() if name != scale}, folder / WEIGHTS)
     refused("has no scale")
-    save_file({name: tensor for name, tensor in stored.items() if name != "cls.predictions.bias"}, folder / WEIGHTS)
+    save_file(
+        {name: tensor for name, tensor in stored.items() if name != "cls.predictions.bias"}, folder / WEIGHTS
+    )
     refused(r"not those that its config\.json describes.*cls\.predictions")
     (folder / WEIGHTS).write_bytes((tiny8 / WEIGHTS).read_bytes()[:1000])
     refused("damaged")

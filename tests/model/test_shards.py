@@ -14,7 +14,13 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.model import encode as module
 from splade_cli.model import shards
 from splade_cli.model.encode import encode
-from splade_cli.model.shards import encode_to_shards, fingerprint_of, neighbours_in_common, places, settle_precision
+from splade_cli.model.shards import (
+    encode_to_shards,
+    fingerprint_of,
+    neighbours_in_common,
+    places,
+    settle_precision,
+)
 
 Make = Callable[..., Any]
 
@@ -76,7 +82,12 @@ def test_resumed_is_identical_to_uninterrupted(
 
 
 def test_only_what_changed_is_encoded_again(
-    bert_folder: Path, make_folder: Make, load: Make, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bert_folder: Path,
+    make_folder: Make,
+    load: Make,
+    texts: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     count = Count(monkeypatch)
     loaded = load(str(bert_folder))
@@ -90,7 +101,9 @@ def test_only_what_changed_is_encoded_again(
         found = encode_to_shards(other, iter(rows), tmp_path)
         assert count.texts == fresh
         assert (found.rows, len(found.paths)) == (len(rows), -(-len(rows) // 5))
-        np.testing.assert_allclose(found.matrix().toarray(), encode(other, rows).toarray(), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            found.matrix().toarray(), encode(other, rows).toarray(), rtol=1e-5, atol=1e-5
+        )
         assert sorted(tmp_path.glob("shard-*")) == found.paths
 
 
@@ -132,7 +145,9 @@ def test_workers_write_the_same_shards(
         encode_to_shards(loaded, many, tmp_path / "none", workers=0)
 
 
-def test_an_error_in_a_worker_is_told(bert_folder: Path, load: Make, texts: list[str], tmp_path: Path) -> None:
+def test_an_error_in_a_worker_is_told(
+    bert_folder: Path, load: Make, texts: list[str], tmp_path: Path
+) -> None:
     loaded = load(str(bert_folder))
     loaded.model.decoder[0].bias.data[3] = float("inf")
     with pytest.raises(ModelError, match="not finite"):
@@ -145,7 +160,9 @@ def test_gpus_are_taken_in_turn() -> None:
     assert places("cpu", 2, 0) == ["cpu", "cpu"]
 
 
-def test_int8_is_chosen_where_texts_rank_alike(load: Make, texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_int8_is_chosen_where_texts_rank_alike(
+    load: Make, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shards, "int8_is_faster", lambda: True)
     loaded = load("tiny", precision="fp32")
     settled = settle_precision(loaded, texts)

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from splade_cli.errors import InputError
-from splade_cli.index.lexical import Bm25
+from splade_cli.index.bm25.search import Bm25
 from splade_cli.search.expansion import Expander, combined
 
 RULES = """
@@ -85,7 +85,11 @@ STRUCTURED = {
     "rules.yml": "- [k8s, kubernetes]\n- {ml: [machine learning, learning ^0.5]}\n"
     "- vm:\n    virtual machine: 2\n    box: 0.5\n",
     "rules.json": json.dumps(
-        {"k8s": "kubernetes", "ml": ["machine learning", "learning ^0.5"], "vm": {"virtual machine": 2, "box": 0.5}},
+        {
+            "k8s": "kubernetes",
+            "ml": ["machine learning", "learning ^0.5"],
+            "vm": {"virtual machine": 2, "box": 0.5},
+        },
         indent="\t",
     ),
 }

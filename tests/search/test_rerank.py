@@ -35,11 +35,15 @@ FOUND = (
 def test_the_judge_decides() -> None:
     judge = Counting({3: -2.0, 8: 0.5, 1: 7.0, 5: 0.5})
     rows, scores = rerank(["a", "b", "c"], FOUND, TEXTS.__getitem__, judge, 3)
-    assert rows.tolist() == [[1, 8, 5], [8, -1, -1], [-1, -1, -1]], "equal scores keep the order that they came in"
+    assert rows.tolist() == [[1, 8, 5], [8, -1, -1], [-1, -1, -1]], (
+        "equal scores keep the order that they came in"
+    )
     assert scores[0].tolist() == [7.0, 0.5, 0.5]
     assert scores[1, 0] == 0.5
     assert np.isneginf(scores[rows < 0]).all()
-    assert judge.asked == [*(("a", f"text {row}") for row in (3, 8, 1, 5)), ("b", "text 8")], "each found row once"
+    assert judge.asked == [*(("a", f"text {row}") for row in (3, 8, 1, 5)), ("b", "text 8")], (
+        "each found row once"
+    )
 
 
 def test_no_more_come_back_than_were_found() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from splade_cli.errors import IndexFolderError, InputError
-from splade_cli.index.inverted import SpladeIndex
+from splade_cli.index.index import SpladeIndex
+from splade_cli.indexing.build import index_chunks, index_documents, shards_of
+from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Chunk, Hit
-from splade_cli.search.encoder import SpladeEmbedder
-from splade_cli.search.indexing import index_chunks, index_documents, shards_of
 from splade_cli.search.searcher import Searcher, retrieve_documents
 
 TEXTS = {
@@ -26,7 +26,8 @@ TEXTS = {
 @pytest.fixture(scope="module")
 def searcher(embedder: SpladeEmbedder) -> Searcher:
     chunks = [
-        Chunk(name, name.split("::")[0] + ".md", text, title="T", metadata={"n": 1}) for name, text in TEXTS.items()
+        Chunk(name, name.split("::")[0] + ".md", text, title="T", metadata={"n": 1})
+        for name, text in TEXTS.items()
     ]
     return Searcher(index_chunks(chunks, embedder), embedder)
 
@@ -40,7 +41,9 @@ def test_hits_are_ranked_and_their_terms_add_up(searcher: Searcher) -> None:
     for hit in hits:
         assert isinstance(hit, Hit)
         row = searcher.row_number(hit.id)
-        assert hit.score == pytest.approx(float((query @ searcher.index.vectors[row].T).toarray()[0, 0]), rel=1e-5)
+        assert hit.score == pytest.approx(
+            float((query @ searcher.index.vectors[row].T).toarray()[0, 0]), rel=1e-5
+        )
         assert sum(term.contribution for term in hit.terms) == pytest.approx(hit.score, rel=1e-5)
         assert (hit.text, hit.document_id) == (TEXTS[hit.id], hit.id.split("::")[0] + ".md")
         assert (hit.title, hit.metadata) == ("T", {"n": 1})
@@ -53,7 +56,11 @@ def test_explanations_can_be_left_out(searcher: Searcher) -> None:
     with_terms, without = (searcher.search("password", 1, explain=flag)[0] for flag in (True, False))
     assert with_terms.terms
     assert without.terms == ()
-    assert (without.id, without.score, without.snippet) == (with_terms.id, with_terms.score, with_terms.snippet)
+    assert (without.id, without.score, without.snippet) == (
+        with_terms.id,
+        with_terms.score,
+        with_terms.snippet,
+    )
 
 
 def test_empty_queries_and_bad_k(searcher: Searcher) -> None:
@@ -141,7 +148,9 @@ def test_an_embedder_loads_nothing_until_it_is_asked() -> None:
     assert SpladeEmbedder("no/such/model/at/all")._loaded is None
 
 
-def test_documents_to_an_index_and_what_remains_of_a_stopped_run(embedder: SpladeEmbedder, tmp_path: Path) -> None:
+def test_documents_to_an_index_and_what_remains_of_a_stopped_run(
+    embedder: SpladeEmbedder, tmp_path: Path
+) -> None:
     docs, out = tmp_path / "docs", tmp_path / "index"
     docs.mkdir()
     for name, text in TEXTS.items():
@@ -160,7 +169,11 @@ def test_documents_to_an_index_and_what_remains_of_a_stopped_run(embedder: Splad
     assert not out.exists()
     made = index_documents(docs, out, embedder=embedder)
     assert not shards.exists()
-    assert (made.documents, len(made.index), [skipped.path for skipped in made.skipped]) == (3, 3, ["broken.pdf"])
+    assert (made.documents, len(made.index), [skipped.path for skipped in made.skipped]) == (
+        3,
+        3,
+        ["broken.pdf"],
+    )
     in_memory = index_documents(docs, embedder=embedder).index
     assert abs(in_memory.vectors - SpladeIndex.open(out).vectors).max() < 1e-5
     with pytest.raises(InputError, match="exists already"):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from splade_cli.config.schema import ModelSection
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
-from splade_cli.model.static import inverse_document_frequency
+from splade_cli.model.query_encoders.static import inverse_document_frequency
 from splade_cli.model.trainable import open_trainable
-from splade_cli.schema import ModelSection
 from splade_cli.training.trainer import SpladeTrainer
 
 WORDS = ("reset", "saw", "login", "blade", "night", "backups", "lathe", "code")
@@ -28,7 +28,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found: list[dict[str, Any]] = []
     for number, word in enumerate(WORDS):
         negatives = [f"about the {WORDS[(number + step) % 8]}" for step in range(1, 1 + number % 3)]
-        found.append({"query": f"the {word}", "positive": f"about {word} and every {word}", "negatives": negatives})
+        found.append(
+            {"query": f"the {word}", "positive": f"about {word} and every {word}", "negatives": negatives}
+        )
     path.write_text(json.dumps(found))
     return path
 
@@ -52,13 +54,22 @@ def same_vectors(folder: Path, load: Any, stock: Any) -> None:
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_inference_free(frozen: bool, bert_folder: Path, rows: Path, load: Any, stock: Any, tmp_path: Path) -> None:
+def test_inference_free(
+    frozen: bool, bert_folder: Path, rows: Path, load: Any, stock: Any, tmp_path: Path
+) -> None:
     result = train(
-        bert_folder, rows, tmp_path, False, model__architecture="inference-free", model__freeze_static_embedding=frozen
+        bert_folder,
+        rows,
+        tmp_path,
+        False,
+        model__architecture="inference-free",
+        model__freeze_static_embedding=frozen,
     )
     same_vectors(result.model_dir, load, stock)
     after = load(str(result.model_dir))
-    documents = {text for row in json.loads(rows.read_text()) for text in (row["positive"], *row["negatives"])}
+    documents = {
+        text for row in json.loads(rows.read_text()) for text in (row["positive"], *row["negatives"])
+    }
     ids = after.tokenizer(list(documents), add_special_tokens=False)["input_ids"]
     before = inverse_document_frequency(ids, len(after.tokenizer.get_vocab()))
     moved = np.abs(after.model.query_table - before)
@@ -80,7 +91,9 @@ def test_the_query_table_has_a_rate_of_its_own(bert_folder: Path, rows: Path, tm
     )  # fmt: skip
     loop = Run(trainer.resolved, tmp_path, trainer.datasets()).prepared()
     rates = {
-        id(parameter): group["lr"] for group in loop.create_optimizer().param_groups for parameter in group["params"]
+        id(parameter): group["lr"]
+        for group in loop.create_optimizer().param_groups
+        for parameter in group["params"]
     }
     by_name = {name: rates[id(parameter)] for name, parameter in loop.model.named_parameters()}
     table = [name for name in by_name if "query" in name and name.endswith("weight") and ".query." in name]
@@ -114,7 +127,9 @@ def test_activation_and_pooling_are_saved(
     assert (result.before, result.after) == ({}, {})
 
 
-def gradients(bert_folder: Path, rows: Path, output: Path, mini: int | None) -> tuple[float, dict[str, torch.Tensor]]:
+def gradients(
+    bert_folder: Path, rows: Path, output: Path, mini: int | None
+) -> tuple[float, dict[str, torch.Tensor]]:
     from splade_cli.training.run import Run
 
     trainer = SpladeTrainer(
@@ -130,10 +145,14 @@ def gradients(bert_folder: Path, rows: Path, output: Path, mini: int | None) -> 
     batch = loop._prepare_inputs(next(iter(loop.get_train_dataloader())))
     loss = loop.compute_loss(loop.model, batch)
     loss.backward()
-    return float(loss), {name: part.grad for name, part in loop.model.named_parameters() if part.grad is not None}
+    return float(loss), {
+        name: part.grad for name, part in loop.model.named_parameters() if part.grad is not None
+    }
 
 
-def test_gradient_caching_gives_the_gradients_of_the_whole_batch(bert_folder: Path, rows: Path, tmp_path: Path) -> None:
+def test_gradient_caching_gives_the_gradients_of_the_whole_batch(
+    bert_folder: Path, rows: Path, tmp_path: Path
+) -> None:
     whole, expected = gradients(bert_folder, rows, tmp_path / "whole", None)
     cached, found = gradients(bert_folder, rows, tmp_path / "cached", 3)
     assert cached == pytest.approx(whole, rel=1e-5)
@@ -167,12 +186,16 @@ def dense_folder(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
-def test_csr_from_documents_alone(dense_folder: Path, rows: Path, load: Any, stock: Any, tmp_path: Path) -> None:
+def test_csr_from_documents_alone(
+    dense_folder: Path, rows: Path, load: Any, stock: Any, tmp_path: Path
+) -> None:
     """Documents without queries; the dense part stays as it was, vectors are kept, and a CSR model can go on."""
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for number, word in enumerate(WORDS):
-        (corpus / f"{number}.md").write_text(f"# About {word}\n\nThe {word} is kept for thirty days, every night. " * 3)
+        (corpus / f"{number}.md").write_text(
+            f"# About {word}\n\nThe {word} is kept for thirty days, every night. " * 3
+        )
     settings = {
         "model.architecture": "csr", "model.csr_k": 4, "model.csr_k_aux": 8, "model.csr_hidden_dim": 64,
         "datasets.corpus": str(corpus), "datasets.val_file": str(rows), "training.max_steps": 4,
@@ -196,7 +219,9 @@ def test_csr_from_documents_alone(dense_folder: Path, rows: Path, load: Any, sto
 
 
 @pytest.mark.parametrize(("variant", "regularizer"), [("sum", "flops"), ("attention", "equipartition")])
-def test_laspar(variant: str, regularizer: str, bert_folder: Path, rows: Path, load: Any, tmp_path: Path) -> None:
+def test_laspar(
+    variant: str, regularizer: str, bert_folder: Path, rows: Path, load: Any, tmp_path: Path
+) -> None:
     result = train(
         bert_folder, rows, tmp_path, model__architecture="laspar", model__latent_dimensions=512,
         model__latent_variant=variant, model__latent_query_k=6, model__latent_document_k=20,
@@ -224,7 +249,9 @@ def test_a_collection_that_the_model_is_not_for_is_measured_before_and_after(
     ))  # fmt: skip
     (guard / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "the blade"}) + "\n")
     (guard / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tblade\t1\n")
-    result = train(bert_folder, rows, tmp_path / "run", evaluation__guard=str(guard), training__tuned_share=0.5)
+    result = train(
+        bert_folder, rows, tmp_path / "run", evaluation__guard=str(guard), training__tuned_share=0.5
+    )
     assert set(result.guard_before) == set(result.guard_after)
     assert "guard_nDCG@10" in result.guard_before
     assert "not adapted" in (result.model_dir / "README.md").read_text()
@@ -239,7 +266,10 @@ def test_the_tuned_share_mixes_with_the_base(
     tuned = train(bert_folder, rows, tmp_path / "tuned", training__tuned_share=1.0)
     mixed = train(bert_folder, rows, tmp_path / "mixed", training__tuned_share=share)
     assert (tuned.share, mixed.share) == (1.0, share)
-    base, whole = load_file(bert_folder / "model.safetensors"), load_file(tuned.model_dir / "model.safetensors")
+    base, whole = (
+        load_file(bert_folder / "model.safetensors"),
+        load_file(tuned.model_dir / "model.safetensors"),
+    )
     found = load_file(mixed.model_dir / "model.safetensors")
     for name, value in found.items():
         expected = share * whole[name] + (1 - share) * base[name]

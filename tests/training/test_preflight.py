@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from splade_cli.errors import ModelError
-from splade_cli.model.architectures import UNCAPPED, SpladeModel, share_pooling, step_over_decoder
-from splade_cli.model.calibration import background_shift, largest_logits, uniform_shift
 from splade_cli.model.encode import encode
+from splade_cli.model.splade.calibration import background_shift, largest_logits, uniform_shift
+from splade_cli.model.splade.encoder import UNCAPPED, SpladeModel, share_pooling, step_over_decoder
 from splade_cli.training.preflight import calibrate, diagnose, make_usable, preflight, uncap
 
 Load = Callable[..., Any]
@@ -48,7 +48,9 @@ def as_masked_lm(folder: Path, offset: float, steps: int = 60) -> tuple[Any, Any
 
 
 @pytest.fixture(scope="module")
-def base(make_folder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, float], Path]:
+def base(
+    make_folder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, float], Path]:
     """``base(family, offset)``: the folder of such a masked LM."""
     made: dict[tuple[str, float], Path] = {}
 
@@ -65,7 +67,7 @@ def base(make_folder: Callable[..., Path], tmp_path_factory: pytest.TempPathFact
 
 def trained(model: SpladeModel, tokenizer: Any, steps: int = 40) -> list[float]:
     """Losses of a short training that tells first halves of texts from one another, with a little FLOPS."""
-    from splade_cli.model.regularizers import Flops
+    from splade_cli.training.sparsity.regularizers import Flops
 
     torch.manual_seed(0)
     optimizer, flops = torch.optim.AdamW(model.parameters(), lr=2e-3), Flops()
@@ -156,7 +158,9 @@ def capped(base: Callable[[str, float], Path], load: Load) -> Any:
     return loaded._replace(model=SpladeModel(masked_lm, name="bounded", max_seq_length=48).eval())
 
 
-def test_a_bounded_head_is_unusable_before_and_trains_after(capped: Any, base: Any, load: Load, tmp_path: Path) -> None:
+def test_a_bounded_head_is_unusable_before_and_trains_after(
+    capped: Any, base: Any, load: Load, tmp_path: Path
+) -> None:
     raw = largest_logits(load(str(base("bert", 3.0))), TEXTS)
     assert not capped.model.fused
     squashed = largest_logits(capped, TEXTS)

@@ -17,9 +17,9 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
-from splade_cli.training.figures import Figures
-from splade_cli.training.objective import as_datasets
-from splade_cli.training.tracking import newest_checkpoint
+from splade_cli.training.losses.objective import as_datasets
+from splade_cli.training.measures import Figures
+from splade_cli.training.tracking.metrics_log import newest_checkpoint
 from splade_cli.training.trainer import SpladeTrainer
 from splade_cli.training.validation import MEASURES, Validation, average
 
@@ -35,14 +35,25 @@ ROWS = [
 
 def test_rows_of_like_shape_go_together_and_none_is_lost() -> None:
     datasets, kinds = as_datasets({"a": ROWS}, 4, "auto")
-    assert kinds == {"a-contrastive-0": "contrastive", "a-contrastive-3": "contrastive", "a-kl-1": "kl", "a-kl-2": "kl"}
+    assert kinds == {
+        "a-contrastive-0": "contrastive",
+        "a-contrastive-3": "contrastive",
+        "a-kl-1": "kl",
+        "a-kl-2": "kl",
+    }
     assert sum(map(len, datasets.values())) == len(ROWS)
     assert datasets["a-kl-2"].to_dict() == {
         "query": ["q2", "q6"], "positive": ["p2", "p6"], "negative_1": ["a", "x"], "negative_2": ["b", "y"],
         "label": [[3.0, 2.0, 1.0], [1.0, 0.5, 0.0]],
     }  # fmt: skip
     assert datasets["a-contrastive-0"]["query"][:] == ["q1", "q5"]
-    assert datasets["a-contrastive-3"].column_names == ["query", "positive", "negative_1", "negative_2", "negative_3"]
+    assert datasets["a-contrastive-3"].column_names == [
+        "query",
+        "positive",
+        "negative_1",
+        "negative_2",
+        "negative_3",
+    ]
 
 
 def test_negatives_are_cut_with_their_scores() -> None:
@@ -124,12 +135,16 @@ def test_validation_holds_every_document_and_merges_equal_queries() -> None:
     found = Validation.from_examples(held_out, [Example("t", "p9", ("n9", "n"))])
     assert found.queries == ["q", "r"]
     assert sorted(found.documents) == ["n", "n9", "p1", "p2", "p9"]
-    relevant = {found.queries[int(q)]: sorted(found.documents[int(d)] for d in g) for q, g in found.qrels.items()}
+    relevant = {
+        found.queries[int(q)]: sorted(found.documents[int(d)] for d in g) for q, g in found.qrels.items()
+    }
     assert relevant == {"q": ["p1", "p2"], "r": ["n"]}
     assert found == Validation.from_examples(held_out, [Example("t", "p9", ("n9", "n"))])
 
 
-def test_validation_measures_what_a_dense_product_gives(bert_folder: Path, load: Any, texts: list[str]) -> None:
+def test_validation_measures_what_a_dense_product_gives(
+    bert_folder: Path, load: Any, texts: list[str]
+) -> None:
     loaded = load(str(bert_folder))
     held_out = [Example(text.split()[0] + " every", text) for text in texts if text.strip()]
     validation = Validation.from_examples(held_out)
@@ -168,7 +183,13 @@ def settings(**more: Any) -> dict[str, Any]:
 def trainer(bert_folder: Path, data: Path, output: Path, **options: Any) -> SpladeTrainer:
     options.setdefault("settings", settings())
     return SpladeTrainer(
-        str(bert_folder), output, data / "train.json", data / "val.json", learning_rate=1e-3, batch_size=4, **options
+        str(bert_folder),
+        output,
+        data / "train.json",
+        data / "val.json",
+        learning_rate=1e-3,
+        batch_size=4,
+        **options,
     )
 
 

@@ -12,7 +12,9 @@ from splade_cli.corpus.formats.prose import block_end, names, next_text
 
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
 # Lines that a site generator replaces by something that is not in this file: includes, macros, tables of contents.
-_GENERATED = re.compile(r"\s*(?:\{\{?[%<*].*[%>*]\}\}?|\{:.*\}|\{\s*[.#][^{}]*\}|-+8<-+.*|(?i:\[\[?_?toc_?\]?\]))\s*\Z")
+_GENERATED = re.compile(
+    r"\s*(?:\{\{?[%<*].*[%>*]\}\}?|\{:.*\}|\{\s*[.#][^{}]*\}|-+8<-+.*|(?i:\[\[?_?toc_?\]?\]))\s*\Z"
+)
 # No directive is longer, and the patterns for them take quadratic time.
 _LONGEST_DIRECTIVE = 500
 _SLASHES = re.compile(r" {0,3}/{3,}\s*(?:([\w-]+)\s*(?:\|\s*(.*?))?)?\s*\Z")

@@ -49,7 +49,9 @@ def _front_matter(source: str) -> tuple[dict[str, Any], str]:
         return {}, f"{fenced(found[1], 'yaml')}\n\n{body}" if re.match(r"[\w-]+:", found[1]) else source
     if front is None:
         return {}, body
-    return ({str(key): value for key, value in front.items()}, body) if isinstance(front, dict) else ({}, source)
+    return (
+        ({str(key): value for key, value in front.items()}, body) if isinstance(front, dict) else ({}, source)
+    )
 
 
 def _body(source: str) -> tuple[str, str]:
@@ -169,6 +171,10 @@ def _inline(node: SyntaxTreeNode) -> str:
         behind = after.content if after is not None else ""
         # Not emphasis, whatever the grammar says: sha*sum and mk*temp, __init__.py, obj.__dict__
         glob = node.markup[0] == "*" and re.match(r"\w", ahead) and re.match(r"\w", words)
-        name = node.markup == "__" and re.fullmatch(r"\w+", words) and (ahead == "." or re.match(r"\.\w|\(", behind))
+        name = (
+            node.markup == "__"
+            and re.fullmatch(r"\w+", words)
+            and (ahead == "." or re.match(r"\.\w|\(", behind))
+        )
         return f"{node.markup}{words}{node.markup}" if glob or name else words
     return words

@@ -9,9 +9,20 @@ import zlib
 
 from splade_cli.corpus.formats.prose import Prose, Unreadable, squeezed
 
-_TOOL_TITLE = re.compile(r"(?i)\s*(?:untitled.*|microsoft word\b.*|.*\.(?:docx?|tex|dvi|indd|pdf|qxd|rtf|odt))?\s*\Z")
+_TOOL_TITLE = re.compile(
+    r"(?i)\s*(?:untitled.*|microsoft word\b.*|.*\.(?:docx?|tex|dvi|indd|pdf|qxd|rtf|odt))?\s*\Z"
+)
 # What pypdf lets through on damaged files, beside its own errors.
-_DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, AssertionError, RecursionError)
+_DAMAGE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+)
 
 
 def read_pdf(data: bytes) -> Prose:
@@ -33,7 +44,9 @@ def read_pdf(data: bytes) -> Prose:
     text = squeezed("\n\n".join(page.strip() for page in pages))
     if not text.strip():
         raise Unreadable(f"PDF without extractable text (scanned? {len(pages)} pages)")
-    text = re.sub(r"(?<=[^\W\d_])[-\u00ad]\n(?=([^\W\d_]))", lambda found: "" if found[1].islower() else "-\n", text)
+    text = re.sub(
+        r"(?<=[^\W\d_])[-\u00ad]\n(?=([^\W\d_]))", lambda found: "" if found[1].islower() else "-\n", text
+    )
     text = re.sub(r"(?:[ \t]?\.){6,}", " ...", text)
     title = "" if not isinstance(title, str) or _TOOL_TITLE.match(title) else title.strip()
     return Prose(text, title, {"pages": len(pages)})

@@ -110,7 +110,11 @@ def _directive(name: str, argument: str, body: list[str], outline: _Outline) -> 
     inner = _lines(textwrap.dedent("\n".join(body[options:])).split("\n"), outline)
     if name == "figure":
         return [alt, "", *inner]
-    kind = "" if ":" in name or name in ("figure", "only", "container", "class", "rubric", "centered") else f"{name}: "
+    kind = (
+        ""
+        if ":" in name or name in ("figure", "only", "container", "class", "rubric", "centered")
+        else f"{name}: "
+    )
     words = kind.replace("-", " ").capitalize() + _words(argument)
     return [words, *inner] if argument else [words.strip(), *inner[next_text(inner, 0) :]]
 

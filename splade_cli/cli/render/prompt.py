@@ -1,0 +1,135 @@
+"""The line at which a session is typed into: keys, completion, history, and the bar below. Knows no searching."""
+
+from __future__ import annotations
+
+import os
+import signal
+from asyncio import CancelledError
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import Completer, Completion
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.output import ColorDepth, create_output
+from prompt_toolkit.utils import get_cwidth, is_dumb_terminal
+
+from splade_cli.cli.render import console, replies
+from splade_cli.search.session.completion import proposals
+
+if TYPE_CHECKING:
+    from splade_cli.search.session.replies import Reply
+    from splade_cli.search.session.session import Session
+
+PROMPT = "splade> "
+
+
+class _Proposals(Completer):
+    """What the session proposes, as prompt_toolkit asks for it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get_completions(self, document: Any, complete_event: Any) -> Iterator[Completion]:
+        """Called at each key."""
+        for proposal in proposals(self._session, document.text_before_cursor):
+            yield Completion(proposal.text, -proposal.replaced, display_meta=proposal.about)
+
+
+def converse(session: Session) -> None:
+    """Asks for lines and prints answers until the user leaves.
+
+    Ctrl-C clears the line or stops what is running, Ctrl-D leaves; so does SIGTERM, which elsewhere is a Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    ask = input if is_dumb_terminal() else _editor(session)
+    replies.greeting(session)
+    while True:
+        try:
+            line = ask(PROMPT)
+        except (KeyboardInterrupt, CancelledError):  # the latter where the prompt was only just being put up
+            continue
+        except EOFError:
+            return
+        try:
+            answer = _answer(session, line)
+            if answer.kind == "quit":
+                return
+            replies.reply(answer, session.explain)
+        except KeyboardInterrupt:
+            console.note("stopped")
+
+
+def _editor(session: Session) -> Callable[[str], str]:
+    """Asks for a line with history, completion and the bar."""
+    prompt: PromptSession[str] = PromptSession(
+        history=_history(),
+        completer=_Proposals(session),
+        auto_suggest=AutoSuggestFromHistory(),
+        color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
+        output=create_output(always_prefer_tty=True),
+        key_bindings=_keys(session),
+        reserve_space_for_menu=6,
+    )
+
+    def ask(message: str) -> str:
+        wide = console.out.width >= replies.NARROW
+        return prompt.prompt(
+            message, bottom_toolbar=(lambda: toolbar(session, console.out.width)) if wide else None
+        )
+
+    return ask
+
+
+def _keys(session: Session) -> KeyBindings:
+    """Tab takes the only proposal at once, whether or not the list is up yet, and else what all have in common."""
+    keys = KeyBindings()
+
+    @keys.add("tab")
+    def complete(event: Any) -> None:
+        buffer = event.current_buffer
+        found = proposals(session, buffer.document.text_before_cursor)
+        if len(found) == 1:
+            buffer.delete_before_cursor(found[0].replaced)
+            buffer.insert_text(found[0].text + ("" if found[0].goes_on else " "))
+        elif buffer.complete_state:
+            buffer.complete_next()
+        else:
+            buffer.start_completion(insert_common_part=True)
+
+    return keys
+
+
+def toolbar(session: Session, columns: int) -> str:
+    """How is searched, in one line of at most `columns`; empty on a narrow terminal."""
+    if columns < replies.NARROW:
+        return ""
+    marked = f" | explain {'on' if session.explain else 'off'}"
+    parts = f" mode {session.mode} | top {session.top}{marked} | filter {session.filter or 'off'}"
+    while get_cwidth(parts) > columns:
+        parts = parts[:-4] + "..."
+    return parts
+
+
+def _answer(session: Session, line: str) -> Reply:
+    if not line.lstrip().startswith("/compare"):
+        return session.handle(line)
+    with console.progress() as session.progress:  # another model may have to encode the index
+        return session.handle(line)
+
+
+def _history() -> History:
+    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "splade"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "history").touch()
+    except OSError:
+        return InMemoryHistory()  # a home that cannot be written to costs the history, not the session
+    return FileHistory(str(folder / "history"))
+
+
+def _leave(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,213 @@
+"""What a session answers, as a person reads it on a terminal, wide or narrow. Knows no computation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from splade_cli.cli.render import hits as display
+from splade_cli.cli.render.console import err, note, out
+from splade_cli.cli.render.hits import flowing, plain, score, term_name
+from splade_cli.search.explain.literal_terms import readable
+
+if TYPE_CHECKING:
+    from splade_cli.search.explain.frequent_terms import JunkReport
+    from splade_cli.search.session.replies import Reply
+    from splade_cli.search.session.session import Session
+
+NARROW = 60
+"""Columns below which what stands side by side is put one below the other."""
+_LISTED_TERMS, _LISTED_GAPS = 25, 6
+_SIGNS = {"same": "=", "up": "^", "down": "v", "new": "+", "gone": "-"}
+_SIGN_COLOURS = {"same": "dim", "up": "green", "down": "yellow", "new": "cyan", "gone": "red"}
+
+
+def greeting(session: Session) -> None:
+    """The first lines of an interactive session."""
+    index = session.searcher.index
+    model = str((index.model or {}).get("name", "unknown"))
+    out.print(
+        f"[bold]{index.documents}[/] documents, [bold]{len(index)}[/] chunks, model {escape(plain(model))}. "
+        "Type a query; [bold]/help[/] for commands, a rank number to read a hit, [bold]q[/] to leave."
+    )
+
+
+def reply(answer: Reply, explain: bool) -> None:
+    """One answer of the interactive session; `explain` shows the terms behind each hit."""
+    if answer.remark:
+        note(answer.remark)
+    if answer.kind == "hits":
+        display.hits(answer.hits, answer.query, explain, answer.marks)
+    elif answer.kind == "text":
+        hit = answer.hits[0]
+        out.rule(escape(plain(f"{hit.title} {hit.id}".strip())))
+        out.print(display.highlighted(hit.text, hit))
+        out.rule()
+    elif answer.kind == "explain":
+        _explained(answer)
+    elif answer.kind == "terms":
+        out.print(_pairs(answer.terms) if answer.terms else Text("no term", style="dim"))
+    elif answer.kind == "why":
+        _why(answer)
+    elif answer.kind == "compare":
+        _compared(answer)
+    elif answer.kind == "junk" and answer.junk:
+        junk(answer.junk)
+    elif answer.kind == "marks":
+        _marks(answer)
+    elif answer.kind in ("help", "history", "stats"):
+        _facts(answer.facts or {})
+        if answer.hint:
+            note(answer.hint)
+    elif answer.kind in ("note", "error"):
+        err.print(("error: " if answer.kind == "error" else "") + escape(plain(answer.message)))
+        if answer.hint:
+            err.print(f"hint: {escape(plain(answer.hint))}", style="dim")
+
+
+def _explained(answer: Reply) -> None:
+    hit = answer.hits[0]
+    rank = f"{hit.rank}. " if hit.rank else ""
+    out.print(Text(f"{rank}{plain(hit.id)}, score {score(hit.score)}", style="bold"), overflow="fold")
+    if hit.parts:
+        out.print(Text(display.parts_line(hit)))
+    if not answer.explained:
+        note("no terms met: this part of the search compares whole texts")
+        return
+    narrow = out.width < NARROW
+    table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
+    for name in ("term", "query", "doc" if narrow else "document", "product", "share"):
+        table.add_column(name, justify="left" if name == "term" else "right", overflow="fold")
+    whole = sum(term.contribution for term in answer.explained)
+    for term, origin in list(zip(answer.explained, answer.origins, strict=True))[:_LISTED_TERMS]:
+        table.add_row(
+            term_name(term.term, origin),
+            f"{term.query_weight:.2f}",
+            f"{term.document_weight:.2f}",
+            f"{term.contribution:.2f}",
+            f"{100 * term.contribution / whole:.0f}%" if whole else "",
+        )
+    out.print(table)
+    if len(answer.explained) > _LISTED_TERMS:
+        note(f"and {len(answer.explained) - _LISTED_TERMS} lighter terms")
+    display.legend(answer.origins)
+
+
+def _why(answer: Reply) -> None:
+    hit = answer.hits[0]
+    place = f"rank {answer.rank}" if answer.rank else "no term in common, no rank"
+    out.print(Text(f"{plain(hit.id)}: {place}, score {score(hit.score)}", style="bold"), overflow="fold")
+    if answer.filtered:
+        out.print("[red]the filter keeps it out[/]: /filter off")
+    if hit.parts:
+        out.print(Text(display.parts_line(hit)))
+    if hit.terms:
+        out.print(Text("has:"))
+        out.print(display.indented(display.terms_line(hit)))
+    if answer.terms:
+        out.print(Text("lacks, of the query:"))
+        out.print(display.indented(_pairs(answer.terms[:12], display.INDENT)))
+    better = [gap for gap in answer.gaps if gap.difference > 0][:_LISTED_GAPS]
+    if answer.against and better:
+        against = answer.against
+        out.print(Text(f"hit {against.rank}, {plain(against.id)} ({score(against.score)}), has more of:"))
+        pieces = [
+            Text(plain(readable(gap.term)), style="green").append(
+                f" {gap.first:.2f} to {gap.second:.2f}", style="dim"
+            )
+            for gap in better
+        ]
+        out.print(display.indented(flowing(pieces, out.width - display.INDENT)))
+
+
+def _compared(answer: Reply) -> None:
+    other = str((answer.facts or {}).get("other", ""))
+    out.print(Text.assemble("here", (" -> ", "dim"), plain(other), f": {answer.message}"), overflow="fold")
+    for move in answer.moves:
+        ranks = f"{move.before or '-':>3} -> {move.after or '-':<3}"
+        line = Text.assemble(
+            (f"{_SIGNS[move.change]} {move.change:<4}", _SIGN_COLOURS[move.change]),
+            f" {ranks} ",
+            plain(move.id),
+        )
+        if move.title and out.width >= NARROW:
+            line.append(f"  {plain(move.title)}", style="dim")
+        out.print(line, overflow="fold")
+    if answer.hint:
+        note(answer.hint)
+
+
+def junk(report: JunkReport) -> None:
+    """Terms that are active in too many documents, and what they cost."""
+    percent = f"{100 * report.above:g}%"
+    if not report.terms:
+        out.print(f"no term is active in more than {percent} of {report.rows} documents", markup=False)
+        return
+    out.print(
+        f"{len(report.terms)} of {report.active} terms are active in more than {percent} of {report.rows} documents: "
+        f"{100 * report.postings:.1f}% of all postings, {100 * report.mass:.1f}% of all weight",
+        markup=False,
+    )
+    narrow = out.width < NARROW
+    table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
+    names = ["term", "docs", "weight", "postings", "of weight"]
+    names = names[:3] if narrow else [*names, "added", "kind"]
+    for name in names:
+        table.add_column(name, justify="left" if name in ("term", "kind") else "right", overflow="fold")
+    for term in report.terms[:_LISTED_TERMS]:
+        cells = [
+            f"{100 * term.documents:.0f}%",
+            f"{term.mean_weight:.2f}",
+            f"{100 * term.postings:.1f}%",
+            f"{100 * term.mass:.1f}%",
+            "" if term.added is None else f"{100 * term.added:.0f}%",
+            term.kind,
+        ]
+        table.add_row(Text(plain(readable(term.term))), *cells[: len(names) - 1])
+    out.print(table)
+    if len(report.terms) > _LISTED_TERMS:
+        note(f"and {len(report.terms) - _LISTED_TERMS} more; all of them: splade terms --json")
+    first = next((term for term in report.terms if term.example and term.kind == "word"), None)
+    if first and not narrow:
+        out.print(
+            Text(f"e.g. {plain(readable(first.term))} in {plain(first.example_id)}: {plain(first.example)}")
+        )
+    if not narrow:
+        note("added: of the documents with the term, those that do not hold it as a word")
+
+
+def _marks(answer: Reply) -> None:
+    facts: Mapping[str, Any] = answer.facts or {}
+    for name, verdict in (answer.marks or {}).items():
+        out.print(Text.assemble((f"{verdict:<4} ", "green" if verdict == "good" else "red"), plain(name)))
+    waiting = f", {facts['waiting']} bad wait for a good one of their query" if facts.get("waiting") else ""
+    note(f"{facts['good']} good and {facts['bad']} bad marks in {facts['file']}{waiting}")
+    if facts["good"]:
+        note(f"next: splade train --train-file {facts['file']}")
+
+
+def _facts(facts: Mapping[str, Any]) -> None:
+    width = max(map(len, facts), default=0)
+    beside = out.width >= width + 30
+    for key, value in facts.items():
+        line = Text(f"{key:<{width}}" if beside else key, style="bold")
+        shown = plain(str(value))
+        if beside:
+            for number, part in enumerate(Text(shown).wrap(out, out.width - width - 2)):
+                out.print((line if not number else Text(" " * width)).append("  ").append_text(part))
+        else:
+            out.print(line)
+            if shown:
+                out.print(Text(f"  {shown}", style="dim"))
+
+
+def _pairs(terms: Sequence[tuple[str, float]], indent: int = 0) -> Text:
+    pieces = [
+        Text(plain(readable(name)), style="green").append(f" {weight:.2f}", style="dim")
+        for name, weight in terms
+    ]
+    return flowing(pieces, out.width - indent)

@@ -1,0 +1,1 @@
+"""Settings: what may be set, and the layers that set it. Knows no model."""

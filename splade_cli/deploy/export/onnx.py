@@ -1,0 +1,264 @@
+"""A loaded sparse encoder to query.onnx and query.tokenizer.json, checked against torch before they are kept.
+
+Pooling is inside the graph: token ids [B, L] in, weights [B, V] out. Knows no index; `search.query_onnx` reads what
+is written here, and the choice of the largest ``max_active`` weights, the prompt and the length limit are its part.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from splade_cli.errors import ModelError
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.load import LoadedModel
+from splade_cli.model.query_encoders.encoders import (
+    GRAPH,
+    TOKENIZER,
+    Attached,
+    attach_static,
+    write_tokenizer,
+)
+from splade_cli.model.query_encoders.onnx import INPUTS, OnnxQueryEncoder, open_session, require
+from splade_cli.model.splade.encoder import SpladeModel
+from splade_cli.model.splade.pooling import activate
+
+LEAST_COSINE = 0.99
+TILE = 4096
+ATTENTION = ("eager", "sdpa")
+"""In the order tried. Eager gives the smaller graph; MPNet's graph of sdpa is wrong without an error."""
+PROBES = (
+    "reset",
+    "how do I reset a password that I have forgotten?",
+    "café naïve 日本 e-mail@host, 12.5%",
+    "backups are kept for thirty days, then deleted",
+    "12 34.5 (a) [b] {c} ... !",
+    "WHAT does the warranty cover and how long does it last",
+    "the table saw needs a sharp blade and the lathe needs a steady hand; " * 4,
+    "a member's login asks for a code at every sign-in; " * 100,
+)
+_INSTEAD = "search with the model itself, which needs no export"
+
+
+class Exported(NamedTuple):
+    """What was written, and how far from torch it is over `PROBES`, each alone and several padded together.
+
+    `bytes` is the graph's size, `difference` the float32 graph's largest, relative where a weight is above 1.
+    `int8_difference` and `int8_cosine`, the mean cosine similarity to torch, are None unless int8 was asked for.
+    """
+
+    bytes: int
+    difference: float
+    int8_difference: float | None = None
+    int8_cosine: float | None = None
+
+
+class _QueryGraph(nn.Module):
+    """`architectures.pool` over a masked LM, in operations that ONNX has."""
+
+    def __init__(self, model: SpladeModel) -> None:
+        super().__init__()
+        self.masked_lm, self.decoder = model.masked_lm, model.decoder[0]
+        self.pooling, self.activation = model.pooling, model.activation
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        """Weights [B, V]; zeros for a text without a real token."""
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        rows = self.masked_lm(input_ids=input_ids, attention_mask=attention_mask, **types).logits
+        real = (attention_mask != 0)[..., None]
+        weight, bias = (None, None) if self.decoder is None else (self.decoder.weight, self.decoder.bias)
+        if self.pooling == "max":
+            # a pad becomes the text's first real row, which changes no maximum: no mask over [B, L, V] is needed
+            first = rows[torch.arange(rows.shape[0], device=rows.device), attention_mask.argmax(1)]
+            rows = torch.where(real, rows, first[:, None])
+            largest = (
+                rows.amax(1)
+                if weight is None
+                else self._tiled(rows, weight, lambda logits, part: logits.amax(1))
+            )
+            weights = activate(largest if bias is None else largest + bias, self.activation)
+        elif weight is None:
+            weights = torch.where(real, activate(rows, self.activation), 0.0).sum(1)
+        else:
+
+            def total(logits: Tensor, part: slice) -> Tensor:
+                active = activate(logits if bias is None else logits + bias[part], self.activation)
+                return torch.where(real, active, 0.0).sum(1)
+
+            weights = self._tiled(rows, weight, total)
+        return torch.where(real.any(1), weights, 0.0)
+
+    @staticmethod
+    def _tiled(rows: Tensor, weight: Tensor, pool: Callable[[Tensor, slice], Tensor]) -> Tensor:
+        """[B, V] from logits of TILE columns at a time, so that [B, L, V] never is."""
+        parts = [slice(start, start + TILE) for start in range(0, len(weight), TILE)]
+        return torch.cat([pool(nn.functional.linear(rows, weight[part]), part) for part in parts], dim=1)
+
+
+def export_query_encoder(
+    loaded: LoadedModel, folder: Path, *, int8: bool = False, tolerance: float = 1e-4
+) -> Exported:
+    """Writes ``query.onnx`` and ``query.tokenizer.json`` into `folder`, which exists; neither of them if it raises.
+
+    What is exported is a copy of the model on the CPU, so that `loaded` stays as it is.
+
+    Args:
+        loaded: from `model.load.load_splade_model`.
+        int8: weights of matrix products and embeddings in int8, and activations quantised as they come.
+        tolerance: largest `Exported.difference` that is let pass.
+
+    Raises:
+        InputError: onnx, onnxscript or onnxruntime is not installed.
+        ModelError: the model cannot be exported, or its graph or int8 changes too much.
+    """
+    require("onnx", "onnxscript", "onnxruntime")
+    model = copy.deepcopy(loaded.splade).to("cpu").eval()
+    model.max_active = None
+    features = _features(loaded)
+    with torch.inference_mode():
+        expected = [model(**batch).numpy() for batch in features]
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".onnx-") as place:
+        graph, tokenizer = Path(place) / GRAPH, Path(place) / TOKENIZER
+        exported = Exported(0, _write_graph(model, features, expected, graph, tolerance))
+        if int8:
+            _quantise(graph)
+            difference, cosine = _compare(graph, features, expected)
+            if not cosine >= LEAST_COSINE:
+                reason = f"cosine similarity {cosine:.4f}, {LEAST_COSINE} wanted"
+                raise ModelError(f"int8 changes {model.name} too much ({reason})", "export it in float32")
+            exported = exported._replace(int8_difference=difference, int8_cosine=cosine)
+        _write_tokenizer(loaded, graph, tokenizer)
+        for path in (tokenizer, graph):
+            os.replace(path, folder / path.name)
+    return exported._replace(bytes=(folder / GRAPH).stat().st_size)
+
+
+def attach_onnx(
+    embedder: SpladeEmbedder, texts: Iterable[str], folder: Path, *, int8: bool = False
+) -> Attached:
+    """What `index_documents(query=...)` takes: the model's query side as a graph; `texts` are not needed.
+
+    An inference-free model has its table instead. Raises as `export_query_encoder`.
+    """
+    loaded = embedder.loaded
+    if loaded.model.query_table is not None:
+        return attach_static(embedder, texts, folder)
+    exported = export_query_encoder(loaded, folder, int8=int8)
+    query = {
+        "kind": "onnx",
+        "int8": int8,
+        "max_seq_length": loaded.model.max_seq_length,
+        "prompt": loaded.model.prompts.get("query") or "",
+        "max_active": loaded.model.max_active,
+        "difference": exported.int8_difference if int8 else exported.difference,
+    }
+    return Attached(query, {name: folder / name for name in (TOKENIZER, GRAPH)})
+
+
+def _features(loaded: LoadedModel) -> list[dict[str, Tensor]]:
+    """Tokens of each probe alone, of all of them padded, and of the first few: the example that is traced."""
+    options = {"truncation": True, "max_length": loaded.model.max_seq_length, "return_attention_mask": True}
+    groups = [*([probe] for probe in PROBES), list(PROBES), list(PROBES[:3])]
+    given = [
+        loaded.tokenizer(group, padding=len(group) > 1, return_tensors="pt", **options) for group in groups
+    ]
+    return [{key: batch[key] for key in INPUTS if key in batch} for batch in given]
+
+
+def _write_graph(
+    model: SpladeModel,
+    features: list[dict[str, Tensor]],
+    expected: list[NDArray[Any]],
+    path: Path,
+    tolerance: float,
+) -> float:
+    """Exports with the first kind of attention that comes out exact, and returns the difference."""
+    graph, example, failures = _QueryGraph(model).eval(), features[-1], []
+    axes = dict.fromkeys((0, 1), torch.export.Dim.DYNAMIC)
+    options: dict[str, Any] = {"input_names": list(example), "output_names": ["weights"], "verbose": False}
+    options["dynamic_shapes"] = tuple(axes for _ in example)
+    for attention in ATTENTION:
+        model.masked_lm.config._attn_implementation = attention
+        try:
+            with _quiet(), torch.no_grad():
+                program: Any = torch.onnx.export(graph, tuple(example.values()), dynamo=True, **options)
+                program.save(path, external_data=False)
+            difference, _ = _compare(path, features, expected)
+        except Exception as error:  # a model's own code runs under torch's tracer: anything may come
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        else:
+            if difference <= tolerance:
+                return difference
+            reason = f"differs from torch by {difference:.3g}, tolerance is {tolerance:.3g}"
+        failures.append(f"{attention} attention: {reason}")
+    raise ModelError(f"{model.name} cannot be exported to ONNX ({'; '.join(failures)})", _INSTEAD)
+
+
+def _quantise(path: Path) -> None:
+    """Replaces a float32 graph by an int8 one."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    folded, kinds = path.with_suffix(".folded"), ["MatMul", "Gather"]
+    with _quiet():
+        # the decoder is the embedding transposed, a weight to quantise only where that is computed beforehand; the
+        # embedding itself (Gather) goes along, or the file, which then holds both, would grow instead of shrink
+        quant_pre_process(path, folded, skip_symbolic_shape=True)
+        quantize_dynamic(
+            folded, path, op_types_to_quantize=kinds, per_channel=True, weight_type=QuantType.QInt8
+        )
+
+
+def _write_tokenizer(loaded: LoadedModel, graph: Path, path: Path) -> None:
+    """Saves the fast tokenizer, and makes sure that it reads texts as transformers does."""
+    tokenizer, limit = loaded.tokenizer, loaded.model.max_seq_length
+    wanted = tokenizer(list(PROBES), truncation=True, max_length=limit)["input_ids"]
+    write_tokenizer(tokenizer, path, limit)
+    got = [part.ids for part in OnnxQueryEncoder(graph, path, max_seq_length=limit).tokenize(PROBES)]
+    if got != wanted:
+        raise ModelError(f"the tokenizer of {loaded.model.name} needs Python code of transformers", _INSTEAD)
+
+
+def _compare(
+    path: Path, features: list[dict[str, Tensor]], expected: list[NDArray[Any]]
+) -> tuple[float, float]:
+    """`Exported.difference` of a graph to what is expected, and the mean cosine similarity of their rows."""
+    session, feeds = (
+        open_session(path),
+        [{key: value.numpy() for key, value in batch.items()} for batch in features],
+    )
+    got, wanted = (
+        np.concatenate([session.run(["weights"], feed)[0] for feed in feeds]),
+        np.concatenate(expected),
+    )
+    lengths = np.maximum(
+        np.linalg.norm(got, axis=1) * np.linalg.norm(wanted, axis=1), np.finfo(np.float32).tiny
+    )
+    difference = np.abs(got - wanted) / np.maximum(1, wanted)  # rounding grows with a sum
+    return float(difference.max()), float(np.mean((got * wanted).sum(1) / lengths))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Advice of torch and onnxruntime to their own developers is not for a user's terminal."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,1 @@
+"""One protocol over what finds vectors."""

@@ -1,0 +1,1 @@
+"""Chunks to training files: queries, hard negatives, filters, split."""

@@ -1,0 +1,1 @@
+"""Queries by a language model behind an OpenAI-compatible server."""

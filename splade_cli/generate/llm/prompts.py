@@ -1,0 +1,141 @@
+"""A chunk comes in, the chat messages that ask for its queries go out; knows nothing of servers or answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from splade_cli.errors import InputError, did_you_mean
+from splade_cli.files import open_text
+from splade_cli.generate.llm.answers import LONGEST_QUERY, QUERY_TYPES, QueryType
+from splade_cli.records import Chunk
+
+TEMPLATES = {
+    "generic": "You write the search queries that people type to find a passage of text.",
+    "technical": "You write the search queries that developers and operators type into technical documentation: "
+    "tasks, symptoms, error messages, options, names of functions and versions.",
+    "legal": "You write the search queries that lawyers and people with a legal problem type: rights, duties, "
+    "deadlines, conditions and exceptions, in terms of the law and in everyday words.",
+    "medical": "You write the search queries that clinicians and patients type: symptoms, diagnoses, treatments, "
+    "doses and risks, in clinical terms and in everyday words.",
+    "finance": "You write the search queries that analysts, accountants and customers type: figures, periods, "
+    "products, fees, rules and risks.",
+    "multilingual": "You write the search queries that people all over the world type, each in the language asked for.",
+}
+_KINDS: dict[QueryType, str] = {
+    "question": "a question",
+    "keywords": "a few key words",
+    "natural": "an everyday search",
+    "claim": "a statement",
+}
+# Two worked examples: large models need none, but with fewer a small one writes about the prompt, not the passage.
+_SHOTS: tuple[tuple[str, dict[QueryType, str]], ...] = (
+    (
+        "Bicycle rental: A deposit of 50 euros is taken for every bike and paid back within three days of its return. "
+        "Helmets are free; ask for one at the counter.",
+        {
+            "question": "How long until I get my bike deposit back?",
+            "keywords": "free helmet hire",
+            "natural": "what do I pay up front to borrow a bike",
+            "claim": "Hiring a bike requires a refundable deposit.",
+        },
+    ),
+    (
+        "Opening hours: The library is open from 9 to 18 on weekdays. On Saturdays only the reading room is open, and "
+        "it closes at noon.",
+        {
+            "question": "When does the reading room close at the weekend?",
+            "keywords": "library weekday times",
+            "natural": "can I still borrow books late on a monday",
+            "claim": "The library is open on five days a week.",
+        },
+    ),
+)
+EXAMPLES = {text.casefold() for _, queries in _SHOTS for text in queries.values()}
+_TEMPLATE_HINT = (
+    'it looks like {"name": "...", "language": "Norwegian", "description": "...", "system_prompt": "..."}'
+)
+
+
+class Prompt:
+    """Asks for `queries` queries a chunk, as `template` has it: the name of one of TEMPLATES, or a JSON file.
+
+    `language` comes before the template's own; without either it is that of each passage. `template` stands for the
+    template in a journal key.
+    """
+
+    def __init__(self, template: str, language: str | None, queries: int) -> None:
+        """Raises InputError for a template that is not there or is none."""
+        self.template, self._system_prompt, own_language = _read_template(template)
+        self.language = language or own_language
+        self.queries = queries
+
+    def messages(self, chunk: Chunk) -> list[dict[str, str]]:
+        """The prompt; which kinds it asks for goes round with the chunk, so that a corpus gets all of them alike."""
+        first = hashlib.sha256(chunk.content.encode(errors="replace")).digest()[0]
+        kinds = [QUERY_TYPES[(first + number) % len(QUERY_TYPES)] for number in range(self.queries)]
+        shown = kinds[: len(QUERY_TYPES)]
+        messages = [{"role": "system", "content": self._system_prompt}]
+        for passage, queries in _SHOTS:
+            answer = {"queries": [{"type": kind, "text": queries[kind]} for kind in shown]}
+            messages.append({"role": "user", "content": _task(passage, shown, "English")})
+            messages.append({"role": "assistant", "content": json.dumps(answer)})
+        language = self.language or "the language of the passage"
+        return [*messages, {"role": "user", "content": _task(chunk.content, kinds, language)}]
+
+    def response_formats(self) -> tuple[dict[str, Any] | None, ...]:
+        """The ways to ask for JSON, from the schema of the answer, which the better servers enforce, down to none."""
+        # Small models fall into loops: a text that had to be ended here is longer than what is read as a query.
+        text = {"type": "string", "pattern": rf'^[^"\\\n]{{2,{LONGEST_QUERY + 20}}}$'}
+        item = {
+            "type": "object",
+            "properties": {"type": {"type": "string", "enum": list(QUERY_TYPES)}, "text": text},
+            "required": ["type", "text"],
+            "additionalProperties": False,
+        }
+        schema = {
+            "type": "object",
+            "properties": {
+                "queries": {
+                    "type": "array",
+                    "items": item,
+                    "minItems": self.queries,
+                    "maxItems": self.queries,
+                }
+            },
+            "required": ["queries"],
+            "additionalProperties": False,
+        }
+        named = {"name": "queries", "strict": True, "schema": schema}
+        return {"type": "json_schema", "json_schema": named}, {"type": "json_object"}, None
+
+
+def _task(passage: str, kinds: list[QueryType], language: str) -> str:
+    wanted = ", ".join(f"{number}. {_KINDS[kind]}" for number, kind in enumerate(kinds, 1))
+    return (
+        f"Passage:\n{passage}\n\nWrite {len(kinds)} short search queries that this passage answers, "
+        f"in other words than its own: {wanted}. Write in {language}. Answer with JSON only."
+    )
+
+
+def _read_template(name: str) -> tuple[str, str, str | None]:
+    """What stands for the template in a journal key, its system prompt, and its language if it has one."""
+    if name in TEMPLATES:
+        return name, TEMPLATES[name], None
+    path = Path(name)
+    if not path.suffix and not path.exists():
+        known = did_you_mean(name, TEMPLATES) or f"one of {', '.join(TEMPLATES)}, or a JSON file"
+        raise InputError(f"no such template: {name}", known)
+    with open_text(path) as lines:
+        try:
+            row = json.loads("".join(lines))
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}: not JSON ({error.msg}, line {error.lineno})", _TEMPLATE_HINT) from None
+    prompt, language = (
+        (row.get("system_prompt"), row.get("language")) if isinstance(row, dict) else (None, None)
+    )
+    if not isinstance(prompt, str) or not prompt.strip() or not isinstance(language, str | None):
+        raise InputError(f"{path}: a template needs a text as system_prompt", _TEMPLATE_HINT)
+    return prompt, prompt, language or None

@@ -1,0 +1,185 @@
+"""Chunks in, queries out, without a language model: titles, keywords, spans, sentences and questions of its own words.
+
+What is written is made of words that are rare in the corpus and stand together in the chunk. The result is the same
+for the same chunks, settings and seed. Knows no retrieval: whether a query is good is for `negatives` to find out.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from splade_cli.generate.dedupe import query_key
+from splade_cli.records import Chunk, Progress, WrittenQuery, silent
+
+_WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+KINDS = ("question", "keywords", "title", "span", "sentence")
+TURNS = (
+    "question",
+    "span",
+    "keywords",
+    "sentence",
+    "question",
+    "title",
+    "span",
+    "keywords",
+    "sentence",
+    "question",
+)
+"""The order in which kinds are written; their shares are what docs/experiments.md reports on."""
+SENTENCE_WORDS = 30
+QUESTIONS = {
+    "english": ("what is {}", "how does {} work", "how to use {}", "what is known about {}", "when is {} used",
+                "what are the effects of {}", "what causes {}", "how can {} be obtained", "can {} be used",
+                "does {} change", "why {}", "which {}", "{} explained", "problem with {}"),
+    "norwegian": ("hva er {}", "hvordan virker {}", "når brukes {}", "hvorfor {}", "hva betyr {}"),
+    "danish": ("hvad er {}", "hvordan virker {}", "hvornår bruges {}", "hvorfor {}", "hvad betyder {}"),
+    "swedish": ("vad är {}", "hur fungerar {}", "när används {}", "varför {}", "vad betyder {}"),
+    "german": ("was ist {}", "wie funktioniert {}", "wann braucht man {}", "warum {}", "was bedeutet {}"),
+    "french": ("qu'est-ce que {}", "comment fonctionne {}", "quand utiliser {}", "pourquoi {}"),
+    "spanish": ("qué es {}", "cómo funciona {}", "cuándo usar {}", "por qué {}"),
+}  # fmt: skip
+CLAIMS = {
+    "english": ("what is known about {}", "is it true that {}", "evidence that {}", "how {}", "why {}", "does {}",
+                "can {}", "what are {}"),
+}  # fmt: skip
+"""Openings for a whole span of a sentence; a language without any asks about phrases only."""
+
+
+class OfflineWriter:
+    """Writes queries from corpus statistics.
+
+    Args:
+        chunks: the whole corpus, for word frequencies.
+        language: decides question templates; a language without any gets no template questions.
+        stop_words: function words of the language.
+        queries_per_chunk: queries wanted; short chunks may give fewer.
+        seed: another seed, other queries.
+    """
+
+    def __init__(
+        self,
+        chunks: Sequence[Chunk],
+        *,
+        language: str = "english",
+        stop_words: frozenset[str] = frozenset(),
+        queries_per_chunk: int = 4,
+        seed: int = 42,
+    ) -> None:
+        self.language, self.stop_words = language, stop_words
+        self.queries_per_chunk, self.seed = queries_per_chunk, seed
+        frequency: Counter[str] = Counter()
+        for chunk in chunks:
+            frequency.update(set(_words(chunk.content)))
+        self._idf = {word: math.log(1 + len(chunks) / count) for word, count in frequency.items()}
+
+    def write(
+        self, chunks: Iterable[Chunk], progress: Progress = silent
+    ) -> Iterator[tuple[Chunk, list[WrittenQuery]]]:
+        """Each chunk with its queries, kinds in turn."""
+        for number, chunk in enumerate(chunks, 1):
+            yield chunk, self.queries_of(chunk)
+            progress("write queries", number, None)
+
+    def queries_of(self, chunk: Chunk) -> list[WrittenQuery]:
+        """Up to `queries_per_chunk` different queries."""
+        generator = random.Random(f"{self.seed}|{chunk.id}")
+        makers: dict[str, Callable[[Chunk, random.Random], str]] = {
+            "question": self._question,
+            "keywords": self._keywords,
+            "title": self._title,
+            "span": self._span,
+            "sentence": self._sentence,
+        }
+        first = generator.randrange(len(TURNS))
+        written: dict[str, WrittenQuery] = {}
+        for turn in range(max(len(TURNS), self.queries_per_chunk * 3)):
+            kind = TURNS[(first + turn) % len(TURNS)]
+            text = " ".join(makers[kind](chunk, generator).split())
+            if len(_WORD.findall(text)) >= 2:
+                written.setdefault(query_key(text), WrittenQuery(text, kind))
+            if len(written) == self.queries_per_chunk:
+                break
+        return list(written.values())
+
+    def _weight(self, word: str) -> float:
+        lower = word.casefold()
+        if lower in self.stop_words or len(lower) < 3 or lower.isdigit():
+            return 0.0
+        return self._idf.get(lower, 0.0)
+
+    def _phrases(self, chunk: Chunk) -> list[tuple[str, float]]:
+        """Runs of one to three content words, weighed by rarity and by how often they come in the chunk."""
+        found: Counter[str] = Counter()
+        weights: dict[str, float] = {}
+        for sentence in _sentences(chunk.text):
+            run: list[str] = []
+            for word in [*_WORD.findall(sentence), ""]:
+                if word and self._weight(word) > 0:
+                    run.append(word)
+                    continue
+                for size in (1, 2, 3):
+                    for start in range(len(run) - size + 1):
+                        phrase = " ".join(run[start : start + size])
+                        found[phrase.casefold()] += 1
+                        weights[phrase.casefold()] = (
+                            sum(map(self._weight, run[start : start + size])) / size**0.5
+                        )
+                run = []
+        ranked = [(phrase, weights[phrase] * (1 + math.log(count))) for phrase, count in found.items()]
+        return sorted(ranked, key=lambda pair: (-pair[1], pair[0]))
+
+    def _pick(self, chunk: Chunk, generator: random.Random, words: tuple[int, ...], among: int = 40) -> str:
+        phrases = [phrase for phrase, _ in self._phrases(chunk) if phrase.count(" ") + 1 in words][:among]
+        return generator.choice(phrases) if phrases else ""
+
+    def _question(self, chunk: Chunk, generator: random.Random) -> str:
+        templates, claims = QUESTIONS.get(self.language), CLAIMS.get(self.language)
+        if claims and generator.random() < 1 / 3:
+            span = self._span(chunk, generator).casefold()
+            return generator.choice(claims).format(span) if span else ""
+        phrase = self._pick(chunk, generator, (1, 2, 3))
+        if not templates or not phrase:
+            return ""
+        context = self._pick(chunk, generator, (1,)) if generator.random() < 0.5 else ""
+        question = generator.choice(templates).format(phrase)
+        return f"{question} {context}" if context and context not in phrase else question
+
+    def _keywords(self, chunk: Chunk, generator: random.Random) -> str:
+        single = [phrase for phrase, _ in self._phrases(chunk) if " " not in phrase][:30]
+        chosen = generator.sample(single, min(len(single), generator.randint(2, 6)))
+        return " ".join(chosen)
+
+    def _title(self, chunk: Chunk, generator: random.Random) -> str:
+        parts = [part for part in (chunk.title, *chunk.headings[-1:]) if part]
+        heading = " ".join(dict.fromkeys(parts))
+        return f"{heading} {self._pick(chunk, generator, (1, 2))}" if generator.random() < 0.6 else heading
+
+    def _sentence(self, chunk: Chunk, generator: random.Random) -> str:
+        sentences = [text for text in _sentences(chunk.text) if len(_WORD.findall(text)) >= 6]
+        return " ".join(generator.choice(sentences).split()[:SENTENCE_WORDS]) if sentences else ""
+
+    def _span(self, chunk: Chunk, generator: random.Random) -> str:
+        sentences = [
+            words for words in (_WORD.findall(text) for text in _sentences(chunk.text)) if len(words) >= 6
+        ]
+        if not sentences:
+            return ""
+        words = generator.choice(sentences)
+        size = generator.randint(6, 14)
+        starts = range(max(1, len(words) - size + 1))
+        best = max(starts, key=lambda start: sum(map(self._weight, words[start : start + size])))
+        return " ".join(words[best : best + size])
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text)]
+
+
+def _sentences(text: str) -> list[str]:
+    return [part.strip("#-*|> ") for part in _SENTENCE.split(_CODE.sub("\n", text)) if part.strip()]

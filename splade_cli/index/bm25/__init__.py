@@ -1,0 +1,1 @@
+"""BM25: words, their counts, and their search."""

@@ -1,0 +1,179 @@
+"""What a small group of rows can get at most, and the scores of the rows of the groups that are worth it.
+
+For every frequent term of a block a "plane" keeps one byte a group of four rows: the largest weight, rounded up to 255
+levels. Adding up planes gives each group a bound, at a vectorised addition for a byte; terms that are rare are added
+from their postings. Groups are then scored best bound first through the rows' own vectors until no bound reaches the
+k-th score (block-max pruning: Mallia, Suel & Tonellotto, SIGIR 2024; planes and the small groups are ours).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splade_cli.index.engine.accumulate import CHUNK, LOW, compiled, keep_largest
+
+SHIFT = 2
+GROUP = 1 << SHIFT
+
+
+def _bound_up(
+    slots: NDArray[np.int64],
+    query_weights: NDArray[np.float32],
+    postings: tuple[NDArray[Any], ...],
+    planes: tuple[NDArray[Any], ...],
+    groups: int,
+    bounds: NDArray[np.float32],
+) -> None:
+    """Fills bounds[:groups] with at least the score of each group's best row, and zeros to the end of the chunk."""
+    starts, rows, weights = postings[3], postings[4], postings[5]
+    plane_of, plane_starts, scales, levels = planes
+    first = np.zeros(4, dtype=np.int64)
+    factor = np.zeros(4, dtype=np.float32)
+    waiting, written = 0, False
+    for number in range(len(slots) + 1):
+        plane = -1
+        if number < len(slots) and slots[number] >= 0:
+            plane = plane_of[slots[number]]
+        if plane >= 0:
+            first[waiting] = plane_starts[plane]
+            factor[waiting] = query_weights[number] * scales[plane]
+            waiting += 1
+        if waiting == 4 or (number == len(slots) and (waiting or not written)):
+            factor[waiting:] = 0
+            first[waiting:] = first[0]
+            if waiting == 0:
+                bounds[:groups] = 0
+            else:
+                a, b = levels[first[0] : first[0] + groups], levels[first[1] : first[1] + groups]
+                c, d = levels[first[2] : first[2] + groups], levels[first[3] : first[3] + groups]
+                p, q, r, s = factor[0], factor[1], factor[2], factor[3]
+                if written:
+                    for group in range(groups):
+                        bounds[group] += (
+                            p * np.float32(a[group])
+                            + q * np.float32(b[group])
+                            + r * np.float32(c[group])
+                            + s * np.float32(d[group])
+                        )
+                else:
+                    for group in range(groups):
+                        bounds[group] = (
+                            p * np.float32(a[group])
+                            + q * np.float32(b[group])
+                            + r * np.float32(c[group])
+                            + s * np.float32(d[group])
+                        )
+            waiting, written = 0, True
+    for number in range(len(slots)):
+        slot = slots[number]
+        if slot >= 0 and plane_of[slot] < 0:
+            weight = query_weights[number]
+            members, values = rows[starts[slot] : starts[slot + 1]], weights[starts[slot] : starts[slot + 1]]
+            for place in range(len(members)):
+                bounds[members[place] >> SHIFT] += weight * np.float32(values[place])
+    bounds[groups : (groups + CHUNK - 1) // CHUNK * CHUNK] = 0
+
+
+bound_up = compiled(_bound_up, fast=True)
+
+
+@compiled
+def close(bounds: NDArray[np.float32], allowed: NDArray[np.uint8]) -> None:
+    """A group of which no row is allowed gets the bound zero."""
+    for group in range((len(allowed) + GROUP - 1) >> SHIFT):
+        some = np.uint8(0)
+        for row in range(group << SHIFT, min((group + 1) << SHIFT, len(allowed))):
+            some |= allowed[row]
+        if some == 0:
+            bounds[group] = 0
+
+
+@compiled
+def hang(
+    query_terms: NDArray[np.int32],
+    query_weights: NDArray[np.float32],
+    owners: NDArray[np.int32],
+    values: NDArray[np.float32],
+) -> tuple[np.uint32, np.uint32]:
+    """Puts the query into a hash table without collisions, small if possible; its multiplier and shift, or 0, 0."""
+    for bits in (12, 14, 16):
+        shift = np.uint32(32 - bits)
+        for choice in (2654435769, 2246822519, 3266489917, 668265263):
+            multiplier = np.uint32(choice)
+            number = 0
+            while number < len(query_terms):
+                slot = np.uint32(np.uint32(query_terms[number]) * multiplier) >> shift
+                if owners[slot] >= 0:
+                    break
+                owners[slot], values[slot] = query_terms[number], query_weights[number]
+                number += 1
+            if number == len(query_terms):
+                return multiplier, shift
+            take_down(query_terms[:number], owners, multiplier, shift)
+    return np.uint32(0), np.uint32(0)
+
+
+@compiled
+def take_down(
+    query_terms: NDArray[np.int32], owners: NDArray[np.int32], multiplier: np.uint32, shift: np.uint32
+) -> None:
+    """Empties the hash table of `hang`."""
+    for term in query_terms:
+        owners[np.uint32(np.uint32(term) * multiplier) >> shift] = -1
+
+
+@compiled
+def offer_groups(
+    groups: NDArray[np.int64],
+    base: int,
+    count: int,
+    k: int,
+    allowed: NDArray[np.uint8],
+    vectors: tuple[NDArray[Any], ...],
+    owners: NDArray[np.int32],
+    values: NDArray[np.float32],
+    multiplier: np.uint32,
+    shift: np.uint32,
+    bounds: NDArray[np.float32],
+    keys: NDArray[np.int64],
+    found: int,
+    floor: int,
+    cell: NDArray[np.float32],
+) -> tuple[int, int]:
+    """Scores the rows of `groups` through their vectors, keeps those above `floor`; gives found and floor anew.
+
+    The groups' bounds become zero: they are done. `cell` is one number, to read a score's bits.
+    """
+    indptr, indices, data = vectors
+    bits = cell.view(np.int32)
+    # asks for the rows before they are needed: main memory answers many requests in the time of one
+    touched = np.int32(0)
+    for entry in groups:
+        first = base + ((entry & LOW) << SHIFT)
+        for place in range(indptr[first], indptr[min(first + GROUP, count)], 16):
+            touched ^= indices[place] ^ np.int32(data[place] > 0)
+    bits[0] = touched
+    for entry in groups:
+        bounds[entry & LOW] = 0
+        first = base + ((entry & LOW) << SHIFT)
+        for row in range(first, min(first + GROUP, count)):
+            if len(allowed) and not allowed[row]:
+                continue
+            terms, weights = indices[indptr[row] : indptr[row + 1]], data[indptr[row] : indptr[row + 1]]
+            total = np.float32(0)
+            for place in range(len(terms)):
+                slot = np.uint32(np.uint32(terms[place]) * multiplier) >> shift
+                weight = np.float32(weights[place])
+                total += (values[slot] if owners[slot] == terms[place] else np.float32(0)) * weight
+            cell[0] = total
+            key = (np.int64(bits[0]) << 32) | (LOW - row)
+            if total > 0 and key > floor:
+                keys[found] = key
+                found += 1
+                if found == len(keys):
+                    keep_largest(keys, found, k)
+                    found, floor = k, keys[k - 1]
+    return found, floor

@@ -1,0 +1,206 @@
+"""CSR vectors in, the postings of blocks of 65,536 rows out, one block in memory at a time; knows no files.
+
+A block lists its own terms, so a term costs nothing in a block where it does not come, and 4,000,000 dimensions cost
+no more than those in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from splade_cli.errors import InputError
+from splade_cli.index.engine.accumulate import BLOCK, compiled, survey
+from splade_cli.index.engine.blockmax import SHIFT
+from splade_cli.index.store.arrays import frozen
+
+# a term has a plane in blocks where more than one of so many rows has it: one plane byte costs a fortieth of a posting
+RARE = 48
+
+
+class Summary(NamedTuple):
+    """What searching must know: smallest weight, smallest and largest absolute one, and whether all was in order."""
+
+    least: float
+    nearest: float
+    most: float
+    ordered: bool
+
+
+NOTHING = Summary(np.inf, np.inf, 0.0, True)
+
+
+class Block(NamedTuple):
+    """One block's arrays; `starts`, `plane_of` and `plane_starts` count from the block's own beginning."""
+
+    rows: int
+    shift: int
+    arrays: dict[str, NDArray[Any]]
+    summary: Summary
+
+
+@compiled
+def count_terms(indices: NDArray[np.int32], counts: NDArray[np.int64]) -> None:
+    """Adds to counts[t] how often t comes in `indices`."""
+    for term in indices:
+        counts[term] += 1
+
+
+@compiled
+def invert(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    data: NDArray[np.float32],
+    free: NDArray[np.int64],
+    rows: NDArray[np.uint16],
+    weights: NDArray[np.float32],
+) -> None:
+    """Counting sort of one block's CSR rows by term; free[t] is the first place of term t and ends at its last."""
+    for row in range(len(indptr) - 1):
+        for place in range(indptr[row], indptr[row + 1]):
+            target = free[indices[place]]
+            free[indices[place]] = target + 1
+            rows[target] = row
+            weights[target] = data[place]
+
+
+@compiled
+def draw_planes(
+    slots: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    rows: NDArray[np.uint16],
+    weights: NDArray[np.float32],
+    levels: NDArray[np.uint8],
+    scales: NDArray[np.float32],
+) -> None:
+    """Fills levels [planes, groups] and scales [planes] for the terms `slots` of one block, whose weights are > 0."""
+    for plane in range(len(slots)):
+        members = rows[starts[slots[plane]] : starts[slots[plane] + 1]]
+        values = weights[starts[slots[plane]] : starts[slots[plane] + 1]]
+        scale = values.max() / np.float32(255)
+        # a hair more than the scale of the levels, against the rounding of the division and of the product
+        scales[plane] = scale * np.float32(1 + 2**-21)
+        for place in range(len(members)):
+            level = np.uint8(min(255, np.ceil(values[place] / scale))) if scale > 0 else np.uint8(255)
+            levels[plane, members[place] >> SHIFT] = max(level, levels[plane, members[place] >> SHIFT])
+
+
+def cleaned(vectors: Any, dimensions: int) -> tuple[sp.csr_matrix, Summary]:
+    """Float32 CSR with ascending terms, no duplicates and no zeros; the caller's matrix is left as it is.
+
+    Raises:
+        InputError: vectors of another width than `dimensions`, or a weight that is not finite.
+    """
+    if vectors.shape[1] != dimensions:
+        raise InputError(
+            f"vectors have {vectors.shape[1]} dimensions, the index has {dimensions}",
+            "encode with the model that made the index",
+        )
+    matrix = vectors
+    if not sp.issparse(matrix) or matrix.format != "csr" or matrix.data.dtype != np.float32:
+        matrix = sp.csr_matrix(matrix, dtype=np.float32)
+    indptr, indices, data = frozen(matrix.indptr), frozen(matrix.indices), frozen(matrix.data)
+    ordered, finite, least, nearest, most = survey(indptr, indices, data)
+    if not finite:
+        raise InputError("a vector holds a weight that is not finite", "check the model that made it")
+    if not ordered:
+        matrix = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        _, _, least, nearest, most = survey(
+            frozen(matrix.indptr), frozen(matrix.indices), frozen(matrix.data)
+        )
+    return matrix, Summary(least, nearest, most, ordered)
+
+
+def blocks_of(parts: Iterable[Any], dimensions: int) -> Iterator[Block]:
+    """The postings of `parts`, rows in order, block by block. Raises InputError as `cleaned` does."""
+    for matrix, summary in _pieces(parts, dimensions):
+        yield _inverted(matrix, summary)
+
+
+def _pieces(parts: Iterable[Any], dimensions: int) -> Iterator[tuple[sp.csr_matrix, Summary]]:
+    """The rows of `parts` in pieces of `BLOCK` rows, the last one shorter."""
+    waiting: list[sp.csr_matrix] = []
+    rows, summary = 0, NOTHING
+    for part in parts:
+        matrix, seen = cleaned(part, dimensions)
+        summary = joined(summary, seen)
+        start = 0
+        while rows + matrix.shape[0] - start >= BLOCK:
+            end = start + BLOCK - rows
+            yield _stacked([*waiting, _rows(matrix, start, end)]), summary
+            waiting, rows, start, summary = [], 0, end, seen
+        if start < matrix.shape[0]:
+            waiting.append(_rows(matrix, start, matrix.shape[0]))
+            rows += matrix.shape[0] - start
+    if waiting:
+        yield _stacked(waiting), summary
+
+
+def joined(one: Summary, other: Summary) -> Summary:
+    """The summary of both together."""
+    return Summary(
+        min(one.least, other.least),
+        min(one.nearest, other.nearest),
+        max(one.most, other.most),
+        one.ordered and other.ordered,
+    )
+
+
+def _rows(matrix: sp.csr_matrix, start: int, end: int) -> sp.csr_matrix:
+    """Some rows without a copy of their terms and weights."""
+    first, last = matrix.indptr[start], matrix.indptr[end]
+    parts = (matrix.data[first:last], matrix.indices[first:last], matrix.indptr[start : end + 1] - first)
+    return sp.csr_matrix(parts, shape=(end - start, matrix.shape[1]), copy=False)
+
+
+def _stacked(pieces: list[sp.csr_matrix]) -> sp.csr_matrix:
+    return pieces[0] if len(pieces) == 1 else sp.vstack(pieces, format="csr")
+
+
+def _inverted(matrix: sp.csr_matrix, summary: Summary) -> Block:
+    rows, dimensions = matrix.shape
+    indptr, indices = (
+        frozen(matrix.indptr.astype(np.int64)),
+        frozen(matrix.indices.astype(np.int32, copy=False)),
+    )
+    counts = np.zeros(dimensions, dtype=np.int64)
+    count_terms(indices, counts)
+    terms = np.flatnonzero(counts).astype(np.int32)
+    lengths = counts[terms]
+    ends = np.cumsum(lengths)
+    counts[terms] = ends - lengths
+    numbers, weights = np.empty(matrix.nnz, dtype=np.uint16), np.empty(matrix.nnz, dtype=np.float32)
+    invert(indptr, indices, frozen(matrix.data), counts, numbers, weights)
+    starts = np.concatenate([[0], ends])
+    shift = 0
+    while ((dimensions - 1) >> shift) + 1 > max(64, 2 * len(terms)):
+        shift += 1
+    buckets = (max(0, dimensions - 1) >> shift) + 2
+    directory = np.searchsorted(terms, np.arange(buckets, dtype=np.int64) << shift).astype(np.int32)
+    frequent = np.flatnonzero(lengths * RARE > rows) if summary.least > 0 else np.empty(0, dtype=np.int64)
+    plane_of = np.full(len(terms), -1, dtype=np.int32)
+    plane_of[frequent] = np.arange(len(frequent), dtype=np.int32)
+    groups = (rows + (1 << SHIFT) - 1) >> SHIFT
+    levels, scales = (
+        np.zeros((len(frequent), groups), dtype=np.uint8),
+        np.empty(len(frequent), dtype=np.float32),
+    )
+    draw_planes(frequent, starts, numbers, weights, levels, scales)
+    arrays = {
+        "terms": terms,
+        "starts": starts[1:],
+        "directory": directory,
+        "rows": numbers,
+        "weights": weights,
+        "plane_of": plane_of,
+        "plane_starts": np.arange(1, len(frequent) + 1, dtype=np.int64) * groups,
+        "scales": scales,
+        "levels": levels.ravel(),
+    }
+    return Block(rows, shift, arrays, summary)

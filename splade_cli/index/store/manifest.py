@@ -1,0 +1,163 @@
+"""What an index folder holds at one moment: the generation, its segments, and size and CRC-32 of each of its files.
+
+Everything else in the folder is written once under a new name and never changed; manifest.json alone is replaced, in
+one step. Who has read it has a whole generation or finds a file gone, and reads again. Knows no vectors and no rows.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from splade_cli.errors import IndexFolderError
+from splade_cli.index.store.arrays import crc32, replacing_durably
+
+VERSION = 2
+FORMAT = "splade-index"
+NAME = "manifest.json"
+SEGMENTS, ENCODERS, TOMBSTONES = "segments", "encoders", "tombstones"
+MARKS = (NAME, SEGMENTS)
+"""By which an index folder, even a damaged one, is told from other folders."""
+REBUILD = "make it again: splade index DOCS -o DIR --force"
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What a file must be."""
+
+    bytes: int
+    crc32: int
+
+
+@dataclass(frozen=True)
+class SegmentEntry:
+    """A segment: a folder of that name in ``segments/``.
+
+    Attributes:
+        rows, nonzeros: how many there are, deleted rows included.
+        deleted: rows that are no result; `tombstones` names the file in ``tombstones/`` that lists them.
+    """
+
+    name: str
+    rows: int
+    nonzeros: int
+    deleted: int = 0
+    tombstones: str | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One generation of an index.
+
+    Attributes:
+        generation: 1 when built, one more with each update.
+        dimensions: V.
+        segments: in the order of their rows.
+        encoder: name of the folder in ``encoders/`` that holds vocabulary.json and query.*.
+        files: what each file must be, by its path below the index folder.
+        model: the encoder of documents: ``name``, ``identity`` and settings.
+        query: how queries are encoded without the model, None where only the model does it.
+        lexical: settings of BM25 (``language``), None where the segments hold none.
+        dense: the dense model (``model``) and ``dimensions``, None where the segments hold no dense vectors.
+        impacts: ``bits`` and ``step`` of weights that are stored as counts, None where they are float32.
+        settings: how documents became rows, for those that come later; not looked at here.
+    """
+
+    generation: int
+    dimensions: int
+    segments: tuple[SegmentEntry, ...]
+    encoder: str
+    files: dict[str, FileEntry]
+    model: dict[str, Any] = field(default_factory=dict)
+    query: dict[str, Any] | None = None
+    lexical: dict[str, Any] | None = None
+    dense: dict[str, Any] | None = None
+    impacts: dict[str, Any] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The manifest of an index folder.
+
+        Raises:
+            IndexFolderError: no index there, one of another format version, or a damaged manifest.
+        """
+        path = folder / NAME
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            version = found["version"]
+        except (FileNotFoundError, NotADirectoryError):
+            raise IndexFolderError(
+                f"no index at {folder}", f"make one: splade index DOCS -o {folder}"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError):
+            raise _unreadable(folder) from None
+        if version != VERSION:
+            raise IndexFolderError(
+                f"the index {folder} has format version {version}, this splade reads {VERSION}", REBUILD
+            )
+        try:
+            if found.pop("crc32") != _checksum(found) or found.pop("format") != FORMAT:
+                raise _unreadable(folder)
+            del found["version"]
+            found["segments"] = tuple(SegmentEntry(**each) for each in found["segments"])
+            found["files"] = {name: FileEntry(**each) for name, each in found["files"].items()}
+            return cls(**found)
+        except (KeyError, TypeError, AttributeError):
+            raise _unreadable(folder) from None
+
+    def write(self, folder: Path) -> None:
+        """Makes this the folder's generation, in one step. The files that it names must be on the disk."""
+        content = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        with replacing_durably(folder / NAME) as temporary:
+            temporary.write_text(
+                json.dumps({**content, "crc32": _checksum(content)}, ensure_ascii=False, indent=1) + "\n",
+                encoding="utf-8",
+            )
+
+    def next(self, **changes: Any) -> Self:
+        """The generation after this one; `files` is cut to what its segments and its encoder use."""
+        changed = replace(self, generation=self.generation + 1, **changes)
+        return replace(
+            changed, files={name: each for name, each in changed.files.items() if changed.uses(name)}
+        )
+
+    def uses(self, name: str) -> bool:
+        """Whether a file, by its path below the index folder, is part of this generation."""
+        kind, _, rest = name.partition("/")
+        if kind == ENCODERS:
+            return rest.startswith(f"{self.encoder}/")
+        if kind == SEGMENTS:
+            return any(rest.startswith(f"{segment.name}/") for segment in self.segments)
+        return kind == TOMBSTONES and any(rest == segment.tombstones for segment in self.segments)
+
+    @property
+    def rows(self) -> int:
+        """Rows of all segments, deleted ones included."""
+        return sum(segment.rows for segment in self.segments)
+
+    @property
+    def deleted(self) -> int:
+        """Rows that are no result."""
+        return sum(segment.deleted for segment in self.segments)
+
+
+def entries(folder: Path, paths: Iterable[Path]) -> dict[str, FileEntry]:
+    """What the files at `paths` are now, by their path below `folder`; their bytes are on the disk afterwards."""
+    return {
+        path.relative_to(folder).as_posix(): FileEntry(path.stat().st_size, crc32(path, sync=True))
+        for path in sorted(paths)
+    }
+
+
+def _checksum(content: dict[str, Any]) -> int:
+    text = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return zlib.crc32(text.encode("ascii"))
+
+
+def _unreadable(folder: Path) -> IndexFolderError:
+    return IndexFolderError(f"the index {folder} is damaged: {NAME} cannot be read", REBUILD)

@@ -1,0 +1,1 @@
+"""What is done to vectors before they are stored or searched."""

@@ -1,0 +1,1 @@
+"""Documents and a model to an index folder."""

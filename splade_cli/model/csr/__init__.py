@@ -1,0 +1,1 @@
+"""CSR: a dense encoder under a sparse autoencoder."""

@@ -1,0 +1,250 @@
+"""A dense encoder under a sparse autoencoder becomes a sparse encoder (CSR); knows no loss, no corpus, no index.
+
+CSR [Wen et al. 2025, arXiv 2503.01776]: for a text's dense vector x[d], weights W[D, d] and biases b[d], c[D],
+
+    z[D] = relu(top_k(W (x - b) + c))          x is about W^T z + b
+
+The modules are sentence-transformers' own, so that a folder opens in its SparseEncoder as well. k is nested: the
+largest weights of a code are the code of a smaller k.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from splade_cli.errors import ModelError
+from splade_cli.model.dense import resolve_dense
+from splade_cli.model.device import choose_device, fit_threads
+from splade_cli.model.hub import hub_error, quiet, read_json, require_hub
+from splade_cli.model.kernels.linear import quicken
+from splade_cli.model.load import LoadedModel, identity_of
+from splade_cli.model.splade.encoder import SparseModel
+from splade_cli.model.splade.pooling import SparseRows, rows_of
+
+if TYPE_CHECKING:
+    from splade_cli.config.schema import ModelSection
+
+AUTOENCODER = "SparseAutoEncoder"
+WIDER = 4
+"""D over d where nobody says."""
+SAMPLE = 1024
+"""Vectors that decide the length of an untrained autoencoder's rows."""
+
+
+class CsrModel(SparseModel):
+    """A dense encoder and a sparse autoencoder: token ids [B, L] to non-negative latents [B, D].
+
+    Attributes:
+        encoder: sentence-transformers' SparseEncoder of [Transformer, Pooling, .., SparseAutoEncoder]; shared, not
+            copied, so that what trains it changes this.
+        max_active: k of a text; fewer than the autoencoder's k gives its largest latents.
+    """
+
+    architecture = "csr"
+
+    def __init__(self, encoder: Any, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.encoder = encoder
+        quicken(encoder)
+
+    @property
+    def dimensions(self) -> int:
+        """D, the number of latents."""
+        return int(self.encoder[-1].hidden_dim)
+
+    def dense(self, **features: Tensor) -> Tensor:
+        """The dense vectors [B, d] of tokenised texts."""
+        for part in list(self.encoder)[:-1]:
+            features = part(features)
+        return features["sentence_embedding"]
+
+    def forward(self, **features: Tensor) -> Tensor:
+        """Latents [B, D] of tokenised texts, no more than k of a row above zero."""
+        autoencoder = self.encoder[-1]
+        k = min(self.max_active or autoencoder.k, self.dimensions)
+        prepared, _ = autoencoder.prepare(self.dense(**features))
+        latents: Tensor = autoencoder.top_k(autoencoder.encode_pre_act(prepared), k, compute_aux=False)[0]
+        return latents
+
+    def sparse_rows(self, *, kind: str = "document", low: bool = True, **features: Tensor) -> SparseRows:
+        """What `forward` gives, as CSR arrays of its non-zeros; both kinds alike."""
+        return rows_of(self(**features))
+
+
+def is_csr(source: str, revision: str | None = None) -> bool:
+    """Whether a folder or hub id ends in a sparse autoencoder. Raises ModelError without the hub."""
+    modules = read_json(source, "modules.json", revision)
+    try:
+        return bool(modules) and str(modules[-1]["type"]).rpartition(".")[2] == AUTOENCODER
+    except (KeyError, TypeError):
+        return False
+
+
+def open_csr(source: Path | str, name: str, device: str, **options: Any) -> tuple[Any, CsrModel]:
+    """A saved CSR model for encoding.
+
+    Args:
+        source: a folder or hub id that sentence-transformers' SparseEncoder opens.
+        name: what the user called it.
+        device: as torch spells it.
+        options: ``max_seq_length``, ``trust_remote_code``, ``allow_pickle``, ``revision``.
+
+    Returns:
+        The tokenizer, and the model in evaluation mode on `device`.
+
+    Raises:
+        ModelError: not found, damaged, or not a dense encoder under an autoencoder.
+    """
+    from sentence_transformers import SparseEncoder
+
+    source = str(source)
+    quiet()
+    require_hub(source, options.get("revision"))
+    try:
+        encoder = SparseEncoder(source, device=device, **_settings(options))
+    except ImportError as error:
+        raise ModelError(
+            f"{name} names modules that sentence-transformers does not have: {error}",
+            "is its version the same?",
+        ) from None
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise hub_error(name, error) from None
+    identity = identity_of(source, options.get("revision"))
+    return encoder.tokenizer, _view(encoder, name, identity, options.get("max_seq_length"))
+
+
+def make_csr(
+    base: str,
+    *,
+    k: int = 256,
+    k_aux: int = 512,
+    hidden: int | None = None,
+    device: str = "auto",
+    max_seq_length: int | None = None,
+    trust_remote_code: bool = False,
+    allow_pickle: bool = False,
+) -> tuple[Any, LoadedModel]:
+    """A CSR model to train: an untrained autoencoder over the dense model `base`, or `base` itself where it is CSR.
+
+    Args:
+        base: a folder, a hub id, or ``all-MiniLM-L6-v2``.
+        k, k_aux: latents of a text, and dead latents that the auxiliary loss looks at.
+        hidden: D, four times d by default; a CSR model keeps its own.
+        max_seq_length: tokens read of a text; the model's limit by default.
+
+    Returns:
+        The SparseEncoder, and a LoadedModel that encodes with its current weights.
+
+    Raises:
+        ModelError: no dense model of that name, or k does not fit D.
+    """
+    place = choose_device(device, "fp32")
+    source = resolve_dense(base)
+    quiet()
+    require_hub(source, None)
+    options = {"trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
+    if is_csr(source):
+        tokenizer, model = open_csr(source, base, place.name, max_seq_length=max_seq_length, **options)
+        encoder, autoencoder = model.encoder, model.encoder[-1]
+        autoencoder.k, autoencoder.k_aux = k, k_aux
+        encoder.max_active_dims = model.max_active = k
+    else:
+        encoder = _over_dense(source, base, place.name, hidden, k, k_aux, options)
+        model = _view(encoder, base, "in training", max_seq_length)
+        tokenizer = encoder.tokenizer
+    if k > model.dimensions:
+        raise ModelError(
+            f"k {k} is more than the {model.dimensions} latents", "lower csr_k or raise csr_hidden_dim"
+        )
+    fit_threads()
+    return encoder, LoadedModel(tokenizer, model, place)
+
+
+def trainable_csr(section: ModelSection, device: str, max_seq_length: int | None) -> tuple[Any, LoadedModel]:
+    """`make_csr` as the model section of a configuration asks for it."""
+    return make_csr(
+        section.base_model,
+        k=section.csr_k,
+        k_aux=section.csr_k_aux,
+        hidden=section.csr_hidden_dim,
+        device=device,
+        max_seq_length=max_seq_length,
+        trust_remote_code=section.trust_remote_code,
+        allow_pickle=section.allow_pickle,
+    )
+
+
+@torch.no_grad()
+def start_from(autoencoder: Any, vectors: Tensor, seed: int) -> None:
+    """Sets an untrained autoencoder's parameters from the vectors [n, d] it will code.
+
+    A latent's row is a random mixture of three centred vectors: directions in which texts differ. All rows have one
+    length, that which makes decoding the first codes come closest to the vectors.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    mean, latents = vectors.mean(0), autoencoder.hidden_dim
+    picked = torch.randint(len(vectors), (latents, 3), generator=generator)
+    shares = torch.randn(latents, 3, generator=generator)
+    rows = nn.functional.normalize(torch.einsum("lm,lmd->ld", shares, vectors[picked] - mean), dim=1)
+    some = vectors[torch.randperm(len(vectors), generator=generator)[:SAMPLE]] - mean
+    kept = (some @ rows.T).topk(autoencoder.k, dim=1)
+    codes = torch.zeros(len(some), latents).scatter_(1, kept.indices, kept.values.relu())
+    decoded = codes @ rows
+    length = ((decoded * some).sum() / decoded.square().sum().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
+    autoencoder.encoder.weight.copy_(rows * length)
+    autoencoder.pre_bias.copy_(mean)
+    autoencoder.latent_bias.zero_()
+
+
+def _over_dense(
+    source: str, name: str, device: str, hidden: int | None, k: int, k_aux: int, options: dict[str, Any]
+) -> Any:
+    from sentence_transformers import SentenceTransformer, SparseEncoder
+    from sentence_transformers.sparse_encoder.modules import SparseAutoEncoder
+
+    try:
+        dense = SentenceTransformer(source, device=device, **_settings(options))
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise hub_error(name, error) from None
+    width = int(dense.get_embedding_dimension() or 0)
+    latents = hidden or WIDER * width
+    autoencoder = SparseAutoEncoder(width, hidden_dim=latents, k=min(k, latents), k_aux=min(k_aux, latents))
+    return SparseEncoder(modules=[*dense, autoencoder], device=device, prompts=dense.prompts)
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    weights = None if options.get("allow_pickle") else True
+    return {
+        "trust_remote_code": options.get("trust_remote_code", False),
+        "revision": options.get("revision"),
+        "model_kwargs": {"dtype": torch.float32, "use_safetensors": weights},
+    }
+
+
+def _view(encoder: Any, name: str, identity: str, max_seq_length: int | None) -> CsrModel:
+    kinds = [type(part).__name__ for part in encoder]
+    if kinds[0] != "Transformer" or kinds[-1] != AUTOENCODER:
+        raise ModelError(
+            f"{name} is made of {' + '.join(kinds)}, a CSR model is Transformer + Pooling + {AUTOENCODER}",
+            "name a folder that `splade train --preset csr` wrote",
+        )
+    if max_seq_length is not None:
+        encoder.max_seq_length = max_seq_length
+    prompts = {kind: text for kind, text in encoder.prompts.items() if text}
+    if prompts and any(not getattr(part, "include_prompt", True) for part in encoder):
+        raise ModelError(
+            f"{name} leaves the tokens of its prompts out of its vectors", "use a model without prompts"
+        )
+    model = CsrModel(
+        encoder,
+        name=name,
+        identity=identity,
+        max_seq_length=int(encoder.max_seq_length or 512),
+        prompts=prompts,
+        max_active=encoder.max_active_dims or encoder[-1].k,
+    )
+    return model.eval()

@@ -1,0 +1,1 @@
+"""Matrix products by the fastest kernel of this machine."""

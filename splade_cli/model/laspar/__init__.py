@@ -1,0 +1,1 @@
+"""LASPAR: a transformer under a latent head."""

@@ -1,0 +1,1 @@
+"""SPLADE: a masked language model under a pooled vocabulary head."""

@@ -1,0 +1,126 @@
+"""Why a row scored what it did: query vector, document vector and texts in, terms and differences out. Pure functions.
+
+A dot product is a sum over shared terms, so the contributions of a hit add up to its score exactly, and so do the
+differences between two hits to the difference of their scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.sparse as sp
+
+from splade_cli.errors import did_you_mean
+from splade_cli.records import Hit, Term
+from splade_cli.search.explain.literal_terms import written
+
+Origin = Literal["both", "query", "document", "model"]
+"""Where a term is literal: in both texts, in one of them (the model added it to the other), or in neither."""
+_COMPARED_IDS = 20_000
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A term's contribution to the score of two hits; `difference` is what the first has over the second."""
+
+    term: str
+    first: float
+    second: float
+
+    @property
+    def difference(self) -> float:
+        """First less second."""
+        return self.first - self.second
+
+
+def shared_terms(
+    query: sp.csr_matrix, document: sp.csr_matrix, vocabulary: Sequence[str], query_text: str
+) -> tuple[Term, ...]:
+    """Terms active in both rows [1, V], largest contribution first.
+
+    A term is literal where it stands in the query's own words, else the model added it (expansion).
+    """
+    common, left, right = np.intersect1d(
+        query.indices, document.indices, assume_unique=True, return_indices=True
+    )
+    contributions = query.data[left] * document.data[right]
+    literal = written([term_name(vocabulary, int(index)) for index in query.indices], query_text)
+    terms = []
+    for place in np.argsort(-contributions, kind="stable"):
+        name = term_name(vocabulary, int(common[place]))
+        terms.append(
+            Term(
+                term=name,
+                query_weight=float(query.data[left[place]]),
+                document_weight=float(document.data[right[place]]),
+                contribution=float(contributions[place]),
+                literal=name in literal,
+            )
+        )
+    return tuple(terms)
+
+
+def origins(hit: Hit) -> tuple[Origin, ...]:
+    """Where each of the terms of `hit` is literal, in their order."""
+    here = written([term.term for term in hit.terms], f"{hit.title}\n{hit.text}")
+    names: dict[tuple[bool, bool], Origin] = {
+        (True, True): "both",
+        (True, False): "query",
+        (False, True): "document",
+        (False, False): "model",
+    }
+    return tuple(names[term.literal, term.term in here] for term in hit.terms)
+
+
+def gaps(first: Hit, second: Hit) -> list[Gap]:
+    """What each term gives `first` and `second`, the largest advantage of `first` first.
+
+    The differences add up to that of the two sums of contributions.
+    """
+    left = {term.term: term.contribution for term in first.terms}
+    right = {term.term: term.contribution for term in second.terms}
+    found = [Gap(name, left.get(name, 0.0), right.get(name, 0.0)) for name in {**left, **right}]
+    return sorted(found, key=lambda gap: -gap.difference)
+
+
+def held_against(shown: Sequence[Hit], hit: Hit) -> Hit | None:
+    """What `hit` lost to: the hit just above it, the last of `shown` where it did not come up, None for the first."""
+    ids = [each.id for each in shown]
+    place = ids.index(hit.id) if hit.id in ids else len(ids)
+    return shown[place - 1] if place else None
+
+
+def active_terms(row: sp.csr_matrix, vocabulary: Sequence[str], limit: int = 20) -> list[tuple[str, float]]:
+    """The `limit` heaviest terms of one row [1, V] with their weights."""
+    order = np.argsort(-row.data, kind="stable")[:limit]
+    return [(term_name(vocabulary, int(row.indices[place])), float(row.data[place])) for place in order]
+
+
+def missing_terms(
+    query: sp.csr_matrix, document: sp.csr_matrix, vocabulary: Sequence[str]
+) -> list[tuple[str, float]]:
+    """The query's terms that the document lacks, heaviest first."""
+    lacking = ~np.isin(query.indices, document.indices)
+    found = zip(query.indices[lacking], query.data[lacking], strict=True)
+    ranked = sorted(found, key=lambda pair: -pair[1])
+    return [(term_name(vocabulary, int(index)), float(weight)) for index, weight in ranked]
+
+
+def term_name(vocabulary: Sequence[str], index: int) -> str:
+    """The vocabulary's name of a column, or its number where the vocabulary is not known."""
+    return vocabulary[index] if index < len(vocabulary) else f"[{index}]"
+
+
+def closest_id(wanted: str, ids: Iterable[str]) -> str:
+    """``did you mean 'x'?`` for an id that is not there: one that holds `wanted`, else one spelled like it, else ''."""
+    lowered = wanted.lower()
+    alike: list[str] = []
+    for name in ids:
+        if lowered and lowered in name.lower():
+            return f"did you mean '{name}'?"
+        if abs(len(name) - len(wanted)) <= 4 and len(alike) < _COMPARED_IDS:
+            alike.append(name)
+    return did_you_mean(wanted, alike)

@@ -1,0 +1,124 @@
+"""One query by two searchers, hits in and moves out; opens the other searcher by its index folder or its model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from splade_cli.errors import InputError
+from splade_cli.index.index import SpladeIndex
+from splade_cli.index.store.records import Row, content_of
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.records import Hit, Progress, silent
+from splade_cli.search.searcher import Searcher
+
+WHOLE_ROWS = 2000
+"""Rows up to which another model encodes the whole index; beyond, only the first hits."""
+POOL = 200
+DEEPER = 5
+"""How many times deeper than shown both sides are searched, to say where a document came from or went."""
+Change = Literal["same", "up", "down", "new", "gone"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """A document's rank with either searcher, None where it is not among the hits looked at.
+
+    `change` is how it moved on the screen: ``new`` and ``gone`` documents may have a rank beyond what is shown.
+    """
+
+    id: str
+    title: str
+    before: int | None
+    after: int | None
+    change: Change
+
+
+def moves(before: Sequence[Hit], after: Sequence[Hit], top: int) -> list[Move]:
+    """How the first `top` of two rankings differ: those of `after` in their order, then those that are gone."""
+    old, new = ({hit.id: hit.rank for hit in hits} for hits in (before, after))
+    found = []
+    for hit in after[:top]:
+        rank = old.get(hit.id)
+        change: Change = "same" if rank == hit.rank else "down"
+        if rank is None or rank > top:
+            change = "new"
+        elif rank > hit.rank:
+            change = "up"
+        found.append(Move(hit.id, hit.title, rank, hit.rank, change))
+    for hit in before[:top]:
+        rank = new.get(hit.id)
+        if rank is None or rank > top:
+            found.append(Move(hit.id, hit.title, hit.rank, rank, "gone"))
+    return found
+
+
+def overlap(found: Sequence[Move], top: int) -> int:
+    """How many of the first `top` both sides show."""
+    return sum(move.change not in ("new", "gone") for move in found[:top])
+
+
+class Others:
+    """Searchers to compare with, opened once each.
+
+    Args:
+        options: how models are opened: device, trust_remote_code, allow_pickle.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+        self._opened: dict[str, Searcher] = {}
+        self._embedders: dict[str, SpladeEmbedder] = {}
+
+    def open(
+        self, name: str, mine: Searcher, pool: Sequence[Hit], progress: Progress = silent
+    ) -> tuple[Searcher, str]:
+        """The searcher of an index folder, or of a model over the rows of `mine`.
+
+        Args:
+            name: an index folder, or a model's name or folder.
+            pool: hits that a model ranks anew where `mine` has more than WHOLE_ROWS rows.
+
+        Returns:
+            The searcher, and a remark on what it does not see (empty where it sees all).
+
+        Raises:
+            IndexFolderError, ModelError: as opening raises.
+            InputError: the rows hold no texts that a model could encode.
+        """
+        if name in self._opened:
+            return self._opened[name], ""
+        if (Path(name) / "manifest.json").is_file():
+            self._opened[name] = Searcher.open(name, **self._options)
+            return self._opened[name], ""
+        embedder = self._embedders.get(name) or SpladeEmbedder(name, **self._options)
+        progress("load", 0, 1)
+        identity = embedder.loaded.model.identity
+        progress("load", 1, 1)
+        self._embedders[name] = embedder
+        index = mine.index
+        if identity == (index.model or {}).get("identity"):
+            self._opened[name] = Searcher(index, embedder)  # only the queries can differ
+            return self._opened[name], ""
+        if len(index) <= WHOLE_ROWS:
+            searcher = _over([index.rows[int(number)] for number in index.live_rows()], embedder, progress)
+            self._opened[name] = searcher
+            return searcher, ""
+        rows = [index.rows[mine.row_number(hit.id)] for hit in pool]
+        remark = f"{name} ranked only the first {len(rows)} hits; all of it: splade index DOCS -o DIR --model {name}"
+        return _over(rows, embedder, progress), remark
+
+
+def _over(rows: Sequence[Row], embedder: SpladeEmbedder, progress: Progress) -> Searcher:
+    texts = [content_of(row) for row in rows]
+    if not any(texts):
+        raise InputError(
+            "this index holds no texts that another model could encode", "compare with an index folder"
+        )
+    vectors = embedder.encode(texts, "document", progress)
+    index = SpladeIndex.from_vectors(
+        vectors, rows=rows, vocabulary=embedder.vocabulary, model=embedder.description
+    )
+    return Searcher(index, embedder)

@@ -1,0 +1,116 @@
+"""Hits that a person called good or bad, kept as training rows in a JSONL file; knows no searching.
+
+    {"query", "positive_document", "negative_documents": [...], "source": "mark", "chunk_id"}     a good one
+    {"query", "document", "label": 0, "source": "mark", "chunk_id"}                               a bad one
+
+The bad ones of a query are the negatives of its good ones. A row whose label says not relevant is no training row by
+itself, so those of a query without a good one wait in the file until there is one. Other rows are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from splade_cli.errors import InputError
+from splade_cli.files import read_jsonl, write_jsonl
+
+SOURCE = "mark"
+Verdict = Literal["good", "bad", "none"]
+VERDICTS: tuple[Verdict, ...] = ("good", "bad", "none")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One verdict: `text` is the document as a model reads it."""
+
+    query: str
+    id: str
+    verdict: Verdict
+    text: str
+
+
+class Marks:
+    """The marks of one file, which is read again before each change and replaced as a whole: a kill loses nothing.
+
+    Args:
+        path: a .jsonl file; it is made by the first mark.
+
+    Raises:
+        InputError: another kind of file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix != ".jsonl":
+            raise InputError(
+                f"marks are kept as JSONL, not in {path.name}", "name the file .jsonl: --marks marks.jsonl"
+            )
+        if path.is_dir():
+            raise InputError(
+                f"{path} is a folder, marks are kept in a file", f"--marks {path / 'marks.jsonl'}"
+            )
+        self.path = path
+
+    def put(self, marks: Sequence[Mark]) -> None:
+        """Writes `marks` at once, each in place of an earlier one of its query and id; ``none`` takes that away.
+
+        Raises:
+            InputError: the file holds something else than JSONL, or cannot be written.
+        """
+        rows = self._rows()
+        for mark in marks:
+            key = (mark.query, mark.id)
+            rows = [row for row in rows if _key(row) != key]
+            if mark.verdict != "none":
+                rows.append(_row(mark))
+        negatives: dict[str, list[str]] = {}
+        for row in rows:
+            if _key(row) and _verdict(row) == "bad":
+                negatives.setdefault(row["query"], []).append(row["document"])
+        for row in rows:
+            if _key(row) and _verdict(row) == "good":
+                row["negative_documents"] = negatives.get(row["query"], [])
+        try:
+            write_jsonl(self.path, rows)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(
+                f"marks cannot be written to {self.path}: {reason}", "choose another file: --marks FILE"
+            ) from None
+
+    def of(self, query: str) -> dict[str, str]:
+        """Id to ``good`` or ``bad`` of the marked documents of `query`."""
+        return {row["chunk_id"]: _verdict(row) for row in self._rows() if _key(row) and row["query"] == query}
+
+    def counts(self) -> dict[str, int]:
+        """How many are ``good`` and ``bad``, and how many bad ones are ``waiting`` for a good one of their query."""
+        rows = [row for row in self._rows() if _key(row)]
+        answered = {row["query"] for row in rows if _verdict(row) == "good"}
+        bad = [row["query"] for row in rows if _verdict(row) == "bad"]
+        return {
+            "good": len(rows) - len(bad),
+            "bad": len(bad),
+            "waiting": sum(query not in answered for query in bad),
+        }
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return list(read_jsonl(self.path)) if self.path.exists() else []
+
+
+def _row(mark: Mark) -> dict[str, Any]:
+    origin = {"source": SOURCE, "chunk_id": mark.id}
+    if mark.verdict == "good":
+        return {"query": mark.query, "positive_document": mark.text, "negative_documents": [], **origin}
+    return {"query": mark.query, "document": mark.text, "label": 0, **origin}
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str] | None:
+    """Query and id of a mark, None for a row that came from elsewhere."""
+    ours = row.get("source") == SOURCE and "query" in row and "chunk_id" in row
+    return (row["query"], row["chunk_id"]) if ours else None
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    return "bad" if "label" in row else "good"

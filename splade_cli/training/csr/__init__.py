@@ -1,0 +1,1 @@
+"""Training of a sparse autoencoder over dense vectors."""

@@ -1,0 +1,168 @@
+"""Dense vectors of a corpus in, a trainer of the sparse autoencoder over them out; knows no text and no configuration.
+
+The dense model stays as it is, so its vectors are computed once (`cached_vectors`) and training reads nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import Trainer, TrainingArguments
+
+from splade_cli.errors import InputError, ModelError
+from splade_cli.files import replacing
+from splade_cli.model.csr.encoder import start_from
+from splade_cli.records import Progress, silent
+from splade_cli.training.csr.loss import CsrObjective, CsrWeights
+from splade_cli.training.failures import check_loss
+
+WINDOW = 1024
+
+
+def cached_vectors(
+    encode: Callable[[Sequence[str]], NDArray[np.float32]],
+    texts: Sequence[str],
+    folder: Path,
+    identity: str,
+    progress: Progress = silent,
+) -> NDArray[np.float32]:
+    """``encode(texts)`` [n, d], window by window; a window that `folder` holds already is not computed again.
+
+    Args:
+        identity: of the model: its vectors are not taken for another's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    parts: list[NDArray[np.float32]] = []
+    for start in range(0, len(texts), WINDOW):
+        window = list(texts[start : start + WINDOW])
+        digest = hashlib.sha256(identity.encode())
+        for text in window:
+            digest.update(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+        path = folder / f"dense-{digest.hexdigest()[:24]}.npy"
+        if not path.is_file():
+            with replacing(path) as temporary, open(temporary, "wb") as out:
+                np.save(out, encode(window))
+        parts.append(np.load(path))
+        progress("dense vectors", start + len(window), len(texts))
+    if not parts:
+        raise InputError("no texts to train on", "name documents or rows")
+    return np.concatenate(parts)
+
+
+class CsrTrainer(Trainer):  # type: ignore[misc]
+    """A transformers.Trainer over row numbers, whose validation is whatever `measure` says."""
+
+    def __init__(
+        self, *args: Any, measure: Callable[[], dict[str, float]] | None, output: Path, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.measure, self.output = measure, output
+
+    @property
+    def objective(self) -> CsrObjective:
+        """The loss, past what several processes wrap around it."""
+        found = self.accelerator.unwrap_model(self.model)
+        assert isinstance(found, CsrObjective)
+        return found
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The loss of one batch. Raises ModelError where it is not finite."""
+        self.objective.progress = self.state.global_step / max(1, self.state.max_steps)
+        found = super().compute_loss(model, inputs, *args, **kwargs)
+        value = found[0] if isinstance(found, tuple) else found
+        batch = {"rows": [str(row) for row in inputs["rows"].tolist()]}
+        check_loss({**self.objective.parts, "loss": value}, batch, self.state.global_step + 1, self.output)
+        return found
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Adds the parts of the last step's loss and the dead latents."""
+        if "loss" in logs:
+            logs |= {f"{name}_loss": round(float(part), 5) for name, part in self.objective.parts.items()}
+            logs["dead_latents"] = self.objective.dead
+        super().log(logs, *args, **kwargs)
+
+    def evaluate(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> dict[str, float]:
+        """What `measure` gives, as a trainer's metrics."""
+        found = self.measure() if self.measure else {}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+        self.log(dict(metrics))
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+@dataclass(frozen=True)
+class _Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    count: int
+    column_names: list[str] = field(default_factory=lambda: ["rows"])
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, row: int) -> int:
+        return row
+
+
+def _batch(rows: Sequence[int]) -> dict[str, Tensor]:
+    return {"rows": torch.tensor(rows)}
+
+
+def prepare_csr(
+    encoder: Any,
+    vectors: NDArray[np.float32],
+    pairs: NDArray[np.int64] | None,
+    arguments: TrainingArguments,
+    *,
+    output: Path,
+    weights: CsrWeights | None = None,
+    measure: Callable[[], dict[str, float]] | None = None,
+    callbacks: Sequence[Any] = (),
+    fresh: bool = True,
+) -> CsrTrainer:
+    """A trainer of the autoencoder that `encoder` ends in, ready to run.
+
+    Args:
+        encoder: a SparseEncoder, see `autoencoder.make_csr`; its autoencoder is trained in place.
+        vectors: [n, d] of the unique texts, from the modules before the autoencoder.
+        pairs: [m, 2], the rows of a query and its positive; None for a corpus alone.
+        arguments: steps, rate, batch (texts, whose neighbours come on top), evaluation, checkpoints.
+        output: the run folder, for the rows of a batch whose loss is not finite.
+        measure: validation figures of the current weights.
+        fresh: start the autoencoder's parameters from the vectors; False to go on with those that it has.
+
+    Raises:
+        InputError: fewer than two vectors, or pairs of rows that are not there.
+        ModelError: an autoencoder that normalises its input, whose loss is another.
+    """
+    if len(vectors) < 2:
+        raise InputError(f"{len(vectors)} texts are too few to train on", "add documents")
+    links = torch.from_numpy(np.asarray(pairs if pairs is not None else np.empty((0, 2)), dtype=np.int64))
+    if links.numel() and not 0 <= int(links.min()) <= int(links.max()) < len(vectors):
+        raise InputError(f"a pair names row {int(links.max())} of {len(vectors)} vectors", "")
+    autoencoder, rows = encoder[-1], torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+    if autoencoder.normalize:
+        raise ModelError(
+            "the autoencoder normalises its input, which cannot be trained here", "start from a dense model"
+        )
+    if fresh:
+        start_from(autoencoder.cpu(), rows, arguments.seed)
+    objective = CsrObjective(autoencoder, rows, links, weights or CsrWeights())
+    dataset = _Rows(len(rows))
+    trainer = CsrTrainer(
+        model=objective,
+        args=arguments,
+        train_dataset=dataset,
+        eval_dataset=dataset if measure else None,
+        data_collator=_batch,
+        callbacks=list(callbacks),
+        measure=measure,
+        output=output,
+    )
+    return trainer

@@ -1,0 +1,1 @@
+"""Training of a latent model: its loss and its optimiser."""

@@ -1,0 +1,147 @@
+"""AdamW for a latent model's body, row-wise Adagrad for the rows of U that a step lent. Knows no loss and no text.
+
+A row of U, and b of a latent, has one accumulator: s += mean(g^2) over the row, row -= rate * g / sqrt(s) (row-wise
+Adagrad as in FBGEMM; Duchi et al. 2011 with one rate a row). The mean square is a row's own, so a step's length does
+not depend on the scale of the loss, and U needs D more floats where AdamW would need 2 D r. Rows that no text of a
+batch kept are not touched, nor read. Rows in bfloat16 are rounded up or down at random in proportion (stochastic
+rounding, Gupta et al. 2015, arXiv 1502.02551): a step far smaller than 1/256 of a number would otherwise vanish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+
+from splade_cli.model.laspar.latent_matrix import LatentRows, Taken
+
+ROW_RATE = 0.005
+"""Of U's deviation, which is 1: what a row moves by in its first step, a number."""
+TINY = 1e-12
+
+
+class RowsOptimizer(torch.optim.AdamW):
+    """AdamW, and row-wise Adagrad for `tables`.
+
+    U's gradient never lies in ``.grad``, so clipping a model's gradients clips the others': it would do nothing to
+    Adagrad's steps, which their own history scales.
+
+    Args:
+        groups: AdamW's parameter groups.
+        tables: what rows are lent from.
+        rate: learning rate of rows; a scheduler scales it like every group's ``lr``.
+    """
+
+    def __init__(
+        self, groups: list[dict[str, Any]], tables: Sequence[LatentRows], rate: float = ROW_RATE
+    ) -> None:
+        self.tables = list(tables)
+        owned = [part for table in self.tables for part in (table.weight, table.bias) if part is not None]
+        super().__init__([*groups, {"params": owned, "lr": rate, "weight_decay": 0.0}])
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One step of both; what was lent is given back."""
+        loss = super().step(closure)
+        rate = float(self.param_groups[-1]["lr"])
+        for table in self.tables:
+            lent = _everyones(table.taken)
+            table.taken.clear()
+            self._update(table.weight, [(part.columns, part.rows) for part in lent], rate)
+            if table.bias is not None:
+                parts = [(part.columns, part.biases[:, None]) for part in lent if part.biases is not None]
+                self._update(table.bias, parts, rate)
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets gradients, those of rows among them."""
+        super().zero_grad(set_to_none)
+        for table in self.tables:
+            table.taken.clear()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As torch's, but for the accumulators: torch would round them to bfloat16 where U is."""
+        super().load_state_dict(state_dict)
+        for part, number in zip(
+            self.param_groups[-1]["params"], state_dict["param_groups"][-1]["params"], strict=True
+        ):
+            saved = state_dict["state"].get(number)
+            if saved is not None:
+                self.state[part]["sum"] = saved["sum"].to(part.device, torch.float32).clone()
+
+    def _update(self, table: Tensor, parts: list[tuple[Tensor, Tensor]], rate: float) -> None:
+        """One step for a table [D, r] or [D]; gradients [n, r] of the same column, lent twice, are added."""
+        if not parts:
+            return
+        columns, places = torch.unique(torch.cat([part[0] for part in parts]), return_inverse=True)
+        every = torch.cat([part[1] for part in parts])
+        gradient = every.new_zeros(len(columns), every.shape[1]).index_add_(0, places, every)
+        state = self.state[table]
+        if not state:
+            state["step"] = torch.zeros(())
+            state["sum"] = torch.zeros(len(table), device=table.device)
+        state["step"] += 1
+        sums = state["sum"][columns] + gradient.square().mean(1)
+        state["sum"][columns] = sums
+        change = gradient * (rate / (sums.sqrt() + TINY))[:, None]
+        moved = table[columns].float() - change.view(-1, *table.shape[1:])
+        if table.dtype == torch.bfloat16:
+            moved = round_at_random(moved, seed=int(state["step"]))
+        table[columns] = moved.to(table.dtype)
+
+
+def round_at_random(values: Tensor, seed: int) -> Tensor:
+    """Float32 values, each one of its two neighbours in bfloat16, the nearer the likelier; the mean stays."""
+    generator = torch.Generator(device=values.device).manual_seed(seed)
+    below = torch.randint(
+        0, 1 << 16, values.shape, dtype=torch.int32, device=values.device, generator=generator
+    )
+    rounded: Tensor = ((values.contiguous().view(torch.int32) + below) & -(1 << 16)).view(torch.float32)
+    return rounded
+
+
+def _everyones(taken: list[Taken]) -> list[Taken]:
+    """What was lent and has a gradient, as (columns, gradient, gradient); of all processes, averaged as DDP does."""
+    own = [
+        Taken(part.columns, part.rows.grad, None if part.biases is None else part.biases.grad)
+        for part in taken
+        if part.rows.grad is not None
+    ]
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+        return own
+    world = distributed.get_world_size()
+    gathered: list[Any] = [None] * world
+    distributed.all_gather_object(
+        gathered, [tuple(None if x is None else x.cpu() for x in part) for part in own]
+    )
+    place = taken[0].rows.device if taken else torch.device("cpu")
+    return [
+        Taken(columns.to(place), rows.to(place) / world, None if biases is None else biases.to(place) / world)
+        for parts in gathered
+        for columns, rows, biases in parts
+    ]
+
+
+def optimizer(
+    model: nn.Module, learning_rate: float, weight_decay: float = 0.0, row_rate: float = ROW_RATE
+) -> RowsOptimizer:
+    """The optimiser of a model that holds `LatentRows`.
+
+    Args:
+        model: its other parameters that want gradients go to AdamW, matrices with weight decay, vectors without.
+        row_rate: learning rate of U and b.
+
+    Raises:
+        ValueError: there are no latent rows in `model`.
+    """
+    tables = [part for part in model.modules() if isinstance(part, LatentRows) and part.trained]
+    if not tables:
+        raise ValueError("no latent rows to train in this model")
+    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in wanted if p.ndim >= 2], "lr": learning_rate, "weight_decay": weight_decay},
+        {"params": [p for p in wanted if p.ndim < 2], "lr": learning_rate, "weight_decay": 0.0},
+    ]
+    return RowsOptimizer(groups, tables, row_rate)

@@ -1,0 +1,113 @@
+"""Rows and a configuration in, what a step minimises out: batchable datasets, and the loss of each.
+
+Rows are grouped by what a batch needs to have in common: the loss, and the number of negatives. Knows no loop.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from splade_cli.config.schema import Config, LossSection
+from splade_cli.errors import InputError
+from splade_cli.records import Example
+
+
+def as_datasets(
+    sources: Mapping[str, Sequence[Example]], negatives: int, loss: str, scale: float = 1.0
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Rows of like shape together, since a batch needs equal columns; no row is dropped.
+
+    Args:
+        sources: rows by the name of their dataset.
+        negatives: kept a row at most.
+        scale: labels are teacher scores times this.
+        loss: ``auto`` distils (kl) the rows that carry scores for at least two documents and contrasts the rest.
+
+    Returns:
+        ``{name: datasets.Dataset}`` with columns query, positive, negative_1.. and label, and ``{name: loss kind}``.
+
+    Raises:
+        InputError: a distillation loss was asked for and no row carries scores.
+    """
+    from datasets import Dataset
+
+    groups: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
+    for source, examples in sources.items():
+        for example in examples:
+            texts = example.negatives[:negatives]
+            scored = example.scores is not None and len(texts) > 0
+            kind = "contrastive" if loss == "contrastive" or not scored else "kl" if loss == "auto" else loss
+            row: dict[str, Any] = {"query": example.query, "positive": example.positive}
+            row.update({f"negative_{number}": text for number, text in enumerate(texts, 1)})
+            if kind != "contrastive" and example.scores is not None:
+                row["label"] = [score * scale for score in example.scores[: 1 + len(texts)]]
+            groups[source, kind, len(texts)].append(row)
+    if loss in ("kl", "margin_mse") and not any(kind == loss for _, kind, _ in groups):
+        raise InputError(
+            f"loss '{loss}' needs rows with 'scores', and no row has any",
+            "use --loss contrastive, or let a teacher score them: --teacher NAME",
+        )
+    datasets, kinds = {}, {}
+    for (source, kind, count), rows in sorted(groups.items()):
+        name = f"{source}-{kind}-{count}"
+        datasets[name], kinds[name] = Dataset.from_list(rows), kind
+    return datasets, kinds
+
+
+def loss_of(kind: str, encoder: Any, config: Config) -> Any:
+    """SpladeLoss with its regularisers around the inner loss of one kind of rows: kl, margin_mse or contrastive.
+
+    With `training.mini_batch_size` its cached form, which embeds a batch in parts (Gao et al. 2021, arXiv 2101.06983).
+    """
+    from sentence_transformers.sparse_encoder import losses as stock
+
+    wanted = config.loss
+    inner = inner_loss(kind, encoder, wanted)
+    latents = encoder[-1].dimensions if config.model.architecture == "laspar" else None
+    options: dict[str, Any] = {
+        "document_regularizer": regularizer(wanted.document_regularizer, wanted, latents),
+        "document_regularizer_weight": wanted.document_regularizer_weight,
+        "query_regularizer": regularizer(wanted.query_regularizer or "flops", wanted, latents),
+        "query_regularizer_weight": wanted.query_regularizer_weight,
+    }
+    if config.model.architecture == "laspar":
+        from splade_cli.training.laspar.loss import LatentLoss
+
+        return LatentLoss(encoder, inner, **options)
+    size = config.training.mini_batch_size
+    if size is not None:
+        return stock.CachedSpladeLoss(encoder, inner, mini_batch_size=size, **options)
+    return stock.SpladeLoss(encoder, inner, **options)
+
+
+def inner_loss(kind: str, encoder: Any, wanted: LossSection) -> Any:
+    """The loss of one kind of rows, given embeddings."""
+    from sentence_transformers.sparse_encoder import losses as stock
+
+    from splade_cli.training.losses.distillation import ListwiseDistillation
+
+    if kind == "kl":
+        return ListwiseDistillation(
+            encoder,
+            student_temperature=wanted.student_temperature,
+            teacher_temperature=wanted.teacher_temperature,
+        )
+    if kind == "margin_mse":
+        return stock.SparseMarginMSELoss(encoder)
+    return stock.SparseMultipleNegativesRankingLoss(encoder, scale=wanted.scale)
+
+
+def regularizer(name: str, wanted: LossSection, latents: int | None = None) -> Any:
+    """A regulariser by the name that the YAML gives it.
+
+    Args:
+        latents: D of a latent model, whose embeddings are slices of their columns.
+    """
+    from splade_cli.training.sparsity.regularizers import REGULARIZERS
+
+    options: dict[str, Any] = {"threshold": wanted.regularizer_threshold}
+    if name == "equipartition" and latents is not None:
+        options["dimensions"] = latents
+    return REGULARIZERS[name](**options)

@@ -1,0 +1,1 @@
+"""A trained model, ready for others: card, licence, the hub."""

@@ -1,0 +1,1 @@
+"""What keeps vectors sparse: regularisers, their weight lambda, and its controller."""

@@ -1,0 +1,1 @@
+"""Teachers' scores of training rows."""

@@ -1,0 +1,146 @@
+"""What happens in a run, to a file and to whoever listens: metrics.jsonl, checkpoints' names. Knows no model."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from splade_cli.errors import ModelError
+from splade_cli.files import replacing
+
+Listener = Callable[[dict[str, Any]], None]
+"""Called with each row of metrics.jsonl as it is written."""
+
+
+class MetricsLog(TrainerCallback):
+    """Appends a JSON object a line: ``step``, ``epoch``, ``seconds`` and whatever was measured at that step.
+
+    A resumed run goes on in the same file: rows beyond its checkpoint are dropped, since they are about to be measured
+    again, and ``seconds`` counts on. A value that is not finite is null in the file. `followers` get the rows that are
+    written by hand; what the trainer logs they see as its callbacks. Of several processes only the first writes.
+    """
+
+    def __init__(self, path: Path, listener: Listener | None = None, first: bool = True) -> None:
+        self.path, self.listener, self.first = path, listener, first
+        self.followers: list[Listener] = []
+        self.started = time.monotonic()
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Appends one row, and tells the listener and the followers."""
+        if not self.first:
+            return
+        for follower in self.followers:
+            follower(row)
+        self._append(row)
+
+    def _append(self, row: dict[str, Any]) -> None:
+        row = {**row, "seconds": round(time.monotonic() - self.started, 2)}
+        with open(self.path, "a", encoding="utf-8") as out:
+            out.write(json.dumps({key: _finite(value) for key, value in row.items()}, allow_nan=False) + "\n")
+        if self.listener:
+            self.listener(row)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if not state.is_world_process_zero:
+            return
+        if state.global_step and self.path.exists():
+            self._go_on_from(state.global_step)
+        self._append({"step": state.global_step, "max_steps": state.max_steps})
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if state.is_world_process_zero:
+            self._append({"step": state.global_step, "max_steps": state.max_steps, **measured(logs)})
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.listener and state.is_world_process_zero:
+            self.listener({"step": state.global_step, "max_steps": state.max_steps, "tick": True})
+
+    def _go_on_from(self, step: int) -> None:
+        kept: dict[str, str] = {}  # by content: what is measured again before the first step is there already
+        seconds = 0.0
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the last line of a killed run
+            if row.get("step", 0) <= step:
+                seconds = max(seconds, row.pop("seconds", 0.0))
+                kept.setdefault(json.dumps(row), line)
+        with replacing(self.path) as path:
+            path.write_text("".join(line + "\n" for line in kept.values()), encoding="utf-8")
+        self.started = min(self.started, time.monotonic() - seconds)
+
+
+class FiniteLoss(TrainerCallback):
+    """Stops a run whose loss is no number any more: going on would only overwrite good checkpoints.
+
+    It sees what is logged; `failures.check_loss` sees every step. In fp16 a gradient that is not finite is how the
+    scaler finds its scale, and its step is skipped, so only the loss counts there.
+    """
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name in ("loss",) if args.fp16 else ("loss", "grad_norm"):
+            value = (logs or {}).get(name)
+            if value is not None and not math.isfinite(value):
+                raise ModelError(
+                    f"{name} is {value} at step {state.global_step}",
+                    "lower --learning-rate, or train in fp32; --resume goes on from the last checkpoint",
+                )
+
+
+def measured(logs: dict[str, Any] | None) -> dict[str, Any]:
+    """What a trainer logged, under the names of metrics.jsonl: no speeds, no ``eval_`` before a measure."""
+    kept = {key: value for key, value in (logs or {}).items() if not key.endswith("_per_second")}
+    return {key if key == "eval_loss" else key.removeprefix("eval_"): value for key, value in kept.items()}
+
+
+def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
+    """The complete checkpoint with the highest step, if any.
+
+    One without its trainer state was cut short; so was one of several `processes` that lacks the random state of any.
+    """
+    states = [f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else []
+    found = [
+        path
+        for path in folder.glob("checkpoint-*")
+        if path.name.removeprefix("checkpoint-").isdigit()
+        and _whole(path / "trainer_state.json")
+        and all((path / name).is_file() for name in states)
+    ]
+    return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _whole(path: Path) -> bool:
+    """Whether `path` is a JSON file that was written to its end."""
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,193 @@
+"""Rows of metrics.jsonl also to TensorBoard and MLflow, where asked; both are optional packages. Knows no model."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from splade_cli.errors import InputError, SpladeError, did_you_mean
+from splade_cli.training.publishing.publish import push_checkpoint
+from splade_cli.training.tracking.metrics_log import measured
+
+KNOWN = ("tensorboard", "mlflow", "none")
+
+
+def require_tracking(report_to: Sequence[str] | str | None) -> list[str]:
+    """The trackers that are asked for, ``none`` left out; called before anything is loaded.
+
+    Raises:
+        InputError: an unknown name, or a package that is not installed.
+    """
+    names = [report_to] if isinstance(report_to, str) else list(report_to or [])
+    for name in names:
+        if name not in KNOWN:
+            raise InputError(
+                f"unknown tracker '{name}' in training.report_to",
+                did_you_mean(name, KNOWN) or f"one of {', '.join(KNOWN)}; metrics.jsonl is always written",
+            )
+    wanted = list(dict.fromkeys(name for name in names if name != "none"))
+    missing = [name for name in wanted if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"training.report_to asks for {' and '.join(missing)}, not installed",
+            'pip install "splade-cli[tracking]"',
+        )
+    return wanted
+
+
+class Tracker(TrainerCallback):
+    """Gets what the trainer logs; `record` takes rows that no trainer logs, such as validation before and after."""
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        """One row of metrics.jsonl: ``step`` and numbers by name."""
+        raise NotImplementedError
+
+    def keep(self, paths: Sequence[Path]) -> None:
+        """Files of the finished run."""
+
+    def close(self, status: str = "FINISHED") -> None:
+        """Ends the run: ``FINISHED``, ``FAILED`` or ``KILLED``."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if state.is_world_process_zero:
+            self.record({"step": state.global_step, **measured(logs)})
+
+
+class TensorBoardLog(Tracker):
+    """Scalars in an events file.
+
+    transformers' own callback cannot be used: a resumed run has to hide what was logged beyond its checkpoint.
+    """
+
+    def __init__(self, folder: Path, parameters: Mapping[str, Any], resumed: bool = False) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.folder = folder
+        # step 0: what a run before this one left in the folder is hidden, not deleted
+        self.writer = SummaryWriter(str(folder), purge_step=None if resumed else 0)
+        if not resumed:
+            shown = "\n".join(f"    {key}: {value}" for key, value in parameters.items())
+            self.writer.add_text("config", shown, 0)
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        for name, value in curves(row).items():
+            self.writer.add_scalar(name, value, row.get("step", 0))
+        self.writer.flush()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.global_step and state.is_world_process_zero:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.writer.close()
+            self.writer = SummaryWriter(str(self.folder), purge_step=state.global_step + 1)
+
+    def close(self, status: str = "FINISHED") -> None:
+        self.writer.close()
+
+
+def tracking_callbacks(
+    report_to: Sequence[str] | str | None,
+    run_folder: Path,
+    *,
+    logging_dir: str | Path = "runs",
+    run_name: str | None = None,
+    mlflow: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    resumed: bool = False,
+) -> list[Tracker]:
+    """What `report_to` asks for, begun; to be given to the trainer, and to `followed`.
+
+    Args:
+        report_to: ``tensorboard``, ``mlflow``, both, or ``none``.
+        run_folder: the run's; holds the MLflow run's id for a resumed run.
+        logging_dir: of TensorBoard, below `run_folder` unless absolute.
+        run_name: in MLflow; the run folder's name by default.
+        mlflow: ``tracking_uri``, ``experiment_name``, ``tags``.
+        parameters: the flat configuration.
+        resumed: go on in the same TensorBoard folder and MLflow run.
+
+    Raises:
+        InputError: see `require_tracking`.
+        ServiceError: MLflow's store cannot be written.
+    """
+    wanted, parameters = require_tracking(report_to), parameters or {}
+    trackers: list[Tracker] = []
+    if "tensorboard" in wanted:
+        trackers.append(TensorBoardLog(run_folder / Path(logging_dir).expanduser(), parameters, resumed))
+    if "mlflow" in wanted:
+        from splade_cli.training.tracking.mlflow_log import MlflowLog
+
+        name = run_name or run_folder.absolute().name
+        trackers.append(MlflowLog(run_folder, name, mlflow or {}, parameters, resumed))
+    return trackers
+
+
+@contextmanager
+def followed(trackers: Sequence[Tracker]) -> Iterator[None]:
+    """Closes `trackers` at the end of the block: finished, killed by Ctrl-C, or failed."""
+    status = "FAILED"
+    try:
+        yield
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        for tracker in trackers:
+            tracker.close(status)
+
+
+def curves(row: Mapping[str, Any]) -> dict[str, float]:
+    """What of a row can be drawn: finite numbers, ``train/`` before what steps gave, ``eval/`` before all else.
+
+    Active terms are in rows of both kinds: those of training are of its batches, those of validation of its texts.
+    """
+    return {
+        f"{'train' if 'loss' in row or name.startswith(('train_', 'total_')) else 'eval'}/{name}": float(
+            value
+        )
+        for name, value in row.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and name not in ("step", "max_steps", "seconds")
+        and math.isfinite(value)
+    }
+
+
+class CheckpointPush(TrainerCallback):
+    """Sends each checkpoint to the hub as it is saved; a push that fails is said, and training goes on.
+
+    Args:
+        repo_id: ``name/model``.
+        private: of a repository that is made; the account's default by default.
+    """
+
+    def __init__(self, repo_id: str, private: bool | None = None) -> None:
+        self.repo_id, self.private = repo_id, private
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if not state.is_world_process_zero:
+            return
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        try:
+            push_checkpoint(folder, self.repo_id, private=self.private)
+        except SpladeError as error:
+            logging.getLogger(__name__).warning("%s was not pushed: %s", folder.name, error.message)

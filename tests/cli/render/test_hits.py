@@ -1,0 +1,191 @@
+"""What is printed: stars and colours of terms, narrow lines, and texts that would command the terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from splade_cli.cli.render import console, replies
+from splade_cli.cli.render import hits as display
+from splade_cli.records import Hit, Term
+from splade_cli.search.explain.frequent_terms import JunkReport, JunkTerm
+from splade_cli.search.explain.terms import Gap
+from splade_cli.search.session.compare import Move
+from splade_cli.search.session.replies import Reply
+
+TERMS = (
+    Term("kiln", 2.0, 2.0, 4.0, True),
+    Term("hot", 1.0, 2.0, 2.0, True),
+    Term("ĠblÃ¥", 1.0, 1.0, 1.0, False),
+    Term("oven", 1.0, 1.0, 1.0, False),
+)
+HIT = Hit("docs/kiln.md::1", 1, 8.0, "The kiln fires blå clay.", "The kiln fires blå clay.", "Kiln", "docs/kiln.md",
+          terms=TERMS)  # fmt: skip
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a call prints on both streams of a terminal of so many columns, colours as escape sequences if wanted."""
+
+    def run(function: Callable[..., None], *words: Any, width: int = 80, colour: bool = False) -> str:
+        written = io.StringIO()
+        screen = Console(
+            file=written,
+            width=width,
+            highlight=False,
+            force_terminal=colour,
+            color_system="standard" if colour else None,
+        )
+        for module in (display, replies, console):
+            for name in ("out", "err"):
+                if hasattr(module, name):
+                    monkeypatch.setattr(module, name, screen)
+        function(*words)
+        return written.getvalue()
+
+    return run
+
+
+def test_a_hit(printed: Callable[..., str]) -> None:
+    shown = printed(display.hits, [HIT], "hot kiln", False)
+    assert shown.splitlines() == [" 1  8.00  Kiln  docs/kiln.md::1", "    The kiln fires blå clay."]
+    assert printed(display.hits, [HIT], "q", False, {HIT.id: "good"}).splitlines()[0].endswith("[good]")
+    assert "no document shares a term" in printed(display.hits, [], "q", False)
+
+
+def test_stars_say_where_the_model_added_a_term(printed: Callable[..., str]) -> None:
+    line = printed(display.hits, [HIT], "hot kiln", True).splitlines()[2]
+    assert line == "    kiln 4.00 (50%)  hot* 2.00 (25%)  *blå 1.00 (12%)  *oven* 1.00 (12%)"
+
+
+def test_the_parts_of_a_fusion(printed: Callable[..., str]) -> None:
+    hit = Hit(
+        "a",
+        1,
+        0.0325,
+        "t",
+        "t",
+        parts={"sparse": {"rank": 1, "score": 8.0}, "bm25": {"rank": 3, "score": 0.5}},
+    )
+    shown = printed(display.hits, [hit], "q", True)
+    assert " 1  0.0325  a" in shown
+    assert "sparse rank 1, 8.00; bm25 rank 3, 0.5000" in shown
+    assert "compares whole texts" in printed(replies.reply, Reply("explain", hits=(hit,)), False)
+
+
+def test_what_was_folded_into_a_hit(printed: Callable[..., str]) -> None:
+    hit = Hit(
+        "a.md::2", 1, 2.0, "t", "t", document_id="a.md", windows=("a.md::1", "a.md::3"), duplicates=("b.md",)
+    )
+    assert "more of this document: ::1, ::3; nearly the same: b.md" in printed(
+        display.hits, [hit], "q", False
+    )
+
+
+def test_matched_words_are_bold(printed: Callable[..., str]) -> None:
+    shown = printed(display.hits, [HIT], "q", False, colour=True)
+    assert "\x1b[1mkiln\x1b[0m fires \x1b[1mblå\x1b[0m" in shown
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+@pytest.mark.parametrize(
+    "text", ["東京の天気は晴れです。" * 12, "a long-winded English sentence of words " * 6]
+)
+def test_lines_fit_the_terminal(printed: Callable[..., str], width: int, text: str) -> None:
+    hit = Hit(
+        "some/long/path/to/a/document/of/the/user.md::12", 12, 123.4, text, text, "題名 " * 8, terms=TERMS
+    )
+    answers = [
+        Reply("hits", hits=(hit,), marks={hit.id: "bad"}),
+        Reply("text", hits=(hit,)),
+        Reply("explain", hits=(hit,), explained=TERMS, origins=("both", "query", "document", "model")),
+        Reply(
+            "why",
+            hits=(hit,),
+            rank=7,
+            terms=(("glaze", 1.2),) * 9,
+            against=hit,
+            gaps=(Gap("kiln", 4.0, 1.0),) * 4,
+        ),
+        Reply(
+            "compare",
+            moves=(Move(hit.id, hit.title, 4, 12, "down"),),
+            message="1 of 5",
+            facts={"other": "x" * 60},
+        ),
+        Reply("terms", terms=(("glaze", 1.2),) * 30),
+        Reply(
+            "junk",
+            junk=JunkReport(
+                0.2, 9, 9, 0.1, 0.1, (JunkTerm("the", "word", 1, 1, 1, 1, 0.5, hit.id, text),) * 30
+            ),
+        ),
+        Reply("marks", marks={hit.id: "good"}, facts={"good": 1, "bad": 2, "waiting": 1, "file": "m.jsonl"}),
+        Reply("help", facts={"/mark good|bad|none [RANK ..]": "keep hits as training rows " * 3}),
+        Reply("error", message="wrong " * 20, hint="right " * 20),
+    ]
+    for answer in answers:
+        for line in printed(replies.reply, answer, True, width=width).splitlines():
+            assert cell_len(line) <= width, (answer.kind, line)
+            padded = len(line) - len(line.rstrip()) > 3 and answer.kind not in ("junk", "explain")
+            assert not padded, f"blanks at the end wrap when the window is made narrower: {line!r}"
+
+
+def test_a_term_and_its_weight_stay_on_one_line(printed: Callable[..., str]) -> None:
+    lines = printed(
+        replies.reply, Reply("terms", terms=(("glaze", 1.25), ("kiln", 1.0)) * 6), False, width=40
+    )
+    for line in lines.splitlines():
+        words = line.split()
+        assert words[::2] == ["glaze" if weight == "1.25" else "kiln" for weight in words[1::2]]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b]0;owned\x07b\x1b[2J", "a]0;ownedb[2J"),
+        ("a\x9b31mb\x00", "a31mb"),
+        ("a\rb\x08c", "abc"),
+        ("lone \ud800 half", "lone  half"),
+        ("line\nnext\tcell", "line\nnext    cell"),
+        ("blåbær 東京 é 👩‍🚀", "blåbær 東京 é 👩‍🚀"),
+    ],
+)
+def test_texts_that_would_command_the_terminal(printed: Callable[..., str], text: str, shown: str) -> None:
+    assert display.plain(text) == shown
+    hit = Hit(text, 1, 1.0, text, text, text, terms=(Term(text, 1, 1, 1, True),))
+    moves = (Move(text, text, 1, 1, "same"),)
+    for answer in (
+        Reply("hits", hits=(hit,)),
+        Reply("text", hits=(hit,)),
+        Reply("why", hits=(hit,), against=hit, gaps=(Gap(text, 2, 1),), terms=((text, 1.0),)),
+        Reply("explain", hits=(hit,), explained=hit.terms, origins=("both",)),
+        Reply("compare", moves=moves),
+        Reply("marks", marks={text: "good"}, facts={"good": 1, "bad": 0, "file": "m"}),
+        Reply("error", message=text, hint=text),
+        Reply("history", facts={"1": text}),
+    ):
+        got = printed(replies.reply, answer, True)
+        assert not set(got) & set("\x1b\x9b\x07\x08\r\x00\ud800"), answer.kind
+
+
+def test_markup_in_texts_is_text(printed: Callable[..., str]) -> None:
+    hit = Hit("[bold]id[/]", 1, 1.0, "[red]x[/red] [/nope]", "[red]x[/red] [/nope]", "[link]", terms=TERMS)
+    for kind in ("hits", "text"):
+        shown = printed(replies.reply, Reply(kind, hits=(hit,)), False)  # type: ignore[arg-type]
+        assert "[red]x[/red] [/nope]" in shown and "[bold]id[/]" in shown
+    assert "[/oops]" in printed(replies.reply, Reply("error", message="[/oops]"), False)
+
+
+def test_pieces_flow() -> None:
+    pieces = [Text(word) for word in ("aaaa", "bbbb", "東京", "cc")]
+    assert display.flowing(pieces, 10).plain == "aaaa  bbbb\n東京  cc"
+    assert display.flowing(pieces, 3).plain == "aaaa\nbbbb\n東京\ncc"
+    assert display.flowing([Text("東京東京"), Text("東京")], 12).plain == "東京東京\n東京"
+    assert display.flowing([], 10).plain == ""

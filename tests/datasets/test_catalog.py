@@ -1,0 +1,162 @@
+"""The known datasets: ids and columns as they are on the hub, and what a spec changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splade_cli.config.schema import DatasetSpec
+from splade_cli.datasets.catalog import KNOWN, NAMES, Part, parts_of
+from splade_cli.datasets.hub import fetch
+from splade_cli.errors import InputError
+
+HUB = {
+    "nli": [("Fremtind/all-nli-norwegian", None, "anchor", "positive", ("negative",))],
+    "ddsc": [("DDSC/nordic-embedding-training-data", None, "query", "positive", ("negative",))],
+    "eti": [("thivy/eti-embedding-training-data", None, "anchor", "positive", ("negative",))],
+    "paws": [("NbAiLab/norwegian-paws-x", "nb", "sentence1", "sentence2", ())],
+    "msmarco": [("sentence-transformers/msmarco-bm25", "triplet", "query", "positive", ("negative",))],
+    "scandi_qa": [
+        ("ltg/norquad", None, "question", "context", ()),
+        ("ltg/noropenbookqa", "nb", "question_stem", "fact", ()),
+        ("alexandrainst/scandi-qa", "no", "question", "context", ()),
+        ("alexandrainst/scandi-qa", "da", "question", "context", ()),
+        ("alexandrainst/scandi-qa", "sv", "question", "context", ()),
+        ("jealk/supervised-da", None, "query", "pos", ()),
+        ("NbAiLab/norwegian-paws-x", "nb", "sentence1", "sentence2", ()),
+    ],
+}
+
+
+def parts(name: str, **keys: Any) -> list[Part]:
+    return parts_of(name, DatasetSpec.model_validate(keys))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ids_and_columns(name: str) -> None:
+    found = [(part.source, part.config, part.anchor, part.positive, part.negatives) for part in parts(name)]
+    assert found == HUB[name]
+    assert set(HUB) == set(NAMES)
+    assert {part.source for part in parts(name) if part.converted} <= {
+        "alexandrainst/scandi-qa",
+        "NbAiLab/norwegian-paws-x",
+    }
+    assert all(part.shares is not None and sum(part.shares) == pytest.approx(1) for part in parts(name))
+
+
+def test_only_the_parts_that_are_on() -> None:
+    off = {"use_norquad": False, "use_scandiqa": False, "use_paws": False}
+    assert [part.source for part in parts("scandi_qa", **off)] == ["ltg/noropenbookqa", "jealk/supervised-da"]
+    assert [part.config for part in parts("scandi_qa", scandiqa_languages=["sv"])[2:-2]] == ["sv"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "scandi_qa"])
+def test_every_key_of_a_spec_arrives(name: str) -> None:
+    part = parts(
+        name,
+        config="c",
+        split="s",
+        columns={"anchor": "a", "positive": "p", "negative": ["n", "m"], "scores": "w"},
+        languages="da",
+        language_column="lang",
+        tasks=["t"],
+        task_column="kind",
+        keep={"x": 1},
+        split_ratio=["0.5", 0.25, 0.25],
+    )[0]
+    assert (part.config, part.split, part.anchor, part.positive, part.negatives, part.scores) == (
+        "c", "s", "a", "p", ("n", "m"), "w"
+    )  # fmt: skip
+    assert (part.languages, part.language_column, part.tasks, part.task_column) == (
+        ("da",),
+        "lang",
+        ("t",),
+        "kind",
+    )
+    assert part.keep["x"] == 1
+    assert part.shares == (0.5, 0.25, 0.25)
+    assert part.source == KNOWN[name].source
+
+
+def test_a_local_source_drops_what_belongs_to_the_hub(tmp_path: Path) -> None:
+    part = parts("paws", source=str(tmp_path))[0]
+    assert (part.source, part.config, part.converted, part.keep) == (str(tmp_path), "nb", False, {"label": 1})
+    assert parts("paws", source=str(tmp_path / "rows.json"))[0].config is None
+    with pytest.raises(InputError, match="no folder"):
+        parts("paws", source=str(tmp_path), config="nn")
+    (tmp_path / "nn").mkdir()
+    assert parts("paws", source=str(tmp_path), config="nn")[0].config == "nn"
+
+
+def test_local_parts_of_scandi_qa_must_all_be_there(tmp_path: Path) -> None:
+    (tmp_path / "norquad").mkdir()
+    with pytest.raises(InputError, match="has no 'noropenbookqa'") as caught:
+        parts("scandi_qa", source=str(tmp_path))
+    assert "use_*" in caught.value.hint
+
+
+def test_a_folder_of_paws_that_is_not_there_leaves_the_hub(tmp_path: Path) -> None:
+    off = {key: False for key in ("use_norquad", "use_openbookqa", "use_scandiqa", "use_supervised_da")}
+    assert parts("scandi_qa", paws_data_dir=str(tmp_path), **off)[0].source == str(tmp_path)
+    assert (
+        parts("scandi_qa", paws_data_dir="data/paws-x/x-final", **off)[0].source == "NbAiLab/norwegian-paws-x"
+    )
+
+
+def test_what_the_hub_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda *given, **named: asked.append((given, named)))
+    monkeypatch.setenv("HTTPS_PROXY", "nobody asks it")
+    fetch("ltg/noropenbookqa", "nb")
+    fetch("alexandrainst/scandi-qa", "da", converted=True)
+    files = {"train": "da/train/*.parquet", "validation": "da/val*/*.parquet", "test": "da/test/*.parquet"}
+    assert asked == [
+        (("ltg/noropenbookqa",), {"name": "nb"}),
+        (("alexandrainst/scandi-qa",), {"revision": "refs/convert/parquet", "data_files": files}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("BuilderConfig 'xx' not found. Available: ['nb', 'nn']", "has no configuration 'xx'"),
+        ("Dataset 'o/n' is a gated dataset on the Hub. 401 Client Error", "gated or private"),
+        ("Couldn't reach 'o/n' on the Hub (LocalEntryNotFoundError)", "the hub cannot be reached"),
+        ("Dataset scripts are no longer supported, but found n.py", "cannot be read: Dataset scripts"),
+    ],
+)
+def test_errors_of_the_hub(said: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError(said)
+
+    monkeypatch.setattr(datasets, "load_dataset", fail)
+    monkeypatch.setenv("HTTPS_PROXY", "nobody asks it")
+    with pytest.raises(InputError) as caught:
+        fetch("o/n", "xx")
+    assert words in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"split_ratio": [0.5, 0.1, 0.1]}, "add up to 1"),
+        ({"split_ratio": [0, 0.5, 0.5]}, "add up to 1"),
+        ({"max_rows": 0}, "greater than 0"),
+        ({"columns": {"anchr": "x"}}, "not permitted"),
+    ],
+)
+def test_values_that_a_spec_refuses(keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        DatasetSpec.model_validate(keys)
+
+
+def test_yaml_reads_no_as_false() -> None:
+    assert DatasetSpec.model_validate({"languages": [False, "da"]}).languages == ["no", "da"]
+    assert DatasetSpec.model_validate({"languages": False}).languages == ["no"]

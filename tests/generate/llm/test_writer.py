@@ -1,0 +1,590 @@
+"""QueryWriter against a real HTTP server on loopback whose answers are scripted, and the reader of answers alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splade_cli.errors import InputError, ServiceError
+from splade_cli.generate.llm import chat
+from splade_cli.generate.llm.answers import read_queries
+from splade_cli.generate.llm.prompts import Prompt
+from splade_cli.generate.llm.writer import QueryWriter
+from splade_cli.records import Chunk, WrittenQuery
+
+KEY = "sk-very-secret-0123456789"
+GOOD = json.dumps(
+    {"queries": [{"type": "question", "text": "How long?"}, {"type": "keywords", "text": "backup retention"}]}
+)
+Reply = Callable[["Stub", dict[str, Any]], None]
+
+
+class Stub(BaseHTTPRequestHandler):
+    """One request; the server's `script` says what happens to it."""
+
+    protocol_version = "HTTP/1.1"
+    server: StubServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            number = len(self.server.requests)
+            self.server.requests.append(body)
+        script = self.server.script
+        script[min(number, len(script) - 1)](self, body)
+
+    def send(self, status: int, body: Any, **headers: str) -> None:
+        data = json.dumps(body).encode() if not isinstance(body, bytes) else body
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+class StubServer(ThreadingHTTPServer):
+    """Counts its requests; the last entry of `script` serves all later ones too."""
+
+    daemon_threads = True
+
+    def __init__(self, *script: Reply) -> None:
+        super().__init__(("127.0.0.1", 0), Stub)
+        self.script, self.lock = script, threading.Lock()
+        self.requests: list[dict[str, Any]] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+Serve = Callable[..., StubServer]
+
+
+@pytest.fixture(autouse=True)
+def quick_and_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat, "_BACKOFF", 0.01)
+    for name in ("OPENAI_API_KEY", "SPLADE_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    with contextlib.ExitStack() as stack:
+
+        def start(*script: Reply) -> StubServer:
+            server = stack.enter_context(StubServer(*script))
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+            stack.callback(server.shutdown)
+            return server
+
+        yield start
+
+
+def says(content: str | None, **message: Any) -> Reply:
+    def reply(handler: Stub, body: dict[str, Any]) -> None:
+        choice = {
+            "index": 0,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": content, **message},
+        }
+        usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+        handler.send(
+            200,
+            {
+                "id": "x",
+                "object": "chat.completion",
+                "created": 0,
+                "model": body["model"],
+                "choices": [choice],
+                "usage": usage,
+            },
+        )
+
+    return reply
+
+
+def fails(
+    status: int, message: str = "no", code: str | None = None, param: str | None = None, **headers: str
+) -> Reply:
+    error = {"message": message, "type": code or "error", "code": code, "param": param}
+    return lambda handler, body: handler.send(status, {"error": error}, **headers)
+
+
+def chunks(count: int, text: str = "Backups are kept for {} days.") -> list[Chunk]:
+    return [Chunk(id=f"c{i}", document_id="d", text=text.format(i), title="Retention") for i in range(count)]
+
+
+def writer(server: StubServer | str, tmp_path: Path, **settings: Any) -> QueryWriter:
+    url = server if isinstance(server, str) else server.url
+    settings = {"concurrency": 2, "timeout": 5.0, "retries": 2, **settings}
+    return QueryWriter("tiny", tmp_path / "journal.jsonl", base_url=url, **settings)
+
+
+def test_good_answers_come_in_chunk_order_with_usage_and_progress(serve: Serve, tmp_path: Path) -> None:
+    def late(handler: Stub, body: dict[str, Any]) -> None:
+        time.sleep(0.2 if "for 1 days" in body["messages"][-1]["content"] else 0.0)
+        says(GOOD)(handler, body)
+
+    server, seen = serve(late), []
+    wrote = writer(server, tmp_path, concurrency=4)
+    result = list(wrote.write(chunks(6), lambda *step: seen.append(step)))
+    assert [chunk.id for chunk, _ in result] == [f"c{i}" for i in range(6)]
+    assert all(
+        q == [WrittenQuery("How long?", "question"), WrittenQuery("backup retention", "keywords")]
+        for _, q in result
+    )
+    assert wrote.usage == (600, 120, 6) and wrote.failed == 0
+    assert seen == [("queries", done, 6) for done in range(1, 7)]
+    first = server.requests[0]
+    assert (
+        first["response_format"]["type"] == "json_schema"
+        and first["max_tokens"] == 1024
+        and not first.get("stream")
+    )
+    assert "Retention\nBackups are kept" in first["messages"][-1]["content"]
+
+
+def test_format_is_probed_once_down_to_plain(serve: Serve, tmp_path: Path) -> None:
+    server = serve(fails(400, "response_format json_schema is not supported"), fails(500), says(GOOD))
+    result = list(writer(server, tmp_path).write(chunks(4)))
+    assert all(queries for _, queries in result)
+    formats = [request.get("response_format", {}).get("type") for request in server.requests]
+    assert formats == ["json_schema", "json_object", None, None, None, None]
+
+
+def test_response_format_that_is_ignored(serve: Serve, tmp_path: Path) -> None:
+    server = serve(
+        says("Sure, here they are:\n\n1. **Question**: How long are they kept?\n2. backup retention\n")
+    )
+    ((_, queries),) = writer(server, tmp_path).write(chunks(1))
+    assert queries == [
+        WrittenQuery("How long are they kept?", "question"),
+        WrittenQuery("backup retention", "keywords"),
+    ]
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
+def test_passing_failures_are_tried_again(serve: Serve, tmp_path: Path, status: int) -> None:
+    server = serve(says(GOOD), fails(status, Retry_After="0"), says(GOOD))
+    wrote = writer(server, tmp_path, concurrency=1)
+    assert all(queries for _, queries in wrote.write(chunks(2)))
+    assert len(server.requests) == 3 and wrote.usage.calls == 2
+
+
+def test_retry_after_is_waited_for_and_capped(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "_LONGEST_WAIT", 0.3)
+    server, start = serve(fails(429, Retry_After="3600"), says(GOOD)), time.monotonic()
+    assert all(queries for _, queries in writer(server, tmp_path).write(chunks(1)))
+    assert 0.3 <= time.monotonic() - start < 2
+
+
+def test_rate_limit_that_stays_ends_the_run(serve: Serve, tmp_path: Path) -> None:
+    server = serve(fails(429, "slow down", Retry_After="0"))
+    with pytest.raises(ServiceError, match="slow down") as raised:
+        list(writer(server, tmp_path).write(chunks(4)))
+    assert "--rate-limit" in raised.value.hint and len(server.requests) == 3
+
+
+def test_empty_account_is_asked_once(serve: Serve, tmp_path: Path) -> None:
+    server = serve(fails(429, "You exceeded your current quota", "insufficient_quota"))
+    with pytest.raises(ServiceError, match="quota") as raised:
+        list(writer(server, tmp_path, concurrency=4).write(chunks(8)))
+    assert "run the same command again" in raised.value.hint
+    assert len(server.requests) == 1
+
+
+def test_account_that_runs_empty_keeps_what_was_paid_for(serve: Serve, tmp_path: Path) -> None:
+    server = serve(says(GOOD), says(GOOD), fails(402, "Insufficient Balance"))
+    with pytest.raises(ServiceError, match="Insufficient Balance"):
+        list(writer(server, tmp_path, concurrency=1).write(chunks(5)))
+    again = serve(says(GOOD))
+    wrote = writer(again, tmp_path)
+    assert wrote.estimate(chunks(5))["journaled"] == 2
+    assert all(queries for _, queries in wrote.write(chunks(5))) and len(again.requests) == 3
+
+
+@pytest.mark.parametrize(("status", "hint"), [(401, "OPENAI_API_KEY"), (403, "key"), (404, "/models")])
+def test_hopeless_refusals_end_the_run_with_a_hint(
+    serve: Serve, tmp_path: Path, status: int, hint: str
+) -> None:
+    server = serve(fails(status, "refused"))
+    with pytest.raises(ServiceError, match="refused") as raised:
+        list(writer(server, tmp_path).write(chunks(3)))
+    assert hint in raised.value.hint and len(server.requests) == 1
+
+
+def test_options_that_a_model_refuses_are_changed_once(serve: Serve, tmp_path: Path) -> None:
+    server = serve(
+        fails(
+            400,
+            "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+            param="max_tokens",
+        ),
+        fails(400, "'temperature' does not support 0.7 with this model", param="temperature"),
+        lambda handler, body: handler.send(
+            422, {"detail": [{"loc": ["body", "seed"], "msg": "forbidden", "input": 1}]}
+        ),
+        says(GOOD),
+    )
+    assert all(queries for _, queries in writer(server, tmp_path, max_tokens=77).write(chunks(2)))
+    assert len(server.requests) == 5
+    for request in server.requests[3:]:
+        assert request["max_completion_tokens"] == 77 and request["response_format"]["type"] == "json_schema"
+        assert not {"max_tokens", "temperature", "seed"} & set(request)
+
+
+def test_dripping_body_is_cut_at_the_deadline(serve: Serve, tmp_path: Path) -> None:
+    def drip(handler: Stub, body: dict[str, Any]) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                handler.wfile.write(b" ")
+                time.sleep(0.1)
+
+    server, start = serve(says(GOOD), drip, says(GOOD)), time.monotonic()
+    wrote = writer(server, tmp_path, concurrency=1, timeout=0.5, retries=0)
+    assert [len(queries) for _, queries in wrote.write(chunks(3))] == [2, 0, 2]
+    assert time.monotonic() - start < 3 and wrote.failed == 1
+
+
+def test_server_that_never_answers_in_time_ends_the_run(serve: Serve, tmp_path: Path) -> None:
+    server = serve(lambda handler, body: time.sleep(1))
+    with pytest.raises(ServiceError, match=r"no whole answer within 0.1 s"):
+        list(writer(server, tmp_path, timeout=0.1, retries=0).write(chunks(9)))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [says(None, refusal="I cannot help with that."), says("I am sorry, there is nothing here."), says("")],
+)
+def test_refusals_and_nonsense_are_counted_not_fatal(serve: Serve, tmp_path: Path, reply: Reply) -> None:
+    def to_the_first(handler: Stub, body: dict[str, Any]) -> None:
+        (reply if "for 0 days" in body["messages"][-1]["content"] else says(GOOD))(handler, body)
+
+    server = serve(to_the_first)
+    wrote = writer(server, tmp_path)
+    assert [len(queries) for _, queries in wrote.write(chunks(2))] == [0, 2]
+    assert wrote.failed == 1 and wrote.usage.calls == 4 and "no query in the answer" in wrote.last_failure
+    assert {request["seed"] for request in server.requests} == {42, 43, 44}
+
+    again = writer(server, tmp_path)
+    assert [len(queries) for _, queries in again.write(chunks(2))] == [0, 2]
+    assert again.failed == 1 and len(server.requests) == 4
+
+
+def test_passage_that_is_refused_is_counted(serve: Serve, tmp_path: Path) -> None:
+    server = serve(says(GOOD), fails(400, "content filter"), says(GOOD))
+    wrote = writer(server, tmp_path, concurrency=1)
+    assert [len(queries) for _, queries in wrote.write(chunks(3))] == [2, 0, 2] and wrote.failed == 1
+    assert wrote.last_failure == "content filter"
+
+
+def test_server_that_refuses_every_passage_ends_the_run(serve: Serve, tmp_path: Path) -> None:
+    server = serve(fails(400, "who are you"))
+    with pytest.raises(ServiceError, match="3 passages in a row.*who are you"):
+        list(writer(server, tmp_path).write(chunks(20)))
+
+
+def test_address_of_a_web_page_ends_the_run(serve: Serve, tmp_path: Path) -> None:
+    server = serve(lambda handler, body: handler.send(200, b"<html>hello</html>", Content_Type="text/html"))
+    with pytest.raises(ServiceError, match="not a chat completion"):
+        list(writer(server, tmp_path).write(chunks(5)))
+
+
+def test_resume_asks_nothing_twice(serve: Serve, tmp_path: Path) -> None:
+    server = serve(says(GOOD))
+    first = list(writer(server, tmp_path).write(chunks(5)))
+    wrote = writer(server, tmp_path)
+    assert list(wrote.write(chunks(5))) == first
+    assert len(server.requests) == 5 and wrote.usage == (0, 0, 0)
+    assert len(list(writer(server, tmp_path).write(chunks(7)))) == 7 and len(server.requests) == 7
+    list(writer(server, tmp_path, temperature=0.1).write(chunks(1)))
+    list(writer(server, tmp_path, language="Norwegian").write(chunks(1)))
+    assert len(server.requests) == 9
+
+
+def test_same_content_is_asked_once(serve: Serve, tmp_path: Path) -> None:
+    server = serve(says(GOOD))
+    result = list(writer(server, tmp_path, concurrency=4).write(chunks(6, "the same words")))
+    assert len(result) == 6 and all(queries for _, queries in result) and len(server.requests) == 1
+
+
+def test_stopping_early_keeps_what_was_answered(serve: Serve, tmp_path: Path) -> None:
+    def third_hangs(handler: Stub, body: dict[str, Any]) -> None:
+        time.sleep(3)
+
+    server, start = serve(says(GOOD), says(GOOD), third_hangs), time.monotonic()
+    run = writer(server, tmp_path, concurrency=1).write(chunks(50))
+    next(run)
+    next(run)
+    run.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - start < 2
+    assert threading.active_count() < 20 and not [
+        t for t in threading.enumerate() if t.name == "query-writer"
+    ]
+    assert len((tmp_path / "journal.jsonl").read_text().splitlines()) == 2
+
+
+def test_ctrl_c_stops_at_once(serve: Serve, tmp_path: Path) -> None:
+    server, start = serve(says(GOOD), lambda handler, body: time.sleep(3)), time.monotonic()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(writer(server, tmp_path).write(chunks(50)))
+    assert time.monotonic() - start < 2 and len(server.requests) <= 3
+    assert len((tmp_path / "journal.jsonl").read_text().splitlines()) == 1
+
+
+def test_half_written_journal_line(serve: Serve, tmp_path: Path) -> None:
+    server, journal = serve(says(GOOD)), tmp_path / "journal.jsonl"
+    list(writer(server, tmp_path).write(chunks(3)))
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-30])
+    list(writer(server, tmp_path).write(chunks(3)))
+    assert len(server.requests) == 4
+    list(writer(server, tmp_path).write(chunks(3)))
+    assert len(server.requests) == 4
+
+
+def test_another_file_is_not_taken_for_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\nof years\n")
+    with pytest.raises(InputError, match="not a journal"):
+        QueryWriter("tiny", path, base_url="http://localhost:1/v1")
+    assert path.read_text() == "my notes\nof years\n"
+
+
+def test_answers_are_in_the_journal_before_they_are_yielded(serve: Serve, tmp_path: Path) -> None:
+    server, journal = serve(says(GOOD)), tmp_path / "deep" / "er" / "journal.jsonl"
+    wrote = QueryWriter("tiny", journal, base_url=server.url)
+    for number, _ in enumerate(wrote.write(chunks(3)), 1):
+        assert len(journal.read_text().splitlines()) >= number
+    row = json.loads(journal.read_text().splitlines()[0])
+    assert row["text"] == GOOD and row["prompt_tokens"] == 100 and row["completion_tokens"] == 20
+    assert row["chunk_id"] in {"c0", "c1", "c2"} and row["model"] == "tiny"
+
+
+def test_unreachable_server_is_named(tmp_path: Path) -> None:
+    with StubServer(says(GOOD)) as closed:
+        url = closed.url
+    with pytest.raises(ServiceError, match=url) as raised:
+        list(writer(url, tmp_path).write(chunks(3)))
+    assert "start that server" in raised.value.hint
+
+
+def test_only_a_server_elsewhere_needs_a_key(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert all(queries for _, queries in writer(serve(says(GOOD)), tmp_path).write(chunks(1)))
+    with pytest.raises(ServiceError, match="needs an API key") as raised:
+        writer("https://llm.example.com/v1", tmp_path).write(chunks(1))
+    assert "OPENAI_API_KEY" in raised.value.hint
+
+
+def test_key_is_in_no_error_and_no_journal(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    def echo(handler: Stub, body: dict[str, Any]) -> None:
+        fails(401, f"bad header: {handler.headers['Authorization']}")(handler, body)
+
+    with pytest.raises(ServiceError, match=r"bad header: Bearer \*\*\*") as raised:
+        list(writer(serve(says(GOOD), echo), tmp_path, concurrency=1).write(chunks(3)))
+    shown = f"{raised.value!r} {raised.value.message} {raised.value.hint} {raised.value.__cause__}"
+    assert KEY not in shown + (tmp_path / "journal.jsonl").read_text() + caplog.text
+
+
+@pytest.mark.parametrize("key", ["sk-\u201cquoted\u201d", "sk-a\nb"])
+def test_key_that_cannot_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("SPLADE_API_KEY", key)
+    with pytest.raises(ServiceError, match="characters") as raised:
+        writer("http://127.0.0.1:1/v1", tmp_path).write(chunks(1))
+    assert key not in str(raised.value) + raised.value.hint
+
+
+def test_password_in_the_address_is_not_shown(tmp_path: Path) -> None:
+    with StubServer(says(GOOD)) as closed:
+        url = closed.url.replace("//", "//me:hunter2@")
+    with pytest.raises(ServiceError) as raised:
+        list(writer(url, tmp_path).write(chunks(1)))
+    assert "hunter2" not in raised.value.message + raised.value.hint
+
+
+def test_rate_limit_spaces_the_calls(serve: Serve, tmp_path: Path) -> None:
+    server, start = serve(says(GOOD)), time.monotonic()
+    list(writer(server, tmp_path, concurrency=4, rate_limit=600).write(chunks(5)))
+    assert 0.4 <= time.monotonic() - start < 3
+
+
+def test_estimate_asks_nobody_and_needs_no_key(tmp_path: Path) -> None:
+    wrote = QueryWriter("tiny", tmp_path / "journal.jsonl")
+    few, many = wrote.estimate(chunks(2)), wrote.estimate(chunks(20))
+    assert few["calls"] == few["chunks"] == 2 and few["journaled"] == 0
+    assert (
+        many["prompt_tokens"] == pytest.approx(10 * few["prompt_tokens"], rel=0.05)
+        and few["prompt_tokens"] > 100
+    )
+    assert many["completion_tokens"] == 10 * few["completion_tokens"]
+    assert not (tmp_path / "journal.jsonl").exists()
+
+
+def test_kinds_go_round() -> None:
+    wanted = Prompt("generic", None, 1)
+    asked = {wanted.messages(chunk)[-1]["content"].split("than its own: ")[1] for chunk in chunks(40)}
+    assert len(asked) == 4
+    eight = Prompt("generic", None, 8).messages(chunks(1)[0])[-1]["content"]
+    assert "Write 8 " in eight and eight.count("a question") == 2
+
+
+def test_importing_it_is_light() -> None:
+    heavy = "import sys, splade_cli.generate.llm.writer; print([m for m in ('openai', 'httpx2', 'pydantic') if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout.strip() == "[]"
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"queries_per_chunk": 0},
+        {"rate_limit": 0},
+        {"temperature": -1},
+        {"template": "tecnical"},
+        {"timeout": 0},
+        {"template": "no/such.json"},
+        {"base_url": "localhost:8080"},
+        {"base_url": "http://localhost:x/v1"},
+    ],
+)
+def test_settings_that_cannot_be(tmp_path: Path, settings: dict[str, Any]) -> None:
+    with pytest.raises(InputError) as raised:
+        QueryWriter("tiny", tmp_path / "journal.jsonl", **settings)
+    assert raised.value.hint
+
+
+def test_template_file(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "ships.json"
+    path.write_text(
+        json.dumps({"name": "ships", "language": "Norwegian", "description": "", "system_prompt": "Ahoy."})
+    )
+    server = serve(says(GOOD))
+    list(writer(server, tmp_path, template=str(path)).write(chunks(1)))
+    messages = server.requests[0]["messages"]
+    assert messages[0]["content"] == "Ahoy." and "Write in Norwegian" in messages[-1]["content"]
+    for content in ("[]", "{}", "not json", '{"system_prompt": 3}'):
+        path.write_text(content)
+        with pytest.raises(InputError, match=r"ships\.json"):
+            writer(server, tmp_path, template=str(path))
+
+
+READ = {
+    "as asked": (GOOD, ["question: How long?", "keywords: backup retention"]),
+    "fenced": (f"```json\n{GOOD}\n```", ["question: How long?", "keywords: backup retention"]),
+    "within prose": (
+        f"Of course! {GOOD} I hope it helps?",
+        ["question: How long?", "keywords: backup retention"],
+    ),
+    "after thinking": (
+        f'<think>{{"queries": ["not me"]}}</think>{GOOD}',
+        ["question: How long?", "keywords: backup retention"],
+    ),
+    "bare list": ('[{"text": "is it up", "type": "natural"}]', ["natural: is it up"]),
+    "strings": ('["When is it?", "keys and locks"]', ["question: When is it?", "keywords: keys and locks"]),
+    "lines of JSON": (
+        '{"query": "one two"}\n{"query": "three four"}',
+        ["keywords: one two", "keywords: three four"],
+    ),
+    "schema echoed": (
+        '{"$defs": {"Q": {"title": "Q", "properties": {"text": {"type": "string"}}}}, "required": ["queries"],'
+        ' "properties": {"queries": [{"type": "claim", "text": "Locks rust."}]}}',
+        ["claim: Locks rust."],
+    ),
+    "schema and nothing else": (
+        '{"$defs": {"Q": {"properties": {"text": {"type": "string", "title": "T"}, "type": {"enum": ["question"]}}}},'
+        ' "properties": {"queries": {"items": {"$ref": "#/$defs/Q"}, "type": "array"}}, "type": "object"}',
+        [],
+    ),
+    "numbered keys": (
+        '{"Example1": {"query": "rusty lock", "positive_document": "x"}, "Example2": "how to oil a lock"}',
+        ["keywords: rusty lock", "keywords: how to oil a lock"],
+    ),
+    "keyed by kind": (
+        '{"question": "Why rust?", "keywords": ["rust lock"], "natural_language": "my lock is stuck", "answer": "oil"}',
+        ["question: Why rust?", "keywords: rust lock", "natural: my lock is stuck"],
+    ),
+    "cut off": (
+        '{"queries": [{"type": "natural", "text": "a \\"stuck\\" lock"}, {"type": "question", "text": "Why d',
+        ['natural: a "stuck" lock'],
+    ),
+    "cut off in the first": (
+        '{"queries": [{"text": "a \\"stuck\\" lock", "type": "nat',
+        ['keywords: a "stuck" lock'],
+    ),
+    "passage repeated": (
+        json.dumps({"text": "x y " * 100, "queries": ["stuck lock"]}),
+        ["keywords: stuck lock"],
+    ),
+    "numbered lines": (
+        'Here are 3 queries:\n1. Why does it rust?\n2) "oil for locks"\n(3) **Claim**: Oil helps.\nGood luck!',
+        ["question: Why does it rust?", "keywords: oil for locks", "claim: Oil helps."],
+    ),
+    "labelled lines": (
+        "Question: Why?\n[keywords] oil lock\nnot this one",
+        ["question: Why?", "keywords: oil lock"],
+    ),
+    "bullets": (
+        "- how to oil a lock that has been outside all winter\n* 5 mm bit\n",
+        ["natural: how to oil a lock that has been outside all winter", "keywords: 5 mm bit"],
+    ),
+    "no numbering": (
+        '["3.5 mm jack", "keyword-based search", "natural language processing"]',
+        ["keywords: 3.5 mm jack", "keywords: keyword-based search", "keywords: natural language processing"],
+    ),
+    "numbering within JSON": (
+        '{"queries": ["1. rusty lock", "Query 2: \'oil can\'"]}',
+        ["keywords: rusty lock", "keywords: oil can"],
+    ),
+    "doubles": ('["Rusty lock", "rusty lock", " rusty  lock "]', ["keywords: Rusty lock"]),
+    "too long, empty, placeholder": (json.dumps(["x y" * 101, "", "...", "string", "<query>", "42"]), []),
+    "loop": (json.dumps(["oil is oil, " * 8, "oil can"]), ["keywords: oil can"]),
+    "wrong kind": (
+        '[{"type": "keywords", "text": "Why?? Why rust?"}, {"type": "poem", "text": "rust never sleeps"}]',
+        ["question: Why?? Why rust?", "keywords: rust never sleeps"],
+    ),
+    "prose": ("I cannot do that. The passage [1] says {nothing}.", []),
+    "other languages": (
+        '["Hvor lenge?", "保存期間は何日ですか？", "резервные копии"]',
+        ["question: Hvor lenge?", "question: 保存期間は何日ですか？", "keywords: резервные копии"],
+    ),
+    "deep nonsense": ("[" * 5000, []),
+    "null": ('{"queries": [null, {"text": null, "type": 3}, {"text": 7}]}', []),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_reading(name: str) -> None:
+    text, expected = READ[name]
+    assert [f"{query.type}: {query.text}" for query in read_queries(text, 5)] == expected
+
+
+def test_reading_stops_at_the_number_asked_for() -> None:
+    assert len(read_queries(json.dumps([f"query number {word}" for word in "abcdef"]), 2)) == 2

@@ -1,0 +1,236 @@
+"""Judged queries to training files: what may be a negative, what a person's word weighs, and the split."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splade_cli.datasets.collections import load_collection, read_qrels, write_qrels
+from splade_cli.datasets.examples import read_examples
+from splade_cli.errors import InputError
+from splade_cli.files import write_jsonl
+from splade_cli.generate.dedupe import duplicate_groups
+from splade_cli.generate.judged_pipeline import label_training_data, mine_judged
+from splade_cli.generate.judged_queries import Judged, judged_collection, judged_rows, split_queries
+from splade_cli.generate.output import WRITTEN
+from splade_cli.records import Example
+
+TOPICS = ("saw", "lathe", "router", "press", "welder", "printer", "laser", "grinder", "sander", "mill")
+PARTS = ("blade", "motor", "switch", "bearing")
+OPTIONS: dict[str, Any] = {"model": None, "teacher": "none", "val_ratio": 0.3}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """40 documents, one of them twice; 10 queries with two relevant ones each, one of which BM25 cannot find."""
+    path = tmp_path / "beir"
+    corpus = [
+        {
+            "_id": f"{topic}-{part}",
+            "title": f"The {topic}",
+            "text": f"Its {part} is oiled in room {n} each week {m}.",
+        }
+        for n, topic in enumerate(TOPICS)
+        for m, part in enumerate(PARTS)
+    ]
+    corpus.append({**corpus[0], "_id": "copy"})
+    write_jsonl(path / "corpus.jsonl", corpus)
+    queries = [{"_id": f"q-{topic}", "text": f"oiled {topic} blade"} for topic in TOPICS]
+    write_jsonl(path / "queries.jsonl", [*queries, {"_id": "same", "text": "Oiled  SAW blade"}])
+    far = {topic: f"{TOPICS[(n + 5) % 10]}-motor" for n, topic in enumerate(TOPICS)}
+    qrels = {f"q-{topic}": {f"{topic}-blade": 2, far[topic]: 1, f"{topic}-switch": 0} for topic in TOPICS}
+    (path / "qrels").mkdir()
+    write_qrels(path / "qrels/train.tsv", {**qrels, "same": {"saw-bearing": 1}, "unknown": {"saw-motor": 1}})
+    return path
+
+
+def rows_of(output: Path) -> list[Example]:
+    return [row for name in ("train.json", "val.json") for row in read_examples(output / name)]
+
+
+def test_a_row_for_each_relevant_document_and_none_of_them_a_negative(folder: Path, tmp_path: Path) -> None:
+    made = label_training_data(judged_collection(folder, "train"), tmp_path / "out", **OPTIONS)
+    assert {path.relative_to(made.output_dir).as_posix() for path in made.output_dir.rglob("*.*")} == set(
+        WRITTEN
+    )
+    collection = load_collection(folder, "train")
+    content = {one.id: f"{one.title}\n{one.text}" for one in collection.documents}
+    forbidden: dict[str, set[str]] = {}
+    expected = set()
+    for query, grades in collection.qrels.items():
+        key = " ".join(collection.queries[query].casefold().split())
+        relevant = {content[document] for document, grade in grades.items() if grade > 0}
+        forbidden.setdefault(key, set()).update(relevant)
+        expected |= {(collection.queries[query], text) for text in relevant}
+    rows = rows_of(made.output_dir)
+    assert {(row.query, row.positive) for row in rows} == expected
+    assert len(rows) == len(expected) == made.train + made.val == 21
+    assert made.dropped == {}
+    for row in rows:
+        assert len(row.negatives) == len(set(row.negatives)) == 5
+        assert not forbidden[" ".join(row.query.casefold().split())] & set(row.negatives)
+        assert row.scores is not None
+        assert row.scores[0] >= max(row.scores[1:])
+        assert content[row.chunk_id] == row.positive
+
+
+def test_queries_keep_their_ids_grades_and_side(folder: Path, tmp_path: Path) -> None:
+    made = label_training_data(judged_collection(folder, "train"), tmp_path / "out", **OPTIONS)
+    sides = {name: load_collection(made.output_dir, name) for name in ("train", "val")}
+    assert not sides["train"].queries.keys() & sides["val"].queries.keys()
+    given = load_collection(folder, "train").qrels
+    assert {**sides["train"].qrels, **sides["val"].qrels} == given
+    for name, side in sides.items():
+        texts = {one.id: one.text for one in side.documents}
+        pairs = {
+            (side.queries[q], texts[d])
+            for q, grades in side.qrels.items()
+            for d, g in grades.items()
+            if g > 0
+        }
+        assert pairs == {(row.query, row.positive) for row in read_examples(made.output_dir / f"{name}.json")}
+    report = json.loads((made.output_dir / "report.json").read_text())
+    assert (report["query_types"], report["teachers"]) == ({"human": 11}, ["bm25"])
+    again = label_training_data(judged_collection(folder, "train"), tmp_path / "again", **OPTIONS)
+    assert rows_of(again.output_dir) == rows_of(made.output_dir)
+
+
+def test_a_dev_split_is_the_validation(folder: Path, tmp_path: Path) -> None:
+    write_jsonl(
+        folder / "queries.jsonl", [{"_id": name, "text": f"oiled {name}"} for name in ("a", "b", "c")]
+    )
+    write_qrels(folder / "qrels/train.tsv", {"a": {"saw-blade": 1}})
+    write_qrels(folder / "qrels/dev.tsv", {"b": {"mill-blade": 1}, "a": {"saw-blade": 1}})
+    write_qrels(folder / "qrels/test.tsv", {"c": {"press-blade": 1}})
+    made = label_training_data(judged_collection(folder, "train"), tmp_path / "out", **OPTIONS)
+    assert set(read_qrels(made.output_dir / "qrels/train.tsv")) == {"a"}
+    assert set(read_qrels(made.output_dir / "qrels/val.tsv")) == {"b"}
+    assert made.dropped == {"in two splits": 1}
+
+
+def test_what_cannot_be_used_is_counted(folder: Path) -> None:
+    write_jsonl(
+        folder / "queries.jsonl",
+        [{"_id": "a", "text": "saw"}, {"_id": "b", "text": " "}, {"_id": "c", "text": "x"}],
+    )
+    write_qrels(
+        folder / "qrels/train.tsv",
+        {"a": {"saw-blade": 1, "gone": 1}, "b": {"saw-blade": 1}, "c": {"gone": 1}},
+    )
+    found = judged_collection(folder, "train")
+    assert [(query.id, len(query.grades)) for query in found.queries] == [("a", 1)]
+    assert found.dropped == {"has no text": 1, "has no relevant document": 1}
+    write_qrels(folder / "qrels/train.tsv", {"a": {"saw-blade": 0}})
+    with pytest.raises(InputError, match="no query has a relevant document"):
+        judged_collection(folder, "train")
+    with pytest.raises(InputError, match="is a file") as caught:
+        judged_collection(folder / "corpus.jsonl", "train")
+    assert "--queries" in caught.value.hint
+
+
+def obvious(teacher: dict[int, float], positive: int, excluded: set[int], irrelevant: set[int], ceiling: float,
+            depth: int, count: int) -> list[int]:  # fmt: skip
+    """Candidates the slow way, hardest first."""
+    allowed = []
+    for row, score in sorted(teacher.items(), key=lambda pair: -pair[1]):
+        if row == positive or row in excluded:
+            continue
+        if row in irrelevant or score <= ceiling * teacher.get(positive, 0):
+            allowed.append(row)
+    allowed = allowed[:depth]
+    for row, _ in sorted(teacher.items(), key=lambda pair: pair[1]):
+        if len(allowed) < count and row != positive and row not in excluded and row not in allowed:
+            allowed.append(row)
+    return allowed[:count]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_mining_against_the_obvious_way(seed: int) -> None:
+    draw = random.Random(seed)
+    scores = sorted((draw.random() for _ in range(30)), reverse=True)
+    teacher = dict(zip(draw.sample(range(60), 30), scores, strict=True))
+    positive = draw.randrange(60)
+    excluded, irrelevant = ({draw.randrange(60) for _ in range(6)} for _ in range(2))
+    found = mine_judged(teacher, positive, count=5, depth=8, excluded=frozenset(excluded),
+                        irrelevant=frozenset(irrelevant - excluded))  # fmt: skip
+    assert list(found.negatives) == obvious(teacher, positive, excluded, irrelevant - excluded, 0.95, 8, 5)
+    assert found.scores[1:] == tuple(teacher[row] for row in found.negatives)
+    assert found.scores[0] == max([teacher.get(positive, 0.0), *found.scores[1:]])
+    assert found.rank == ([*teacher].index(positive) + 1 if positive in teacher else 0)
+    drawn = mine_judged(
+        teacher, positive, count=5, depth=8, excluded=frozenset(excluded), draw=random.Random(1)
+    )
+    assert len(set(drawn.negatives)) == 5
+    assert not set(drawn.negatives) & {positive, *excluded}
+
+
+def test_queries_that_share_a_relevant_document_stay_together() -> None:
+    groups = [0, 0, 1, 2, 3, 4, 5, 6]
+    queries = [Judged(f"q{n}", f"query {n}", {n: 1}) for n in range(8)]
+    queries += [Judged("twin", "QUERY  3", {7: 1}), Judged("given", "query 9", {0: 1}, False)]
+    for seed in range(20):
+        side = {query.id: query.validation for query in split_queries(queries, groups, 0.5, seed)}
+        assert side["q0"] == side["q1"]
+        assert side["q3"] == side["twin"] == side["q7"]
+        assert side["given"] is False
+        assert 2 <= sum(map(bool, side.values())) <= 5
+
+
+def test_rows_over_documents_and_over_their_own_texts(folder: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    text, other = (
+        "The saw\nIts blade is oiled in room 0 each week 0.",
+        "Its motor is oiled in room 1 each week 1.",
+    )
+    write_jsonl(rows, [
+        {"query": "saw?", "positive_document": text, "negative_documents": [other]},
+        {"query": "saw?", "positive_document": "Words that are nowhere else."},
+        {"query": "oiled mill?", "positive_document": "The mill\nIts  blade is oiled in room 9 each week 0."},
+    ])  # fmt: skip
+    found = judged_rows(folder / "corpus.jsonl", rows)
+    ids = [chunk.id for chunk in found.planned.chunks]
+    assert len(ids) == 42
+    named = [{ids[row]: grade for row, grade in query.grades.items()} for query in found.queries]
+    assert [query.text for query in found.queries] == ["saw?", "oiled mill?"]
+    assert list(named[0].values()) == [0, 1, 1]
+    assert ids[41] in named[0]
+    assert "lathe-motor" in next(iter(named[0]))
+    assert list(named[1].values()) == [1]
+    alone = judged_rows(rows, rows)
+    assert len(alone.planned.chunks) == 4
+    made = label_training_data(alone, tmp_path / "out", **OPTIONS)
+    assert all(row.negatives for row in rows_of(made.output_dir) if row.query == "oiled mill?")
+
+
+def test_copies_of_a_relevant_document_are_no_negatives(folder: Path, tmp_path: Path) -> None:
+    labelled = judged_collection(folder, "train")
+    contents = [chunk.content for chunk in labelled.planned.chunks]
+    groups = duplicate_groups(contents)
+    made = label_training_data(labelled, tmp_path / "out", **{**OPTIONS, "negatives": 40})
+    by_text = dict(zip(contents, groups, strict=True))
+    for row in rows_of(made.output_dir):
+        assert by_text[row.positive] not in {by_text[text] for text in row.negatives}
+        assert len(row.negatives) > 20
+
+
+def test_the_command_refuses_what_labels_leave_no_use_for(folder: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from splade_cli.cli.main import app
+
+    def run(*words: object) -> Any:
+        return CliRunner().invoke(
+            app, ["gen-data", str(folder), "-o", str(tmp_path / "out"), *map(str, words)]
+        )
+
+    refused = run("--qrels", "train", "--round-trip", "5")
+    assert refused.exit_code != 0
+    assert not (tmp_path / "out").exists()
+    done = run("--qrels", "train", "--model", "none", "--teacher", "none", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["queries"] == {"human": 11}
+    assert run("--qrels", "nope", "--force").exit_code != 0

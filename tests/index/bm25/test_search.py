@@ -1,0 +1,297 @@
+"""BM25 against Lucene's formula written out and against bm25s; segments, files, languages; edges."""
+
+from __future__ import annotations
+
+import math
+import mmap
+from itertools import pairwise
+from pathlib import Path
+
+import bm25s
+import numpy as np
+import pytest
+
+from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.index.bm25.analyzer import words_of
+from splade_cli.index.bm25.search import K1, B, Bm25, Lexical, LexicalSearch, guess_language, stop_words
+
+TEXTS = [
+    "the backup runs every night and the backup is kept",
+    "reset the password of the account",
+    "the password and the backup",
+    "",
+    "reset the password of the account",
+]
+LANGUAGES = {
+    "english": "The backups are kept for thirty days and then they will be deleted by the server.",
+    "norwegian": "Sikkerhetskopiene blir tatt vare på i tretti dager, og så blir de slettet av serveren.",
+    "german": "Die Sicherungen werden für dreißig Tage aufbewahrt und dann von dem Server gelöscht.",
+    "french": "Les sauvegardes sont gardées pendant trente jours et ensuite elles sont effacées par le serveur.",
+}
+
+
+def formula(query: list[str], documents: list[list[str]]) -> np.ndarray:
+    """Lucene: idf = ln(1 + (N - n + 0.5) / (n + 0.5)), tf / (tf + k1 (1 - b + b length / mean))."""
+    mean = sum(map(len, documents)) / len(documents)
+    scores = np.zeros(len(documents))
+    for word in query:
+        holding = sum(word in document for document in documents)
+        idf = math.log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
+        for number, document in enumerate(documents):
+            frequency = document.count(word)
+            scores[number] += idf * frequency / (frequency + K1 * (1 - B + B * len(document) / mean))
+    return scores
+
+
+@pytest.mark.parametrize("query", ["password backup", "reset", "account passwords", "backup backup night"])
+def test_scores_against_the_formula(query: str) -> None:
+    index = Bm25(TEXTS, "english")
+    expected = formula(index.words(query), [index.words(text) for text in TEXTS])
+    rows, scores = index.search([query], 10)
+    found = {int(row): float(score) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0}
+    assert found == pytest.approx({row: score for row, score in enumerate(expected) if score > 0}, rel=1e-5)
+    assert list(rows[0][: len(found)]) == sorted(found, key=lambda row: (-found[row], row)), "ties by row"
+    assert (rows[0][len(found) :] == -1).all()
+    assert np.isneginf(scores[0][len(found) :]).all()
+
+
+def test_edges() -> None:
+    index = Bm25(TEXTS, "english")
+    rows, scores = index.search(["the of and", "", "zebra", "password"], 2)
+    assert (rows[:3] == -1).all()
+    assert rows[3].tolist() == [2, 1]
+    assert scores.dtype == np.float32
+    assert rows.dtype == np.int64
+    assert index.search([], 3)[0].shape == (0, 3)
+    with pytest.raises(InputError, match="--k must be above 0"):
+        index.search(["password"], 0)
+
+
+@pytest.mark.parametrize("texts", [[""], ["the of and"], []])
+def test_nothing_to_index(texts: list[str]) -> None:
+    rows, _ = Bm25(texts, "english").search(["password"], 2)
+    assert rows.tolist() == [[-1, -1]]
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_languages_are_guessed(language: str) -> None:
+    assert guess_language([LANGUAGES[language]] * 3 + ["12345"]) == language
+    assert Bm25([LANGUAGES[language]]).language == language
+
+
+def test_without_words_it_is_english() -> None:
+    assert guess_language(["", "12 34", "日本語"]) == guess_language([]) == "english"
+
+
+def test_stemming_follows_the_language() -> None:
+    assert Bm25(TEXTS, "english").words("passwords resetting") == ["password", "reset"]
+    rows, _ = Bm25(["sikkerhetskopiene slettes"] * 2, "norwegian").search(["sikkerhetskopi"], 1)
+    assert rows.tolist() == [[0]]
+
+
+def test_stop_words() -> None:
+    assert {"the", "and"} <= stop_words("english") < stop_words("english", full=True)
+    assert "ikke" in stop_words("norwegian")
+    assert stop_words("klingon") == frozenset()
+
+
+def made_up(count: int, seed: int = 0) -> list[str]:
+    """Texts of words with a long tail, of very different lengths, one of them empty."""
+    generator = np.random.default_rng(seed)
+    words = [f"w{number}x" for number in range(400)]
+    shares = 1 / np.arange(1, 401)
+    lengths = generator.integers(0, 60, size=count)
+    lengths[count // 2] = 0
+    return [" ".join(generator.choice(words, size=length, p=shares / shares.sum())) for length in lengths]
+
+
+MADE_UP = made_up(300)
+ASKED = ["w0x w5x w17x w5x", "w399x", "w0x", "w3x unheard w4x", "", "unheard"]
+
+
+def same(
+    left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray], tolerance: float = 1e-5
+) -> bool:
+    """Equal scores, and equal rows wherever the scores stand apart."""
+    finite = np.isfinite(left[1])
+    assert (finite == np.isfinite(right[1])).all()
+    np.testing.assert_allclose(left[1][finite], right[1][finite], rtol=tolerance, atol=1e-7)
+    for rows, others, scores in zip(left[0], right[0], left[1], strict=True):
+        with np.errstate(invalid="ignore"):
+            apart = np.diff(scores, prepend=np.inf, append=-np.inf)
+        alone = (np.abs(apart[:-1]) > 1e-4) & (np.abs(apart[1:]) > 1e-4)
+        if not (rows[alone] == others[alone]).all():
+            return False
+    return True
+
+
+def test_scores_against_bm25s() -> None:
+    index = Bm25(MADE_UP, "english")
+    oracle = bm25s.BM25(k1=K1, b=B, method="lucene")
+    oracle.index(words_of(MADE_UP, "english"), show_progress=False)
+    rows, scores = index.search(ASKED, 300)
+    for place, words in enumerate(words_of(ASKED, "english")):
+        expected = oracle.get_scores(words) if words else np.zeros(300)
+        found = np.zeros(300)
+        there = rows[place] >= 0
+        found[rows[place][there]] = scores[place][there]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+        assert there.sum() == (expected > 0).sum()
+
+
+def parts_of(texts: list[str], cuts: list[int], mean: float | None) -> list[Lexical]:
+    ends = [0, *cuts, len(texts)]
+    return [Lexical.build(texts[start:stop], "english", mean_length=mean) for start, stop in pairwise(ends)]
+
+
+def test_segments_are_searched_as_one() -> None:
+    whole = Bm25(MADE_UP, "english")
+    several = LexicalSearch(parts_of(MADE_UP, [10, 10, 200], whole.mean_length))
+    expected, found = whole.search(ASKED, 20), several.search(ASKED, 20)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+    assert several.mean_length == whole.mean_length
+    assert (several.rows, several.language) == (300, "english")
+
+
+def test_dead_rows_count_for_nothing() -> None:
+    alive = np.random.default_rng(1).random(300) < 0.6
+    living = np.flatnonzero(alive)
+    mean = np.mean([len(words) for words in words_of([MADE_UP[row] for row in living], "english")])
+    search = LexicalSearch(parts_of(MADE_UP, [120], mean), [alive[:120], alive[120:]])
+    assert search.rows == len(living)
+    assert search.mean_length == pytest.approx(mean)
+    rows, scores = search.search(ASKED, 40)
+    rebuilt = Bm25([MADE_UP[row] for row in living], "english").search(ASKED, 40)
+    assert same((rows, scores), (np.where(rebuilt[0] >= 0, living[rebuilt[0]], -1), rebuilt[1]))
+    assert alive[rows[rows >= 0]].all()
+    one = LexicalSearch(parts_of(MADE_UP, [120], mean), [None, alive[120:]])
+    assert one.weights(["w0x"]) != search.weights(["w0x"])
+
+
+def test_an_old_mean_length_moves_scores_by_little() -> None:
+    """What a segment costs that was built before longer texts came: at most b times the change of the mean."""
+    texts = [*MADE_UP[:150], *(f"{text} {text}" for text in MADE_UP[150:])]
+    search = LexicalSearch([Lexical.build(texts[:150], "english"), Lexical.build(texts[150:], "english")])
+    exact = LexicalSearch([Lexical.join(search.parts, [None, None])])
+    means = [part.mean_length for part in search.parts]
+    assert exact.parts[0].mean_length == pytest.approx(np.mean(means))
+    change = max(abs(exact.mean_length / mean - 1) for mean in means)
+    for query in ASKED[:4]:
+        (rows,), (scores,) = search.search([query], 300)
+        (others,), (values,) = exact.search([query], 300)
+        exactly = dict(zip(others.tolist(), values.tolist(), strict=True))
+        moved = [
+            abs(score / exactly[row] - 1)
+            for row, score in zip(rows.tolist(), scores, strict=True)
+            if row >= 0
+        ]
+        assert 0.01 < max(moved) <= B * change
+
+
+def test_joining_is_building_anew() -> None:
+    alive = np.arange(300) % 3 > 0
+    parts = parts_of(MADE_UP, [100, 250], 7.0)
+    joined = Lexical.join(parts, [None, alive[100:250], alive[250:]])
+    kept = [text for row, text in enumerate(MADE_UP) if row < 100 or alive[row]]
+    built = Lexical.build(kept, "english")
+    assert joined.words == built.words, "words that no row holds any more are gone"
+    assert (joined.counts != built.counts).nnz == 0
+    assert joined.mean_length == built.mean_length
+    np.testing.assert_array_equal(joined.lengths, built.lengths)
+    np.testing.assert_array_equal(joined.frequencies, built.frequencies)
+    np.testing.assert_array_equal(joined.impacts().data, built.impacts().data)
+
+
+def mapped(array: np.ndarray | None) -> bool:
+    """Whether an array's memory is a file's."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return isinstance(array, mmap.mmap)
+
+
+@pytest.mark.parametrize("texts", [MADE_UP, [""], ["the of and"], [], ["æble æblet Ørnen", "æble"]])
+def test_written_and_opened(texts: list[str], tmp_path: Path) -> None:
+    built = Lexical.build(texts, "english")
+    built.write(tmp_path)
+    opened = Lexical.open(tmp_path)
+    assert list(opened.words) == list(built.words)
+    assert opened.words[1:3] == list(built.words)[1:3]
+    assert (len(opened), opened.language, opened.mean_length) == (len(built), "english", built.mean_length)
+    assert not opened.counts.nnz or mapped(opened.counts.data), "not read into memory"
+    asked = [*ASKED, "æble", "the"]
+    expected, found = LexicalSearch([built]).search(asked, 5), LexicalSearch([opened]).search(asked, 5)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_array_equal(Lexical.join([opened], [None]).impacts().data, built.impacts().data)
+
+
+def test_damaged_files(tmp_path: Path) -> None:
+    with pytest.raises(IndexFolderError, match=r"lexical\.json"):
+        Lexical.open(tmp_path)
+    Lexical.build(MADE_UP, "english").write(tmp_path)
+    words = tmp_path / "lexical.words.txt"
+    words.write_bytes(words.read_bytes()[:-1])
+    with pytest.raises(IndexFolderError, match="words do not fit"):
+        Lexical.open(tmp_path)
+    words.write_bytes(words.read_bytes() + b"x")
+    np.save(tmp_path / "lexical.lengths.npy", np.zeros(7, dtype=np.int32))
+    with pytest.raises(IndexFolderError, match="sizes do not fit"):
+        Lexical.open(tmp_path)
+
+
+def test_only_allowed_rows() -> None:
+    index = Bm25(MADE_UP, "english")
+    allowed = np.arange(300) % 7 == 3
+    rows, scores = index.search(["w0x w1x"], 300, allowed=allowed)
+    every, all_scores = index.search(["w0x w1x"], 300)
+    kept = (every[0] >= 0) & allowed[every[0]]
+    np.testing.assert_array_equal(rows[0][rows[0] >= 0], every[0][kept])
+    np.testing.assert_array_equal(scores[0][rows[0] >= 0], all_scores[0][kept])
+    half = LexicalSearch(parts_of(MADE_UP, [100], index.mean_length), [None, np.arange(200) % 2 == 0])
+    rows, _ = half.search(["w0x"], 300, allowed=allowed)
+    assert set(rows[0][rows[0] >= 0]) <= {
+        row for row in range(300) if allowed[row] and (row < 100 or row % 2 == 0)
+    }
+
+
+def test_pieces_of_a_query_count_by_their_weight() -> None:
+    index = Bm25(TEXTS, "english")
+    whole = dict(zip(*(values[0].tolist() for values in index.search(["password"], 3)), strict=True))
+    rows, scores = index.search([[("backup", 1.0), ("passwords backup", 0.5)]], 5)
+    alone = dict(zip(*(values[0].tolist() for values in index.search(["backup"], 5)), strict=True))
+    expected = {row: alone.get(row, 0) + 0.5 * whole.get(row, 0) for row in (0, 1, 2, 4)}
+    assert {
+        row: score for row, score in zip(rows[0].tolist(), scores[0].tolist(), strict=True) if row >= 0
+    } == (pytest.approx(expected, rel=1e-5))
+
+
+def test_explained_words_add_up() -> None:
+    index = LexicalSearch(parts_of(MADE_UP, [120], 20.0))
+    (rows,), (scores,) = index.search([ASKED[0]], 10)
+    assert any(row >= 120 for row in rows)
+    for row, score in zip(rows, scores, strict=True):
+        words = index.explain(ASKED[0], int(row))
+        assert sum(query * document for _, query, document in words) == pytest.approx(score, rel=1e-5)
+        assert words == sorted(words, key=lambda word: -word[1] * word[2])
+        assert {word for word, *_ in words} <= set(words_of([MADE_UP[row]], "english")[0])
+
+
+def test_two_languages_are_not_mixed() -> None:
+    with pytest.raises(InputError, match="BM25 over rows in english and norwegian"):
+        LexicalSearch([Lexical.build(["a text"], "english"), Lexical.build(["en tekst"], "norwegian")])
+
+
+def test_texts_may_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("splade_cli.index.bm25.frequencies.WINDOW", 7)
+    windows = Lexical.build(iter(MADE_UP), "english")
+    assert (
+        Lexical.build(iter(["den er en tekst og den er kort"])).language
+        == Lexical.build(["den er en tekst og den er kort"]).language
+    )
+    monkeypatch.undo()
+    whole = Lexical.build(MADE_UP, "english")
+    assert windows.words == whole.words
+    assert (windows.counts != whole.counts).nnz == 0

@@ -1,0 +1,80 @@
+"""Snippets show where the words stand, keep within their columns, and cut nothing in two."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from splade_cli.search.explain.snippets import SNIPPET_COLUMNS, columns, snippet
+
+LONG = " ".join(f"filler{number}" for number in range(100))
+JAPANESE = "本日は晴天なり。" * 60
+
+
+def test_short_texts_are_whole_and_on_one_line() -> None:
+    assert snippet("  a\n\n b\tc ", ["b"]) == "a b c"
+    assert snippet("", ["b"]) == ""
+    assert snippet("x" * SNIPPET_COLUMNS, []) == "x" * SNIPPET_COLUMNS
+
+
+def test_it_shows_where_the_words_stand() -> None:
+    found = snippet(f"{LONG} the Password was reset by login {LONG}", ["password", "##set", "Ġlogin"])
+    assert "the Password was reset by login" in found
+    assert found.startswith("… ")
+    assert found.endswith(" …")
+
+
+def test_the_place_with_most_different_words_wins() -> None:
+    text = f"password password password {LONG} password reset login {LONG} reset"
+    assert "password reset login" in snippet(text, ["password", "reset", "login"])
+
+
+def test_without_a_word_it_is_the_beginning() -> None:
+    assert snippet(LONG, ["absent"]).startswith("filler0 filler1")
+    assert snippet(f"{LONG} password", ["password"]).endswith("password")
+
+
+def test_texts_without_blanks_show_the_word_and_use_the_room() -> None:
+    found = snippet(f"{JAPANESE}東京{JAPANESE} end", ["東京"])
+    assert "東京" in found
+    assert SNIPPET_COLUMNS - 4 <= columns(found) <= SNIPPET_COLUMNS + 4
+
+
+def test_letters_and_their_accents_stay_together() -> None:
+    text = "e\u0301" * 500
+    found = snippet(text, [], 101)
+    assert found.removesuffix(" …") == "e\u0301" * 101
+
+
+@given(
+    st.text(st.sampled_from("ab åß\n.İ日ン한\u0301"), max_size=900),
+    st.lists(st.text("abå#Ġİ日", max_size=5), max_size=4),
+    st.integers(60, 300),
+)
+def test_it_keeps_within_its_columns_and_is_cut_from_the_text(
+    text: str, words: list[str], length: int
+) -> None:
+    found = snippet(text, words, length)
+    body = found.removeprefix("… ").removesuffix(" …")
+    assert columns(body) <= length
+    assert body in " ".join(text.split())
+    if found.startswith("… ") and body:
+        assert not unicodedata.combining(body[0]) or " " + body in " ".join(text.split())
+
+
+@given(
+    st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta,", "(epsilon)"]), min_size=60, max_size=120)
+)
+def test_it_is_cut_at_words(pieces: list[str]) -> None:
+    shown = snippet(" ".join(pieces), ["gamma"]).removeprefix("… ").removesuffix(" …")
+    assert set(shown.split()) <= set(pieces)
+    assert len(shown) > SNIPPET_COLUMNS / 2 - 20
+
+
+@pytest.mark.parametrize("text", ["plain", "blåbær", "東京 ok", "e\u0301t", "한국어", "ไทย", "ｆｕｌｌ"])
+def test_columns_are_those_of_rich(text: str) -> None:
+    assert columns(text) == cell_len(text)

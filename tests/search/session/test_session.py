@@ -1,0 +1,218 @@
+"""The brain of the interactive session: settings, hits and errors, over a small index in memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from splade_cli.errors import InputError
+from splade_cli.indexing.build import index_chunks
+from splade_cli.records import Chunk
+from splade_cli.search.searcher import Searcher
+from splade_cli.search.session.commands import COMMANDS, LEAVE, MOST_HITS
+from splade_cli.search.session.session import Session
+
+TEXTS = (
+    "To reset a forgotten password, open the login page and follow the link in the mail.",
+    "A password has at least twelve characters and is never sent by mail.",
+    "Backups run every night and are kept for thirty days.",
+    "The table saw needs a sharp blade and a riving knife.",
+)
+
+
+@pytest.fixture(scope="module")
+def searcher(embedder: Any) -> Searcher:
+    chunks = [
+        Chunk(f"d{number}::1", f"d{number}", text, metadata={"year": 2020 + number, "lang": "en"})
+        for number, text in enumerate(TEXTS)
+    ]
+    return Searcher(index_chunks(chunks, embedder, bm25=True), embedder)
+
+
+@pytest.fixture
+def session(searcher: Searcher, tmp_path: Path) -> Session:
+    return Session(searcher, top=3, marks=tmp_path / "marks.jsonl")
+
+
+def fails(session: Session, line: str, message: str, hint: str) -> None:
+    reply = session.handle(line)
+    assert (reply.kind, message in reply.message, hint in reply.hint) == ("error", True, True), reply
+
+
+def test_a_query_gives_hits_and_is_remembered(session: Session) -> None:
+    reply = session.handle("  forgotten password ")
+    assert (reply.kind, reply.query) == ("hits", "forgotten password")
+    assert reply.hits[0].document_id == "d0"
+    assert len(reply.hits) <= 3
+    assert session.handle("/history").facts == {"1": "forgotten password"}
+    session.handle("night backups")
+    session.handle("night backups")
+    assert session.handle("/history").facts == {"1": "forgotten password", "2": "night backups"}
+
+
+def test_top(session: Session) -> None:
+    reply = session.handle("/top 1")
+    assert (reply.kind, reply.message) == ("note", "top 1 from now on")
+    assert len(session.handle("password").hits) == 1
+    reply = session.handle("/TOP 2")
+    assert (reply.kind, reply.query, len(reply.hits), reply.remark) == (
+        "hits",
+        "password",
+        2,
+        "top 2 from now on",
+    )
+    assert session.handle(f"/top {MOST_HITS}").kind == "hits"
+
+
+@pytest.mark.parametrize("rest", ["", "0", "-1", "x", "1.5", str(MOST_HITS + 1), "²"])
+def test_top_with_a_bad_number(rest: str, session: Session) -> None:
+    fails(session, f"/top {rest}", f"a number from 1 to {MOST_HITS}, got '{rest}'", "/top 10")
+    assert session.top == 3
+
+
+def test_mode(session: Session, searcher: Searcher) -> None:
+    assert session.handle("/mode").message == "mode sparse, of sparse, bm25, hybrid"
+    assert session.handle("/mode BM25").message == "mode bm25 from now on"
+    reply = session.handle("forgotten password")
+    assert [(hit.id, hit.score) for hit in reply.hits] == [
+        (hit.id, hit.score) for hit in searcher.search("forgotten password", 3, mode="bm25")
+    ]
+    reply = session.handle("/mode hybrid")
+    assert (reply.kind, reply.query, reply.remark) == (
+        "hits",
+        "forgotten password",
+        "mode hybrid from now on",
+    )
+    assert set(reply.hits[0].parts) == {"sparse", "bm25"}
+    fails(session, "/mode dense", "dense", "--dense")
+    fails(session, "/mode sparce", "unknown mode 'sparce'", "did you mean 'sparse'?")
+    assert session.mode == "hybrid"
+
+
+def test_filter(session: Session) -> None:
+    session.handle("password")
+    assert {hit.id for hit in session.hits} >= {"d0::1", "d1::1"}
+    reply = session.handle("/filter year >= 2021 and lang = en")
+    assert reply.kind == "hits"
+    assert "d0::1" not in {hit.id for hit in reply.hits}
+    assert reply.remark == "filter year >= 2021 and lang = en from now on"
+    fails(session, "/filter yaer >= 2021", "no field 'yaer'", "did you mean 'year'?")
+    fails(session, "/filter year >=", "expected a value", "e.g.")
+    fails(session, "/filter year", "year", "")
+    assert session.filter == "year >= 2021 and lang = en"
+    shown = session.handle("/filter")
+    assert shown.message == "filter: year >= 2021 and lang = en"
+    assert "year (number)" in shown.hint
+    nothing = session.handle("/filter year > 3000")
+    assert (nothing.kind, nothing.hint) == ("note", "without the filter: /filter off")
+    assert session.handle("/filter OFF").remark == "filter off from now on"
+    assert "d0::1" in {hit.id for hit in session.hits}
+
+
+def test_a_filter_from_the_start(searcher: Searcher, tmp_path: Path) -> None:
+    session = Session(searcher, filter="year = 2020", marks=tmp_path / "m.jsonl")
+    assert [hit.id for hit in session.handle("password").hits] == ["d0::1"]
+    with pytest.raises(InputError, match="^no field 'nope'"):
+        Session(searcher, filter="nope = 1")
+
+
+def test_a_setting_that_cannot_be_searched_with_is_not_kept(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.handle("password")
+    hits = session.hits
+
+    def stopped(*words: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session.searcher, "search", stopped)
+    for line in ("/mode bm25", "/top 1", "/filter year = 2020", "another query"):
+        with pytest.raises(KeyboardInterrupt):
+            session.handle(line)
+    assert (session.mode, session.top, session.filter) == ("sparse", 3, "")
+    assert (session.query, session.hits, session.history) == ("password", hits, ["password"])
+
+
+def test_a_number_is_a_query_while_there_are_no_hits(session: Session) -> None:
+    assert session.handle("404").query == "404"
+
+
+def test_superscripts_are_no_rank(session: Session) -> None:
+    """str.isdigit() is true for ², int() refuses it."""
+    session.handle("password")
+    assert session.handle("²").kind in ("hits", "note")
+    assert session.handle("/explain ²").kind == "error"
+
+
+@pytest.mark.parametrize("line", sorted(LEAVE | {"QUIT", " q "}))
+def test_leaving(line: str, session: Session) -> None:
+    assert session.handle(line).kind == "quit"
+
+
+def test_nothing_and_unknown_commands(session: Session) -> None:
+    assert session.handle("  ").kind == "nothing"
+    fails(session, "/explian 1", "unknown command '/explian'", "did you mean '/explain'?")
+    fails(session, "/zzz", "unknown command '/zzz'", "/help")
+    fails(session, "/", "unknown command '/'", "/help")
+
+
+def test_help(session: Session) -> None:
+    facts = session.handle("/help").facts
+    assert facts == {command.usage: command.help for command in COMMANDS.values()}
+    one = session.handle("/help filter").facts
+    assert one is not None and list(one)[1:] == list(COMMANDS["/filter"].examples)
+    assert session.handle("/help /FILTER").facts == one
+    fails(session, "/help fliter", "unknown command '/fliter'", "did you mean '/filter'?")
+
+
+@pytest.mark.parametrize("example", [each for command in COMMANDS.values() for each in command.examples])
+def test_every_example_of_the_help_is_understood(session: Session, example: str, tmp_path: Path) -> None:
+    session.handle("password")
+    reply = session.handle(example)
+    expected = {"guide.md": "no document", "other-index": "other-index", "title": "title"}
+    if reply.kind == "error":
+        assert any(word in example and told in reply.message for word, told in expected.items()), reply
+
+
+def test_stats(session: Session) -> None:
+    facts = session.handle("/stats").facts
+    assert facts is not None
+    assert (facts["chunks"], facts["documents"], facts["dimensions"]) == (4, 4, 30522)
+    assert (facts["model"], facts["index"], facts["hits shown"]) == ("tiny", "in memory", 3)
+    assert (facts["mode"], facts["filter"], facts["queries"]) == (
+        "sparse (of sparse, bm25, hybrid)",
+        "none",
+        0,
+    )
+    assert "query p50, ms" not in facts
+    for query in ("password", "saw", "night"):
+        session.handle(query)
+    session.seconds[:] = [0.001, 0.002, 0.010]
+    facts = session.handle("/stats").facts or {}
+    assert (facts["queries"], facts["query p50, ms"], facts["query p95, ms"]) == (3, 2.0, 9.2)
+
+
+def test_replies_are_json_ready(session: Session) -> None:
+    lines = ("password", "/explain 1", "/terms", "/terms junk", "/terms of 1", "/why d2", "1", "/mark good 1", "/mark",
+             "/stats", "/help", "/mode", "/filter", "/nope")  # fmt: skip
+    for line in lines:
+        value = session.handle(line).as_dict()
+        assert json.loads(json.dumps(value))["kind"] == value["kind"]
+
+
+def test_a_failed_line_leaves_the_last_hits(session: Session) -> None:
+    hits = session.handle("password").hits
+    for line in ("/top x", "/why zzz", "/nope", "77", "/mode x", "/filter x"):
+        assert session.handle(line).kind == "error", line
+    assert tuple(session.hits) == hits
+    assert session.handle("1").hits == (hits[0],)
+
+
+def test_no_hit_says_what_to_try(session: Session, searcher: Searcher) -> None:
+    session.handle("/mode bm25")
+    reply = session.handle("zyxwvut")
+    assert (reply.kind, reply.hint) == ("note", "try other words")
+    fails(session, "/open 1", "there are no hits yet", "ask something first")

@@ -1,0 +1,136 @@
+"""Searching with filters, expansion rules, folding, reranking and other modes, with the embedded model."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from splade_cli.errors import InputError
+from splade_cli.index.index import SpladeIndex
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.search.options import How
+from splade_cli.search.searcher import Searcher
+
+LINK = "To reset a forgotten password, follow the link"
+ROWS: list[dict[str, Any]] = [
+    {"id": "g#1", "document_id": "g", "text": f"{LINK}.", "metadata": {"year": 2019}},
+    {
+        "id": "g#2",
+        "document_id": "g",
+        "text": "A password has twelve letters at least.",
+        "metadata": {"year": 2019},
+    },
+    {"id": "h", "document_id": "h", "text": f"{LINK}!", "metadata": {"year": 2024}},
+    {"id": "s", "document_id": "s", "text": "The table saw needs a sharp blade.", "metadata": {"year": 2024}},
+]
+
+
+@pytest.fixture(scope="module")
+def index(embedder: SpladeEmbedder) -> SpladeIndex:
+    vectors = embedder.encode([row["text"] for row in ROWS])
+    return SpladeIndex.from_vectors(
+        vectors, rows=ROWS, vocabulary=embedder.vocabulary, language="english", model=embedder.description
+    )
+
+
+def ids(searcher: Searcher, query: str, k: int = 10, **options: Any) -> list[str]:
+    return [hit.id for hit in searcher.search(query, k, **options)]
+
+
+def test_filters_of_the_searcher_and_of_a_call(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
+    searcher = Searcher(index, embedder, how=How(filter="year >= 2020"))
+    assert set(ids(searcher, "forgotten password")) == {"h", "s"} & set(ids(searcher, "forgotten password"))
+    assert ids(searcher, "forgotten password")[0] == "h"
+    assert ids(searcher, "forgotten password", filter="year < 2020")[:2] == ["g#1", "g#2"]
+    with pytest.raises(InputError, match="no field 'yeer'"):
+        searcher.search("password", filter="yeer = 1")
+    assert searcher.fields()["year"] == "number"
+    absence = searcher.why("forgotten password", "g#1")
+    assert (absence.filtered, absence.rank) == (True, 1)
+    assert not searcher.why("forgotten password", "h").filtered
+
+
+def test_windows_and_near_duplicates_are_folded(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
+    apart = Searcher(index, embedder).search("forgotten password", 3)
+    assert [hit.id for hit in apart] == ["g#1", "g#2", "h"]
+    folded = Searcher(index, embedder, how=How(fold=True)).search("forgotten password", 2)
+    assert folded[0].id == "g#1"
+    assert (folded[0].windows, folded[0].duplicates) == (("g#2",), ("h",))
+    assert all(hit.document_id != "g" for hit in folded[1:])
+
+
+def test_expansion_rules_reach_what_the_query_does_not_say(
+    index: SpladeIndex, embedder: SpladeEmbedder, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.txt"
+    rules.write_text("pw = password\n")
+    plain = Searcher(index, embedder, how=How(mode="bm25"))
+    assert ids(plain, "pw") == []
+    expanded = Searcher(index, embedder, how=How(mode="bm25", expansions=rules))
+    assert set(ids(expanded, "pw")) == {"g#1", "g#2", "h"}
+    assert expanded.search("pw")[0].terms[0].term == "password"
+    rules.write_text("pw = password ^0.5\n")
+    lighter = Searcher(index, embedder, how=How(mode="bm25", expansions=rules)).search("pw")[0]
+    assert lighter.score == pytest.approx(expanded.search("pw")[0].score / 2, rel=1e-5)
+    assert sum(term.contribution for term in lighter.terms) == pytest.approx(lighter.score, rel=1e-5)
+    sparse = Searcher(index, embedder, how=How(expansions=rules))
+    assert {term.term: term.literal for term in sparse.search("pw")[0].terms}["password"], "the rule said it"
+    assert set(ids(sparse, "pw")[:3]) == {"g#1", "g#2", "h"}
+    assert ids(Searcher(index, embedder), "pw") == []
+
+
+def test_terms_of_bm25_add_up_and_parts_of_a_hybrid_are_told(
+    index: SpladeIndex, embedder: SpladeEmbedder
+) -> None:
+    searcher = Searcher(index, embedder)
+    assert searcher.modes == ("sparse", "bm25", "hybrid")
+    for hit in searcher.search("reset a forgotten password", mode="bm25"):
+        assert sum(term.contribution for term in hit.terms) == pytest.approx(hit.score, rel=1e-5)
+    equal = searcher.search("reset a forgotten password", 2, mode="hybrid")
+    assert equal[0].score == pytest.approx(2), "the best of both parts"
+    ranks = Searcher(index, embedder, how=How(mode="hybrid", weights="rrf"))
+    hybrid = ranks.search("reset a forgotten password", 2)
+    assert set(hybrid[0].parts) == {"sparse", "bm25"}
+    assert hybrid[0].score == pytest.approx(sum(1 / (60 + part["rank"]) for part in hybrid[0].parts.values()))
+    with pytest.raises(InputError, match="cannot be searched by dense"):
+        Searcher(index, embedder, how=How(mode="dense"))
+
+
+def test_a_reranker_orders_the_best_anew(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
+    searcher = Searcher(index, embedder, how=How(reranker="by-hand", rerank_top=3))
+    seen: list[tuple[str, str]] = []
+
+    def judge(pairs: Any) -> np.ndarray:
+        seen.extend(pairs)
+        return np.array([float("twelve" in text) for _, text in pairs], dtype=np.float32)
+
+    searcher.__dict__["_reranker"] = judge
+    hits = searcher.search("forgotten password", 2)
+    assert [hit.id for hit in hits] == ["g#2", "g#1"]
+    assert len(seen) == 3
+    assert (hits[0].score, hits[0].parts["sparse"]["rank"]) == (1.0, 2)
+    assert len(searcher.search("forgotten password", 10)) == 3, "what it has not read is no result"
+
+
+@pytest.mark.parametrize("backend", ["two-step=200:0", "qdrant-edge", "seismic"])
+def test_another_engine_finds_the_same(
+    backend: str, index: SpladeIndex, embedder: SpladeEmbedder, tmp_path: Path
+) -> None:
+    package = {"qdrant-edge": "qdrant_edge", "seismic": "seismic"}.get(backend)
+    if package and find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    index.save(tmp_path / "index")
+    exact = Searcher.open(tmp_path / "index", device="cpu")
+    other = Searcher.open(tmp_path / "index", device="cpu", how=How(backend=backend))
+    for query in ("forgotten password", "sharp saw"):
+        expected = [(hit.id, hit.score) for hit in exact.search(query, 2)]
+        assert [(hit.id, pytest.approx(hit.score)) for hit in other.search(query, 2)] == expected
+    assert ids(other, "forgotten password", 1, filter="year >= 2020") == ["h"]
+    assert (tmp_path / "index" / "backends").is_dir()
+    SpladeIndex.open(tmp_path / "index", verify=True)
+    with pytest.raises(InputError, match="unknown backend 'faiss'"):
+        Searcher.open(tmp_path / "index", device="cpu", how=How(backend="faiss"))

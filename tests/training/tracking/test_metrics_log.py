@@ -1,0 +1,323 @@
+"""metrics.jsonl, TensorBoard and MLflow, read back with their own readers; what ends a run early."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from splade_cli.errors import InputError, ModelError, ServiceError
+from splade_cli.training.failures import BAD_BATCH, check_loss, memory_error, texts_of
+from splade_cli.training.tracking.metrics_log import FiniteLoss, MetricsLog
+from splade_cli.training.tracking.trackers import followed, require_tracking, tracking_callbacks
+
+PARAMETERS = {"training.learning_rate": 0.1, "datasets.train_file": "train.json", "long": "x" * 2000}
+
+
+class Line(torch.nn.Module):
+    """One number that is fitted; its losses are known by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"loss": (self.weight * x).square().mean()}
+
+
+def run(folder: Path, steps: int, callbacks: list[Any], resume: Path | None = None) -> Any:
+    """Some steps of transformers' trainer on `Line`, with a checkpoint every second one and a log every one."""
+    from transformers import PrinterCallback, Trainer, TrainingArguments
+
+    arguments = TrainingArguments(
+        str(folder / "checkpoints"), max_steps=steps, logging_steps=1, save_steps=2, learning_rate=0.1, use_cpu=True,
+        per_device_train_batch_size=1, report_to="none", disable_tqdm=True, save_total_limit=5,
+        lr_scheduler_type="constant",
+    )  # fmt: skip
+    trainer = Trainer(Line(), arguments, train_dataset=[{"x": torch.tensor(1.0)}] * 20, callbacks=callbacks)
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    return trainer
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard shows of a folder."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(folder))
+    found.Reload()
+    return {
+        name: [(event.step, event.value) for event in found.Scalars(name)] for name in found.Tags()["scalars"]
+    }
+
+
+def history(uri: str, run_id: str, name: str) -> list[tuple[int, float]]:
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    return [(metric.step, metric.value) for metric in client.get_metric_history(run_id, name)]
+
+
+def begin(folder: Path, **options: Any) -> list[Any]:
+    store = {"tracking_uri": f"file:{folder / 'mlruns'}", "experiment_name": "kilns", "tags": {"n": 1}}
+    options.setdefault("mlflow", store)
+    return tracking_callbacks(
+        ["tensorboard", "mlflow"], folder, logging_dir="runs", run_name="first", parameters=PARAMETERS, **options
+    )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_its_resumption_and_a_new_one_are_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    log = MetricsLog(tmp_path / "metrics.jsonl")
+    trackers = begin(tmp_path)
+    log.followers = [tracker.record for tracker in trackers]
+    log.write({"step": 0, "nDCG@10": 0.5, "stage": "before", "Recall@100": float("nan")})
+    run(tmp_path, 5, [log, *trackers])  # as if killed after step 5: the newest checkpoint is that of step 4
+    with pytest.raises(KeyboardInterrupt), followed(trackers):
+        raise KeyboardInterrupt
+    first = rows(tmp_path / "metrics.jsonl")
+    assert [row["step"] for row in first if "loss" in row] == [1, 2, 3, 4, 5]
+    with open(tmp_path / "metrics.jsonl", "a") as out:
+        out.write('{"step": 5, "lo')
+    kept = json.loads((tmp_path / "mlflow.json").read_text())
+    client = mlflow.MlflowClient(tracking_uri=kept["tracking_uri"])
+    assert client.get_run(kept["run_id"]).info.status == "KILLED"
+
+    trackers = begin(tmp_path, resumed=True)
+    (tmp_path / "README.md").write_text("# a card\n")
+    MetricsLog(tmp_path / "metrics.jsonl").write(
+        {"step": 0, "nDCG@10": 0.5, "stage": "before", "Recall@100": None}
+    )
+    with followed(trackers):
+        run(
+            tmp_path,
+            6,
+            [MetricsLog(tmp_path / "metrics.jsonl"), *trackers],
+            tmp_path / "checkpoints" / "checkpoint-4",
+        )
+        for tracker in trackers:
+            tracker.record({"step": 6, "nDCG@10": 0.75, "share": 1.0})
+            tracker.keep([tmp_path / "README.md", tmp_path / "none.md"])
+    second = rows(tmp_path / "metrics.jsonl")
+    losses = [(row["step"], row["loss"]) for row in second if "loss" in row]
+    assert [step for step, _ in losses] == [1, 2, 3, 4, 5, 6]
+    assert losses[0][1] == pytest.approx(1.0, abs=1e-3)
+    assert losses[1][1] == pytest.approx(0.81, abs=1e-2), "Adam's first step is the learning rate"
+    assert len([row for row in second if row["step"] == 0 and "stage" in row]) == 1
+    seconds = [row["seconds"] for row in second]
+    assert seconds == sorted(seconds)
+
+    shown = scalars(tmp_path / "runs")
+    assert shown["train/loss"] == [(step, pytest.approx(value, abs=1e-4)) for step, value in losses]
+    assert shown["eval/nDCG@10"] == [(0, 0.5), (6, 0.75)]
+
+    again = json.loads((tmp_path / "mlflow.json").read_text())
+    assert again == kept
+    found = client.get_run(kept["run_id"])
+    assert (found.info.status, found.info.run_name) == ("FINISHED", "first")
+    assert found.data.tags["n"] == "1"
+    assert client.get_experiment(found.info.experiment_id).name == "kilns"
+    assert found.data.params["training.learning_rate"] == "0.1"
+    assert found.data.params["datasets.train_file"] == "train.json"
+    assert len(client.search_runs([found.info.experiment_id])) == 1
+    assert dict(history(kept["tracking_uri"], kept["run_id"], "train/loss")) == pytest.approx(
+        dict(losses), abs=1e-4
+    )
+    assert history(kept["tracking_uri"], kept["run_id"], "eval/nDCG_at_10") == [(0, 0.5), (6, 0.75)]
+    assert [item.path for item in client.list_artifacts(kept["run_id"])] == ["README.md"]
+    card = mlflow.artifacts.download_artifacts(
+        run_id=kept["run_id"], artifact_path="README.md", tracking_uri=kept["tracking_uri"]
+    )
+    assert Path(card).read_text() == "# a card\n"
+
+    trackers = begin(tmp_path)
+    with followed(trackers):
+        for tracker in trackers:
+            tracker.record({"step": 1, "loss": 9.0})
+    shown = {name: values for name, values in scalars(tmp_path / "runs").items() if values}
+    assert shown == {"train/loss": [(1, 9.0)]}, "what an earlier run logged is hidden"
+    assert json.loads((tmp_path / "mlflow.json").read_text())["run_id"] != kept["run_id"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("asked", [None, "file:", "plain", pytest.param("sqlite", marks=pytest.mark.slow)])
+def test_where_runs_are_kept(asked: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow makes new file stores no more: a folder holds a database, unless it is a file store already."""
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.chdir(tmp_path)
+    run_folder, store = tmp_path / "run", tmp_path / "mlruns"
+    run_folder.mkdir()
+    uri = {"file:": f"file:{store}", "sqlite": "mlruns"}.get(asked or "", str(store))
+    if asked in (None, "plain"):
+        mlflow.MlflowClient(tracking_uri=store.as_uri()).create_experiment("other")
+    with followed(
+        trackers := tracking_callbacks("mlflow", run_folder, mlflow=asked and {"tracking_uri": uri})
+    ):
+        trackers[0].record({"step": 3, "loss": 0.25})
+        (run_folder / "README.md").write_text("a card")
+        trackers[0].keep([run_folder / "README.md"])
+    kept = json.loads((run_folder / "mlflow.json").read_text())
+    assert kept["tracking_uri"] == (f"sqlite:///{store}/mlflow.db" if asked == "sqlite" else store.as_uri())
+    found = mlflow.MlflowClient(kept["tracking_uri"]).get_run(kept["run_id"])
+    assert (found.info.run_name, found.info.status, found.data.metrics) == (
+        "run",
+        "FINISHED",
+        {"train/loss": 0.25},
+    )
+    assert history(kept["tracking_uri"], kept["run_id"], "train/loss") == [(3, 0.25)]
+    assert [path.read_text() for path in store.rglob("README.md")] == ["a card"], (
+        "artifacts lie in the same folder"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlruns", "run"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_store_that_fails_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    (tmp_path / "x.db").write_text("no database at all, and longer than the header of one " * 40)
+    with pytest.raises(ServiceError, match=r"MLflow cannot write to sqlite:///.*x\.db"):
+        tracking_callbacks(["mlflow"], tmp_path, mlflow={"tracking_uri": f"sqlite:///{tmp_path / 'x.db'}"})
+    (tracker,) = tracking_callbacks("mlflow", tmp_path, mlflow={"tracking_uri": f"file:{tmp_path / 'runs'}"})
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise OSError("disk is gone")
+
+    monkeypatch.setattr(tracker, "client", SimpleNamespace(log_batch=refuse))
+    for step in range(3):
+        tracker.record({"step": step, "loss": 1.0})
+    said = [record.getMessage() for record in caplog.records if "MLflow" in record.getMessage()]
+    assert len(said) == 1
+    assert "disk is gone" in said[0]
+
+
+def test_trackers_are_known_and_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert require_tracking(None) == require_tracking("none") == require_tracking([]) == []
+    assert require_tracking(["mlflow", "tensorboard", "mlflow"]) == ["mlflow", "tensorboard"]
+    with pytest.raises(InputError, match="unknown tracker 'tensorbord'") as caught:
+        require_tracking(["tensorbord"])
+    assert caught.value.hint == "did you mean 'tensorboard'?"
+    with pytest.raises(InputError, match="unknown tracker 'wandb'") as caught:
+        require_tracking("wandb")
+    assert "tensorboard, mlflow" in caught.value.hint
+    monkeypatch.setattr("splade_cli.training.tracking.trackers.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="mlflow, not installed") as caught:
+        tracking_callbacks(["mlflow"], tmp_path)
+    assert caught.value.hint == 'pip install "splade-cli[tracking]"'
+    assert tracking_callbacks(["none"], tmp_path) == []
+
+
+def test_numbers_that_are_none_stay_json(tmp_path: Path) -> None:
+    heard: list[dict[str, Any]] = []
+    MetricsLog(tmp_path / "m.jsonl", heard.append).write(
+        {"step": 1, "loss": float("nan"), "other": float("inf")}
+    )
+    assert rows(tmp_path / "m.jsonl")[0]["loss"] is None
+    assert heard[0]["loss"] != heard[0]["loss"], "who listens sees what it was"
+
+
+def test_a_logged_loss_that_is_not_finite() -> None:
+    from transformers import TrainerControl, TrainerState
+
+    state, control, full, half = (
+        TrainerState(),
+        TrainerControl(),
+        SimpleNamespace(fp16=False),
+        SimpleNamespace(fp16=True),
+    )
+    with pytest.raises(ModelError, match="grad_norm is inf at step 0"):
+        FiniteLoss().on_log(full, state, control, {"loss": 1.0, "grad_norm": float("inf")})
+    FiniteLoss().on_log(half, state, control, {"loss": 1.0, "grad_norm": float("inf")})
+    with pytest.raises(ModelError, match="loss is nan"):
+        FiniteLoss().on_log(half, state, control, {"loss": float("nan")})
+
+
+class Words:
+    """Ids to words, 0 is special."""
+
+    def decode(self, ids: list[int], skip_special_tokens: bool) -> str:
+        assert skip_special_tokens
+        return " ".join(f"w{number}" for number in ids if number)
+
+
+def test_the_step_and_the_batch_of_a_bad_loss(tmp_path: Path) -> None:
+    inputs = {
+        "dataset_name": "kilns", "return_loss": True, "label": torch.ones(2, 2),
+        "query_input_ids": torch.tensor([[0, 5, 7], [0, 6, 9]]),
+        "query_attention_mask": torch.tensor([[1, 1, 0], [1, 1, 1]]),
+        "negative_1_input_ids": torch.tensor([[3], [4]]), "note": ["as", "is"],
+    }  # fmt: skip
+    check_loss(torch.tensor(1.0), inputs, 3, tmp_path)
+    check_loss({"base": torch.tensor([1.0, 2.0]), "regulariser": torch.tensor(0.0)}, inputs, 3, tmp_path)
+    assert not (tmp_path / BAD_BATCH).exists()
+    parts = {
+        "base": torch.tensor(1.0, requires_grad=True),
+        "regulariser": torch.tensor(float("inf"), dtype=torch.bfloat16),
+    }
+    with pytest.raises(
+        ModelError, match=r"regulariser is inf at step 7, in a batch of dataset 'kilns'"
+    ) as caught:
+        check_loss(parts, inputs, 7, tmp_path, tokenizer=Words())
+    assert str(tmp_path / BAD_BATCH) in caught.value.hint
+    written = json.loads((tmp_path / BAD_BATCH).read_text())
+    assert written == {
+        "step": 7, "dataset": "kilns", "loss": {"base": "1.0", "regulariser": "inf"},
+        "texts": {"query": ["w5", "w6 w9"], "negative_1": ["w3", "w4"], "note": ["as", "is"]},
+    }  # fmt: skip
+    with pytest.raises(ModelError, match=r"loss is nan at step 1$"):
+        check_loss(torch.tensor([0.0, float("nan")]), {"query": ["a"]}, 1, tmp_path)
+    assert texts_of({"query_input_ids": torch.tensor([[1, 2]])}) == {"query": ["1 2"]}
+
+
+VALUES = {
+    "training.per_device_train_batch_size": 16, "training.gradient_accumulation_steps": 2, "training.truncate_to": None,
+    "training.max_seq_length": 512, "hardware.gradient_checkpointing": False, "training.negatives_per_query": 5,
+}  # fmt: skip
+
+
+def test_no_memory_says_what_to_lower() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 56)  # what the CPU's allocator says
+    found = memory_error(caught.value, VALUES)
+    assert found is not None
+    assert "not enough memory in RAM" in found.message
+    assert "training.per_device_train_batch_size 16" in found.message
+    assert "per_device_train_batch_size 16 -> 8 with gradient_accumulation_steps 2 -> 4" in found.hint
+    assert "--batch-size 8 --accumulate 4" in found.hint
+    assert "--truncate 256" in found.hint
+    assert "gradient_checkpointing true" in found.hint
+    cuda = memory_error(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), VALUES)
+    assert cuda is not None and "on the GPU" in cuda.message
+    assert memory_error(RuntimeError("shapes cannot be multiplied"), VALUES) is None
+    assert memory_error(ValueError("out of memory"), VALUES) is None
+    assert memory_error(MemoryError(), {}) is not None
+
+
+def test_nothing_is_advised_that_is_done_already() -> None:
+    tight = VALUES | {
+        "training.per_device_train_batch_size": 1, "training.truncate_to": 64, "hardware.gradient_checkpointing": True,
+        "training.negatives_per_query": 1,
+    }  # fmt: skip
+    found = memory_error(MemoryError(), tight)
+    assert found is not None
+    assert found.hint == "truncate_to 32 (--truncate 32): the model still reads all"
+    cached = memory_error(MemoryError(), VALUES | {"training.mini_batch_size": 8})
+    assert cached is not None and cached.hint.startswith("mini_batch_size 8 -> 4: the same loss")
+    unset = memory_error(MemoryError(), VALUES | {"training.mini_batch_size": None})
+    assert unset is not None and unset.hint.startswith("set mini_batch_size to 4")
