@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from splade_cli.corpus.near_duplicates import duplicate_groups
 from splade_cli.datasets.collections import write_qrels
 from splade_cli.datasets.examples import write_examples
 from splade_cli.errors import require_positive
 from splade_cli.files import write_json, write_jsonl
-from splade_cli.generate.dedupe import duplicate_groups
 from splade_cli.generate.judged_queries import Judged, Labelled, split_queries
 from splade_cli.generate.negatives import Mined, fused
 from splade_cli.generate.output import Generated

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.corpus.documents import Skipped
+from splade_cli.corpus.near_duplicates import duplicate_groups
 from splade_cli.datasets.collections import write_qrels
 from splade_cli.datasets.examples import write_examples
 from splade_cli.files import write_json, write_jsonl
-from splade_cli.generate.dedupe import duplicate_groups, split_groups
+from splade_cli.generate.dedupe import split_groups
 from splade_cli.generate.negatives import Mined
 from splade_cli.records import Chunk, Document, Example, WrittenQuery
 

@@ -6,17 +6,16 @@ as asked for, so folding costs no results.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from splade_cli.corpus.near_duplicates import is_similar, shingles
 from splade_cli.errors import InputError, require_positive
 
-SIMILAR, SHINGLE = 0.9, 5
-_WORD = re.compile(r"\w+")
+SIMILAR = 0.9
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
@@ -53,30 +52,20 @@ def fold_duplicates(
 ) -> list[Fold]:
     """Joins a fold to the first better one whose text has a Jaccard similarity of at least `similar`.
 
-    Texts are compared by their runs of SHINGLE words [Broder 1997], case and punctuation aside; shorter ones as
+    Texts are compared by their runs of five words [Broder 1997], case and punctuation aside; shorter ones as
     they stand; a text without words is like no other.
     """
     kept: list[Fold] = []
-    shingles: list[frozenset[tuple[str, ...]]] = []
+    seen: list[frozenset[str]] = []
     for fold in folds:
-        own = shingles_of(text_of(fold.row))
-        place = next((number for number, other in enumerate(shingles) if _alike(own, other, similar)), None)
+        own = shingles(text_of(fold.row))
+        place = next((number for number, other in enumerate(seen) if is_similar(own, other, similar)), None)
         if place is None:
             kept.append(fold)
-            shingles.append(own)
+            seen.append(own)
         else:
             kept[place] = replace(kept[place], duplicates=(*kept[place].duplicates, fold.row))
     return kept
-
-
-def shingles_of(text: str) -> frozenset[tuple[str, ...]]:
-    """The runs of SHINGLE words of a text; of a shorter text the one run that it is."""
-    words = _WORD.findall(text.casefold())
-    if not words:
-        return frozenset()
-    return frozenset(
-        tuple(words[start : start + SHINGLE]) for start in range(max(1, len(words) - SHINGLE + 1))
-    )
 
 
 def folded(
@@ -114,12 +103,3 @@ def folded(
         if len(folds) >= k or len(ranked) < depth:
             return folds[:k]
         depth *= 4
-
-
-def _alike(left: frozenset[tuple[str, ...]], right: frozenset[tuple[str, ...]], similar: float) -> bool:
-    small, large = sorted((len(left), len(right)))
-    # a set can share no more than the smaller one has
-    if not small or small < similar * large:
-        return False
-    common = len(left & right)
-    return common >= similar * (small + large - common)

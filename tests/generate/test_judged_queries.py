@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from splade_cli.corpus.near_duplicates import duplicate_groups
 from splade_cli.datasets.collections import load_collection, read_qrels, write_qrels
 from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import InputError
 from splade_cli.files import write_jsonl
-from splade_cli.generate.dedupe import duplicate_groups
 from splade_cli.generate.judged_pipeline import label_training_data, mine_judged
 from splade_cli.generate.judged_queries import Judged, judged_collection, judged_rows, split_queries
 from splade_cli.generate.output import WRITTEN

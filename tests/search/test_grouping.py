@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from splade_cli.errors import InputError
-from splade_cli.search.grouping import Fold, fold_duplicates, fold_windows, folded, shingles_of
+from splade_cli.search.grouping import Fold, fold_duplicates, fold_windows, folded
 
 
 def jaccard(left: str, right: str, size: int = 5) -> float:
@@ -60,7 +60,6 @@ def test_what_is_no_duplicate() -> None:
     texts = ["", "", "...", "Short one.", "short, ONE", "Short two."]
     found = fold_duplicates([Fold(row, 1.0, (row,)) for row in range(6)], texts.__getitem__)
     assert [(fold.row, fold.duplicates) for fold in found] == [(0, ()), (1, ()), (2, ()), (3, (4,)), (5, ())]
-    assert shingles_of("a b c d e f") == {tuple("abcde"), tuple("bcdef")}
 
 
 def test_windows_of_a_document_are_one_hit() -> None:

@@ -1,0 +1,88 @@
+"""Near-duplicate detection: word shingles, their Jaccard similarity for a pair, MinHash groups for many texts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHINGLE = 5
+"""Words in a shingle."""
+PERMUTATIONS = 64
+BANDS = 16
+COMPARED = 64  # different texts of a band that a further one is compared with
+_WORD = re.compile(r"\w+")
+
+
+def shingles(text: str, size: int = SHINGLE) -> frozenset[str]:
+    """The runs of `size` words of a text [Broder 1997], case and punctuation aside; a shorter text is one run.
+
+    A text without words has none.
+    """
+    words = _WORD.findall(text.casefold())
+    if not words:
+        return frozenset()
+    starts = range(max(1, len(words) - size + 1))
+    return frozenset(" ".join(words[start : start + size]) for start in starts)
+
+
+def is_similar(left: frozenset[str], right: frozenset[str], threshold: float) -> bool:
+    """Whether two sets of shingles have a Jaccard similarity of at least `threshold`; an empty one is like none."""
+    small, large = sorted((len(left), len(right)))
+    # a set can share no more than the smaller one has
+    if not small or small < threshold * large:
+        return False
+    common = len(left & right)
+    return common >= threshold * (small + large - common)
+
+
+def duplicate_groups(texts: Sequence[str], threshold: float = 0.6, size: int = SHINGLE) -> list[int]:
+    """A group number for each text; near-duplicates share one.
+
+    MinHash over word shingles with banding [Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3]: texts
+    that meet in a band and whose estimated Jaccard similarity reaches `threshold` are joined, transitively.
+    """
+    signatures = minhash_signatures(texts, size)
+    parents = list(range(len(texts)))
+
+    def root(number: int) -> int:
+        while parents[number] != number:
+            parents[number] = parents[parents[number]]
+            number = parents[number]
+        return number
+
+    rows = PERMUTATIONS // BANDS
+    for band in range(BANDS):
+        buckets: dict[bytes, list[int]] = {}
+        for number, signature in enumerate(signatures):
+            members = buckets.setdefault(signature[band * rows : (band + 1) * rows].tobytes(), [])
+            similarity = (signatures[members] == signature).mean(1) if members else np.zeros(0)
+            for other in np.flatnonzero(similarity >= threshold):
+                parents[root(number)] = root(members[other])
+            if len(members) < COMPARED and not (similarity == 1).any():
+                members.append(number)
+    return [root(number) for number in range(len(texts))]
+
+
+def minhash_signatures(texts: Sequence[str], size: int = SHINGLE) -> NDArray[np.uint64]:
+    """MinHash signatures uint64 [len(texts), PERMUTATIONS]: two agree in about their Jaccard similarity's share."""
+    generator = np.random.default_rng(1)
+    # h * odd + offset modulo 2**64: all 64 bits have to count, or the minima of all permutations fall together
+    factors = generator.integers(0, 1 << 64, size=PERMUTATIONS, dtype=np.uint64) | np.uint64(1)
+    offsets = generator.integers(0, 1 << 64, size=PERMUTATIONS, dtype=np.uint64)
+    signatures = np.full((len(texts), PERMUTATIONS), np.iinfo(np.uint64).max, dtype=np.uint64)
+    for number, text in enumerate(texts):
+        hashes = np.array([_hash(shingle) for shingle in shingles(text, size)], dtype=np.uint64)
+        for start in range(0, len(hashes), 4096):
+            mixed = hashes[start : start + 4096, None] * factors + offsets
+            signatures[number] = np.minimum(signatures[number], mixed.min(0))
+        if not len(hashes):
+            signatures[number] = np.uint64(number)
+    return signatures
+
+
+def _hash(shingle: str) -> int:
+    return int.from_bytes(hashlib.blake2b(shingle.encode(), digest_size=8).digest(), "little")
