@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from splade_cli.deploy.export.variants import export_variant
     from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
     from splade_cli.evaluation.report import evaluate
-    from splade_cli.generate.pipeline import generate_training_data
+    from splade_cli.generation.pipeline import generate_training_data
     from splade_cli.index.index import SpladeIndex
     from splade_cli.indexing.build import index_documents
     from splade_cli.model.embedder import SpladeEmbedder
@@ -35,7 +35,7 @@ _HOMES = {
     "SpladeTrainer": "training.trainer",
     "evaluate": "evaluation.report",
     "export_variant": "deploy.export.variants",
-    "generate_training_data": "generate.pipeline",
+    "generate_training_data": "generation.pipeline",
     "index_documents": "indexing.build",
     "load_splade_model": "model.load",
     "retrieve_documents": "search.searcher",

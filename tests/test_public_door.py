@@ -68,8 +68,8 @@ def test_all_expected_errors_are_one_family() -> None:
         "import splade_cli.evaluation.metrics, splade_cli.evaluation.significance, splade_cli.evaluation.sparsity",
         "import splade_cli.search.explain.terms, splade_cli.search.session.session, splade_cli.search.searcher",
         "import splade_cli.config.resolve, splade_cli.records, splade_cli.errors",
-        "import splade_cli.datasets.examples, splade_cli.datasets.collections, splade_cli.generate.negatives",
-        "import splade_cli.generate.dedupe, splade_cli.generate.offline_writer",
+        "import splade_cli.datasets.examples, splade_cli.datasets.collections, splade_cli.generation.negatives",
+        "import splade_cli.generation.dedupe, splade_cli.generation.offline_writer",
     ],
 )
 def test_nothing_heavy_is_loaded(statement: str, root: Path) -> None:

@@ -106,10 +106,10 @@ def gen_data(
     """Make training data: chunks, queries (written, or your own), mined hard negatives, train / val files."""
     from splade_cli.cli.render import console
     from splade_cli.errors import InputError
-    from splade_cli.generate.judged_pipeline import label_training_data
-    from splade_cli.generate.judged_queries import judged_collection, judged_rows
-    from splade_cli.generate.pipeline import MODEL, generate_training_data, plan
-    from splade_cli.generate.teachers import dense_teacher, without_teacher
+    from splade_cli.generation.judged_pipeline import label_training_data
+    from splade_cli.generation.judged_queries import judged_collection, judged_rows
+    from splade_cli.generation.pipeline import MODEL, generate_training_data, plan
+    from splade_cli.generation.teachers import dense_teacher, without_teacher
     from splade_cli.model.embedder import SpladeEmbedder
 
     options.positive(
@@ -146,7 +146,7 @@ def gen_data(
     console.skipped(planned.skipped)
     writer = None
     if llm:
-        from splade_cli.generate.llm.writer import QueryWriter
+        from splade_cli.generation.llm.writer import QueryWriter
 
         writer = QueryWriter(
             llm, output / "answers.jsonl", base_url=base_url, queries_per_chunk=queries_per_chunk or 2,

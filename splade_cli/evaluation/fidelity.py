@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.generate.offline_writer import OfflineWriter
+from splade_cli.generation.offline_writer import OfflineWriter
 from splade_cli.index.bm25.search import guess_language, stop_words
 from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Chunk

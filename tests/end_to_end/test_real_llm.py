@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.generate.llm.writer import QueryWriter
+from splade_cli.generation.llm.writer import QueryWriter
 from splade_cli.records import Chunk
 
 SERVE = Path(__file__).parents[3] / "shared" / "tools" / "serve_llm.py"

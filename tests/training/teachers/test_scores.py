@@ -169,7 +169,7 @@ def test_the_scale() -> None:
 
 
 def test_the_scale_is_that_of_mined_negatives() -> None:
-    from splade_cli.generate.negatives import scaled as of_ranking
+    from splade_cli.generation.negatives import scaled as of_ranking
 
     scores = np.random.default_rng(0).normal(size=500)
     order = np.argsort(-scores)[:DEPTH]

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from splade_cli.generate.dedupe import query_key
+from splade_cli.generation.dedupe import query_key
 from splade_cli.records import Chunk, Progress, WrittenQuery, silent
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")

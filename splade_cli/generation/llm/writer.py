@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from splade_cli.errors import require_positive
-from splade_cli.generate.llm.answers import Journal, read_queries
-from splade_cli.generate.llm.chat import ChatServer, running
-from splade_cli.generate.llm.endpoint import Endpoint
-from splade_cli.generate.llm.prompts import EXAMPLES, TEMPLATES, Prompt
+from splade_cli.generation.llm.answers import Journal, read_queries
+from splade_cli.generation.llm.chat import ChatServer, running
+from splade_cli.generation.llm.endpoint import Endpoint
+from splade_cli.generation.llm.prompts import EXAMPLES, TEMPLATES, Prompt
 from splade_cli.records import Chunk, Progress, WrittenQuery, silent
 
 if TYPE_CHECKING:

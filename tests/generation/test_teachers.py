@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from splade_cli.generate import teachers as rankers
-from splade_cli.generate.teachers import bm25_search, dense_search, dense_teacher, without_teacher
+from splade_cli.generation import teachers as rankers
+from splade_cli.generation.teachers import bm25_search, dense_search, dense_teacher, without_teacher
 from splade_cli.records import Chunk
 
 CHUNKS = [

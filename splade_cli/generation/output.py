@@ -16,8 +16,8 @@ from splade_cli.corpus.near_duplicates import duplicate_groups
 from splade_cli.datasets.collections import write_qrels
 from splade_cli.datasets.examples import write_examples
 from splade_cli.files import write_json, write_jsonl
-from splade_cli.generate.dedupe import split_groups
-from splade_cli.generate.negatives import Mined
+from splade_cli.generation.dedupe import split_groups
+from splade_cli.generation.negatives import Mined
 from splade_cli.records import Chunk, Document, Example, WrittenQuery
 
 WRITTEN = (

@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from splade_cli.errors import ServiceError
-from splade_cli.generate.llm.answers import Answer
-from splade_cli.generate.llm.endpoint import Endpoint
+from splade_cli.generation.llm.answers import Answer
+from splade_cli.generation.llm.endpoint import Endpoint
 
 if TYPE_CHECKING:
     import asyncio

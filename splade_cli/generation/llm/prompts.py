@@ -9,7 +9,7 @@ from typing import Any
 
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.files import open_text
-from splade_cli.generate.llm.answers import LONGEST_QUERY, QUERY_TYPES, QueryType
+from splade_cli.generation.llm.answers import LONGEST_QUERY, QUERY_TYPES, QueryType
 from splade_cli.records import Chunk
 
 TEMPLATES = {

@@ -13,7 +13,7 @@ import pytest
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import InputError
-from splade_cli.generate.pipeline import WRITTEN, generate_training_data, plan
+from splade_cli.generation.pipeline import WRITTEN, generate_training_data, plan
 from splade_cli.records import Chunk, WrittenQuery, silent
 
 TOPICS = ("saw", "lathe", "router", "press", "welder", "printer", "laser", "grinder", "sander", "mill")

@@ -14,9 +14,9 @@ from splade_cli.datasets.collections import load_collection, read_qrels, write_q
 from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import InputError
 from splade_cli.files import write_jsonl
-from splade_cli.generate.judged_pipeline import label_training_data, mine_judged
-from splade_cli.generate.judged_queries import Judged, judged_collection, judged_rows, split_queries
-from splade_cli.generate.output import WRITTEN
+from splade_cli.generation.judged_pipeline import label_training_data, mine_judged
+from splade_cli.generation.judged_queries import Judged, judged_collection, judged_rows, split_queries
+from splade_cli.generation.output import WRITTEN
 from splade_cli.records import Example
 
 TOPICS = ("saw", "lathe", "router", "press", "welder", "printer", "laser", "grinder", "sander", "mill")

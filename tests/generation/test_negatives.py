@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.generate.negatives import fused, mine, scaled
+from splade_cli.generation.negatives import fused, mine, scaled
 
 
 def ranking(*pairs: tuple[int, float], places: int = 6) -> tuple[np.ndarray, np.ndarray]:

@@ -17,11 +17,11 @@ from splade_cli.datasets.collections import write_qrels
 from splade_cli.datasets.examples import write_examples
 from splade_cli.errors import require_positive
 from splade_cli.files import write_json, write_jsonl
-from splade_cli.generate.judged_queries import Judged, Labelled, split_queries
-from splade_cli.generate.negatives import Mined, fused
-from splade_cli.generate.output import Generated
-from splade_cli.generate.pipeline import TEACHER_DEPTH, check_output, teacher_searches
-from splade_cli.generate.teachers import dense_teacher
+from splade_cli.generation.judged_queries import Judged, Labelled, split_queries
+from splade_cli.generation.negatives import Mined, fused
+from splade_cli.generation.output import Generated
+from splade_cli.generation.pipeline import TEACHER_DEPTH, check_output, teacher_searches
+from splade_cli.generation.teachers import dense_teacher
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Example, Progress, silent
 

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.errors import InputError, require_positive
-from splade_cli.generate.dedupe import copies, query_key
-from splade_cli.generate.negatives import Mined, Search, fused, mine
-from splade_cli.generate.offline_writer import OfflineWriter
-from splade_cli.generate.output import WRITTEN, Generated, Pair, Plan, write_generated
-from splade_cli.generate.teachers import bm25_search, dense_search, dense_teacher, sparse_search
+from splade_cli.generation.dedupe import copies, query_key
+from splade_cli.generation.negatives import Mined, Search, fused, mine
+from splade_cli.generation.offline_writer import OfflineWriter
+from splade_cli.generation.output import WRITTEN, Generated, Pair, Plan, write_generated
+from splade_cli.generation.teachers import bm25_search, dense_search, dense_teacher, sparse_search
 from splade_cli.index.bm25.search import guess_language, stop_words
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Chunk, Progress, WrittenQuery, silent

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from splade_cli.errors import InputError, ServiceError
-from splade_cli.generate.llm import chat
-from splade_cli.generate.llm.answers import read_queries
-from splade_cli.generate.llm.prompts import Prompt
-from splade_cli.generate.llm.writer import QueryWriter
+from splade_cli.generation.llm import chat
+from splade_cli.generation.llm.answers import read_queries
+from splade_cli.generation.llm.prompts import Prompt
+from splade_cli.generation.llm.writer import QueryWriter
 from splade_cli.records import Chunk, WrittenQuery
 
 KEY = "sk-very-secret-0123456789"
@@ -456,7 +456,7 @@ def test_kinds_go_round() -> None:
 
 
 def test_importing_it_is_light() -> None:
-    heavy = "import sys, splade_cli.generate.llm.writer; print([m for m in ('openai', 'httpx2', 'pydantic') if m in sys.modules])"
+    heavy = "import sys, splade_cli.generation.llm.writer; print([m for m in ('openai', 'httpx2', 'pydantic') if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout.strip() == "[]"
     )

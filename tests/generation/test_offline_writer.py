@@ -9,8 +9,15 @@ import pytest
 
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
-from splade_cli.generate.dedupe import query_key
-from splade_cli.generate.offline_writer import CLAIMS, KINDS, QUESTIONS, SENTENCE_WORDS, TURNS, OfflineWriter
+from splade_cli.generation.dedupe import query_key
+from splade_cli.generation.offline_writer import (
+    CLAIMS,
+    KINDS,
+    QUESTIONS,
+    SENTENCE_WORDS,
+    TURNS,
+    OfflineWriter,
+)
 from splade_cli.index.bm25.search import stop_words
 from splade_cli.records import Chunk, WrittenQuery
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.files import replacing
-from splade_cli.generate.negatives import Search
+from splade_cli.generation.negatives import Search
 from splade_cli.index.bm25.search import Bm25
 from splade_cli.indexing.build import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder

@@ -15,7 +15,7 @@ from splade_cli.datasets.collections import Qrels, load_collection, read_qrels, 
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.sources import held_out
 from splade_cli.errors import InputError
-from splade_cli.generate.output import Plan
+from splade_cli.generation.output import Plan
 from splade_cli.index.bm25.search import guess_language
 from splade_cli.records import Chunk, Document, Example
 

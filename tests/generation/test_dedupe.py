@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splade_cli.corpus.near_duplicates import duplicate_groups
-from splade_cli.generate.dedupe import COPIED_WORDS, copies, query_key, split_groups
+from splade_cli.generation.dedupe import COPIED_WORDS, copies, query_key, split_groups
 
 WORDS = [f"word{number}" for number in range(400)]
 
