@@ -1,12 +1,15 @@
 # make demo   the whole path on sample_docs/, without key or network but the package registry
 # make test   the fast suite      make test-all   the slow checks too      make lint   style, types, import rules
-PYTHON ?= python3
-VENV   ?= .venv
-DEMO   ?= demo
+PYTHON     ?= python3
+VENV       ?= .venv
+DEMO       ?= demo
+WORKERS    ?= logical
+RESOLUTION ?= newest
 bin    := $(VENV)/bin
 ready  := $(VENV)/.ready
+pytest := $(bin)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-all slow lint clean
+.PHONY: demo test test-all test-dependencies slow lint clean
 
 demo: $(DEMO)/report.txt
 	@echo; echo "== evaluation on the 150 judged queries of sample_docs"; cat $(DEMO)/report.txt
@@ -37,13 +40,17 @@ $(ready): pyproject.toml tools/install.py
 	@touch $(ready)
 
 test: $(ready)
-	@rm -f splade_cli/index/engine/__pycache__/*.nb?  # loops that were compiled from another version of what they call
-	$(bin)/python -m pytest -m "not slow"
+	$(pytest) -m "not slow"
 
 slow: $(ready)
-	$(bin)/python -m pytest -m slow
+	$(pytest) -m slow
 
 test-all: test slow
+
+# the fast suite with the lowest or the newest direct dependencies that pyproject.toml allows, in an environment of its own
+test-dependencies:
+	@$(PYTHON) tools/install.py .venv-$(RESOLUTION) --$(RESOLUTION)
+	.venv-$(RESOLUTION)/bin/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal -m "not slow"
 
 lint: $(ready)
 	$(bin)/ruff check .
@@ -53,4 +60,4 @@ lint: $(ready)
 	$(bin)/deptry .
 
 clean:
-	rm -rf $(VENV) $(DEMO) splade_cli/index/engine/__pycache__
+	rm -rf $(VENV) .venv-lowest .venv-newest $(DEMO)

@@ -36,6 +36,15 @@ TEXTS = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One model family in the fast suite, the others in the slow one."""
+    for item in items:
+        family = getattr(item, "callspec", None) and item.callspec.params.get("family")  # type: ignore[attr-defined]
+        if family not in (None, FAMILIES[0]):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository's root."""
@@ -58,7 +67,7 @@ def texts() -> list[str]:
 
 
 def _pair_merges(words: list[str], count: int) -> list[tuple[str, str]]:
-    """Byte-pair merges, most frequent first, ties by name: the library's trainer may give others each time."""
+    """Byte-pair merges, most frequent first, ties by name: the trainer of the library may differ each time."""
     parts = [list(word) for word in words]
     merges: list[tuple[str, str]] = []
     for _ in range(count):

@@ -1,29 +1,50 @@
 """Makes a virtual environment with this package and its development tools; standard library only.
 
-The one thing that needs thought is torch: on Linux the default wheel brings gigabytes of CUDA libraries. Where this
-machine has no NVIDIA GPU and pip would fetch them, the CPU build is installed instead.
+The one thing that needs thought is torch: on Linux the default wheel brings gigabytes of CUDA libraries. Where
+this machine has no NVIDIA GPU and pip would fetch them, the CPU build is installed instead.
 
     python3 tools/install.py .venv
+    python3 tools/install.py .venv --lowest      # the lowest direct dependencies that pyproject.toml allows
+    python3 tools/install.py .venv --newest      # the newest ones, whatever was there before
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def torch_requirement() -> str:
-    """The line of pyproject.toml that pins torch."""
+def project() -> dict[str, Any]:
+    """The project table of pyproject.toml."""
     import tomllib
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return next(line for line in project["dependencies"] if line.startswith("torch>"))
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return table
+
+
+def torch_requirement() -> str:
+    """The line of pyproject.toml that pins torch."""
+    return next(line for line in project()["dependencies"] if line.startswith("torch>"))
+
+
+def lowest_requirements() -> list[str]:
+    """``name==lowest`` for each direct dependency but torch, whose build is decided before."""
+    extras = project()["optional-dependencies"]
+    lines = project()["dependencies"] + extras["onnx"] + extras["dense"]
+    pinned = []
+    for line in lines:
+        match = re.match(r"([A-Za-z0-9._-]+)(?:\[.*\])?>=([0-9.]+)", line)
+        if match and match.group(1) != "torch":
+            pinned.append(f"{match.group(1)}=={match.group(2)}")
+    return pinned
 
 
 def has_nvidia_gpu() -> bool:
@@ -64,7 +85,14 @@ def main() -> None:
             uv = [python, "-m", "uv", "pip", "install", "--python", python, "--torch-backend", "cpu", torch]
             subprocess.run(uv, check=True)
     print("installing splade and its development tools", flush=True)
-    subprocess.run([*pip, "--editable", f"{ROOT}[dev]"], check=True)
+    more: list[str] = []
+    if "--lowest" in sys.argv:
+        constraints = folder / "lowest.txt"
+        constraints.write_text("\n".join(lowest_requirements()) + "\n", encoding="utf-8")
+        more = ["--constraint", str(constraints)]
+    if "--newest" in sys.argv:
+        more = ["--upgrade", "--upgrade-strategy", "eager"]
+    subprocess.run([*pip, *more, "--editable", f"{ROOT}[dev]"], check=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 pexpect = pytest.importorskip("pexpect")
 pyte = pytest.importorskip("pyte")
 
-LIMIT = 60.0
+LIMIT = 600.0
+"""Seconds after which a session counts as hanging, however busy the machine."""
 SLOW_SEARCH = """
 import sys, time
 from splade_cli.search.searcher import Searcher
@@ -24,7 +25,7 @@ quick = Searcher.search
 def search(self, query, *words, **options):
     if query == "slow":
         print("searching", flush=True)
-        time.sleep(60)
+        time.sleep(3600)  # until it is interrupted
     return quick(self, query, *words, **options)
 Searcher.search = search
 from splade_cli.cli.main import main
@@ -230,10 +231,8 @@ def test_ctrl_c_stops_a_search(terminal: Callable[..., Terminal]) -> None:
     seen = terminal(script=SLOW_SEARCH)
     seen.ask("firing clay", "kiln.md")
     seen.type("slow\r", "searching")
-    started = time.monotonic()
     seen.type("\x03", "stopped")
     seen.until(lambda: seen.line.rstrip() == "splade>")
-    assert time.monotonic() - started < 30
     seen.ask("1", "1,060 degrees")
 
 

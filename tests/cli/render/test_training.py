@@ -40,7 +40,8 @@ with console.training() as listen:
         listen({{"step": step, "max_steps": 2000, "tick": True}})
         listen({{"step": step, "max_steps": 2000, "loss": 4 / step, "base_loss": 3 / step, "learning_rate": 2e-4,
                 "document_terms": 100.0 + 100 / step, "seconds": 3.0}})
-        time.sleep(float(sys.argv[1]))
+        if step == int(sys.argv[1]):
+            time.sleep(3600)  # until it is interrupted
     listen({{"step": 2000, "averaging": {{}}, "share": 0.75, "seconds": 9.0}})
 print("done")
 """  # fmt: skip
@@ -168,10 +169,10 @@ def environment(**more: str) -> dict[str, str]:
 def test_a_terminal_sees_a_table_and_gets_its_cursor_back() -> None:
     child = pexpect.spawn(
         sys.executable,
-        ["-c", RUN, "0.02"],
+        ["-c", RUN, "60"],
         dimensions=(30, 60),
         env=environment(),
-        timeout=60,
+        timeout=600,
         encoding="utf-8",
     )  # type: ignore[arg-type]
     child.expect("before .*nDCG@10 0.4820")
@@ -186,7 +187,7 @@ def test_a_terminal_sees_a_table_and_gets_its_cursor_back() -> None:
 
 def test_no_colour_and_no_blocks_where_they_cannot_be_shown() -> None:
     plain = environment(NO_COLOR="1", PYTHONIOENCODING="ascii")
-    child = pexpect.spawn(sys.executable, ["-c", RUN, "0"], dimensions=(30, 60), env=plain, timeout=60)  # type: ignore[arg-type]
+    child = pexpect.spawn(sys.executable, ["-c", RUN, "0"], dimensions=(30, 60), env=plain, timeout=600)  # type: ignore[arg-type]
     text = child.read().decode("ascii")
     assert "loss #" in text
     assert "done" in text
@@ -200,7 +201,7 @@ def test_a_pipe_gets_plain_lines_now_and_then() -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=600,
         check=True,
     )
     assert done.stdout == "done\n"
