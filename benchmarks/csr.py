@@ -37,7 +37,7 @@ SIZES = (256, 128, 64, 32)
 
 def quality(documents: Any, queries: Any, ids: list[str], query_ids: list[str], qrels: Qrels) -> float:
     """nDCG@10 of vectors [n, D] and [q, D] by their products."""
-    rows, scores = SpladeIndex.from_vectors(sp.csr_matrix(documents)).search(sp.csr_matrix(queries), 100)
+    rows, scores = SpladeIndex.from_vectors(sp.csr_matrix(documents)).search_rows(sp.csr_matrix(queries), 100)
     return means(per_query(run_from_rows(query_ids, rows, scores, ids, 100), qrels, [MEASURE]))[MEASURE]
 
 

@@ -174,13 +174,13 @@ def child(name: str, dimensions: int, rank: int | None, steps: int, folder: Path
         documents = encoded(head, corpus, "document")
         cost = (time.process_time() - start) / len(corpus) * 1e3
         index, asked = SpladeIndex.from_vectors(documents), encoded(head, queries, "query")
-        return ndcg(index.search(asked, 10)[0], relevant), cost, index, asked
+        return ndcg(index.search_rows(asked, 10)[0], relevant), cost, index, asked
 
     before = measured()[0]
     step = train(head, corpus, steps)
     after, cost, index, asked = measured()
     start = time.process_time()
-    index.search(asked, 10)
+    index.search_rows(asked, 10)
     search = (time.process_time() - start) / len(queries) * 1e3
     with tempfile.TemporaryDirectory() as place:
         index.save(Path(place) / "index")

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from splade_cli.evaluation.report import evaluate
     from splade_cli.generation.pipeline import generate_training_data
     from splade_cli.index.index import SpladeIndex
+    from splade_cli.index.metadata.filter_parser import parse_filter
+    from splade_cli.index.metadata.filters import And, Filter, Not, Or, Test, Value
     from splade_cli.indexing.build import index_documents
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.load import load_splade_model
@@ -21,45 +23,59 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "And": "index.metadata.filters",
     "Document": "records",
     "Example": "records",
+    "Filter": "index.metadata.filters",
     "Hit": "records",
     "IndexFolderError": "errors",
     "InputError": "errors",
     "ModelError": "errors",
+    "Not": "index.metadata.filters",
+    "Or": "index.metadata.filters",
     "Searcher": "search.searcher",
     "ServiceError": "errors",
     "SpladeEmbedder": "model.embedder",
     "SpladeError": "errors",
     "SpladeIndex": "index.index",
     "SpladeTrainer": "training.trainer",
+    "Test": "index.metadata.filters",
+    "Value": "index.metadata.filters",
     "evaluate": "evaluation.report",
     "export_variant": "deploy.export.variants",
     "generate_training_data": "generation.pipeline",
     "index_documents": "indexing.build",
     "load_splade_model": "model.load",
+    "parse_filter": "index.metadata.filter_parser",
     "retrieve_documents": "search.searcher",
 }
 
 __all__ = [
+    "And",
     "Document",
     "Example",
+    "Filter",
     "Hit",
     "IndexFolderError",
     "InputError",
     "ModelError",
+    "Not",
+    "Or",
     "Searcher",
     "ServiceError",
     "SpladeEmbedder",
     "SpladeError",
     "SpladeIndex",
     "SpladeTrainer",
+    "Test",
+    "Value",
     "__version__",
     "evaluate",
     "export_variant",
     "generate_training_data",
     "index_documents",
     "load_splade_model",
+    "parse_filter",
     "retrieve_documents",
 ]
 

@@ -48,7 +48,7 @@ def cost_of(
         start = time.perf_counter()
         vector = encode([text])
         middle = time.perf_counter()
-        index.search(vector, 10)
+        index.search_rows(vector, 10)
         encode_seconds.append(middle - start)
         total_seconds.append(time.perf_counter() - start)
         progress("time queries", number, len(timed))

@@ -57,7 +57,7 @@ def query_fidelity(index: SpladeIndex, full: Encode, other: Encode) -> Fidelity:
     if not asked:
         return Fidelity(0, 0.0, 0.0, 1.0)
     texts, sources = [text for text, _ in asked], np.array([number for _, number in asked])
-    found = [index.search(encode(texts), DEPTH)[0] for encode in (full, other)]
+    found = [index.search_rows(encode(texts), DEPTH)[0] for encode in (full, other)]
     common = [
         len(np.intersect1d(left[left >= 0], right[right >= 0])) for left, right in zip(*found, strict=True)
     ]

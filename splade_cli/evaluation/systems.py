@@ -147,7 +147,7 @@ def depth_for(units: Sequence[Chunk], documents: int) -> int:
 
 def rank(queries: sp.csr_matrix, collection: Collection, units: Sequence[Chunk], index: SpladeIndex) -> Run:
     """The run of the collection's queries, vectors [q, V] in their order, over an index of `units`."""
-    rows, scores = index.search(queries, depth_for(units, len(collection.documents)))
+    rows, scores = index.search_rows(queries, depth_for(units, len(collection.documents)))
     return run_from_rows(list(collection.queries), rows, scores, [unit.document_id for unit in units], DEPTH)
 
 
@@ -194,7 +194,7 @@ def _sparse_source(
 
     def search(queries: Sequence[str], depth: int) -> Ranking:
         encoded[tuple(queries)] = encode(list(queries))
-        return index.search(encoded[tuple(queries)], depth)
+        return index.search_rows(encoded[tuple(queries)], depth)
 
     return Source(
         name,

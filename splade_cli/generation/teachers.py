@@ -37,7 +37,7 @@ def sparse_search(
 ) -> Search:
     """Exact search by a sparse model; its vectors are kept below `work`."""
     index = index_chunks(chunks, embedder, work / "vectors", progress)
-    return lambda queries, k: index.search(embedder.encode(queries, "query"), k)
+    return lambda queries, k: index.search_rows(embedder.encode(queries, "query"), k)
 
 
 def dense_search(

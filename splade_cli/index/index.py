@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.engine.ranking import best
+from splade_cli.index.metadata.matching import passing
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
-from splade_cli.index.store.records import Joined, Row, document_of
+from splade_cli.index.store.records import Chained, Row, document_of
 from splade_cli.index.store.segment import Mask, Segment, Words, canonical
 from splade_cli.index.vectors.impacts import Impacts
 
 if TYPE_CHECKING:
     from splade_cli.index.metadata.filters import Filter
 
+Ids = list[list[str]] | list[list[int]]
 __all__ = ["Row", "SpladeIndex"]
 
 
@@ -48,6 +50,7 @@ class SpladeIndex:
         dense: the model and ``dimensions`` of the segments' dense vectors, None where they have none.
         settings: how documents became rows.
         impacts: what weights are counts of in a folder, None where they are float32; vectors are float32 here anyway.
+        numbered: no ids were given, and a row's id spells its number.
     """
 
     segments: list[Segment]
@@ -62,6 +65,7 @@ class SpladeIndex:
     dense: dict[str, Any] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     impacts: Impacts | None = None
+    numbered: bool = False
 
     @classmethod
     def from_vectors(
@@ -91,6 +95,7 @@ class SpladeIndex:
         """
         matrix = canonical(sp.csr_matrix(vectors, dtype=np.float32, copy=True))
         count = matrix.shape[0]
+        numbered = ids is None and rows is None
         if rows is None:
             names = list(ids) if ids is not None else [str(number) for number in range(count)]
             bodies = list(texts) if texts is not None else [""] * count
@@ -106,7 +111,7 @@ class SpladeIndex:
         facts, dense_vectors = dense if dense is not None else (None, None)
         segment = Segment.build(matrix, rows, language=language, dense=dense_vectors)
         return cls(
-            [segment], matrix.shape[1], vocabulary, model,
+            [segment], matrix.shape[1], vocabulary, model, numbered=numbered,
             lexical=None if language is None else {"language": language},
             dense=None if facts is None or dense_vectors is None else {**facts, "dimensions": dense_vectors.shape[1]},
         )  # fmt: skip
@@ -175,8 +180,15 @@ class SpladeIndex:
         return (
             self.segments[0].rows
             if len(self.segments) == 1
-            else Joined([each.rows for each in self.segments])
+            else Chained([each.rows for each in self.segments])
         )
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """The id of each row, deleted ones included; read from an index folder without its texts."""
+        if len(self.segments) == 1:
+            return self.segments[0].ids
+        return Chained([segment.ids for segment in self.segments])
 
     @cached_property
     def vectors(self) -> sp.csr_matrix:
@@ -226,9 +238,9 @@ class SpladeIndex:
                 counts += np.bincount(part.indices, minlength=self.dimensions)
         return counts
 
-    def mask(self, wanted: Filter) -> Mask:
-        """bool [places]: which rows pass a filter of `filters.parse`. Raises InputError for an unknown field."""
-        return wanted.mask(*(segment.columns for segment in self.segments))
+    def mask(self, filter: Filter) -> Mask:
+        """bool [rows]: which rows pass a filter, deleted ones included. Raises InputError for an unknown field."""
+        return passing(filter, [segment.columns for segment in self.segments])
 
     def find(self, name: str, *, chunks: bool = True, documents: bool = True) -> NDArray[np.int64]:
         """Numbers of the rows, deleted ones left out, that bear a name, ascending.
@@ -277,14 +289,16 @@ class SpladeIndex:
             InputError: an id that is not there.
         """
         live = self.live_rows().tolist()
-        unknown = set(ids) - {self.rows[number]["id"] for number in live}
+        unknown = set(ids) - {self.ids[number] for number in live}
         if unknown:
             raise InputError(
                 f"no row '{sorted(unknown)[0]}' in the index", "ids are those of the chunks or documents"
             )
         gone = set(ids)
-        kept = [number for number in live if self.rows[number]["id"] not in gone]
-        return self._changed(self.vectors[kept], [self.rows[number] for number in kept])
+        kept = [number for number in live if self.ids[number] not in gone]
+        changed = self._changed(self.vectors[kept], [self.rows[number] for number in kept])
+        changed.numbered = self.numbered
+        return changed
 
     def _changed(self, vectors: sp.csr_matrix, rows: Sequence[Row]) -> SpladeIndex:
         """An index of other rows with what this one carries for queries."""
@@ -300,7 +314,31 @@ class SpladeIndex:
         changed.settings, changed.impacts = self.settings, self.impacts
         return changed
 
-    def search(
+    def search(self, queries: sp.spmatrix, k: int = 10) -> tuple[Ids, list[NDArray[np.float32]]]:
+        """The k texts of largest dot product with each query, best first, equal scores in the order they were given.
+
+        Args:
+            queries: [q, V] sparse.
+            k: results wanted, at least 1.
+
+        Returns:
+            Lists of ids, row numbers where the index was made without ids, and arrays of scores, one of each a query. A
+            text that shares no term with the query is no result, so a list may be shorter than k.
+
+        Raises:
+            InputError: k below 1, vectors of another width.
+        """
+        rows, scores = self.search_rows(queries, k)
+        filled = (rows >= 0).sum(axis=1)
+        ids = [
+            [self.ids[row] for row in found[:size]] for found, size in zip(rows.tolist(), filled, strict=True)
+        ]
+        values = [found[:size] for found, size in zip(scores, filled, strict=True)]
+        if self.numbered:
+            return [list(map(int, found)) for found in ids], values
+        return ids, values
+
+    def search_rows(
         self, queries: sp.spmatrix, k: int = 10, *, allowed: Mask | None = None, threads: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The k rows of largest dot product with each query, best first, equal scores by row number.
@@ -308,7 +346,7 @@ class SpladeIndex:
         Args:
             queries: [q, V] sparse.
             k: rows wanted, at least 1.
-            allowed: bool [places], the rows that may be results; all by default. Deleted rows never are.
+            allowed: bool [rows], the rows that may be results; all by default. Deleted rows never are.
             threads: see `Postings.search`.
 
         Returns:

@@ -16,7 +16,7 @@ class How:
 
     Attributes:
         mode: ``sparse``, ``bm25``, ``dense`` or ``hybrid``.
-        filter: what documents must pass, see `index.filters.parse`; None for all.
+        filter: what documents must pass, see `index.metadata.filter_parser.parse_filter`; None for all.
         alpha: exponent of the corpus IDF on query weights, 0 for none; see `index.weighting`.
         expansions: a file of rules that add words to queries, see `search.expansion`.
         fold: windows of one document become one hit, and texts that are nearly the same another.

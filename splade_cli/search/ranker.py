@@ -152,7 +152,7 @@ class Ranker:
     ) -> Ranking:
         if part == "sparse":
             if self.backend is None:
-                return self.index.search(vector, k, allowed=allowed)
+                return self.index.search_rows(vector, k, allowed=allowed)
             alive = self.index.alive
             if not alive.all():
                 allowed = alive if allowed is None else allowed & alive

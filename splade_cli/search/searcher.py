@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.metadata.filters import parse
+from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store.records import content_of
 from splade_cli.indexing.models import check_model, dense_of, model_of
 from splade_cli.model.embedder import SpladeEmbedder
@@ -131,7 +131,7 @@ class Searcher:
 
     def passing(self, expression: str) -> int:
         """How many rows pass a filter. Raises InputError where it cannot be read."""
-        return int(np.count_nonzero(self.index.mask(parse(expression)) & self.index.alive))
+        return int(np.count_nonzero(self.index.mask(parse_filter(expression)) & self.index.alive))
 
     def encode(self, query: str) -> sp.csr_matrix:
         """The query's vector [1, V], as the index is searched with it."""
@@ -237,7 +237,7 @@ class Searcher:
         return dense_of(self.index, **trust)
 
     def _mask(self, expression: str | None) -> NDArray[np.bool_] | None:
-        return self.index.mask(parse(expression)) if expression else None
+        return self.index.mask(parse_filter(expression)) if expression else None
 
     def _judged(self, query: str, pieces: Pieces, how: How, allowed: NDArray[np.bool_] | None) -> Ranked:
         """The best `rerank_top` rows in the order of the cross-encoder; rows that it has not read are no results."""

@@ -89,7 +89,7 @@ class Validation:
         queries = encode(loaded, self.queries, "query", batch_size=batch_size)
         index = SpladeIndex.from_vectors(documents)
         depth = max([100, *(parse_measure(name)[1] or 0 for name in measures)])
-        rows, scores = index.search(queries, min(depth, max(1, len(self.documents))))
+        rows, scores = index.search_rows(queries, min(depth, max(1, len(self.documents))))
         names = [str(number) for number in range(len(self.documents))]
         run = run_from_rows([str(number) for number in range(len(self.queries))], rows, scores, names, depth)
         terms = {"query_terms": sparsity(queries).mean, "document_terms": sparsity(documents).mean}

@@ -140,7 +140,7 @@ def test_figures_are_those_of_a_slow_count(index: SpladeIndex, monkeypatch: pyte
 
     found = query_fidelity(index, weighed, vague)
     ranked = [
-        [index.search(encoder([text]), 10)[0][0].tolist() for _, text in Writer.QUERIES]
+        [index.search_rows(encoder([text]), 10)[0][0].tolist() for _, text in Writer.QUERIES]
         for encoder in (weighed, vague)
     ]
     sources = [source for source, _ in Writer.QUERIES]

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.metadata.filters import parse
+from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store.segment import Segment
 
 # multiples of 1/4 with few bits: float32 sums are exact in any order, so ties are ties in both computations
@@ -43,7 +43,9 @@ def expected(documents: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.nda
 @given(matrices(), st.integers(1, 40))
 def test_search_is_the_dense_product(pair: tuple[np.ndarray, np.ndarray], k: int) -> None:
     documents, queries = pair
-    numbers, scores = SpladeIndex.from_vectors(sp.csr_matrix(documents)).search(sp.csr_matrix(queries), k)
+    numbers, scores = SpladeIndex.from_vectors(sp.csr_matrix(documents)).search_rows(
+        sp.csr_matrix(queries), k
+    )
     assert numbers.dtype == np.int64
     assert scores.dtype == np.float32
     wanted = expected(documents, queries, k)
@@ -55,7 +57,7 @@ def test_larger_random_matrices() -> None:
     generator = np.random.default_rng(0)
     documents = sp.random(800, 500, 0.05, "csr", np.float32, generator)
     queries = sp.random(20, 500, 0.04, "csr", np.float32, generator)
-    numbers, scores = SpladeIndex.from_vectors(documents).search(queries, 25)
+    numbers, scores = SpladeIndex.from_vectors(documents).search_rows(queries, 25)
     product = np.asarray((queries @ documents.T).todense())
     np.testing.assert_allclose(scores, -np.sort(-product, axis=1)[:, :25], rtol=1e-5)
     np.testing.assert_allclose(np.take_along_axis(product, numbers, 1), scores, rtol=1e-5)
@@ -63,32 +65,57 @@ def test_larger_random_matrices() -> None:
 
 def test_empty_places_k_beyond_the_rows_and_queries_without_a_match() -> None:
     index = SpladeIndex.from_vectors(sp.csr_matrix([[1.0, 0, 0], [0, 2, 0], [3, 0, 0]]))
-    numbers, scores = index.search(sp.csr_matrix([[1.0, 0, 0], [0, 0, 0], [0, 0, 1]]), 4)
+    numbers, scores = index.search_rows(sp.csr_matrix([[1.0, 0, 0], [0, 0, 0], [0, 0, 1]]), 4)
     assert numbers.tolist() == [[2, 0, -1, -1], [-1] * 4, [-1] * 4]
     assert scores[0].tolist() == [3, 1, -np.inf, -np.inf]
     assert np.isneginf(scores[1:]).all()
-    assert index.search(sp.csr_matrix((0, 3)), 2)[0].shape == (0, 2)
+    assert index.search_rows(sp.csr_matrix((0, 3)), 2)[0].shape == (0, 2)
 
 
 def test_equal_scores_go_by_row_number_at_the_cut() -> None:
     index = SpladeIndex.from_vectors(sp.csr_matrix(np.array([[1.0], [2], [2], [2], [1], [2]])))
-    assert index.search(sp.csr_matrix([[1.0]]), 3)[0].tolist() == [[1, 2, 3]]
-    assert index.search(sp.csr_matrix([[-1.0]]), 3)[0].tolist() == [[0, 4, 1]]
+    assert index.search_rows(sp.csr_matrix([[1.0]]), 3)[0].tolist() == [[1, 2, 3]]
+    assert index.search_rows(sp.csr_matrix([[-1.0]]), 3)[0].tolist() == [[0, 4, 1]]
 
 
 def test_a_row_that_cancels_to_zero_is_a_result() -> None:
     index = SpladeIndex.from_vectors(sp.csr_matrix([[1.0, -1.0], [0.0, -2.0]]))
-    numbers, scores = index.search(sp.csr_matrix([[1.0, 1.0]]), 3)
+    numbers, scores = index.search_rows(sp.csr_matrix([[1.0, 1.0]]), 3)
     assert numbers.tolist() == [[0, 1, -1]]
     assert scores.tolist() == [[0.0, -2.0, -np.inf]]
+
+
+def test_search_gives_the_ids_that_were_given(tmp_path: Path) -> None:
+    vectors, query = sp.csr_matrix([[1.0, 0], [0, 2], [3, 0]]), sp.csr_matrix([[1.0, 0], [0, 0], [1, 1]])
+    named = SpladeIndex.from_vectors(vectors, ["x", "y", "z"])
+    named.save(tmp_path / "named")
+    for index in (named, SpladeIndex.open(tmp_path / "named")):
+        ids, scores = index.search(query, 2)
+        assert ids == [["z", "x"], [], ["z", "y"]]
+        assert [each.tolist() for each in scores] == [[3, 1], [], [3, 2]]
+        assert {each.dtype for each in scores} == {np.dtype(np.float32)}
+        assert list(index.ids) == ["x", "y", "z"] and index.ids[1:] == ["y", "z"] and index.ids[-1] == "z"
+    numbered = SpladeIndex.from_vectors(vectors)
+    assert numbered.search(query, 2)[0] == [[2, 0], [], [2, 1]]
+    assert numbered.remove(["0"]).search(query, 2)[0] == [[2], [], [2, 1]], "a number stays a row's own"
+    assert numbered.add(vectors[:1], ["new"]).search(query, 1)[0] == [["2"], [], ["2"]]
+
+
+def test_ids_of_a_folder_are_read_without_parsing_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SpladeIndex.from_vectors(sp.eye(3, format="csr"), ["a", "b", "æ"]).save(tmp_path / "index")
+    index = SpladeIndex.open(tmp_path / "index")
+    monkeypatch.setattr("splade_cli.index.store.records.json.loads", None)
+    assert [index.ids[row] for row in range(3)] == ["a", "b", "æ"]
 
 
 def test_one_query_does_not_touch_the_next() -> None:
     documents = sp.random(50, 30, 0.2, "csr", np.float32, np.random.default_rng(1))
     queries = sp.random(10, 30, 0.2, "csr", np.float32, np.random.default_rng(2))
     index = SpladeIndex.from_vectors(documents)
-    together = index.search(queries, 7)
-    alone = [index.search(queries[number], 7) for number in range(10)]
+    together = index.search_rows(queries, 7)
+    alone = [index.search_rows(queries[number], 7) for number in range(10)]
     for part in (0, 1):
         np.testing.assert_array_equal(together[part], np.vstack([one[part] for one in alone]))
 
@@ -96,12 +123,12 @@ def test_one_query_does_not_touch_the_next() -> None:
 @pytest.mark.parametrize("k", [0, -1])
 def test_k_below_one(k: int) -> None:
     with pytest.raises(InputError, match=f"--k must be above 0, got {k}"):
-        SpladeIndex.from_vectors(sp.eye(3, format="csr")).search(sp.eye(3, format="csr"), k)
+        SpladeIndex.from_vectors(sp.eye(3, format="csr")).search_rows(sp.eye(3, format="csr"), k)
 
 
 def test_another_width_names_both() -> None:
     with pytest.raises(InputError, match="queries have 4 dimensions, the index has 3"):
-        SpladeIndex.from_vectors(sp.eye(3, format="csr")).search(sp.eye(4, format="csr"))
+        SpladeIndex.from_vectors(sp.eye(3, format="csr")).search_rows(sp.eye(4, format="csr"))
 
 
 def test_stored_zeros_and_duplicates_are_cleaned_and_the_input_is_left_alone() -> None:
@@ -111,14 +138,14 @@ def test_stored_zeros_and_duplicates_are_cleaned_and_the_input_is_left_alone() -
     index = SpladeIndex.from_vectors(vectors)
     assert index.vectors.toarray().tolist() == [[0, 3, 0], [0, 0, 5]]
     assert index.vectors.nnz == index.nonzeros == 2
-    assert index.search(sp.csr_matrix([[1.0, 0, 0]]), 2)[0].tolist() == [[-1, -1]]
+    assert index.search_rows(sp.csr_matrix([[1.0, 0, 0]]), 2)[0].tolist() == [[-1, -1]]
     assert vectors.nnz == 4
 
 
 @pytest.mark.parametrize("kind", [sp.csc_matrix, sp.coo_matrix, sp.lil_matrix, sp.csr_array])
 def test_any_sparse_kind(kind: type) -> None:
     index = SpladeIndex.from_vectors(kind(np.array([[0, 1.5], [2, 0]])))
-    assert index.search(kind(np.array([[1.0, 1.0]])), 2)[0].tolist() == [[1, 0]]
+    assert index.search_rows(kind(np.array([[1.0, 1.0]])), 2)[0].tolist() == [[1, 0]]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -160,7 +187,7 @@ def test_add_and_remove(tmp_path: Path) -> None:
         shrunk = grown.remove(["b", "e"])
         assert [row["id"] for row in shrunk.rows] == list("acdf")
         query = vectors[5]
-        found = [(index, index.search(query, 6)[0][0]) for index in (grown, shrunk)]
+        found = [(index, index.search_rows(query, 6)[0][0]) for index in (grown, shrunk)]
         names = [[index.rows[row]["id"] for row in rows if row >= 0] for index, rows in found]
         assert [name for name in names[0] if name not in "be"] == names[1]
         assert len(start.remove(list("abcd"))) == 0
@@ -199,14 +226,14 @@ def test_segments_deleted_rows_and_masks_are_one_search(
 ) -> None:
     index, documents, living, queries, mask = case
     open_rows = np.flatnonzero(living if mask is None else living & mask)
-    numbers, scores = index.search(sp.csr_matrix(queries), k, allowed=mask)
+    numbers, scores = index.search_rows(sp.csr_matrix(queries), k, allowed=mask)
     wanted = expected(documents[open_rows], queries, k)
     numbered = np.append(open_rows, -1)[wanted[0]]
     np.testing.assert_array_equal(numbers, numbered)
     np.testing.assert_array_equal(scores, wanted[1])
-    plain, all_allowed = index.search(sp.csr_matrix(queries), k), np.ones(len(documents), bool)
+    plain, all_allowed = index.search_rows(sp.csr_matrix(queries), k), np.ones(len(documents), bool)
     for unmasked, masked in zip(
-        plain, index.search(sp.csr_matrix(queries), k, allowed=all_allowed), strict=True
+        plain, index.search_rows(sp.csr_matrix(queries), k, allowed=all_allowed), strict=True
     ):
         np.testing.assert_array_equal(masked, unmasked)
     assert len(index) == living.sum()
@@ -241,7 +268,7 @@ def test_segments_deleted_rows_and_masks_are_one_search(
 
 def test_a_mask_of_another_length() -> None:
     with pytest.raises(InputError, match="a mask of"):
-        SpladeIndex.from_vectors(sp.eye(3, format="csr")).search(
+        SpladeIndex.from_vectors(sp.eye(3, format="csr")).search_rows(
             sp.eye(3, format="csr"), allowed=np.ones(2, bool)
         )
 
@@ -251,11 +278,11 @@ def test_a_filter_goes_over_all_segments() -> None:
     rows = [{"id": str(place), "metadata": {"year": year}} for place, year in enumerate(years)]
     parts = [Segment.build(sp.csr_matrix(np.ones((2, 1), np.float32)), rows[at : at + 2]) for at in (0, 2)]
     index = SpladeIndex(parts, 1)
-    mask = index.mask(parse("year > 2019"))
+    mask = index.mask(parse_filter("year > 2019"))
     assert mask.tolist() == [False, True, True, True]
     parts[1].alive = np.array([False, True])
     index = SpladeIndex(parts, 1)
-    assert index.search(sp.csr_matrix([[1.0]]), 3, allowed=mask)[0].tolist() == [[1, 3, -1]]
+    assert index.search_rows(sp.csr_matrix([[1.0]]), 3, allowed=mask)[0].tolist() == [[1, 3, -1]]
 
 
 def test_words_and_dense_vectors_in_memory() -> None:

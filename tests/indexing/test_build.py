@@ -104,7 +104,7 @@ def check_as_in_memory(documents: Path, made: SpladeIndex, embedder: SpladeEmbed
     expected = embedder.encode([chunk.content for chunk in chunks])
     assert expected.nnz > 0
     np.testing.assert_allclose(made.vectors.toarray(), expected.toarray(), rtol=1e-5, atol=1e-5)
-    found, _ = made.search(made.vectors, 1)
+    found, _ = made.search_rows(made.vectors, 1)
     products = (made.vectors @ made.vectors.T).toarray()
     np.testing.assert_allclose(products[np.arange(len(made)), found[:, 0]], products.max(1), rtol=1e-5)
     assert made.settings == {"chunking": chunk_sizes()}

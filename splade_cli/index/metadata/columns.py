@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError
 from splade_cli.index.metadata.fields import DTYPES, OWN_FIELDS, Gathered, Stored, values_of
+from splade_cli.index.store.dictionary import TextDictionary
 
 FILES = (
     "columns.json",
@@ -55,44 +56,14 @@ class Entries:
             mask[self.rows[hits]] = True
 
 
-class Words(Sequence[str]):
-    """The distinct texts of a field, ascending by code point; `numbers` is what each spells, None where none does."""
-
-    def __init__(
-        self, text: NDArray[np.uint8], ends: NDArray[np.int64], numbers: NDArray[np.float64] | None
-    ) -> None:
-        self._text, self._ends, self.numbers = text, ends, numbers
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        if not 0 <= place < len(self):
-            raise IndexError(place)
-        start = self._ends[place - 1] if place else 0
-        return self._text[start : self._ends[place]].tobytes().decode("utf-8", "surrogatepass")
-
-    def __iter__(self) -> Iterator[str]:
-        text, start = self._text.tobytes(), 0
-        for end in self._ends.tolist():
-            yield text[start:end].decode("utf-8", "surrogatepass")
-            start = end
-
-
 @dataclass(frozen=True)
 class Field:
-    """One field's values by kind; `texts` holds places in `words`, `flags` 0 and 1."""
+    """One field's values by kind; `texts` holds positions in `dictionary`, `flags` 0 and 1."""
 
     numbers: Entries | None = None
     flags: Entries | None = None
     texts: Entries | None = None
-    words: Words | None = None
+    dictionary: TextDictionary | None = None
 
     def kinds(self) -> tuple[str, ...]:
         """Which of number, boolean and text there are."""
@@ -178,7 +149,7 @@ class Columns:
             words = None
             if texts is not None:
                 ends = part("ends", texts["ends"])
-                words = Words(part("text", texts["text"]), ends, part("numbers", texts["numbers"]))
+                words = TextDictionary(part("text", texts["text"]), ends, part("numbers", texts["numbers"]))
             fields[name] = Field(
                 entries("numbers", kinds.get("numbers")),
                 entries("integers", kinds.get("flags")),
@@ -186,3 +157,36 @@ class Columns:
                 words,
             )
         return cls(int(layout["rows"]), fields, layout, arrays)
+
+
+def texts_of(columns: Columns, name: str) -> Sequence[str]:
+    """The text of every row in a field that each has, in the order of the rows."""
+    field = columns.fields.get(name)
+    if field is None:
+        return _RowTexts(np.empty(0, dtype=np.int32), [])
+    assert field.texts is not None and field.texts.rows is None and field.dictionary is not None
+    return _RowTexts(field.texts.values, field.dictionary)
+
+
+class _RowTexts(Sequence[str]):
+    """Texts by row, each read when it is asked for."""
+
+    def __init__(self, codes: NDArray[np.int32], dictionary: Sequence[str]) -> None:
+        self._codes = codes
+        self._dictionary = dictionary
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self._dictionary[code] for code in self._codes[row].tolist()]
+        return self._dictionary[int(self._codes[row])]
+
+    def __iter__(self) -> Iterator[str]:
+        texts = list(self._dictionary)
+        return (texts[code] for code in self._codes.tolist())

@@ -1,4 +1,4 @@
-"""A parsed filter's tests and the columns of some rows in, a mask over the rows out; knows no filter language.
+"""Evaluation of a filter over columns: the mask of the rows that pass.
 
 A row's value is compared in its own kind, whatever other rows hold:
 
@@ -17,18 +17,20 @@ from __future__ import annotations
 import operator
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.index.metadata.columns import Columns, Entries, Field, Words
-from splade_cli.index.metadata.fields import spelled_number
+from splade_cli.errors import InputError, did_you_mean
+from splade_cli.index.metadata.columns import Columns, Entries, Field
+from splade_cli.index.metadata.fields import OWN_FIELDS
+from splade_cli.index.metadata.filters import And, Filter, Not, Operator, Or, Value, fields_of
+from splade_cli.index.store.dictionary import TextDictionary
 
 Mask = NDArray[np.bool_]
-ORDERS: dict[str, Callable[[Any, Any], Any]] = {
+_ORDERS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -37,106 +39,107 @@ ORDERS: dict[str, Callable[[Any, Any], Any]] = {
 _TRUTH = {"true": 1, "yes": 1, "on": 1, "false": 0, "no": 0, "off": 0}
 
 
-@dataclass(frozen=True)
-class Value:
-    """What a field is compared with; only a bare value is a pattern or a number in comparisons with text."""
+def passing(filter: Filter, segments: Sequence[Columns]) -> Mask:
+    """Which rows pass, bool [rows of all segments, one after the other].
 
-    text: str
-    bare: bool = True
-
-    @property
-    def number(self) -> float:
-        """The number that it spells, or NaN."""
-        return spelled_number(self.text)
-
-
-@dataclass(frozen=True)
-class Test:
-    """One field's test; `sign` is one of ``= < <= > >= ~ exists``, and passes where it does for one of `values`."""
-
-    __test__ = False
-    field: str
-    sign: str
-    values: tuple[Value, ...] = ()
-    negated: bool = False
+    Raises:
+        InputError: a field that no segment has.
+    """
+    known = {name for columns in segments for name in columns.fields} | set(OWN_FIELDS)
+    for name in fields_of(filter):
+        if name not in known:
+            some = ", ".join(sorted(known)[:30]) + (", ..." if len(known) > 30 else "")
+            hint = (
+                did_you_mean(name, known) or "fields come from the metadata of the documents and their paths"
+            )
+            raise InputError(f"filter: no field '{name}'; there are {some}", hint)
+    masks = [_evaluated(filter, columns) for columns in segments]
+    return np.concatenate([np.zeros(0, dtype=bool), *masks])
 
 
-@dataclass(frozen=True)
-class Joined:
-    """`parts` joined by ``and``, ``or`` or, a single one, ``not``."""
-
-    word: str
-    parts: tuple[Node, ...]
-
-
-Node = Test | Joined
-
-
-def matching(node: Node, columns: Columns) -> Mask:
-    """Which rows pass, bool [rows]; a field that these rows do not have passes no test."""
-    if isinstance(node, Joined):
-        masks = [matching(part, columns) for part in node.parts]
-        if node.word == "not":
-            return ~masks[0]
-        both = np.logical_and if node.word == "and" else np.logical_or
-        return np.asarray(both.reduce(masks), dtype=bool)
-    out = np.zeros(len(columns), dtype=bool)
-    field = columns.fields.get(node.field)
+def _evaluated(filter: Filter, columns: Columns) -> Mask:
+    """bool [rows] of one segment; a field that these rows do not have passes no test."""
+    if isinstance(filter, Not):
+        return ~_evaluated(filter.part, columns)
+    if isinstance(filter, And):
+        return np.logical_and.reduce([_evaluated(part, columns) for part in filter.parts])
+    if isinstance(filter, Or):
+        return np.logical_or.reduce([_evaluated(part, columns) for part in filter.parts])
+    mask = np.zeros(len(columns), dtype=bool)
+    field = columns.fields.get(filter.field)
     if field is None:
-        return out
-    if node.sign == "exists":
-        return _present(field, out)
-    for value in node.values:
-        _mark(field, node.sign, value, out)
-    return _present(field, np.zeros_like(out)) & ~out if node.negated else out
+        return mask
+    if filter.operator == "exists":
+        return _present(field, mask)
+    for value in filter.values:
+        _mark(field, filter.operator, value, mask)
+    return _present(field, np.zeros_like(mask)) & ~mask if filter.negated else mask
 
 
-def _present(field: Field, out: Mask) -> Mask:
+def _present(field: Field, mask: Mask) -> Mask:
     for entries in (field.numbers, field.flags, field.texts):
         if entries is not None:
-            entries.mark(out, entries.present())
-    return out
+            entries.mark(mask, entries.present())
+    return mask
 
 
-def _mark(field: Field, sign: str, value: Value, out: Mask) -> None:
-    """Sets `out` for the rows that hold a value which passes."""
+def _mark(field: Field, sign: Operator, value: Value, mask: Mask) -> None:
+    """Sets `mask` for the rows that hold a value which passes."""
     if field.numbers is not None and sign != "~":
-        order = ORDERS.get(sign, operator.eq)
-        field.numbers.mark(out, order(field.numbers.values, value.number))
+        order = _ORDERS.get(sign, operator.eq)
+        field.numbers.mark(mask, order(field.numbers.values, value.number))
     truth = _TRUTH.get(value.text.lower())
     if field.flags is not None and sign == "=" and truth is not None:
-        field.flags.mark(out, field.flags.values == truth)
-    if field.texts is not None and field.words is not None:
-        _mark_texts(field.texts, field.words, sign, value, out)
+        field.flags.mark(mask, field.flags.values == truth)
+    if field.texts is not None and field.dictionary is not None:
+        _mark_texts(field.texts, field.dictionary, sign, value, mask)
 
 
-def _mark_texts(texts: Entries, words: Words, sign: str, value: Value, out: Mask) -> None:
+def _mark_texts(texts: Entries, dictionary: TextDictionary, sign: Operator, value: Value, mask: Mask) -> None:
     pattern = value.bare and sign == "=" and re.search(r"[*?]", value.text) is not None
     if sign == "~" or pattern:
-        passing = np.fromiter(map(_seeker(value.text, pattern), words), dtype=bool, count=len(words))
+        matches = _matcher(value.text, pattern)
+        passing = np.fromiter(map(matches, dictionary), dtype=bool, count=len(dictionary))
     else:
-        low, high = bisect_left(words, value.text), bisect_right(words, value.text)
-        start, end = {"=": (low, high), "<": (0, low), "<=": (0, high), ">": (high, None), ">=": (low, None)}[
-            sign
-        ]
-        if sign == "=" or words.numbers is None or not value.bare or np.isnan(value.number):
-            texts.mark(out, (texts.values >= start) & (texts.values < (len(words) if end is None else end)))
+        start, end = _range(dictionary, sign, value.text)
+        as_numbers = sign != "=" and value.bare and not np.isnan(value.number)
+        if dictionary.numbers is None or not as_numbers:
+            texts.mark(mask, (texts.values >= start) & (texts.values < end))
             return
-        passing = np.zeros(len(words), dtype=bool)
+        passing = np.zeros(len(dictionary), dtype=bool)
         passing[start:end] = True
-        passing = np.where(np.isnan(words.numbers), passing, ORDERS[sign](words.numbers, value.number))
-    # One more place than words, for the -1 of rows without a text.
-    texts.mark(out, np.append(passing, False)[texts.values])
+        numbers = dictionary.numbers
+        passing = np.where(np.isnan(numbers), passing, _ORDERS[sign](numbers, value.number))
+    # One more entry than texts, for the -1 of rows without a text.
+    texts.mark(mask, np.append(passing, False)[texts.values])
 
 
-def _seeker(text: str, pattern: bool) -> Callable[[str], bool]:
+def _range(dictionary: TextDictionary, sign: Operator, text: str) -> tuple[int, int]:
+    """The span of an ascending dictionary whose texts stand in order `sign` to `text`."""
+    low = bisect_left(dictionary, text)
+    high = bisect_right(dictionary, text)
+    spans = {
+        "=": (low, high),
+        "<": (0, low),
+        "<=": (0, high),
+        ">": (high, len(dictionary)),
+        ">=": (low, len(dictionary)),
+    }
+    return spans[sign]
+
+
+def _matcher(text: str, pattern: bool) -> Callable[[str], bool]:
+    """Whether a text fits a pattern of ``*`` and ``?``, or else contains `text`, case ignored."""
     if pattern:
-        first, *rest = [
-            "".join("." if each == "?" else re.escape(each) for each in part) for part in text.split("*")
-        ]
-        # Atomic groups: the first place where a part fits will do, and a long text costs no power of its length.
+        first, *rest = [_pattern_part(part) for part in text.split("*")]
+        # Atomic groups: the first match of a part will do, and a long text costs no power of its length.
         middle = "".join(f"(?>.*?{part})" for part in rest[:-1])
-        match = re.compile(first + middle + (".*" + rest[-1] if rest else ""), re.DOTALL).fullmatch
-        return lambda word: match(word) is not None
+        last = ".*" + rest[-1] if rest else ""
+        match = re.compile(first + middle + last, re.DOTALL).fullmatch
+        return lambda candidate: match(candidate) is not None
     wanted = text.casefold()
-    return lambda word: wanted in word.casefold()
+    return lambda candidate: wanted in candidate.casefold()
+
+
+def _pattern_part(part: str) -> str:
+    return "".join("." if character == "?" else re.escape(character) for character in part)

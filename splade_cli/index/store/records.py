@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from splade_cli.index.store.arrays import ArrayFile, mapped
 from splade_cli.records import Chunk
 
 Row = dict[str, Any]
+Item = TypeVar("Item")
 FILES = ("rows.jsonl", "rows.offsets.npy", "rows.keys.npy")
 _BLOCK = 4096
 
@@ -60,31 +61,32 @@ class Rows(Sequence[Row]):
         return (self[number] for number in range(len(self)))
 
 
-class Joined(Sequence[Row]):
-    """The records of several segments, one after the other."""
+class Chained(Sequence[Item]):
+    """The sequences of several segments, one after the other."""
 
-    def __init__(self, parts: Sequence[Sequence[Row]]) -> None:
+    def __init__(self, parts: Sequence[Sequence[Item]]) -> None:
         self._parts = parts
-        self._ends = np.cumsum([len(part) for part in parts], dtype=np.int64).tolist()
+        self._ends: list[int] = np.cumsum([len(part) for part in parts], dtype=np.int64).tolist()
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
     @overload
-    def __getitem__(self, number: int) -> Row: ...
+    def __getitem__(self, number: int) -> Item: ...
     @overload
-    def __getitem__(self, number: slice) -> list[Row]: ...
-    def __getitem__(self, number: int | slice) -> Row | list[Row]:
+    def __getitem__(self, number: slice) -> list[Item]: ...
+    def __getitem__(self, number: int | slice) -> Item | list[Item]:
         if isinstance(number, slice):
             return [self[each] for each in range(*number.indices(len(self)))]
         if not -len(self) <= number < len(self):
             raise IndexError(number)
         number %= len(self)
-        place = bisect_right(self._ends, number)
-        return self._parts[place][number - (self._ends[place - 1] if place else 0)]
+        part = bisect_right(self._ends, number)
+        start = self._ends[part - 1] if part else 0
+        return self._parts[part][number - start]
 
-    def __iter__(self) -> Iterator[Row]:
-        return (row for part in self._parts for row in part)
+    def __iter__(self) -> Iterator[Item]:
+        return (item for part in self._parts for item in part)
 
 
 class Keys:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.bm25.search import Lexical, guess_language
 from splade_cli.index.engine.postings import Postings
-from splade_cli.index.metadata.columns import Columns
+from splade_cli.index.metadata.columns import Columns, texts_of
 from splade_cli.index.store.arrays import ArrayFile, mapped
 from splade_cli.index.store.manifest import REBUILD
 from splade_cli.index.store.records import Keys, Row, Rows, RowsFile, content_of
@@ -90,6 +90,13 @@ class Segment:
     def columns(self) -> Columns:
         """The metadata by field."""
         return Columns.build(self.rows) if self.stored_columns is None else self.stored_columns
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """The id of each row, from a folder without parsing records."""
+        if self.stored_columns is None:
+            return [row["id"] for row in self.rows]
+        return texts_of(self.stored_columns, "id")
 
     @classmethod
     def build(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from splade_cli.errors import InputError, SpladeError, did_you_mean
-from splade_cli.index.metadata.filters import parse
+from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.records import Hit, Progress, silent
 from splade_cli.search.explain.terms import closest_id
 from splade_cli.search.searcher import Absence, Searcher
@@ -119,10 +119,10 @@ class Session:
     def known_filter(self, text: str) -> str:
         """`text`. Raises InputError for an expression that cannot be read, or names a field that no document has."""
         try:
-            self.searcher.index.mask(parse(text))
+            self.searcher.index.mask(parse_filter(text))
         except InputError as error:
             hint = error.hint or "e.g. /filter year >= 2020 and lang = no"
-            raise InputError(error.message.removeprefix("--filter: "), hint) from None
+            raise InputError(error.message.removeprefix("filter: "), hint) from None
         return text
 
     def hit(self, rest: str) -> Hit:

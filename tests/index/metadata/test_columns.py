@@ -13,7 +13,8 @@ import pytest
 from splade_cli.errors import IndexFolderError
 from splade_cli.index.metadata.columns import FILES, Columns
 from splade_cli.index.metadata.fields import spelled_number, values_of
-from splade_cli.index.metadata.filters import parse
+from splade_cli.index.metadata.filter_parser import parse_filter
+from splade_cli.index.metadata.matching import passing
 
 
 def record(number: int = 0, **metadata: Any) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def test_kinds_of_a_mixed_field() -> None:
 
 def test_texts_are_distinct_and_ascending() -> None:
     words = Columns.build([record(n, x=text) for n, text in enumerate(["b", "å", "", "b", "a\nb", "z", "𝄞"])])
-    found = words.fields["x"].words
+    found = words.fields["x"].dictionary
     assert found is not None and list(found) == sorted({"b", "å", "", "a\nb", "z", "𝄞"})
     assert found[1:3] == ["a\nb", "b"] and [found[place] for place in range(6)] == list(found)
     with pytest.raises(IndexError):
@@ -129,7 +130,8 @@ def test_written_and_opened_again(tmp_path: Path) -> None:
         'lang = ""',
         "huge ~ 000",
     ):
-        np.testing.assert_array_equal(parse(text).mask(opened), parse(text).mask(built))
+        wanted = parse_filter(text)
+        np.testing.assert_array_equal(passing(wanted, [opened]), passing(wanted, [built]))
     numbers = opened.fields["year"].numbers
     assert numbers is not None and not numbers.values.flags.owndata and not numbers.values.flags.writeable
     (tmp_path / "copy").mkdir()
@@ -146,7 +148,10 @@ def test_many_rare_fields_are_five_files_and_small(tmp_path: Path) -> None:
     Columns.build(record(n, **{f"key{n}": n, f"word{n}": "w"}) for n in range(2000)).write(tmp_path)
     assert len(list(tmp_path.iterdir())) == len(FILES)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_000_000
-    assert parse("key7 = 7 or word9 = w").mask(Columns.open(tmp_path)).nonzero()[0].tolist() == [7, 9]
+    assert passing(parse_filter("key7 = 7 or word9 = w"), [Columns.open(tmp_path)]).nonzero()[0].tolist() == [
+        7,
+        9,
+    ]
 
 
 @pytest.mark.parametrize("damage", ["gone", "json", "short", "dtype", "span", "rows"])

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from splade_cli.errors import InputError
 from splade_cli.index.metadata.columns import Columns
-from splade_cli.index.metadata.filters import parse
+from splade_cli.index.metadata.filter_parser import parse_filter
+from splade_cli.index.metadata.filters import And, Not, Or, Test, Value, fields_of
+from splade_cli.index.metadata.matching import passing
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -44,7 +46,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def found(text: str) -> list[int]:
-    return [int(row) for row in np.flatnonzero(parse(text).mask(Columns.build(ROWS)))]
+    return [int(row) for row in np.flatnonzero(passing(parse_filter(text), [Columns.build(ROWS)]))]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_what_passes(text: str, rows: list[int]) -> None:
 )
 def test_what_is_no_filter_is_told_with_its_place(text: str, message: str) -> None:
     with pytest.raises(InputError) as error:
-        parse(text)
+        parse_filter(text)
     assert message in error.value.message and error.value.hint
 
 
@@ -141,25 +143,39 @@ def test_an_unknown_field_is_told_with_those_there_are() -> None:
     with pytest.raises(
         InputError, match="no field 'yaer'; there are and, author.name, document_id|and, author"
     ) as error:
-        parse("lang = no or yaer = 1").mask(columns)
+        passing(parse_filter("lang = no or yaer = 1"), [columns])
     assert error.value.hint == "did you mean 'year'?"
     with pytest.raises(InputError, match="path"):
-        parse("zzz = 1").mask(columns)
+        passing(parse_filter("zzz = 1"), [columns])
+
+
+def test_the_tree_is_made_of_frozen_parts() -> None:
+    year = Test("year", ">=", (Value("2020"),))
+    langs = Test("lang", "=", (Value("no"), Value("d a", bare=False)), negated=True)
+    draft = Test("draft", "exists")
+    assert parse_filter("year >= 2020") == year
+    assert parse_filter("lang not in (no, 'd a') or not draft exists") == Or((langs, Not(draft)))
+    assert parse_filter("year >= 2020 and lang not in (no, 'd a') and draft exists") == And(
+        (year, langs, draft)
+    )
+    assert hash(parse_filter("year >= 2020")) == hash(year)
+    built = And((Not(Test("lang", "=", (Value("no"),))), Test("year", "=", (Value("2020"),))))
+    assert np.flatnonzero(passing(built, [Columns.build(ROWS)])).tolist() == [1]
 
 
 def test_a_field_need_only_be_in_one_segment() -> None:
     segments = [Columns.build(ROWS[:2]), Columns.build([]), Columns.build(ROWS[2:])]
     np.testing.assert_array_equal(
-        parse("tags = search").mask(*segments), [False, False, True, True, False, False]
+        passing(parse_filter("tags = search"), segments), [False, False, True, True, False, False]
     )
-    assert parse("year >= 2020 or tags = 3").fields() == ["year", "tags"]
-    assert parse("id = 1").mask().shape == (0,)
+    assert fields_of(parse_filter("year >= 2020 or tags = 3")) == ["year", "tags"]
+    assert passing(parse_filter("id = 1"), []).shape == (0,)
 
 
 def test_a_pattern_of_many_stars_is_not_slow() -> None:
     columns = Columns.build([{"id": "a" * 20_000}])
     start = time.perf_counter()
-    assert not parse("id = " + "*a" * 30 + "*b").mask(columns).any()
+    assert not passing(parse_filter("id = " + "*a" * 30 + "*b"), [columns]).any()
     assert time.perf_counter() - start < 1
 
 
@@ -249,4 +265,4 @@ def test_like_a_slow_evaluator(records: list[dict[str, Any]], filtered: tuple[st
         for record in [*records, {"f": [1], "g.h": ["x"]}]
     ]
     segments = [Columns.build(rows[:cut]), Columns.build([*rows[cut:], everything])]
-    assert parse(text).mask(*segments).tolist() == [bool(passes(record)) for record in plain], text
+    assert passing(parse_filter(text), segments).tolist() == [bool(passes(record)) for record in plain], text

@@ -23,7 +23,7 @@ from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.engine import postings
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata import columns
-from splade_cli.index.metadata.filters import parse
+from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
 from splade_cli.index.store.manifest import Manifest
@@ -103,7 +103,7 @@ def test_there_and_back(folder: Path) -> None:
     assert segment.lexical is not None and list(segment.lexical.words) == list(
         make().segments[0].lexical.words
     )
-    assert index.mask(parse("year = 2020")).tolist() == [True, False, False]
+    assert index.mask(parse_filter("year = 2020")).tolist() == [True, False, False]
     assert index.find("a/1").tolist() == [0]
     assert opening.size_bytes(folder) == sum(map(len, files_of(folder).values()))
 
@@ -128,7 +128,7 @@ def test_an_index_without_rows_or_without_weights(shape: tuple[int, int], tmp_pa
     index = SpladeIndex.open(tmp_path / "index")
     assert index.vectors.shape == shape
     assert len(list(index.rows)) == shape[0]
-    assert index.search(sp.csr_matrix((1, shape[1])), 2)[0].tolist() == [[-1, -1]]
+    assert index.search_rows(sp.csr_matrix((1, shape[1])), 2)[0].tolist() == [[-1, -1]]
 
 
 @given(
@@ -419,7 +419,7 @@ def test_several_parts_are_one(blocks: list[np.ndarray]) -> None:
 def test_no_parts_at_all(tmp_path: Path) -> None:
     index = SpladeIndex.open(write(tmp_path / "index", [], 4), verify=True)
     assert (index.vectors.shape, index.segments[0].postings.shape, list(index.rows)) == ((0, 4), (0, 4), [])
-    assert index.search(sp.csr_matrix((1, 4)), 1)[0].tolist() == [[-1]]
+    assert index.search_rows(sp.csr_matrix((1, 4)), 1)[0].tolist() == [[-1]]
 
 
 def test_an_id_of_another_part_and_counts_that_differ(tmp_path: Path) -> None:

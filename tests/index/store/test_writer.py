@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.bm25.search import Bm25, LexicalSearch
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.metadata.filters import parse
+from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import writer as updates
 from splade_cli.index.store.manifest import Manifest
@@ -89,13 +89,13 @@ def check(index: SpladeIndex, expected: list[tuple[str, int]]) -> None:
         stacked[live], np.array([dense(seed) for _, seed in expected]).reshape(-1, 2)
     )
     if expected:
-        mask = index.mask(parse("seed >= 5"))
+        mask = index.mask(parse_filter("seed >= 5"))
         assert mask[live].tolist() == [seed >= 5 for _, seed in expected]
     fresh = SpladeIndex.from_vectors(sp.csr_matrix(vectors), [name for name, _ in expected])
     queries = sp.csr_matrix(np.vstack([np.eye(WIDTH, dtype=np.float32), np.ones((1, WIDTH), np.float32)]))
     for k in (1, 3, 50):
-        numbers, scores = index.search(queries, k)
-        wanted, wanted_scores = fresh.search(queries, k)
+        numbers, scores = index.search_rows(queries, k)
+        wanted, wanted_scores = fresh.search_rows(queries, k)
         np.testing.assert_array_equal(scores, wanted_scores)
         np.testing.assert_array_equal(numbers, np.append(live, -1)[wanted])
     for name, _ in expected:
@@ -432,7 +432,7 @@ def test_searching_while_another_process_writes(times: int, folder: Path) -> Non
     try:
         while process.is_alive():
             index = SpladeIndex.open(folder)
-            numbers, scores = index.search(query, 50)
+            numbers, scores = index.search_rows(query, 50)
             rows = [index.rows[int(number)] for number in numbers[0] if number >= 0]
             names = {each["id"]: each["metadata"]["seed"] for each in rows}
             pairs = sorted(name for name in names if name[0] in "pq")

@@ -40,8 +40,9 @@ def written(folder: Path, vectors: sp.csr_matrix, impacts: Impacts | None) -> Pa
 
 def same_to_the_bit(one: SpladeIndex, other: SpladeIndex | Postings, queries: sp.csr_matrix) -> None:
     for k in (1, 10, 400):
-        numbers, scores = one.search(queries, k)
-        expected, floats = other.search(queries, k)
+        numbers, scores = one.search_rows(queries, k)
+        search = other.search if isinstance(other, Postings) else other.search_rows
+        expected, floats = search(queries, k)
         np.testing.assert_array_equal(numbers, expected)
         np.testing.assert_array_equal(scores.view(np.int32), floats.view(np.int32))
 
@@ -115,7 +116,7 @@ def test_bounds_of_counts_find_what_adding_up_finds(bits: int, tmp_path: Path) -
     queries, rounded = made(10, 4), quantised(vectors, bits)
     allowed = generator.random(40_000) < 0.5
     for mask in (None, allowed):
-        numbers, scores = index.search(queries, 2, allowed=mask)
+        numbers, scores = index.search_rows(queries, 2, allowed=mask)
         expected, floats = Postings.build(rounded).search(queries, 2, allowed=mask)
         np.testing.assert_array_equal(numbers, expected)
         np.testing.assert_array_equal(scores, floats)

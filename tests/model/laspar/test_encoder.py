@@ -364,7 +364,7 @@ assert 0 < int((model.head.rows.bias != before).sum()) <= 24 * 512 * 2
 loaded = LoadedModel(tokenizer, model.eval(), choose_device("cpu"))
 documents, queries = encode(loaded, texts), encode(loaded, texts, "query")
 assert documents.shape == (24, 1 << 22) and documents.getnnz(1).max() <= 512 and queries.getnnz(1).max() <= 128
-best, _ = SpladeIndex.from_vectors(documents).search(queries, 1)
+best, _ = SpladeIndex.from_vectors(documents).search_rows(queries, 1)
 assert (best[:, 0] == np.arange(24)).mean() > 0.9, best
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 print("peak GiB", round(peak, 2))
