@@ -29,6 +29,7 @@ def child(side: str, task: str) -> None:
     from splade_cli.config.schema import ModelSection
     from splade_cli.model.encode import encode
     from splade_cli.model.load import load_splade_model, resolve
+    from splade_cli.model.options import ModelOptions
     from splade_cli.model.trainable import open_trainable
 
     texts = long_texts(2 * TEXTS)
@@ -47,7 +48,9 @@ def child(side: str, task: str) -> None:
         from train_step import step
 
         encoder = (
-            open_trainable(ModelSection(), device="cpu").encoder if loaded else stock_encoder(resolve("tiny"))
+            open_trainable(ModelSection(), ModelOptions(device="cpu")).encoder
+            if loaded
+            else stock_encoder(resolve("tiny"))
         )
         encoder.max_seq_length = TOKENS
         if side == "checkpointed":

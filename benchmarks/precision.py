@@ -20,7 +20,8 @@ from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.evaluation.systems import rank, units_of
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.encode import encode
-from splade_cli.model.load import LoadedModel, load_splade_model
+from splade_cli.model.load import load_splade_model
+from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.shards import settle_precision
 
 PRECISIONS = ("fp32", "int8", "bf16")

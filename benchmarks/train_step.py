@@ -14,6 +14,7 @@ from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesR
 
 from splade_cli.config.schema import ModelSection
 from splade_cli.model.load import resolve
+from splade_cli.model.options import ModelOptions
 from splade_cli.model.trainable import open_trainable
 
 
@@ -40,7 +41,7 @@ def step(model: Any, texts: list[str]) -> Callable[[], float]:
 
 
 def compare(name: str, folder: str, rounds: int) -> None:
-    fused = open_trainable(ModelSection(base_model=str(folder)), device="cpu").encoder
+    fused = open_trainable(ModelSection(base_model=str(folder)), ModelOptions(device="cpu")).encoder
     stock = stock_encoder(resolve(folder))
     texts = short_texts(64)
     both_clocks(f"step, 32 pairs, {name}, ~20 tokens", step(fused, texts), step(stock, texts), rounds)

@@ -269,5 +269,6 @@ def _dense_model(name: str | None, device: str, trust_remote_code: bool) -> Any:
     if name is None:
         return None
     from splade_cli.model.dense import DenseModel
+    from splade_cli.model.options import ModelOptions
 
-    return DenseModel(name, device=device, trust_remote_code=trust_remote_code)
+    return DenseModel(name, ModelOptions(device=device, trust_remote_code=trust_remote_code))

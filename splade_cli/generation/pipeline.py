@@ -172,8 +172,10 @@ def teacher_searches(
         searches[embedder.model_dir] = sparse_search(chunks, embedder, work, progress)
     if dense:
         from splade_cli.model.dense import DenseModel
+        from splade_cli.model.options import ModelOptions
 
-        searches[dense] = dense_search(chunks, DenseModel(dense, device=device).encode, dense, work, progress)
+        encode = DenseModel(dense, ModelOptions(device=device)).encode
+        searches[dense] = dense_search(chunks, encode, dense, work, progress)
     return searches
 
 

@@ -67,6 +67,7 @@ def dense_of(index: SpladeIndex, **options: Any) -> DenseModel:
         IndexFolderError: the index names none, or what lies there now is another one.
     """
     from splade_cli.model.dense import DenseModel
+    from splade_cli.model.options import ModelOptions
 
     facts = index.dense or {}
     if not facts.get("model") or dense_identity(facts["model"]) != facts.get("identity"):
@@ -74,12 +75,12 @@ def dense_of(index: SpladeIndex, **options: Any) -> DenseModel:
             f"the dense model {facts.get('model')} is another one than the index was made with",
             "make the index again: splade index DOCS -o DIR --dense MODEL --force",
         )
-    return DenseModel(facts["model"], **options)
+    return DenseModel(facts["model"], ModelOptions(**options))
 
 
 def dense_identity(name: str) -> str:
     """A hash of a dense model's files, or its hub id. Raises ModelError for a path that is not there."""
     from splade_cli.model.dense import resolve_dense
-    from splade_cli.model.load import identity_of
+    from splade_cli.model.layout import identity_of
 
     return identity_of(resolve_dense(name))

@@ -18,6 +18,7 @@ from splade_cli.errors import ModelError, require_positive
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import fetched_commit, hub_error, quiet, read_json, require_hub
 from splade_cli.model.kernels.linear import quicken
+from splade_cli.model.options import ModelOptions
 
 HEADS = ("ForSequenceClassification", "ForCausalLM")
 
@@ -27,46 +28,42 @@ class CrossEncoderModel:
 
     Args:
         name: a folder or a hub id.
-        device: see `device.choose_device`.
-        max_seq_length: tokens read of a pair; the model's limit by default.
-        trust_remote_code: run Python code that the model's repository brings.
-        allow_pickle: read pytorch_model.bin where there is no safetensors file; a pickle can run any code.
+        options: how to open it; the precision is float32 whatever they say.
 
     Raises:
         ModelError: not found, unreachable, no trained scoring head, or a classifier of several labels.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        device: str = "auto",
-        max_seq_length: int | None = None,
-        trust_remote_code: bool = False,
-        allow_pickle: bool = False,
-    ) -> None:
+    def __init__(self, name: str, options: ModelOptions | None = None) -> None:
+        options = options or ModelOptions()
+        revision = options.revision
         self.name = name
+        self.batch_size = options.batch_size
         source = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
         quiet()
-        require_hub(source, None)
-        config = read_json(source, "config.json") or {}
-        if not config and not Path(source).is_dir() and fetched_commit(source) is None:
+        require_hub(source, revision)
+        config = read_json(source, "config.json", revision) or {}
+        if not config and not Path(source).is_dir() and fetched_commit(source, revision) is None:
             raise hub_error(name, OSError("the hub is offline, and the model was never fetched"))
         heads = config.get("architectures") or []
         # sentence-transformers would put a head of random numbers on any other model
-        if read_json(source, "modules.json") is None and not any(head.endswith(HEADS) for head in heads):
+        if read_json(source, "modules.json", revision) is None and not any(
+            head.endswith(HEADS) for head in heads
+        ):
             raise ModelError(
                 f"{name} has no trained scoring head: it is {', '.join(heads) or 'of no known architecture'}",
                 "a cross-encoder is *ForSequenceClassification, e.g. cross-encoder/ms-marco-MiniLM-L6-v2",
             )
         from sentence_transformers import CrossEncoder
 
+        weights = None if options.allow_pickle else True
         try:
             self.encoder: Any = CrossEncoder(
                 source,
-                device=choose_device(device).name,
-                trust_remote_code=trust_remote_code,
-                model_kwargs={"dtype": torch.float32, "use_safetensors": None if allow_pickle else True},
+                device=choose_device(options.device).name,
+                trust_remote_code=options.trust_remote_code,
+                revision=revision,
+                model_kwargs={"dtype": torch.float32, "use_safetensors": weights},
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             found = hub_error(name, error)
@@ -80,17 +77,20 @@ class CrossEncoderModel:
                 f"{name} gives {self.encoder.num_labels} labels a pair, one score is needed",
                 "use a cross-encoder for ranking, e.g. cross-encoder/ms-marco-MiniLM-L6-v2",
             )
-        if max_seq_length is not None:
-            self.encoder.max_seq_length = max_seq_length
+        if options.max_seq_length is not None:
+            self.encoder.max_seq_length = options.max_seq_length
         quicken(self.encoder)
         fit_threads()
 
-    def scores(self, pairs: Sequence[tuple[str, str]], batch_size: int = 32) -> NDArray[np.float32]:
+    def scores(self, pairs: Sequence[tuple[str, str]], batch_size: int | None = None) -> NDArray[np.float32]:
         """Raw scores float32 [len(pairs)] of (query, document): logits, before any sigmoid, which would flatten them.
+
+        `batch_size` is that of the model's options by default.
 
         Raises:
             ModelError: a score that is not finite, or not enough memory on the device.
         """
+        batch_size = self.batch_size if batch_size is None else batch_size
         require_positive(batch_size=batch_size)
         if not pairs:
             return np.empty(0, dtype=np.float32)

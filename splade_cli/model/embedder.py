@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from splade_cli.records import Progress, silent
 
 if TYPE_CHECKING:
-    from splade_cli.model.load import LoadedModel
+    from splade_cli.model.loaded import LoadedModel
     from splade_cli.model.shards import Shards
 
 

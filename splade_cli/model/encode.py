@@ -14,7 +14,7 @@ import scipy.sparse as sp
 import torch
 
 from splade_cli.errors import ModelError, require_positive
-from splade_cli.model.load import LoadedModel
+from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.query_encoders.static import static_rows
 from splade_cli.records import Progress, silent
 

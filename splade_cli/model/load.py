@@ -1,53 +1,35 @@
-"""A model's name to a loaded SpladeModel: the only file that knows the hub, safetensors, trust and folder layouts.
+"""Opening a sparse encoder by name: ``tiny`` (the model in this package), a folder, or a hub id.
 
-Takes ``tiny`` (the model in this package), a folder, or a hub id; a plain masked-LM folder or a sentence-transformers
-SparseEncoder folder of [Transformer(fill-mask), SpladePooling]. Refuses pickled weights and remote code unless asked.
+A plain masked-LM folder and the layouts of `layout` open as SPLADE; a folder that ends in a sparse autoencoder or in
+a latent head opens as CSR or LASPAR. Pickled weights and a repository's own code are refused unless allowed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Unpack
 
 import torch
 
 from splade_cli.errors import ModelError
-from splade_cli.model.device import Device, choose_device, fit_threads
-from splade_cli.model.hub import fetched_commit, hub_error, quiet, require_hub
-from splade_cli.model.layout import NO_LIMIT, Layout, last_module, read_layout
-from splade_cli.model.splade.encoder import SparseModel, SpladeModel
+from splade_cli.model.csr.encoder import AUTOENCODER, open_csr
+from splade_cli.model.device import choose_device, fit_threads
+from splade_cli.model.hub import hub_error, quiet, require_hub
+from splade_cli.model.laspar.encoder import open_latent
+from splade_cli.model.laspar.head import LatentHead
+from splade_cli.model.layout import NO_LIMIT, Layout, identity_of, last_module, read_layout
+from splade_cli.model.loaded import LoadedModel
+from splade_cli.model.options import ModelKeywords, ModelOptions
+from splade_cli.model.splade.encoder import SpladeModel
 
 DEFAULT_MODEL = "tiny"
 INT8_MARK = "quantization.json"
 MARKS = ("config.json", "modules.json")
 LENGTH_LIMIT = 512
 """Tokens read where neither the folder nor the tokenizer names a limit."""
-
-
-class LoadedModel(NamedTuple):
-    """What `load_splade_model` returns; unpacks as ``tokenizer, model, device``."""
-
-    tokenizer: Any
-    model: SparseModel
-    device: Device
-
-    @property
-    def splade(self) -> SpladeModel:
-        """The model as one that ends in a vocabulary. Raises ModelError where it does not."""
-        if not isinstance(self.model, SpladeModel):
-            raise ModelError(
-                f"{self.model.name} is a {self.model.architecture} model, which has no vocabulary",
-                "name a SPLADE model",
-            )
-        return self.model
-
-    def with_precision(self, precision: str, reason: str) -> LoadedModel:
-        """The same model, encoding documents in another precision from now on."""
-        self.model.use_int8(precision == "int8")
-        return self._replace(device=self.device._replace(precision=precision, reason=reason))
 
 
 def resolve(name: str) -> str:
@@ -61,7 +43,8 @@ def resolve(name: str) -> str:
     path = Path(name).expanduser()
     if path.is_dir():
         nested = path / "final"
-        return str(path if any((path / mark).exists() for mark in MARKS) or not nested.is_dir() else nested)
+        is_model = any((path / mark).exists() for mark in MARKS)
+        return str(path if is_model or not nested.is_dir() else nested)
     if path.exists():
         raise ModelError(f"{name} is a file, a model is a folder", "name the folder that holds config.json")
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith("/"):
@@ -72,49 +55,43 @@ def resolve(name: str) -> str:
 
 
 def load_splade_model(
-    name: str = DEFAULT_MODEL,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    max_seq_length: int | None = None,
-    trust_remote_code: bool = False,
-    allow_pickle: bool = False,
-    revision: str | None = None,
+    name: str = DEFAULT_MODEL, options: ModelOptions | None = None, **keywords: Unpack[ModelKeywords]
 ) -> LoadedModel:
     """Loads a sparse encoder for encoding.
 
     Args:
         name: ``tiny``, a folder, or a hub id.
-        device, precision: see `device.choose_device`.
-        max_seq_length: tokens read of a text; the model's own limit by default.
-        trust_remote_code: run Python code that the model's repository brings.
-        allow_pickle: read pytorch_model.bin where there is no safetensors file; a pickle can run any code.
-        revision: branch, tag or commit of a hub model.
+        options: how to open it; automatic device and precision, and no trust, by default.
+        keywords: fields of `ModelOptions`, which go before those of `options`.
 
     Raises:
-        ModelError: not found, unreachable, gated, no masked language model, damaged, or needs a flag.
+        InputError: an unknown device or precision, or one that this machine does not have.
+        ModelError: not found, unreachable, gated, no masked language model, damaged, or needs to be trusted.
     """
-    place = choose_device(device, precision)
+    options = replace(options or ModelOptions(), **keywords)
+    choose_device(options.device, options.precision)
     source = resolve(name)
     quiet()
-    require_hub(source, revision)
-    last = last_module(source, revision)
-    if last in ("SparseAutoEncoder", "LatentHead"):
-        options = {"trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle, "revision": revision}
-        return _without_vocabulary(last, source, name, place, max_seq_length, **options)
-    layout = read_layout(source, name, revision)
-    tokenizer, masked_lm = _from_pretrained(source, name, layout, trust_remote_code, allow_pickle, revision)
-    limit = max_seq_length or layout.max_seq_length or tokenizer.model_max_length
-    positions = getattr(masked_lm.config, "max_position_embeddings", LENGTH_LIMIT)
-    if masked_lm.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
-        positions -= 2  # their position ids start after the padding id
+    require_hub(source, options.revision)
+    last = last_module(source, options.revision)
+    if last == AUTOENCODER:
+        return open_csr(source, name, options)
+    if last == LatentHead.__name__:
+        return open_latent(source, name, options)
+    return _open_splade(source, name, options)
+
+
+def _open_splade(source: str, name: str, options: ModelOptions) -> LoadedModel:
+    device = choose_device(options.device, options.precision)
+    layout = read_layout(source, name, options.revision)
+    tokenizer, masked_lm = _from_pretrained(source, name, layout, options)
     model = SpladeModel(
         masked_lm,
         name=name,
-        identity=identity_of(source, revision),
+        identity=identity_of(source, options.revision),
         pooling=layout.pooling,
         activation=layout.activation,
-        max_seq_length=min(int(limit), positions) if limit < NO_LIMIT else min(LENGTH_LIMIT, positions),
+        max_seq_length=_length_limit(options, layout, tokenizer, masked_lm),
         prompts=layout.prompts,
         max_active=layout.max_active,
         query_table=layout.query_table(tokenizer),
@@ -126,53 +103,23 @@ def load_splade_model(
             name,
         )
     fit_threads()
-    loaded = LoadedModel(tokenizer, model.to(place.name).eval(), place)
-    return loaded.with_precision(place.precision, place.reason)
+    loaded = LoadedModel(tokenizer, model.to(device.name).eval(), device)
+    return loaded.with_precision(device.precision, device.reason)
 
 
-def _without_vocabulary(
-    last: str, source: str, name: str, place: Device, max_seq_length: int | None, **options: Any
-) -> LoadedModel:
-    """A CSR or LASPAR model. Raises ModelError as they do."""
-    if last == "SparseAutoEncoder":
-        from splade_cli.model.csr.encoder import open_csr
-
-        tokenizer, csr = open_csr(source, name, place.name, max_seq_length=max_seq_length, **options)
-        return LoadedModel(tokenizer, csr.eval(), place)
-    from splade_cli.model.laspar.encoder import open_latent
-
-    tokenizer, model = open_latent(Path(source), name, place.name)
-    model.identity = identity_of(source)
-    model.max_seq_length = min(model.max_seq_length, max_seq_length or model.max_seq_length)
-    return LoadedModel(tokenizer, model, place)
+def _length_limit(options: ModelOptions, layout: Layout, tokenizer: Any, masked_lm: Any) -> int:
+    """Tokens read of a text: what was asked for, else the folder's or the tokenizer's limit, if positions suffice."""
+    positions = getattr(masked_lm.config, "max_position_embeddings", LENGTH_LIMIT)
+    if masked_lm.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+        positions -= 2  # their position ids start after the padding id
+    limit = options.max_seq_length or layout.max_seq_length or tokenizer.model_max_length
+    if limit >= NO_LIMIT:
+        limit = LENGTH_LIMIT
+    return min(int(limit), positions)
 
 
-def identity_of(source: str, revision: str | None = None) -> str:
-    """SHA-256 over a folder's weights, configuration and tokenizer, so that an index can tell who made it.
-
-    For a hub id it is the id with the commit that was fetched, ``name@commit``.
-    """
-    folder = Path(source)
-    if not folder.is_dir():
-        return "@".join(filter(None, (source, fetched_commit(source, revision))))
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        decides = (
-            path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model")
-            and path.name != "training.json"
-        )
-        if decides and not any(part.startswith("checkpoint") for part in path.relative_to(folder).parts):
-            digest.update(name.encode())
-            with open(path, "rb") as file:
-                while part := file.read(1 << 24):
-                    digest.update(part)
-    return digest.hexdigest()
-
-
-def _from_pretrained(
-    source: str, name: str, layout: Layout, trust_remote_code: bool, allow_pickle: bool, revision: str | None
-) -> tuple[Any, Any]:
+def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptions) -> tuple[Any, Any]:
+    """Tokenizer and masked language model of a folder or hub id. Raises ModelError."""
     from safetensors import SafetensorError
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
@@ -180,7 +127,7 @@ def _from_pretrained(
         raise ModelError(
             f"{name} is no model folder: it has no config.json", "name the folder that `splade train` wrote"
         )
-    shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     if layout.transformer:
         shared["subfolder"] = layout.transformer
     try:
@@ -188,10 +135,10 @@ def _from_pretrained(
         if (Path(source) / INT8_MARK).is_file():
             from splade_cli.model.quantization import open_int8
 
-            return tokenizer, open_int8(source, trust_remote_code)
+            return tokenizer, open_int8(source, options.trust_remote_code)
         masked_lm, info = AutoModelForMaskedLM.from_pretrained(
             source,
-            use_safetensors=None if allow_pickle else True,
+            use_safetensors=None if options.allow_pickle else True,
             dtype=torch.float32,
             output_loading_info=True,
             **shared,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,15 @@ class ModelOptions:
     trust_remote_code: bool = False
     allow_pickle: bool = False
     revision: str | None = None
+
+
+class ModelKeywords(TypedDict, total=False):
+    """The fields of `ModelOptions` as keywords, for calls that name one or two of them."""
+
+    device: str
+    precision: str
+    batch_size: int
+    max_seq_length: int | None
+    trust_remote_code: bool
+    allow_pickle: bool
+    revision: str | None

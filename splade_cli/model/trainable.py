@@ -7,7 +7,7 @@ no loss and no loop.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,13 @@ import torch
 
 from splade_cli.config.schema import ModelSection
 from splade_cli.errors import ModelError
+from splade_cli.model.csr.encoder import trainable_csr
 from splade_cli.model.encode import tokenize
 from splade_cli.model.hub import find_file
-from splade_cli.model.load import DEFAULT_MODEL, INT8_MARK, LoadedModel, load_splade_model, resolve
+from splade_cli.model.laspar.encoder import trainable_latent
+from splade_cli.model.load import DEFAULT_MODEL, INT8_MARK, load_splade_model, resolve
+from splade_cli.model.loaded import LoadedModel
+from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.static import inverse_document_frequency
 from splade_cli.model.splade.encoder import SpladeModel, share_pooling
 
@@ -56,19 +60,13 @@ class Trainable:
 
 
 def open_trainable(
-    section: ModelSection,
-    *,
-    device: str = "auto",
-    precision: str = "fp32",
-    max_seq_length: int | None = None,
-    documents: Sequence[str] = (),
+    section: ModelSection, options: ModelOptions | None = None, *, documents: Sequence[str] = ()
 ) -> Trainable:
     """What `section` asks for, from its base model.
 
     Args:
-        section: base model, architecture and their options.
-        device, precision: see `device.choose_device`.
-        max_seq_length: tokens read of a text from now on; as the base by default.
+        section: base model, architecture and their options, whom to trust among them.
+        options: device, precision (float32 where it is automatic) and tokens read of a text from now on.
         documents: the training corpus, whose IDF an inference-free model's queries start from.
 
     Raises:
@@ -82,35 +80,29 @@ def open_trainable(
             f"{section.base_model} is no sparse encoder, and load_pretrained_sparse_encoder asks for one",
             "name a folder that `splade train` wrote, or leave that key out",
         )
+    options = replace(
+        options or ModelOptions(),
+        trust_remote_code=section.trust_remote_code,
+        allow_pickle=section.allow_pickle,
+    )
+    if options.precision == "auto":
+        options = replace(options, precision="fp32")
     if section.architecture == "csr":
-        from splade_cli.model.csr.encoder import trainable_csr
-
-        encoder, view = trainable_csr(section, device, max_seq_length)
+        encoder, view = trainable_csr(section, options)
         return Trainable(encoder, encoder[0], view)
     if section.architecture == "laspar":
-        from splade_cli.model.laspar.encoder import trainable_latent
-
-        encoder, view = trainable_latent(section, device, max_seq_length, documents)
+        encoder, view = trainable_latent(section, options, documents)
         return Trainable(encoder, encoder[0], view)
-    return _splade(section, device, precision, max_seq_length, documents)
+    return _trainable_splade(section, options, documents)
 
 
-def _splade(
-    section: ModelSection, device: str, precision: str, max_seq_length: int | None, documents: Sequence[str]
-) -> Trainable:
+def _trainable_splade(section: ModelSection, options: ModelOptions, documents: Sequence[str]) -> Trainable:
     from sentence_transformers import SparseEncoder
     from sentence_transformers.base.modules import Router
     from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
 
     name, free = section.base_model, section.architecture == "inference-free-splade"
-    loaded = load_splade_model(
-        name,
-        device=device,
-        precision=precision,
-        max_seq_length=max_seq_length,
-        trust_remote_code=section.trust_remote_code,
-        allow_pickle=section.allow_pickle,
-    )
+    loaded = load_splade_model(name, options)
     if not isinstance(loaded.model, SpladeModel):
         raise ModelError(
             f"{name} is a {loaded.model.architecture} model, not {section.architecture}",

@@ -45,8 +45,9 @@ class Reranker:
         """The loaded model. Raises ModelError where there is none that gives one score a pair."""
         if self._model is None:
             from splade_cli.model.crossencoder import CrossEncoderModel
+            from splade_cli.model.options import ModelOptions
 
-            self._model = CrossEncoderModel(self.name, **self.options)
+            self._model = CrossEncoderModel(self.name, ModelOptions(**self.options))
         return self._model
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:

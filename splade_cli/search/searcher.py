@@ -304,7 +304,7 @@ def retrieve_documents(
     Returns:
         ``{"rank", "score", "snippet", "document", "index"}`` a hit, best first; fewer than `top_k` where fewer match.
     """
-    from splade_cli.model.load import LoadedModel
+    from splade_cli.model.loaded import LoadedModel
 
     embedder = SpladeEmbedder.from_loaded(LoadedModel(tokenizer, model, device))
     index = SpladeIndex.from_vectors(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from splade_cli.errors import ModelError
-from splade_cli.model.load import LoadedModel
+from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.splade.calibration import background_shift, largest_logits, shift_bias, uniform_shift
 from splade_cli.model.splade.encoder import share_pooling
 from splade_cli.model.splade.pooling import activate

@@ -23,6 +23,7 @@ from splade_cli.datasets.sources import Loaded
 from splade_cli.errors import ServiceError
 from splade_cli.evaluation.mteb import mteb_scores, require_tasks
 from splade_cli.files import replacing, replacing_folder
+from splade_cli.model.options import ModelOptions
 from splade_cli.model.splade.encoder import UNCAPPED
 from splade_cli.model.trainable import open_trainable
 from splade_cli.records import Example, Progress, silent
@@ -101,9 +102,11 @@ class Run:
         _quiet()
         self.trainable = open_trainable(
             self.config.model,
-            device=self.config.hardware.device,
-            precision="bf16" if settings.bf16 else "fp16" if settings.fp16 else "fp32",
-            max_seq_length=settings.max_seq_length,
+            ModelOptions(
+                device=self.config.hardware.device,
+                precision="bf16" if settings.bf16 else "fp16" if settings.fp16 else "fp32",
+                max_seq_length=settings.max_seq_length,
+            ),
             documents=self.documents,
         )
         if settings.truncate_to is not None:

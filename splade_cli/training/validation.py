@@ -17,7 +17,7 @@ from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_qu
 from splade_cli.evaluation.sparsity import sparsity
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.encode import encode
-from splade_cli.model.load import LoadedModel
+from splade_cli.model.loaded import LoadedModel
 from splade_cli.records import Chunk, Example
 
 DOCUMENTS_AT_MOST = 2000

@@ -13,6 +13,7 @@ import torch
 
 from splade_cli.config.schema import ModelSection
 from splade_cli.model.encode import encode
+from splade_cli.model.options import ModelOptions
 from splade_cli.model.splade.encoder import SpladeModel, share_pooling
 from splade_cli.model.trainable import open_trainable
 
@@ -154,7 +155,7 @@ def test_sharing_the_pooling_changes_neither_loss_nor_gradient(
         ["How do I reset a password", "the table saw needs"],
         ["backups", "login"],
     ]
-    ours = open_trainable(ModelSection(base_model=str(bert_folder)), device="cpu").encoder
+    ours = open_trainable(ModelSection(base_model=str(bert_folder)), ModelOptions(device="cpu")).encoder
     figures = []
     for encoder in (ours, stock(bert_folder)):
         encoder.train()  # in evaluation the stock pooling works in place and cannot be differentiated
@@ -185,7 +186,7 @@ def test_saved_after_sharing_opens_with_the_same_vectors(
     family: str, make_folder: Make, load: Make, stock: Make, texts: list[str], tmp_path: Path
 ) -> None:
     folder = make_folder(family)
-    trained = open_trainable(ModelSection(base_model=str(folder)), device="cpu")
+    trained = open_trainable(ModelSection(base_model=str(folder)), ModelOptions(device="cpu"))
     encoder, view = trained.encoder, trained.view
     np.testing.assert_allclose(
         dense(encoder, texts, "document"), encode(view, texts).toarray(), rtol=1e-5, atol=1e-5

@@ -14,6 +14,7 @@ import torch
 from splade_cli.config.schema import ModelSection
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
+from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.static import inverse_document_frequency
 from splade_cli.model.trainable import open_trainable
 from splade_cli.training.trainer import SpladeTrainer
@@ -108,7 +109,7 @@ def test_a_frozen_table_has_no_rate(bert_folder: Path) -> None:
     section = ModelSection(
         base_model=str(bert_folder), architecture="inference-free-splade", freeze_static_embedding=True
     )
-    opened = open_trainable(section, device="cpu", documents=["the saw"])
+    opened = open_trainable(section, ModelOptions(device="cpu"), documents=["the saw"])
     assert not opened.static.weight.requires_grad
     assert opened.routed
     assert opened.loaded.model.query_table is not None
@@ -170,7 +171,7 @@ def test_architectures_do_not_pass_for_one_another(
     assert "--preset inference-free" in caught.value.hint
     section = ModelSection(base_model=str(bert_folder), load_pretrained_sparse_encoder=True)
     with pytest.raises(ModelError, match="no sparse encoder"):
-        open_trainable(section, device="cpu")
+        open_trainable(section, ModelOptions(device="cpu"))
 
 
 @pytest.fixture(scope="module")

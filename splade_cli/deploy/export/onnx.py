@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from splade_cli.errors import ModelError
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.load import LoadedModel
+from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.query_encoders.encoders import (
     GRAPH,
     TOKENIZER,

@@ -22,7 +22,8 @@ from splade_cli.deploy.export.vocabulary import Vocabulary
 from splade_cli.errors import InputError, ModelError
 from splade_cli.files import write_json
 from splade_cli.model.encode import WINDOW, encode
-from splade_cli.model.load import LoadedModel, load_splade_model
+from splade_cli.model.load import load_splade_model
+from splade_cli.model.loaded import LoadedModel
 from splade_cli.records import Progress, silent
 
 SAMPLE = 2000

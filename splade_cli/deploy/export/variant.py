@@ -13,7 +13,8 @@ from typing import Any
 
 from splade_cli.errors import ModelError
 from splade_cli.files import claim_output, write_json
-from splade_cli.model.load import INT8_MARK, LoadedModel, load_splade_model, resolve
+from splade_cli.model.load import INT8_MARK, load_splade_model, resolve
+from splade_cli.model.loaded import LoadedModel
 
 COPIED = (".json", ".txt", ".md", ".model", ".py", "")
 

@@ -10,8 +10,9 @@ largest weights of a code are the code of a smaller k.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,11 @@ from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import hub_error, quiet, read_json, require_hub
 from splade_cli.model.kernels.linear import quicken
-from splade_cli.model.load import LoadedModel, identity_of
-from splade_cli.model.splade.encoder import SparseModel
-from splade_cli.model.splade.pooling import SparseRows, rows_of
+from splade_cli.model.layout import identity_of
+from splade_cli.model.loaded import LoadedModel
+from splade_cli.model.options import ModelOptions
+from splade_cli.model.sparse_model import SparseModel, SparseRows
+from splade_cli.model.splade.pooling import rows_of
 
 if TYPE_CHECKING:
     from splade_cli.config.schema import ModelSection
@@ -84,28 +87,26 @@ def is_csr(source: str, revision: str | None = None) -> bool:
         return False
 
 
-def open_csr(source: Path | str, name: str, device: str, **options: Any) -> tuple[Any, CsrModel]:
+def open_csr(source: Path | str, name: str, options: ModelOptions | None = None) -> LoadedModel:
     """A saved CSR model for encoding.
 
     Args:
         source: a folder or hub id that sentence-transformers' SparseEncoder opens.
         name: what the user called it.
-        device: as torch spells it.
-        options: ``max_seq_length``, ``trust_remote_code``, ``allow_pickle``, ``revision``.
-
-    Returns:
-        The tokenizer, and the model in evaluation mode on `device`.
+        options: how to open it.
 
     Raises:
         ModelError: not found, damaged, or not a dense encoder under an autoencoder.
     """
     from sentence_transformers import SparseEncoder
 
+    options = options or ModelOptions()
+    device = choose_device(options.device, options.precision)
     source = str(source)
     quiet()
-    require_hub(source, options.get("revision"))
+    require_hub(source, options.revision)
     try:
-        encoder = SparseEncoder(source, device=device, **_settings(options))
+        encoder = SparseEncoder(source, device=device.name, **_settings(options))
     except ImportError as error:
         raise ModelError(
             f"{name} names modules that sentence-transformers does not have: {error}",
@@ -113,8 +114,8 @@ def open_csr(source: Path | str, name: str, device: str, **options: Any) -> tupl
         ) from None
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise hub_error(name, error) from None
-    identity = identity_of(source, options.get("revision"))
-    return encoder.tokenizer, _view(encoder, name, identity, options.get("max_seq_length"))
+    model = _view(encoder, name, identity_of(source, options.revision), options.max_seq_length)
+    return LoadedModel(encoder.tokenizer, model, device)
 
 
 def make_csr(
@@ -123,10 +124,7 @@ def make_csr(
     k: int = 256,
     k_aux: int = 512,
     hidden: int | None = None,
-    device: str = "auto",
-    max_seq_length: int | None = None,
-    trust_remote_code: bool = False,
-    allow_pickle: bool = False,
+    options: ModelOptions | None = None,
 ) -> tuple[Any, LoadedModel]:
     """A CSR model to train: an untrained autoencoder over the dense model `base`, or `base` itself where it is CSR.
 
@@ -134,7 +132,7 @@ def make_csr(
         base: a folder, a hub id, or ``all-MiniLM-L6-v2``.
         k, k_aux: latents of a text, and dead latents that the auxiliary loss looks at.
         hidden: D, four times d by default; a CSR model keeps its own.
-        max_seq_length: tokens read of a text; the model's limit by default.
+        options: how to open the base; the precision is float32 whatever they say.
 
     Returns:
         The SparseEncoder, and a LoadedModel that encodes with its current weights.
@@ -142,39 +140,38 @@ def make_csr(
     Raises:
         ModelError: no dense model of that name, or k does not fit D.
     """
-    place = choose_device(device, "fp32")
+    options = replace(options or ModelOptions(), precision="fp32")
+    device = choose_device(options.device, options.precision)
     source = resolve_dense(base)
     quiet()
-    require_hub(source, None)
-    options = {"trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
-    if is_csr(source):
-        tokenizer, model = open_csr(source, base, place.name, max_seq_length=max_seq_length, **options)
-        encoder, autoencoder = model.encoder, model.encoder[-1]
-        autoencoder.k, autoencoder.k_aux = k, k_aux
-        encoder.max_active_dims = model.max_active = k
+    require_hub(source, options.revision)
+    model: CsrModel
+    if is_csr(source, options.revision):
+        model = cast(CsrModel, open_csr(source, base, options).model)
+        encoder = model.encoder
+        encoder[-1].k = k
+        encoder[-1].k_aux = k_aux
+        encoder.max_active_dims = k
+        model.max_active = k
     else:
-        encoder = _over_dense(source, base, place.name, hidden, k, k_aux, options)
-        model = _view(encoder, base, "in training", max_seq_length)
-        tokenizer = encoder.tokenizer
+        encoder = _over_dense(source, base, device.name, hidden, k, k_aux, options)
+        model = _view(encoder, base, "in training", options.max_seq_length)
     if k > model.dimensions:
         raise ModelError(
             f"k {k} is more than the {model.dimensions} latents", "lower csr_k or raise csr_hidden_dim"
         )
     fit_threads()
-    return encoder, LoadedModel(tokenizer, model, place)
+    return encoder, LoadedModel(encoder.tokenizer, model, device)
 
 
-def trainable_csr(section: ModelSection, device: str, max_seq_length: int | None) -> tuple[Any, LoadedModel]:
+def trainable_csr(section: ModelSection, options: ModelOptions) -> tuple[Any, LoadedModel]:
     """`make_csr` as the model section of a configuration asks for it."""
     return make_csr(
         section.base_model,
         k=section.csr_k,
         k_aux=section.csr_k_aux,
         hidden=section.csr_hidden_dim,
-        device=device,
-        max_seq_length=max_seq_length,
-        trust_remote_code=section.trust_remote_code,
-        allow_pickle=section.allow_pickle,
+        options=options,
     )
 
 
@@ -201,7 +198,7 @@ def start_from(autoencoder: Any, vectors: Tensor, seed: int) -> None:
 
 
 def _over_dense(
-    source: str, name: str, device: str, hidden: int | None, k: int, k_aux: int, options: dict[str, Any]
+    source: str, name: str, device: str, hidden: int | None, k: int, k_aux: int, options: ModelOptions
 ) -> Any:
     from sentence_transformers import SentenceTransformer, SparseEncoder
     from sentence_transformers.sparse_encoder.modules import SparseAutoEncoder
@@ -216,11 +213,11 @@ def _over_dense(
     return SparseEncoder(modules=[*dense, autoencoder], device=device, prompts=dense.prompts)
 
 
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    weights = None if options.get("allow_pickle") else True
+def _settings(options: ModelOptions) -> dict[str, Any]:
+    weights = None if options.allow_pickle else True
     return {
-        "trust_remote_code": options.get("trust_remote_code", False),
-        "revision": options.get("revision"),
+        "trust_remote_code": options.trust_remote_code,
+        "revision": options.revision,
         "model_kwargs": {"dtype": torch.float32, "use_safetensors": weights},
     }
 

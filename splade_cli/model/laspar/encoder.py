@@ -7,8 +7,9 @@ the head in ``1_LatentHead``. sentence-transformers refuses classes of other pac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -19,9 +20,13 @@ from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import hub_error, quiet, read_json, require_hub
 from splade_cli.model.kernels.linear import quicken
 from splade_cli.model.laspar.head import LatentHead
-from splade_cli.model.layout import NO_LIMIT
-from splade_cli.model.splade.encoder import SparseModel
-from splade_cli.model.splade.pooling import SparseRows
+from splade_cli.model.layout import NO_LIMIT, identity_of
+from splade_cli.model.loaded import LoadedModel
+from splade_cli.model.options import ModelOptions
+from splade_cli.model.sparse_model import SparseModel, SparseRows
+
+if TYPE_CHECKING:
+    from splade_cli.config.schema import ModelSection
 
 TOKENS = 256
 """Tokens read of a text where no limit is asked for, LASPAR's."""
@@ -107,17 +112,19 @@ def latent_from(
     return tokenizer, model.eval()
 
 
-def open_latent(source: Path, name: str, device: str = "cpu") -> tuple[Any, LatentModel]:
-    """Tokenizer and model from the folder that sentence-transformers wrote of [Transformer, LatentHead].
+def open_latent(source: Path | str, name: str, options: ModelOptions | None = None) -> LoadedModel:
+    """The model in a folder that sentence-transformers wrote of [Transformer, LatentHead].
 
     Args:
         source: the folder; its tokenizer lies in it as well.
         name: what the user called it.
-        device: as torch spells it.
+        options: how to open it.
 
     Raises:
         ModelError: missing or damaged.
     """
+    options = options or ModelOptions()
+    device = choose_device(options.device, options.precision)
     modules = read_json(str(source), "modules.json") or []
     if [str(module.get("type")).rpartition(".")[2] for module in modules] != [
         "Transformer",
@@ -132,9 +139,16 @@ def open_latent(source: Path, name: str, device: str = "cpu") -> tuple[Any, Late
     head = LatentHead.load(str(source), modules[1]["path"])
     length = min(_limit(body, tokenizer), sizes.get("max_seq_length") or TOKENS)
     prompts = {kind: text for kind, text in (outer.get("prompts") or {}).items() if text}
-    model = LatentModel(body, head, name=name, max_seq_length=length, prompts=prompts)
+    model = LatentModel(
+        body,
+        head,
+        name=name,
+        identity=identity_of(str(source)),
+        max_seq_length=min(length, options.max_seq_length or length),
+        prompts=prompts,
+    )
     fit_threads()
-    return tokenizer, model.to(device).eval()
+    return LoadedModel(tokenizer, model.to(device.name).eval(), device)
 
 
 def as_encoder(source: str, model: LatentModel) -> Any:
@@ -164,47 +178,47 @@ def as_encoder(source: str, model: LatentModel) -> Any:
 
 
 def trainable_latent(
-    section: Any, device: str, max_seq_length: int | None = None, documents: Sequence[str] = ()
-) -> tuple[Any, Any]:
+    section: ModelSection, options: ModelOptions, documents: Sequence[str] = ()
+) -> tuple[Any, LoadedModel]:
     """What a run trains: a SparseEncoder, and our view of the same parameters.
 
     Args:
-        section: `schema.ModelSection`; a base that is a latent model already goes on, with its own sizes.
-        device: see `device.choose_device`.
-        max_seq_length: tokens read of a text.
+        section: a base that is a latent model already goes on, with its own sizes.
+        options: how to open the base; the precision is float32 whatever they say.
         documents: the training corpus; the first SAMPLE of them calibrate a fresh head.
 
     Returns:
         The encoder and a LoadedModel.
     """
-    from splade_cli.model.load import LoadedModel
-
     quiet()
-    place, name = choose_device(device, "fp32"), section.base_model
+    options = replace(options, precision="fp32")
+    device = choose_device(options.device, options.precision)
+    name = section.base_model
     source = resolve_dense(name)
     modules = read_json(source, "modules.json") or [{"path": "", "type": ""}]
     inner = str(Path(source) / modules[0]["path"]) if modules[0]["path"] else source
     if str(modules[-1]["type"]).endswith(f".{LatentHead.__name__}"):
-        tokenizer, model = open_latent(Path(source), name)
-        model.max_seq_length = min(model.max_seq_length, max_seq_length or model.max_seq_length)
+        opened = open_latent(source, name, options)
+        tokenizer = opened.tokenizer
+        model = cast(LatentModel, opened.model)
     else:
         tokenizer, model = latent_from(
             name,
             section.latent_dimensions,
             section.latent_variant,
-            max_seq_length=max_seq_length,
+            max_seq_length=options.max_seq_length,
             query_k=section.latent_query_k,
             document_k=section.latent_document_k,
-            trust_remote_code=section.trust_remote_code,
+            trust_remote_code=options.trust_remote_code,
         )
         if documents:
             calibrate(model, tokenizer, documents[:SAMPLE])
-    model.to(place.name)
+    model.to(device.name)
     model.body.requires_grad_(not section.latent_freeze_body)
     encoder = as_encoder(inner, model)
     model.body.requires_grad_(not section.latent_freeze_body)
     fit_threads()
-    return encoder, LoadedModel(tokenizer, model, place)
+    return encoder, LoadedModel(tokenizer, model, device)
 
 
 def calibrate(model: LatentModel, tokenizer: Any, texts: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import tokenize
-from splade_cli.model.load import LoadedModel
+from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.splade.encoder import SpladeModel
 
 BATCH = 8

@@ -9,13 +9,12 @@ from __future__ import annotations
 from functools import update_wrapper
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from splade_cli.model.kernels.linear import Int8Weight, quicken
-from splade_cli.model.splade.pooling import SparseRows, activate, rows_of, sparse_pool, sparse_rows
+from splade_cli.model.sparse_model import SparseModel, SparseRows
+from splade_cli.model.splade.pooling import activate, rows_of, sparse_pool, sparse_rows
 
 UNCAPPED = "splade_uncapped"
 """Key in a masked LM's config.json: its cap on the logits is to be left out. sentence-transformers does not know it."""
@@ -114,68 +113,6 @@ def _computes(decoder: nn.Linear, hidden: Tensor, expected: Tensor) -> bool:
     return hidden.shape[-1] == decoder.in_features and torch.allclose(
         nn.functional.linear(hidden, decoder.weight, decoder.bias), expected, rtol=1e-4, atol=1e-4
     )
-
-
-class SparseModel(nn.Module):
-    """What every encoder here is to those who encode with it: tokenised texts to rows of CSR.
-
-    Attributes:
-        architecture: ``splade``, ``inference-free-splade``, ``csr`` or ``laspar``.
-        name: what the user called it; `identity` is the hash of its files.
-        max_seq_length: tokens read of a text, special ones included.
-        prompts: text put before each ``query`` and ``document``.
-        max_active: keep only so many largest weights of a text, where set.
-        query_table: [V] weights of query tokens of an inference-free model, whose queries do not come here.
-    """
-
-    architecture = "splade"
-
-    def __init__(
-        self,
-        *,
-        name: str,
-        identity: str = "",
-        max_seq_length: int = 512,
-        prompts: dict[str, str] | None = None,
-        max_active: int | None = None,
-        query_table: NDArray[np.float32] | None = None,
-        query_length: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.name, self.identity = name, identity
-        self.query_table, self._query_length = query_table, query_length
-        self.max_seq_length, self.prompts, self.max_active = max_seq_length, prompts or {}, max_active
-
-    @property
-    def fused(self) -> bool:
-        """False where a token of a batch costs as many floats as there are dimensions."""
-        return True
-
-    @property
-    def query_length(self) -> int:
-        """Tokens read of a query: an inference-free model's queries have a limit of their own."""
-        return self._query_length or self.max_seq_length
-
-    @property
-    def dimensions(self) -> int:
-        """V, the number of columns."""
-        raise NotImplementedError
-
-    def sparse_rows(self, *, kind: str = "document", low: bool = True, **features: Tensor) -> SparseRows:
-        """CSR arrays of the non-zero weights of tokenised texts; no gradient.
-
-        Args:
-            kind: ``document`` or ``query``.
-            low: use low precision where `use_int8` made it.
-            features: the tokenizer's, `attention_mask` among them, each [B, L].
-
-        Raises:
-            FloatingPointError: a weight that is not finite.
-        """
-        raise NotImplementedError
-
-    def use_int8(self, wanted: bool = True) -> None:
-        """Encodes documents in int8 from now on, where the model can."""
 
 
 class SpladeModel(SparseModel):

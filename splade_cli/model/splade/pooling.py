@@ -15,27 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from splade_cli.model.kernels.linear import Int8Weight, product, quantize
+from splade_cli.model.sparse_model import SparseRows
 
 TILE_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 27, "mps": 1 << 25}
 """Logits held at a time, by kind of device: on a CPU what one core's cache takes."""
 TILE_COLUMNS = {"cpu": 1024}
 WIDE_COLUMNS = 16384
-
-
-class SparseRows(NamedTuple):
-    """CSR arrays of n texts: `bounds` int64 [n + 1], `terms` int32 and `values` float32 [nonzeros]."""
-
-    bounds: NDArray[np.int64]
-    terms: NDArray[np.int32]
-    values: NDArray[np.float32]
 
 
 def activate(logits: Tensor, activation: str) -> Tensor:

@@ -145,6 +145,6 @@ def dense_vectors(trainable: Trainable, texts: Sequence[str], batch_size: int = 
 
 def _identity(config: Config) -> str:
     from splade_cli.model.dense import resolve_dense
-    from splade_cli.model.load import identity_of
+    from splade_cli.model.layout import identity_of
 
     return f"{identity_of(resolve_dense(config.model.base_model))}|{config.training.max_seq_length}"

@@ -18,7 +18,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ExportableState
 
 from splade_cli.model.encode import encode
-from splade_cli.model.load import LoadedModel
+from splade_cli.model.loaded import LoadedModel
 from splade_cli.training.sparsity.lambda_controller import Dial
 from splade_cli.training.sparsity.regularizers import Regularizer, global_sum, processes
 

@@ -57,7 +57,8 @@ class Kept:
         """The cache of a teacher: named by its weights' hash, or by hub id and commit."""
         from splade_cli.model.dense import resolve_dense
         from splade_cli.model.hub import find_file
-        from splade_cli.model.load import identity_of, resolve
+        from splade_cli.model.layout import identity_of
+        from splade_cli.model.load import resolve
 
         found = resolve(source) if kind == "sparse" else resolve_dense(source)
         who = identity_of(found)

@@ -163,8 +163,9 @@ class _PairJudge:
     @cached_property
     def _model(self) -> Any:
         from splade_cli.model.crossencoder import CrossEncoderModel
+        from splade_cli.model.options import ModelOptions
 
-        return CrossEncoderModel(self._source, **self._options)
+        return CrossEncoderModel(self._source, ModelOptions(**self._options))
 
     def learn(self, rows: Sequence[Example], done: Done) -> dict[str, int]:
         own = ((row.query, text) for row in rows for text in documents_of(row))
@@ -251,8 +252,9 @@ class _DenseVectors:
     @cached_property
     def _model(self) -> Any:
         from splade_cli.model.dense import DenseModel
+        from splade_cli.model.options import ModelOptions
 
-        return DenseModel(self._source, **self._options)
+        return DenseModel(self._source, ModelOptions(**self._options))
 
     def pack(self, texts: Sequence[str], kind: str) -> list[bytes]:
         vectors = self._model.encode(texts, kind, batch_size=self._batch_size)

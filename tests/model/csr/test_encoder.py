@@ -12,9 +12,9 @@ import torch
 
 from splade_cli.errors import ModelError
 from splade_cli.model.csr.encoder import is_csr, make_csr, open_csr
-from splade_cli.model.device import choose_device
 from splade_cli.model.encode import encode
-from splade_cli.model.load import LoadedModel
+from splade_cli.model.loaded import LoadedModel
+from splade_cli.model.options import ModelOptions
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def dense_folder(make_folder: Callable[..., Path], tmp_path_factory: pytest.Temp
 @pytest.fixture(scope="session")
 def csr_folder(dense_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CSR model over it, 16 of 96 latents, with random parameters."""
-    encoder, _ = make_csr(str(dense_folder), k=16, k_aux=8, hidden=96, device="cpu")
+    encoder, _ = make_csr(str(dense_folder), k=16, k_aux=8, hidden=96, options=ModelOptions(device="cpu"))
     with torch.random.fork_rng():
         torch.manual_seed(1)
         for parameter in (encoder[-1].encoder.weight, encoder[-1].pre_bias, encoder[-1].latent_bias):
@@ -44,8 +44,7 @@ def csr_folder(dense_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _loaded(folder: Path, **options: Any) -> LoadedModel:
-    tokenizer, model = open_csr(folder, str(folder), "cpu", **options)
-    return LoadedModel(tokenizer, model, choose_device("cpu", "fp32"))
+    return open_csr(folder, str(folder), ModelOptions(device="cpu", precision="fp32", **options))
 
 
 def _of_stock(encoder: Any, texts: list[str], **options: Any) -> np.ndarray:
@@ -89,7 +88,7 @@ def test_a_saved_k_and_prompts_are_kept(
 
 
 def test_made_of_a_dense_model(dense_folder: Path, csr_folder: Path) -> None:
-    encoder, loaded = make_csr(str(dense_folder), k=16, device="cpu")
+    encoder, loaded = make_csr(str(dense_folder), k=16, options=ModelOptions(device="cpu"))
     assert [type(part).__name__ for part in encoder] == [
         "Transformer",
         "Pooling",
@@ -97,13 +96,13 @@ def test_made_of_a_dense_model(dense_folder: Path, csr_folder: Path) -> None:
         "SparseAutoEncoder",
     ]
     assert loaded.model.dimensions == 128 and loaded.model.max_active == 16
-    again, view = make_csr(str(csr_folder), k=4, device="cpu")
+    again, view = make_csr(str(csr_folder), k=4, options=ModelOptions(device="cpu"))
     assert again[-1].k == 4 and view.model.dimensions == 96
     assert is_csr(str(csr_folder)) and not is_csr(str(dense_folder))
 
 
 def test_the_view_encodes_with_the_current_weights(dense_folder: Path, texts: list[str]) -> None:
-    encoder, loaded = make_csr(str(dense_folder), k=8, hidden=64, device="cpu")
+    encoder, loaded = make_csr(str(dense_folder), k=8, hidden=64, options=ModelOptions(device="cpu"))
     before = encode(loaded, texts).toarray()
     with torch.no_grad():
         encoder[-1].encoder.weight.mul_(2)
@@ -112,8 +111,8 @@ def test_the_view_encodes_with_the_current_weights(dense_folder: Path, texts: li
 
 def test_what_is_no_csr_model(dense_folder: Path, bert_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="Transformer \\+ SpladePooling"):
-        open_csr(bert_folder, "bert", "cpu")
+        open_csr(bert_folder, "bert", ModelOptions(device="cpu"))
     with pytest.raises(ModelError, match="k 65 is more than the 64 latents"):
-        make_csr(str(dense_folder), k=65, hidden=64, device="cpu")
+        make_csr(str(dense_folder), k=65, hidden=64, options=ModelOptions(device="cpu"))
     with pytest.raises(ModelError, match="no model folder"):
-        make_csr(str(tmp_path / "nowhere"), device="cpu")
+        make_csr(str(tmp_path / "nowhere"), options=ModelOptions(device="cpu"))

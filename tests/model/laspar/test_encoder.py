@@ -21,6 +21,7 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.laspar.encoder import calibrate, latent_from, open_latent, trainable_latent
 from splade_cli.model.laspar.head import LatentHead
+from splade_cli.model.options import ModelOptions
 from splade_cli.training.laspar.loss import DenseDistillation, LatentLoss
 
 VARIANTS = ("attention", "sum")
@@ -236,7 +237,9 @@ def rows_of(loaded: Any, texts: list[str], kind: str = "document") -> np.ndarray
 def test_our_view_sentence_transformers_and_a_saved_folder_give_the_same(
     bert_folder: Path, texts: list[str], tmp_path: Path
 ) -> None:
-    encoder, view = trainable_latent(section(str(bert_folder)), "cpu", 32, texts)
+    encoder, view = trainable_latent(
+        section(str(bert_folder)), ModelOptions(device="cpu", max_seq_length=32), texts
+    )
     assert view.model.architecture == "laspar"
     assert view.model.dimensions == D
     for kind, theirs in (("document", encoder.encode_document), ("query", encoder.encode_query)):
@@ -246,10 +249,10 @@ def test_our_view_sentence_transformers_and_a_saved_folder_give_the_same(
     encoder.save_pretrained(str(tmp_path / "saved"))
     named = json.loads((tmp_path / "saved" / "modules.json").read_text())
     assert named[1]["type"] == "splade_cli.model.laspar.head.LatentHead"
-    _, opened = open_latent(tmp_path / "saved", "saved")
+    opened = open_latent(tmp_path / "saved", "saved").model
     assert opened.max_seq_length == 32
     assert np.array_equal(rows_of(view, texts), rows_of(view._replace(model=opened), texts))
-    again, further = trainable_latent(section(str(tmp_path / "saved")), "cpu")
+    again, further = trainable_latent(section(str(tmp_path / "saved")), ModelOptions(device="cpu"))
     assert np.array_equal(rows_of(view, texts), rows_of(further, texts))
     assert again[1].rows.weight.shape == (D, 32)
     with pytest.raises(ModelError, match="no latent model"):
@@ -287,7 +290,11 @@ def test_training_by_sentence_transformers(bert_folder: Path, tmp_path: Path, fr
         for thing in ("saw", "blade", "lathe", "code")
         for place in ("table", "member", "nap")
     ]
-    encoder, view = trainable_latent(section(str(bert_folder), latent_freeze_body=frozen), "cpu", 32, words)
+    encoder, view = trainable_latent(
+        section(str(bert_folder), latent_freeze_body=frozen),
+        ModelOptions(device="cpu", max_seq_length=32),
+        words,
+    )
     teacher = torch.nn.functional.normalize(
         torch.randn(len(words), 8, generator=torch.Generator().manual_seed(0)), dim=1
     )
@@ -320,7 +327,7 @@ def test_training_by_sentence_transformers(bert_folder: Path, tmp_path: Path, fr
     same = all(torch.equal(value, body[name]) for name, value in encoder[0].model.state_dict().items())
     assert same == frozen
     checkpoint = max(tmp_path.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    _, opened = open_latent(checkpoint, "checkpoint")
+    opened = open_latent(checkpoint, "checkpoint").model
     assert np.array_equal(rows_of(view._replace(model=opened), words), rows_of(view, words))
     encoder[1].rows.weight.data.zero_()
     trainer._load_from_checkpoint(str(checkpoint))  # as it does for the best weights
@@ -335,7 +342,7 @@ from splade_cli.model.device import choose_device
 from splade_cli.model.encode import encode
 from splade_cli.model.laspar.encoder import calibrate, latent_from
 from splade_cli.training.laspar.loss import DenseDistillation, LatentLoss
-from splade_cli.model.load import LoadedModel
+from splade_cli.model.loaded import LoadedModel
 from splade_cli.training.laspar.optimizer import optimizer
 
 texts = [" ".join(f"word{(i * 7 + j) % 50} item{i % 10}" for j in range(20)) for i in range(24)]

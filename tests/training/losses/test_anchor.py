@@ -12,6 +12,7 @@ import torch
 
 from splade_cli.config.schema import ModelSection
 from splade_cli.model.encode import encode
+from splade_cli.model.options import ModelOptions
 from splade_cli.model.trainable import open_trainable
 from splade_cli.training.losses.anchor import TEXTS, Anchor, whole_words
 
@@ -29,7 +30,7 @@ def test_words_are_whole_and_known(family: str, make_folder: Callable[..., Path]
 @pytest.mark.parametrize("architecture", ["splade", "inference-free-splade"])
 def test_distance_is_that_of_the_vectors(architecture: str, bert_folder: Path) -> None:
     opened = open_trainable(
-        ModelSection(base_model=str(bert_folder), architecture=architecture), device="cpu"
+        ModelSection(base_model=str(bert_folder), architecture=architecture), ModelOptions(device="cpu")
     )
     anchor = Anchor(opened, 7)
     opened.encoder.eval()
@@ -49,7 +50,7 @@ def test_distance_is_that_of_the_vectors(architecture: str, bert_folder: Path) -
 
 
 def test_a_step_has_its_own_texts_and_always_the_same(bert_folder: Path) -> None:
-    opened = open_trainable(ModelSection(base_model=str(bert_folder)), device="cpu")
+    opened = open_trainable(ModelSection(base_model=str(bert_folder)), ModelOptions(device="cpu"))
     first, again = Anchor(opened, 7), Anchor(opened, 7)
     assert first.texts(5) == again.texts(5)
     assert len(first.texts(5)) == TEXTS

@@ -20,6 +20,7 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.index.bm25.search import Bm25
 from splade_cli.model.crossencoder import CrossEncoderModel
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.options import ModelOptions
 from splade_cli.records import Example
 from splade_cli.training.teachers import models as judges
 from splade_cli.training.teachers.kept import Kept
@@ -263,7 +264,7 @@ def test_kinds_are_read_from_the_folder(teachers: dict[str, str], bert_folder: P
         with pytest.raises(InputError, match="is no teacher"):
             kind_of(name)
     with pytest.raises(ModelError, match="no trained scoring head: it is BertForMaskedLM"):
-        CrossEncoderModel(str(bert_folder), device="cpu")
+        CrossEncoderModel(str(bert_folder), ModelOptions(device="cpu"))
 
 
 def test_a_classifier_is_refused(cross_encoder: Path, tmp_path: Path) -> None:
@@ -275,7 +276,7 @@ def test_a_classifier_is_refused(cross_encoder: Path, tmp_path: Path) -> None:
         folder
     )
     with pytest.raises(ModelError, match="3 labels a pair"):
-        CrossEncoderModel(str(folder), device="cpu")
+        CrossEncoderModel(str(folder), ModelOptions(device="cpu"))
 
 
 def test_options_that_make_no_sense(tmp_path: Path) -> None:
