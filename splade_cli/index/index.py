@@ -6,6 +6,7 @@ it is a place in `rows`, `vectors`, `alive` and every mask, and never a result.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +24,7 @@ from splade_cli.index.metadata.matching import passing
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
 from splade_cli.index.store.records import Chained, Row, document_of
-from splade_cli.index.store.segment import Mask, Segment, Words, canonical
+from splade_cli.index.store.segment import Batch, Mask, Segment, Words, canonical
 from splade_cli.index.vectors.impacts import Impacts
 
 if TYPE_CHECKING:
@@ -106,9 +107,9 @@ class SpladeIndex:
             rows = [{"id": name, "text": body} for name, body in zip(names, bodies, strict=True)]
         if len(rows) != count or (dense is not None and len(dense[1]) != count):
             raise InputError(f"{count} vectors and {len(rows)} records", "give one record a row")
-        for _ in storage.unique(rows):
-            pass
         facts, dense_vectors = dense if dense is not None else (None, None)
+        for _ in storage.unique_ids([Batch(rows, matrix)]):
+            pass
         segment = Segment.build(matrix, rows, language=language, dense=dense_vectors)
         return cls(
             [segment], matrix.shape[1], vocabulary, model, numbered=numbered,
@@ -147,29 +148,23 @@ class SpladeIndex:
             self.vocabulary,
             self.model,
             self.query,
-            self._query_files(),
+            self._copy_encoder_files,
             self.settings,
             None if self.lexical is None else Words(self.lexical["language"]),
             self.dense,
-            self._live_dense() if self.dense is not None else None,
             self.impacts,
         )
-        live = ((self.rows[int(number)]) for number in self.live_rows())
-        storage.write(
-            Path(folder), self._live_vectors(), live, content, dimensions=self.dimensions, force=force
-        )
+        live = (batch for segment in self.segments for batch in segment.live_batches())
+        storage.write(Path(folder), live, content, dimensions=self.dimensions, force=force)
 
-    def _query_files(self) -> dict[str, Path]:
-        return {path.name: path for path in self.query_folder.glob("query.*")} if self.query_folder else {}
+    def _copy_encoder_files(self, folder: Path) -> None:
+        if self.query_folder is not None:
+            for path in self.query_folder.glob("query.*"):
+                shutil.copyfile(path, folder / path.name)
 
     def _live_vectors(self) -> Iterator[sp.csr_matrix]:
         for segment in self.segments:
             yield from segment.live_blocks()
-
-    def _live_dense(self) -> Iterator[NDArray[Any]]:
-        for segment in self.segments:
-            if segment.dense is not None:
-                yield segment.dense if segment.alive is None else segment.dense[segment.survivors()]
 
     def __len__(self) -> int:
         return sum(segment.live for segment in self.segments)

@@ -20,7 +20,14 @@ from splade_cli.files import read_jsonl, replacing
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.records import Row, document_of
 from splade_cli.index.store.writer import IndexWriter, Merged
-from splade_cli.indexing.build import DenseEncoder, dense_windows, pruning_of, spool_chunks, texts_of
+from splade_cli.indexing.build import (
+    DenseEncoder,
+    dense_windows,
+    pruning_of,
+    rows_with_vectors,
+    spool_chunks,
+    texts_of,
+)
 from splade_cli.indexing.models import check_model, dense_of, embedder_of
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Progress, silent
@@ -85,16 +92,14 @@ def add_documents(
             shards = embedder.encode_shards(
                 texts_of(fresh), work, workers=workers, total=added.chunks, progress=progress
             )
-            densely = None
+            windows: list[Path] = []
             if index.dense is not None:
                 dense = dense or dense_of(index)
                 windows = dense_windows(dense, texts_of(fresh), work, added.chunks, progress)
-                densely = (np.load(path) for path in windows)
             progress("write", 0, 1)
             parts = map(pruning_of(index.settings).applied, shards.parts())
-            writer.append(
-                parts, read_jsonl(fresh), replaced=np.array(replaced, dtype=np.int64), dense=densely
-            )
+            batches = rows_with_vectors(parts, fresh, windows)
+            writer.append(batches, replaced=np.array(replaced, dtype=np.int64))
             added.merged = writer.merge_where_due()
             progress("write", 1, 1)
         shutil.rmtree(work, ignore_errors=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.corpus.chunks import (
@@ -34,7 +35,7 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.manifest import MARKS
 from splade_cli.index.store.records import Row, content_of
-from splade_cli.index.store.segment import Words
+from splade_cli.index.store.segment import Batch, Words, batched
 from splade_cli.index.vectors.dense import unit
 from splade_cli.index.vectors.impacts import Impacts, check_bits
 from splade_cli.index.vectors.pruning import Pruning
@@ -164,15 +165,14 @@ def index_documents(
         embedder.vocabulary,
         embedder.description,
         attached.query if attached else None,
-        attached.files if attached else None,
+        attached.write if attached else None,
         settings_of(pruning, chunking),
         Words() if bm25 else None,
         dense_facts(dense, np.load(windows[0], mmap_mode="r").shape[1]) if dense else None,
-        (np.load(path) for path in windows) if dense else None,
         steps,
     )
-    parts = map(pruning.applied, shards.parts())
-    storage.write(output, parts, read_jsonl(spool), content, dimensions=shards.dimensions, force=force)
+    batches = rows_with_vectors(map(pruning.applied, shards.parts()), spool, windows)
+    storage.write(output, batches, content, dimensions=shards.dimensions, force=force)
     progress("write", 1, 1)
     shutil.rmtree(work, ignore_errors=True)
     place = embedder.loaded.device
@@ -253,6 +253,18 @@ def dense_windows(
     for stale in set(work.glob("dense-*.npy")) - set(paths):
         stale.unlink()
     return paths
+
+
+def rows_with_vectors(
+    parts: Iterable[sp.csr_matrix], spool: Path, windows: Sequence[Path]
+) -> Iterator[Batch]:
+    """Parts of the vectors with their records and, where there are windows of dense vectors, with those."""
+    dense = np.concatenate([np.load(path) for path in windows]) if windows else None
+    start = 0
+    for batch in batched(parts, read_jsonl(spool)):
+        end = start + len(batch.rows)
+        yield batch._replace(dense=None if dense is None else dense[start:end])
+        start = end
 
 
 def dense_facts(model: DenseEncoder, width: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from splade_cli.evaluation.tuning import MEASURE, SETTINGS, Setting, Tuning, meg
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store import folder as storage
+from splade_cli.index.store.segment import Batch
 from splade_cli.index.store.writer import IndexWriter
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.index.vectors.pruning import Pruning, keep_top
@@ -120,7 +121,7 @@ def test_megabytes_are_those_of_the_files_that_a_build_writes(setting: Setting, 
     impacts = None if setting.impacts is None else Impacts.fitting([pruned], setting.impacts)
     rows = [{"id": str(row)} for row in range(documents.shape[0])]
     content = storage.Content(impacts=impacts)
-    storage.write(tmp_path / "i", [pruned], rows, content, dimensions=documents.shape[1], force=False)
+    storage.write(tmp_path / "i", [Batch(rows, pruned)], content, dimensions=documents.shape[1], force=False)
     on_disk = [
         sum(path.stat().st_size for path in (tmp_path / "i").rglob(f"{kind}.*.npy"))
         for kind in ("vectors", "postings")

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, InputError
@@ -39,8 +38,7 @@ from splade_cli.index.store.manifest import (
     SegmentEntry,
     entries,
 )
-from splade_cli.index.store.records import Row
-from splade_cli.index.store.segment import Words, Written, write_segment
+from splade_cli.index.store.segment import Batch, Words, Written, write_segment
 from splade_cli.index.vectors.impacts import Impacts
 
 LOCK = "writer.lock"
@@ -54,41 +52,38 @@ class Content:
     Attributes:
         vocabulary: names of the columns.
         model, query, settings: see `manifest.Manifest`.
-        query_files: files that `query` needs, by the name that they get.
+        encoder_files: writes the files that belong to the encoder, such as those of `query`, into a folder; called when
+            the last batch has passed.
         words: how to count words for BM25, None for no BM25.
-        dense: what the manifest is to say of `dense_parts`.
-        dense_parts: gives dense vectors [n_i, d] of length 1, one after the other.
+        dense: what the manifest is to say of the dense vectors of the batches, None where they have none.
         impacts: store weights as counts of this, None for float32.
     """
 
     vocabulary: Sequence[str] = ()
     model: Mapping[str, Any] | None = None
     query: Mapping[str, Any] | None = None
-    query_files: Mapping[str, Path] | None = None
+    encoder_files: Callable[[Path], None] | None = None
     settings: Mapping[str, Any] | None = None
     words: Words | None = None
     dense: Mapping[str, Any] | None = None
-    dense_parts: Iterable[NDArray[Any]] | None = None
     impacts: Impacts | None = None
 
 
 def write(
     folder: Path,
-    parts: Iterable[sp.csr_matrix],
-    rows: Iterable[Row],
+    batches: Iterable[Batch],
     content: Content,
     *,
     dimensions: int,
     force: bool,
 ) -> None:
-    """Writes an index of one segment, one part of the vectors in memory at a time.
+    """Writes an index of one segment, one batch in memory at a time.
 
     Where there is an index already it gets a new generation, so that it opens at any moment; any other folder is
     replaced as a whole.
 
     Args:
-        parts: the vectors, CSR [n_i, dimensions] one after the other.
-        rows: one record a row; the ids must be unique.
+        batches: the rows, read once; their ids must be unique.
 
     Raises:
         InputError: `folder` is taken and `force` is not given; an id that comes twice, a count that differs, a weight
@@ -100,17 +95,16 @@ def write(
         Manifest.read(folder)
     except IndexFolderError:
         with replacing_folder(folder) as temporary:
-            _write_generation(temporary, parts, unique(rows), content, dimensions, None)
+            _write_generation(temporary, batches, content, dimensions, None)
             sync_folder(temporary)
         return
     with writing(folder) as before:
-        commit(folder, _write_generation(folder, parts, unique(rows), content, dimensions, before))
+        commit(folder, _write_generation(folder, batches, content, dimensions, before))
 
 
 def _write_generation(
     folder: Path,
-    parts: Iterable[sp.csr_matrix],
-    rows: Iterable[Row],
+    batches: Iterable[Batch],
     content: Content,
     dimensions: int,
     before: Manifest | None,
@@ -123,12 +117,12 @@ def _write_generation(
     (encoder / "vocabulary.json").write_text(
         json.dumps(list(content.vocabulary), ensure_ascii=False), encoding="utf-8"
     )
-    for file_name, path in (content.query_files or {}).items():
-        shutil.copyfile(path, encoder / file_name)
     entry, files, written = add_segment(
-        folder, name, parts, rows, dimensions,
-        words=content.words, dense=content.dense_parts, impacts=content.impacts,
+        folder, name, unique_ids(batches), dimensions,
+        words=content.words, dense=content.dense is not None, impacts=content.impacts,
     )  # fmt: skip
+    if content.encoder_files is not None:
+        content.encoder_files(encoder)
     manifest = Manifest(
         generation,
         dimensions,
@@ -150,17 +144,16 @@ def _write_generation(
 def add_segment(
     folder: Path,
     name: str,
-    parts: Iterable[sp.csr_matrix],
-    rows: Iterable[Row],
+    batches: Iterable[Batch],
     dimensions: int,
     *,
     words: Words | None,
-    dense: Iterable[NDArray[Any]] | None,
+    dense: bool,
     impacts: Impacts | None,
 ) -> tuple[SegmentEntry, dict[str, FileEntry], Written]:
     """Writes a segment that no manifest names yet; gives what one has to say of it. Raises as `write_segment`."""
     place = folder / SEGMENTS / name
-    written = write_segment(place, parts, rows, dimensions, words=words, dense=dense, impacts=impacts)
+    written = write_segment(place, batches, dimensions, words=words, dense=dense, impacts=impacts)
     files = entries(folder, [path for path in place.rglob("*") if path.is_file()])
     for path in (place, place.parent):
         sync_folder(path)
@@ -228,11 +221,12 @@ def sweep(folder: Path, manifest: Manifest) -> None:
             path.unlink()
 
 
-def unique(rows: Iterable[Row]) -> Iterator[Row]:
-    """The same records. Raises InputError for an id that comes twice."""
+def unique_ids(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The same batches. Raises InputError for an id that comes twice."""
     seen: set[str] = set()
-    for row in rows:
-        if row["id"] in seen:
-            raise InputError(f"the id '{row['id']}' comes twice", "ids must be unique in an index")
-        seen.add(row["id"])
-        yield row
+    for batch in batches:
+        for row in batch.rows:
+            if row["id"] in seen:
+                raise InputError(f"the id '{row['id']}' comes twice", "ids must be unique in an index")
+            seen.add(row["id"])
+        yield batch

@@ -13,11 +13,13 @@ Which rows of it are deleted is not its own affair: the index says so when it op
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -37,6 +39,14 @@ BLOCK_NONZEROS = 1 << 22
 LANGUAGE_SAMPLE = 200
 VECTOR_FILES = tuple(f"vectors.{part}.npy" for part in ("data", "indices", "indptr"))
 Mask = NDArray[np.bool_]
+
+
+class Batch(NamedTuple):
+    """Consecutive rows on their way into a segment: records, vectors CSR [n, V], dense vectors [n, d] of length 1."""
+
+    rows: Sequence[Row]
+    vectors: sp.csr_matrix
+    dense: NDArray[Any] | None = None
 
 
 @dataclass
@@ -177,6 +187,16 @@ class Segment:
         """The vectors of the rows that are not deleted, in pieces of about BLOCK_NONZEROS weights."""
         return map(self._weights, blocks(self.stored, None if self.alive is None else self.survivors()))
 
+    def live_batches(self) -> Iterator[Batch]:
+        """The rows that are not deleted with all that is known of them, cut as `live_blocks`; one batch at least."""
+        numbers = self.survivors()
+        start = 0
+        for vectors in self.live_blocks() if len(numbers) else (self._weights(self.stored[:0]),):
+            chosen = numbers[start : start + vectors.shape[0]]
+            start += vectors.shape[0]
+            rows = [self.rows[number] for number in chosen.tolist()]
+            yield Batch(rows, vectors, None if self.dense is None else self.dense[chosen])
+
     def _weights(self, stored: sp.csr_matrix) -> sp.csr_matrix:
         return stored if self.impacts is None else self.impacts.weights(stored)
 
@@ -188,6 +208,30 @@ class Written:
     rows: int
     nonzeros: int
     language: str | None
+
+
+def batched(
+    parts: Iterable[sp.csr_matrix], rows: Iterable[Row], dense: Iterable[NDArray[Any]] | None = None
+) -> Iterator[Batch]:
+    """Batches of parts of the vectors, of rows, and of parts of the dense vectors cut as those.
+
+    Raises:
+        InputError: counts that differ.
+    """
+    records, others = iter(rows), None if dense is None else iter(dense)
+    count = 0
+    for part in parts:
+        batch = list(islice(records, part.shape[0]))
+        count += part.shape[0]
+        if len(batch) != part.shape[0]:
+            given = count - part.shape[0] + len(batch)
+            raise InputError(f"{count} vectors and {given} records", "give one record a row")
+        yield Batch(batch, part, None if others is None else next(others, None))
+    more = sum(1 for _ in records)
+    if more:
+        raise InputError(f"{count} vectors and {count + more} records", "give one record a row")
+    if others is not None and next(others, None) is not None:
+        raise InputError("more dense vectors than sparse ones", "give one of each a row")
 
 
 @dataclass(frozen=True)
@@ -207,20 +251,18 @@ class Words:
 
 def write_segment(
     folder: Path,
-    parts: Iterable[sp.csr_matrix],
-    rows: Iterable[Row],
+    batches: Iterable[Batch],
     dimensions: int,
     *,
     words: Words | None = None,
-    dense: Iterable[NDArray[Any]] | None = None,
+    dense: bool = False,
     impacts: Impacts | None = None,
 ) -> Written:
-    """Writes a segment into a new folder, one part in memory at a time.
+    """Writes a segment into a new folder, one batch in memory at a time.
 
     Args:
-        parts: the vectors, CSR [n_i, dimensions] one after the other.
-        rows: one record a row; ids are not compared with each other here.
-        dense: vectors [n_i, d] of length 1, one part after the other.
+        batches: the rows, read once; ids are not compared with each other here.
+        dense: each batch has dense vectors.
         impacts: store weights as counts of this.
 
     Raises:
@@ -228,20 +270,42 @@ def write_segment(
     """
     folder.mkdir(parents=True)
     written = RowsFile(folder)
-    Columns.build(written.passing(rows)).write(folder)
-    count, nonzeros = _write_vectors(folder, parts, impacts)
-    if written.count != count:
-        raise InputError(f"{count} vectors and {written.count} records", "give one record a row")
+    with _VectorFiles(folder, impacts) as vectors, ExitStack() as open_files:
+        dense_file: ArrayFile | None = None
+
+        def passing() -> Iterator[Row]:
+            nonlocal dense_file
+            for batch in batches:
+                check_batch(batch, dense)
+                vectors.append(batch.vectors)
+                if batch.dense is not None:
+                    if dense_file is None:
+                        dense_file = ArrayFile(folder / "dense.npy", np.float32, batch.dense.shape[1])
+                        open_files.enter_context(dense_file)
+                    dense_file.append(batch.dense)
+                yield from batch.rows
+
+        Columns.build(written.passing(passing())).write(folder)
+        if dense and dense_file is None:
+            raise InputError("no dense vectors were given", "give one a row")
     arrays = tuple(mapped(folder / name) for name in VECTOR_FILES)
-    vectors = sp.csr_matrix(arrays, shape=(count, dimensions), copy=False)
-    Postings.write(folder, blocks(vectors), dimensions, weights=vectors.dtype)
-    if dense is not None:
-        _write_dense(folder, dense, count)
+    stored = sp.csr_matrix(arrays, shape=(written.count, dimensions), copy=False)
+    Postings.write(folder, blocks(stored), dimensions, weights=stored.dtype)
     lexical = None
     if words is not None:
         lexical = words.joined() if words.joined is not None else _count_words(Rows(folder), words)
         lexical.write(folder)
-    return Written(count, nonzeros, lexical.language if lexical is not None else None)
+    return Written(written.count, stored.nnz, lexical.language if lexical is not None else None)
+
+
+def check_batch(batch: Batch, dense: bool) -> None:
+    """Raises InputError where the parts of a batch differ in length, or dense vectors are missing or too many."""
+    count = batch.vectors.shape[0]
+    if len(batch.rows) != count:
+        raise InputError(f"{count} vectors and {len(batch.rows)} records", "give one record a row")
+    if dense != (batch.dense is not None) or (batch.dense is not None and len(batch.dense) != count):
+        given = 0 if batch.dense is None else len(batch.dense)
+        raise InputError(f"{count} vectors and {given} dense ones", "give one of each a row")
 
 
 def blocks(vectors: sp.csr_matrix, rows: NDArray[np.int64] | None = None) -> Iterator[sp.csr_matrix]:
@@ -270,32 +334,36 @@ def canonical(matrix: sp.csr_matrix) -> sp.csr_matrix:
     return matrix
 
 
-def _write_vectors(folder: Path, parts: Iterable[sp.csr_matrix], impacts: Impacts | None) -> tuple[int, int]:
-    with (
-        ArrayFile(folder / "vectors.indptr.npy", np.int64) as indptr,
-        ArrayFile(folder / "vectors.indices.npy", np.int32) as indices,
-        ArrayFile(folder / "vectors.data.npy", np.float32 if impacts is None else impacts.dtype) as data,
-    ):
-        indptr.append(np.zeros(1, dtype=np.int64))
-        for part in parts:
-            clean = canonical(part) if impacts is None else impacts.counts(canonical(part))
-            indptr.append(clean.indptr[1:].astype(np.int64) + data.length)
-            indices.append(clean.indices)
-            data.append(clean.data)
-        return indptr.length - 1, data.length
+class _VectorFiles:
+    """The files of a CSR matrix that grows by parts, rounded to counts where there are `impacts`; a context."""
 
+    def __init__(self, folder: Path, impacts: Impacts | None) -> None:
+        self._impacts = impacts
+        self._folder = folder
+        self._files = ExitStack()
 
-def _write_dense(folder: Path, parts: Iterable[NDArray[Any]], count: int) -> None:
-    waiting = iter(parts)
-    first = next(waiting, None)
-    if first is None:
-        raise InputError("no dense vectors were given", "give one a row")
-    with ArrayFile(folder / "dense.npy", np.float32, first.shape[1]) as out:
-        out.append(first)
-        for part in waiting:
-            out.append(part)
-        if out.length != count:
-            raise InputError(f"{count} vectors and {out.length} dense ones", "give one of each a row")
+    def __enter__(self) -> Self:
+        weights = np.dtype(np.float32) if self._impacts is None else self._impacts.dtype
+        self._data, self._indices, self._indptr = (
+            self._files.enter_context(ArrayFile(self._folder / name, dtype))
+            for name, dtype in zip(VECTOR_FILES, (weights, np.int32, np.int64), strict=True)
+        )
+        self._indptr.append(np.zeros(1, dtype=np.int64))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.__exit__(kind, error, trace)
+
+    def append(self, part: sp.csr_matrix) -> None:
+        """Writes more rows. Raises InputError for a weight that is not finite, or negative where there are impacts."""
+        clean = canonical(part)
+        if self._impacts is not None:
+            clean = self._impacts.counts(clean)
+        self._indptr.append(clean.indptr[1:].astype(np.int64) + self._data.length)
+        self._indices.append(clean.indices)
+        self._data.append(clean.data)
 
 
 def _count_words(rows: Rows, words: Words) -> Lexical:

@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, did_you_mean
@@ -23,12 +22,10 @@ from splade_cli.index.bm25.search import Lexical, LexicalSearch
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.manifest import FileEntry, Manifest, SegmentEntry
-from splade_cli.index.store.records import Row
-from splade_cli.index.store.segment import Words
+from splade_cli.index.store.segment import Batch, Words
 
 MOST_SEGMENTS = 8
 MOST_DELETED = 0.25
-DENSE_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -85,36 +82,30 @@ class IndexWriter:
 
     def append(
         self,
-        parts: Iterable[sp.csr_matrix],
-        rows: Iterable[Row],
+        batches: Iterable[Batch],
         *,
         replaced: NDArray[np.int64] | None = None,
-        dense: Iterable[NDArray[Any]] | None = None,
     ) -> None:
         """Adds a segment, and deletes the rows `replaced` in the same step.
 
         Args:
-            parts: the vectors, CSR [n_i, V] one after the other, pruned as those that are there; where the index has
-                impacts they are rounded to its step, and weights above its largest become that.
-            rows: one record a row.
-            dense: vectors [n_i, d] of length 1, where the index has dense ones.
+            batches: the rows, read once; vectors pruned as those that are there, and with dense ones where the index has
+                them. Where it has impacts, weights are rounded to its step, and those above its largest become that.
 
         Raises:
             InputError: counts that differ, an id twice or of a row that stays, a weight that is not finite, or negative
                 where the index has impacts.
         """
-        if (dense is None) != (self.manifest.dense is None):
-            raise InputError(
-                f"the index {self.folder} has {'no ' if self.manifest.dense is None else ''}dense vectors",
-                "give one a row, or none at all, as the index was built",
-            )
         gone = set() if replaced is None else set(replaced.tolist())
 
-        def fresh() -> Iterator[Row]:
-            for row in storage.unique(rows):
-                if set(self.index.find(row["id"], documents=False).tolist()) - gone:
-                    raise InputError(f"the id '{row['id']}' comes twice", "ids must be unique in an index")
-                yield row
+        def fresh() -> Iterator[Batch]:
+            for batch in storage.unique_ids(batches):
+                for row in batch.rows:
+                    if set(self.index.find(row["id"], documents=False).tolist()) - gone:
+                        raise InputError(
+                            f"the id '{row['id']}' comes twice", "ids must be unique in an index"
+                        )
+                yield batch
 
         words = None
         if self.manifest.lexical is not None:
@@ -123,8 +114,8 @@ class IndexWriter:
             words = Words(self.manifest.lexical["language"], mean_length=mean or None)
         generation = self.manifest.generation + 1
         entry, files, _ = storage.add_segment(
-            self.folder, f"{generation:06d}", parts, fresh(), self.manifest.dimensions,
-            words=words, dense=dense, impacts=self.index.impacts,
+            self.folder, f"{generation:06d}", fresh(), self.manifest.dimensions,
+            words=words, dense=self.manifest.dense is not None, impacts=self.index.impacts,
         )  # fmt: skip
         segments, tombstones = self._without(
             replaced if replaced is not None else np.empty(0, dtype=np.int64)
@@ -174,11 +165,10 @@ class IndexWriter:
         entry, files, _ = storage.add_segment(
             self.folder,
             f"{generation:06d}",
-            chain.from_iterable(each.live_blocks() for each in merged),
-            (each.rows[place] for each in merged for place in each.survivors().tolist()),
+            chain.from_iterable(each.live_batches() for each in merged),
             before.dimensions,
             words=words,
-            dense=_dense_blocks(self.index, first) if before.dense is not None else None,
+            dense=before.dense is not None,
             impacts=self.index.impacts,
         )
         self._commit(segments=(*before.segments[:first], entry), files=before.files | files)
@@ -212,11 +202,3 @@ class IndexWriter:
         self.manifest = self.manifest.next(**changes)
         storage.commit(self.folder, self.manifest)
         self.index = SpladeIndex.open(self.folder)
-
-
-def _dense_blocks(index: SpladeIndex, first: int) -> Iterator[NDArray[Any]]:
-    for segment in index.segments[first:]:
-        assert segment.dense is not None
-        places = segment.survivors()
-        for start in range(0, max(1, len(places)), DENSE_BLOCK):
-            yield segment.dense[places[start : start + DENSE_BLOCK]]

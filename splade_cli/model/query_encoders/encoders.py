@@ -7,6 +7,7 @@ or ``query.onnx``, the model's own query side as a graph (kind ``onnx``); its ma
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -39,6 +40,11 @@ class Attached(NamedTuple):
 
     query: dict[str, Any]
     files: dict[str, Path]
+
+    def write(self, folder: Path) -> None:
+        """Copies the files into the folder of an index's encoder."""
+        for name, path in self.files.items():
+            shutil.copyfile(path, folder / name)
 
 
 Attach = Callable[["SpladeEmbedder", Iterable[str], Path], Attached]

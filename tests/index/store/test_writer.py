@@ -28,6 +28,7 @@ from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import writer as updates
 from splade_cli.index.store.manifest import Manifest
+from splade_cli.index.store.segment import Batch, batched
 from splade_cli.index.store.writer import IndexWriter
 
 WIDTH = 6
@@ -66,12 +67,10 @@ def build(folder: Path, names: list[tuple[str, int]]) -> None:
 
 
 def append(writer: IndexWriter, names: list[tuple[str, int]], replaced: np.ndarray | None = None) -> None:
-    writer.append(
-        (sp.csr_matrix(vector(seed)[None]) for _, seed in names),
-        (row(name, seed) for name, seed in names),
-        replaced=replaced,
-        dense=(dense(seed)[None] for _, seed in names),
+    batches = (
+        Batch([row(name, seed)], sp.csr_matrix(vector(seed)[None]), dense(seed)[None]) for name, seed in names
     )
+    writer.append(batches, replaced=replaced)
 
 
 def check(index: SpladeIndex, expected: list[tuple[str, int]]) -> None:
@@ -258,14 +257,15 @@ def test_what_cannot_be_added(folder: Path) -> None:
     one = [sp.csr_matrix(vector(7)[None])]
     for parts, names, given, message in (
         (one, ["a1"], dense(7)[None], "the id 'a1' comes twice"),
-        (one * 2, ["n", "n"], np.vstack([dense(7)] * 2), "the id 'n' comes twice"),
+        ([sp.vstack(one * 2, format="csr")], ["n", "n"], np.vstack([dense(7)] * 2), "the id 'n' comes twice"),
         (one * 2, ["n"], dense(7)[None], "2 vectors and 1 records"),
         (one, ["n"], np.vstack([dense(7)] * 2), "1 vectors and 2 dense ones"),
-        (one, ["n"], None, "has dense vectors"),
+        (one, ["n"], None, "1 vectors and 0 dense ones"),
         ([sp.csr_matrix([[np.nan] * WIDTH])], ["n"], dense(7)[None], "not finite"),
     ):
         with IndexWriter(folder) as writer, pytest.raises(InputError, match=message):
-            writer.append(parts, [row(name, 7) for name in names], dense=None if given is None else [given])
+            rows = [row(name, 7) for name in names]
+            writer.append(batched(parts, rows, None if given is None else [given]))
         assert Manifest.read(folder) == before
     with IndexWriter(folder) as writer:
         assert [path.name for path in (folder / "segments").iterdir()] == ["000001"], (

@@ -17,6 +17,7 @@ from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.manifest import Manifest
+from splade_cli.index.store.segment import batched
 from splade_cli.index.store.writer import IndexWriter
 from splade_cli.index.vectors.impacts import Impacts, quantised
 
@@ -34,7 +35,9 @@ def written(folder: Path, vectors: sp.csr_matrix, impacts: Impacts | None) -> Pa
     rows = ({"id": f"r{number}", "text": ""} for number in range(vectors.shape[0]))
     half = vectors.shape[0] // 2
     content = storage.Content(impacts=impacts)
-    storage.write(folder, [vectors[:half], vectors[half:]], rows, content, dimensions=DIMENSIONS, force=False)
+    storage.write(
+        folder, batched([vectors[:half], vectors[half:]], rows), content, dimensions=DIMENSIONS, force=False
+    )
     return folder
 
 
@@ -133,7 +136,7 @@ def test_adding_removing_and_merging_keep_the_step(bits: int, tmp_path: Path) ->
     assert more.data.max() > impacts.step * (2**bits - 1), "some of the new weights saturate"
     rounded = [impacts.weights(impacts.counts(part)) for part in (vectors, more)]
     with IndexWriter(folder) as writer:
-        writer.append([more[:50], more[50:]], [{"id": f"n{number}"} for number in range(200)])
+        writer.append(batched([more[:50], more[50:]], [{"id": f"n{number}"} for number in range(200)]))
         assert writer.index.impacts == impacts
         assert {str(each.stored.dtype) for each in writer.index.segments} == {f"uint{bits}"}
         same_to_the_bit(writer.index, Postings.build(sp.vstack(rounded, format="csr")), queries)
@@ -188,7 +191,7 @@ def test_negative_weights_are_refused(tmp_path: Path) -> None:
         IndexWriter(folder) as writer,
         pytest.raises(InputError, match="--impacts 16 takes no negative weights"),
     ):
-        writer.append(negative(), [{"id": f"n{number}"} for number in range(20)])
+        writer.append(batched(negative(), [{"id": f"n{number}"} for number in range(20)]))
     assert (folder / "manifest.json").read_bytes() == before
     with pytest.raises(InputError, match="--impacts 8 takes no negative weights"):
         written(tmp_path / "new", sp.vstack([vectors, -vectors], format="csr"), Impacts(8, 1.0))
