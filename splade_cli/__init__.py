@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from splade_cli.deploy.export.variants import export_variant
     from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
-    from splade_cli.evaluation.report import evaluate
+    from splade_cli.evaluation.evaluate import evaluate
     from splade_cli.generation.pipeline import generate_training_data
     from splade_cli.index.index import SpladeIndex
     from splade_cli.index.metadata.filter_parser import parse_filter
@@ -41,7 +41,7 @@ _HOMES = {
     "SpladeTrainer": "training.trainer",
     "Test": "index.metadata.filters",
     "Value": "index.metadata.filters",
-    "evaluate": "evaluation.report",
+    "evaluate": "evaluation.evaluate",
     "export_variant": "deploy.export.variants",
     "generate_training_data": "generation.pipeline",
     "index_documents": "indexing.build",

@@ -44,6 +44,10 @@ def evaluate(
     run_file: Annotated[
         Path | None, typer.Option("--run", help="Write the ranking as a TREC run file.")
     ] = None,
+    report_file: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write the report as JSON, values of each query included."),
+    ] = None,
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", help="MEASURE=VALUE: exit 3 if the model stays below.")
     ] = None,
@@ -62,16 +66,15 @@ def evaluate(
     from splade_cli.cli.render import console
     from splade_cli.cli.render import report as figures
     from splade_cli.datasets.collections import write_run
-    from splade_cli.evaluation.metrics import MEASURES, check_floors, parse_measure
-    from splade_cli.evaluation.report import evaluate as measured
-    from splade_cli.evaluation.report import floors_of
+    from splade_cli.evaluation.evaluate import evaluate as measured
+    from splade_cli.evaluation.metrics import MEASURES, below_thresholds, parse_measure, parse_thresholds
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.search.rerank import Reranker
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
     attach = options.query_encoder(query)
-    floors = floors_of(fail_under or [])
-    measures = list(dict.fromkeys([*(measure or MEASURES), *floors]))
+    thresholds = parse_thresholds(fail_under or [])
+    measures = list(dict.fromkeys([*(measure or MEASURES), *thresholds]))
     for name in measures:
         parse_measure(name)
     common: dict[str, Any] = {
@@ -92,13 +95,17 @@ def evaluate(
         )  # fmt: skip
     if run_file is not None:
         write_run(run_file, report.systems[0].run)
+    if report_file is not None:
+        report.write(report_file)
     if json_output:
-        console.json_document(report.as_dict(per_query))
+        console.json_document(report.to_json(per_query))
     else:
         figures.report(report)
         if run_file is not None:
             console.note(f"run written to {run_file}")
-    missed = check_floors(report.systems[0].figures, floors)
+        if report_file is not None:
+            console.note(f"report written to {report_file}")
+    missed = below_thresholds(report.systems[0].figures, thresholds)
     if missed:
         console.note("; ".join(missed))
         raise typer.Exit(3)

@@ -1,12 +1,13 @@
-"""Runs and qrels in, measures out, through ir-measures over trec_eval; knows no model.
+"""Retrieval measures of a run against qrels, by ir-measures over trec_eval.
 
-Names are the field's: MRR@10, P@5, nDCG@10, Recall@100, MAP. Means are over all judged queries: one that a run lacks
-counts as 0. Ties are ranked as trec_eval does, by document id descending. nDCG's gain is the grade itself
+Names are the field's: MRR@10, P@5, nDCG@10, Recall@100, MAP. Means are over all judged queries: one that a run
+lacks counts as 0. Ties are ranked as trec_eval does, by document id descending. nDCG's gain is the grade itself
 [Järvelin and Kekäläinen 2002, with trec_eval's log2(rank + 1) discount].
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -85,10 +86,25 @@ def run_from_rows(
     return run
 
 
-def check_floors(figures: Mapping[str, float], floors: Mapping[str, float]) -> list[str]:
-    """A sentence for each measure below its floor."""
+def parse_thresholds(settings: Sequence[str]) -> dict[str, float]:
+    """``["nDCG@10=0.45"]`` as ``{"nDCG@10": 0.45}``. Raises InputError for another shape."""
+    thresholds: dict[str, float] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            threshold = float(value)
+        except ValueError:
+            threshold = math.nan
+        if not math.isfinite(threshold):
+            raise InputError(f"a threshold is MEASURE=VALUE, not '{setting}'", "e.g. nDCG@10=0.45")
+        thresholds[name.strip()] = threshold
+    return thresholds
+
+
+def below_thresholds(figures: Mapping[str, float], thresholds: Mapping[str, float]) -> list[str]:
+    """A sentence for each measure below its threshold."""
     return [
-        f"{name} is {figures[name]:.4f}, below {floor:g}"
-        for name, floor in floors.items()
-        if figures[name] < floor
+        f"{name} is {figures[name]:.4f}, below {threshold:g}"
+        for name, threshold in thresholds.items()
+        if figures[name] < threshold
     ]

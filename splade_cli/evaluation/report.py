@@ -1,239 +1,154 @@
-"""A model and a collection in, a report out: the whole corpus ranked; BM25, dense, hybrid beside it; significance."""
+"""Report of an evaluation: what each system reached and cost, as a document to write, read back and draw."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+import json
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
-from splade_cli.datasets.collections import Collection, load_collection
+from splade_cli.datasets.collections import Run
 from splade_cli.errors import InputError
-from splade_cli.evaluation.fitting import Fitted, fit, lead
-from splade_cli.evaluation.metrics import MEASURES
-from splade_cli.evaluation.significance import compare
-from splade_cli.evaluation.systems import (
-    DenseEncoder,
-    Source,
-    System,
-    Task,
-    bm25_source,
-    dense_source,
-    reranked_source,
-    sparse_sources,
-    units_of,
-)
-from splade_cli.index.engine.ranking import DEPTH, rrf
-from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.query_encoders.encoders import Attach
-from splade_cli.records import Progress, silent
-from splade_cli.search.rerank import TOP, Reranker
+from splade_cli.evaluation.costs import Cost
+from splade_cli.evaluation.fitting import Fitted
+from splade_cli.evaluation.metrics import PerQuery
+from splade_cli.evaluation.significance import Comparison
+from splade_cli.evaluation.tables import Cell, Column, Table
+from splade_cli.files import open_text, write_json
 
-NDCG = "nDCG@10"
+FORMAT = 1
+COMPARED_ON = "nDCG@10"
+_COSTS = (
+    Column("system"),
+    Column("query terms", ".1f"),
+    Column("document terms", ".1f"),
+    Column("zeros", ".2%"),
+    Column("FLOPS", ".2f"),
+    Column("MB", ".2f"),
+    Column("ms p50", ".1f"),
+    Column("ms p95", ".1f"),
+    Column("encoding p50", ".1f"),
+    Column("encoding p95", ".1f"),
+)
+
+
+@dataclass(frozen=True)
+class SystemResult:
+    """What one system reached.
+
+    Attributes:
+        figures: the mean of each measure.
+        values: each measure by query; empty in a report that was written without them.
+        cost: of a sparse system.
+        versus: the first system's lead over this one; None for the first itself.
+        run: documents and scores by query; no part of a written report, `write_run` writes it.
+    """
+
+    name: str
+    figures: Annotated[dict[str, float], Field(alias="measures")]
+    values: Annotated[PerQuery, Field(alias="per_query")] = field(default_factory=dict)
+    cost: Cost | None = None
+    versus: Annotated[Comparison | None, Field(alias="versus_first")] = None
+    run: Annotated[Run, Field(exclude=True)] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Report:
-    """Systems on one collection; the evaluated model first."""
+    """Systems on one collection; the evaluated one first.
+
+    Attributes:
+        compared_on: the measure of each system's `versus`.
+        notes: what to bear in mind, in sentences.
+        fitted: fusion weights, where some were fitted.
+    """
 
     collection: str
     split: str
     documents: int
     queries: int
-    systems: list[System]
-    device: str
-    notes: list[str] = field(default_factory=list)
-    fitted: Fitted | None = None
+    systems: tuple[SystemResult, ...]
+    device: str = ""
+    compared_on: str = COMPARED_ON
+    notes: tuple[str, ...] = ()
+    fitted: Annotated[Fitted | None, Field(alias="fusion")] = None
+    format: int = FORMAT
 
-    def as_dict(self, per_query_values: bool = False) -> dict[str, Any]:
-        """JSON-ready figures; runs are left out, per-query values on demand."""
-        systems = []
+    def quality_table(self) -> Table:
+        """A row a system: its measures, then its gain over the first one and the p-value of that."""
+        measures = list(self.systems[0].figures) if self.systems else []
+        figures = [Column(name, ".4f") for name in measures]
+        rows: list[tuple[Cell, ...]] = []
         for system in self.systems:
-            entry: dict[str, Any] = {"name": system.name, "measures": system.figures}
-            if system.cost:
-                entry["cost"] = asdict(system.cost)
-            if system.versus:
-                entry["versus_first"] = asdict(system.versus)
-            if per_query_values:
-                entry["per_query"] = system.values
-            systems.append(entry)
-        head = {
-            key: getattr(self, key)
-            for key in ("collection", "split", "documents", "queries", "device", "notes")
-        }
-        if self.fitted:
-            head["fusion"] = {key: value for key, value in asdict(self.fitted).items() if key != "held_out"}
-        return {**head, "systems": systems}
+            versus = system.versus
+            gain = None if versus is None else -versus.difference
+            p_value = None if versus is None else versus.p_value
+            rows.append((system.name, *(system.figures[name] for name in measures), gain, p_value))
+        columns = (Column("system"), *figures, Column("gain", "+.4f"), Column("p", ".4f"))
+        return Table(columns, tuple(rows))
+
+    def cost_table(self) -> Table:
+        """A row a system whose costs are known: terms, FLOPS, megabytes of postings, milliseconds a query."""
+        rows: list[tuple[Cell, ...]] = []
+        for system in self.systems:
+            if system.cost is not None:
+                rows.append((system.name, *_cost_cells(system.cost)))
+        return Table(_COSTS, tuple(rows))
+
+    def to_json(self, per_query: bool = True) -> dict[str, JsonValue]:
+        """All but the runs; without values of single queries on demand."""
+        by_query: dict[str, Any] = {"systems": {"__all__": {"values"}}, "fitted": {"held_out"}}
+        written: dict[str, JsonValue] = _adapter().dump_python(
+            self, mode="json", by_alias=True, exclude_none=True, exclude=None if per_query else by_query
+        )
+        return written
+
+    @classmethod
+    def from_json(cls, document: JsonValue) -> Report:
+        """The report that `to_json` wrote. Raises InputError for anything else."""
+        version = document.get("format") if isinstance(document, dict) else None
+        if version != FORMAT:
+            raise InputError(f"no report of format {FORMAT}", "splade evaluate --report FILE writes one")
+        try:
+            return _adapter().validate_python(document)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(f"the report is damaged at {where}: {first['msg']}", "write it again") from None
+
+    def write(self, path: Path | str) -> None:
+        """Writes `to_json` to a file."""
+        write_json(Path(path), self.to_json())
+
+    @classmethod
+    def read(cls, path: Path | str) -> Report:
+        """The report in a file of `write`. Raises InputError where there is none."""
+        with open_text(Path(path)) as lines:
+            text = "".join(lines)
+        try:
+            return cls.from_json(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path} is not JSON ({error.msg})", "is it a report?") from None
+        except InputError as error:
+            raise InputError(f"{path}: {error.message}", error.hint) from None
 
 
-def evaluate(
-    model: str | SpladeEmbedder,
-    data: str | Path | Collection,
-    split: str = "test",
-    *,
-    baseline: str | SpladeEmbedder | None = None,
-    bm25: bool = True,
-    dense: str | DenseEncoder | None = None,
-    fit_split: str | Collection | None = None,
-    idf: float = 0.0,
-    reranker: str | Reranker | None = None,
-    rerank_top: int = TOP,
-    query: Attach | None = None,
-    measures: Sequence[str] = MEASURES,
-    compare_on: str = NDCG,
-    shards: Path | None = None,
-    progress: Progress = silent,
-) -> Report:
-    """Ranks every document of a collection for every judged query, and measures.
-
-    Args:
-        model: ``tiny``, a folder, a hub id, or an embedder.
-        data: BEIR folder, folder with documents/ and queries.jsonl, training file, or a loaded collection.
-        split: which qrels/<split>.tsv.
-        baseline: another model to stand beside, e.g. the one before training.
-        bm25: BM25 beside it.
-        dense: a dense model beside it, and all of them fused by RRF.
-        fit_split: judgements to which fusion weights are fitted; may be `split` itself, as a query is always fused
-            with weights that were fitted without it.
-        idf: above 0 the model with query weights times the corpus's IDF ** idf beside it, then fused and reranked.
-        reranker: a cross-encoder that orders the model's first `rerank_top` rows anew.
-        query: the model's documents with queries by what this makes beside it, e.g. `queries.attach_static`.
-        measures: see `metrics.MEASURES`.
-        compare_on: the measure of the significance test.
-        shards: a folder in which encoded windows are kept until the figures stand.
-
-    Raises:
-        InputError, ModelError: the collection or a model cannot be used.
-    """
-    collection = data if isinstance(data, Collection) else load_collection(Path(data), split)
-    fit_on = _fit_collection(data, fit_split, bm25 or dense is not None)
-    hybrid = dense is not None or fit_on is not None
-    wanted = list(dict.fromkeys([*measures, compare_on, *([NDCG] if hybrid else [])]))
-    task = Task(collection, units_of(collection), wanted, progress)
-    embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
-    folders = []
-    with tempfile.TemporaryDirectory() as place:
-        folders.append(_shards(shards, embedder))
-        sources = sparse_sources(task, embedder, folders[0], Path(place), query, idf)
-        ours = sources[-1] if idf else sources[0]
-        if baseline is not None:
-            other = baseline if isinstance(baseline, SpladeEmbedder) else SpladeEmbedder(baseline)
-            folders.append(_shards(shards, other))
-            sources += sparse_sources(task, other, folders[-1], Path(place))
-        parts = {"sparse": ours}
-        if bm25:
-            parts["bm25"] = bm25_source(task)
-        if dense is not None:
-            parts["dense"] = dense_source(task, _dense(dense))
-        fused = list(parts.values())
-        sources += fused[1:]
-        if reranker is not None:
-            judge = Reranker(reranker) if isinstance(reranker, str) else reranker
-            sources.append(reranked_source(task, ours, judge, rerank_top))
-        systems = [task.measured(source) for source in sources]
-        notes, fitted = _notes(task), None
-        if reranker is not None and rerank_top < task.depth:
-            notes.append(f"reranked: the first {rerank_top} only, which Recall beyond them shows")
-        if hybrid and len(fused) > 1:
-            singles = {source.name: systems[sources.index(source)].values[NDCG] for source in fused}
-            lists = [task.fused(source) for source in fused]
-            systems.append(task.measured_rows("hybrid, RRF", rrf(lists, task.depth)))
-            notes.append(lead(systems[-1].values[NDCG], singles, f"RRF of {' + '.join(singles)}"))
-        if fit_on is not None:
-            fitted = _fitted(task, fused, fit_on)
-            found = fitted.fuse(
-                [task.fused(source) for source in fused], list(collection.queries), task.depth
-            )
-            systems.append(task.measured_rows("hybrid, fitted", found))
-            shares = ",".join(
-                f"{part}={weight:g}" for part, weight in zip(parts, fitted.weights, strict=True)
-            )
-            flags = f"--mode hybrid --weights {shares}" + (f" --idf {idf:g}" if idf else "")
-            notes.append(f"fitted on {fit_on.split} ({len(fit_on.queries)} queries): {flags}")
-            notes.append(f"on {fit_on.split}, cross-validated, {fitted.sentence}")
-    for folder in filter(None, folders):
-        shutil.rmtree(folder, ignore_errors=True)
-    first = systems[0].values[compare_on]
-    systems[1:] = [
-        replace(system, versus=compare(first, system.values[compare_on])) for system in systems[1:]
-    ]
-    place_used = embedder.loaded.device
-    return Report(
-        collection.name,
-        collection.split,
-        len(collection.documents),
-        len(collection.queries),
-        systems,
-        f"{place_used.name} {place_used.precision} ({place_used.reason})",
-        notes,
-        fitted,
+def _cost_cells(cost: Cost) -> tuple[Cell, ...]:
+    return (
+        cost.queries.mean,
+        cost.documents.mean,
+        cost.documents.zeros,
+        cost.flops,
+        cost.index_megabytes,
+        cost.total_p50,
+        cost.total_p95,
+        cost.encode_p50,
+        cost.encode_p95,
     )
 
 
-def _notes(task: Task) -> list[str]:
-    notes = []
-    if task.collection.chunked:
-        notes.append(f"{len(task.units)} chunks; a document scores as its best chunk")
-    if len(task.collection.queries) < 50:
-        notes.append(
-            f"only {len(task.collection.queries)} queries: differences below several points are noise"
-        )
-    return notes
-
-
-def _fit_collection(
-    data: str | Path | Collection, wanted: str | Collection | None, others: bool
-) -> Collection | None:
-    """The judged queries that fusion weights are fitted to. Raises InputError where nothing can be fused or found."""
-    if wanted is None:
-        return None
-    if not others:
-        raise InputError(
-            "--fit-split needs something to fuse with", "leave --no-bm25 out, or add --dense MODEL"
-        )
-    if isinstance(wanted, Collection):
-        return wanted
-    if isinstance(data, Collection):
-        raise InputError(
-            f"the split '{wanted}' of a loaded collection is not known", "load it: load_collection(path)"
-        )
-    return load_collection(Path(data), wanted)
-
-
-def _fitted(task: Task, fused: Sequence[Source], fit_on: Collection) -> Fitted:
-    texts = list(fit_on.queries.values())
-    same = fit_on.queries == task.collection.queries
-    lists = [task.fused(source) if same else source.search(texts, DEPTH) for source in fused]
-    return fit([source.name for source in fused], lists, list(fit_on.queries), task.documents, fit_on.qrels)
-
-
-def _dense(model: str | DenseEncoder) -> DenseEncoder:
-    if not isinstance(model, str):
-        return model
-    from splade_cli.model.dense import DenseModel
-
-    return DenseModel(model)
-
-
-def _shards(shards: Path | None, embedder: SpladeEmbedder) -> Path | None:
-    return None if shards is None else shards / embedder.loaded.model.identity[:16].replace("/", "-")
-
-
-def floors_of(options: Sequence[str]) -> dict[str, float]:
-    """``nDCG@10=0.45`` options as ``{measure: floor}``. Raises InputError for another shape."""
-    floors = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        try:
-            floors[name.strip()] = float(value)
-        except ValueError:
-            equals = ""
-        if not equals or not np.isfinite(floors.get(name.strip(), np.nan)):
-            raise InputError(
-                f"--fail-under takes MEASURE=VALUE, got '{option}'", "e.g. --fail-under nDCG@10=0.45"
-            )
-    return floors
+@cache
+def _adapter() -> TypeAdapter[Report]:
+    return TypeAdapter(Report)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -20,8 +20,8 @@ from splade_cli.corpus.chunks import split_documents
 from splade_cli.datasets.collections import Collection, Run
 from splade_cli.evaluation.costs import Cost, cost_of
 from splade_cli.evaluation.fidelity import Encode
-from splade_cli.evaluation.metrics import PerQuery, means, per_query, run_from_rows
-from splade_cli.evaluation.significance import Comparison
+from splade_cli.evaluation.metrics import means, per_query, run_from_rows
+from splade_cli.evaluation.report import SystemResult
 from splade_cli.index.bm25.search import Bm25
 from splade_cli.index.engine import ranking as fusion
 from splade_cli.index.engine.ranking import Ranking
@@ -47,18 +47,6 @@ class DenseEncoder(Protocol):
         self, texts: Sequence[str], kind: str = "document", *, progress: Progress = silent
     ) -> NDArray[np.float32]:
         """Vectors float32 [len(texts), d]; `kind` is ``document`` or ``query``."""
-
-
-@dataclass(frozen=True)
-class System:
-    """One ranked system: `figures` are means, `values` per query, `versus` the first system's lead over this one."""
-
-    name: str
-    run: Run
-    values: PerQuery
-    figures: dict[str, float]
-    cost: Cost | None = None
-    versus: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -116,17 +104,17 @@ class Task:
         rows, scores = self.ranked(source)
         return rows[:, : fusion.DEPTH], scores[:, : fusion.DEPTH]
 
-    def measured(self, source: Source) -> System:
+    def measured(self, source: Source) -> SystemResult:
         """The source as a system."""
         system = self.measured_rows(source.name, self.ranked(source))
         cost = source.cost(self.queries) if source.cost else None
-        return System(system.name, system.run, system.values, system.figures, cost)
+        return replace(system, cost=cost)
 
-    def measured_rows(self, name: str, found: Ranking) -> System:
+    def measured_rows(self, name: str, found: Ranking) -> SystemResult:
         """Rows as a system; a document scores as its best row."""
         run = run_from_rows(list(self.collection.queries), *found, self.documents, DEPTH)
         values = per_query(run, self.collection.qrels, self.measures)
-        return System(name, run, values, means(values))
+        return SystemResult(name, means(values), values, run=run)
 
 
 def units_of(collection: Collection) -> list[Chunk]:

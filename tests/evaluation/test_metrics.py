@@ -18,9 +18,10 @@ from splade_cli.datasets.collections import read_qrels, read_run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import (
     MEASURES,
-    check_floors,
+    below_thresholds,
     means,
     parse_measure,
+    parse_thresholds,
     per_query,
     run_from_rows,
 )
@@ -186,6 +187,11 @@ def test_a_document_keeps_its_best_row() -> None:
     }
 
 
-def test_floors() -> None:
-    assert check_floors({"nDCG@10": 0.5}, {"nDCG@10": 0.5}) == []
-    assert check_floors({"nDCG@10": 0.4999}, {"nDCG@10": 0.5}) == ["nDCG@10 is 0.4999, below 0.5"]
+def test_thresholds() -> None:
+    assert parse_thresholds(["nDCG@10=0.45", " MRR@10 = 1"]) == {"nDCG@10": 0.45, "MRR@10": 1.0}
+    for setting in ("nDCG@10", "nDCG@10=", "nDCG@10=high", "nDCG@10=nan", "=0.5x", ""):
+        with pytest.raises(InputError, match="MEASURE=VALUE"):
+            parse_thresholds([setting])
+    assert below_thresholds({"nDCG@10": 0.5}, {"nDCG@10": 0.5}) == []
+    below = below_thresholds({"nDCG@10": 0.4999}, {"nDCG@10": 0.5})
+    assert below == ["nDCG@10 is 0.4999, below 0.5"]

@@ -1,36 +1,30 @@
-"""The report of an evaluation, and of tuning, as a person reads it on a terminal. Knows no computation.
+"""Tables of a report, and of tuning, on a terminal.
 
 Few systems stand side by side. Where they do not fit they stand below each other, with the measures that do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from splade_cli.cli.render.console import note, out
 
 if TYPE_CHECKING:
-    from splade_cli.evaluation.costs import Cost
-    from splade_cli.evaluation.report import Report
-    from splade_cli.evaluation.systems import System
+    from splade_cli.evaluation.report import Report, SystemResult
+    from splade_cli.evaluation.tables import Table
     from splade_cli.evaluation.tuning import Tuning
 
 LAST = ("nDCG@10", "MRR@10", "Recall@100", "MAP", "Recall@10", "P@1", "P@10", "P@5", "P@3")
 """The usual measures, the one that goes first for want of room last."""
-NAME, GAP = 26, 2
-_COSTS: dict[str, Callable[[Cost], str]] = {
-    "active terms, query": lambda cost: f"{cost.queries.mean:.1f}",
-    "active terms, document": lambda cost: f"{cost.documents.mean:.1f}",
-    "zeros in a document": lambda cost: f"{100 * cost.documents.zeros:.2f}%",
-    "FLOPS": lambda cost: f"{cost.flops:.2f}",
-    "postings, MB": lambda cost: f"{cost.index_megabytes:.2f}",
-    "query p50 / p95, ms": lambda cost: f"{cost.total_p50:.1f} / {cost.total_p95:.1f}",
-    "of that, encoding": lambda cost: f"{cost.encode_p50:.1f} / {cost.encode_p95:.1f}",
-}
+NAME = 26
+GAP = 2
+FIGURE = 7
+NOT_MEASURES = ("system", "gain", "p")
+NARROW_COSTS = ("system", "query terms", "document terms", "FLOPS", "MB", "ms p50", "ms p95")
+"""The costs that go below each other; the others are in the report."""
 
 
 def report(measured: Report) -> None:
@@ -39,11 +33,12 @@ def report(measured: Report) -> None:
         f"[bold]{escape(measured.collection)}[/] ({escape(measured.split)}): {measured.documents} documents, "
         f"{measured.queries} queries, {escape(measured.device)}"
     )
-    label = max(map(len, _COSTS))
-    if label + sum(GAP + max(len(system.name), 7) for system in measured.systems) <= out.width:
-        _side_by_side(measured.systems)
+    label = max(map(len, measured.cost_table().names))
+    width = label + sum(GAP + max(len(system.name), FIGURE) for system in measured.systems)
+    if width <= out.width:
+        _side_by_side(measured)
     else:
-        _below_each_other(measured.systems, out.width)
+        _below_each_other(measured, out.width)
     for remark in measured.notes:
         note(remark)
 
@@ -68,78 +63,90 @@ def tuning(measured: Tuning, name: str) -> None:
     out.print(measured.sentence(), markup=False)
 
 
-def _side_by_side(systems: Sequence[System]) -> None:
-    table = _table("", *(system.name for system in systems))
-    for name in systems[0].figures:
-        table.add_row(name, *(f"{system.figures[name]:.4f}" for system in systems))
+def _side_by_side(measured: Report) -> None:
+    """A column a system; measures, then costs, as rows."""
+    names = [system.name for system in measured.systems]
+    table = _table("", *names)
+    quality = measured.quality_table()
+    measures = [name for name in quality.names if name not in NOT_MEASURES]
+    for name, cells in zip(measures, zip(*quality.only(measures).texts(), strict=True), strict=True):
+        table.add_row(name, *cells)
     table.add_section()
-    for name, shown in _COSTS.items():
-        table.add_row(name, *(shown(system.cost) if system.cost else "" for system in systems), style="dim")
+    costs = measured.cost_table()
+    known = iter(costs.texts())
+    none = [""] * len(costs.names)
+    by_system = [none if system.cost is None else next(known) for system in measured.systems]
+    for name, cells in zip(costs.names[1:], list(zip(*by_system, strict=True))[1:], strict=True):
+        table.add_row(name, *cells, style="dim")
     out.print(table)
-    for system in systems[1:]:
-        if system.versus:
-            versus = system.versus
-            verdict = "significant" if versus.significant else "not significant: may be chance"
-            out.print(
-                f"nDCG@10 over {system.name}: {versus.difference:+.4f} "
-                f"[{versus.low:+.4f}, {versus.high:+.4f}], p = {versus.p_value:.4f}, {verdict} "
-                f"({versus.better} queries better, {versus.worse} worse)",
-                markup=False,
-            )
+    for system in measured.systems:
+        if system.versus is not None:
+            out.print(_versus(system, measured.compared_on), markup=False)
 
 
-def _below_each_other(systems: Sequence[System], width: int) -> None:
-    named = min(NAME, max(len(system.name) for system in systems))
-    measures = _fitting(list(systems[0].figures), width - named - 2 * GAP - 15)
-    table = _table("", measures[0], "gain", "p", *measures[1:])
-    table.columns[0].max_width = named
-    for system in systems:
-        versus = system.versus
-        gain, chance = (f"{-versus.difference:+.4f}", f"{versus.p_value:.4f}") if versus else ("", "")
-        figures = [f"{system.figures[name]:.4f}" for name in measures]
-        style = "bold" if versus and versus.significant else ""
-        table.add_row(
-            escape(system.name), figures[0], f"[{style}]{gain}[/]" if style else gain, chance, *figures[1:]
-        )
-    out.print(table)
-    out.print(
-        f"gain: nDCG@10 over {systems[0].name}; by chance with probability p", style="dim", markup=False
+def _versus(system: SystemResult, measure: str) -> str:
+    versus = system.versus
+    assert versus is not None
+    verdict = "significant" if versus.significant else "not significant: may be chance"
+    return (
+        f"{measure} over {system.name}: {versus.difference:+.4f} [{versus.low:+.4f}, {versus.high:+.4f}], "
+        f"p = {versus.p_value:.4f}, {verdict} ({versus.better} queries better, {versus.worse} worse)"
     )
-    missing = [name for name in systems[0].figures if name not in measures]
+
+
+def _below_each_other(measured: Report, width: int) -> None:
+    """A row a system; as many measures as fit, the costs below."""
+    quality = measured.quality_table()
+    every = [name for name in quality.names if name not in NOT_MEASURES]
+    longest = min(NAME, max(len(system.name) for system in measured.systems))
+    measures = _fitting(every, width - longest - 2 * GAP - 15)
+    table = _table("", measures[0], "gain", "p", *measures[1:])
+    table.columns[0].max_width = longest
+    shown = quality.only(["system", measures[0], "gain", "p", *measures[1:]]).texts()
+    for system, (name, figure, gain, *others) in zip(measured.systems, shown, strict=True):
+        if system.versus is not None and system.versus.significant:
+            gain = f"[bold]{gain}[/]"
+        table.add_row(escape(name), figure, gain, *others)
+    out.print(table)
+    over = f"gain: {measured.compared_on} over {measured.systems[0].name}; by chance with probability p"
+    out.print(over, style="dim", markup=False)
+    missing = [name for name in every if name not in measures]
     if missing:
         out.print(f"no room for {', '.join(missing)}: --json has them", style="dim", markup=False)
-    costs = [(system.name, system.cost) for system in systems if system.cost]
-    if costs:
+    costs = measured.cost_table()
+    if costs.rows:
         out.print()
-        _costs(costs)
+        _draw(costs.only(NARROW_COSTS))
 
 
-def _costs(costs: Sequence[tuple[str, Cost]]) -> None:
-    """The same figures for each system, whichever way they were laid out."""
-    table = _table("", "query terms", "document terms", "FLOPS", "MB", "ms p50 / p95")
+def _draw(costs: Table) -> None:
+    table = _table("", *costs.names[1:])
     table.columns[0].max_width = NAME
-    keys = ("active terms, query", "active terms, document", "FLOPS", "postings, MB", "query p50 / p95, ms")
-    for name, cost in costs:
-        table.add_row(escape(name), *(_COSTS[key](cost) for key in keys), style="dim")
+    for name, *cells in costs.texts():
+        table.add_row(escape(name), *cells, style="dim")
     out.print(table)
 
 
 def _fitting(measures: list[str], room: int) -> list[str]:
     """nDCG@10 first, then measures that were asked for by name, then the usual ones, as many as fit in `room`."""
-    order = sorted(
-        measures, key=lambda name: (name != LAST[0], name in LAST, LAST.index(name) if name in LAST else 0)
-    )
-    kept, used = order[:1], GAP + max(7, len(order[0]))
+
+    def rank(name: str) -> tuple[bool, bool, int]:
+        usual = name in LAST
+        return name != LAST[0], usual, LAST.index(name) if usual else 0
+
+    order = sorted(measures, key=rank)
+    fitting = order[:1]
+    used = GAP + max(FIGURE, len(order[0]))
     for name in order[1:]:
-        used += GAP + max(6, len(name))
+        used += GAP + max(FIGURE - 1, len(name))
         if used > room:
             break
-        kept.append(name)
-    return kept
+        fitting.append(name)
+    return fitting
 
 
-def _table(*names: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+def _table(*names: str) -> RichTable:
+    table = RichTable(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
     for number, name in enumerate(names):
         table.add_column(escape(name), justify="right" if number else "left", overflow="fold")
     return table

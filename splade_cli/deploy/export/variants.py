@@ -15,7 +15,7 @@ from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import Skipped, read_documents
 from splade_cli.datasets.collections import Collection, load_collection
 from splade_cli.errors import InputError
-from splade_cli.evaluation.report import evaluate
+from splade_cli.evaluation.evaluate import evaluate
 from splade_cli.files import claim_output, replacing_folder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Progress, silent
