@@ -42,7 +42,8 @@ def documented() -> dict[str, dict[str, str]]:
 
 
 def test_every_setting_is_documented_with_its_default():
-    from splade_cli.config.schema import OTHER_NAMES, Config, DatasetSpec
+    from splade_cli.config.other_trainers import OTHER_NAMES
+    from splade_cli.config.schema import Config, DatasetSpec
 
     sections = {name: field.annotation for name, field in Config.model_fields.items()}
     sections["datasets.NAME"] = DatasetSpec
@@ -75,7 +76,8 @@ def test_every_setting_is_documented_with_its_default():
 
 
 def test_the_example_of_the_settings_page_is_right(tmp_path):
-    from splade_cli.config.resolve import presets, resolve
+    from splade_cli.config.resolve import resolve
+    from splade_cli.config.yaml_files import presets
 
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)

@@ -1,6 +1,6 @@
-"""The datasets that have a name of their own: hub ids, columns and filters. A `DatasetSpec` in, what to read out.
+"""Catalog of the datasets that are known by name: hub ids, columns and filters of each.
 
-Reads no data. A key of the spec wins over what stands here; `source` may be a local copy of the same columns, and for
+A key of a `DatasetSpec` wins over what stands here; `source` may be a local copy of the same columns, and for
 ``scandi_qa`` a folder with one folder or file for each part, called like the last part of its hub id.
 """
 
@@ -13,21 +13,21 @@ from typing import Any
 from splade_cli.config.schema import DatasetSpec
 from splade_cli.errors import InputError, did_you_mean
 
-Shares = tuple[float, float, float]
-MOSTLY_TRAINING: Shares = (0.98, 0.01, 0.01)
+SplitRatio = tuple[float, float, float]
+MOSTLY_TRAINING: SplitRatio = (0.98, 0.01, 0.01)
 
 
 @dataclass(frozen=True)
-class Part:
+class DatasetPart:
     """One source of a dataset, and which rows of it are taken.
 
     Attributes:
         source: path or hub id. `converted`: its repository holds a loading script, the hub's parquet copy is read.
         anchor, positive, negatives, scores: columns; where anchor and positive are both empty, columns are found by
-            the names of `corpus.dataset`.
+            the names of `datasets.examples`.
         language: of every row that has no `language_column`.
         keep: column to the values that a row may have.
-        shares: train, validation, test, of what the source has no split for; None leaves all rows in train.
+        split_ratio: train, validation, test, of what the source has no split for; None leaves all rows in train.
         ids: the columns hold ids, and the configurations ``queries`` and ``corpus`` of the same source their texts.
     """
 
@@ -45,34 +45,34 @@ class Part:
     task_column: str = "task"
     tasks: tuple[str, ...] = ()
     keep: dict[str, Any] = field(default_factory=dict)
-    shares: Shares | None = None
+    split_ratio: SplitRatio | None = None
     ids: bool = False
 
 
-NLI = Part(
+NLI = DatasetPart(
     "Fremtind/all-nli-norwegian",
     anchor="anchor",
     positive="positive",
     negatives=("negative",),
     language="norwegian",
-    shares=MOSTLY_TRAINING,
+    split_ratio=MOSTLY_TRAINING,
 )
-DDSC = Part(
+DDSC = DatasetPart(
     "DDSC/nordic-embedding-training-data",
     anchor="query",
     positive="positive",
     negatives=("negative",),
-    shares=MOSTLY_TRAINING,
+    split_ratio=MOSTLY_TRAINING,
 )
-ETI = Part(
+ETI = DatasetPart(
     "thivy/eti-embedding-training-data",
     anchor="anchor",
     positive="positive",
     negatives=("negative",),
     task_column="task_type",
-    shares=MOSTLY_TRAINING,
+    split_ratio=MOSTLY_TRAINING,
 )
-PAWS = Part(
+PAWS = DatasetPart(
     "NbAiLab/norwegian-paws-x",
     config="nb",
     converted=True,
@@ -80,34 +80,47 @@ PAWS = Part(
     positive="sentence2",
     keep={"label": 1},
     language="norwegian",
-    shares=MOSTLY_TRAINING,
+    split_ratio=MOSTLY_TRAINING,
 )
-MSMARCO = Part(
+MSMARCO = DatasetPart(
     "sentence-transformers/msmarco-bm25",
     config="triplet",
     anchor="query",
     positive="positive",
     negatives=("negative",),
     language="english",
-    shares=(0.998, 0.001, 0.001),
+    split_ratio=(0.998, 0.001, 0.001),
 )
-NORQUAD = Part(
-    "ltg/norquad", anchor="question", positive="context", language="norwegian", shares=MOSTLY_TRAINING
+NORQUAD = DatasetPart(
+    "ltg/norquad", anchor="question", positive="context", language="norwegian", split_ratio=MOSTLY_TRAINING
 )
-OPENBOOKQA = Part(
+OPENBOOKQA = DatasetPart(
     "ltg/noropenbookqa",
     config="nb",
     anchor="question_stem",
     positive="fact",
     language="norwegian",
-    shares=(0.95, 0.05, 0.0),
+    split_ratio=(0.95, 0.05, 0.0),
 )
-SCANDIQA = Part(
-    "alexandrainst/scandi-qa", converted=True, anchor="question", positive="context", shares=(0.9, 0.1, 0.0)
+SCANDIQA = DatasetPart(
+    "alexandrainst/scandi-qa",
+    converted=True,
+    anchor="question",
+    positive="context",
+    split_ratio=(0.9, 0.1, 0.0),
 )
-SUPERVISED_DA = Part(
-    "jealk/supervised-da", anchor="query", positive="pos", language="danish", shares=(0.8, 0.1, 0.1)
+SUPERVISED_DA = DatasetPart(
+    "jealk/supervised-da", anchor="query", positive="pos", language="danish", split_ratio=(0.8, 0.1, 0.1)
 )
+SCANDI_QA_PARTS = {
+    "norquad": NORQUAD,
+    "openbookqa": OPENBOOKQA,
+    "scandiqa-no": replace(SCANDIQA, config="no", language="no"),
+    "scandiqa-da": replace(SCANDIQA, config="da", language="da"),
+    "scandiqa-sv": replace(SCANDIQA, config="sv", language="sv"),
+    "supervised-da": SUPERVISED_DA,
+    "paws": PAWS,
+}
 KNOWN = {"nli": NLI, "ddsc": DDSC, "eti": ETI, "paws": PAWS, "msmarco": MSMARCO}
 NAMES = (*KNOWN, "scandi_qa")
 
@@ -119,7 +132,7 @@ _ID_COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 
-def parts_of(name: str, spec: DatasetSpec) -> list[Part]:
+def parts_of(name: str, spec: DatasetSpec) -> list[DatasetPart]:
     """What a named dataset is read from.
 
     Raises:
@@ -128,34 +141,37 @@ def parts_of(name: str, spec: DatasetSpec) -> list[Part]:
     if name == "scandi_qa":
         return _scandi_qa(spec)
     if name not in KNOWN and spec.source is None:
-        near = did_you_mean(name, NAMES)
-        raise InputError(
-            f"dataset '{name}' has no source",
-            f"{near} " * bool(near)
-            + f"add datasets.{name}.source: FILE, FOLDER or hub id; known: {', '.join(NAMES)}",
-        )
-    part = KNOWN.get(name, Part(spec.source or ""))
+        hint = f"add datasets.{name}.source: FILE, FOLDER or hub id; known: {', '.join(NAMES)}"
+        nearest = did_you_mean(name, NAMES)
+        raise InputError(f"dataset '{name}' has no source", f"{nearest} {hint}".lstrip())
+    part = KNOWN.get(name, DatasetPart(spec.source or ""))
     if spec.source == MSMARCO_IDS:
-        config = spec.config or "triplets"
-        if config not in _ID_COLUMNS:
-            raise InputError(
-                f"dataset '{name}': {MSMARCO_IDS} has no rows of texts in '{config}'",
-                f"one of {', '.join(_ID_COLUMNS)}",
-            )
-        part = replace(
-            part, anchor="query_id", positive="positive_id", config=config, ids=True, **_ID_COLUMNS[config]
-        )
+        part = _of_ids(name, part, spec.config or "triplets")
     elif spec.source is not None and spec.source != part.source:
-        local = Path(spec.source).expanduser()
-        if spec.config and local.exists() and not (local / spec.config).is_dir():
-            raise InputError(
-                f"dataset '{name}': no folder {local / spec.config}", "leave config out for a local file"
-            )
-        part = replace(part, config=part.config if local.is_dir() else None, converted=False)
+        part = _elsewhere(name, part, spec.source, spec.config)
     return [_with(part, spec)]
 
 
-def _with(part: Part, spec: DatasetSpec) -> Part:
+def _of_ids(name: str, part: DatasetPart, config: str) -> DatasetPart:
+    """A configuration of MS MARCO that holds ids in place of texts."""
+    if config not in _ID_COLUMNS:
+        raise InputError(
+            f"dataset '{name}': {MSMARCO_IDS} has no rows of texts in '{config}'",
+            f"one of {', '.join(_ID_COLUMNS)}",
+        )
+    columns = _ID_COLUMNS[config]
+    return replace(part, anchor="query_id", positive="positive_id", config=config, ids=True, **columns)
+
+
+def _elsewhere(name: str, part: DatasetPart, source: str, config: str | None) -> DatasetPart:
+    """A known part whose rows are read from a copy: what belongs to its place on the hub is dropped."""
+    local = Path(source).expanduser()
+    if config and local.exists() and not (local / config).is_dir():
+        raise InputError(f"dataset '{name}': no folder {local / config}", "leave config out for a local file")
+    return replace(part, config=part.config if local.is_dir() else None, converted=False)
+
+
+def _with(part: DatasetPart, spec: DatasetSpec) -> DatasetPart:
     changes: dict[str, Any] = {
         "source": spec.source,
         "config": spec.config,
@@ -165,7 +181,7 @@ def _with(part: Part, spec: DatasetSpec) -> Part:
         "tasks": tuple(spec.tasks) if spec.tasks else None,
         "task_column": spec.task_column,
         "keep": {**part.keep, **spec.keep} if spec.keep else None,
-        "shares": spec.split_ratio,
+        "split_ratio": spec.split_ratio,
     }
     if spec.columns is not None:
         named = spec.columns
@@ -178,42 +194,47 @@ def _with(part: Part, spec: DatasetSpec) -> Part:
     return replace(part, **{key: value for key, value in changes.items() if value is not None})
 
 
-def _scandi_qa(spec: DatasetSpec) -> list[Part]:
+def _scandi_qa(spec: DatasetSpec) -> list[DatasetPart]:
     unwanted = [key for key in ("columns", "config", "split") if getattr(spec, key) is not None]
     if unwanted:
         raise InputError(
             f"scandi_qa has parts of different columns: '{unwanted[0]}' fits none of them",
             "name a part as a dataset of its own, e.g. datasets.norquad.source: ltg/norquad",
         )
-    parts: list[Part] = []
-    if spec.use_norquad is not False:
-        parts.append(NORQUAD)
-    if spec.use_openbookqa is not False:
-        parts.append(OPENBOOKQA)
-    if spec.use_scandiqa is not False:
-        languages = spec.scandiqa_languages or ["no", "da", "sv"]
-        parts += [replace(SCANDIQA, config=language, language=language) for language in languages]
-    if spec.use_supervised_da is not False:
-        parts.append(SUPERVISED_DA)
-    if spec.use_paws is not False:
-        local = Path(spec.paws_data_dir).expanduser() if spec.paws_data_dir else None
-        parts.append(replace(PAWS, source=str(local)) if local is not None and local.is_dir() else PAWS)
-    if not parts:
+    chosen = list(SCANDI_QA_PARTS) if spec.parts is None else spec.parts
+    if not chosen:
         raise InputError(
-            "scandi_qa is enabled, and every part of it is off", "set one of its use_* keys to true"
+            "scandi_qa is enabled, and every part of it is off", f"name some of {', '.join(SCANDI_QA_PARTS)}"
         )
     changes = spec.model_copy(update={"source": None})
-    return [_with(_local(part, spec.source), changes) for part in parts]
+    return [_with(_scandi_qa_part(text, spec.source), changes) for text in chosen]
 
 
-def _local(part: Part, folder: str | None) -> Part:
-    """The part below a folder of local copies, if there is one."""
-    if folder is None or Path(part.source).is_dir():
-        return part
+def _scandi_qa_part(text: str, folder: str | None) -> DatasetPart:
+    """The part that ``name`` or ``name=path`` names, read below `folder` where all of them lie there."""
+    name, has_path, path = text.partition("=")
+    if name not in SCANDI_QA_PARTS:
+        raise InputError(
+            f"scandi_qa has no part '{name}'",
+            did_you_mean(name, SCANDI_QA_PARTS) or f"one of {', '.join(SCANDI_QA_PARTS)}",
+        )
+    part = SCANDI_QA_PARTS[name]
+    if has_path:
+        local = Path(path).expanduser()
+        if not local.exists():
+            raise InputError(
+                f"scandi_qa: no such file or folder: {local}", f"leave it out to read {part.source}"
+            )
+        return replace(part, source=str(local))
+    return _local(part, folder) if folder is not None else part
+
+
+def _local(part: DatasetPart, folder: str) -> DatasetPart:
+    """The part in a folder of local copies, each called like the last part of its hub id."""
     name = part.source.rpartition("/")[2]
     for path in (Path(folder) / name, *sorted(Path(folder).glob(f"{name}.*"))):
         if path.exists():
             return replace(part, source=str(path), converted=False)
     raise InputError(
-        f"{folder} has no '{name}'", f"put a copy of {part.source} there, or set its use_* key to false"
+        f"{folder} has no '{name}'", f"put a copy of {part.source} there, or leave it out of parts"
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from splade_cli.datasets.catalog import Part
+from splade_cli.datasets.catalog import DatasetPart
 from splade_cli.datasets.examples import NEGATIVE_KEYS, POSITIVE_KEYS, QUERY_KEYS, SCORE_KEYS, examples_of
 from splade_cli.datasets.tables import Row, Table, open_tables
 from splade_cli.errors import InputError, did_you_mean
@@ -37,7 +37,7 @@ _CODES = {
 class RowReader:
     """Rows of one part as examples, counting what its filters remove."""
 
-    def __init__(self, name: str, part: Part, removed: Counter[str]) -> None:
+    def __init__(self, name: str, part: DatasetPart, removed: Counter[str]) -> None:
         self.name, self.part, self.removed = name, part, removed
         self.languages = [_code(language) for language in part.languages]
         self.keep = {column: _texts(values) for column, values in part.keep.items()}
@@ -124,7 +124,7 @@ class RowReader:
         )
 
 
-def texts_of_ids(part: Part, rows: Iterator[Row]) -> Iterator[Row]:
+def texts_of_ids(part: DatasetPart, rows: Iterator[Row]) -> Iterator[Row]:
     """Rows of ids with the texts in their place, from the configurations ``queries`` and ``corpus`` of the source.
 
     A single score is the margin of the positive over its negative: only the difference is known, and only it counts in

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from splade_cli.config.schema import DatasetSpec, DatasetsSection
-from splade_cli.datasets.catalog import Part, Shares, parts_of
+from splade_cli.datasets.catalog import DatasetPart, SplitRatio, parts_of
 from splade_cli.datasets.columns import RowReader
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.tables import open_tables
@@ -104,7 +104,7 @@ def _read(source: str, seed: int) -> Loaded:
     return load_dataset(source, DatasetSpec(source=source), seed)
 
 
-def _load_part(name: str, part: Part, seed: int) -> Loaded:
+def _load_part(name: str, part: DatasetPart, seed: int) -> Loaded:
     tables = open_tables(part.source, config=part.config, split=part.split, converted=part.converted)
     removed: Counter[str] = Counter()
     reader = RowReader(name, part, removed)
@@ -112,7 +112,7 @@ def _load_part(name: str, part: Part, seed: int) -> Loaded:
     loaded = Loaded(name, rows["train"], rows.get("val", []), rows.get("test", []), held_out="none")
     if "val" in rows or "test" in rows:
         loaded.held_out = "own"
-    _, val, test = part.shares or (1.0, 0.0, 0.0)
+    _, val, test = part.split_ratio or (1.0, 0.0, 0.0)
     val, test = 0.0 if "val" in rows else val, 0.0 if "test" in rows else test
     if val or test:
         train, cut_val, cut_test = held_out(
@@ -125,9 +125,9 @@ def _load_part(name: str, part: Part, seed: int) -> Loaded:
 
 
 def held_out(
-    rows: Sequence[Example], shares: Shares, seed: str
+    rows: Sequence[Example], split_ratio: SplitRatio, seed: str
 ) -> tuple[list[Example], list[Example], list[Example]]:
-    """Rows shuffled and split by `shares`; rows that share a query or a positive stay together, large groups in train.
+    """Rows shuffled and split by `split_ratio`; rows that share a query or a positive stay together, large groups in train.
 
     The held-out parts are never larger than their share; they are smaller only where groups are too large for them.
     """
@@ -149,7 +149,7 @@ def held_out(
     order = list(groups.values())
     random.Random(seed).shuffle(order)
     parts: list[list[Example]] = [[], [], []]
-    room = [len(rows), round(len(rows) * shares[1]), round(len(rows) * shares[2])]
+    room = [len(rows), round(len(rows) * split_ratio[1]), round(len(rows) * split_ratio[2])]
     for group in order:
         part = next((part for part in (1, 2) if len(parts[part]) + len(group) <= room[part]), 0)
         parts[part].extend(rows[number] for number in group)

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from splade_cli.config.resolve import Resolved, flatten
+from splade_cli.config.keys import flatten
+from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.sources import Loaded
 from splade_cli.errors import ServiceError
 from splade_cli.evaluation.mteb import mteb_scores, require_tasks

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from splade_cli.config.resolve import flatten, presets
+from splade_cli.config.keys import flatten
 from splade_cli.config.schema import Config
+from splade_cli.config.yaml_files import presets
 
 Splade = Callable[..., Result]
 WORDS = ("reset", "saw", "login", "blade", "night", "backups", "lathe", "code")

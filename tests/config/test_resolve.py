@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from splade_cli.config.resolve import PRESET_OF, flatten, load_preset, presets, resolve
+from splade_cli.config.keys import flatten
+from splade_cli.config.other_trainers import IGNORED
+from splade_cli.config.resolve import PRESET_OF, resolve
 from splade_cli.config.schema import (
     DOCUMENT_WEIGHTS,
-    IGNORED,
     QUERY_WEIGHTS,
     Config,
     DatasetSpec,
     DatasetsSection,
 )
+from splade_cli.config.yaml_files import load_preset, presets
 from splade_cli.errors import InputError
 
 
@@ -160,6 +162,9 @@ def test_two_precisions_exclude_each_other() -> None:
         ({"model.latent_query_k": 99, "model.latent_dimensions": 64}, "latent_query_k 99 is more than .* 64: lower"),
         ({"datasets.nli.split_ratio": [0.5, 0.1, 0.1]}, "datasets.nli.split_ratio: train, validation and test shares"),
         ({"datasets.nli.use_paws": True}, "'use_paws' belongs to the dataset scandi_qa, not to nli"),
+        ({"datasets.nli.parts": ["paws"]}, "'parts' belongs to the dataset scandi_qa, not to nli"),
+        ({"datasets.scandi_qa.use_paws": False, "datasets.scandi_qa.parts": ["paws"]}, "'use_paws' and 'parts' name"),
+        ({"datasets.scandi_qa.use_paws": "perhaps"}, "use_paws: true or false expected, got 'perhaps'"),
     ],
 )  # fmt: skip
 def test_rules_between_values_say_what_to_change(flags: dict[str, Any], message: str) -> None:
@@ -604,15 +609,61 @@ def test_the_yaml_that_people_have(
         "training.resume_from_checkpoint": None, "mlflow.tags": {"model": "norbert", "run": "7"},
         "datasets.sampling_strategy": "round_robin", "datasets.nli.languages": ["no"],
         "datasets.ddsc.languages": ["no"],
-        "datasets.scandi_qa.scandiqa_languages": ["no", "da", "sv"], "datasets.scandi_qa.use_paws": False,
+        "datasets.scandi_qa.parts": [
+            "norquad", "openbookqa", "scandiqa-no", "scandiqa-da", "scandiqa-sv", "supervised-da"],
         "datasets.ddsc.tasks": None, "datasets.eti.enabled": False, "evaluation.evaluator": "sparse_nanobeir",
         "evaluation.log_decoded_samples": 3, "model_card.language": ["no"], "model_card.license": "mit",
         "hardware.tf32": True,
     }  # fmt: skip
     for key, value in {**common, **expected}.items():
         assert values[key] == value, key
-        assert found.origins.get(key, str(file)) == str(file)
+        assert found.origins.get(key, str(file)).startswith(str(file))
     assert [float(part) for part in values["datasets.nli.split_ratio"]] == [0.98, 0.01, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("keys", "parts"),
+    [
+        ({"use_scandiqa": True}, ["norquad", "openbookqa", "scandiqa-no", "scandiqa-da", "scandiqa-sv",
+                                  "supervised-da", "paws"]),
+        ({"scandiqa_languages": ["sv", False]},
+         ["norquad", "openbookqa", "scandiqa-sv", "scandiqa-no", "supervised-da", "paws"]),
+        ({"use_norquad": False, "use_scandiqa": False, "use_paws": "no"}, ["openbookqa", "supervised-da"]),
+        ({"paws_data_dir": "not/there", "use_scandiqa": False, "use_norquad": False, "use_supervised_da": False},
+         ["openbookqa", "paws"]),
+        ({"use_norquad": False, "use_openbookqa": False, "use_scandiqa": False, "use_supervised_da": False,
+          "use_paws": False, "enabled": False}, []),
+        ({"use_norquad": None, "enabled": True}, None),
+    ],
+)  # fmt: skip
+def test_switches_of_scandi_qa_become_one_list(
+    keys: dict[str, Any], parts: list[str] | None, tmp_path: Path
+) -> None:
+    import yaml as pyyaml
+
+    file = yaml(tmp_path, pyyaml.safe_dump({"datasets": {"scandi_qa": keys}}))
+    found = resolve(yaml_file=file)
+    assert found.config.datasets.named["scandi_qa"].parts == parts
+    given = [key for key, value in keys.items() if value is not None and key != "enabled"]
+    if given:
+        said = found.origins["datasets.scandi_qa.parts"]
+        assert said.startswith(f"{file}: ") and set(said.removeprefix(f"{file}: ").split(", ")) == set(given)
+        assert any(line.startswith("datasets.scandi_qa.parts = ") for line in found.lines())
+
+
+def test_a_folder_of_paws_becomes_a_part_with_its_path(tmp_path: Path) -> None:
+    flags = {"datasets.scandi_qa.paws_data_dir": str(tmp_path), "datasets.scandi_qa.use_scandiqa": False}
+    found = resolve(flags=flags).config.datasets.named["scandi_qa"].parts
+    assert found == ["norquad", "openbookqa", "supervised-da", f"paws={tmp_path}"]
+
+
+def test_a_switch_of_the_environment_wins_over_that_of_a_file(tmp_path: Path) -> None:
+    file = yaml(tmp_path, "datasets:\n  scandi_qa:\n    use_paws: true\n    use_scandiqa: false\n")
+    found = resolve(yaml_file=file, environment={"SPLADE_DATASETS__SCANDI_QA__USE_PAWS": "false"})
+    assert found.config.datasets.named["scandi_qa"].parts == ["norquad", "openbookqa", "supervised-da"]
+    assert found.origins["datasets.scandi_qa.parts"] == (
+        f"{file}, SPLADE_DATASETS__SCANDI_QA__USE_PAWS: use_scandiqa, use_paws"
+    )
 
 
 @pytest.mark.parametrize("language", ["no", "[no, da]", "['no']", "da"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from splade_cli.config.schema import DatasetSpec
-from splade_cli.datasets.catalog import KNOWN, NAMES, Part, parts_of
+from splade_cli.datasets.catalog import KNOWN, NAMES, DatasetPart, parts_of
 from splade_cli.datasets.hub import fetch
 from splade_cli.errors import InputError
 
@@ -30,7 +30,7 @@ HUB = {
 }
 
 
-def parts(name: str, **keys: Any) -> list[Part]:
+def parts(name: str, **keys: Any) -> list[DatasetPart]:
     return parts_of(name, DatasetSpec.model_validate(keys))
 
 
@@ -43,13 +43,33 @@ def test_ids_and_columns(name: str) -> None:
         "alexandrainst/scandi-qa",
         "NbAiLab/norwegian-paws-x",
     }
-    assert all(part.shares is not None and sum(part.shares) == pytest.approx(1) for part in parts(name))
+    assert all(
+        part.split_ratio is not None and sum(part.split_ratio) == pytest.approx(1) for part in parts(name)
+    )
 
 
-def test_only_the_parts_that_are_on() -> None:
-    off = {"use_norquad": False, "use_scandiqa": False, "use_paws": False}
-    assert [part.source for part in parts("scandi_qa", **off)] == ["ltg/noropenbookqa", "jealk/supervised-da"]
-    assert [part.config for part in parts("scandi_qa", scandiqa_languages=["sv"])[2:-2]] == ["sv"]
+def test_only_the_parts_that_are_named() -> None:
+    named = parts("scandi_qa", parts=["openbookqa", "scandiqa-sv", "supervised-da"])
+    assert [(part.source, part.config) for part in named] == [
+        ("ltg/noropenbookqa", "nb"),
+        ("alexandrainst/scandi-qa", "sv"),
+        ("jealk/supervised-da", None),
+    ]
+    assert [part.source for part in parts("scandi_qa", parts="norquad")] == ["ltg/norquad"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message", "hint"),
+    [
+        ([], "every part of it is off", "norquad"),
+        (["norquadd"], "no part 'norquadd'", "did you mean 'norquad'"),
+        (["paws=not/there"], "no such file or folder: not/there", "NbAiLab/norwegian-paws-x"),
+    ],
+)
+def test_parts_that_are_none(names: list[str], message: str, hint: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        parts("scandi_qa", parts=names)
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "scandi_qa"])
@@ -76,7 +96,7 @@ def test_every_key_of_a_spec_arrives(name: str) -> None:
         "kind",
     )
     assert part.keep["x"] == 1
-    assert part.shares == (0.5, 0.25, 0.25)
+    assert part.split_ratio == (0.5, 0.25, 0.25)
     assert part.source == KNOWN[name].source
 
 
@@ -94,15 +114,12 @@ def test_local_parts_of_scandi_qa_must_all_be_there(tmp_path: Path) -> None:
     (tmp_path / "norquad").mkdir()
     with pytest.raises(InputError, match="has no 'noropenbookqa'") as caught:
         parts("scandi_qa", source=str(tmp_path))
-    assert "use_*" in caught.value.hint
+    assert "leave it out of parts" in caught.value.hint
 
 
-def test_a_folder_of_paws_that_is_not_there_leaves_the_hub(tmp_path: Path) -> None:
-    off = {key: False for key in ("use_norquad", "use_openbookqa", "use_scandiqa", "use_supervised_da")}
-    assert parts("scandi_qa", paws_data_dir=str(tmp_path), **off)[0].source == str(tmp_path)
-    assert (
-        parts("scandi_qa", paws_data_dir="data/paws-x/x-final", **off)[0].source == "NbAiLab/norwegian-paws-x"
-    )
+def test_a_part_may_be_a_local_copy(tmp_path: Path) -> None:
+    (part,) = parts("scandi_qa", parts=[f"paws={tmp_path}"])
+    assert (part.source, part.anchor, part.keep) == (str(tmp_path), "sentence1", {"label": 1})
 
 
 def test_what_the_hub_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,13 +202,11 @@ def test_scandi_qa_joins_its_parts(tmp_path: Path) -> None:
     assert loaded.removed == {"without positive": 1, "by label": 5}
     assert sum(row.query.startswith("dq") for row in loaded.val) == 2
     assert {"q0", "q1", "no q0"} <= {row.query for row in loaded.val}
-    some = load("scandi_qa", source=str(folder), use_norquad=False, use_openbookqa=False, use_supervised_da=False,
-                use_paws=False, scandiqa_languages=["sv"])  # fmt: skip
+    some = load("scandi_qa", source=str(folder), parts=["scandiqa-sv"])
     assert texts(some.train) == [(f"sv q{n}", f"c{n}", ()) for n in range(4)]
     danish = load("scandi_qa", source=str(folder), languages=["danish"])
     assert all(row.query.startswith(("da", "dq")) for row in danish.train)
-    local = load("scandi_qa", use_norquad=False, use_openbookqa=False, use_supervised_da=False, use_scandiqa=False,
-                 paws_data_dir=str(folder / "norwegian-paws-x"))  # fmt: skip
+    local = load("scandi_qa", parts=[f"paws={folder / 'norwegian-paws-x'}"])
     assert len(local.train) == 5
 
 
@@ -452,12 +450,7 @@ def test_keys_of_scandi_qa_fit_no_other(tmp_path: Path) -> None:
         ("nlii", {}, "dataset 'nlii' has no source", "did you mean 'nli'?"),
         ("mine", {"source": "no/such/file.json"}, "no such file or folder: no/such/file.json", "owner/name"),
         ("mine", {"source": "train.json"}, "no such file or folder: train.json", "owner/name"),
-        (
-            "scandi_qa",
-            {key: False for key in DatasetSpec.model_fields if key.startswith("use_")},
-            "every part",
-            "use_",
-        ),
+        ("scandi_qa", {"parts": []}, "every part", "norquad"),
         ("scandi_qa", {"columns": {"anchor": "x"}}, "'columns' fits none", "dataset of its own"),
         (
             "msmarco",

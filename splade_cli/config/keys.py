@@ -1,0 +1,86 @@
+"""Names of settings, ``section.key`` and ``datasets.NAME.key``: flat, nested, known or not."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from splade_cli.config.schema import Config, DatasetSpec, DatasetsSection
+from splade_cli.errors import InputError
+
+ALL_KEYS = "splade train --print-config shows all keys"
+
+
+def flatten(nested: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"a": {"b": 1}}`` to ``{"a.b": 1}``, with one level more for named datasets.
+
+    An empty section gives nothing.
+    """
+    flat: dict[str, Any] = {}
+    for section, keys in nested.items():
+        if not isinstance(keys, Mapping):
+            if keys is not None or section not in Config.model_fields:
+                flat[str(section)] = keys
+            continue
+        for key, value in keys.items():
+            if section == "datasets" and _is_dataset(key, value):
+                # a dataset's name with nothing below it takes the dataset as it is
+                for setting, inner in (value or {"enabled": True}).items():
+                    flat[f"{section}.{key}.{setting}"] = inner
+            else:
+                flat[f"{section}.{key}"] = value
+    return flat
+
+
+def _is_dataset(key: str, value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return True
+    return value is None and key not in DatasetsSection.model_fields
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The inverse of `flatten`."""
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in flat.items():
+        section, _, key = name.partition(".")
+        settings = sections.setdefault(section, {})
+        if section == "datasets" and "." in key:
+            dataset, _, key = key.partition(".")
+            settings = settings.setdefault(dataset, {})
+        settings[key] = value
+    return sections
+
+
+def check_known(key: str, origin: str, other_names: Iterable[str]) -> None:
+    """Raises InputError with a suggestion for a key that neither the schema has nor `other_names`."""
+    section, _, rest = key.partition(".")
+    dataset, dot, setting = rest.partition(".")
+    known = _known_keys(other_names)
+    in_dataset = section == "datasets" and bool(dot)
+    if (f"datasets.NAME.{setting}" if in_dataset else key) in known:
+        return
+    if in_dataset:
+        nearest = difflib.get_close_matches(setting, DatasetSpec.model_fields, n=1, cutoff=0.6)
+        hint = f"did you mean 'datasets.{dataset}.{nearest[0]}'?" if nearest else ALL_KEYS
+    else:
+        hint = _suggestion(key, known)
+        if section == "datasets" and rest:
+            hint += f"; a dataset of that name is a section: datasets.{rest}.source"
+    raise InputError(f"unknown config key '{key}' ({origin})", hint)
+
+
+def _known_keys(other_names: Iterable[str]) -> list[str]:
+    defaults = Config.model_construct(datasets=DatasetsSection())
+    of_datasets = [f"datasets.NAME.{key}" for key in DatasetSpec.model_fields]
+    return [*flatten(defaults.model_dump()), *other_names, *of_datasets]
+
+
+def _suggestion(key: str, known: Iterable[str]) -> str:
+    """The known key whose last part is nearest to that of `key`; of two with the same last part the first."""
+    by_last_part: dict[str, str] = {}
+    for name in known:
+        if ".NAME." not in name:
+            by_last_part.setdefault(name.rpartition(".")[2], name)
+    nearest = difflib.get_close_matches(key.rpartition(".")[2], by_last_part, n=1, cutoff=0.6)
+    return f"did you mean '{by_last_part[nearest[0]]}'?" if nearest else ALL_KEYS

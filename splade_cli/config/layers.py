@@ -1,0 +1,92 @@
+"""Layers of settings: what each source says, as ``section.key`` to value, with the name of the source.
+
+Sources are presets, YAML files (either may extend others), the environment, and ``section.key=value`` texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from splade_cli.config.keys import flatten
+from splade_cli.config.yaml_files import load_preset, presets, read_yaml
+from splade_cli.errors import InputError
+
+_PRESET = "preset "
+
+
+class Layer(NamedTuple):
+    """What one source says, and what it is called in messages."""
+
+    values: dict[str, Any]
+    origin: str
+
+    @property
+    def is_preset(self) -> bool:
+        return self.origin.startswith(_PRESET)
+
+
+def layers_of_preset(name: str) -> list[Layer]:
+    """A preset and those that it extends, the weakest first."""
+    values = load_preset(name)
+    base = values.pop("extends", None)
+    weaker = layers_of_preset(base) if base else []
+    return [*weaker, Layer(flatten(values), f"{_PRESET}{name}")]
+
+
+def layers_of_file(path: Path, seen: tuple[Path, ...] = ()) -> list[Layer]:
+    """A YAML file and what it extends, the weakest first.
+
+    Raises InputError where files extend one another.
+    """
+    if path.resolve() in seen:
+        raise InputError(f"{path} extends itself", "remove one `extends:`")
+    values = read_yaml(path)
+    base = values.pop("extends", None)
+    weaker: list[Layer] = []
+    if isinstance(base, str) and base in presets():
+        weaker = layers_of_preset(base)
+    elif isinstance(base, str) and (path.parent / base).is_file():
+        weaker = layers_of_file(path.parent / base, (*seen, path.resolve()))
+    elif base is not None:
+        raise InputError(
+            f"{path} extends '{base}', no such preset or file", f"presets: {', '.join(presets())}"
+        )
+    return [*weaker, Layer(flatten(values), str(path))]
+
+
+def layers_of_environment(environment: Mapping[str, str]) -> list[Layer]:
+    """A layer for each ``SPLADE_SECTION__KEY``."""
+    layers = []
+    # Backwards, so that epochs come before steps: the steps that stand beside them count.
+    for name in sorted(environment, reverse=True):
+        if name.startswith("SPLADE_") and "__" in name:
+            key = name.removeprefix("SPLADE_").lower().replace("__", ".")
+            layers.append(Layer({key: _of_environment(environment[name])}, name))
+    return layers
+
+
+def _of_environment(text: str) -> Any:
+    """A variable's value: lists, mappings and null as YAML; all else is text, and the key's type decides."""
+    import yaml
+
+    if not text.startswith(("[", "{")) and text != "null":
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def layer_of_setting(text: str) -> Layer:
+    """``section.key=value``, the value as YAML. Raises InputError for another shape."""
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        raise InputError(f"--set takes section.key=value, got '{text}'", "e.g. --set training.seed=7")
+    try:
+        return Layer({key.strip(): yaml.safe_load(value)}, "--set")
+    except yaml.YAMLError:
+        raise InputError(f"--set {key}: '{value}' is no value", "quote texts that hold : or [") from None
