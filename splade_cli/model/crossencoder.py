@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError, require_positive
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import fetched_commit, hub_error, quiet, read_json, require_hub
+from splade_cli.model.hub import fetched_commit, model_error, out_of_reach, quiet, read_json, require_hub
 from splade_cli.model.kernels.linear import quicken
 from splade_cli.model.options import ModelOptions
 
@@ -44,7 +44,7 @@ class CrossEncoderModel:
         require_hub(source, revision)
         config = read_json(source, "config.json", revision) or {}
         if not config and not Path(source).is_dir() and fetched_commit(source, revision) is None:
-            raise hub_error(name, OSError("the hub is offline, and the model was never fetched"))
+            raise out_of_reach(name)
         heads = config.get("architectures") or []
         # sentence-transformers would put a head of random numbers on any other model
         if read_json(source, "modules.json", revision) is None and not any(
@@ -66,12 +66,7 @@ class CrossEncoderModel:
                 model_kwargs={"dtype": torch.float32, "use_safetensors": weights},
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            found = hub_error(name, error)
-            if "masked language model" in found.message:
-                found = ModelError(
-                    found.message.replace("masked language model", "cross-encoder"), "name another one"
-                )
-            raise found from None
+            raise model_error(name, error, options, source=source, kind="cross-encoder") from None
         if self.encoder.num_labels != 1:
             raise ModelError(
                 f"{name} gives {self.encoder.num_labels} labels a pair, one score is needed",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import hub_error, quiet, require_hub
+from splade_cli.model.hub import model_error, quiet, require_hub
 from splade_cli.model.kernels.linear import quicken
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Progress, silent
@@ -54,7 +54,7 @@ class DenseModel:
                 revision=options.revision,
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise hub_error(name, error) from None
+            raise model_error(name, error, options, source=self.source, kind="dense model") from None
         if options.max_seq_length is not None:
             self.encoder.max_seq_length = options.max_seq_length
         quicken(self.encoder)

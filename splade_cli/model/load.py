@@ -17,7 +17,7 @@ import torch
 from splade_cli.errors import ModelError
 from splade_cli.model.csr.encoder import AUTOENCODER, open_csr
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import hub_error, quiet, require_hub
+from splade_cli.model.hub import model_error, quiet, require_hub
 from splade_cli.model.laspar.encoder import open_latent
 from splade_cli.model.laspar.head import LatentHead
 from splade_cli.model.layout import NO_LIMIT, Layout, identity_of, last_module, read_layout
@@ -148,7 +148,7 @@ def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptio
             f"the weights of {name} are damaged ({error})", "copy or download the model again"
         ) from None
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise hub_error(name, error) from None
+        raise model_error(name, error, options, source=source, subfolder=layout.transformer) from None
     if info["missing_keys"] or info.get("mismatched_keys"):
         missing = sorted(info["missing_keys"])[:2] or "weights of another shape"
         raise ModelError(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import errors
 
 from splade_cli.config.schema import DatasetSpec
 from splade_cli.datasets.catalog import KNOWN, NAMES, DatasetPart, parts_of
@@ -137,20 +140,35 @@ def test_what_the_hub_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def _hub_error(kind: type[Exception], status: int) -> Exception:
+    """An error of the hub's client with an answer of that status."""
+    from huggingface_hub import errors
+
+    client = importlib.import_module(errors.HTTPError.__module__.partition(".")[0])
+    response = client.Response(status, request=client.Request("GET", "https://huggingface.co/datasets/o/n"))
+    return kind("nothing of use", response=response)  # type: ignore[call-arg]
+
+
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("cause", "words"),
     [
-        ("BuilderConfig 'xx' not found. Available: ['nb', 'nn']", "has no configuration 'xx'"),
-        ("Dataset 'o/n' is a gated dataset on the Hub. 401 Client Error", "gated or private"),
-        ("Couldn't reach 'o/n' on the Hub (LocalEntryNotFoundError)", "the hub cannot be reached"),
-        ("Dataset scripts are no longer supported, but found n.py", "cannot be read: Dataset scripts"),
+        (lambda: _hub_error(errors.GatedRepoError, 403), "gated or private"),
+        (lambda: _hub_error(errors.HfHubHTTPError, 401), "gated or private"),
+        (lambda: errors.LocalEntryNotFoundError("nothing of use"), "the hub cannot be reached"),
+        (lambda: errors.OfflineModeIsEnabled("nothing of use"), "the hub cannot be reached"),
+        (lambda: ConnectionResetError("nothing of use"), "the hub cannot be reached"),
+        (lambda: _hub_error(errors.RepositoryNotFoundError, 404), "cannot be read: said by datasets"),
+        (lambda: RuntimeError("a script"), "cannot be read: said by datasets"),
     ],
 )
-def test_errors_of_the_hub(said: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_hub(
+    cause: Callable[[], Exception], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the class of what lies under the error of `datasets`, whatever the two say."""
     import datasets
 
     def fail(*_: Any, **__: Any) -> None:
-        raise ValueError(said)
+        raise RuntimeError("said by datasets") from cause()
 
     monkeypatch.setattr(datasets, "load_dataset", fail)
     monkeypatch.setenv("HTTPS_PROXY", "nobody asks it")
@@ -158,6 +176,34 @@ def test_errors_of_the_hub(said: str, words: str, monkeypatch: pytest.MonkeyPatc
         fetch("o/n", "xx")
     assert words in caught.value.message
     assert caught.value.hint
+
+
+def test_a_dataset_that_is_not_there_or_gated(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise datasets.exceptions.DatasetNotFoundError("it is a gated dataset")
+
+    monkeypatch.setattr(datasets, "load_dataset", fail)
+    monkeypatch.setenv("HTTPS_PROXY", "nobody asks it")
+    with pytest.raises(InputError, match="not on the hub, or not for you: it is a gated") as caught:
+        fetch("o/n")
+    assert "hf auth login" in caught.value.hint
+
+
+def test_a_configuration_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("BuilderConfig not found")
+
+    monkeypatch.setattr(datasets, "load_dataset", fail)
+    monkeypatch.setattr(datasets, "get_dataset_config_names", lambda source: ["nb", "nn"])
+    monkeypatch.setenv("HTTPS_PROXY", "nobody asks it")
+    with pytest.raises(InputError, match="o/n has no configuration 'xx', but nb, nn"):
+        fetch("o/n", "xx")
+    with pytest.raises(InputError, match="cannot be read: BuilderConfig"):
+        fetch("o/n", "nb")
 
 
 @pytest.mark.parametrize(

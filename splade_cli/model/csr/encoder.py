@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import hub_error, quiet, read_json, require_hub
+from splade_cli.model.hub import model_error, quiet, read_json, require_hub
 from splade_cli.model.kernels.linear import quicken
 from splade_cli.model.layout import identity_of
 from splade_cli.model.loaded import LoadedModel
@@ -113,7 +113,7 @@ def open_csr(source: Path | str, name: str, options: ModelOptions | None = None)
             "is its version the same?",
         ) from None
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise hub_error(name, error) from None
+        raise model_error(name, error, options, source=source) from None
     model = _view(encoder, name, identity_of(source, options.revision), options.max_seq_length)
     return LoadedModel(encoder.tokenizer, model, device)
 
@@ -206,7 +206,7 @@ def _over_dense(
     try:
         dense = SentenceTransformer(source, device=device, **_settings(options))
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise hub_error(name, error) from None
+        raise model_error(name, error, options, source=source, kind="dense model") from None
     width = int(dense.get_embedding_dimension() or 0)
     latents = hidden or WIDER * width
     autoencoder = SparseAutoEncoder(width, hidden_dim=latents, k=min(k, latents), k_aux=min(k_aux, latents))

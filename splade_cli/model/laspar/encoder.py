@@ -17,7 +17,7 @@ from torch import Tensor
 from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import hub_error, quiet, read_json, require_hub
+from splade_cli.model.hub import model_error, quiet, read_json, require_hub
 from splade_cli.model.kernels.linear import quicken
 from splade_cli.model.laspar.head import LatentHead
 from splade_cli.model.layout import NO_LIMIT, identity_of
@@ -76,11 +76,10 @@ def latent_from(
     body_name: str,
     dimensions: int,
     variant: str = "attention",
+    options: ModelOptions | None = None,
     *,
-    max_seq_length: int | None = None,
     prompts: dict[str, str] | None = None,
-    trust_remote_code: bool = False,
-    **options: Any,
+    **head_settings: Any,
 ) -> tuple[Any, LatentModel]:
     """A fresh model on any transformer's body, on the CPU and not calibrated.
 
@@ -89,9 +88,9 @@ def latent_from(
             ``all-MiniLM-L6-v2``.
         dimensions: D.
         variant: ``attention`` or ``sum``.
-        max_seq_length: tokens read of a text, TOKENS or less by default.
+        options: how to open the body; TOKENS or less are read of a text where they do not say.
         prompts: text put before each ``query`` and ``document``.
-        options: `LatentHead`'s ``rank``, ``query_k``, ``document_k``, ``precision`` and ``seed``.
+        head_settings: `LatentHead`'s ``rank``, ``query_k``, ``document_k``, ``precision`` and ``seed``.
 
     Returns:
         The tokenizer and the model.
@@ -100,14 +99,15 @@ def latent_from(
         ModelError: not found, unreachable, or no such model.
         InputError: sizes that cannot be.
     """
+    options = options or ModelOptions()
     source = resolve_dense(body_name)
-    require_hub(source, None)
-    modules = read_json(source, "modules.json") or [{"path": ""}]
-    tokenizer, body = _body(source, modules[0]["path"], body_name, trust_remote_code)
+    require_hub(source, options.revision)
+    modules = read_json(source, "modules.json", options.revision) or [{"path": ""}]
+    tokenizer, body = _from_pretrained(source, modules[0]["path"], body_name, options)
     limit = _limit(body, tokenizer)
     width = int(body.config.hidden_size)
-    head = LatentHead(width, dimensions, variant, positions=min(limit, 512), **options)
-    length = min(limit, max_seq_length or TOKENS)
+    head = LatentHead(width, dimensions, variant, positions=min(limit, 512), **head_settings)
+    length = min(limit, options.max_seq_length or TOKENS)
     model = LatentModel(body, head, name=body_name, identity="fresh", max_seq_length=length, prompts=prompts)
     return tokenizer, model.eval()
 
@@ -135,7 +135,7 @@ def open_latent(source: Path | str, name: str, options: ModelOptions | None = No
         )
     sizes = read_json(str(source), f"{modules[0]['path']}/sentence_bert_config.json".lstrip("/")) or {}
     outer = read_json(str(source), "config_sentence_transformers.json") or {}
-    tokenizer, body = _body(str(source), modules[0]["path"], name, False)
+    tokenizer, body = _from_pretrained(str(source), modules[0]["path"], name, options)
     head = LatentHead.load(str(source), modules[1]["path"])
     length = min(_limit(body, tokenizer), sizes.get("max_seq_length") or TOKENS)
     prompts = {kind: text for kind, text in (outer.get("prompts") or {}).items() if text}
@@ -206,10 +206,9 @@ def trainable_latent(
             name,
             section.latent_dimensions,
             section.latent_variant,
-            max_seq_length=options.max_seq_length,
+            options,
             query_k=section.latent_query_k,
             document_k=section.latent_document_k,
-            trust_remote_code=options.trust_remote_code,
         )
         if documents:
             calibrate(model, tokenizer, documents[:SAMPLE])
@@ -234,28 +233,22 @@ def calibrate(model: LatentModel, tokenizer: Any, texts: Sequence[str]) -> None:
     model.head.calibrate(torch.cat(parts))
 
 
-def _body(source: str, subfolder: str, name: str, trust_remote_code: bool) -> tuple[Any, Any]:
-    from transformers import AutoModel
+def _from_pretrained(source: str, subfolder: str, name: str, options: ModelOptions) -> tuple[Any, Any]:
+    """Tokenizer and body of a transformers folder or hub id. Raises ModelError."""
+    from transformers import AutoModel, AutoTokenizer
 
-    where: dict[str, Any] = {"subfolder": subfolder} if subfolder else {}
-    tokenizer = _tokenizer(source, subfolder, name, trust_remote_code)
+    shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code, "revision": options.revision}
+    if subfolder:
+        shared["subfolder"] = subfolder
+    weights = None if options.allow_pickle else True
     try:
-        body = AutoModel.from_pretrained(
-            source, dtype=torch.float32, use_safetensors=True, trust_remote_code=trust_remote_code, **where
-        )
+        tokenizer = AutoTokenizer.from_pretrained(source, **shared)
+        body = AutoModel.from_pretrained(source, dtype=torch.float32, use_safetensors=weights, **shared)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise hub_error(name, error) from None
+        raise model_error(
+            name, error, options, source=source, subfolder=subfolder, kind="transformer"
+        ) from None
     return tokenizer, body
-
-
-def _tokenizer(source: str, subfolder: str, name: str, trust_remote_code: bool) -> Any:
-    from transformers import AutoTokenizer
-
-    where: dict[str, Any] = {"subfolder": subfolder} if subfolder else {}
-    try:
-        return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code, **where)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise hub_error(name, error) from None
 
 
 def _limit(body: Any, tokenizer: Any) -> int:

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from splade_cli.errors import InputError, ModelError, ServiceError, SpladeError
+from splade_cli.hub import first_line, hub_failure
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -242,20 +243,22 @@ def _literal(name: str) -> str:
 
 
 def _told(error: Exception, repo_id: str, endpoint: str) -> SpladeError:
-    """The hub client's errors, each layer of which raises its own kind, in a sentence."""
+    """What the hub's client raised, in a sentence."""
     if isinstance(error, SpladeError):
         return error
-    response = getattr(error, "response", None)
-    status = getattr(response, "status_code", None)
-    if status == 401:
+    failure = hub_failure(error)
+    if failure is None:
+        return ServiceError(f"{repo_id} was not pushed: {first_line(error)}", "try again later")
+    if failure.status == 401:
         return ServiceError(f"{endpoint} does not know the token", "`hf auth login`, or set HF_TOKEN")
-    if status == 403:
+    if failure.kind == "forbidden":
         return ServiceError(
             f"the token may not write to {repo_id}", "`hf auth login` with a token that has write access"
         )
-    text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
-    if status is not None:
-        return ServiceError(f"{endpoint} answered {status} for {repo_id}: {text}", "try again later")
+    if failure.status is not None:
+        return ServiceError(
+            f"{endpoint} answered {failure.status} for {repo_id}: {failure.text}", "try again later"
+        )
     return ServiceError(
-        f"{endpoint} cannot be reached: {text}", "check the network; behind a mirror set HF_ENDPOINT"
+        f"{endpoint} cannot be reached: {failure.text}", "check the network; behind a mirror set HF_ENDPOINT"
     )

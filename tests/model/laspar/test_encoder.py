@@ -346,7 +346,7 @@ from splade_cli.model.loaded import LoadedModel
 from splade_cli.training.laspar.optimizer import optimizer
 
 texts = [" ".join(f"word{(i * 7 + j) % 50} item{i % 10}" for j in range(20)) for i in range(24)]
-tokenizer, model = latent_from(sys.argv[1], 1 << 22, max_seq_length=64)
+tokenizer, model = latent_from(sys.argv[1], 1 << 22, options=ModelOptions(max_seq_length=64))
 calibrate(model, tokenizer, texts)
 
 
