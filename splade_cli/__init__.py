@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.load import load_splade_model
     from splade_cli.records import Document, Example, Hit
-    from splade_cli.search.searcher import Searcher, retrieve_documents
+    from splade_cli.search.in_memory import retrieve_documents
+    from splade_cli.search.options import SearchOptions
+    from splade_cli.search.searcher import Searcher
     from splade_cli.training.trainer import SpladeTrainer
 
 __version__ = "0.1.0"
@@ -33,6 +35,7 @@ _HOMES = {
     "ModelError": "errors",
     "Not": "index.metadata.filters",
     "Or": "index.metadata.filters",
+    "SearchOptions": "search.options",
     "Searcher": "search.searcher",
     "ServiceError": "errors",
     "SpladeEmbedder": "model.embedder",
@@ -47,7 +50,7 @@ _HOMES = {
     "index_documents": "indexing.build",
     "load_splade_model": "model.load",
     "parse_filter": "index.metadata.filter_parser",
-    "retrieve_documents": "search.searcher",
+    "retrieve_documents": "search.in_memory",
 }
 
 __all__ = [
@@ -61,6 +64,7 @@ __all__ = [
     "ModelError",
     "Not",
     "Or",
+    "SearchOptions",
     "Searcher",
     "ServiceError",
     "SpladeEmbedder",

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from splade_cli.model.query_encoders.encoders import Attach
-    from splade_cli.search.options import How
+    from splade_cli.search.options import SearchOptions
 
 Documents = Annotated[
     Path,
@@ -116,7 +116,7 @@ Backend = Annotated[
     str | None,
     typer.Option(
         "--backend",
-        help="two-step, seismic (approximate) or qdrant-edge find the rows.",
+        help="two-step[=D:Q] finds texts in pruned vectors of D terms a text and Q a query.",
         show_default="exact",
     ),
 ]
@@ -145,7 +145,7 @@ def query_encoder(name: str, fast: bool = False) -> Attach | None:
     return partial(attach_onnx, int8=name == "onnx-int8")
 
 
-def how_to_search(
+def search_options(
     mode: str,
     filter: str | None,
     idf: float,
@@ -154,24 +154,36 @@ def how_to_search(
     rerank: str | None,
     rerank_top: int,
     weights: str | None,
-    backend: str | None,
-) -> How:
+) -> SearchOptions:
     """The flags of a search as one record. Raises InputError for a value that none of them takes."""
     from splade_cli.errors import InputError
-    from splade_cli.search.options import How
+    from splade_cli.search.options import SearchOptions
 
     positive(rerank_top=rerank_top)
     if not 0 <= idf < float("inf"):
         raise InputError(f"--idf must be 0 or more, got {idf:g}", "e.g. --idf 0.5")
     fused = fusion_weights(weights) if weights is not None else None
-    found = None if backend == "exact" else backend
-    return How(mode.lower(), filter, idf, expand, fold, rerank, rerank_top, fused, found)
+    return SearchOptions(
+        mode=mode.lower(),
+        filter=filter,
+        idf_exponent=idf,
+        expansion=expand,
+        group=fold,
+        reranker=rerank,
+        rerank_depth=rerank_top,
+        weights=fused,
+    )
+
+
+def backend_name(backend: str | None) -> str | None:
+    """What --backend asks for, None for exact search."""
+    return None if backend == "exact" else backend
 
 
 def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
     """``sparse=0.5,bm25=0.3`` as a mapping; ``rrf`` as it is. Raises InputError for another shape."""
     from splade_cli.errors import InputError, did_you_mean
-    from splade_cli.search.ranker import PARTS
+    from splade_cli.search.options import PARTS
 
     if text.strip().lower() == "rrf":
         return "rrf"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -49,31 +49,37 @@ def query(
     from splade_cli.errors import InputError
     from splade_cli.indexing.build import index_documents
     from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
     from splade_cli.search.session.compare import Others
-    from splade_cli.search.session.session import Session
+    from splade_cli.search.session.session import MARKS, Session
 
     options.positive(top=top)
     if (index is None) == (docs is None):
         raise InputError(
             "splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR"
         )
-    how = options.how_to_search(mode, None, idf, expand, fold, rerank, rerank_top, weights, backend)
-    opening: dict[str, Any] = {
-        "device": device,
-        "trust_remote_code": trust_remote_code,
-        "allow_pickle": allow_pickle,
-    }
+    chosen = options.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
+    opening = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     if index is not None:
-        searcher = Searcher.open(index, model=model, how=how, **opening)
+        searcher = Searcher.open(
+            index,
+            model=model,
+            options=chosen,
+            backend=options.backend_name(backend),
+            model_options=opening,
+        )
+        marks = marks or index.resolve().parent / MARKS
     else:
         assert docs is not None
-        embedder = SpladeEmbedder(model or "tiny", **opening)
+        embedder = SpladeEmbedder(
+            model or "tiny", device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
+        )
         with console.progress() as progress:
             made = index_documents(docs, embedder=embedder, progress=progress)
         console.skipped(made.skipped)
-        searcher = Searcher(made.index, embedder, how=how)
-    session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(**opening))
+        searcher = Searcher.over(made.index, embedder, options=chosen, backend=options.backend_name(backend))
+    session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(opening))
     if sys.stdin.isatty():
         from splade_cli.cli.render.prompt import converse
 

@@ -42,19 +42,21 @@ def search(
     from splade_cli.cli.render import console
     from splade_cli.cli.render import hits as display
     from splade_cli.errors import InputError
+    from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
 
     options.positive(top=k)
     if weights is not None and mode.lower() != "hybrid":
         raise InputError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
-    how = options.how_to_search(mode, filter, idf, expand, fold, rerank, rerank_top, weights, backend)
+    chosen = options.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
     searcher = Searcher.open(
         index,
         model=model,
-        how=how,
-        device=device,
-        trust_remote_code=trust_remote_code,
-        allow_pickle=allow_pickle,
+        options=chosen,
+        backend=options.backend_name(backend),
+        model_options=ModelOptions(
+            device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
+        ),
     )
     if query == "-":
         for line in sys.stdin:
@@ -68,11 +70,9 @@ def search(
         console.json_document({"query": query, "hits": [hit.as_dict() for hit in hits]})
         return
     nothing = display.NOTHING
-    if how.filter:
+    if filter:
         nothing = "no document passes the filter and shares a term with this query"
-        if not searcher.passing(how.filter):
-            nothing = (
-                f"no document passes the filter '{how.filter}' (case and type count: a text is no number)"
-            )
+        if not searcher.passing(filter):
+            nothing = f"no document passes the filter '{filter}' (case and type count: a text is no number)"
     display.hits(hits, query, explain, nothing=nothing)
     console.next_command(f"splade query --index {index}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 
 def tune_index(folder: Path | None, data: Path, split: str, json_output: bool, **place: Any) -> None:
@@ -20,17 +19,19 @@ def tune_index(folder: Path | None, data: Path, split: str, json_output: bool, *
     from splade_cli.cli.render import console
     from splade_cli.cli.render import report as figures
     from splade_cli.datasets.collections import load_collection
+    from splade_cli.engines.local import LocalEngine
     from splade_cli.errors import InputError
     from splade_cli.evaluation.tuning import tune
+    from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
 
     if folder is None:
         raise InputError("--tune needs an index", f"splade index --tune {data} --index DIR")
     collection = load_collection(data, split)
-    searcher = Searcher.open(folder, **place)
-    encode = searcher.queries.encode if searcher.queries else partial(searcher.embedder.encode, kind="query")
+    searcher = Searcher.open(folder, model_options=ModelOptions(**place))
+    index = cast(LocalEngine, searcher.engine).index
     with console.progress() as progress:
-        tuned = tune(searcher.index, encode, collection, progress=progress)
+        tuned = tune(index, searcher.encoder.encode, collection, progress=progress)
     if json_output:
         console.json_document(
             {"collection": collection.name, "split": split, "index": str(folder), **tuned.as_dict()}

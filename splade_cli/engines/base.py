@@ -5,7 +5,7 @@ Document ids cross it, never row numbers, so that whoever ranks need not know ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +23,8 @@ class Engine(Protocol):
 
     Attributes:
         capabilities: of ``exact`` (no approximation), ``filter``, ``bm25`` (`WordEngine`), ``dense``
-            (`DenseEngine`), ``vectors`` (`VectorStore`), ``frequencies`` (`TermStatistics`).
+            (`DenseEngine`), ``vectors`` (`VectorStore`), ``frequencies`` (`TermStatistics`), ``catalog``
+            (`Catalog`).
         dimensions: V.
     """
 
@@ -85,3 +86,16 @@ class TermStatistics(Protocol):
 
     def document_frequencies(self) -> NDArray[np.int64]:
         """int64 [V]: in how many texts each dimension is active."""
+
+
+class Catalog(Protocol):
+    """An engine that lists what it holds (capability ``catalog``)."""
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all stored texts, in the order in which they were stored."""
+
+    def document_ids(self) -> Iterator[str]:
+        """The ids of all documents, each once."""
+
+    def describe(self) -> dict[str, str | int | float]:
+        """What is stored and where, by names that a person reads."""

@@ -16,12 +16,17 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import IndexFolderError, InputError, require_positive
+from splade_cli.engines.local import LocalEngine, Mask, Rows
+from splade_cli.errors import IndexFolderError, InputError, did_you_mean, require_positive
+from splade_cli.files import replacing_folder
 from splade_cli.index.engine.postings import FILES as POSTING_FILES
 from splade_cli.index.engine.postings import Postings
+from splade_cli.index.index import SpladeIndex
 from splade_cli.index.vectors.pruning import keep_top, saturated
 
-FOLDER = "two-step"
+NAME = "two-step"
+FOLDER, BACKENDS = "two-step", "backends"
+_MADE = "made.json"
 FILES = (f"{FOLDER}/steps.json", *(f"{FOLDER}/{name}" for name in POSTING_FILES))
 
 
@@ -133,3 +138,68 @@ def _check_width(queries: sp.csr_matrix, dimensions: int) -> None:
             f"queries have {queries.shape[1]} dimensions, the index has {dimensions}",
             "encode queries with the model that made the index",
         )
+
+
+class TwoStepEngine(LocalEngine):
+    """A local engine whose sparse search finds texts in pruned vectors; scores are those of the full ones.
+
+    Args:
+        index: what is searched.
+        two_step: over all rows of `index`.
+    """
+
+    def __init__(self, index: SpladeIndex, two_step: TwoStep) -> None:
+        super().__init__(index)
+        self._two_step = two_step
+        self._capabilities = self._capabilities - {"exact"}
+
+    @classmethod
+    def open(cls, index: SpladeIndex, setting: str) -> TwoStepEngine:
+        """The first step's index is kept in ``<index>/backends/``, and made again when the index has changed.
+
+        Args:
+            setting: ``two-step``, or ``two-step=D:Q`` for a first step of D terms a document and Q a query.
+
+        Raises:
+            InputError: another setting.
+        """
+        name, _, terms = setting.partition("=")
+        if name != NAME:
+            hint = did_you_mean(name, [NAME]) or f"beside exact there is {NAME}"
+            raise InputError(f"unknown backend '{setting}'", hint)
+        steps = parse_steps(terms) if terms else Steps()
+        if index.folder is None:
+            return cls(index, TwoStep.build(index.vectors, steps))
+        folder = index.folder / BACKENDS / f"{NAME}-{steps.document_terms}-{steps.query_terms or 0}"
+        made_from = {
+            "identity": str(index.generation),
+            "shape": list(index.vectors.shape),
+            "nonzeros": int(index.vectors.nnz),
+        }
+        if _read_json(folder / _MADE) != made_from:
+            with replacing_folder(folder) as new:
+                TwoStep.write(new, [index.vectors], index.dimensions, steps)
+                (new / _MADE).write_text(json.dumps(made_from), encoding="utf-8")
+        return cls(index, TwoStep.open(folder, index.vectors))
+
+    def _search_rows(self, queries: sp.csr_matrix, k: int, allowed: Mask | None) -> Rows:
+        alive = self.index.alive
+        if not alive.all():
+            allowed = alive if allowed is None else allowed & alive
+        return self._two_step.search(queries, k, allowed=allowed)
+
+
+def parse_steps(setting: str) -> Steps:
+    """``D:Q`` as steps. Raises InputError for another text."""
+    document_terms, _, query_terms = setting.partition(":")
+    numbers = document_terms.isdecimal() and (query_terms or "0").isdecimal()
+    if not numbers or int(document_terms) == 0:
+        raise InputError(f"{NAME} takes D:Q terms, got '{setting}'", f"e.g. {NAME}=64:16")
+    return Steps(int(document_terms), int(query_terms or 0) or None)
+
+
+def _read_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -25,6 +25,7 @@ import scipy.sparse as sp
 
 from splade_cli.errors import InputError
 from splade_cli.files import open_text
+from splade_cli.records import WeightedText
 
 _WEIGHT = re.compile(r"(.*\S)\s*\^\s*(\S+)", re.DOTALL)
 _HINT = "one rule a line: abbreviation = long form, or: synonym, synonym"
@@ -53,8 +54,8 @@ class Expansion:
         return " ".join([self.query, *(rule.added for rule in self.added)])
 
     @property
-    def pieces(self) -> list[tuple[str, float]]:
-        """The query at weight 1 and each addition at its own, as `LexicalSearch.search` takes them."""
+    def weighted_texts(self) -> list[WeightedText]:
+        """The query at weight 1 and each addition at its own."""
         return [(self.query, 1.0), *((rule.added, rule.weight) for rule in self.added)]
 
 

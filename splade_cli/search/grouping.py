@@ -1,105 +1,181 @@
-"""Ranked rows in, fewer hits out: the windows of one document become one hit, near-duplicate texts another; pure.
+"""Result grouping: the chunks of one document become one hit, and texts that are nearly the same another.
 
-Of rows that belong together the best ranked one stands for all. Rows are fetched deeper until there are as many hits
-as asked for, so folding costs no results.
+Of chunks that belong together the best ranked one stands for all (MaxP). Rankings are fetched deeper until there are
+as many groups as asked for, so grouping costs no results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.corpus.near_duplicates import is_similar, shingles
-from splade_cli.errors import InputError, require_positive
+from splade_cli.corpus.near_duplicates import shingles
+from splade_cli.engines.base import Engine
+from splade_cli.errors import require_positive
+from splade_cli.records import Ranking
 
-SIMILAR = 0.9
-Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+SIMILARITY = 0.9
+CACHED_TEXTS = 20_000
+Shingles = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Fold:
+class Group:
     """One hit.
 
     Attributes:
-        row: the best ranked of its rows: of a document in windows, the window that matched best.
-        score: of that row.
-        windows: all rows of the same document among those fetched, best first, `row` included.
-        duplicates: best rows of other documents whose text is nearly the same, best first.
+        id: the best ranked of its chunks.
+        score: of that chunk.
+        chunks: all chunks of the same document among those ranked, best first, `id` included.
+        duplicates: best chunks of other documents whose text is nearly the same, best first.
     """
 
-    row: int
+    id: str
     score: float
-    windows: tuple[int, ...]
-    duplicates: tuple[int, ...] = ()
+    chunks: tuple[str, ...]
+    duplicates: tuple[str, ...] = ()
 
 
-def fold_windows(ranked: Iterable[tuple[int, float]], document_of: Callable[[int], Hashable]) -> list[Fold]:
-    """One fold for each document of the (row, score) pairs, in the order of their best rows (MaxP)."""
-    first: dict[Hashable, tuple[int, float]] = {}
-    windows: dict[Hashable, list[int]] = {}
-    for row, score in ranked:
-        document = document_of(row)
-        first.setdefault(document, (row, score))
-        windows.setdefault(document, []).append(row)
-    return [Fold(row, score, tuple(windows[document])) for document, (row, score) in first.items()]
+class TextFacts(NamedTuple):
+    """What grouping needs of a chunk: its document, and hashes of its shingles, each once."""
+
+    document_id: str
+    shingles: Shingles
 
 
-def fold_duplicates(
-    folds: Iterable[Fold], text_of: Callable[[int], str], similar: float = SIMILAR
-) -> list[Fold]:
-    """Joins a fold to the first better one whose text has a Jaccard similarity of at least `similar`.
+def group_chunks(
+    ids: Sequence[str], scores: Iterable[float], document_of: Callable[[str], str]
+) -> list[Group]:
+    """One group for each document of a ranking, in the order of their best chunks."""
+    first: dict[str, tuple[str, float]] = {}
+    chunks: dict[str, list[str]] = {}
+    for chunk, score in zip(ids, scores, strict=True):
+        document = document_of(chunk)
+        first.setdefault(document, (chunk, float(score)))
+        chunks.setdefault(document, []).append(chunk)
+    return [Group(chunk, score, tuple(chunks[document])) for document, (chunk, score) in first.items()]
 
-    Texts are compared by their runs of five words [Broder 1997], case and punctuation aside; shorter ones as
-    they stand; a text without words is like no other.
+
+def merge_near_duplicates(
+    groups: Iterable[Group], shingles_of: Callable[[str], Shingles], similarity: float = SIMILARITY
+) -> list[Group]:
+    """Joins a group to the first better one whose text has a Jaccard similarity of at least `similarity`.
+
+    Texts are compared by their shingles, see `corpus.near_duplicates`; a text without words is like no other.
     """
-    kept: list[Fold] = []
-    seen: list[frozenset[str]] = []
-    for fold in folds:
-        own = shingles(text_of(fold.row))
-        place = next((number for number, other in enumerate(seen) if is_similar(own, other, similar)), None)
-        if place is None:
-            kept.append(fold)
-            seen.append(own)
-        else:
-            kept[place] = replace(kept[place], duplicates=(*kept[place].duplicates, fold.row))
-    return kept
+    merged: list[Group] = []
+    sizes: list[int] = []
+    holders: dict[int, list[int]] = {}
+    """Shingle to the positions in `merged` of the groups that have it."""
+    for group in groups:
+        hashes = shingles_of(group.id).tolist()
+        position = _first_similar(hashes, sizes, holders, similarity)
+        if position is not None:
+            like = merged[position]
+            merged[position] = replace(like, duplicates=(*like.duplicates, group.id))
+            continue
+        for shingle in hashes:
+            holders.setdefault(shingle, []).append(len(merged))
+        sizes.append(len(hashes))
+        merged.append(group)
+    return merged
 
 
-def folded(
-    search: Callable[[int], Found],
+def _first_similar(
+    hashes: Sequence[int], sizes: Sequence[int], holders: Mapping[int, Sequence[int]], similarity: float
+) -> int | None:
+    common: dict[int, int] = {}
+    for shingle in hashes:
+        for position in holders.get(shingle, ()):
+            common[position] = common.get(position, 0) + 1
+    for position in sorted(common):
+        union = len(hashes) + sizes[position] - common[position]
+        if common[position] >= similarity * union:
+            return position
+    return None
+
+
+def grouped(
+    rank: Callable[[Sequence[int], int], Ranking],
+    queries: int,
     k: int,
-    *,
-    document_of: Callable[[int], Hashable] | None = None,
-    text_of: Callable[[int], str] | None = None,
-    similar: float = SIMILAR,
-) -> list[Fold]:
-    """The k best folds of one query.
+    facts_of: Callable[[Sequence[str]], Mapping[str, TextFacts]],
+) -> list[list[Group]]:
+    """The k best groups of each query.
 
     Args:
-        search: ``search(n)`` gives the n best rows and scores, best first, -1 or nothing in empty places; asked again
-            with a larger n while there are fewer than `k` folds and it still has more rows.
-        document_of: what windows belong to, None to leave them apart.
-        text_of: to fold near-duplicates by, None to leave them apart.
-        similar: the Jaccard similarity from which two texts count as one, above 0 and up to 1.
+        rank: ``rank(numbers, n)`` gives the n best chunks of the queries of these numbers; asked again with a larger n
+            for those that have fewer than `k` groups while there may be more.
+        queries: how many.
+        facts_of: documents and shingles of chunks.
     """
     require_positive(k=k)
-    if not 0 < similar <= 1:
-        raise InputError(
-            f"a similarity must be above 0 and up to 1, got {similar:g}", f"{SIMILAR:g} is a good one"
-        )
-    folding = document_of is not None or text_of is not None
-    depth = 3 * k if folding else k
-    while True:
-        rows, scores = search(depth)
-        there = np.flatnonzero(rows >= 0)
-        ranked = [(int(rows[place]), float(scores[place])) for place in there]
-        # without documents each row is one by itself
-        folds = fold_windows(ranked, document_of or (lambda row: row))
-        if text_of is not None:
-            folds = fold_duplicates(folds, text_of, similar)
-        if len(folds) >= k or len(ranked) < depth:
-            return folds[:k]
+    groups: list[list[Group]] = [[] for _ in range(queries)]
+    waiting = list(range(queries))
+    depth = 3 * k
+    while waiting:
+        ranking = rank(waiting, depth)
+        facts = facts_of(list(dict.fromkeys(each for ids in ranking.ids for each in ids)))
+        short = []
+        for number, ids, scores in zip(waiting, ranking.ids, ranking.scores, strict=True):
+            documents = group_chunks(ids, scores, lambda each: facts[each].document_id)
+            groups[number] = merge_near_duplicates(documents, lambda each: facts[each].shingles)[:k]
+            if len(groups[number]) < k and len(ids) >= depth:
+                short.append(number)
+        waiting = short
         depth *= 4
+    return groups
+
+
+def ungrouped(ranking: Ranking) -> list[list[Group]]:
+    """Each chunk a group by itself."""
+    return [
+        [Group(each, float(score), (each,)) for each, score in zip(ids, scores, strict=True)]
+        for ids, scores in zip(ranking.ids, ranking.scores, strict=True)
+    ]
+
+
+def hashed_shingles(text: str) -> Shingles:
+    """Hashes of the shingles of a text: an array takes a tenth of the memory of a set of strings."""
+    hashes = {hash(shingle) for shingle in shingles(text)}
+    return np.fromiter(hashes, dtype=np.int64, count=len(hashes))
+
+
+class FactsCache:
+    """Documents and shingles of an engine's chunks, the least recently used forgotten. Safe from many threads.
+
+    Args:
+        engine: where chunks are fetched from.
+        capacity: chunks to remember.
+    """
+
+    def __init__(self, engine: Engine, capacity: int = CACHED_TEXTS) -> None:
+        self._engine = engine
+        self._capacity = capacity
+        self._lock = Lock()
+        self._facts: OrderedDict[str, TextFacts] = OrderedDict()
+
+    def __call__(self, ids: Sequence[str]) -> dict[str, TextFacts]:
+        """The facts of `ids`; those that are not remembered are fetched in one call."""
+        with self._lock:
+            facts = {each: self._facts[each] for each in ids if each in self._facts}
+            for each in facts:
+                self._facts.move_to_end(each)
+        missing = [each for each in ids if each not in facts]
+        if not missing:
+            return facts
+        fetched = {
+            chunk.id: TextFacts(chunk.document_id or chunk.id, hashed_shingles(chunk.text))
+            for chunk in self._engine.fetch(missing)
+        }
+        with self._lock:
+            self._facts.update(fetched)
+            while len(self._facts) > self._capacity:
+                self._facts.popitem(last=False)
+        return facts | fetched

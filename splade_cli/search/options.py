@@ -1,44 +1,54 @@
-"""How to search: one record of settings, from flags to the searcher. Knows no index and no model."""
+"""Search options: everything that decides how a query is answered, in one record that travels as a whole."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from splade_cli.search.ranker import PARTS
-from splade_cli.search.rerank import TOP
+if TYPE_CHECKING:
+    from splade_cli.index.metadata.filters import Filter
+
+PARTS = ("sparse", "bm25", "dense")
+MODES = (*PARTS, "hybrid")
+RERANK_DEPTH = 50
 
 
 @dataclass(frozen=True)
-class How:
-    """How to search.
+class SearchOptions:
+    """How to search; as it stands, what `splade search` does without flags.
 
     Attributes:
         mode: ``sparse``, ``bm25``, ``dense`` or ``hybrid``.
-        filter: what documents must pass, see `index.metadata.filter_parser.parse_filter`; None for all.
-        alpha: exponent of the corpus IDF on query weights, 0 for none; see `index.weighting`.
-        expansions: a file of rules that add words to queries, see `search.expansion`.
-        fold: windows of one document become one hit, and texts that are nearly the same another.
-        reranker: a cross-encoder's name or folder, which orders the best `rerank_top` rows anew.
-        weights: of the parts of a hybrid, or ``rrf`` for reciprocal ranks; by default all parts weigh the same, which
-            ranked better than reciprocal ranks on the collections that were measured.
-        backend: finds rows by sparse vectors in place of the exact engine, see `index.backends`.
+        filter: what documents must pass, as a tree or as `index.metadata.filters` reads it; None for all.
+        idf_exponent: exponent of the corpus IDF on query weights, 0 for none; see `index.vectors.weighting`.
+        expansion: a file of rules that add words to queries, see `search.expansion`.
+        group: the chunks of one document are one hit, and so are texts that are nearly the same.
+        reranker: name or folder of a cross-encoder, which orders the best `rerank_depth` chunks anew.
+        weights: of the parts of a hybrid, or ``rrf`` for reciprocal rank fusion; by default all parts weigh the same,
+            which ranked better than reciprocal ranks on the collections that were measured.
+        explain: hits carry the terms that matched.
+        texts: hits carry texts, snippets, titles and metadata; without, they are ids, scores and what was grouped.
     """
 
     mode: str = "sparse"
-    filter: str | None = None
-    alpha: float = 0.0
-    expansions: Path | None = None
-    fold: bool = False
+    filter: Filter | str | None = None
+    idf_exponent: float = 0.0
+    expansion: Path | None = None
+    group: bool = True
     reranker: str | None = None
-    rerank_top: int = TOP
-    weights: dict[str, float] | Literal["rrf"] | None = None
-    backend: str | None = None
+    rerank_depth: int = RERANK_DEPTH
+    weights: Mapping[str, float] | Literal["rrf"] | None = None
+    explain: bool = True
+    texts: bool = True
 
     @property
-    def fusion_weights(self) -> dict[str, float] | None:
-        """A weight a part, None for reciprocal ranks."""
+    def fusion_weights(self) -> Mapping[str, float] | None:
+        """A weight a part; None for reciprocal rank fusion."""
         if self.weights == "rrf":
             return None
         return self.weights or dict.fromkeys(PARTS, 1.0)
+
+
+DEFAULT = SearchOptions()

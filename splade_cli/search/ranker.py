@@ -1,85 +1,93 @@
-"""One query ranked by the parts of an index (sparse, bm25, dense) and by their fusion: text in, rows out.
-
-Knows rows, not hits: no texts, snippets or explanations.
-"""
+"""First-stage ranking: a batch of queries by one part of an engine (sparse, bm25, dense) or by the fusion of all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from threading import RLock
+from typing import Protocol, cast
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from splade_cli.engines.base import DenseEngine, Engine, TermStatistics, WordEngine
 from splade_cli.errors import InputError, did_you_mean
-from splade_cli.index.bm25.search import LexicalSearch
-from splade_cli.index.engine.ranking import DEPTH, Ranking, best, rrf, weighted
-from splade_cli.index.vectors import dense
-from splade_cli.index.vectors.weighting import idf, reweighted
+from splade_cli.idf import inverse_document_frequency
+from splade_cli.index.metadata.filters import Filter
+from splade_cli.index.vectors.weighting import reweighted
+from splade_cli.records import Ranking, WeightedText
+from splade_cli.search import fusion
 from splade_cli.search.expansion import combined
+from splade_cli.search.options import MODES, PARTS, SearchOptions
 
-if TYPE_CHECKING:
-    from splade_cli.engines.backends import Backend
-    from splade_cli.index.index import SpladeIndex
-    from splade_cli.model.dense import DenseModel
+Encode = Callable[[Sequence[str]], sp.csr_matrix]
+"""Texts of queries to vectors [q, V]."""
 
-PARTS = ("sparse", "bm25", "dense")
-MODES = (*PARTS, "hybrid")
-Pieces = Sequence[tuple[str, float]]
-"""A query in pieces with a weight each: itself, and what an expansion added."""
+
+class DenseEncoder(Protocol):
+    """A model of dense vectors, such as `model.dense.DenseModel`."""
+
+    def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
+        """Vectors float32 [len(texts), d]; `kind` is ``document`` or ``query``."""
+
+
+@dataclass(frozen=True)
+class EncodedQueries:
+    """Queries as the parts of an engine take them; a part that is not asked has no vectors.
+
+    Attributes:
+        texts: of each query itself and of what an expansion adds, with weights.
+        sparse: CSR [q, V].
+        dense: float32 [q, d].
+    """
+
+    texts: list[list[WeightedText]]
+    sparse: sp.csr_matrix | None = None
+    dense: NDArray[np.float32] | None = None
+
+    def some(self, numbers: Sequence[int]) -> EncodedQueries:
+        """The queries of these numbers, in this order."""
+        if list(numbers) == list(range(len(self.texts))):
+            return self
+        return EncodedQueries(
+            [self.texts[number] for number in numbers],
+            None if self.sparse is None else self.sparse[list(numbers)],
+            None if self.dense is None else self.dense[list(numbers)],
+        )
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Rows int64 [n] and scores float32 [n], best first; `parts`: what each part of a fusion gave, row to rank, score.
+    """A ranking, and the rankings that it was made of by name: the parts of a fusion, what a reranker was given."""
 
-    `vector` is the query's, [1, V]; None where the sparse part was not asked.
-    """
-
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    vector: sp.csr_matrix | None = None
-    parts: dict[str, dict[int, tuple[int, float]]] = field(default_factory=dict)
+    ranking: Ranking
+    parts: dict[str, Ranking] = field(default_factory=dict)
 
 
 class Ranker:
-    """Ranks the rows of one index.
+    """Ranks the texts of one engine. Safe to be used from many threads.
 
     Args:
-        index: its segments may hold words (bm25) and dense vectors.
-        encode: texts to query vectors, CSR [q, V].
-        alpha: exponent of the corpus IDF that query weights are multiplied by, 0 for none; see `index.weighting`.
-        weights: of sparse, bm25 and dense in a fusion; None fuses by reciprocal rank.
-        open_dense: opens the index's dense model; called when first needed.
-        backend: finds rows by their sparse vectors in place of the exact engine; of all places of the index.
+        engine: what is searched.
+        encode: texts of queries to vectors [q, V].
+        open_dense: opens the dense model that made the engine's dense vectors; called when first needed.
     """
 
     def __init__(
-        self,
-        index: SpladeIndex,
-        encode: Callable[[Sequence[str]], sp.csr_matrix],
-        *,
-        alpha: float = 0.0,
-        weights: dict[str, float] | None = None,
-        open_dense: Callable[[], DenseModel] | None = None,
-        backend: Backend | None = None,
+        self, engine: Engine, encode: Encode, open_dense: Callable[[], DenseEncoder] | None = None
     ) -> None:
-        self.index, self._encode, self.alpha, self.weights = index, encode, alpha, weights
-        self._open_dense, self.backend = open_dense, backend
+        self.engine = engine
+        self._encode = encode
+        self._open_dense = open_dense
+        self._lock = RLock()
+        self._dense_model: DenseEncoder | None = None
+        self._idf: NDArray[np.float32] | None = None
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What this index can be searched by."""
-        segments = self.index.segments
-        there = {
-            "sparse": True,
-            "bm25": bool(segments) and all(segment.lexical is not None for segment in segments),
-            "dense": bool(segments) and all(segment.dense is not None for segment in segments),
-        }
-        return tuple(part for part in PARTS if there[part])
+        """What this engine can be searched by."""
+        return tuple(part for part in PARTS if part == "sparse" or part in self.engine.capabilities)
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -87,7 +95,7 @@ class Ranker:
         return (*self.parts, "hybrid") if len(self.parts) > 1 else self.parts
 
     def require(self, mode: str) -> None:
-        """Raises InputError where this index cannot be searched so, naming what to build."""
+        """Raises InputError where this engine cannot be searched so, naming what to build."""
         if mode in self.modes:
             return
         if mode not in MODES:
@@ -99,91 +107,80 @@ class Ranker:
             f"build it with {flag}: splade index DOCS -o DIR {flag.split(' or ')[0]} --force",
         )
 
-    @cached_property
-    def lexical(self) -> LexicalSearch:
-        """BM25 over all segments."""
-        segments = self.index.segments
-        parts = [segment.lexical for segment in segments if segment.lexical is not None]
-        return LexicalSearch(parts, [segment.alive for segment in segments])
-
-    @cached_property
-    def dense_model(self) -> DenseModel:
-        """The model of the dense vectors. Raises InputError where nothing opens it."""
-        if self._open_dense is None:
-            raise InputError(
-                "the index does not say which dense model made it", "build it again: --dense MODEL --force"
-            )
-        return self._open_dense()
-
-    @cached_property
-    def _idf(self) -> NDArray[np.float32]:
-        return idf(self.index.df, len(self.index))
-
-    def vector(self, query: Pieces) -> sp.csr_matrix:
-        """The query's vector [1, V]: the largest weight that any piece gives a term, times the IDF where asked for."""
-        vectors = self._encode([text for text, _ in query])
-        found = combined(vectors, [weight for _, weight in query]) if len(query) > 1 else vectors
-        return reweighted(found, self._idf, self.alpha) if self.alpha else found
-
-    def rank(self, query: Pieces, mode: str, k: int, allowed: NDArray[np.bool_] | None = None) -> Ranked:
-        """The `k` best rows.
-
-        Args:
-            allowed: bool over all rows; others are no results.
+    def encode(self, queries: Sequence[Sequence[WeightedText]], options: SearchOptions) -> EncodedQueries:
+        """What the parts that `options.mode` asks for take, each encoded in one call.
 
         Raises:
-            InputError: a mode that the index cannot do.
+            InputError: a mode or an IDF that the engine cannot give.
         """
-        self.require(mode)
-        vector = self.vector(query) if mode in ("sparse", "hybrid") else None
-        if mode != "hybrid":
-            rows, scores = self._by(mode, query, vector, k, allowed)
-            return _ranked((rows, scores), vector)
-        depth = max(k, DEPTH)
-        lists = {part: self._by(part, query, vector, depth, allowed) for part in self.parts}
-        if self.weights:
-            fused = weighted(list(lists.values()), [self.weights.get(part, 0.0) for part in lists], k)
-        else:
-            fused = rrf(list(lists.values()), k)
-        return _ranked(fused, vector, {part: _places(found) for part, found in lists.items()})
+        self.require(options.mode)
+        parts = self.parts if options.mode == "hybrid" else (options.mode,)
+        return EncodedQueries(
+            [list(query) for query in queries],
+            self.vectors(queries, options.idf_exponent) if "sparse" in parts else None,
+            self._dense_vectors(queries) if "dense" in parts else None,
+        )
 
-    def _by(
-        self, part: str, query: Pieces, vector: Any, k: int, allowed: NDArray[np.bool_] | None
-    ) -> Ranking:
-        if part == "sparse":
-            if self.backend is None:
-                return self.index.search_rows(vector, k, allowed=allowed)
-            alive = self.index.alive
-            if not alive.all():
-                allowed = alive if allowed is None else allowed & alive
-            return self.backend.search(vector, k, allowed=allowed)
+    def vectors(self, queries: Sequence[Sequence[WeightedText]], idf_exponent: float = 0.0) -> sp.csr_matrix:
+        """Vectors [q, V]: the largest weight that any text of a query gives a term, times its IDF where asked for."""
+        matrix = self._encode([text for query in queries for text, _ in query])
+        if any(len(query) > 1 for query in queries):
+            rows = []
+            start = 0
+            for query in queries:
+                stop = start + len(query)
+                rows.append(combined(matrix[start:stop], [weight for _, weight in query]))
+                start = stop
+            matrix = sp.vstack(rows, format="csr")
+        if not idf_exponent:
+            return matrix
+        return reweighted(matrix, self._inverse_frequencies(), idf_exponent)
+
+    def rank(
+        self, queries: EncodedQueries, k: int, options: SearchOptions, filter: Filter | None = None
+    ) -> Ranked:
+        """The `k` best texts of each query. Raises InputError for a filter where the engine takes none."""
+        if filter is not None and "filter" not in self.engine.capabilities:
+            raise InputError("this engine takes no filter", "leave the filter out")
+        if options.mode != "hybrid":
+            return Ranked(self._by(options.mode, queries, k, filter))
+        depth = max(k, fusion.DEPTH)
+        parts = {part: self._by(part, queries, depth, filter) for part in self.parts}
+        return Ranked(_fused(parts, options.fusion_weights, k), parts)
+
+    def _by(self, part: str, queries: EncodedQueries, k: int, filter: Filter | None) -> Ranking:
         if part == "bm25":
-            return self.lexical.search([query], k, allowed=allowed)
-        return self._dense(query, k, allowed)
+            return cast(WordEngine, self.engine).search_words(queries.texts, k, filter)
+        if part == "dense":
+            assert queries.dense is not None
+            return cast(DenseEngine, self.engine).search_dense(queries.dense, k, filter)
+        assert queries.sparse is not None
+        return self.engine.search(queries.sparse, k, filter)
 
-    def _dense(self, query: Pieces, k: int, allowed: NDArray[np.bool_] | None) -> Ranking:
-        """Only the query itself: an expansion in pieces is for vectors of words."""
-        vectors = dense.unit(self.dense_model.encode([query[0][0]], "query"))
-        found, start = [], 0
-        for segment in self.index.segments:
-            assert segment.dense is not None
-            stop = start + len(segment.rows)
-            mask = segment.alive
-            if allowed is not None:
-                mask = allowed[start:stop] if mask is None else mask & allowed[start:stop]
-            rows, scores = dense.search(segment.dense, vectors, k, allowed=mask)
-            found.append((np.where(rows >= 0, rows + start, -1), scores))
-            start = stop
-        return best(found, k, 1)
+    def _dense_vectors(self, queries: Sequence[Sequence[WeightedText]]) -> NDArray[np.float32]:
+        """Only of the queries themselves: what an expansion adds is for vectors of words."""
+        with self._lock:
+            if self._dense_model is None:
+                if self._open_dense is None:
+                    raise InputError(
+                        "the index does not say which dense model made it",
+                        "build it again: --dense MODEL --force",
+                    )
+                self._dense_model = self._open_dense()
+            return self._dense_model.encode([query[0][0] for query in queries], "query")
+
+    def _inverse_frequencies(self) -> NDArray[np.float32]:
+        if "frequencies" not in self.engine.capabilities:
+            raise InputError("this engine does not know its document frequencies", "leave the IDF out")
+        with self._lock:
+            if self._idf is None:
+                counts = cast(TermStatistics, self.engine).document_frequencies()
+                self._idf = inverse_document_frequency(counts, len(self.engine)).astype(np.float32)
+            return self._idf
 
 
-def _ranked(
-    found: Ranking, vector: sp.csr_matrix | None, parts: dict[str, dict[int, tuple[int, float]]] | None = None
-) -> Ranked:
-    there = found[0][0] >= 0
-    return Ranked(found[0][0][there], found[1][0][there], vector, parts or {})
-
-
-def _places(found: Ranking) -> dict[int, tuple[int, float]]:
-    pairs = zip(found[0][0].tolist(), found[1][0].tolist(), strict=True)
-    return {row: (rank, score) for rank, (row, score) in enumerate(pairs, 1) if row >= 0}
+def _fused(parts: dict[str, Ranking], weights: Mapping[str, float] | None, k: int) -> Ranking:
+    rankings = list(parts.values())
+    if weights is None:
+        return fusion.rrf(rankings, k)
+    return fusion.weighted(rankings, [weights.get(part, 0.0) for part in parts], k)

@@ -7,7 +7,7 @@ search before it have no common scale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import require_positive
-from splade_cli.index.engine.ranking import Ranking
+from splade_cli.index.engine.ranking import Ranking as RowRanking
+from splade_cli.records import Ranking
 
 if TYPE_CHECKING:
     from splade_cli.model.crossencoder import CrossEncoderModel
@@ -55,9 +56,36 @@ class Reranker:
         return self.model.scores(pairs, self.batch_size)
 
 
-def rerank(
-    queries: Sequence[str], found: Ranking, text_of: Callable[[int], str], judge: Judge, k: int
+def reranked(
+    queries: Sequence[str], ranking: Ranking, content_of: Mapping[str, str], cross_encoder: Judge
 ) -> Ranking:
+    """Orders each ranking anew by a cross-encoder; equal scores keep the order that they came in.
+
+    Args:
+        queries: q texts.
+        ranking: what is to be read; it costs a forward pass a text.
+        content_of: what the cross-encoder reads of each id.
+    """
+    pairs = [
+        (query, content_of[each]) for query, ids in zip(queries, ranking.ids, strict=True) for each in ids
+    ]
+    if not pairs:
+        return ranking
+    scores = cross_encoder(pairs)
+    ordered = Ranking([], [])
+    start = 0
+    for ids in ranking.ids:
+        given = scores[start : start + len(ids)]
+        order = np.argsort(-given, kind="stable")
+        ordered.ids.append([ids[position] for position in order])
+        ordered.scores.append(given[order])
+        start += len(ids)
+    return ordered
+
+
+def rerank(
+    queries: Sequence[str], found: RowRanking, text_of: Callable[[int], str], judge: Judge, k: int
+) -> RowRanking:
     """Orders rows anew by `judge`; equal scores keep the order that they came in.
 
     Args:

@@ -1,78 +1,73 @@
-"""Query text in, explained hits out, over one index and the model that made it; knows no terminal."""
+"""The searcher: texts of queries to hits, over one engine. Whatever ranks in this package goes through it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import RLock
+from typing import TYPE_CHECKING, cast, overload
 
-import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from splade_cli.engines.base import Engine, VectorStore
 from splade_cli.errors import InputError, require_positive
-from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata.filter_parser import parse_filter
-from splade_cli.index.store.records import content_of
-from splade_cli.indexing.models import check_model, dense_of, model_of
-from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.query_encoders.encoders import QueryEncoder, open_query_encoder
-from splade_cli.records import Hit, Term
+from splade_cli.index.metadata.filters import Filter
+from splade_cli.model.query_encoders.encoders import QueryEncoder
+from splade_cli.records import Hit, Ranking, WeightedText
 from splade_cli.search.expansion import Expander
-from splade_cli.search.explain.snippets import snippet
-from splade_cli.search.explain.terms import active_terms, missing_terms, shared_terms
-from splade_cli.search.grouping import Fold, folded
-from splade_cli.search.options import How
-from splade_cli.search.ranker import Pieces, Ranked, Ranker
-from splade_cli.search.rerank import Reranker, rerank
+from splade_cli.search.explain.absence import Absence, absence_of
+from splade_cli.search.explain.terms import active_terms
+from splade_cli.search.grouping import FactsCache, Group, grouped, ungrouped
+from splade_cli.search.hits import RankedQuery, bare_hits, full_hits, row_of
+from splade_cli.search.options import DEFAULT, SearchOptions
+from splade_cli.search.ranker import DenseEncoder, EncodedQueries, Ranked, Ranker
+from splade_cli.search.rerank import Judge, Reranker, reranked
 
 if TYPE_CHECKING:
-    from splade_cli.engines.backends import Backend
-    from splade_cli.model.splade.encoder import SpladeModel
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.model.options import ModelOptions
 
-
-@dataclass(frozen=True)
-class Absence:
-    """Why a row is not among the first hits: its rank (None: no result at all), score, and what it lacks.
-
-    `filtered` says whether the filter keeps it out; the rank is then the one that it would have without.
-    """
-
-    hit: Hit
-    rank: int | None
-    lacking: list[tuple[str, float]]
-    filtered: bool = False
+QUERIES_AT_ONCE = 128
 
 
 class Searcher:
-    """Search over an index.
+    """Search over an engine. Safe to be used from many threads.
 
     Args:
-        index: the vectors, texts and vocabulary.
-        embedder: the model that made the index; not loaded before it is needed.
-        queries: encodes queries in its place, where the index carries what that takes.
-        how: how to search where a call does not say otherwise.
+        engine: what finds the texts.
+        encoder: texts of queries to vectors [q, V].
+        vocabulary: names of the V columns; may be empty.
+        open_dense: opens the model of the engine's dense vectors; called when first needed.
+        open_reranker: opens a cross-encoder by its name; called when first needed.
+        options: how to search where a call does not say otherwise.
+
+    Raises:
+        InputError: `options` ask for a mode that the engine cannot do.
     """
 
     def __init__(
         self,
-        index: SpladeIndex,
-        embedder: SpladeEmbedder,
-        queries: QueryEncoder | None = None,
-        how: How | None = None,
+        engine: Engine,
+        encoder: QueryEncoder,
+        *,
+        vocabulary: Sequence[str] = (),
+        open_dense: Callable[[], DenseEncoder] | None = None,
+        open_reranker: Callable[[str], Judge] = Reranker,
+        options: SearchOptions = DEFAULT,
     ) -> None:
-        self.index, self.embedder, self.queries, self.how = index, embedder, queries, how or How()
-        self.ranker = Ranker(
-            index,
-            self._encoded,
-            alpha=self.how.alpha,
-            weights=self.how.fusion_weights,
-            open_dense=self._open_dense,
-            backend=self._backend() if self.how.backend else None,
-        )
-        self.ranker.require(self.how.mode)
+        self.engine = engine
+        self.encoder = encoder
+        self.vocabulary = vocabulary
+        self.options = options
+        self.ranker = Ranker(engine, encoder.encode, open_dense)
+        self.ranker.require(options.mode)
+        self._open_reranker = open_reranker
+        self._facts = FactsCache(engine)
+        self._lock = RLock()
+        self._expanders: dict[Path, Expander] = {}
+        self._rerankers: dict[str, Judge] = {}
 
     @classmethod
     def open(
@@ -80,212 +75,221 @@ class Searcher:
         folder: str | Path,
         *,
         model: str | None = None,
-        how: How | None = None,
+        options: SearchOptions = DEFAULT,
+        backend: str | None = None,
         device: str = "auto",
-        **options: Any,
+        model_options: ModelOptions | None = None,
     ) -> Searcher:
         """Opens an index folder with what it carries for queries, else with the model that it names.
 
         Args:
             model: encode queries with this model, which must be the one that made the index, wherever it lies now.
+            options: how to search where a call does not say otherwise.
+            backend: find texts by ``two-step`` search in place of the exact engine, see `engines.two_step`.
+            device: where models run; `model_options` say more, and go before.
 
         Raises:
             IndexFolderError: missing, damaged, or made by another model.
             ModelError: the model cannot be loaded.
         """
-        index = SpladeIndex.open(folder)
-        made_by = index.model or {}
-        precision = made_by.get("precision", "auto") if device == "cpu" else "auto"
-        embedder = SpladeEmbedder(
-            model_of(index, model),
-            device=device,
-            precision="fp32" if precision == "int8" else precision,
-            max_seq_length=made_by.get("max_seq_length"),
-            **options,
-        )
-        queries = (
-            open_query_encoder(index.query_folder or Path(folder), index.query) if model is None else None
-        )
-        searcher = cls(index, embedder, queries, how)
-        if queries is None and searcher.mode in ("sparse", "hybrid"):
-            check_model(index, embedder)
-        return searcher
+        from splade_cli.search.opening import open_folder
+
+        return open_folder(cls, folder, model, options, backend, device, model_options)
+
+    @classmethod
+    def over(
+        cls,
+        index: SpladeIndex,
+        embedder: SpladeEmbedder,
+        *,
+        encoder: QueryEncoder | None = None,
+        options: SearchOptions = DEFAULT,
+        backend: str | None = None,
+    ) -> Searcher:
+        """Over an index in memory and the model that made it; `encoder` encodes queries in its place."""
+        from splade_cli.search.opening import over_index
+
+        return over_index(cls, index, embedder, encoder, options, backend)
 
     @property
     def mode(self) -> str:
         """How it searches where a call does not say otherwise."""
-        return self.how.mode
+        return self.options.mode
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """What this index can do."""
+        """What the engine can do."""
         return self.ranker.modes
 
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> Mapping[str, str]:
         """Names and kinds of the fields that filters may ask for."""
-        kinds: dict[str, list[str]] = {}
-        for segment in self.index.segments:
-            for name, column in segment.columns.fields.items():
-                kinds.setdefault(name, []).extend(column.kinds())
-        return {name: " or ".join(dict.fromkeys(found)) for name, found in sorted(kinds.items())}
+        return self.engine.fields()
 
-    def passing(self, expression: str) -> int:
-        """How many rows pass a filter. Raises InputError where it cannot be read."""
-        return int(np.count_nonzero(self.index.mask(parse_filter(expression)) & self.index.alive))
+    def passing(self, filter: Filter | str) -> int:
+        """How many texts pass a filter. Raises InputError where it cannot be read."""
+        return self.engine.count(as_filter(filter))
 
-    def encode(self, query: str) -> sp.csr_matrix:
-        """The query's vector [1, V], as the index is searched with it."""
-        return self.ranker.vector(self.pieces(query))
-
-    def pieces(self, query: str) -> Pieces:
-        """The query, and what the expansion rules add to it."""
-        return self._expander.expand(query).pieces if self._expander else [(query, 1.0)]
-
+    @overload
+    def search(self, queries: str, k: int = 10, options: SearchOptions | None = None) -> list[Hit]: ...
+    @overload
     def search(
-        self,
-        query: str,
-        k: int = 10,
-        *,
-        mode: str | None = None,
-        filter: str | None = None,
-        explain: bool = True,
-    ) -> list[Hit]:
-        """The `k` best hits, each with a snippet and, if `explain`, the terms that met.
+        self, queries: Sequence[str], k: int = 10, options: SearchOptions | None = None
+    ) -> list[list[Hit]]: ...
+    def search(
+        self, queries: str | Sequence[str], k: int = 10, options: SearchOptions | None = None
+    ) -> list[Hit] | list[list[Hit]]:
+        """The `k` best hits: of one query, or a list for each of several, which are encoded and searched together.
 
         Raises:
-            InputError: an empty query, k below 1, a mode that the index cannot do, a filter that cannot be read.
+                InputError: an empty query where there is one, k below 1, a mode that the engine cannot do, a filter that
+                cannot be read.
         """
+        if isinstance(queries, str):
+            require_words(queries)
+            return self._search([queries], k, options or self.options)[0]
+        return self._search(list(queries), k, options or self.options)
+
+    def rank(self, queries: Sequence[str], k: int, options: SearchOptions | None = None) -> Ranking:
+        """Ids of the `k` best chunks of each query, neither grouped nor explained."""
         require_positive(k=k)
-        require_text(query)
-        if not query.strip():
-            raise InputError("the query is empty", 'type some words: splade search "how to ..." --index DIR')
-        how = replace(self.how, mode=mode or self.how.mode, filter=filter or self.how.filter)
-        allowed = self._mask(how.filter)
-        pieces = self.pieces(query)
-        found: list[Ranked] = []
+        ranking = Ranking([], [])
+        for batch in self._batches(queries, options or self.options):
+            part = batch.rank(range(len(batch.queries.texts)), k)
+            ranking.ids.extend(ids[:k] for ids in part.ids)
+            ranking.scores.extend(scores[:k] for scores in part.scores)
+        return ranking
 
-        def ranking(depth: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-            if how.reranker:
-                found.append(found[-1] if found else self._judged(query, pieces, how, allowed))
-            else:
-                found.append(self.ranker.rank(pieces, how.mode, depth, allowed))
-            return found[-1].rows, found[-1].scores
+    def why(self, query: str, name: str, options: SearchOptions | None = None) -> Absence:
+        """How a document, or a chunk, stands to a query, whether or not it came up.
 
-        rows = self.index.rows
-        folds = folded(
-            ranking,
-            k,
-            document_of=(lambda row: rows[row].get("document_id") or rows[row]["id"]) if how.fold else None,
-            text_of=(lambda row: rows[row].get("text", "")) if how.fold else None,
-        )
-        return [self._hit(pieces, how, fold, rank, found[-1], explain) for rank, fold in enumerate(folds, 1)]
+        Raises:
+            InputError: an id that is not there.
+        """
+        return absence_of(self, query, name, options or self.options)
 
-    def why(self, query: str, row_id: str, *, mode: str | None = None, filter: str | None = None) -> Absence:
-        """How the row of `row_id` stands to `query`, whether or not it came up. Raises InputError for an unknown id."""
-        row = self.row_number(row_id)
-        how = replace(self.how, mode=mode or self.how.mode, filter=filter or self.how.filter)
-        allowed, pieces = self._mask(how.filter), self.pieces(query)
-        filtered = allowed is not None and not bool(allowed[row])
-        places = len(self.index.rows)
-        ranked = self.ranker.rank(pieces, how.mode, places, None if filtered else allowed)
-        place = np.flatnonzero(ranked.rows == row)
-        score = float(ranked.scores[place[0]]) if len(place) else 0.0
-        rank = int(place[0]) + 1 if len(place) else None
-        hit = self._hit(pieces, how, Fold(row, score, (row,)), rank or 0, ranked, True)
-        vector = ranked.vector if ranked.vector is not None else self.ranker.vector(pieces)
-        return Absence(
-            hit, rank, missing_terms(vector, self.index.vector(row), self.index.vocabulary), filtered
-        )
+    def chunks_of(self, name: str) -> list[str]:
+        """The chunk of that id, else all chunks of the document of that id. Raises InputError where there is none."""
+        chunks = self.engine.chunks_of(name)
+        if name in chunks or not chunks:
+            self.engine.fetch([name])
+            return [name]
+        return chunks
 
-    def row_number(self, row_id: str) -> int:
-        """The row of a chunk id, or the first row of a document id. Raises InputError where there is none."""
-        found = self.index.find(row_id, documents=False)
-        if not len(found):
-            found = self.index.find(row_id, chunks=False)
-        if not len(found):
-            raise InputError(f"no document '{row_id}' in the index", "ids stand behind each hit")
-        return int(found[0])
+    def encode(self, query: str, options: SearchOptions | None = None) -> sp.csr_matrix:
+        """The query's vector [1, V], as the engine is searched with it."""
+        options = options or self.options
+        return self.ranker.vectors([self.expanded(query, options)], options.idf_exponent)
 
-    def terms(self, text: str, limit: int = 20, kind: str = "query") -> list[tuple[str, float]]:
-        """The heaviest terms that the model gives `text`."""
-        vector = self.encode(text) if kind == "query" else self.embedder.encode([text], kind)
-        return active_terms(vector, self.index.vocabulary, limit)
+    def expanded(self, query: str, options: SearchOptions | None = None) -> list[WeightedText]:
+        """The query, and what the expansion rules add to it."""
+        path = (options or self.options).expansion
+        if path is None:
+            return [(query, 1.0)]
+        with self._lock:
+            if path not in self._expanders:
+                self._expanders[path] = Expander.open(path)
+            return self._expanders[path].expand(query).weighted_texts
 
-    def _encoded(self, texts: Sequence[str]) -> sp.csr_matrix:
-        if self.queries:
-            return self.queries.encode(texts)
-        check_model(self.index, self.embedder)
-        return self.embedder.encode(texts, "query")
+    def terms(self, text: str, limit: int = 20) -> list[tuple[str, float]]:
+        """The heaviest terms that the encoder gives `text` as a query."""
+        return active_terms(self.encode(text), self.vocabulary, limit)
 
-    @cached_property
-    def _expander(self) -> Expander | None:
-        return Expander.open(self.how.expansions) if self.how.expansions else None
+    def stored_terms(self, chunk_id: str, limit: int = 20) -> list[tuple[str, float]]:
+        """The heaviest terms of a stored text. Raises InputError where the engine does not hand out its vectors."""
+        if "vectors" not in self.engine.capabilities:
+            raise InputError("this engine does not hand out its vectors", "give the text instead of the id")
+        return active_terms(cast(VectorStore, self.engine).vectors([chunk_id]), self.vocabulary, limit)
 
-    @cached_property
-    def _reranker(self) -> Reranker:
-        assert self.how.reranker is not None
-        return Reranker(self.how.reranker, options=self.embedder.place)
+    def _search(self, queries: Sequence[str], k: int, options: SearchOptions) -> list[list[Hit]]:
+        require_positive(k=k)
+        hits: list[list[Hit]] = []
+        for batch in self._batches(queries, options):
+            for number, groups in enumerate(self._groups(batch, k, options)):
+                hits.append(self._hits(batch.ranked_query(number, groups), options))
+        return hits
 
-    def _backend(self) -> Backend:
-        from splade_cli.engines.backends import open_backend
+    def _batches(self, queries: Sequence[str], options: SearchOptions) -> Iterator[_Batch]:
+        for query in queries:
+            require_text(query)
+        filter = None if options.filter is None else as_filter(options.filter)
+        reranker = None if options.reranker is None else self._reranker(options.reranker)
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            texts = [self.expanded(query, options) for query in queries[start : start + QUERIES_AT_ONCE]]
+            encoded = self.ranker.encode(texts, options)
+            yield _Batch(self.ranker, encoded, options, filter, reranker)
 
-        index, name = self.index, self.how.backend or ""
-        return open_backend(name, index.vectors, index.folder, identity=str(index.generation))
+    def _groups(self, batch: _Batch, k: int, options: SearchOptions) -> list[list[Group]]:
+        count = len(batch.queries.texts)
+        if options.group:
+            return grouped(batch.rank, count, k, self._facts)
+        return [groups[:k] for groups in ungrouped(batch.rank(range(count), k))]
 
-    def _open_dense(self) -> Any:
-        trust = {name: self.embedder.place[name] for name in ("device", "trust_remote_code")}
-        return dense_of(self.index, **trust)
+    def _hits(self, query: RankedQuery, options: SearchOptions) -> list[Hit]:
+        if options.texts:
+            words = options.mode == "bm25"
+            return full_hits(query, self.engine, self.vocabulary, words=words, explain=options.explain)
+        facts = self._facts([group.id for group in query.groups])
+        return bare_hits(query, {each: fact.document_id for each, fact in facts.items()})
 
-    def _mask(self, expression: str | None) -> NDArray[np.bool_] | None:
-        return self.index.mask(parse_filter(expression)) if expression else None
+    def _reranker(self, name: str) -> Judge:
+        with self._lock:
+            if name not in self._rerankers:
+                self._rerankers[name] = self._open_reranker(name)
+            return self._rerankers[name]
 
-    def _judged(self, query: str, pieces: Pieces, how: How, allowed: NDArray[np.bool_] | None) -> Ranked:
-        """The best `rerank_top` rows in the order of the cross-encoder; rows that it has not read are no results."""
-        ranked = self.ranker.rank(pieces, how.mode, how.rerank_top, allowed)
-        if not len(ranked.rows):
-            return ranked
-        found = (ranked.rows[None, :], ranked.scores[None, :])
-        rows = self.index.rows
-        judged, scores = rerank(
-            [query], found, lambda row: content_of(rows[row]), self._reranker, len(ranked.rows)
-        )
-        pairs = zip(ranked.rows.tolist(), ranked.scores.tolist(), strict=True)
-        before = {row: (rank, score) for rank, (row, score) in enumerate(pairs, 1)}
-        parts = {**ranked.parts, how.mode: before}
-        return Ranked(judged[0], scores[0], ranked.vector, parts)
 
-    def _hit(self, pieces: Pieces, how: How, fold: Fold, rank: int, ranked: Ranked, explain: bool) -> Hit:
-        record = self.index.rows[fold.row]
-        terms = self._terms(pieces, how, fold.row, ranked)
-        text = record.get("text", "")
-        return Hit(
-            id=record["id"],
-            rank=rank,
-            score=fold.score,
-            text=text,
-            snippet=snippet(text, [term.term for term in terms[:8]]),
-            title=record.get("title", ""),
-            document_id=str(record.get("document_id", record["id"])),
-            metadata=record.get("metadata", {}),
-            terms=terms if explain else (),
-            parts={
-                part: {"rank": places[fold.row][0], "score": places[fold.row][1]}
-                for part, places in ranked.parts.items()
-                if fold.row in places
-            },
-            windows=tuple(self.index.rows[row]["id"] for row in fold.windows if row != fold.row),
-            duplicates=tuple(self.index.rows[row]["id"] for row in fold.duplicates),
-        )
+class _Batch:
+    """Encoded queries that are ranked as deep as it takes; a reranker reads each query's first chunks once."""
 
-    def _terms(self, pieces: Pieces, how: How, row: int, ranked: Ranked) -> tuple[Term, ...]:
-        """What query and row share: words for bm25, terms of the model else; dense vectors share nothing to name."""
-        if how.mode == "bm25":
-            met = self.ranker.lexical.explain(pieces, row)
-            return tuple(Term(word, left, right, left * right, True) for word, left, right in met)
-        if ranked.vector is None:
-            return ()
-        said = " ".join(text for text, _ in pieces)  # what a rule added is not the model's doing
-        return shared_terms(ranked.vector, self.index.vector(row), self.index.vocabulary, said)
+    def __init__(
+        self,
+        ranker: Ranker,
+        queries: EncodedQueries,
+        options: SearchOptions,
+        filter: Filter | None,
+        reranker: Judge | None,
+    ) -> None:
+        self.queries = queries
+        self._ranker = ranker
+        self._options = options
+        self._filter = filter
+        self._parts: list[dict[str, tuple[Sequence[str], Sequence[float]]]] = [{} for _ in queries.texts]
+        self._reranked = None if reranker is None else self._read(reranker)
+
+    def rank(self, numbers: Sequence[int], k: int) -> Ranking:
+        """The k best chunks of the queries of these numbers; all that a reranker has read where there is one."""
+        if self._reranked is not None:
+            ids = [self._reranked.ids[number] for number in numbers]
+            return Ranking(ids, [self._reranked.scores[number] for number in numbers])
+        ranked = self._ranker.rank(self.queries.some(numbers), k, self._options, self._filter)
+        self._remember(numbers, ranked)
+        return ranked.ranking
+
+    def ranked_query(self, number: int, groups: Sequence[Group]) -> RankedQuery:
+        """One query with its groups and what its last ranking was made of."""
+        sparse = self.queries.sparse
+        vector = None if sparse is None else sparse[number]
+        return RankedQuery(self.queries.texts[number], vector, groups, self._parts[number])
+
+    def _read(self, reranker: Judge) -> Ranking:
+        depth = self._options.rerank_depth
+        ranked = self._ranker.rank(self.queries, depth, self._options, self._filter)
+        numbers = range(len(self.queries.texts))
+        parts = {**ranked.parts, self._options.mode: ranked.ranking}
+        self._remember(numbers, Ranked(ranked.ranking, parts))
+        ids = list(dict.fromkeys(each for ids in ranked.ranking.ids for each in ids))
+        contents = {chunk.id: chunk.content for chunk in self._ranker.engine.fetch(ids)}
+        queries = [texts[0][0] for texts in self.queries.texts]
+        return reranked(queries, ranked.ranking, contents, reranker)
+
+    def _remember(self, numbers: Sequence[int], ranked: Ranked) -> None:
+        for row, number in enumerate(numbers):
+            self._parts[number] = {name: row_of(ranking, row) for name, ranking in ranked.parts.items()}
+
+
+def as_filter(filter: Filter | str) -> Filter:
+    """A filter as a tree. Raises InputError for a text that cannot be read."""
+    return parse_filter(filter) if isinstance(filter, str) else filter
 
 
 def require_text(query: str) -> None:
@@ -296,30 +300,7 @@ def require_text(query: str) -> None:
         raise InputError(f"the query is not UTF-8 at character {error.start + 1}", "type it again") from None
 
 
-def retrieve_documents(
-    query: str, documents: Sequence[str], tokenizer: Any, model: SpladeModel, device: Any, top_k: int = 3
-) -> list[dict[str, Any]]:
-    """Ranks `documents` for one query with a model from `load_splade_model`.
-
-    Returns:
-        ``{"rank", "score", "snippet", "document", "index"}`` a hit, best first; fewer than `top_k` where fewer match.
-    """
-    from splade_cli.model.loaded import LoadedModel
-
-    embedder = SpladeEmbedder.from_loaded(LoadedModel(tokenizer, model, device))
-    index = SpladeIndex.from_vectors(
-        embedder.encode(documents),
-        texts=documents,
-        vocabulary=embedder.vocabulary,
-        model=embedder.description,
-    )
-    return [
-        {
-            "rank": hit.rank,
-            "score": hit.score,
-            "snippet": hit.snippet,
-            "document": hit.text,
-            "index": int(hit.id),
-        }
-        for hit in Searcher(index, embedder).search(query, top_k)
-    ]
+def require_words(query: str) -> None:
+    """Raises InputError for an empty query."""
+    if not query.strip():
+        raise InputError("the query is empty", 'type some words: splade search "how to ..." --index DIR')

@@ -26,7 +26,7 @@ from splade_cli.indexing.build import chunk_sizes, index_documents, shards_of
 from splade_cli.model import encode as encoding
 from splade_cli.model import shards
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.query_encoders.encoders import attach_static
+from splade_cli.model.query_encoders.encoders import StaticQueryEncoder, attach_static
 from splade_cli.search.searcher import Searcher
 
 Make = Callable[..., Any]
@@ -325,8 +325,8 @@ def test_rows_added_and_removed_keep_the_query_encoder(embedder: SpladeEmbedder,
     more = fewer.add(embedder.encode(["backups"]), ["new"], ["backups"])
     more.save(tmp_path / "other")
     opened = Searcher.open(tmp_path / "other")
-    assert [row["id"] for row in opened.index.rows][-1] == "new"
-    assert opened.queries is not None
+    assert list(opened.engine.ids())[-1] == "new"
+    assert isinstance(opened.encoder, StaticQueryEncoder)
     assert opened.encode("the table saw").nnz > 0
 
 

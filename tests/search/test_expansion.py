@@ -51,7 +51,7 @@ def test_what_is_added(tmp_path: Path, query: str, added: list[tuple[str, float]
     found = expander(tmp_path, RULES).expand(query)
     assert [(rule.added, rule.weight) for rule in found.added] == added
     assert found.text == " ".join([query, *(phrase for phrase, _ in added)])
-    assert found.pieces == [(query, 1.0), *added]
+    assert found.weighted_texts == [(query, 1.0), *added]
 
 
 def test_the_longest_phrase_wins_and_nothing_is_expanded_twice(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_vectors_of_pieces_are_joined_by_their_maximum() -> None:
 
 def test_bm25_takes_the_pieces(tmp_path: Path) -> None:
     index = Bm25(["kubernetes runs pods", "pods are small", "docker runs images"], "english")
-    pieces = expander(tmp_path, "k8s = kubernetes ^0.5").expand("k8s images").pieces
+    pieces = expander(tmp_path, "k8s = kubernetes ^0.5").expand("k8s images").weighted_texts
     rows, scores = index.search([pieces], 3)
     assert rows[0].tolist() == [2, 0, -1]
     assert scores[0, 1] == pytest.approx(scores[0, 0] / 2, rel=1e-5)

@@ -1,15 +1,26 @@
-"""Folding against slow versions; depth; the windows that matched."""
+"""Grouping against slow versions; depth; the chunks that matched."""
 
 from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from splade_cli.errors import InputError
-from splade_cli.search.grouping import Fold, fold_duplicates, fold_windows, folded
+from splade_cli.records import Chunk, Ranking
+from splade_cli.search.grouping import (
+    FactsCache,
+    Group,
+    TextFacts,
+    group_chunks,
+    grouped,
+    hashed_shingles,
+    merge_near_duplicates,
+)
 
 
 def jaccard(left: str, right: str, size: int = 5) -> float:
@@ -38,85 +49,117 @@ def variants(seed: int) -> list[str]:
     return texts
 
 
+def merged(texts: Sequence[str], order: Sequence[int], similarity: float = 0.9) -> dict[int, list[int]]:
+    groups = [Group(str(row), 1.0 - rank, (str(row),)) for rank, row in enumerate(order)]
+    found = merge_near_duplicates(groups, lambda each: hashed_shingles(texts[int(each)]), similarity)
+    return {int(group.id): [int(each) for each in group.duplicates] for group in found}
+
+
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("similar", [0.5, 0.9, 1.0])
-def test_duplicates_against_all_pairs(seed: int, similar: float) -> None:
+@pytest.mark.parametrize("similarity", [0.5, 0.9, 1.0])
+def test_duplicates_against_all_pairs(seed: int, similarity: float) -> None:
     texts = variants(seed)
     order = random.Random(seed + 1).sample(range(len(texts)), len(texts))
-    found = fold_duplicates(
-        [Fold(row, 1.0 - place, (row,)) for place, row in enumerate(order)], texts.__getitem__, similar
-    )
-    kept: dict[int, list[int]] = {}
+    expected: dict[int, list[int]] = {}
     for row in order:
-        like = [other for other in kept if jaccard(texts[row], texts[other]) >= similar]
-        kept.setdefault(like[0] if like else row, []).extend([row] if like else [])
-    assert {fold.row: list(fold.duplicates) for fold in found} == kept
-    assert list(kept) == [fold.row for fold in found]
-    if similar < 1:
-        assert len(kept) < len(texts)
+        like = [other for other in expected if jaccard(texts[row], texts[other]) >= similarity]
+        expected.setdefault(like[0] if like else row, []).extend([row] if like else [])
+    found = merged(texts, order, similarity)
+    assert found == expected
+    assert list(found) == list(expected)
+    if similarity < 1:
+        assert len(found) < len(texts)
 
 
 def test_what_is_no_duplicate() -> None:
     texts = ["", "", "...", "Short one.", "short, ONE", "Short two."]
-    found = fold_duplicates([Fold(row, 1.0, (row,)) for row in range(6)], texts.__getitem__)
-    assert [(fold.row, fold.duplicates) for fold in found] == [(0, ()), (1, ()), (2, ()), (3, (4,)), (5, ())]
+    assert merged(texts, range(6)) == {0: [], 1: [], 2: [], 3: [4], 5: []}
 
 
-def test_windows_of_a_document_are_one_hit() -> None:
-    ranked = [(4, 9.0), (7, 8.0), (5, 8.0), (1, 2.0), (6, 1.0)]
-    documents = {4: "a", 5: "a", 6: "a", 7: "b", 1: "c"}
-    assert fold_windows(ranked, documents.__getitem__) == [
-        Fold(4, 9.0, (4, 5, 6)),
-        Fold(7, 8.0, (7,)),
-        Fold(1, 2.0, (1,)),
-    ]
+def test_chunks_of_a_document_are_one_hit() -> None:
+    documents = {"4": "a", "5": "a", "6": "a", "7": "b", "1": "c"}
+    groups = group_chunks(["4", "7", "5", "1", "6"], [9.0, 8.0, 8.0, 2.0, 1.0], documents.__getitem__)
+    assert groups == [Group("4", 9.0, ("4", "5", "6")), Group("7", 8.0, ("7",)), Group("1", 2.0, ("1",))]
 
 
-class Asked:
-    """A search over rows in the order of their numbers, which remembers how deep it was asked."""
+class Rankings:
+    """Chunks 0, 1, 2, ... for each query, as many as it has; remembers how deep which queries were asked."""
 
-    def __init__(self, rows: int) -> None:
-        self.rows, self.depths = rows, []
+    def __init__(self, *sizes: int) -> None:
+        self.sizes = sizes
+        self.asked: list[tuple[list[int], int]] = []
 
-    def __call__(self, depth: int) -> tuple[np.ndarray, np.ndarray]:
-        self.depths.append(depth)
-        rows = np.full(depth, -1)
-        rows[: min(depth, self.rows)] = np.arange(min(depth, self.rows))
-        return rows, np.where(rows >= 0, -rows, -np.inf).astype(np.float32)
-
-
-def test_folds_are_filled_up_from_deeper() -> None:
-    search = Asked(1000)
-    found = folded(search, 5, document_of=lambda row: row // 50)
-    assert [fold.row for fold in found] == [0, 50, 100, 150, 200]
-    assert search.depths == [15, 60, 240]
-    assert found[0].windows == tuple(range(50))
-    assert found[0].score == 0
+    def __call__(self, numbers: Sequence[int], depth: int) -> Ranking:
+        self.asked.append((list(numbers), depth))
+        counts = [min(depth, self.sizes[number]) for number in numbers]
+        ids = [[str(row) for row in range(count)] for count in counts]
+        return Ranking(ids, [-np.arange(count, dtype=np.float32) for count in counts])
 
 
-def test_it_ends_where_the_search_does() -> None:
-    search = Asked(30)
-    found = folded(search, 5, document_of=lambda row: row // 20)
-    assert [fold.row for fold in found] == [0, 20]
-    assert search.depths == [15, 60]
-    assert folded(Asked(0), 5, document_of=str) == []
-    plain = Asked(30)
-    assert [fold.row for fold in folded(plain, 3)] == [0, 1, 2]
-    assert plain.depths == [3], "nothing to fold, nothing fetched in vain"
+def facts(chunks_a_document: int, texts: Sequence[str] = ()) -> Any:
+    def of(ids: Sequence[str]) -> dict[str, TextFacts]:
+        given = [texts[int(each)] if texts else f"text {each}" for each in ids]
+        return {
+            each: TextFacts(str(int(each) // chunks_a_document), hashed_shingles(text))
+            for each, text in zip(ids, given, strict=True)
+        }
+
+    return of
 
 
-def test_windows_first_then_duplicates() -> None:
+def test_groups_are_filled_up_from_deeper() -> None:
+    rank = Rankings(1000)
+    groups = grouped(rank, 1, 5, facts(50))[0]
+    assert [group.id for group in groups] == ["0", "50", "100", "150", "200"]
+    assert rank.asked == [([0], 15), ([0], 60), ([0], 240)]
+    assert groups[0].chunks == tuple(str(row) for row in range(50))
+    assert groups[0].score == 0
+
+
+def test_only_queries_with_too_few_groups_are_asked_again() -> None:
+    rank = Rankings(5, 1000, 30, 0)
+    groups = grouped(rank, 4, 3, facts(20))
+    assert [[group.id for group in each] for each in groups] == [["0"], ["0", "20", "40"], ["0", "20"], []]
+    assert rank.asked == [([0, 1, 2, 3], 9), ([1, 2], 36), ([1], 144)]
+
+
+def test_chunks_first_then_duplicates() -> None:
     body = "one two three four five six seven"
-    texts = [body, "window", body.upper(), "another text of its own", "and one more"]
-    found = folded(Asked(5), 3, document_of=[0, 0, 1, 2, 3].__getitem__, text_of=texts.__getitem__)
-    assert [(fold.row, fold.windows, fold.duplicates) for fold in found] == [
-        (0, (0, 1), (2,)),
-        (3, (3,), ()),
-        (4, (4,), ()),
+    texts = [body, "window", body.upper(), "another", "another text of its own", "x", "and one more", "y"]
+    groups = grouped(Rankings(8), 1, 3, facts(2, texts))[0]
+    assert [(group.id, group.chunks, group.duplicates) for group in groups] == [
+        ("0", ("0", "1"), ("2",)),
+        ("4", ("4", "5"), ()),
+        ("6", ("6", "7"), ()),
     ]
 
 
-@pytest.mark.parametrize(("k", "similar"), [(0, 0.9), (3, 0), (3, 1.2), (3, float("nan"))])
-def test_sizes_that_cannot_be(k: int, similar: float) -> None:
+def test_k_below_one() -> None:
     with pytest.raises(InputError):
-        folded(Asked(3), k, text_of=str, similar=similar)
+        grouped(Rankings(3), 1, 0, facts(1))
+
+
+class Stored:
+    """An engine's texts, which remembers what was fetched."""
+
+    def __init__(self) -> None:
+        self.fetched: list[str] = []
+
+    def fetch(self, ids: Sequence[str]) -> list[Chunk]:
+        self.fetched += ids
+        return [Chunk(each, f"document of {each}", f"text {each}") for each in ids]
+
+
+def test_facts_are_fetched_once_and_forgotten_beyond_the_capacity() -> None:
+    engine: Any = Stored()
+    cache = FactsCache(engine, capacity=3)
+    assert cache(["a", "b"])["a"].document_id == "document of a"
+    assert set(cache(["a", "b", "c"])) == {"a", "b", "c"}
+    assert engine.fetched == ["a", "b", "c"]
+    cache(["a"])
+    cache(["d"])
+    assert cache(["a", "d"])["d"].shingles.tolist() == hashed_shingles("text d").tolist()
+    assert engine.fetched == ["a", "b", "c", "d"], "the one that was not asked for longest is gone"
+    cache(["b"])
+    assert engine.fetched == ["a", "b", "c", "d", "b"]
+    assert set(cache(list("efghi"))) == set("efghi"), "more than the capacity is given all the same"

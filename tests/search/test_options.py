@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.search.options import How
+from splade_cli.search.options import DEFAULT, SearchOptions
+from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
 
 LINK = "To reset a forgotten password, follow the link"
@@ -37,17 +39,25 @@ def index(embedder: SpladeEmbedder) -> SpladeIndex:
     )
 
 
+APART = SearchOptions(group=False)
+
+
+def over(index: SpladeIndex, embedder: SpladeEmbedder, **options: Any) -> Searcher:
+    """Each chunk a hit, so that every one is seen."""
+    return Searcher.over(index, embedder, options=replace(APART, **options))
+
+
 def ids(searcher: Searcher, query: str, k: int = 10, **options: Any) -> list[str]:
-    return [hit.id for hit in searcher.search(query, k, **options)]
+    return [hit.id for hit in searcher.search(query, k, replace(searcher.options, **options))]
 
 
 def test_filters_of_the_searcher_and_of_a_call(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
-    searcher = Searcher(index, embedder, how=How(filter="year >= 2020"))
+    searcher = over(index, embedder, filter="year >= 2020")
     assert set(ids(searcher, "forgotten password")) == {"h", "s"} & set(ids(searcher, "forgotten password"))
     assert ids(searcher, "forgotten password")[0] == "h"
     assert ids(searcher, "forgotten password", filter="year < 2020")[:2] == ["g#1", "g#2"]
     with pytest.raises(InputError, match="no field 'yeer'"):
-        searcher.search("password", filter="yeer = 1")
+        ids(searcher, "password", filter="yeer = 1")
     assert searcher.fields()["year"] == "number"
     absence = searcher.why("forgotten password", "g#1")
     assert (absence.filtered, absence.rank) == (True, 1)
@@ -55,12 +65,12 @@ def test_filters_of_the_searcher_and_of_a_call(index: SpladeIndex, embedder: Spl
 
 
 def test_windows_and_near_duplicates_are_folded(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
-    apart = Searcher(index, embedder).search("forgotten password", 3)
+    apart = over(index, embedder).search("forgotten password", 3)
     assert [hit.id for hit in apart] == ["g#1", "g#2", "h"]
-    folded = Searcher(index, embedder, how=How(fold=True)).search("forgotten password", 2)
-    assert folded[0].id == "g#1"
-    assert (folded[0].windows, folded[0].duplicates) == (("g#2",), ("h",))
-    assert all(hit.document_id != "g" for hit in folded[1:])
+    grouped = Searcher.over(index, embedder).search("forgotten password", 2)
+    assert grouped[0].id == "g#1"
+    assert (grouped[0].windows, grouped[0].duplicates) == (("g#2",), ("h",))
+    assert all(hit.document_id != "g" for hit in grouped[1:])
 
 
 def test_expansion_rules_reach_what_the_query_does_not_say(
@@ -68,64 +78,69 @@ def test_expansion_rules_reach_what_the_query_does_not_say(
 ) -> None:
     rules = tmp_path / "rules.txt"
     rules.write_text("pw = password\n")
-    plain = Searcher(index, embedder, how=How(mode="bm25"))
+    plain = over(index, embedder, mode="bm25")
     assert ids(plain, "pw") == []
-    expanded = Searcher(index, embedder, how=How(mode="bm25", expansions=rules))
+    expanded = over(index, embedder, mode="bm25", expansion=rules)
     assert set(ids(expanded, "pw")) == {"g#1", "g#2", "h"}
     assert expanded.search("pw")[0].terms[0].term == "password"
     rules.write_text("pw = password ^0.5\n")
-    lighter = Searcher(index, embedder, how=How(mode="bm25", expansions=rules)).search("pw")[0]
+    lighter = over(index, embedder, mode="bm25", expansion=rules).search("pw")[0]
     assert lighter.score == pytest.approx(expanded.search("pw")[0].score / 2, rel=1e-5)
     assert sum(term.contribution for term in lighter.terms) == pytest.approx(lighter.score, rel=1e-5)
-    sparse = Searcher(index, embedder, how=How(expansions=rules))
+    sparse = over(index, embedder, expansion=rules)
     assert {term.term: term.literal for term in sparse.search("pw")[0].terms}["password"], "the rule said it"
     assert set(ids(sparse, "pw")[:3]) == {"g#1", "g#2", "h"}
-    assert ids(Searcher(index, embedder), "pw") == []
+    assert ids(over(index, embedder), "pw") == []
 
 
 def test_terms_of_bm25_add_up_and_parts_of_a_hybrid_are_told(
     index: SpladeIndex, embedder: SpladeEmbedder
 ) -> None:
-    searcher = Searcher(index, embedder)
+    searcher = over(index, embedder)
     assert searcher.modes == ("sparse", "bm25", "hybrid")
-    for hit in searcher.search("reset a forgotten password", mode="bm25"):
+    for hit in searcher.search("reset a forgotten password", options=replace(APART, mode="bm25")):
         assert sum(term.contribution for term in hit.terms) == pytest.approx(hit.score, rel=1e-5)
-    equal = searcher.search("reset a forgotten password", 2, mode="hybrid")
+    equal = searcher.search("reset a forgotten password", 2, replace(APART, mode="hybrid"))
     assert equal[0].score == pytest.approx(2), "the best of both parts"
-    ranks = Searcher(index, embedder, how=How(mode="hybrid", weights="rrf"))
+    ranks = over(index, embedder, mode="hybrid", weights="rrf")
     hybrid = ranks.search("reset a forgotten password", 2)
     assert set(hybrid[0].parts) == {"sparse", "bm25"}
     assert hybrid[0].score == pytest.approx(sum(1 / (60 + part["rank"]) for part in hybrid[0].parts.values()))
     with pytest.raises(InputError, match="cannot be searched by dense"):
-        Searcher(index, embedder, how=How(mode="dense"))
+        over(index, embedder, mode="dense")
 
 
 def test_a_reranker_orders_the_best_anew(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
-    searcher = Searcher(index, embedder, how=How(reranker="by-hand", rerank_top=3))
+    opened: list[str] = []
     seen: list[tuple[str, str]] = []
 
     def judge(pairs: Any) -> np.ndarray:
         seen.extend(pairs)
         return np.array([float("twelve" in text) for _, text in pairs], dtype=np.float32)
 
-    searcher.__dict__["_reranker"] = judge
+    def open_reranker(name: str) -> Any:
+        opened.append(name)
+        return judge
+
+    searcher = Searcher(
+        LocalEngine(index),
+        ModelEncoder(embedder),
+        vocabulary=index.vocabulary,
+        open_reranker=open_reranker,
+        options=replace(APART, reranker="by-hand", rerank_depth=3),
+    )
     hits = searcher.search("forgotten password", 2)
     assert [hit.id for hit in hits] == ["g#2", "g#1"]
     assert len(seen) == 3
     assert (hits[0].score, hits[0].parts["sparse"]["rank"]) == (1.0, 2)
     assert len(searcher.search("forgotten password", 10)) == 3, "what it has not read is no result"
+    assert opened == ["by-hand"]
 
 
-@pytest.mark.parametrize("backend", ["two-step=200:0", "qdrant-edge", "seismic"])
-def test_another_engine_finds_the_same(
-    backend: str, index: SpladeIndex, embedder: SpladeEmbedder, tmp_path: Path
-) -> None:
-    package = {"qdrant-edge": "qdrant_edge", "seismic": "seismic"}.get(backend)
-    if package and find_spec(package) is None:
-        pytest.skip(f"{package} is not installed")
+def test_two_step_search_finds_the_same(index: SpladeIndex, embedder: SpladeEmbedder, tmp_path: Path) -> None:
     index.save(tmp_path / "index")
     exact = Searcher.open(tmp_path / "index", device="cpu")
-    other = Searcher.open(tmp_path / "index", device="cpu", how=How(backend=backend))
+    other = Searcher.open(tmp_path / "index", device="cpu", backend="two-step=200:0")
     for query in ("forgotten password", "sharp saw"):
         expected = [(hit.id, hit.score) for hit in exact.search(query, 2)]
         assert [(hit.id, pytest.approx(hit.score)) for hit in other.search(query, 2)] == expected
@@ -133,4 +148,11 @@ def test_another_engine_finds_the_same(
     assert (tmp_path / "index" / "backends").is_dir()
     SpladeIndex.open(tmp_path / "index", verify=True)
     with pytest.raises(InputError, match="unknown backend 'faiss'"):
-        Searcher.open(tmp_path / "index", device="cpu", how=How(backend="faiss"))
+        Searcher.open(tmp_path / "index", device="cpu", backend="faiss")
+
+
+def test_the_default_is_what_the_command_does() -> None:
+    from splade_cli.cli import options
+
+    chosen = options.search_options("sparse", None, 0.0, None, True, None, 50, None)
+    assert chosen == DEFAULT

@@ -14,7 +14,9 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.indexing.build import index_chunks, index_documents, shards_of
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Chunk, Hit
-from splade_cli.search.searcher import Searcher, retrieve_documents
+from splade_cli.search.in_memory import retrieve_documents
+from splade_cli.search.options import SearchOptions
+from splade_cli.search.searcher import Searcher
 
 TEXTS = {
     "guide::1": "To reset a forgotten password, open the login page and follow the link in the mail.",
@@ -29,7 +31,7 @@ def searcher(embedder: SpladeEmbedder) -> Searcher:
         Chunk(name, name.split("::")[0] + ".md", text, title="T", metadata={"n": 1})
         for name, text in TEXTS.items()
     ]
-    return Searcher(index_chunks(chunks, embedder), embedder)
+    return Searcher.over(index_chunks(chunks, embedder), embedder, options=SearchOptions(group=False))
 
 
 def test_hits_are_ranked_and_their_terms_add_up(searcher: Searcher) -> None:
@@ -40,10 +42,8 @@ def test_hits_are_ranked_and_their_terms_add_up(searcher: Searcher) -> None:
     query = searcher.encode("I forgot my password")
     for hit in hits:
         assert isinstance(hit, Hit)
-        row = searcher.row_number(hit.id)
-        assert hit.score == pytest.approx(
-            float((query @ searcher.index.vectors[row].T).toarray()[0, 0]), rel=1e-5
-        )
+        stored = searcher.engine.vectors([hit.id])
+        assert hit.score == pytest.approx(float((query @ stored.T).toarray()[0, 0]), rel=1e-5)
         assert sum(term.contribution for term in hit.terms) == pytest.approx(hit.score, rel=1e-5)
         assert (hit.text, hit.document_id) == (TEXTS[hit.id], hit.id.split("::")[0] + ".md")
         assert (hit.title, hit.metadata) == ("T", {"n": 1})
@@ -53,7 +53,8 @@ def test_hits_are_ranked_and_their_terms_add_up(searcher: Searcher) -> None:
 
 
 def test_explanations_can_be_left_out(searcher: Searcher) -> None:
-    with_terms, without = (searcher.search("password", 1, explain=flag)[0] for flag in (True, False))
+    with_terms = searcher.search("password", 1)[0]
+    without = searcher.search("password", 1, SearchOptions(explain=False))[0]
     assert with_terms.terms
     assert without.terms == ()
     assert (without.id, without.score, without.snippet) == (
@@ -88,21 +89,24 @@ def test_why(searcher: Searcher) -> None:
         searcher.why(query, "none")
 
 
-def test_a_document_id_stands_for_its_first_row(searcher: Searcher) -> None:
-    assert [searcher.row_number(name) for name in ("guide::2", "guide.md", "saw.md")] == [1, 0, 2]
+def test_a_name_is_a_chunk_or_all_chunks_of_a_document(searcher: Searcher) -> None:
+    assert searcher.chunks_of("guide::2") == ["guide::2"]
+    assert searcher.chunks_of("guide.md") == ["guide::1", "guide::2"]
+    with pytest.raises(InputError, match="no document 'none'"):
+        searcher.chunks_of("none")
 
 
 def test_an_index_folder_knows_its_model(
     searcher: Searcher, bert_folder: Path, make_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
-    searcher.index.save(tmp_path / "index")
+    searcher.engine.index.save(tmp_path / "index")
     found = Searcher.open(tmp_path / "index", device="cpu").search("password", 2)
     assert [(hit.id, hit.score) for hit in found] == [
         (hit.id, pytest.approx(hit.score)) for hit in searcher.search("password", 2)
     ]
     with pytest.raises(IndexFolderError, match="was made by another model than"):
         Searcher.open(tmp_path / "index", model=str(bert_folder), device="cpu")
-    SpladeIndex.from_vectors(searcher.index.vectors).save(tmp_path / "unnamed")
+    SpladeIndex.from_vectors(searcher.engine.index.vectors).save(tmp_path / "unnamed")
     with pytest.raises(IndexFolderError, match="does not say which model made it"):
         Searcher.open(tmp_path / "unnamed")
     with pytest.raises(IndexFolderError, match="no index at"):

@@ -28,10 +28,12 @@ _SIGN_COLOURS = {"same": "dim", "up": "green", "down": "yellow", "new": "cyan", 
 
 def greeting(session: Session) -> None:
     """The first lines of an interactive session."""
-    index = session.searcher.index
-    model = str((index.model or {}).get("name", "unknown"))
+    facts = session.stats()
+    held = f"[bold]{facts['chunks']}[/] chunks"
+    if "documents" in facts:
+        held = f"[bold]{facts['documents']}[/] documents, {held}, model {escape(plain(str(facts['model'])))}"
     out.print(
-        f"[bold]{index.documents}[/] documents, [bold]{len(index)}[/] chunks, model {escape(plain(model))}. "
+        f"{held}. "
         "Type a query; [bold]/help[/] for commands, a rank number to read a hit, [bold]q[/] to leave."
     )
 

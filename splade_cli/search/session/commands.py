@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from splade_cli.errors import InputError, did_you_mean
-from splade_cli.index.store.records import content_of
+from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Hit
 from splade_cli.search.explain.frequent_terms import ABOVE, junk_terms
-from splade_cli.search.explain.terms import active_terms, gaps, held_against, origins
+from splade_cli.search.explain.terms import gaps, held_against, origins
 from splade_cli.search.session.compare import DEEPER, POOL, moves, overlap
 from splade_cli.search.session.marks import VERDICTS, Mark
 from splade_cli.search.session.replies import Reply
@@ -99,21 +99,26 @@ def _terms(session: Session, rest: str) -> Reply:
     first, _, more = rest.partition(" ")
     if first.lower() == "junk" and (not more or _share(more) is not None):
         share = _share(more) if more else ABOVE
-        return Reply("junk", junk=junk_terms(session.searcher.index, cast(float, share)))
+        return Reply("junk", junk=junk_terms(_index(session), cast(float, share)))
     if first.lower() == "of" and more:
         name = (
             session.hits[int(more) - 1].id
             if more.isdecimal() and 1 <= int(more) <= len(session.hits)
             else more
         )
-        session.row(name)
-        index = session.searcher.index
-        found = active_terms(index.vector(session.searcher.row_number(name)), index.vocabulary)
-        return Reply("terms", query=name, terms=tuple(found))
+        chunk = session.chunks_of(name)[0]
+        return Reply("terms", query=name, terms=tuple(session.searcher.stored_terms(chunk)))
     text = rest or session.query
     if not text:
         raise InputError("/terms needs a text, nothing was asked yet", "e.g. /terms how to reset a password")
     return Reply("terms", query=text, terms=tuple(session.searcher.terms(text)))
+
+
+def _index(session: Session) -> SpladeIndex:
+    index = getattr(session.searcher.engine, "index", None)
+    if index is None:
+        raise InputError("this engine does not say how frequent its terms are", "ask for the terms of a text")
+    return cast(SpladeIndex, index)
 
 
 def _share(text: str) -> float | None:
@@ -170,7 +175,7 @@ def _mark(session: Session, rest: str) -> Reply:
         raise InputError(f"/mark takes good, bad or none, got '{words[0]}'", hint)
     chosen = [session.hit(word) for word in words[1:] or [""]]
     marks = [
-        Mark(session.query, hit.id, verdict, content_of(session.row(hit.id)) or hit.text) for hit in chosen
+        Mark(session.query, hit.id, verdict, session.chunk(hit.id).content or hit.text) for hit in chosen
     ]
     if verdict != "none" and not all(mark.text.strip() for mark in marks):
         raise InputError("a document without a text cannot be learnt from", "mark another one")

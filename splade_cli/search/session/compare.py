@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
+from splade_cli.engines.base import Catalog
+from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import InputError
-from splade_cli.index.index import SpladeIndex
-from splade_cli.index.store.records import Row, content_of
+from splade_cli.indexing.build import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.records import Hit, Progress, silent
+from splade_cli.model.options import ModelOptions
+from splade_cli.records import Chunk, Hit, Progress, silent
+from splade_cli.search.opening import open_embedder
 from splade_cli.search.searcher import Searcher
 
 WHOLE_ROWS = 2000
@@ -64,11 +67,11 @@ class Others:
     """Searchers to compare with, opened once each.
 
     Args:
-        options: how models are opened: device, trust_remote_code, allow_pickle.
+        options: how models are opened.
     """
 
-    def __init__(self, **options: Any) -> None:
-        self._options = options
+    def __init__(self, options: ModelOptions | None = None) -> None:
+        self._options = options or ModelOptions()
         self._opened: dict[str, Searcher] = {}
         self._embedders: dict[str, SpladeEmbedder] = {}
 
@@ -91,34 +94,29 @@ class Others:
         if name in self._opened:
             return self._opened[name], ""
         if (Path(name) / "manifest.json").is_file():
-            self._opened[name] = Searcher.open(name, **self._options)
+            self._opened[name] = Searcher.open(name, model_options=self._options)
             return self._opened[name], ""
-        embedder = self._embedders.get(name) or SpladeEmbedder(name, **self._options)
+        embedder = self._embedders.get(name) or open_embedder(name, self._options)
         progress("load", 0, 1)
         identity = embedder.loaded.model.identity
         progress("load", 1, 1)
         self._embedders[name] = embedder
-        index = mine.index
-        if identity == (index.model or {}).get("identity"):
-            self._opened[name] = Searcher(index, embedder)  # only the queries can differ
+        engine = mine.engine
+        if isinstance(engine, LocalEngine) and identity == (engine.index.model or {}).get("identity"):
+            self._opened[name] = Searcher.over(engine.index, embedder)  # only the queries can differ
             return self._opened[name], ""
-        if len(index) <= WHOLE_ROWS:
-            searcher = _over([index.rows[int(number)] for number in index.live_rows()], embedder, progress)
+        if "catalog" in engine.capabilities and len(engine) <= WHOLE_ROWS:
+            searcher = _over(engine.fetch(list(cast(Catalog, engine).ids())), embedder, progress)
             self._opened[name] = searcher
             return searcher, ""
-        rows = [index.rows[mine.row_number(hit.id)] for hit in pool]
-        remark = f"{name} ranked only the first {len(rows)} hits; all of it: splade index DOCS -o DIR --model {name}"
-        return _over(rows, embedder, progress), remark
+        chunks = engine.fetch([hit.id for hit in pool])
+        remark = f"{name} ranked only the first {len(chunks)} hits; all of it: splade index DOCS -o DIR --model {name}"
+        return _over(chunks, embedder, progress), remark
 
 
-def _over(rows: Sequence[Row], embedder: SpladeEmbedder, progress: Progress) -> Searcher:
-    texts = [content_of(row) for row in rows]
-    if not any(texts):
+def _over(chunks: Sequence[Chunk], embedder: SpladeEmbedder, progress: Progress) -> Searcher:
+    if not any(chunk.content for chunk in chunks):
         raise InputError(
             "this index holds no texts that another model could encode", "compare with an index folder"
         )
-    vectors = embedder.encode(texts, "document", progress)
-    index = SpladeIndex.from_vectors(
-        vectors, rows=rows, vocabulary=embedder.vocabulary, model=embedder.description
-    )
-    return Searcher(index, embedder)
+    return Searcher.over(index_chunks(chunks, embedder, progress=progress), embedder)

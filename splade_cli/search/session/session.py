@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from splade_cli.engines.base import Catalog
 from splade_cli.errors import InputError, SpladeError, did_you_mean
-from splade_cli.index.metadata.filter_parser import parse_filter
-from splade_cli.records import Hit, Progress, silent
+from splade_cli.records import Chunk, Hit, Progress, silent
+from splade_cli.search.explain.absence import Absence
 from splade_cli.search.explain.terms import closest_id
-from splade_cli.search.searcher import Absence, Searcher
+from splade_cli.search.options import SearchOptions
+from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.commands import COMMANDS, LEAVE
 from splade_cli.search.session.compare import Others
 from splade_cli.search.session.marks import Marks
@@ -30,7 +33,7 @@ class Session:
         top: hits shown a query.
         explain: show the terms behind each hit.
         filter: an expression that documents must pass.
-        marks: the file of marks; ``marks.jsonl`` beside the index folder by default.
+        marks: the file of marks; ``marks.jsonl`` in the working folder by default.
         others: opens what `/compare` names.
 
     Raises:
@@ -48,8 +51,7 @@ class Session:
         others: Others | None = None,
     ) -> None:
         self.searcher, self.top, self.explain = searcher, top, explain
-        folder = searcher.index.folder
-        self.marks = Marks(marks or (folder.resolve().parent if folder else Path()) / MARKS)
+        self.marks = Marks(marks or Path(MARKS))
         self.others = others or Others()
         self.progress: Progress = silent
         self.history: list[str] = []
@@ -95,8 +97,12 @@ class Session:
 
     def find(self, searcher: Searcher, text: str, k: int) -> list[Hit]:
         """The hits of any searcher in this session's mode, where it has that, and with its filter."""
-        mode = self.mode if self.mode in searcher.modes else None
-        return searcher.search(text, k, mode=mode, filter=self.filter or None)
+        return searcher.search(text, k, self.options(searcher))
+
+    def options(self, searcher: Searcher) -> SearchOptions:
+        """A searcher's options with this session's mode, where it has that, and its filter."""
+        mode = self.mode if self.mode in searcher.modes else searcher.mode
+        return replace(searcher.options, mode=mode, filter=self.filter or None)
 
     def again(self) -> Reply:
         """The last hits once more."""
@@ -119,7 +125,7 @@ class Session:
     def known_filter(self, text: str) -> str:
         """`text`. Raises InputError for an expression that cannot be read, or names a field that no document has."""
         try:
-            self.searcher.index.mask(parse_filter(text))
+            self.searcher.passing(text)
         except InputError as error:
             hint = error.hint or "e.g. /filter year >= 2020 and lang = no"
             raise InputError(error.message.removeprefix("filter: "), hint) from None
@@ -144,34 +150,35 @@ class Session:
 
     def why(self, name: str) -> Absence:
         """How any document stands to the last query. Raises InputError with the id that was perhaps meant."""
-        self.row(name)
-        return self.searcher.why(self.query, name, mode=self.mode, filter=self.filter or None)
+        self.chunks_of(name)
+        return self.searcher.why(self.query, name, self.options(self.searcher))
 
-    def row(self, name: str) -> dict[str, Any]:
-        """The record of a chunk's or document's id. Raises InputError with the id that was perhaps meant."""
+    def chunks_of(self, name: str) -> list[str]:
+        """The chunks of a chunk's or document's id. Raises InputError with the id that was perhaps meant."""
         try:
-            number = self.searcher.row_number(name)
+            return self.searcher.chunks_of(name)
         except InputError as error:
             raise InputError(error.message, closest_id(name, self._ids()) or error.hint) from None
-        return self.searcher.index.rows[number]
+
+    def chunk(self, name: str) -> Chunk:
+        """The stored text of a chunk's id. Raises InputError where there is none."""
+        return self.searcher.engine.fetch([name])[0]
 
     def _ids(self) -> Iterator[str]:
-        """Ids of documents, then of chunks."""
-        for name in ("document_id", "id"):
-            for segment in self.searcher.index.segments:
-                field = segment.columns.fields.get(name)
-                yield from (field.words or ()) if field else ()
+        """Ids of documents, then of chunks, where the engine lists them."""
+        engine = self.searcher.engine
+        if "catalog" in engine.capabilities:
+            yield from cast(Catalog, engine).document_ids()
+            yield from cast(Catalog, engine).ids()
 
     def stats(self) -> dict[str, Any]:
         """What is being searched, how, and how long the queries took."""
-        index, marked = self.searcher.index, self.marks.counts()
-        facts: dict[str, Any] = {
-            "chunks": len(index),
-            "documents": index.documents,
-            "dimensions": index.dimensions,
-            "active terms a chunk": round(index.nonzeros / max(1, len(index.alive)), 1),
-            "model": (index.model or {}).get("name", "unknown"),
-            "index": str(index.folder) if index.folder else "in memory",
+        engine = self.searcher.engine
+        marked = self.marks.counts()
+        facts: dict[str, Any] = {"chunks": len(engine), "dimensions": engine.dimensions}
+        if "catalog" in engine.capabilities:
+            facts = cast(Catalog, engine).describe()
+        facts |= {
             "mode": f"{self.mode} (of {', '.join(self.searcher.modes)})",
             "filter": self.filter or "none",
             "hits shown": self.top,

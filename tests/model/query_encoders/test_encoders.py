@@ -31,6 +31,7 @@ from splade_cli.model.query_encoders.encoders import (
     read_tokenizer,
 )
 from splade_cli.model.query_encoders.static import inverse_document_frequency
+from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
 
 Make = Callable[..., Any]
@@ -239,7 +240,7 @@ def test_hits_are_those_of_scoring_by_hand(index: Path, embedder: SpladeEmbedder
         embedder.vocabulary[place]: float(vector[0, place]) for place in np.flatnonzero(vector[0])
     }
     assert searcher.why(query, "saw.txt").rank == 1
-    assert searcher.embedder._loaded is None, "the model was not needed"
+    assert isinstance(searcher.encoder, StaticQueryEncoder), "the model was not needed"
 
 
 def test_an_inference_free_index_carries_its_table_unasked(free: Path, docs: Path, tmp_path: Path) -> None:
@@ -248,7 +249,7 @@ def test_an_inference_free_index_carries_its_table_unasked(free: Path, docs: Pat
     made = index_documents(docs, tmp_path / "index", embedder=embedder)
     assert made.index.query is not None
     assert made.index.query["weights"] == "model"
-    expected = Searcher(SpladeIndex.open(tmp_path / "index"), embedder).search("reset a password", 3)
+    expected = Searcher.over(SpladeIndex.open(tmp_path / "index"), embedder).search("reset a password", 3)
     assert expected[0].score > 0
     shutil.rmtree(model)
     found = Searcher.open(tmp_path / "index", device="cpu").search("reset a password", 3)
@@ -276,8 +277,8 @@ def test_torch_and_transformers_stay_out(index: Path) -> None:
 
 def test_naming_the_model_brings_its_own_encoder_back(index: Path, embedder: SpladeEmbedder) -> None:
     static, full = Searcher.open(index, device="cpu"), Searcher.open(index, device="cpu", model="tiny")
-    assert isinstance(static.queries, StaticQueryEncoder)
-    assert full.queries is None
+    assert isinstance(static.encoder, StaticQueryEncoder)
+    assert isinstance(full.encoder, ModelEncoder)
     np.testing.assert_array_equal(
         full.encode("forgotten password").toarray(),
         embedder.encode(["forgotten password"], "query").toarray(),

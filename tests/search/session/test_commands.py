@@ -27,7 +27,7 @@ def searcher(embedder: Any) -> Searcher:
         Chunk(f"d{number}::1", f"d{number}", text, "Manual", ("Chapter",), metadata={"year": 2020 + number})
         for number, text in enumerate(TEXTS)
     ]
-    return Searcher(index_chunks(chunks, embedder, bm25=True), embedder)
+    return Searcher.over(index_chunks(chunks, embedder, bm25=True), embedder)
 
 
 @pytest.fixture
@@ -82,8 +82,7 @@ def test_terms(session: Session, searcher: Searcher) -> None:
     first = session.hits[0].id
     of = session.handle("/terms of 1")
     assert (of.query, of.terms) == (first, session.handle(f"/terms of {first}").terms)
-    vector = searcher.index.vector(searcher.row_number(first))
-    assert of.terms[0][1] == pytest.approx(vector.max())
+    assert of.terms[0][1] == pytest.approx(searcher.engine.vectors([first]).max())
     fails(session, "/terms of d9::1", "no document 'd9::1'", "did you mean 'd")
     assert session.handle("/terms junk mail").kind == "terms", "a text that begins like the command"
 
@@ -179,10 +178,7 @@ def test_marks_that_are_none(session: Session) -> None:
     fails(session, "/mark good 1", "", "")
 
 
-def test_marks_lie_beside_the_index(searcher: Searcher, tmp_path: Path) -> None:
-    searcher.index.save(tmp_path / "made" / "index")
-    kept = Searcher.open(tmp_path / "made" / "index", device="cpu")
-    assert Session(kept).marks.path == (tmp_path / "made" / "marks.jsonl").resolve()
+def test_marks_lie_in_the_working_folder_by_default(searcher: Searcher) -> None:
     assert Session(searcher).marks.path == Path("marks.jsonl")
 
 

@@ -13,7 +13,10 @@ from splade_cli.errors import InputError, SpladeError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.indexing.build import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.options import ModelOptions
 from splade_cli.records import Chunk, Hit
+from splade_cli.search.options import SearchOptions
+from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session import compare
 from splade_cli.search.session.compare import Move, Others, moves, overlap
@@ -69,19 +72,19 @@ def mine(embedder: SpladeEmbedder) -> Searcher:
         Chunk(f"d{number}::1", f"d{number}", text, "Title", metadata={"n": number})
         for number, text in enumerate(TEXTS)
     ]
-    return Searcher(index_chunks(chunks, embedder), embedder)
+    return Searcher.over(index_chunks(chunks, embedder), embedder)
 
 
 def test_another_model_sees_all_rows_of_a_small_index(mine: Searcher, bert_folder: Path) -> None:
     stages: list[tuple[str, int]] = []
-    others = Others(device="cpu", precision="fp32")
+    others = Others(ModelOptions(device="cpu", precision="fp32"))
     other, remark = others.open(
         str(bert_folder), mine, [], lambda stage, done, total: stages.append((stage, done))
     )
     assert remark == ""
-    assert [row["id"] for row in other.index.rows] == [row["id"] for row in mine.index.rows]
+    assert list(other.engine.ids()) == list(mine.engine.ids())
     assert stages and stages[-1][1] == len(TEXTS)
-    assert [hit.id for hit in other.search("password", 10, filter="n >= 2")] == [
+    assert [hit.id for hit in other.search("password", 10, SearchOptions(filter="n >= 2"))] == [
         hit.id for hit in other.search("password", 10) if hit.id in ("d2::1", "d3::1")
     ]
     assert others.open(str(bert_folder), mine, [])[0] is other, "it is opened once"
@@ -92,20 +95,21 @@ def test_another_model_ranks_the_first_hits_of_a_large_index(
 ) -> None:
     monkeypatch.setattr(compare, "WHOLE_ROWS", 2)
     pool = mine.search("password", 2)
-    other, remark = Others(device="cpu").open(str(bert_folder), mine, pool)
-    assert {row["id"] for row in other.index.rows} == {hit.id for hit in pool}
+    other, remark = Others(ModelOptions(device="cpu")).open(str(bert_folder), mine, pool)
+    assert set(other.engine.ids()) == {hit.id for hit in pool}
     assert "only the first 2 hits" in remark and "splade index" in remark
 
 
 def test_the_model_of_the_index_encodes_nothing_again(mine: Searcher) -> None:
-    other, remark = Others(device="cpu", precision="fp32").open("tiny", mine, [])
-    assert other.index is mine.index
-    assert (remark, other.queries) == ("", None)
+    other, remark = Others(ModelOptions(device="cpu", precision="fp32")).open("tiny", mine, [])
+    assert other.engine.index is mine.engine.index
+    assert remark == ""
+    assert isinstance(other.encoder, ModelEncoder)
 
 
 def test_another_index(mine: Searcher, tmp_path: Path) -> None:
-    mine.index.save(tmp_path / "other")
-    other, remark = Others(device="cpu").open(str(tmp_path / "other"), mine, [])
+    mine.engine.index.save(tmp_path / "other")
+    other, remark = Others(ModelOptions(device="cpu")).open(str(tmp_path / "other"), mine, [])
     assert remark == ""
     assert [hit.id for hit in other.search("password")] == [hit.id for hit in mine.search("password")]
 
@@ -113,6 +117,6 @@ def test_another_index(mine: Searcher, tmp_path: Path) -> None:
 def test_what_cannot_be_compared_with(mine: Searcher, tmp_path: Path, embedder: Any) -> None:
     with pytest.raises(SpladeError):
         Others().open(str(tmp_path / "nothing"), mine, [])
-    bare = SpladeIndex.from_vectors(mine.index.vectors, vocabulary=mine.index.vocabulary)
+    bare = SpladeIndex.from_vectors(mine.engine.index.vectors, vocabulary=mine.engine.index.vocabulary)
     with pytest.raises(InputError, match="no texts"):
-        Others(device="cpu").open("tiny", Searcher(bare, embedder), [])
+        Others(ModelOptions(device="cpu")).open("tiny", Searcher.over(bare, embedder), [])

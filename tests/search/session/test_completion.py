@@ -9,6 +9,7 @@ import pytest
 
 from splade_cli.indexing.build import index_chunks
 from splade_cli.records import Chunk
+from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.commands import COMMANDS
 from splade_cli.search.session.completion import proposals
@@ -22,7 +23,9 @@ def session(embedder: Any, tmp_path_factory: pytest.TempPathFactory) -> Session:
         for name in ("guide.md", "guard.md", "other.md")
     ]
     made = Session(
-        Searcher(index_chunks(chunks, embedder, bm25=True), embedder),
+        Searcher.over(
+            index_chunks(chunks, embedder, bm25=True), embedder, options=SearchOptions(group=False)
+        ),
         marks=tmp_path_factory.mktemp("marks") / "marks.jsonl",
     )
     made.handle("password")

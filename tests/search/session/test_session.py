@@ -11,6 +11,7 @@ import pytest
 from splade_cli.errors import InputError
 from splade_cli.indexing.build import index_chunks
 from splade_cli.records import Chunk
+from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.commands import COMMANDS, LEAVE, MOST_HITS
 from splade_cli.search.session.session import Session
@@ -29,7 +30,7 @@ def searcher(embedder: Any) -> Searcher:
         Chunk(f"d{number}::1", f"d{number}", text, metadata={"year": 2020 + number, "lang": "en"})
         for number, text in enumerate(TEXTS)
     ]
-    return Searcher(index_chunks(chunks, embedder, bm25=True), embedder)
+    return Searcher.over(index_chunks(chunks, embedder, bm25=True), embedder)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_mode(session: Session, searcher: Searcher) -> None:
     assert session.handle("/mode BM25").message == "mode bm25 from now on"
     reply = session.handle("forgotten password")
     assert [(hit.id, hit.score) for hit in reply.hits] == [
-        (hit.id, hit.score) for hit in searcher.search("forgotten password", 3, mode="bm25")
+        (hit.id, hit.score) for hit in searcher.search("forgotten password", 3, SearchOptions(mode="bm25"))
     ]
     reply = session.handle("/mode hybrid")
     assert (reply.kind, reply.query, reply.remark) == (

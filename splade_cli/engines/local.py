@@ -1,0 +1,192 @@
+"""The engine of this process: an index folder or an index in memory, behind the protocols of `engines.base`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from splade_cli.errors import InputError
+from splade_cli.index.bm25.search import LexicalSearch
+from splade_cli.index.engine.ranking import best
+from splade_cli.index.index import SpladeIndex
+from splade_cli.index.metadata.filters import Filter
+from splade_cli.index.store.records import document_of
+from splade_cli.index.vectors import dense
+from splade_cli.records import Chunk, Ranking, WeightedText
+
+Rows = tuple[NDArray[np.int64], NDArray[np.float32]]
+Mask = NDArray[np.bool_]
+
+
+class LocalEngine:
+    """Exact search of a `SpladeIndex`; row numbers stay inside."""
+
+    def __init__(self, index: SpladeIndex) -> None:
+        self.index = index
+        self._lock = Lock()
+        self._words: LexicalSearch | None = None
+        self._last_mask: tuple[Filter, Mask] | None = None
+        capabilities = {"exact", "filter", "vectors", "frequencies", "catalog"}
+        if index.segments and all(segment.lexical is not None for segment in index.segments):
+            capabilities.add("bm25")
+        if index.segments and all(segment.dense is not None for segment in index.segments):
+            capabilities.add("dense")
+        self._capabilities = frozenset(capabilities)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """See `Engine.capabilities`."""
+        return self._capabilities
+
+    @property
+    def dimensions(self) -> int:
+        """V."""
+        return self.index.dimensions
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def search(self, queries: sp.csr_matrix, k: int, filter: Filter | None = None) -> Ranking:
+        """See `Engine.search`."""
+        return self._ranking(self._search_rows(queries, k, self._mask(filter)))
+
+    def search_words(
+        self, queries: Sequence[Sequence[WeightedText]], k: int, filter: Filter | None = None
+    ) -> Ranking:
+        """See `WordEngine.search_words`."""
+        return self._ranking(self._lexical.search(queries, k, allowed=self._mask(filter)))
+
+    def search_dense(self, queries: NDArray[np.float32], k: int, filter: Filter | None = None) -> Ranking:
+        """See `DenseEngine.search_dense`."""
+        vectors = dense.unit(queries)
+        allowed = self._mask(filter)
+        lists = []
+        start = 0
+        for segment in self.index.segments:
+            assert segment.dense is not None
+            stop = start + len(segment.rows)
+            mask = segment.alive
+            if allowed is not None:
+                mask = allowed[start:stop] if mask is None else mask & allowed[start:stop]
+            rows, scores = dense.search(segment.dense, vectors, k, allowed=mask)
+            lists.append((np.where(rows >= 0, rows + start, -1), scores))
+            start = stop
+        return self._ranking(best(lists, k, len(vectors)))
+
+    def explain_words(
+        self, query: Sequence[WeightedText], ids: Sequence[str]
+    ) -> list[list[tuple[str, float, float]]]:
+        """See `WordEngine.explain_words`."""
+        return [self._lexical.explain(query, self._row(each)) for each in ids]
+
+    def fetch(self, ids: Sequence[str]) -> list[Chunk]:
+        """See `Engine.fetch`."""
+        return [_chunk(self.index.rows[self._row(each)]) for each in ids]
+
+    def chunks_of(self, document_id: str) -> list[str]:
+        """See `Engine.chunks_of`."""
+        return self._ids(self.index.find(document_id, chunks=False))
+
+    def fields(self) -> Mapping[str, str]:
+        """See `Engine.fields`."""
+        kinds: dict[str, list[str]] = {}
+        for segment in self.index.segments:
+            for name, column in segment.columns.fields.items():
+                kinds.setdefault(name, []).extend(column.kinds())
+        return {name: " or ".join(dict.fromkeys(listed)) for name, listed in sorted(kinds.items())}
+
+    def count(self, filter: Filter) -> int:
+        """See `Engine.count`."""
+        return int(np.count_nonzero(self.index.mask(filter) & self.index.alive))
+
+    def vectors(self, ids: Sequence[str]) -> sp.csr_matrix:
+        """See `VectorStore.vectors`."""
+        if not ids:
+            return sp.csr_matrix((0, self.dimensions), dtype=np.float32)
+        return sp.vstack([self.index.vector(self._row(each)) for each in ids], format="csr")
+
+    def document_frequencies(self) -> NDArray[np.int64]:
+        """See `TermStatistics.document_frequencies`."""
+        with self._lock:
+            return self.index.df
+
+    def ids(self) -> Iterator[str]:
+        """See `Catalog.ids`."""
+        return iter(self._ids(self.index.live_rows()))
+
+    def document_ids(self) -> Iterator[str]:
+        """See `Catalog.document_ids`."""
+        names = (document_of(self.index.rows[row]) for row in self.index.live_rows().tolist())
+        return iter(dict.fromkeys(names))
+
+    def describe(self) -> dict[str, str | int | float]:
+        """See `Catalog.describe`."""
+        index = self.index
+        return {
+            "chunks": len(index),
+            "documents": index.documents,
+            "dimensions": index.dimensions,
+            "active terms a chunk": round(index.nonzeros / max(1, len(index.alive)), 1),
+            "model": str((index.model or {}).get("name", "unknown")),
+            "index": str(index.folder) if index.folder else "in memory",
+        }
+
+    def _search_rows(self, queries: sp.csr_matrix, k: int, allowed: Mask | None) -> Rows:
+        return self.index.search_rows(queries, k, allowed=allowed)
+
+    @property
+    def _lexical(self) -> LexicalSearch:
+        with self._lock:
+            if self._words is None:
+                segments = self.index.segments
+                parts = [segment.lexical for segment in segments if segment.lexical is not None]
+                self._words = LexicalSearch(parts, [segment.alive for segment in segments])
+            return self._words
+
+    def _mask(self, filter: Filter | None) -> Mask | None:
+        """bool over all rows; that of the last filter is at hand, since a search may ask several times for more."""
+        if filter is None:
+            return None
+        last = self._last_mask
+        if last is not None and last[0] == filter:
+            return last[1]
+        mask = self.index.mask(filter)
+        self._last_mask = (filter, mask)
+        return mask
+
+    def _row(self, chunk_id: str) -> int:
+        rows = self.index.find(chunk_id, documents=False)
+        if not len(rows):
+            raise InputError(f"no document '{chunk_id}' in the index", "ids stand behind each hit")
+        return int(rows[0])
+
+    def _ids(self, rows: NDArray[np.int64]) -> list[str]:
+        ids = self.index.ids
+        return [ids[row] for row in rows.tolist()]
+
+    def _ranking(self, ranked: Rows) -> Ranking:
+        ids = []
+        scores = []
+        for rows, values in zip(*ranked, strict=True):
+            filled = rows >= 0
+            ids.append(self._ids(rows[filled]))
+            scores.append(values[filled])
+        return Ranking(ids, scores)
+
+
+def _chunk(record: dict[str, Any]) -> Chunk:
+    return Chunk(
+        id=record["id"],
+        document_id=document_of(record),
+        text=record.get("text", ""),
+        title=record.get("title", ""),
+        headings=tuple(record.get("headings", ())),
+        start=record.get("start", 0),
+        end=record.get("end", 0),
+        metadata=record.get("metadata", {}),
+    )

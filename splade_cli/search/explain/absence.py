@@ -1,0 +1,95 @@
+"""Why a document did not come up: its rank and score for a query, and the query's terms that it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from splade_cli.engines.base import VectorStore
+from splade_cli.index.metadata.filter_parser import parse_filter
+from splade_cli.index.metadata.filters import And, Filter, Test, Value
+from splade_cli.records import Hit
+from splade_cli.search.explain.terms import missing_terms
+from splade_cli.search.grouping import Group
+from splade_cli.search.hits import RankedQuery, full_hits, row_of
+from splade_cli.search.options import SearchOptions
+from splade_cli.search.ranker import EncodedQueries, Ranker
+
+if TYPE_CHECKING:
+    from splade_cli.search.searcher import Searcher
+
+DEPTH = 1000
+"""Chunks that are ranked to find a rank."""
+
+
+@dataclass(frozen=True)
+class Absence:
+    """How a document stands to a query, by the chunk of it that matches best.
+
+    Attributes:
+        hit: that chunk; its rank is 0 where it has none.
+        rank: among the first `depth` chunks, None beyond them or where nothing matches.
+        lacking: terms of the query that the chunk has not, with their weights.
+        filtered: the filter keeps it out; the rank is the one that it would have without.
+        depth: chunks that were ranked.
+    """
+
+    hit: Hit
+    rank: int | None
+    lacking: list[tuple[str, float]]
+    filtered: bool = False
+    depth: int = DEPTH
+
+
+def absence_of(searcher: Searcher, query: str, name: str, options: SearchOptions) -> Absence:
+    """How the document or chunk of an id stands to `query`. Raises InputError for an id that is not there."""
+    engine = searcher.engine
+    candidates = searcher.chunks_of(name)
+    only = _only(name, candidates)
+    filter = parse_filter(options.filter) if isinstance(options.filter, str) else options.filter
+    filtered = filter is not None and not engine.count(And((filter, only)))
+    texts = searcher.expanded(query, options)
+    encoded = searcher.ranker.encode([texts], options)
+    ranked = searcher.ranker.rank(encoded, DEPTH, options, None if filtered else filter)
+    ids, scores = row_of(ranked.ranking, 0)
+    positions = {each: position for position, each in enumerate(ids)}
+    ranks = [positions[each] + 1 for each in candidates if each in positions]
+    rank = min(ranks) if ranks else None
+    if rank is not None:
+        group = Group(ids[rank - 1], scores[rank - 1], (ids[rank - 1],))
+    else:
+        group = _best_unranked(searcher.ranker, encoded, options, candidates, only)
+    parts = {part: row_of(ranking, 0) for part, ranking in ranked.parts.items()}
+    words = options.mode == "bm25"
+    asked = RankedQuery(texts, encoded.sparse, [group], parts)
+    hit = full_hits(asked, engine, searcher.vocabulary, words=words, explain=True)[0]
+    lacking: list[tuple[str, float]] = []
+    if "vectors" in engine.capabilities:
+        vector = encoded.sparse
+        if vector is None:
+            vector = searcher.ranker.vectors([texts], options.idf_exponent)
+        stored = cast(VectorStore, engine).vectors([group.id])
+        lacking = missing_terms(vector, stored, searcher.vocabulary)
+    return Absence(replace(hit, rank=rank or 0), rank, lacking, filtered)
+
+
+def _best_unranked(
+    ranker: Ranker, queries: EncodedQueries, options: SearchOptions, candidates: Sequence[str], only: Filter
+) -> Group:
+    """The chunk of a document that matches best, where none is among the first; its score, where one is known."""
+    first = Group(candidates[0], 0.0, (candidates[0],))
+    if "filter" not in ranker.engine.capabilities:
+        return first
+    ids, scores = row_of(ranker.rank(queries, len(candidates), options, only).ranking, 0)
+    if not ids:
+        return first
+    # scores of a fusion mean something only among all that was fused
+    score = 0.0 if options.mode == "hybrid" else scores[0]
+    return Group(ids[0], score, (ids[0],))
+
+
+def _only(name: str, candidates: Sequence[str]) -> Filter:
+    """A filter that only the chunks of a document pass, or only one chunk."""
+    field = "id" if list(candidates) == [name] else "document_id"
+    return Test(field, "=", (Value(name, bare=False),))

@@ -1,0 +1,124 @@
+"""Hits from groups of ranked chunks: texts, snippets, the terms that matched, and what each part of a fusion gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import scipy.sparse as sp
+
+from splade_cli.engines.base import Engine, VectorStore, WordEngine
+from splade_cli.records import Chunk, Hit, Ranking, Term, WeightedText
+from splade_cli.search.explain.snippets import snippet
+from splade_cli.search.explain.terms import active_terms, shared_terms
+from splade_cli.search.grouping import Group
+
+_SNIPPET_TERMS = 8
+
+
+@dataclass(frozen=True)
+class RankedQuery:
+    """One query and what was ranked for it.
+
+    Attributes:
+        texts: the query itself and what an expansion adds.
+        vector: CSR [1, V], None where no sparse vector was needed.
+        groups: the hits to be.
+        parts: ids and scores of the rankings that a fusion or a reranker was given, by name.
+    """
+
+    texts: Sequence[WeightedText]
+    vector: sp.csr_matrix | None
+    groups: Sequence[Group]
+    parts: Mapping[str, tuple[Sequence[str], Sequence[float]]] = field(default_factory=dict)
+
+
+def bare_hits(query: RankedQuery, documents: Mapping[str, str]) -> list[Hit]:
+    """Hits without texts; `documents` names the document of each group's chunk."""
+    return [
+        Hit(
+            id=group.id,
+            rank=rank,
+            score=group.score,
+            text="",
+            document_id=documents[group.id],
+            windows=_windows(group),
+            duplicates=group.duplicates,
+        )
+        for rank, group in enumerate(query.groups, 1)
+    ]
+
+
+def full_hits(
+    query: RankedQuery, engine: Engine, vocabulary: Sequence[str], *, words: bool, explain: bool
+) -> list[Hit]:
+    """Hits with texts and snippets.
+
+    Args:
+        words: the ranking is by BM25, so words matched and no terms of a model.
+        explain: give the terms that matched.
+    """
+    ids = [group.id for group in query.groups]
+    chunks = engine.fetch(ids)
+    matched = matched_terms(query, chunks, engine, vocabulary, words=words)
+    parts = _parts(query, set(ids))
+    hits = []
+    for rank, (group, chunk, terms) in enumerate(zip(query.groups, chunks, matched, strict=True), 1):
+        names = [term.term for term in terms[:_SNIPPET_TERMS]]
+        if not names and query.vector is not None:
+            names = [name for name, _ in active_terms(query.vector, vocabulary, _SNIPPET_TERMS)]
+        hit = Hit(
+            id=group.id,
+            rank=rank,
+            score=group.score,
+            text=chunk.text,
+            snippet=snippet(chunk.text, names),
+            title=chunk.title,
+            document_id=chunk.document_id,
+            metadata=chunk.metadata,
+            terms=terms if explain else (),
+            parts=parts.get(group.id, {}),
+            windows=_windows(group),
+            duplicates=group.duplicates,
+        )
+        hits.append(hit)
+    return hits
+
+
+def matched_terms(
+    query: RankedQuery, chunks: Sequence[Chunk], engine: Engine, vocabulary: Sequence[str], *, words: bool
+) -> list[tuple[Term, ...]]:
+    """What a query and each chunk share: words for BM25, else terms of the model; dense vectors share nothing to name."""
+    ids = [chunk.id for chunk in chunks]
+    if words:
+        explained = cast(WordEngine, engine).explain_words(query.texts, ids)
+        return [
+            tuple(Term(word, left, right, left * right, True) for word, left, right in shared)
+            for shared in explained
+        ]
+    if query.vector is None or "vectors" not in engine.capabilities:
+        return [()] * len(ids)
+    # what an expansion rule added was said by its author, not by the model
+    query_text = " ".join(text for text, _ in query.texts)
+    stored = cast(VectorStore, engine).vectors(ids)
+    return [shared_terms(query.vector, stored[row], vocabulary, query_text) for row in range(len(ids))]
+
+
+def _parts(query: RankedQuery, ids: set[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """Rank and score of each of `ids` by part."""
+    parts: dict[str, dict[str, dict[str, float]]] = {}
+    for name, (ranked, scores) in query.parts.items():
+        for rank, (each, score) in enumerate(zip(ranked, scores, strict=True), 1):
+            if each in ids:
+                parts.setdefault(each, {})[name] = {"rank": rank, "score": float(score)}
+    return parts
+
+
+def _windows(group: Group) -> tuple[str, ...]:
+    return tuple(chunk for chunk in group.chunks if chunk != group.id)
+
+
+def row_of(ranking: Ranking, number: int) -> tuple[Sequence[str], Sequence[float]]:
+    """One query's ids and scores."""
+    return ranking.ids[number], ranking.scores[number].tolist()

@@ -1,0 +1,126 @@
+"""Searchers of index folders and of indexes in memory: which engine, which query encoder, which models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, TypeVar
+
+from splade_cli.engines.local import LocalEngine
+from splade_cli.engines.two_step import TwoStepEngine
+from splade_cli.index.index import SpladeIndex
+from splade_cli.indexing.models import check_model, dense_of, model_of
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.options import ModelOptions
+from splade_cli.model.query_encoders.encoders import QueryEncoder, open_query_encoder
+from splade_cli.search.options import SearchOptions
+from splade_cli.search.query_encoder import ModelEncoder
+from splade_cli.search.ranker import DenseEncoder
+from splade_cli.search.rerank import Reranker
+
+if TYPE_CHECKING:
+    from splade_cli.search.searcher import Searcher
+
+Kind = TypeVar("Kind", bound="Searcher")
+_OPENING = RLock()
+"""Held while a folder or a model is opened: libraries of models are not made for several threads at once."""
+
+
+def open_folder(
+    kind: type[Kind],
+    folder: str | Path,
+    model: str | None,
+    options: SearchOptions,
+    backend: str | None,
+    device: str,
+    model_options: ModelOptions | None,
+) -> Kind:
+    """See `Searcher.open`."""
+    opening = model_options or ModelOptions(device=device)
+    with _OPENING:
+        index = SpladeIndex.open(folder)
+        engine = _engine(index, backend)
+        encoder: QueryEncoder | None = None
+        if model is None:
+            encoder = open_query_encoder(index.query_folder or Path(folder), index.query)
+        if encoder is None:
+            encoder = _model_encoder(index, model, opening)
+            if options.mode in ("sparse", "hybrid"):
+                encoder.load()
+    return kind(
+        engine,
+        encoder,
+        vocabulary=index.vocabulary,
+        open_dense=_dense_opener(index, opening),
+        open_reranker=_reranker_opener(opening),
+        options=options,
+    )
+
+
+def over_index(
+    kind: type[Kind],
+    index: SpladeIndex,
+    embedder: SpladeEmbedder,
+    encoder: QueryEncoder | None,
+    options: SearchOptions,
+    backend: str | None,
+) -> Kind:
+    """See `Searcher.over`."""
+    opening = ModelOptions(**embedder.place)
+    return kind(
+        _engine(index, backend),
+        encoder or ModelEncoder(embedder, lambda: check_model(index, embedder)),
+        vocabulary=index.vocabulary,
+        open_dense=_dense_opener(index, opening),
+        open_reranker=_reranker_opener(opening),
+        options=options,
+    )
+
+
+def _engine(index: SpladeIndex, backend: str | None) -> LocalEngine:
+    return LocalEngine(index) if backend is None else TwoStepEngine.open(index, backend)
+
+
+def _model_encoder(index: SpladeIndex, model: str | None, opening: ModelOptions) -> ModelEncoder:
+    made_by = index.model or {}
+    precision = opening.precision
+    if precision == "auto" and opening.device == "cpu":
+        precision = made_by.get("precision", "auto")
+    if precision == "int8":
+        # a query is too short for int8 to pay
+        precision = "fp32"
+    as_indexed = replace(opening, precision=precision, max_seq_length=made_by.get("max_seq_length"))
+    embedder = open_embedder(model_of(index, model), as_indexed)
+    return ModelEncoder(embedder, lambda: check_model(index, embedder))
+
+
+def open_embedder(name: str, options: ModelOptions) -> SpladeEmbedder:
+    """An embedder that loads its model as `options` say, when first needed."""
+    return SpladeEmbedder(
+        name,
+        device=options.device,
+        precision=options.precision,
+        batch_size=options.batch_size,
+        max_seq_length=options.max_seq_length,
+        trust_remote_code=options.trust_remote_code,
+        allow_pickle=options.allow_pickle,
+    )
+
+
+def _dense_opener(index: SpladeIndex, opening: ModelOptions) -> Callable[[], DenseEncoder]:
+    def open_dense() -> DenseEncoder:
+        with _OPENING:
+            return dense_of(index, device=opening.device, trust_remote_code=opening.trust_remote_code)
+
+    return open_dense
+
+
+def _reranker_opener(opening: ModelOptions) -> Callable[[str], Reranker]:
+    options = {
+        "device": opening.device,
+        "trust_remote_code": opening.trust_remote_code,
+        "allow_pickle": opening.allow_pickle,
+    }
+    return lambda name: Reranker(name, options=options)
