@@ -14,7 +14,6 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,37 +28,20 @@ from splade_cli.model.splade.encoder import UNCAPPED
 from splade_cli.model.trainable import open_trainable
 from splade_cli.records import Example, Progress, silent
 from splade_cli.training.csr.trainer import corpus_texts, prepare_autoencoder
-from splade_cli.training.head import make_ready, trim
-from splade_cli.training.interrupts import Interrupts
-from splade_cli.training.measures import Figures
+from splade_cli.training.figures import GUARD_MEASURE, Figures
+from splade_cli.training.loop.arguments import total_steps
+from splade_cli.training.loop.interrupts import Interrupts
 from splade_cli.training.publishing.card import as_yaml, model_card
 from splade_cli.training.publishing.licence import base_licence, copy_licence
 from splade_cli.training.publishing.publish import push_to_hub
-from splade_cli.training.recipe import prepare, total_steps
+from splade_cli.training.recipe import prepare
+from splade_cli.training.result import Trained
+from splade_cli.training.sparsity.head import make_ready, trim
 from splade_cli.training.tracking.metrics_log import Listener, MetricsLog
 from splade_cli.training.tracking.trackers import CheckpointPush, Tracker, followed, tracking_callbacks
 
 AVERAGED = ("splade", "inference-free-splade")
 """Architectures whose base is a model of the same kind, worth keeping a part of."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a run gave: `before` and `after` are validation figures, `guard` those of a collection it is not for.
-
-    All are empty where nothing was there to measure them on. `notes` are sentences for the user.
-    """
-
-    model_dir: Path
-    steps: int
-    best_step: int
-    before: dict[str, float]
-    after: dict[str, float]
-    share: float
-    rows: int
-    guard_before: dict[str, float] = field(default_factory=dict)
-    guard_after: dict[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 class Run:
@@ -185,7 +167,7 @@ class Run:
                 self.trainer._save_checkpoint(self.trainer.model, trial=None)
             raise
         state = self.trainer.state
-        share = self.figures.average(base, guard_before.get("guard_nDCG@10")) if averaged else 1.0
+        share = self.figures.average(base, guard_before.get(GUARD_MEASURE)) if averaged else 1.0
         if self.config.model.architecture in AVERAGED:
             queries = [row.query for rows in (*self.sources.values(), self.held_out) for row in rows]
             self.notes += trim(self.trainable, self.config, self.documents, queries, self.log.write)

@@ -14,7 +14,8 @@ from splade_cli.errors import InputError
 from splade_cli.files import claim_output
 from splade_cli.records import Progress, silent
 from splade_cli.training.publishing.publish import require_push
-from splade_cli.training.run import Run, Trained
+from splade_cli.training.result import Trained
+from splade_cli.training.run import Run
 from splade_cli.training.tracking.metrics_log import Listener, newest_checkpoint
 from splade_cli.training.tracking.trackers import require_tracking
 

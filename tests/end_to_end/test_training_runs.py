@@ -308,7 +308,7 @@ def test_a_loss_that_is_no_number_names_the_batch(given: Words, tmp_path: Path) 
 def test_two_named_datasets(
     strategy: str, bert_folder: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from splade_cli.training.loop import GuardedTrainer
+    from splade_cli.training.loop.guarded_trainer import GuardedTrainer
 
     found = json.loads((rows / "train.json").read_text())
     scored, plain = [row for row in found if "scores" in row], [row for row in found if "scores" not in row]

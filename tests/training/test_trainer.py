@@ -17,11 +17,12 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
+from splade_cli.training.averaging import average_by_validation
+from splade_cli.training.figures import Figures
 from splade_cli.training.losses.objective import as_datasets
-from splade_cli.training.measures import Figures
 from splade_cli.training.tracking.metrics_log import newest_checkpoint
 from splade_cli.training.trainer import SpladeTrainer
-from splade_cli.training.validation import MEASURES, Validation, average
+from splade_cli.training.validation import MEASURES, Validation
 
 ROWS = [
     Example("q1", "p1"),
@@ -82,7 +83,7 @@ def mixture(values: Callable[[float], list[float]]) -> tuple[float, dict[float, 
     def measured() -> dict[str, float]:
         return {str(number): value for number, value in enumerate(values(model.weight[0].item()))}
 
-    return *average(model, base, (1.0, 0.25, 0.5), measured), model
+    return *average_by_validation(model, base, (1.0, 0.25, 0.5), measured), model
 
 
 def test_averaging_takes_the_best_share_and_ties_go_to_the_base() -> None:

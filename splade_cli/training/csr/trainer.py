@@ -24,7 +24,7 @@ from splade_cli.model.trainable import Trainable
 from splade_cli.records import Chunk, Example, Progress, silent
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
-from splade_cli.training.recipe import arguments, early_stopping, pace
+from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
 
 SHORTEST, LONGEST = 5, 40
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -108,7 +108,7 @@ def prepare_autoencoder(
         trainable.encoder,
         vectors,
         pairs if len(pairs) else None,
-        arguments(config, (), trainable, output, measured),
+        training_arguments(config, (), trainable, output, measured),
         output=output,
         weights=CsrWeights(
             auxiliary=config.loss.aux_loss_weight,
@@ -119,7 +119,7 @@ def prepare_autoencoder(
         callbacks=[*callbacks, *early_stopping(config, measured)],
         fresh=fresh,
     )
-    pace(trainer, config)
+    set_intervals(trainer, config)
     return trainer
 
 

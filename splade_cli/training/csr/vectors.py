@@ -22,7 +22,7 @@ from splade_cli.files import replacing
 from splade_cli.model.csr.encoder import start_from
 from splade_cli.records import Progress, silent
 from splade_cli.training.csr.loss import CsrObjective, CsrWeights
-from splade_cli.training.failures import check_loss
+from splade_cli.training.loop.failures import check_loss
 
 WINDOW = 1024
 

@@ -1,14 +1,15 @@
-"""One lambda steered so that texts have a wanted number of active terms: numbers in, numbers out. Knows no trainer."""
+"""PID controller of the regularisation weight lambda, in log space: active terms in, lambda out."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass
-class Dial:
-    """One lambda for one number of terms: a controller with three terms (PID), in log space.
+class LambdaController:
+    """Steers one lambda so that texts have `target` active terms.
 
     The terms are led from where they are to `target` along a straight line in log space over the `ramp` share of the
     steps, and held there; the integral part is dual ascent on the constraint "active = reference". Time is measured in
@@ -36,8 +37,11 @@ class Dial:
     trail: float = math.nan
     error: float = 0.0
 
-    GAIN, DAMPING = 1.5, 2.0
-    LOWEST, HIGHEST, SILENT = math.log(1e-5), math.log(1e8), math.log(2e-2)
+    GAIN: ClassVar[float] = 1.5
+    DAMPING: ClassVar[float] = 2.0
+    LOWEST: ClassVar[float] = math.log(1e-5)
+    HIGHEST: ClassVar[float] = math.log(1e8)
+    NEGLIGIBLE: ClassVar[float] = math.log(2e-2)
 
     @property
     def terms(self) -> float:
@@ -46,12 +50,13 @@ class Dial:
 
     def correct(self, measured: float) -> None:
         """Takes the terms that whole texts have now, of which training batches show a part."""
-        if not math.isnan(self.average):
-            factor = max(measured, 0.5) / math.exp(self.average)
-            # a batch is few texts: half of what it says, but for the first time
-            self.factor = factor if self.factor == 1.0 else math.sqrt(factor * self.factor)
-            if math.isnan(self.start):
-                self.start = self.terms
+        if math.isnan(self.average):
+            return
+        factor = max(measured, 0.5) / math.exp(self.average)
+        # a batch is few texts: half of what it says, but for the first time
+        self.factor = factor if self.factor == 1.0 else math.sqrt(factor * self.factor)
+        if math.isnan(self.start):
+            self.start = self.terms
 
     def reference(self, step: float, steps: int) -> float:
         """Terms wanted after `step` of `steps`."""
@@ -69,32 +74,44 @@ class Dial:
             ceiling: lambda above which the penalty would drown the main loss.
         """
         unit = max(4.0, steps / 60)
-        value = math.log(max(active, 0.5))
-        if math.isnan(self.average):
-            self.average = self.trail = value
-        self.average += min(1.0, 2 / unit) * (value - self.average)
-        self.trail += 0.5 / unit * (value - self.trail)
-        if math.isnan(self.start):
-            self.start = self.terms
+        self._observe(active, unit)
         wanted = self.reference(step, steps)
-        self.error = max(-1.5, min(1.5, math.log(self.terms / wanted)))
+        self.error = _within(math.log(self.terms / wanted), 1.5)
         # the two averages lie 1.5 units apart: how much faster than the line the terms fall
-        drift = self.average - self.trail - math.log(wanted / self.reference(step - 1.5 * unit, steps))
-        forward = (
-            2 * math.log(self.start / wanted) if self.start > wanted else 0.0
-        )  # FLOPS go with the square
+        fall_of_line = math.log(wanted / self.reference(step - 1.5 * unit, steps))
+        drift = self.average - self.trail - fall_of_line
+        # FLOPS go with the square of the terms
+        forward = 2 * math.log(self.start / wanted) if self.start > wanted else 0.0
         highest = min(self.HIGHEST, math.log(max(ceiling, 1e-300)))
-        self.integral = max(self.LOWEST, min(highest - forward, self.integral + self.error / unit))
-        share = min(
-            self.integral + self.GAIN * self.error + self.DAMPING * max(-2.0, min(2.0, drift)), highest
-        )
-        self.missing = -self.error if share < self.SILENT and self.error < -0.1 else 0.0
-        return math.exp(min(share + forward, highest))
+        integral = min(highest - forward, self.integral + self.error / unit)
+        self.integral = max(self.LOWEST, integral)
+        steered = self.integral + self.GAIN * self.error + self.DAMPING * _within(drift, 2.0)
+        log_lambda = min(steered, highest)
+        too_few = log_lambda < self.NEGLIGIBLE and self.error < -0.1
+        self.missing = -self.error if too_few else 0.0
+        return math.exp(min(log_lambda + forward, highest))
 
-    def rise(self, step: int, steps: int) -> float:
-        """What the decoder's bias should gain now: where lambda is as good as 0 and terms are missing, and over the
-        last 15% of the steps, when the learning rate is too low for lambda to move much, what is still amiss."""
+    def bias_change(self, step: int, steps: int) -> float:
+        """What the decoder's bias should gain now, in logits.
+
+        It is not 0 where lambda is as good as 0 and terms are missing, and over the last 15% of the steps, when the
+        learning rate is too low for lambda to move much, where something is still amiss.
+        """
         error = -self.missing
         if not error and step > 0.85 * steps and abs(self.error) > 0.03:
             error = self.error
         return -0.8 * error / max(4.0, steps / 60)
+
+    def _observe(self, active: float, unit: float) -> None:
+        value = math.log(max(active, 0.5))
+        if math.isnan(self.average):
+            self.average = value
+            self.trail = value
+        self.average += min(1.0, 2 / unit) * (value - self.average)
+        self.trail += 0.5 / unit * (value - self.trail)
+        if math.isnan(self.start):
+            self.start = self.terms
+
+
+def _within(value: float, bound: float) -> float:
+    return max(-bound, min(bound, value))

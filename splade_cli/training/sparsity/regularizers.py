@@ -1,4 +1,4 @@
-"""What makes vectors sparse or evenly used, given embeddings: FLOPS and its kin. Knows no model and no lambda.
+"""Sparsity regularisers over embeddings: FLOPS, L1, DF-FLOPS, and equipartition of latents.
 
 Each class has ``compute_loss_from_embeddings(embeddings, columns=None)``, what sentence-transformers' SpladeLoss asks
 of ``document_regularizer`` and ``query_regularizer``. Embeddings are [B, V], B texts of one process by V terms, >= 0.
@@ -55,25 +55,30 @@ class Regularizer(nn.Module):
         self.active = math.nan
         self.value = math.nan
         self._local = False
-        self._terms = self._texts = self._values = 0.0
+        self._terms = 0.0
+        self._texts = 0.0
+        self._values = 0.0
         self._batches = 0
 
     def compute_loss_from_embeddings(self, embeddings: Tensor, columns: Tensor | None = None) -> Tensor:
         """The penalty, a scalar, of embeddings [B, V]; `columns` [V] names the latents of a compact slice."""
         weights = embeddings.float()
         active = (weights.detach() != 0).sum(1)
-        count = torch.stack([active.sum(), active.new_tensor(len(active))])
+        counts = torch.stack([active.sum(), active.new_tensor(len(active))])
         # latents of a compact slice are other ones in each process, so only DDP's average joins their penalties
         self._local = columns is not None
-        terms, texts = self._sum(count).tolist()
+        terms, texts = self._sum(counts).tolist()
         if self.threshold is not None:
             weights = weights * (active > self.threshold)[:, None]
-        found = self.penalty(weights, texts, columns)
+        penalty = self.penalty(weights, texts, columns)
         if torch.is_grad_enabled():  # an evaluation's batches are not what is controlled
-            self.active, self.value = terms / max(texts, 1.0), float(found.detach())
-            self._terms, self._texts = self._terms + terms, self._texts + texts
-            self._values, self._batches = self._values + self.value, self._batches + 1
-        return found
+            self.active = terms / max(texts, 1.0)
+            self.value = float(penalty.detach())
+            self._terms += terms
+            self._texts += texts
+            self._values += self.value
+            self._batches += 1
+        return penalty
 
     def _sum(self, values: Tensor) -> Tensor:
         return values if self._local else global_sum(values)
@@ -86,10 +91,13 @@ class Regularizer(nn.Module):
         """(mean active terms a text, mean penalty) since the last call, None where there was no batch."""
         if not self._batches:
             return None
-        found = self._terms / max(self._texts, 1.0), self._values / self._batches
-        self._terms = self._texts = self._values = 0.0
+        terms = self._terms / max(self._texts, 1.0)
+        penalty = self._values / self._batches
+        self._terms = 0.0
+        self._texts = 0.0
+        self._values = 0.0
         self._batches = 0
-        return found
+        return terms, penalty
 
     def get_config_dict(self) -> dict[str, Any]:
         """Settings, for the model card."""
@@ -135,7 +143,9 @@ class DfFlops(Regularizer):
         decay: float = 0.95,
     ) -> None:
         super().__init__(model, threshold=threshold)
-        self.alpha, self.beta, self.decay = alpha, beta, decay
+        self.alpha = alpha
+        self.beta = beta
+        self.decay = decay
         self.frequency: Tensor
         self.seen: Tensor
         self.register_buffer("frequency", torch.zeros(0))
@@ -149,10 +159,13 @@ class DfFlops(Regularizer):
     def penalty(self, weights: Tensor, texts: float, columns: Tensor | None) -> Tensor:
         used = self._sum((weights.detach() != 0).sum(0).float()) / texts
         if self.frequency.shape != used.shape:
-            self.frequency, self.seen = torch.zeros_like(used), torch.zeros((), device=used.device)
-        frequency, seen = torch.lerp(used, self.frequency, self.decay), 1 - (1 - self.seen) * self.decay
+            self.frequency = torch.zeros_like(used)
+            self.seen = torch.zeros((), device=used.device)
+        frequency = torch.lerp(used, self.frequency, self.decay)
+        seen = 1 - (1 - self.seen) * self.decay
         if torch.is_grad_enabled():
-            self.frequency, self.seen = frequency, seen
+            self.frequency = frequency
+            self.seen = seen
         mean = self._sum(weights.sum(0)) / texts
         return (self.share_weights(frequency / seen) * mean).square().sum()
 
@@ -185,27 +198,28 @@ class Equipartition(Regularizer):
         decay: float = 0.99,
     ) -> None:
         super().__init__(model, threshold=threshold)
-        self.dimensions, self.decay = dimensions, decay
+        self.dimensions = dimensions
+        self.decay = decay
         self.usage: Tensor
         self.register_buffer("usage", torch.zeros(dimensions or 0))
 
     def penalty(self, weights: Tensor, texts: float, columns: Tensor | None) -> Tensor:
-        own = weights.sum(0) / texts
+        mean = weights.sum(0) / texts
         if self.dimensions is None:
             if columns is not None:
                 raise ValueError(
                     "a slice of the latents says nothing of how many there are: dimensions is needed"
                 )
-            self.dimensions = len(own)
-            if len(self.usage) != len(own):  # a resumed run has its average already
-                self.usage = torch.zeros_like(own)
-        places = torch.arange(self.dimensions, device=own.device) if columns is None else columns
-        if own.shape != places.shape:
+            self.dimensions = len(mean)
+            if len(self.usage) != len(mean):  # a resumed run has its average already
+                self.usage = torch.zeros_like(mean)
+        latents = torch.arange(self.dimensions, device=mean.device) if columns is None else columns
+        if mean.shape != latents.shape:
             raise ValueError(
-                f"{len(own)} columns of embeddings for {len(places)} of {self.dimensions} latents"
+                f"{len(mean)} columns of embeddings for {len(latents)} of {self.dimensions} latents"
             )
-        self.usage = self.usage.to(own.device)
-        batch = torch.zeros_like(self.usage).index_add(0, places, own.detach())
+        self.usage = self.usage.to(mean.device)
+        batch = torch.zeros_like(self.usage).index_add(0, latents, mean.detach())
         if processes() > 1:
             distributed.all_reduce(batch)
         usage = torch.lerp(batch, self.usage, self.decay)
@@ -215,8 +229,8 @@ class Equipartition(Regularizer):
         square = usage.square().sum()
         value = self.dimensions * square / total.square() - 1
         # d value / d usage_j, used as this batch's slope; a tile of latents needs no [D] graph
-        slope = 2 * self.dimensions * (usage[places] / total.square() - square / total.pow(3))
-        inner = (slope * own).sum()
+        slope = 2 * self.dimensions * (usage[latents] / total.square() - square / total.pow(3))
+        inner = (slope * mean).sum()
         return value + processes() * (inner - inner.detach())
 
     def get_config_dict(self) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from splade_cli.errors import ModelError
 from splade_cli.files import replacing
 
 Listener = Callable[[dict[str, Any]], None]
@@ -86,30 +85,6 @@ class MetricsLog(TrainerCallback):
         with replacing(self.path) as path:
             path.write_text("".join(line + "\n" for line in kept.values()), encoding="utf-8")
         self.started = min(self.started, time.monotonic() - seconds)
-
-
-class FiniteLoss(TrainerCallback):
-    """Stops a run whose loss is no number any more: going on would only overwrite good checkpoints.
-
-    It sees what is logged; `failures.check_loss` sees every step. In fp16 a gradient that is not finite is how the
-    scaler finds its scale, and its step is skipped, so only the loss counts there.
-    """
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        for name in ("loss",) if args.fp16 else ("loss", "grad_norm"):
-            value = (logs or {}).get(name)
-            if value is not None and not math.isfinite(value):
-                raise ModelError(
-                    f"{name} is {value} at step {state.global_step}",
-                    "lower --learning-rate, or train in fp32; --resume goes on from the last checkpoint",
-                )
 
 
 def measured(logs: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""metrics.jsonl, TensorBoard and MLflow, read back with their own readers; what ends a run early."""
+"""metrics.jsonl, TensorBoard and MLflow, read back with their own readers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from splade_cli.errors import InputError, ModelError, ServiceError
-from splade_cli.training.failures import BAD_BATCH, check_loss, memory_error, texts_of
-from splade_cli.training.tracking.metrics_log import FiniteLoss, MetricsLog
+from splade_cli.errors import InputError, ServiceError
+from splade_cli.training.tracking.metrics_log import MetricsLog
 from splade_cli.training.tracking.trackers import followed, require_tracking, tracking_callbacks
 
 PARAMETERS = {"training.learning_rate": 0.1, "datasets.train_file": "train.json", "long": "x" * 2000}
@@ -230,94 +229,3 @@ def test_numbers_that_are_none_stay_json(tmp_path: Path) -> None:
     )
     assert rows(tmp_path / "m.jsonl")[0]["loss"] is None
     assert heard[0]["loss"] != heard[0]["loss"], "who listens sees what it was"
-
-
-def test_a_logged_loss_that_is_not_finite() -> None:
-    from transformers import TrainerControl, TrainerState
-
-    state, control, full, half = (
-        TrainerState(),
-        TrainerControl(),
-        SimpleNamespace(fp16=False),
-        SimpleNamespace(fp16=True),
-    )
-    with pytest.raises(ModelError, match="grad_norm is inf at step 0"):
-        FiniteLoss().on_log(full, state, control, {"loss": 1.0, "grad_norm": float("inf")})
-    FiniteLoss().on_log(half, state, control, {"loss": 1.0, "grad_norm": float("inf")})
-    with pytest.raises(ModelError, match="loss is nan"):
-        FiniteLoss().on_log(half, state, control, {"loss": float("nan")})
-
-
-class Words:
-    """Ids to words, 0 is special."""
-
-    def decode(self, ids: list[int], skip_special_tokens: bool) -> str:
-        assert skip_special_tokens
-        return " ".join(f"w{number}" for number in ids if number)
-
-
-def test_the_step_and_the_batch_of_a_bad_loss(tmp_path: Path) -> None:
-    inputs = {
-        "dataset_name": "kilns", "return_loss": True, "label": torch.ones(2, 2),
-        "query_input_ids": torch.tensor([[0, 5, 7], [0, 6, 9]]),
-        "query_attention_mask": torch.tensor([[1, 1, 0], [1, 1, 1]]),
-        "negative_1_input_ids": torch.tensor([[3], [4]]), "note": ["as", "is"],
-    }  # fmt: skip
-    check_loss(torch.tensor(1.0), inputs, 3, tmp_path)
-    check_loss({"base": torch.tensor([1.0, 2.0]), "regulariser": torch.tensor(0.0)}, inputs, 3, tmp_path)
-    assert not (tmp_path / BAD_BATCH).exists()
-    parts = {
-        "base": torch.tensor(1.0, requires_grad=True),
-        "regulariser": torch.tensor(float("inf"), dtype=torch.bfloat16),
-    }
-    with pytest.raises(
-        ModelError, match=r"regulariser is inf at step 7, in a batch of dataset 'kilns'"
-    ) as caught:
-        check_loss(parts, inputs, 7, tmp_path, tokenizer=Words())
-    assert str(tmp_path / BAD_BATCH) in caught.value.hint
-    written = json.loads((tmp_path / BAD_BATCH).read_text())
-    assert written == {
-        "step": 7, "dataset": "kilns", "loss": {"base": "1.0", "regulariser": "inf"},
-        "texts": {"query": ["w5", "w6 w9"], "negative_1": ["w3", "w4"], "note": ["as", "is"]},
-    }  # fmt: skip
-    with pytest.raises(ModelError, match=r"loss is nan at step 1$"):
-        check_loss(torch.tensor([0.0, float("nan")]), {"query": ["a"]}, 1, tmp_path)
-    assert texts_of({"query_input_ids": torch.tensor([[1, 2]])}) == {"query": ["1 2"]}
-
-
-VALUES = {
-    "training.per_device_train_batch_size": 16, "training.gradient_accumulation_steps": 2, "training.truncate_to": None,
-    "training.max_seq_length": 512, "hardware.gradient_checkpointing": False, "training.negatives_per_query": 5,
-}  # fmt: skip
-
-
-def test_no_memory_says_what_to_lower() -> None:
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(1 << 56)  # what the CPU's allocator says
-    found = memory_error(caught.value, VALUES)
-    assert found is not None
-    assert "not enough memory in RAM" in found.message
-    assert "training.per_device_train_batch_size 16" in found.message
-    assert "per_device_train_batch_size 16 -> 8 with gradient_accumulation_steps 2 -> 4" in found.hint
-    assert "--batch-size 8 --accumulate 4" in found.hint
-    assert "--truncate 256" in found.hint
-    assert "gradient_checkpointing true" in found.hint
-    cuda = memory_error(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), VALUES)
-    assert cuda is not None and "on the GPU" in cuda.message
-    assert memory_error(RuntimeError("shapes cannot be multiplied"), VALUES) is None
-    assert memory_error(ValueError("out of memory"), VALUES) is None
-    assert memory_error(MemoryError(), {}) is not None
-
-
-def test_nothing_is_advised_that_is_done_already() -> None:
-    tight = VALUES | {
-        "training.per_device_train_batch_size": 1, "training.truncate_to": 64, "hardware.gradient_checkpointing": True,
-        "training.negatives_per_query": 1,
-    }  # fmt: skip
-    found = memory_error(MemoryError(), tight)
-    assert found is not None
-    assert found.hint == "truncate_to 32 (--truncate 32): the model still reads all"
-    cached = memory_error(MemoryError(), VALUES | {"training.mini_batch_size": 8})
-    assert cached is not None and cached.hint.startswith("mini_batch_size 8 -> 4: the same loss")
-    unset = memory_error(MemoryError(), VALUES | {"training.mini_batch_size": None})
-    assert unset is not None and unset.hint.startswith("set mini_batch_size to 4")

@@ -1,7 +1,4 @@
-"""Is this head fit to be trained as a sparse encoder? Looks before step 0, and puts right what can be.
-
-A base model and some texts of the corpus come in, a diagnosis goes out. Knows no loss, no loop and no run folder.
-"""
+"""Preflight: diagnosis of a head before training, by its active dimensions, similarities and logits, and its cure."""
 
 from __future__ import annotations
 
@@ -68,7 +65,7 @@ def preflight(loaded: LoadedModel, texts: Sequence[str]) -> Diagnosis:
         raise ModelError("there is no text to try the model on", "add documents that are not empty")
     largest = largest_logits(loaded, sample)
     if not bool(largest.isfinite().all()):
-        raise ModelError(f"{loaded.model.name} gave a logit that is not finite", "use --precision fp32")
+        raise ModelError(f"{loaded.model.name} gave a logit that is not finite", "train in fp32")
     return diagnose(largest, activation=loaded.splade.activation, capped=not loaded.splade.fused)
 
 
@@ -87,32 +84,30 @@ def diagnose(largest: Tensor, *, activation: str = "relu", capped: bool = False)
     shown = f"{active:.0f} of {dimensions} terms are active in a mean text"
     if capped and float(largest.min()) > 0:
         verdict = "bounded"
-        message = f"the head squashes its logits to between 0 and {float(largest.max()):.3g}: no term can be inactive"
+        bounds = f"between 0 and {float(largest.max()):.3g}"
+        message = f"the head squashes its logits to {bounds}: no term can be inactive"
     elif active > TOO_MANY * dimensions:
-        verdict, message = (
-            "all-active",
-            f"{shown}: a penalty would take most of the training to thin that out",
-        )
+        verdict = "all-active"
+        message = f"{shown}: a penalty would take most of the training to thin that out"
     elif active < TOO_FEW or empty > TOO_OFTEN_EMPTY:
         verdict = "all-zero"
         message = f"{shown}, and {empty:.0%} of the texts have none: what is 0 gets no gradient and stays 0"
     elif texts > 1 and alike > TOO_ALIKE:
-        verdict, message = (
-            "collapsed",
-            f"unrelated texts have a similarity of {alike:.2f}: all get the same terms",
-        )
+        verdict = "collapsed"
+        message = f"unrelated texts have a similarity of {alike:.2f}: all get the same terms"
     else:
-        verdict, message = "ok", f"{shown}; unrelated texts have a similarity of {alike:.2f}"
+        verdict = "ok"
+        message = f"{shown}; unrelated texts have a similarity of {alike:.2f}"
     return Diagnosis(
-        verdict,
-        message,
-        texts,
-        dimensions,
-        active,
-        int(counts.min()),
-        int(counts.max()),
-        alike,
-        dict(zip(PERCENTILES, values, strict=True)),
+        verdict=verdict,
+        message=message,
+        texts=texts,
+        dimensions=dimensions,
+        active=active,
+        least=int(counts.min()),
+        most=int(counts.max()),
+        similarity=alike,
+        percentiles=dict(zip(PERCENTILES, values, strict=True)),
     )
 
 

@@ -1,6 +1,6 @@
-"""Ctrl-C and termination between two steps, never inside one: what is saved then is a state that `--resume` can repeat.
+"""Signal handling of a training loop: Ctrl-C and termination act between two steps, never inside one.
 
-Comes in: signals. Goes out: KeyboardInterrupt, after a checkpoint where one could be written. Knows no model.
+What is saved then is a state that a resumed run can repeat.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Interrupts(TrainerCallback):
     """
 
     def __init__(self) -> None:
-        self.asked = self.saved = False
+        self.asked = False
+        self.saved = False
         self.whole = True
         self.control: TrainerControl | None = None
         self.before: dict[int, Any] = {}
@@ -31,8 +32,7 @@ class Interrupts(TrainerCallback):
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                found = signal.getsignal(number)
-                if callable(found):
+                if callable(signal.getsignal(number)):
                     self.before[number] = signal.signal(number, self._signal)
         return self
 
@@ -44,17 +44,20 @@ class Interrupts(TrainerCallback):
     def _signal(self, number: int, frame: FrameType | None) -> None:
         if self.control is None or self.asked:
             raise KeyboardInterrupt
-        self.asked = self.control.should_save = True
+        self.asked = True
+        self.control.should_save = True
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.whole, self.control = False, control
+        self.whole = False
+        self.control = control
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.whole, self.control = True, control
+        self.whole = True
+        self.control = control
         control.should_save |= self.asked
 
     def on_save(

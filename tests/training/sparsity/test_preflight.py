@@ -14,7 +14,7 @@ from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.splade.calibration import background_shift, largest_logits, uniform_shift
 from splade_cli.model.splade.encoder import UNCAPPED, SpladeModel, share_pooling, step_over_decoder
-from splade_cli.training.preflight import calibrate, diagnose, make_usable, preflight, uncap
+from splade_cli.training.sparsity.preflight import calibrate, diagnose, make_usable, preflight, uncap
 
 Load = Callable[..., Any]
 SUBJECTS = ("reset a password", "the table saw", "two-factor login", "a sharp blade", "backups at night", "the lathe",

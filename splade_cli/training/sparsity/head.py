@@ -1,6 +1,6 @@
-"""The head of a model with a vocabulary: made fit to be trained before the first step, trimmed to its terms after it.
+"""Calibration of a vocabulary head around a run: made fit before the first step, trimmed to its terms after the last.
 
-Knows no loss and no loop; what is done is told in sentences.
+What is done is told in sentences.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from splade_cli.config.schema import Config
 from splade_cli.model.splade.calibration import balanced_shift, largest_logits, shift_bias
 from splade_cli.model.trainable import Trainable
-from splade_cli.training.preflight import make_usable
+from splade_cli.training.sparsity.preflight import make_usable
 
 TEXTS = 200
 WANTED_TERMS = 150
@@ -65,16 +65,18 @@ def trim(
         return []
     generator = random.Random(config.training.seed)
     texts = {"document": list(documents), "query": list(queries)}
-    largest = {
-        kind: largest_logits(loaded, generator.sample(texts[kind], min(TEXTS, len(texts[kind]))), kind)
-        for kind in asked
-    }
+    largest = {}
+    for kind in asked:
+        sample = generator.sample(texts[kind], min(TEXTS, len(texts[kind])))
+        largest[kind] = largest_logits(loaded, sample, kind)
     shift = balanced_shift(largest, asked)
     shift_bias(loaded.splade, torch.full((loaded.model.dimensions,), shift))
-    reached = {kind: float((each + shift > 0).sum()) / len(each) for kind, each in largest.items()}
+    reached = {kind: float((logits + shift > 0).sum()) / len(logits) for kind, logits in largest.items()}
     write({"trimmed": shift, **{f"{kind}_terms": terms for kind, terms in reached.items()}})
-    return [
-        f"active {kind} terms: {terms:.0f} reached, {asked[kind]:g} asked for; train for more steps"
-        for kind, terms in reached.items()
-        if abs(terms / asked[kind] - 1) > NEAR
-    ]
+    notes = []
+    for kind, terms in reached.items():
+        if abs(terms / asked[kind] - 1) > NEAR:
+            notes.append(
+                f"active {kind} terms: {terms:.0f} reached, {asked[kind]:g} asked for; train for more steps"
+            )
+    return notes

@@ -1,6 +1,6 @@
-"""sentence-transformers' trainer, guarded: stops at a loss that is no number, says what to do where memory runs out.
+"""SparseEncoderTrainer with guards: it stops at a loss that is not finite, and says what to lower where memory ends.
 
-Also logs how many terms are active. Knows no rows and no files but bad_batch.json.
+It also logs how many terms are active, and adds the anchor to the loss where one is asked for.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from splade_cli.config.schema import Config
-from splade_cli.training.failures import check_loss, memory_error
+from splade_cli.training.loop.failures import MemorySettings, check_loss, memory_error
 from splade_cli.training.losses.anchor import Anchor
-from splade_cli.training.sparsity.controller import MovingAverages
-
-PRESSED = ("per_device_train_batch_size", "gradient_accumulation_steps", "mini_batch_size", "truncate_to")
+from splade_cli.training.sparsity.moving_averages import MovingAverages
+from splade_cli.training.sparsity.regularized_losses import KINDS, as_list
 
 
 class GuardedTrainer(SparseEncoderTrainer):
@@ -43,48 +42,58 @@ class GuardedTrainer(SparseEncoderTrainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.config, self.output, self.held_out, self.anchor = config, output, held_out, anchor
-        self.mixed: Any = None
-        self.add_callback(_Epochs(self))
+        self.config = config
+        self.output = output
+        self.held_out = held_out
+        self.anchor = anchor
+        self.mixed_batches: Any = None
+        self.add_callback(_EpochNumbers(self))
 
     def get_multi_dataset_batch_sampler(self, *args: Any, **kwargs: Any) -> Any:
-        """Keeps what draws the batches, for `_Epochs`."""
-        self.mixed = super().get_multi_dataset_batch_sampler(*args, **kwargs)
-        return self.mixed
+        """The sampler of the datasets' batches, which `_EpochNumbers` needs as well."""
+        self.mixed_batches = super().get_multi_dataset_batch_sampler(*args, **kwargs)
+        return self.mixed_batches
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The loss of one batch. Raises ModelError where it is not finite, and keeps the batch."""
-        shown = dict(inputs)
-        found = super().compute_loss(model, inputs, *args, **kwargs)
-        if self.anchor is not None and model.training and not isinstance(found, tuple):
-            held = self.config.loss.anchor_weight * self.anchor.distance(model, self.state.global_step)
-            kept = self.accum_loss_components["train"]
-            kept["anchor_loss"] = kept.get("anchor_loss", torch.zeros_like(held)) + held.detach()
-            found = found + held
-        value = found[0] if isinstance(found, tuple) else found
-        name = shown.get("dataset_name")
+        batch = dict(inputs)
+        output = super().compute_loss(model, inputs, *args, **kwargs)
+        if self.anchor is not None and model.training and not isinstance(output, tuple):
+            penalty = self.config.loss.anchor_weight * self.anchor.distance(model, self.state.global_step)
+            components = self.accum_loss_components["train"]
+            components["anchor_loss"] = (
+                components.get("anchor_loss", torch.zeros_like(penalty)) + penalty.detach()
+            )
+            output = output + penalty
+        loss = output[0] if isinstance(output, tuple) else output
         check_loss(
-            value,
-            shown,
+            loss,
+            batch,
             self.state.global_step + 1,
             self.output,
             tokenizer=self.processing_class,
-            dataset=name,
+            dataset=batch.get("dataset_name"),
         )
-        return found
+        return output
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         """One forward and backward. Raises ModelError naming the settings to lower where memory runs out."""
         try:
-            step: Tensor = super().training_step(*args, **kwargs)
+            loss: Tensor = super().training_step(*args, **kwargs)
         except (RuntimeError, MemoryError) as error:
-            values = {name: getattr(self.config.training, name) for name in PRESSED}
-            values["gradient_checkpointing"] = self.config.hardware.gradient_checkpointing
-            known = memory_error(error, values)
+            settings = self.config.training
+            memory = MemorySettings(
+                settings.per_device_train_batch_size,
+                settings.gradient_accumulation_steps,
+                settings.mini_batch_size,
+                settings.truncate_to,
+                self.config.hardware.gradient_checkpointing,
+            )
+            known = memory_error(error, memory)
             if known is None:
                 raise
             raise known from None
-        return step
+        return loss
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
         """AdamW, and row-sparse updates for the latents of a laspar model."""
@@ -105,37 +114,49 @@ class GuardedTrainer(SparseEncoderTrainer):
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Adds the active terms of training batches to what is logged."""
         if "loss" in logs and self.config.evaluation.track_sparsity:
-            losses = list(self.loss.values()) if isinstance(self.loss, dict) else [self.loss]
-            for kind in ("document", "query"):
-                active = [
-                    getattr(getattr(loss, f"{kind}_regularizer", None), "active", math.nan) for loss in losses
-                ]
-                known = [float(value) for value in active if not math.isnan(value)]
-                if known:
-                    logs[f"{kind}_terms"] = round(sum(known) / len(known), 1)
+            for kind in KINDS:
+                active = self._active_terms(kind)
+                if active:
+                    logs[f"{kind}_terms"] = round(sum(active) / len(active), 1)
         super().log(logs, *args, **kwargs)
+
+    def _active_terms(self, kind: str) -> list[float]:
+        """Mean active terms of the last batch of each loss that has a regulariser of this kind."""
+        losses = as_list(self.loss) if isinstance(self.loss, dict) else [self.loss]
+        active = []
+        for loss in losses:
+            regularizer = getattr(loss, f"{kind}_regularizer", None)
+            terms = getattr(regularizer, "active", math.nan)
+            if not math.isnan(terms):
+                active.append(float(terms))
+        return active
 
     def mean_loss(self) -> float:
         """The loss of held-out rows with the current weights, a mean over batches."""
         losses = self.loss if isinstance(self.loss, dict) else {"": self.loss}
-        by_kind = {name.rsplit("-", 2)[-2]: loss for name, loss in losses.items() if "-" in name}
+        by_kind = {_loss_kind(name): loss for name, loss in losses.items() if "-" in name}
         values: list[float] = []
         self.model.eval()
         for name, dataset in self.held_out.items():
-            loss = by_kind.get(name.rsplit("-", 2)[-2])
+            loss = by_kind.get(_loss_kind(name))
             if loss is None:
                 continue
             for batch in self.get_eval_dataloader(dataset):
                 batch.pop("dataset_name", None)
                 features, labels = self.collect_features(self._prepare_inputs(batch))
                 with torch.no_grad():
-                    found = loss(features, labels)
-                parts = found.values() if isinstance(found, dict) else [found]
-                values.append(float(sum(float(part) for part in parts)))
+                    output = loss(features, labels)
+                parts = output.values() if isinstance(output, dict) else [output]
+                values.append(sum(float(part) for part in parts))
         return sum(values) / len(values) if values else math.nan
 
 
-class _Epochs(TrainerCallback):
+def _loss_kind(dataset: str) -> str:
+    """The kind of loss in the name of a dataset, see `objective.as_datasets`."""
+    return dataset.rsplit("-", 2)[-2]
+
+
+class _EpochNumbers(TrainerCallback):
     """Tells the sampler its epoch, which transformers does not do through what shards and skips batches on resume."""
 
     def __init__(self, trainer: GuardedTrainer) -> None:
@@ -144,5 +165,5 @@ class _Epochs(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if hasattr(self.trainer.mixed, "set_epoch"):
-            self.trainer.mixed.set_epoch(int(state.epoch or 0))
+        if hasattr(self.trainer.mixed_batches, "set_epoch"):
+            self.trainer.mixed_batches.set_epoch(int(state.epoch or 0))

@@ -1,0 +1,88 @@
+"""Weight averaging of a base and a fine-tuned model [Wortsman et al. 2022, arXiv 2109.01903], and how much of which.
+
+Averaging the weights before and after fine-tuning keeps what the base could do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Weights = Mapping[str, torch.Tensor]
+
+
+def set_mixture(model: torch.nn.Module, base: Weights, tuned: Weights, share: float) -> None:
+    """Sets `model` to ``share * tuned + (1 - share) * base``, in place; counters stay as they are."""
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                value.copy_(share * tuned[name] + (1 - share) * base[name].to(value.device))
+
+
+def average_by_validation(
+    model: torch.nn.Module,
+    base: Weights,
+    shares: Sequence[float],
+    by_query: Callable[[], Mapping[str, float]],
+) -> tuple[float, dict[float, float]]:
+    """Sets `model` to the mixture with the smallest tuned share that validation cannot tell from the best.
+
+    That is the smallest whose mean is within one standard error (of the paired differences) of the best mean:
+    validation queries that were made like the training queries flatter the tuned end.
+
+    Args:
+        by_query: the measure of each validation query with the model's weights as they are.
+
+    Returns:
+        The tuned share of the model, and the mean of each share that was tried.
+    """
+    tuned = _copy(model)
+    values: dict[float, NDArray[np.float64]] = {}
+    for share in sorted(shares):
+        set_mixture(model, base, tuned, share)
+        measured = by_query()
+        values[share] = np.array([measured[query] for query in sorted(measured)])
+    best = max(values, key=lambda share: float(values[share].mean()))
+    chosen = best
+    for share in values:
+        differences = values[best] - values[share]
+        if differences.mean() <= differences.std() / len(differences) ** 0.5:
+            chosen = share
+            break
+    set_mixture(model, base, tuned, chosen)
+    return chosen, {share: float(each.mean()) for share, each in values.items()}
+
+
+def average_by_guard(
+    model: torch.nn.Module,
+    base: Weights,
+    shares: Sequence[float],
+    measure: Callable[[], float],
+    threshold: float,
+) -> tuple[float, dict[float, float]]:
+    """Sets `model` to the mixture with the first of `shares` whose measure reaches `threshold`, else to the last.
+
+    Returns:
+        The tuned share of the model, and the measure of each share that was tried.
+    """
+    tuned = _copy(model)
+    measured: dict[float, float] = {}
+    share = shares[0]
+    for share in shares:
+        set_mixture(model, base, tuned, share)
+        measured[share] = measure()
+        if measured[share] >= threshold:
+            break
+    return share, measured
+
+
+def average(model: torch.nn.Module, base: Weights, share: float) -> None:
+    """Sets `model` to `share` of its weights and the rest of `base`."""
+    set_mixture(model, base, _copy(model), share)
+
+
+def _copy(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}

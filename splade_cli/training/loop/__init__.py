@@ -1,0 +1,1 @@
+"""The optimiser loop: a guarded trainer, its arguments, what ends it early."""

@@ -1,0 +1,193 @@
+"""Training arguments of a run: what the configuration says, in the terms of sentence-transformers' trainer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from splade_cli.config.schema import Config, TrainingSection
+from splade_cli.errors import InputError
+from splade_cli.evaluation.metrics import parse_measure
+from splade_cli.model.trainable import Trainable
+from splade_cli.training.batches.samplers import mixed_batches, row_batches
+
+EVALUATIONS = 5
+"""Validations in a run whose configuration does not say."""
+NANOBEIR = "NanoBEIR_mean_dot_ndcg@10"
+
+
+def best_measure(config: Config) -> tuple[str, bool]:
+    """The measure that chooses the best weights, by our name, and whether more of it is better.
+
+    ``eval_`` before it may be left out; NanoBEIR's mean stands for validation nDCG@10 where NanoBEIR is not measured.
+
+    Raises:
+        InputError: no measure of that name.
+    """
+    name = config.training.metric_for_best_model.removeprefix("eval_")
+    if name == NANOBEIR and config.evaluation.evaluator is None:
+        name = "nDCG@10"
+    if name != "loss" and not name.startswith("NanoBEIR"):
+        parse_measure(name)
+    greater = config.training.greater_is_better
+    return name, name != "loss" if greater is None else greater
+
+
+def training_arguments(
+    config: Config, columns: Sequence[str], trainable: Trainable, output: Path, validated: bool
+) -> Any:
+    """SparseEncoderTrainingArguments for a configuration; `set_intervals` sets the steps once they are known.
+
+    Args:
+        columns: of the training datasets.
+        output: the run folder; checkpoints go below it.
+        validated: whether the run is validated on the way.
+    """
+    from sentence_transformers import SparseEncoderTrainingArguments
+
+    settings = config.training
+    device = trainable.loaded.device.name
+    cuda = device.startswith("cuda")
+    best, greater = best_measure(config)
+    pin_memory = settings.dataloader_pin_memory
+    return SparseEncoderTrainingArguments(
+        output_dir=str(output / "checkpoints"),
+        num_train_epochs=settings.num_train_epochs / passes_per_epoch(settings),
+        max_steps=settings.max_steps,
+        per_device_train_batch_size=settings.per_device_train_batch_size,
+        per_device_eval_batch_size=settings.per_device_eval_batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        activation_checkpointing=config.hardware.gradient_checkpointing or None,
+        learning_rate=settings.learning_rate,
+        learning_rate_mapping=_learning_rates(config, trainable),
+        router_mapping=_routes(config, columns) if trainable.routed else {},
+        lr_scheduler_type=settings.lr_scheduler_type,
+        warmup_steps=settings.warmup_ratio,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        fp16=settings.fp16,
+        bf16=settings.bf16,
+        tf32=config.hardware.tf32 if cuda and _has_tf32() else None,
+        use_cpu=device == "cpu",
+        ddp_backend="gloo" if device == "cpu" and "LOCAL_RANK" in os.environ else None,
+        torch_compile=settings.torch_compile,
+        eval_strategy=settings.eval_strategy if validated else "no",
+        save_strategy=settings.save_strategy,
+        save_total_limit=settings.save_total_limit,
+        logging_nan_inf_filter=False,
+        load_best_model_at_end=validated and settings.load_best_model_at_end,
+        metric_for_best_model=f"eval_{best}" if validated else None,
+        greater_is_better=greater,
+        **_batch_samplers(config),
+        seed=settings.seed,
+        data_seed=settings.seed,
+        disable_tqdm=True,
+        report_to="none",
+        dataloader_pin_memory=cuda if pin_memory is None else pin_memory and cuda,
+        dataloader_num_workers=settings.dataloader_num_workers,
+        dataloader_prefetch_factor=settings.dataloader_prefetch_factor,
+    )
+
+
+def passes_per_epoch(settings: TrainingSection) -> int:
+    """Passes over the rows within one epoch of the trainer: all of them where batches are to grow over the run."""
+    if settings.grow_batch_from is None:
+        return 1
+    return max(1, round(settings.num_train_epochs))
+
+
+def set_intervals(trainer: Any, config: Config) -> None:
+    """Sets when to log, validate and save, now that the trainer knows its steps; takes its own printing away.
+
+    Raises:
+        InputError: save_steps that are no multiple of eval_steps, where the best weights are to be kept.
+    """
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    settings = config.training
+    steps = total_steps(trainer, settings)
+    arguments = trainer.args
+    eval_steps = min(steps, settings.eval_steps or max(1, steps // EVALUATIONS))
+    arguments.logging_steps = min(settings.logging_steps, steps)
+    arguments.eval_steps = eval_steps
+    arguments.save_steps = min(steps, settings.save_steps or eval_steps)
+    if arguments.load_best_model_at_end:
+        if settings.save_strategy != settings.eval_strategy:
+            raise InputError(
+                f"save_strategy {settings.save_strategy} and eval_strategy {settings.eval_strategy} differ",
+                "they must agree where load_best_model_at_end is true",
+            )
+        if settings.save_strategy == "steps" and arguments.save_steps % eval_steps:
+            raise InputError(
+                f"save_steps {arguments.save_steps} is no multiple of eval_steps {eval_steps}",
+                "only validated weights can be the best; or set load_best_model_at_end: false",
+            )
+    # before lambda is whole, a step is judged by terms that it will have to give up
+    if settings.eval_strategy == "steps" and config.model.architecture != "csr":
+        warmup = int(steps * config.loss.regularizer_warmup_ratio)
+        arguments.eval_delay = min(warmup, steps - eval_steps)
+
+
+def total_steps(trainer: Any, settings: TrainingSection) -> int:
+    """Optimiser steps of the whole run."""
+    if settings.max_steps > 0:
+        return settings.max_steps
+    batches = len(trainer.get_train_dataloader())
+    epochs = settings.num_train_epochs / passes_per_epoch(settings)
+    return max(1, int(-(-batches // settings.gradient_accumulation_steps) * epochs))
+
+
+def early_stopping(config: Config, validated: bool) -> list[Any]:
+    """The callback that stops after validations without a gain, where that is asked for."""
+    from transformers import EarlyStoppingCallback
+
+    patience = config.training.early_stopping_patience
+    if patience is None or not validated:
+        return []
+    return [EarlyStoppingCallback(patience, config.training.early_stopping_threshold)]
+
+
+def _learning_rates(config: Config, trainable: Trainable) -> dict[str, float]:
+    """Learning rates by a pattern of parameter names: a static query table learns at a rate of its own."""
+    if config.router.learning_rate_patterns:
+        return config.router.learning_rate_patterns
+    if trainable.static is None or config.model.freeze_static_embedding:
+        return {}
+    return {r"sub_modules\.query\.": config.training.query_learning_rate}
+
+
+def _routes(config: Config, columns: Sequence[str]) -> dict[str, str]:
+    """The way through the encoder of each column: that of queries, or that of documents."""
+    routes = {column: "document" for column in columns if column != "label"}
+    if "query" in routes:
+        routes["query"] = "query"
+    aliases = {"anchor": "query", "negative": "negative_1"}
+    for column, route in config.router.mapping.items():
+        name = column if column in columns else aliases.get(column, column)
+        routes[name] = route
+    return routes
+
+
+def _batch_samplers(config: Config) -> dict[str, Any]:
+    """How batches are drawn: within a dataset, and between datasets."""
+    settings = config.training
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    growing: dict[str, Any] = {}
+    if settings.grow_batch_from is not None:
+        growing = {"grow_from": settings.grow_batch_from, "passes": passes_per_epoch(settings)}
+    unique = settings.batch_sampler == "no_duplicates"
+    return {
+        "batch_sampler": row_batches(unique=unique, processes=processes, **growing),
+        "multi_dataset_batch_sampler": mixed_batches(
+            strategy=config.datasets.sampling_strategy, processes=processes
+        ),
+    }
+
+
+def _has_tf32() -> bool:
+    import torch
+
+    return torch.cuda.get_device_capability()[0] >= 8
