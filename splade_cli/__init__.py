@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from splade_cli.deploy.export.variants import export_variant
+    from splade_cli.deploy.export.variant import export_variant
     from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
     from splade_cli.evaluation.evaluate import evaluate
     from splade_cli.generation.pipeline import generate_training_data
@@ -45,7 +45,7 @@ _HOMES = {
     "Test": "index.metadata.filters",
     "Value": "index.metadata.filters",
     "evaluate": "evaluation.evaluate",
-    "export_variant": "deploy.export.variants",
+    "export_variant": "deploy.export.variant",
     "generate_training_data": "generation.pipeline",
     "index_documents": "indexing.build",
     "load_splade_model": "model.load",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -32,9 +32,6 @@ def export(
             help="Drop the weakest tokens that the model adds, down to this share of weight.",
         ),
     ] = None,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Store weights as int8; only splade opens such a folder.")
-    ] = False,
     data: Annotated[
         list[Path] | None,
         typer.Option("--data", "-d", help="Measure model and variant on this collection; may be repeated."),
@@ -49,41 +46,51 @@ def export(
     force: options.Force = False,
     json_output: options.Json = False,
 ) -> None:
-    """Make a model smaller, by its vocabulary or its weights, and measure what that costs."""
+    """Make a model smaller by its vocabulary, and measure what that costs."""
     from splade_cli.cli.render import console
-    from splade_cli.deploy.export.variants import MEASURE, export_variant
+    from splade_cli.deploy.export.variant import MEASURE, ExportOptions, export_variant
     from splade_cli.errors import InputError
+    from splade_cli.model.options import ModelOptions
 
+    example = f"splade export {model} -o DIR --prune-vocabulary --corpus DOCS"
     if output is None:
-        raise InputError("splade export needs an output folder", f"splade export {model} -o DIR --int8")
-    if prune_vocabulary and corpus is None:
-        raise InputError("--prune-vocabulary needs documents to choose tokens by", "add --corpus DOCS")
-    without = {"--corpus": corpus, "--vocabulary-size": vocabulary_size, "--weight-share": weight_share}
-    given = [flag for flag, value in without.items() if value is not None]
+        raise InputError("splade export needs an output folder", example)
+    flags = {"--corpus": corpus, "--vocabulary-size": vocabulary_size, "--weight-share": weight_share}
+    given = [flag for flag, value in flags.items() if value is not None]
     if given and not prune_vocabulary:
-        raise InputError(
-            f"{given[0]} does nothing without --prune-vocabulary", "add --prune-vocabulary --corpus DOCS"
-        )
+        raise InputError(f"{given[0]} does nothing without --prune-vocabulary", example)
+    if not prune_vocabulary:
+        raise InputError("nothing to do: no smaller vocabulary was asked for", example)
+    if corpus is None:
+        raise InputError("--prune-vocabulary needs documents to choose tokens by", "add --corpus DOCS")
     options.positive(batch_size=batch_size, max_length=max_length, vocabulary_size=vocabulary_size)
-    common: dict[str, Any] = {
-        "device": device, "precision": precision, "batch_size": batch_size, "max_seq_length": max_length,
-        "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle,
-    }  # fmt: skip
+    settings = ExportOptions(
+        vocabulary_size=vocabulary_size,
+        weight_share=weight_share,
+        data=tuple(data or ()),
+        split=split,
+        model=ModelOptions(
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            max_seq_length=max_length,
+            trust_remote_code=trust_remote_code,
+            allow_pickle=allow_pickle,
+        ),
+        force=force,
+    )
     with console.progress() as progress:
-        made = export_variant(
-            model, output, corpus=corpus, vocabulary_size=vocabulary_size, weight_share=weight_share, int8=int8,
-            data=data or [], split=split, force=force, progress=progress, **common,
-        )  # fmt: skip
+        made = export_variant(model, output, corpus, settings, progress=progress)
     console.skipped(made.skipped)
     if json_output:
         console.json_document(made.as_dict())
     else:
-        before, after = made.megabytes
         facts = {
-            "written to": str(made.folder), "done": "; ".join(made.done),
+            "written to": str(made.folder),
+            "done": "; ".join(made.done),
             "tokens": f"{made.vocabulary[0]} -> {made.vocabulary[1]}",
-            "weights": f"{before:.2f} MB -> {after:.2f} MB",
-        }  # fmt: skip
+            "weights": f"{made.megabytes[0]:.2f} MB -> {made.megabytes[1]:.2f} MB",
+        }
         for loss in made.losses:
             facts[f"{MEASURE} on {loss.collection}"] = (
                 f"{loss.base:.4f} -> {loss.variant:.4f} ({loss.difference:+.4f}, p = {loss.p_value:.4f}, "

@@ -26,7 +26,6 @@ from splade_cli.model.options import ModelKeywords, ModelOptions
 from splade_cli.model.splade.encoder import SpladeModel
 
 DEFAULT_MODEL = "tiny"
-INT8_MARK = "quantization.json"
 MARKS = ("config.json", "modules.json")
 LENGTH_LIMIT = 512
 """Tokens read where neither the folder nor the tokenizer names a limit."""
@@ -132,10 +131,6 @@ def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptio
         shared["subfolder"] = layout.transformer
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
-        if (Path(source) / INT8_MARK).is_file():
-            from splade_cli.model.quantization import open_int8
-
-            return tokenizer, open_int8(source, options.trust_remote_code)
         masked_lm, info = AutoModelForMaskedLM.from_pretrained(
             source,
             use_safetensors=None if options.allow_pickle else True,

@@ -19,7 +19,7 @@ from splade_cli.model.csr.encoder import trainable_csr
 from splade_cli.model.encode import tokenize
 from splade_cli.model.hub import find_file
 from splade_cli.model.laspar.encoder import trainable_latent
-from splade_cli.model.load import DEFAULT_MODEL, INT8_MARK, load_splade_model, resolve
+from splade_cli.model.load import DEFAULT_MODEL, load_splade_model, resolve
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.static import inverse_document_frequency
@@ -110,10 +110,6 @@ def _trainable_splade(section: ModelSection, options: ModelOptions, documents: S
         )
     if loaded.model.query_table is not None and not free:
         raise ModelError(f"{name} is inference-free already", "add --preset inference-free to train it on")
-    if find_file(resolve(name), INT8_MARK) is not None:
-        raise ModelError(
-            f"{name} has int8 weights, which cannot be trained", "train the model that it was made of"
-        )
     stock = SparseEncoder(
         resolve(name),
         device=loaded.device.name,

@@ -202,10 +202,10 @@ def test_usage_is_2(splade):
     assert splade("serach").exit_code == 2
 
 
-def test_force_replaces_no_folder_of_other_things(splade, tmp_path):
+def test_force_replaces_no_folder_of_other_things(splade, docs, tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "a.md").write_text("my only copy")
-    for words in (("index", tmp_path / "own"), ("export", "tiny", "--int8")):
+    for words in (("index", tmp_path / "own"), ("export", "tiny", "--prune-vocabulary", "--corpus", docs)):
         fails(
             splade(*words, "-o", tmp_path / "own", "--force"),
             "is not what this command writes",

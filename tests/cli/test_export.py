@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.deploy.export.variants import export_variant
+from splade_cli.deploy.export.variant import ExportOptions, export_variant
 from splade_cli.errors import InputError
 from splade_cli.model.load import load_splade_model
+from splade_cli.model.options import ModelOptions
 
 
 def refused(result, *words: str) -> None:
@@ -23,10 +24,10 @@ def refused(result, *words: str) -> None:
         assert word in result.stderr, result.stderr
 
 
-def test_prune_quantize_and_measure(splade, built, tmp_path):
+def test_prune_and_measure(splade, built, tmp_path):
     out = tmp_path / "small"
     result = splade(
-        "export", "tiny", "-o", out, "--prune-vocabulary", "--corpus", built / "docs", "--int8",
+        "export", "tiny", "-o", out, "--prune-vocabulary", "--corpus", built / "docs",
         "--data", built / "data", "--data", built / "data/train.json", "--split", "train", "--json", "--device", "cpu",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -35,13 +36,13 @@ def test_prune_quantize_and_measure(splade, built, tmp_path):
     assert (
         made["vocabulary"][0] == 30522 > made["vocabulary"][1] == load_splade_model(str(out)).model.dimensions
     )
-    assert made["megabytes"][1] < made["megabytes"][0] / 4
+    assert made["megabytes"][1] < made["megabytes"][0] / 2
     assert len(made["losses"]) == 2
     for loss in made["losses"]:
         assert loss["difference"] == pytest.approx(loss["variant"] - loss["base"])
         assert 0 < loss["p_value"] <= 1
     card = (out / "README.md").read_text()
-    assert "Pruned vocabulary" in card and "int8 weights" in card
+    assert "Pruned vocabulary" in card and "What it is, and what it costs" in card
     assert f"{made['losses'][0]['base']:.4f}" in card
     assert f"--model {out}" in result.stderr.replace("\n", "")
     assert list(tmp_path.glob(".small*")) == []
@@ -68,48 +69,47 @@ def test_without_data_it_says_how_to_measure(splade, bert_folder, docs, tmp_path
 
 def test_what_is_refused(splade, bert_folder, docs, tmp_path):
     out = tmp_path / "out"
-    refused(splade("export", "tiny", "-o", out), "--prune-vocabulary", "--int8")
-    refused(splade("export", "tiny", "--int8"), "output folder", "-o DIR")
+    refused(splade("export", "tiny", "-o", out), "nothing to do", "--prune-vocabulary --corpus DOCS")
+    refused(splade("export", "tiny", "--prune-vocabulary"), "output folder", "-o DIR")
     refused(splade("export", "tiny", "-o", out, "--prune-vocabulary"), "--corpus DOCS")
     refused(
-        splade("export", "tiny", "-o", out, "--int8", "--vocabulary-size", "9"),
+        splade("export", "tiny", "-o", out, "--vocabulary-size", "9"),
         "--vocabulary-size does nothing",
     )
-    refused(splade("export", "./none", "-o", out, "--int8"), "no model folder ./none")
-    refused(splade("export", "nobody/none", "-o", out, "--int8"), "hf download nobody/none")
-    refused(
-        splade("export", "tiny", "-o", out, "--int8", "--data", tmp_path / "no"), "no such file or folder"
-    )
-    prune = ("export", bert_folder, "-o", out, "--prune-vocabulary", "--corpus")
+    wanted = ("-o", out, "--prune-vocabulary", "--corpus")
+    refused(splade("export", "./none", *wanted, docs), "no model folder ./none")
+    refused(splade("export", "nobody/none", *wanted, docs), "hf download nobody/none")
+    refused(splade("export", "tiny", *wanted, docs, "--data", tmp_path / "no"), "no such file or folder")
+    prune = ("export", bert_folder, *wanted)
     refused(splade(*prune, tmp_path / "no"), "no such file or folder")
-    refused(splade(*prune, docs, "--vocabulary-size", "3"), "--vocabulary-size 3 is too small")
+    refused(splade(*prune, docs, "--vocabulary-size", "3"), "a vocabulary of 3 is too small")
     refused(splade(*prune, docs, "--vocabulary-size", "-3"), "--vocabulary-size must be above 0")
     assert not out.exists()
     assert list(tmp_path.glob(".out*")) == []
 
 
-def test_an_output_is_replaced_only_by_force(splade, bert_folder, tmp_path):
+def test_an_output_is_replaced_only_by_force(splade, bert_folder, docs, tmp_path):
     out = tmp_path / "out"
+    prune = ("export", bert_folder, "-o", out, "--prune-vocabulary", "--corpus", docs)
     out.mkdir()
     (out / "mine.txt").write_text("x")
-    refused(splade("export", bert_folder, "-o", out, "--int8", "--force"), "is not what this command writes")
+    refused(splade(*prune, "--force"), "is not what this command writes")
     assert (out / "mine.txt").exists()
     (out / "modules.json").write_text("{}")
-    refused(splade("export", bert_folder, "-o", out, "--int8"), "exists already", "--force")
-    assert splade("export", bert_folder, "-o", out, "--int8", "--force").exit_code == 0
+    refused(splade(*prune), "exists already", "--force")
+    assert splade(*prune, "--force").exit_code == 0
     assert not (out / "mine.txt").exists()
-    refused(splade("export", out, "-o", tmp_path / "again", "--int8"), "has int8 weights already")
 
 
-def test_a_model_is_not_replaced_by_its_own_variant(bert_folder, tmp_path):
+def test_a_model_is_not_replaced_by_its_own_variant(bert_folder, docs, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(bert_folder, run / "final")
     for output in (run, run / "final"):
         with pytest.raises(InputError, match="is or holds the model"):
-            export_variant(str(run), output, int8=True, force=True)
-    made = export_variant(str(run), run / "int8", int8=True, device="cpu")
-    assert made.vocabulary[0] == made.vocabulary[1]
-    assert made.done == ("weights stored as int8",)
+            export_variant(str(run), output, docs, ExportOptions(force=True))
+    made = export_variant(str(run), run / "small", docs, ExportOptions(model=ModelOptions(device="cpu")))
+    assert made.vocabulary[0] > made.vocabulary[1]
+    assert made.done == ("vocabulary pruned to what 5 documents need",)
 
 
 def test_help_is_light():

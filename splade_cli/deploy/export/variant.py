@@ -1,97 +1,195 @@
-"""The start of every exported model: a folder in, its copy without weights and the loaded model out; decides nothing.
-
-What is done to the weights and to the vocabulary is for `pruning` and `quantization` to say.
-"""
+"""A smaller variant of a model, and what it loses on judged queries; the Python twin of `splade export`."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from splade_cli.errors import ModelError
-from splade_cli.files import claim_output, write_json
-from splade_cli.model.load import INT8_MARK, load_splade_model, resolve
-from splade_cli.model.loaded import LoadedModel
+from splade_cli.corpus.chunks import split_documents
+from splade_cli.corpus.documents import Skipped, read_documents
+from splade_cli.datasets.collections import Collection, load_collection
+from splade_cli.deploy.export.card import add_section
+from splade_cli.deploy.export.model_folder import source_folder
+from splade_cli.errors import InputError
+from splade_cli.evaluation.evaluate import evaluate
+from splade_cli.files import claim_output, replacing_folder
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.options import ModelOptions
+from splade_cli.records import Progress, silent
 
-COPIED = (".json", ".txt", ".md", ".model", ".py", "")
+MEASURE = "nDCG@10"
 
 
-def source_folder(source: str | Path) -> Path:
-    """The folder of a model that can be exported; its weights are not looked at.
+@dataclass(frozen=True)
+class ExportOptions:
+    """How a variant is made and measured.
 
-    Raises:
-        ModelError: no folder, not of a masked language model and SpladePooling, or with int8 weights.
+    Attributes:
+        vocabulary_size: tokens at most, `size` of `vocabulary_pruning.tokens_to_keep`.
+        weight_share: share of all weight that must stay, `share` of the same.
+        data: collections on which model and variant are compared, see `datasets.collections.load_collection`.
+        split: which of their qrels.
+        model: how both are opened.
+        force: replace the output.
     """
-    folder = Path(resolve(str(source)))
-    if not folder.is_dir():
-        raise ModelError(
-            f"{source} is not on this disk", f"hf download {source} --local-dir DIR, then name DIR"
-        )
-    if (folder / INT8_MARK).is_file():
-        raise ModelError(f"{source} has int8 weights already", "export the model that it was made of")
-    modules = _modules(folder)
-    if modules and (modules[0][1] or [kind for kind, _ in modules[1:]] != ["SpladePooling"]):
-        raise ModelError(
-            f"{source} is made of {' + '.join(kind for kind, _ in modules)}",
-            "only Transformer + SpladePooling, with the transformer's files in the folder itself, can be exported",
-        )
-    return folder
+
+    vocabulary_size: int | None = None
+    weight_share: float | None = None
+    data: Sequence[str | Path] = ()
+    split: str = "test"
+    model: ModelOptions = field(default_factory=ModelOptions)
+    force: bool = False
 
 
-def begin_variant(source: str | Path, output: Path, **trust: Any) -> LoadedModel:
-    """Copies everything of the model folder `source` but its weights to `output`; the model in float32 on the CPU.
+@dataclass(frozen=True)
+class QualityLoss:
+    """nDCG@10 of `base` and `variant` on one collection; `difference` is variant minus base, see `Comparison`."""
+
+    collection: str
+    queries: int
+    base: float
+    variant: float
+    difference: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A folder that was written.
+
+    Attributes:
+        folder: where it is; `base` is the model that it was made of.
+        done: what was done, in words.
+        vocabulary, megabytes: tokens, and size of the weights, as (before, after).
+        losses: one for each collection.
+        skipped: documents of the corpus that could not be read.
+    """
+
+    folder: Path
+    base: str
+    done: tuple[str, ...]
+    vocabulary: tuple[int, int]
+    megabytes: tuple[float, float]
+    losses: list[QualityLoss] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+def export_variant(
+    model: str,
+    output: str | Path,
+    corpus: str | Path,
+    options: ExportOptions | None = None,
+    *,
+    progress: Progress = silent,
+) -> Variant:
+    """Writes a model whose vocabulary is what a corpus needs.
 
     Args:
-        source: ``tiny`` or a model folder.
-        output: a folder that is empty or not there.
-        trust: ``trust_remote_code`` and ``allow_pickle`` of `load.load_splade_model`.
+        model: ``tiny`` or a model folder.
+        output: where the variant goes.
+        corpus: the documents, see `corpus.documents.read_documents`.
+        options: how small, and what it is measured on.
 
     Raises:
-        ModelError: as `source_folder`, or as loading raises.
-        InputError: `output` is taken.
+        InputError: `output` is taken or is the model itself, or documents or data cannot be used.
+        ModelError: as `vocabulary_pruning.prune_vocabulary`.
     """
-    folder = source_folder(source)
-    claim_output(output, force=False)
-    loaded = load_splade_model(str(source), device="cpu", precision="fp32", **trust)
-    output.mkdir(parents=True, exist_ok=True)
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix in COPIED and not path.name.endswith(".index.json"):
-            shutil.copyfile(path, output / path.name)
-    for _, place in _modules(folder):
-        if place:
-            shutil.copytree(folder / place, output / place)
-    masked_lm = loaded.splade.masked_lm
-    embeddings = masked_lm.get_input_embeddings().weight
-    same = [
-        name for name, weight in masked_lm.named_parameters(remove_duplicate=False) if weight is embeddings
+    from splade_cli.deploy.export.vocabulary_pruning import prune_vocabulary, tokens_to_keep
+
+    options = options or ExportOptions()
+    output = Path(output)
+    source = source_folder(model)
+    if output.resolve() in (source.resolve(), *source.resolve().parents):
+        raise InputError(f"{output} is or holds the model {model}", "choose another -o")
+    claim_output(output, options.force, ("modules.json", "config.json"))
+    collections = [load_collection(Path(path), options.split) for path in options.data]
+    base = _embedder(model, options.model)
+    with replacing_folder(output) as temporary:
+        reading = read_documents(Path(corpus))
+        texts = [chunk.content for chunk in split_documents(reading.documents)]
+        keep = tokens_to_keep(
+            base.loaded, texts, share=options.weight_share, size=options.vocabulary_size, progress=progress
+        )
+        pruned = prune_vocabulary(model, temporary, keep, options.model)
+    done = [f"vocabulary pruned to what {len(reading.documents)} documents need"]
+    if options.vocabulary_size:
+        done.append(f"at most {options.vocabulary_size} tokens")
+    if options.weight_share:
+        done.append(f"{options.weight_share} of the weight")
+    small = _embedder(output, options.model)
+    variant = Variant(
+        folder=output,
+        base=model,
+        done=tuple(done),
+        vocabulary=(pruned.before, small.loaded.model.dimensions),
+        megabytes=(weights_megabytes(source), weights_megabytes(output)),
+        losses=_losses(base, small, collections, progress),
+        skipped=reading.skipped,
+    )
+    add_section(output, "What it is, and what it costs", _cost_paragraphs(variant))
+    return variant
+
+
+def _embedder(model: str | Path, options: ModelOptions) -> SpladeEmbedder:
+    return SpladeEmbedder(
+        model,
+        device=options.device,
+        precision=options.precision,
+        batch_size=options.batch_size,
+        max_seq_length=options.max_seq_length,
+        trust_remote_code=options.trust_remote_code,
+        allow_pickle=options.allow_pickle,
+    )
+
+
+def _losses(
+    base: SpladeEmbedder, variant: SpladeEmbedder, collections: list[Collection], progress: Progress
+) -> list[QualityLoss]:
+    losses = []
+    for collection in collections:
+        report = evaluate(
+            variant, collection, baseline=base, bm25=False, measures=[MEASURE], progress=progress
+        )
+        after, before = report.systems
+        assert before.versus is not None
+        losses.append(
+            QualityLoss(
+                collection=report.collection,
+                queries=report.queries,
+                base=before.figures[MEASURE],
+                variant=after.figures[MEASURE],
+                difference=before.versus.difference,
+                p_value=before.versus.p_value,
+            )
+        )
+    return losses
+
+
+def weights_megabytes(folder: Path) -> float:
+    """Size of a model folder's weights: safetensors, or pickles where there are none."""
+    files = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))
+    return round(sum(path.stat().st_size for path in files) / 1e6, 2)
+
+
+def _cost_paragraphs(variant: Variant) -> list[str]:
+    """What was done, and a table of what it saves and costs."""
+    tokens = [f"{size:,}" for size in variant.vocabulary]
+    megabytes = [f"{size:.2f}" for size in variant.megabytes]
+    rows = [
+        ["", f"`{variant.base}`", "this"],
+        ["---", "---", "---"],
+        ["tokens", *tokens],
+        ["weights, MB", *megabytes],
     ]
-    if len(same) == 1 and masked_lm.config.tie_word_embeddings:
-        # transformers keeps two weights that differ apart, though the configuration says that they are one
-        masked_lm.config.tie_word_embeddings = False
-        edit_json(output / "config.json", tie_word_embeddings=False)
-    return loaded
-
-
-def _modules(folder: Path) -> list[tuple[str, str]]:
-    """(kind, path) of what modules.json names; empty for a plain folder."""
-    path = folder / "modules.json"
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    except ValueError:
-        raise ModelError(f"{path} is damaged: not JSON", "copy or download the model folder again") from None
-    return [(row["type"].rpartition(".")[2], row["path"]) for row in rows]
-
-
-def edit_json(path: Path, **values: Any) -> None:
-    """Sets keys of the JSON object in a file."""
-    write_json(path, {**json.loads(path.read_text(encoding="utf-8")), **values})
-
-
-def add_to_card(folder: Path, title: str, paragraphs: Sequence[str]) -> None:
-    """Appends a section to the README.md of a model folder, which is made where there is none."""
-    path = folder / "README.md"
-    card = path.read_text(encoding="utf-8") if path.is_file() else "# SPLADE model\n"
-    path.write_text("\n\n".join([card.rstrip(), f"## {title}", *paragraphs]) + "\n", encoding="utf-8")
+    for loss in variant.losses:
+        name = f"{MEASURE} on {loss.collection} ({loss.queries} queries)"
+        after = f"{loss.variant:.4f} ({loss.difference:+.4f}, p = {loss.p_value:.3f})"
+        rows.append([name, f"{loss.base:.4f}", after])
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return [f"Made of `{variant.base}` by `splade export`: {', '.join(variant.done)}.", table]

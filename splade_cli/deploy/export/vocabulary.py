@@ -1,4 +1,4 @@
-"""A tokenizer.json in, the same for fewer of its tokens out; knows no weights and no texts."""
+"""A tokenizer's vocabulary: which tokens need which others, and the tokenizer of some of them alone."""
 
 from __future__ import annotations
 
@@ -26,22 +26,24 @@ class Vocabulary:
     """
 
     def __init__(self, spec: dict[str, Any], name: str = "this model") -> None:
-        self.spec, self.model = spec, spec["model"]
+        self.spec = spec
+        self.model = spec["model"]
         self.kind = self.model.get("type", "BPE")
         if self.kind not in KINDS:
             raise ModelError(
                 f"the tokenizer of {name} is of kind {self.kind}", f"{', '.join(KINDS)} are pruned"
             )
-        listed = self.model["vocab"]
-        pieces = (
-            {entry[0]: number for number, entry in enumerate(listed)} if self.kind == "Unigram" else listed
-        )
+        pieces: dict[str, int] = self.model["vocab"]
+        if self.kind == "Unigram":
+            pieces = {entry[0]: number for number, entry in enumerate(self.model["vocab"])}
         added = {token["content"]: token["id"] for token in spec["added_tokens"]}
         self.ids: dict[str, int] = {**pieces, **added}
         self._prefix = self.model.get("continuing_subword_prefix") or ""
         suffix = self.model.get("end_of_word_suffix") or ""
         unknown = self.model.get("unk_id", self.ids.get(self.model.get("unk_token")))
-        self.basic: set[int] = {*added.values(), *([] if unknown is None else [unknown])}
+        self.basic: set[int] = set(added.values())
+        if unknown is not None:
+            self.basic.add(unknown)
         for piece, number in pieces.items():
             bare = piece.removeprefix(self._prefix).removesuffix(suffix)
             if len(bare) == 1 or re.fullmatch("<0x[0-9A-F]{2}>", piece):
@@ -60,7 +62,7 @@ class Vocabulary:
         if fast is None:
             raise ModelError(
                 f"the tokenizer of {name} is a {type(tokenizer).__name__}, which has no tokenizer.json",
-                "only tokenizers of the tokenizers library are pruned; --int8 works with any",
+                "only tokenizers of the tokenizers library are pruned",
             )
         return cls(json.loads(fast.to_str()), name)
 
@@ -76,14 +78,14 @@ class Vocabulary:
         A text whose tokens are all in such a set is split as before: every merge that was made is there still, in
         the same order, and none is new.
         """
-        found: set[int] = set()
+        closure: set[int] = set()
         pending = list(ids)
         while pending:
             number = pending.pop()
-            if number not in found:
-                found.add(number)
+            if number not in closure:
+                closure.add(number)
                 pending.extend(self._parts.get(number, ()))
-        return found
+        return closure
 
     def reduced(self, new: Mapping[int, int]) -> dict[str, Any]:
         """The tokenizer.json of the tokens in `new`, which gives each its new number."""
@@ -95,10 +97,11 @@ class Vocabulary:
         else:
             model["vocab"] = {piece: new[number] for piece, number in model["vocab"].items() if number in new}
         if "merges" in model:
-            named = zip(model["merges"], self._merges(), strict=True)
-            model["merges"] = [
-                merge for merge, names in named if all(self.ids[name] in new for name in names)
-            ]
+            merges = []
+            for merge, names in zip(model["merges"], self._merges(), strict=True):
+                if all(self.ids[name] in new for name in names):
+                    merges.append(merge)
+            model["merges"] = merges
         for token in spec["added_tokens"]:
             token["id"] = new[token["id"]]
         if spec.get("padding"):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from splade_cli.deploy.export.pruning import Pruned, prune_vocabulary, tokens_to_keep
 from splade_cli.deploy.export.vocabulary import Vocabulary
+from splade_cli.deploy.export.vocabulary_pruning import Pruned, prune_vocabulary, tokens_to_keep
 from splade_cli.errors import InputError, ModelError, SpladeError
 from splade_cli.model.encode import encode
 
@@ -226,9 +226,9 @@ def test_size_counts_everything_that_is_kept(
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [
-        ({"size": 30}, "--vocabulary-size 30 is too small", "more than"),
+        ({"size": 30}, "a vocabulary of 30 is too small", "more than"),
         ({"share": 0.0}, "share of weight", "0.99"),
-        ({"texts": []}, "no text", "--corpus"),
+        ({"texts": []}, "no text", "corpus"),
     ],
 )
 def test_choices_that_cannot_be_met(
@@ -272,7 +272,7 @@ def test_what_cannot_be_pruned(bert_folder: Path, tmp_path: Path) -> None:
 def test_a_result_that_is_not_as_promised_is_refused(
     bert_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from splade_cli.deploy.export import pruning
+    from splade_cli.deploy.export import vocabulary_pruning as pruning
 
     whole = pruning._smaller
 

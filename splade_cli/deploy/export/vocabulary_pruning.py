@@ -1,4 +1,4 @@
-"""A model folder and token ids in, the same model over those tokens alone out; knows no files of documents.
+"""Vocabulary pruning: a model over fewer of its tokens.
 
 Rows of the embeddings and of the decoder go with the tokens, so that a text of kept tokens has the weights that it had
 in the kept columns, and a removed token is read as smaller pieces. After "Load What You Need" (Abdaoui 2020,
@@ -17,20 +17,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from splade_cli.deploy.export.variant import add_to_card, begin_variant, edit_json
+from splade_cli.deploy.export.card import add_section
+from splade_cli.deploy.export.model_folder import copy_without_weights, edit_json, exact
 from splade_cli.deploy.export.vocabulary import Vocabulary
 from splade_cli.errors import InputError, ModelError
 from splade_cli.files import write_json
 from splade_cli.model.encode import WINDOW, encode
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
+from splade_cli.model.options import ModelOptions
 from splade_cli.records import Progress, silent
 
 SAMPLE = 2000
 STALE = (
-    "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json", "generation_config.json", "spiece.model",
-    "sentencepiece.bpe.model", "tokenizer.model",
-)  # fmt: skip
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
+    "generation_config.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+)
 """Files that list tokens or name them by number; tokenizer.json and config.json say it all without them."""
 
 
@@ -67,7 +75,7 @@ def tokens_to_keep(
         ModelError: a tokenizer that cannot be pruned.
     """
     if not texts:
-        raise InputError("no text to choose tokens from", "name documents with --corpus DOCS")
+        raise InputError("no text to choose tokens from", "name the documents of a corpus")
     if share is not None and not 0 < share <= 1:
         raise InputError(
             f"the share of weight to keep must be above 0 and at most 1, got {share}", "for example 0.99"
@@ -76,7 +84,7 @@ def tokens_to_keep(
     kept = _indispensable(vocabulary, loaded)
     if size is not None and size < len(kept):
         raise InputError(
-            f"--vocabulary-size {size} is too small: the tokenizer of {loaded.model.name} cannot do without its "
+            f"a vocabulary of {size} is too small: the tokenizer of {loaded.model.name} cannot do without its "
             f"{len(kept)} special tokens and single characters",
             f"give more than {len(kept)}",
         )
@@ -113,17 +121,20 @@ def _indispensable(vocabulary: Vocabulary, loaded: LoadedModel) -> set[int]:
 
 def _token_ids(config: dict[str, Any], vocabulary_size: int) -> dict[str, int]:
     """``pad_token_id`` and the like of a configuration, where they are numbers of its vocabulary."""
-    named = {
-        key: value for key, value in config.items() if key.endswith("_token_id") and isinstance(value, int)
-    }
-    return {key: value for key, value in named.items() if 0 <= value < vocabulary_size}
+    named: dict[str, int] = {}
+    for key, value in config.items():
+        if key.endswith("_token_id") and isinstance(value, int) and 0 <= value < vocabulary_size:
+            named[key] = value
+    return named
 
 
-def prune_vocabulary(source: str | Path, output: Path, keep: Collection[int], **trust: Any) -> Pruned:
+def prune_vocabulary(
+    source: str | Path, output: Path, keep: Collection[int], options: ModelOptions | None = None
+) -> Pruned:
     """Writes the model folder `source` over fewer tokens to `output`, in the same layout.
 
     Args:
-        source, output, trust: as `variant.begin_variant`.
+        source, output, options: as `model_folder.copy_without_weights`.
         keep: token ids. Special tokens, single characters and what byte pairs are merged of are kept as well.
 
     Returns:
@@ -134,8 +145,9 @@ def prune_vocabulary(source: str | Path, output: Path, keep: Collection[int], **
         ModelError: no SPLADE model, a tokenizer that cannot be pruned, or a result that is not as promised.
         InputError: an id outside the vocabulary, or `output` is taken.
     """
-    loaded = begin_variant(source, output, **trust)
-    vocabulary, total = Vocabulary.of(loaded.tokenizer, loaded.model.name), loaded.model.dimensions
+    loaded = copy_without_weights(source, output, options)
+    vocabulary = Vocabulary.of(loaded.tokenizer, loaded.model.name)
+    total = loaded.model.dimensions
     outside = next((number for number in keep if not 0 <= number < total), None)
     if outside is not None:
         raise InputError(
@@ -154,11 +166,12 @@ def prune_vocabulary(source: str | Path, output: Path, keep: Collection[int], **
     write_json(output / "config.json", {**described, "vocab_size": len(ids), **renumbered})
     _write_tokenizer(output, vocabulary, new)
     for path in output.glob("*/config.json"):
-        sizes = [key for key, value in json.loads(path.read_text(encoding="utf-8")).items() if value == total]
-        edit_json(path, **{key: len(ids) for key in sizes if key.endswith("embedding_dimension")})
-    _check(loaded, output, vocabulary, new, **trust)
-    card = f"{len(ids):,} of the {total:,} tokens of the model that it was made of; a removed token is read as pieces."
-    add_to_card(output, "Pruned vocabulary", [card])
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        sizes = [key for key in settings if key.endswith("embedding_dimension") and settings[key] == total]
+        edit_json(path, **dict.fromkeys(sizes, len(ids)))
+    _check(loaded, output, vocabulary, new, options)
+    said = f"{len(ids):,} of the {total:,} tokens of the model that it was made of; a removed token is read as pieces."
+    add_section(output, "Pruned vocabulary", [said])
     return Pruned(output, total, len(ids), tuple(ids))
 
 
@@ -168,7 +181,9 @@ def _smaller(masked_lm: Any, new: dict[int, int]) -> Any:
     for key, old in _token_ids(config.to_dict(), config.vocab_size).items():
         setattr(config, key, new[old])
     config.vocab_size = len(new)
-    small, old_state, rows = type(masked_lm)(config), masked_lm.state_dict(), torch.tensor(list(new))
+    small = type(masked_lm)(config)
+    old_state = masked_lm.state_dict()
+    rows = torch.tensor(list(new))
     state = {}
     for name, like in small.state_dict().items():
         state[name] = old_state[name]
@@ -188,20 +203,25 @@ def _write_tokenizer(output: Path, vocabulary: Vocabulary, new: dict[int, int]) 
     text = json.dumps(vocabulary.reduced(new), ensure_ascii=False)
     (output / "tokenizer.json").write_text(text, encoding="utf-8")
     path = output / "tokenizer_config.json"
-    numbered = (
-        json.loads(path.read_text(encoding="utf-8")).get("added_tokens_decoder") if path.is_file() else None
-    )
+    if not path.is_file():
+        return
+    numbered = json.loads(path.read_text(encoding="utf-8")).get("added_tokens_decoder")
     if numbered:
         edit_json(path, added_tokens_decoder={str(new[int(old)]): token for old, token in numbered.items()})
 
 
 def _check(
-    loaded: LoadedModel, output: Path, vocabulary: Vocabulary, new: dict[int, int], **trust: Any
+    loaded: LoadedModel,
+    output: Path,
+    vocabulary: Vocabulary,
+    new: dict[int, int],
+    options: ModelOptions | None,
 ) -> None:
     """Raises ModelError where the folder, opened again, names or weighs the kept tokens in another way."""
-    fresh = load_splade_model(str(output), device="cpu", precision="fp32", **trust)
+    fresh = load_splade_model(str(output), exact(options))
     names = {name: new[old] for name, old in vocabulary.ids.items() if old in new}
-    loaded.model.max_active = fresh.model.max_active = None
+    loaded.model.max_active = None
+    fresh.model.max_active = None
     old = torch.tensor([list(new)[:: -(-len(new) // 24)]])
     mask = torch.ones_like(old)
     with torch.inference_mode():
