@@ -119,6 +119,46 @@ class Hit:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class EncoderInfo:
+    """The model that made an index's sparse vectors, as the index remembers it.
+
+    Attributes:
+        name: a folder or a hub id, empty where unknown.
+        identity: SHA-256 of its files; a hub id stands for itself.
+        max_seq_length: tokens read of a text.
+        precision: what texts were encoded in.
+    """
+
+    name: str = ""
+    identity: str = ""
+    max_seq_length: int | None = None
+    precision: str = "auto"
+
+
+@dataclass(frozen=True)
+class QueryInfo:
+    """How an index's queries are encoded without its model.
+
+    Attributes:
+        kind: ``static``, a table of token weights, or ``onnx``, the model's query side as a graph.
+        max_seq_length: tokens read of a query.
+        prompt: text put before a query.
+        max_active: keep only so many largest weights of a query, where set.
+        weights: of a table: where they come from, ``model`` or ``corpus idf``.
+        int8: of a graph: whether its weights are rounded to 8 bits.
+        difference: of a graph: the largest difference to the model's weights on the probes of its export.
+    """
+
+    kind: str
+    max_seq_length: int = 512
+    prompt: str = ""
+    max_active: int | None = None
+    weights: str = ""
+    int8: bool = False
+    difference: float = 0.0
+
+
 class Ranking(NamedTuple):
     """Ranked lists, one a query, best first: ``ids[q][r]`` has ``scores[q][r]``, float32; lists may differ in length."""
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def described(made: SpladeIndex) -> str:
     """What encodes the queries of an index, in words."""
-    carried = made.query
+    carried = made.info.query
     if carried is None:
         return "by the model"
-    weights = f" ({carried['weights']})" if "weights" in carried else ""
-    return f"{carried['kind']}{weights}, carried by the index"
+    weights = f" ({carried.weights})" if carried.weights else ""
+    return f"{carried.kind}{weights}, carried by the index"
 
 
 def fidelity(made: SpladeIndex, embedder: SpladeEmbedder) -> None:
@@ -26,7 +26,7 @@ def fidelity(made: SpladeIndex, embedder: SpladeEmbedder) -> None:
     from splade_cli.evaluation.fidelity import query_fidelity
     from splade_cli.model.query_encoders.encoders import open_query_encoder
 
-    carried = open_query_encoder(made.query_folder or Path(), made.query)
+    carried = open_query_encoder(made.encoder_folder or Path(), made.info.query)
     assert carried is not None
     found = query_fidelity(made, lambda texts: embedder.encode(texts, "query"), carried.encode)
     console.note(
@@ -38,5 +38,7 @@ def fidelity(made: SpladeIndex, embedder: SpladeEmbedder) -> None:
 
 
 def _flag(made: SpladeIndex) -> str:
-    carried = made.query or {}
-    return "onnx-int8" if carried.get("int8") else str(carried.get("kind", "full"))
+    carried = made.info.query
+    if carried is None:
+        return "full"
+    return "onnx-int8" if carried.int8 else carried.kind

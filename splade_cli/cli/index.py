@@ -171,7 +171,9 @@ def add(
         before, model, device=device, precision=precision, batch_size=batch_size,
         trust_remote_code=trust_remote_code, allow_pickle=allow_pickle,
     )  # fmt: skip
-    dense = dense_of(before, device=device, trust_remote_code=trust_remote_code) if before.dense else None
+    dense = (
+        dense_of(before, device=device, trust_remote_code=trust_remote_code) if before.info.dense else None
+    )
     with console.progress() as progress:
         added = add_documents(
             documents, folder, embedder=embedder, dense=dense, workers=workers, progress=progress

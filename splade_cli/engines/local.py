@@ -132,7 +132,7 @@ class LocalEngine:
             "documents": index.documents,
             "dimensions": index.dimensions,
             "active terms a chunk": round(index.nonzeros / max(1, len(index.alive)), 1),
-            "model": str((index.model or {}).get("name", "unknown")),
+            "model": index.info.encoder.name or "unknown",
             "index": str(index.folder) if index.folder else "in memory",
         }
 

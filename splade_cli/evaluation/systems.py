@@ -166,7 +166,7 @@ def sparse_sources(
         attached = query(embedder, task.texts, place)
         carried = open_query_encoder(place, attached.query)
         assert carried is not None
-        encoders[f"{name}, {attached.query['kind']} queries"] = carried.encode
+        encoders[f"{name}, {attached.query.kind} queries"] = carried.encode
     if alpha:
         weights = idf(np.bincount(vectors.indices, minlength=vectors.shape[1]), len(task.units))
         encoders[f"{name}, IDF queries"] = lambda queries: reweighted(

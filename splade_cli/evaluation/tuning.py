@@ -205,8 +205,9 @@ def megabytes(stored: sp.csr_matrix, setting: Setting, *postings: Postings) -> f
 
 
 def _refuse_smaller(index: SpladeIndex) -> None:
-    made = Setting(*(index.settings.get("pruning", {}).get(part) for part in ("terms", "mass")))
-    made = replace(made, impacts=None if index.impacts is None else index.impacts.bits)
+    impacts = index.info.impacts
+    bits = None if impacts is None else impacts.bits
+    made = replace(Setting(index.info.pruning.terms, index.info.pruning.mass), impacts=bits)
     if made != Setting():
         raise InputError(
             f"the index was built with {made.flags()}: what that costs cannot be measured on it",

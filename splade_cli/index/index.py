@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.engine.ranking import best
+from splade_cli.index.info import Bm25Info, DenseInfo, IndexInfo
 from splade_cli.index.metadata.matching import passing
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
+from splade_cli.index.store.manifest import TOKENIZER, VOCABULARY
 from splade_cli.index.store.records import Chained, Row, document_of
 from splade_cli.index.store.segment import Batch, Mask, Segment, Words, canonical
-from splade_cli.index.vectors.impacts import Impacts
+from splade_cli.records import EncoderInfo, QueryInfo
 
 if TYPE_CHECKING:
     from splade_cli.index.metadata.filters import Filter
@@ -42,31 +44,19 @@ class SpladeIndex:
         segments: the rows, in the order of their numbers; one segment in memory, one or more from a folder.
         dimensions: V.
         vocabulary: names of the columns; may be empty.
-        model: ``name``, ``identity`` and settings of the encoder, empty where unknown.
+        info: the models and settings that made it.
         folder: where it was opened from, None for one in memory.
         generation: of the folder when it was opened, 0 in memory; what is written later is not seen.
-        query: how queries are encoded without the model (``kind`` and its settings), None where only the model does.
-        query_folder: the folder that holds the files of `query`.
-        lexical: settings of the segments' BM25 part (``language``), None where they have none.
-        dense: the model and ``dimensions`` of the segments' dense vectors, None where they have none.
-        settings: how documents became rows.
-        impacts: what weights are counts of in a folder, None where they are float32; vectors are float32 here anyway.
-        numbered: no ids were given, and a row's id spells its number.
+        encoder_folder: the folder in it that holds the files of the encoder, None in memory.
     """
 
     segments: list[Segment]
     dimensions: int
     vocabulary: Sequence[str] = ()
-    model: dict[str, Any] | None = None
+    info: IndexInfo = field(default_factory=IndexInfo)
     folder: Path | None = None
     generation: int = 0
-    query: dict[str, Any] | None = None
-    query_folder: Path | None = None
-    lexical: dict[str, Any] | None = None
-    dense: dict[str, Any] | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-    impacts: Impacts | None = None
-    numbered: bool = False
+    encoder_folder: Path | None = None
 
     @classmethod
     def from_vectors(
@@ -77,9 +67,10 @@ class SpladeIndex:
         *,
         rows: Sequence[Row] | None = None,
         vocabulary: Sequence[str] = (),
-        model: dict[str, Any] | None = None,
+        encoder: EncoderInfo | None = None,
         language: str | None = None,
-        dense: tuple[dict[str, Any], NDArray[Any]] | None = None,
+        dense: tuple[DenseInfo, NDArray[Any]] | None = None,
+        model: EncoderInfo | None = None,
     ) -> SpladeIndex:
         """An index in memory.
 
@@ -89,7 +80,8 @@ class SpladeIndex:
             texts: n texts, for snippets.
             rows: instead of ids and texts, n records with at least ``id``.
             language: count the words of the rows for BM25, in this language.
-            dense: what is known of the dense model (``model``), and vectors [n, d] of length 1.
+            encoder: what made the vectors.
+            dense: what is known of the dense model, and vectors [n, d] of length 1.
 
         Raises:
             InputError: counts that differ, an id that comes twice, a weight that is not finite.
@@ -107,15 +99,21 @@ class SpladeIndex:
             rows = [{"id": name, "text": body} for name, body in zip(names, bodies, strict=True)]
         if len(rows) != count or (dense is not None and len(dense[1]) != count):
             raise InputError(f"{count} vectors and {len(rows)} records", "give one record a row")
-        facts, dense_vectors = dense if dense is not None else (None, None)
         for _ in storage.unique_ids([Batch(rows, matrix)]):
             pass
+        dense_info, dense_vectors = dense if dense is not None else (None, None)
+        if isinstance(dense_info, dict):
+            dense_info = DenseInfo(**dense_info)
+        if dense_info is not None and dense_vectors is not None:
+            dense_info = replace(dense_info, dimensions=int(dense_vectors.shape[1]))
+        info = IndexInfo(
+            encoder=encoder or model or EncoderInfo(),
+            bm25=None if language is None else Bm25Info(language),
+            dense=dense_info,
+            numbered=numbered,
+        )
         segment = Segment.build(matrix, rows, language=language, dense=dense_vectors)
-        return cls(
-            [segment], matrix.shape[1], vocabulary, model, numbered=numbered,
-            lexical=None if language is None else {"language": language},
-            dense=None if facts is None or dense_vectors is None else {**facts, "dimensions": dense_vectors.shape[1]},
-        )  # fmt: skip
+        return cls([segment], matrix.shape[1], vocabulary, info)
 
     @classmethod
     def open(cls, folder: str | Path, *, verify: bool = False) -> SpladeIndex:
@@ -132,10 +130,20 @@ class SpladeIndex:
         stored = opening.read(Path(folder), verify=verify)
         manifest = stored.manifest
         return cls(
-            stored.segments, manifest.dimensions, stored.vocabulary, manifest.model, Path(folder), manifest.generation,
-            manifest.query, stored.encoder, manifest.lexical, manifest.dense, manifest.settings,
-            stored.impacts,
-        )  # fmt: skip
+            stored.segments,
+            manifest.dimensions,
+            stored.vocabulary,
+            manifest.info,
+            folder=Path(folder),
+            generation=manifest.generation,
+            encoder_folder=stored.encoder,
+        )
+
+    @property
+    def tokenizer_path(self) -> Path | None:
+        """The ``tokenizer.json`` of the model, kept in an index folder; None in memory, or where none was kept."""
+        path = None if self.encoder_folder is None else self.encoder_folder / TOKENIZER
+        return path if path is not None and path.is_file() else None
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
         """Writes the rows that are not deleted as an index of one segment; what is there goes only if `force` is given.
@@ -144,23 +152,16 @@ class SpladeIndex:
             InputError: `folder` exists and is not empty.
             IndexFolderError: another process is writing to it.
         """
-        content = storage.Content(
-            self.vocabulary,
-            self.model,
-            self.query,
-            self._copy_encoder_files,
-            self.settings,
-            None if self.lexical is None else Words(self.lexical["language"]),
-            self.dense,
-            self.impacts,
-        )
+        words = None if self.info.bm25 is None else Words(self.info.bm25.language)
+        content = storage.Content(self.vocabulary, self.info, self._copy_encoder_files, words)
         live = (batch for segment in self.segments for batch in segment.live_batches())
         storage.write(Path(folder), live, content, dimensions=self.dimensions, force=force)
 
     def _copy_encoder_files(self, folder: Path) -> None:
-        if self.query_folder is not None:
-            for path in self.query_folder.glob("query.*"):
-                shutil.copyfile(path, folder / path.name)
+        if self.encoder_folder is not None:
+            for path in self.encoder_folder.iterdir():
+                if path.name != VOCABULARY:
+                    shutil.copyfile(path, folder / path.name)
 
     def _live_vectors(self) -> Iterator[sp.csr_matrix]:
         for segment in self.segments:
@@ -264,7 +265,7 @@ class SpladeIndex:
     ) -> SpladeIndex:
         """A new index in memory with more rows after those that are not deleted; dense vectors are left out.
 
-        The new vectors are rounded to this index's `impacts`, and not pruned.
+        The new vectors are rounded to the step of this index's impacts, and not pruned.
 
         Raises:
             InputError: an id that is there.
@@ -275,6 +276,7 @@ class SpladeIndex:
                 [*self._live_vectors(), *more._live_vectors()] or [sp.csr_matrix((0, self.dimensions))]
             ),
             [*(self.rows[int(number)] for number in self.live_rows()), *more.rows],
+            numbered=False,
         )
 
     def remove(self, ids: Sequence[str]) -> SpladeIndex:
@@ -291,23 +293,32 @@ class SpladeIndex:
             )
         gone = set(ids)
         kept = [number for number in live if self.ids[number] not in gone]
-        changed = self._changed(self.vectors[kept], [self.rows[number] for number in kept])
-        changed.numbered = self.numbered
+        rows = [self.rows[number] for number in kept]
+        return self._changed(self.vectors[kept], rows, numbered=self.info.numbered)
+
+    def _changed(self, vectors: sp.csr_matrix, rows: Sequence[Row], *, numbered: bool) -> SpladeIndex:
+        """An index of other rows with what this one carries for queries."""
+        info = self.info
+        if info.impacts is not None:
+            matrix = canonical(sp.csr_matrix(vectors, dtype=np.float32))
+            vectors = info.impacts.weights(info.impacts.counts(matrix))
+        language = info.bm25.language if info.bm25 else None
+        changed = SpladeIndex.from_vectors(vectors, rows=rows, vocabulary=self.vocabulary, language=language)
+        changed.info = replace(info, dense=None, numbered=numbered)
+        changed.encoder_folder = self.encoder_folder
         return changed
 
-    def _changed(self, vectors: sp.csr_matrix, rows: Sequence[Row]) -> SpladeIndex:
-        """An index of other rows with what this one carries for queries."""
-        if self.impacts is not None:
-            vectors = self.impacts.weights(
-                self.impacts.counts(canonical(sp.csr_matrix(vectors, dtype=np.float32)))
-            )
-        changed = SpladeIndex.from_vectors(
-            vectors, rows=rows, vocabulary=self.vocabulary, model=self.model,
-            language=self.lexical["language"] if self.lexical else None,
-        )  # fmt: skip
-        changed.query, changed.query_folder = self.query, self.query_folder
-        changed.settings, changed.impacts = self.settings, self.impacts
-        return changed
+    @property
+    def model(self) -> dict[str, Any]:
+        return asdict(self.info.encoder)
+
+    @property
+    def query(self) -> QueryInfo | None:
+        return self.info.query
+
+    @property
+    def query_folder(self) -> Path | None:
+        return self.encoder_folder
 
     def search(self, queries: sp.spmatrix, k: int = 10) -> tuple[Ids, list[NDArray[np.float32]]]:
         """The k texts of largest dot product with each query, best first, equal scores in the order they were given.
@@ -329,7 +340,7 @@ class SpladeIndex:
             [self.ids[row] for row in found[:size]] for found, size in zip(rows.tolist(), filled, strict=True)
         ]
         values = [found[:size] for found, size in zip(scores, filled, strict=True)]
-        if self.numbered:
+        if self.info.numbered:
             return [list(map(int, found)) for found in ids], values
         return ids, values
 

@@ -22,8 +22,8 @@ from splade_cli.index.store.records import Row, document_of
 from splade_cli.index.store.writer import IndexWriter, Merged
 from splade_cli.indexing.build import (
     DenseEncoder,
+    chunking_of,
     dense_windows,
-    pruning_of,
     rows_with_vectors,
     spool_chunks,
     texts_of,
@@ -79,7 +79,7 @@ def add_documents(
         work = additions_of(index_dir)
         everything, fresh = work / "rows.jsonl", work / "fresh.jsonl"
         try:
-            read = spool_chunks(Path(documents), everything, index.settings.get("chunking", {}), progress)
+            read = spool_chunks(Path(documents), everything, chunking_of(index), progress)
         except InputError:
             if not list(work.glob("shard-*")):
                 shutil.rmtree(work, ignore_errors=True)
@@ -93,11 +93,11 @@ def add_documents(
                 texts_of(fresh), work, workers=workers, total=added.chunks, progress=progress
             )
             windows: list[Path] = []
-            if index.dense is not None:
+            if index.info.dense is not None:
                 dense = dense or dense_of(index)
                 windows = dense_windows(dense, texts_of(fresh), work, added.chunks, progress)
             progress("write", 0, 1)
-            parts = map(pruning_of(index.settings).applied, shards.parts())
+            parts = map(index.info.pruning.applied, shards.parts())
             batches = rows_with_vectors(parts, fresh, windows)
             writer.append(batches, replaced=np.array(replaced, dtype=np.int64))
             added.merged = writer.merge_where_due()

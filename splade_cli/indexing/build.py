@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +32,7 @@ from splade_cli.errors import InputError
 from splade_cli.files import claim_output, read_jsonl, replacing
 from splade_cli.index.bm25.search import guess_language
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import Chunking, DenseInfo, IndexInfo
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.manifest import MARKS
 from splade_cli.index.store.records import Row, content_of
@@ -131,7 +132,7 @@ def index_documents(
         index = index_chunks(
             chunks, embedder, bm25=bm25, dense=dense, pruning=pruning, impacts=impacts, progress=progress
         )
-        index.settings = settings_of(pruning, chunking)
+        index.info = replace(index.info, chunking=chunk_sizes(**chunking))
         return Indexed(index, len(reading.documents), reading.skipped)
     output = Path(output_dir)
     claim_output(output, force, MARKS)
@@ -163,13 +164,16 @@ def index_documents(
     steps = Impacts.fitting(shards.parts(), impacts) if impacts is not None else None
     content = storage.Content(
         embedder.vocabulary,
-        embedder.description,
-        attached.query if attached else None,
+        IndexInfo(
+            encoder=embedder.description,
+            query=attached.query if attached else None,
+            dense=dense_facts(dense, np.load(windows[0], mmap_mode="r").shape[1]) if dense else None,
+            impacts=steps,
+            pruning=pruning,
+            chunking=chunk_sizes(**chunking),
+        ),
         attached.write if attached else None,
-        settings_of(pruning, chunking),
         Words() if bm25 else None,
-        dense_facts(dense, np.load(windows[0], mmap_mode="r").shape[1]) if dense else None,
-        steps,
     )
     batches = rows_with_vectors(map(pruning.applied, shards.parts()), spool, windows)
     storage.write(output, batches, content, dimensions=shards.dimensions, force=force)
@@ -213,25 +217,19 @@ def texts_of(spool: Path) -> Iterator[str]:
     return (content_of(row) for row in read_jsonl(spool))
 
 
-def settings_of(pruning: Pruning, chunking: dict[str, Any]) -> dict[str, Any]:
-    """How documents become rows, for an index to remember for those that are added later."""
-    pruned = {} if pruning == NO_PRUNING else {"pruning": asdict(pruning)}
-    return {"chunking": chunk_sizes(**chunking), **pruned}
-
-
-def pruning_of(settings: Mapping[str, Any]) -> Pruning:
-    """What an index's settings say of pruning."""
-    return Pruning(**settings.get("pruning", {}))
-
-
 def chunk_sizes(
     min_chars: int = MIN_CHARS,
     max_chars: int = MAX_CHARS,
     target_chars: int = TARGET_CHARS,
     overlap: float = OVERLAP,
-) -> dict[str, Any]:
+) -> Chunking:
     """All chunk options, for documents that are added later."""
-    return {"min_chars": min_chars, "max_chars": max_chars, "target_chars": target_chars, "overlap": overlap}
+    return Chunking(min_chars, max_chars, target_chars, overlap)
+
+
+def chunking_of(index: SpladeIndex) -> dict[str, Any]:
+    """The chunk options of an index."""
+    return {} if index.info.chunking is None else asdict(index.info.chunking)
 
 
 def dense_windows(
@@ -267,9 +265,9 @@ def rows_with_vectors(
         start = end
 
 
-def dense_facts(model: DenseEncoder, width: int) -> dict[str, Any]:
+def dense_facts(model: DenseEncoder, width: int) -> DenseInfo:
     """What an index says of its dense vectors."""
-    return {"model": model.name, "identity": dense_identity(model.name), "dimensions": width}
+    return DenseInfo(model.name, dense_identity(model.name), width)
 
 
 def _row(chunk: Chunk) -> Row:
@@ -304,9 +302,9 @@ def index_chunks(
         vectors,
         rows=[_row(chunk) for chunk in chunks],
         vocabulary=embedder.vocabulary,
-        model=embedder.description,
+        encoder=embedder.description,
         language=guess_language(texts) if bm25 else None,
         dense=(dense_facts(dense, found.shape[1]), found) if dense and found is not None else None,
     )
-    index.impacts = steps
+    index.info = replace(index.info, pruning=pruning, impacts=steps)
     return index

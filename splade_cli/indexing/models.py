@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def model_of(index: SpladeIndex, model: str | None = None) -> str:
     """The name of the model that made an index; `model` where it has moved. Raises IndexFolderError for no name."""
-    name = model or (index.model or {}).get("name")
+    name = model or index.info.encoder.name
     if not name:
         raise IndexFolderError(
             f"the index {index.folder} does not say which model made it", "name it: --model MODEL"
@@ -32,22 +32,24 @@ def embedder_of(index: SpladeIndex, model: str | None = None, **options: Any) ->
     Raises:
         IndexFolderError: the index does not say which.
     """
-    made_by, name = index.model or {}, model_of(index, model)
-    if options.get("precision", "auto") == "auto" and made_by.get("precision") in ("fp32", "int8"):
+    made_by = index.info.encoder
+    name = model_of(index, model)
+    if options.get("precision", "auto") == "auto" and made_by.precision in ("fp32", "int8"):
         from splade_cli.model.device import choose_device
 
         if choose_device(options.get("device", "auto")).name == "cpu":
-            options["precision"] = made_by["precision"]
-    return SpladeEmbedder(name, max_seq_length=made_by.get("max_seq_length"), **options)
+            options["precision"] = made_by.precision
+    return SpladeEmbedder(name, max_seq_length=made_by.max_seq_length, **options)
 
 
 def check_model(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
     """Raises IndexFolderError where `embedder` is not the model that made the index."""
-    made_by, loaded = index.model or {}, embedder.loaded.model
-    if made_by.get("identity") and made_by["identity"] != loaded.identity:
+    made_by = index.info.encoder
+    loaded = embedder.loaded.model
+    if made_by.identity and made_by.identity != loaded.identity:
         raise IndexFolderError(
-            f"the index {index.folder} was made by another model than {loaded.name} ({made_by.get('name')}, "
-            f"{made_by['identity'][:12]}; now {loaded.identity[:12]})",
+            f"the index {index.folder} was made by another model than {loaded.name} ({made_by.name}, "
+            f"{made_by.identity[:12]}; now {loaded.identity[:12]})",
             f"make it again: splade index DOCS -o {index.folder} --model {loaded.name} --force",
         )
     if loaded.dimensions != index.dimensions:
@@ -69,13 +71,13 @@ def dense_of(index: SpladeIndex, **options: Any) -> DenseModel:
     from splade_cli.model.dense import DenseModel
     from splade_cli.model.options import ModelOptions
 
-    facts = index.dense or {}
-    if not facts.get("model") or dense_identity(facts["model"]) != facts.get("identity"):
+    dense = index.info.dense
+    if dense is None or not dense.model or dense_identity(dense.model) != dense.identity:
         raise IndexFolderError(
-            f"the dense model {facts.get('model')} is another one than the index was made with",
+            f"the dense model {dense and dense.model} is another one than the index was made with",
             "make the index again: splade index DOCS -o DIR --dense MODEL --force",
         )
-    return DenseModel(facts["model"], ModelOptions(**options))
+    return DenseModel(dense.model, ModelOptions(**options))
 
 
 def dense_identity(name: str) -> str:

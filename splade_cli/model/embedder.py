@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import scipy.sparse as sp
 
-from splade_cli.records import Progress, silent
+from splade_cli.records import EncoderInfo, Progress, silent
 
 if TYPE_CHECKING:
     from splade_cli.model.loaded import LoadedModel
@@ -137,12 +137,10 @@ class SpladeEmbedder:
         return names
 
     @property
-    def description(self) -> dict[str, Any]:
-        """What an index keeps of its model: ``name``, ``identity``, ``max_seq_length``, ``precision``."""
-        model, name = self.loaded.model, self.loaded.model.name
-        return {
-            "name": str(Path(name).expanduser().resolve()) if Path(name).expanduser().is_dir() else name,
-            "identity": model.identity,
-            "max_seq_length": model.max_seq_length,
-            "precision": self.loaded.device.precision,
-        }
+    def description(self) -> EncoderInfo:
+        """What an index keeps of its model."""
+        model = self.loaded.model
+        name = model.name
+        if Path(name).expanduser().is_dir():
+            name = str(Path(name).expanduser().resolve())
+        return EncoderInfo(name, model.identity, model.max_seq_length, self.loaded.device.precision)

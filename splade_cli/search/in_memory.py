@@ -29,7 +29,7 @@ def retrieve_documents(
         embedder.encode(documents),
         texts=documents,
         vocabulary=embedder.vocabulary,
-        model=embedder.description,
+        encoder=embedder.description,
     )
     searcher = Searcher.over(index, embedder, options=SearchOptions(group=False))
     return [

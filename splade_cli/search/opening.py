@@ -44,7 +44,7 @@ def open_folder(
         engine = _engine(index, backend)
         encoder: QueryEncoder | None = None
         if model is None:
-            encoder = open_query_encoder(index.query_folder or Path(folder), index.query)
+            encoder = open_query_encoder(index.encoder_folder or Path(folder), index.info.query)
         if encoder is None:
             encoder = _model_encoder(index, model, opening)
             if options.mode in ("sparse", "hybrid"):
@@ -84,14 +84,14 @@ def _engine(index: SpladeIndex, backend: str | None) -> LocalEngine:
 
 
 def _model_encoder(index: SpladeIndex, model: str | None, opening: ModelOptions) -> ModelEncoder:
-    made_by = index.model or {}
+    made_by = index.info.encoder
     precision = opening.precision
     if precision == "auto" and opening.device == "cpu":
-        precision = made_by.get("precision", "auto")
+        precision = made_by.precision
     if precision == "int8":
         # a query is too short for int8 to pay
         precision = "fp32"
-    as_indexed = replace(opening, precision=precision, max_seq_length=made_by.get("max_seq_length"))
+    as_indexed = replace(opening, precision=precision, max_seq_length=made_by.max_seq_length)
     embedder = open_embedder(model_of(index, model), as_indexed)
     return ModelEncoder(embedder, lambda: check_model(index, embedder))
 

@@ -10,7 +10,7 @@ import pytest
 
 from splade_cli.evaluation.tuning import SETTINGS
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.vectors.pruning import keep_mass, keep_top
+from splade_cli.index.vectors.pruning import Pruning, keep_mass, keep_top
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_version_1_index_is_refused_with_what_to_type(splade, docs, tmp_path):
     ):
         result = splade(*words)
         assert result.exit_code == 1
-        assert "has format version 1, this splade reads 2" in result.stderr
+        assert "has format version 1, this splade reads 3" in result.stderr
         assert "hint: make it again: splade index DOCS -o DIR --force" in result.stderr
     assert splade("index", docs, "-o", old, "--force").exit_code == 0
     assert found(splade, old, "firing clay")[0] == "kiln.md"
@@ -170,11 +170,11 @@ def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_pat
     said = facts(splade("index", docs, "-o", tmp_path / "small", *flags, "--json"))
     assert float(said["active_terms_a_chunk"]) <= 20
     small = SpladeIndex.open(tmp_path / "small", verify=True)
-    assert small.settings["pruning"] == {"terms": 20, "mass": 0.9} and small.impacts.bits == 8
+    assert small.info.pruning == Pruning(20, 0.9) and small.info.impacts.bits == 8
     full = SpladeIndex.open(index)
     ids = [row["id"] for row in small.rows]
     expected = keep_mass(keep_top(full.vectors[[int(full.find(each)[0]) for each in ids]], 20), 0.9)
-    assert abs(small.vectors - expected).max() <= small.impacts.step / 2
+    assert abs(small.vectors - expected).max() <= small.info.impacts.step / 2
     assert found(splade, tmp_path / "small", "firing clay")[0] == "kiln.md"
     words = " ".join(path.read_text() for path in sorted(docs.iterdir()))
     (docs / "laser.md").write_text(f"# Laser\n\nWear goggles at the laser. {words}")
@@ -184,7 +184,7 @@ def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_pat
     facts(splade("index", "remove", "bike.md", "--index", tmp_path / "small", "--json"))
     facts(splade("index", "merge", "--index", tmp_path / "small", "--json"))
     merged = SpladeIndex.open(tmp_path / "small", verify=True)
-    assert (merged.impacts, merged.settings) == (small.impacts, small.settings)
+    assert merged.info == small.info
     assert max(merged.vectors.indptr[1:] - merged.vectors.indptr[:-1]) <= 20
     assert merged.segments[0].stored.dtype == "uint8"
     living = grown.vectors[[n for n, row in enumerate(grown.rows) if row["document_id"] != "bike.md"]]

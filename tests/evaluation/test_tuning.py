@@ -17,6 +17,7 @@ from splade_cli.evaluation.metrics import per_query, run_from_rows
 from splade_cli.evaluation.tuning import MEASURE, SETTINGS, Setting, Tuning, megabytes, tune
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import IndexInfo
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.segment import Batch
 from splade_cli.index.store.writer import IndexWriter
@@ -120,7 +121,7 @@ def test_megabytes_are_those_of_the_files_that_a_build_writes(setting: Setting, 
     pruned = Pruning(setting.prune_terms, setting.prune_mass).applied(documents)
     impacts = None if setting.impacts is None else Impacts.fitting([pruned], setting.impacts)
     rows = [{"id": str(row)} for row in range(documents.shape[0])]
-    content = storage.Content(impacts=impacts)
+    content = storage.Content(info=IndexInfo(impacts=impacts))
     storage.write(tmp_path / "i", [Batch(rows, pruned)], content, dimensions=documents.shape[1], force=False)
     on_disk = [
         sum(path.stat().st_size for path in (tmp_path / "i").rglob(f"{kind}.*.npy"))
@@ -195,8 +196,7 @@ def test_deleted_rows_are_left_out_and_signed_weights_get_no_impacts(tmp_path: P
 def test_an_index_that_was_made_smaller_cannot_tell_what_that_cost() -> None:
     documents, queries, collection = made()
     index = SpladeIndex.from_vectors(documents, [document.id for document in collection.documents])
-    index.settings = {"pruning": {"terms": 64, "mass": None}}
-    index.impacts = Impacts(8, 0.5)
+    index.info = IndexInfo(pruning=Pruning(64), impacts=Impacts(8, 0.5))
     with pytest.raises(InputError, match="was built with --prune-terms 64 --impacts 8: what that costs"):
         tune(index, lambda texts: queries, collection)
 

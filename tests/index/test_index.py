@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store.segment import Segment
 
@@ -171,10 +172,10 @@ def test_add_and_remove(tmp_path: Path) -> None:
     generator = np.random.default_rng(3)
     vectors = sp.random(6, 8, 0.5, "csr", np.float32, generator)
     whole = SpladeIndex.from_vectors(
-        vectors, list("abcdef"), vocabulary=list("01234567"), model={"name": "m"}
+        vectors, list("abcdef"), vocabulary=list("01234567"), encoder=EncoderInfo("m")
     )
     first = SpladeIndex.from_vectors(
-        vectors[:4], list("abcd"), ["A", "B", "C", "D"], vocabulary=list("01234567"), model={"name": "m"}
+        vectors[:4], list("abcd"), ["A", "B", "C", "D"], vocabulary=list("01234567"), encoder=EncoderInfo("m")
     )
     first.save(tmp_path / "index")
     for start in (first, SpladeIndex.open(tmp_path / "index")):
@@ -183,7 +184,7 @@ def test_add_and_remove(tmp_path: Path) -> None:
         assert [row["id"] for row in grown.rows] == list("abcdef")
         assert [row["text"] for row in grown.rows] == list("ABCDEF")
         assert (grown.vectors != whole.vectors).nnz == 0
-        assert (grown.vocabulary, grown.model) == (whole.vocabulary, whole.model)
+        assert (grown.vocabulary, grown.info) == (whole.vocabulary, whole.info)
         shrunk = grown.remove(["b", "e"])
         assert [row["id"] for row in shrunk.rows] == list("acdf")
         query = vectors[5]
@@ -289,14 +290,14 @@ def test_words_and_dense_vectors_in_memory() -> None:
     two = sp.eye(2, format="csr")
     dense = np.eye(2, 5, dtype=np.float32)
     index = SpladeIndex.from_vectors(
-        two, ["a", "b"], ["the saw", "a blade"], language="english", dense=({"model": "m"}, dense)
+        two, ["a", "b"], ["the saw", "a blade"], language="english", dense=(DenseInfo("m"), dense)
     )
-    assert index.lexical == {"language": "english"}
-    assert index.dense == {"model": "m", "dimensions": 5}
+    assert index.info.bm25 == Bm25Info("english")
+    assert index.info.dense == DenseInfo("m", dimensions=5)
     assert index.segments[0].lexical is not None and index.segments[0].lexical.words == ["blade", "saw"]
     np.testing.assert_array_equal(index.segments[0].dense, dense)
     again = index.remove(["a"])
     assert again.segments[0].lexical is not None and again.segments[0].lexical.words == ["blade"]
-    assert again.dense is None
+    assert again.info.dense is None
     with pytest.raises(InputError, match="2 vectors"):
-        SpladeIndex.from_vectors(two, dense=({"model": "m"}, dense[:1]))
+        SpladeIndex.from_vectors(two, dense=(DenseInfo("m"), dense[:1]))

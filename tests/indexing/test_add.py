@@ -165,13 +165,13 @@ def test_ids_of_other_documents_are_kept_apart(embedder: SpladeEmbedder, tmp_pat
 def test_the_query_encoder_stays(embedder: SpladeEmbedder, tmp_path: Path) -> None:
     source = jsonl(tmp_path / "a.jsonl", [{"id": "a", "text": "reset a password"}])
     made = index_documents(source, tmp_path / "index", embedder=embedder, query=attach_static, bm25=False)
-    assert made.index.lexical is None
+    assert made.index.info.bm25 is None
     add_documents(
         jsonl(tmp_path / "b.jsonl", [{"id": "b", "text": "the saw"}]), tmp_path / "index", embedder=embedder
     )
     index = SpladeIndex.open(tmp_path / "index", verify=True)
-    assert index.query == made.index.query
-    assert index.query_folder is not None and len(list(index.query_folder.glob("query.*"))) == 2
+    assert index.info.query == made.index.info.query
+    assert index.encoder_folder is not None and len(list(index.encoder_folder.glob("query.*"))) == 2
     assert [segment.lexical for segment in index.segments] == [None, None]
 
 

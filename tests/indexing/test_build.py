@@ -107,9 +107,9 @@ def check_as_in_memory(documents: Path, made: SpladeIndex, embedder: SpladeEmbed
     found, _ = made.search_rows(made.vectors, 1)
     products = (made.vectors @ made.vectors.T).toarray()
     np.testing.assert_allclose(products[np.arange(len(made)), found[:, 0]], products.max(1), rtol=1e-5)
-    assert made.settings == {"chunking": chunk_sizes()}
+    assert made.info.chunking == chunk_sizes()
     assert made.vocabulary == embedder.vocabulary
-    assert made.model == embedder.description
+    assert made.info.encoder == embedder.description
 
 
 def test_a_jsonl_file(embedder: SpladeEmbedder, tmp_path: Path, small: None) -> None:
@@ -371,7 +371,7 @@ def test_int8_is_taken_for_many_chunks_only(
     made = index_documents(source, tmp_path / "index", embedder=embedder)
     assert made.precision.split()[0] == wanted
     assert ("99.0% are those of fp32" in made.precision) == (wanted == "int8")
-    assert (made.index.model or {})["precision"] == wanted
+    assert made.index.info.encoder.precision == wanted
     exact = SpladeEmbedder(bert_folder, device="cpu", precision="fp32").encode(
         [sentence(n) for n in range(count)]
     )
@@ -422,8 +422,8 @@ def test_a_smaller_index_in_memory_is_that_of_the_folder(
     folder = index_documents(source, tmp_path / "index", **less).index
     full = index_documents(source, embedder=embedder).index
     expected = Pruning(9, 0.95).applied(full.vectors)
-    assert memory.settings == folder.settings and folder.settings["pruning"] == {"terms": 9, "mass": 0.95}
-    assert memory.impacts == folder.impacts == Impacts.fitting([full.vectors], 8), (
+    assert memory.info == folder.info and folder.info.pruning == Pruning(9, 0.95)
+    assert memory.info.impacts == folder.info.impacts == Impacts.fitting([full.vectors], 8), (
         "the step is that of all shards"
     )
     assert (memory.segments[0].stored.dtype, folder.segments[0].stored.dtype) == (np.float32, np.uint8)

@@ -35,7 +35,7 @@ ROWS: list[dict[str, Any]] = [
 def index(embedder: SpladeEmbedder) -> SpladeIndex:
     vectors = embedder.encode([row["text"] for row in ROWS])
     return SpladeIndex.from_vectors(
-        vectors, rows=ROWS, vocabulary=embedder.vocabulary, language="english", model=embedder.description
+        vectors, rows=ROWS, vocabulary=embedder.vocabulary, language="english", encoder=embedder.description
     )
 
 

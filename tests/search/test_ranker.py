@@ -12,6 +12,7 @@ from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import InputError
 from splade_cli.index.bm25.search import Bm25
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.ranker import Ranked, Ranker
@@ -40,7 +41,7 @@ def make(language: str | None = "english", dense: bool = True) -> Ranker:
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     index = SpladeIndex.from_vectors(
         encode(TEXTS), ids=list("abcde"), texts=TEXTS, vocabulary=WORDS, language=language,
-        dense=({"model": "about-saws"}, unit) if dense else None,
+        dense=(DenseInfo("about-saws"), unit) if dense else None,
     )  # fmt: skip
     return Ranker(LocalEngine(index), encode, Dense)
 

@@ -34,6 +34,7 @@ from splade_cli.model.query_encoders.encoders import (
 from splade_cli.model.query_encoders.onnx import INPUTS, OnnxQueryEncoder, open_session, require
 from splade_cli.model.splade.encoder import SpladeModel
 from splade_cli.model.splade.pooling import activate
+from splade_cli.records import QueryInfo
 
 LEAST_COSINE = 0.99
 TILE = 4096
@@ -158,14 +159,14 @@ def attach_onnx(
     if loaded.model.query_table is not None:
         return attach_static(embedder, texts, folder)
     exported = export_query_encoder(loaded, folder, int8=int8)
-    query = {
-        "kind": "onnx",
-        "int8": int8,
-        "max_seq_length": loaded.model.max_seq_length,
-        "prompt": loaded.model.prompts.get("query") or "",
-        "max_active": loaded.model.max_active,
-        "difference": exported.int8_difference if int8 else exported.difference,
-    }
+    query = QueryInfo(
+        "onnx",
+        max_seq_length=loaded.model.max_seq_length,
+        prompt=loaded.model.prompts.get("query") or "",
+        max_active=loaded.model.max_active,
+        int8=int8,
+        difference=exported.int8_difference if int8 else exported.difference,
+    )
     return Attached(query, {name: folder / name for name in (TOKENIZER, GRAPH)})
 
 

@@ -1,4 +1,4 @@
-"""The index folder, format version 2: writes it and keeps writers apart; knows no searching and opens no segment.
+"""The index folder, format version 3: writes it and keeps writers apart; knows no searching and opens no segment.
 
     manifest.json               the generation: segments, and size and CRC-32 of every other file; see `manifest`
     segments/NAME/              rows with all that finds them; see `segments`
@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.files import claim_output, replacing_folder
+from splade_cli.index.info import Bm25Info, IndexInfo
 from splade_cli.index.store.arrays import sync_folder
 from splade_cli.index.store.manifest import (
     ENCODERS,
@@ -33,6 +33,7 @@ from splade_cli.index.store.manifest import (
     NAME,
     SEGMENTS,
     TOMBSTONES,
+    VOCABULARY,
     FileEntry,
     Manifest,
     SegmentEntry,
@@ -51,22 +52,16 @@ class Content:
 
     Attributes:
         vocabulary: names of the columns.
-        model, query, settings: see `manifest.Manifest`.
-        encoder_files: writes the files that belong to the encoder, such as those of `query`, into a folder; called when
-            the last batch has passed.
+        info: the models and settings that made it; `bm25` of it is written from `words`.
+        encoder_files: writes the files that belong to the encoder, such as its ``tokenizer.json`` and those that encode
+            queries, into a folder; called when the last batch has passed.
         words: how to count words for BM25, None for no BM25.
-        dense: what the manifest is to say of the dense vectors of the batches, None where they have none.
-        impacts: store weights as counts of this, None for float32.
     """
 
     vocabulary: Sequence[str] = ()
-    model: Mapping[str, Any] | None = None
-    query: Mapping[str, Any] | None = None
+    info: IndexInfo = field(default_factory=IndexInfo)
     encoder_files: Callable[[Path], None] | None = None
-    settings: Mapping[str, Any] | None = None
     words: Words | None = None
-    dense: Mapping[str, Any] | None = None
-    impacts: Impacts | None = None
 
 
 def write(
@@ -114,27 +109,23 @@ def _write_generation(
     name = f"{generation:06d}"
     encoder = folder / ENCODERS / name
     encoder.mkdir(parents=True)
-    (encoder / "vocabulary.json").write_text(
+    (encoder / VOCABULARY).write_text(
         json.dumps(list(content.vocabulary), ensure_ascii=False), encoding="utf-8"
     )
     entry, files, written = add_segment(
         folder, name, unique_ids(batches), dimensions,
-        words=content.words, dense=content.dense is not None, impacts=content.impacts,
+        words=content.words, dense=content.info.dense is not None, impacts=content.info.impacts,
     )  # fmt: skip
     if content.encoder_files is not None:
         content.encoder_files(encoder)
+    bm25 = None if written.language is None else Bm25Info(written.language)
     manifest = Manifest(
         generation,
         dimensions,
         (entry,),
         name,
         entries(folder, encoder.iterdir()) | files,
-        model=dict(content.model or {}),
-        query=dict(content.query) if content.query is not None else None,
-        lexical=None if written.language is None else {"language": written.language},
-        dense=dict(content.dense) if content.dense is not None else None,
-        impacts=asdict(content.impacts) if content.impacts is not None else None,
-        settings=dict(content.settings or {}),
+        replace(content.info, bm25=bm25),
     )
     if before is None:
         manifest.write(folder)

@@ -13,13 +13,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from splade_cli.errors import IndexFolderError
+from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.index.info import IndexInfo
 from splade_cli.index.store.arrays import crc32, replacing_durably
 
-VERSION = 2
+VERSION = 3
 FORMAT = "splade-index"
 NAME = "manifest.json"
 SEGMENTS, ENCODERS, TOMBSTONES = "segments", "encoders", "tombstones"
+VOCABULARY, TOKENIZER = "vocabulary.json", "tokenizer.json"
 MARKS = (NAME, SEGMENTS)
 """By which an index folder, even a damaged one, is told from other folders."""
 REBUILD = "make it again: splade index DOCS -o DIR --force"
@@ -57,14 +59,9 @@ class Manifest:
         generation: 1 when built, one more with each update.
         dimensions: V.
         segments: in the order of their rows.
-        encoder: name of the folder in ``encoders/`` that holds vocabulary.json and query.*.
+        encoder: name of the folder in ``encoders/`` that holds vocabulary.json, tokenizer.json and query.*.
         files: what each file must be, by its path below the index folder.
-        model: the encoder of documents: ``name``, ``identity`` and settings.
-        query: how queries are encoded without the model, None where only the model does it.
-        lexical: settings of BM25 (``language``), None where the segments hold none.
-        dense: the dense model (``model``) and ``dimensions``, None where the segments hold no dense vectors.
-        impacts: ``bits`` and ``step`` of weights that are stored as counts, None where they are float32.
-        settings: how documents became rows, for those that come later; not looked at here.
+        info: the models and settings that made it.
     """
 
     generation: int
@@ -72,12 +69,7 @@ class Manifest:
     segments: tuple[SegmentEntry, ...]
     encoder: str
     files: dict[str, FileEntry]
-    model: dict[str, Any] = field(default_factory=dict)
-    query: dict[str, Any] | None = None
-    lexical: dict[str, Any] | None = None
-    dense: dict[str, Any] | None = None
-    impacts: dict[str, Any] | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
+    info: IndexInfo = field(default_factory=IndexInfo)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -106,8 +98,9 @@ class Manifest:
             del found["version"]
             found["segments"] = tuple(SegmentEntry(**each) for each in found["segments"])
             found["files"] = {name: FileEntry(**each) for name, each in found["files"].items()}
+            found["info"] = IndexInfo.from_json(found["info"])
             return cls(**found)
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, InputError):
             raise _unreadable(folder) from None
 
     def write(self, folder: Path) -> None:

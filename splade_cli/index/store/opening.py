@@ -22,11 +22,11 @@ from splade_cli.index.store.manifest import (
     REBUILD,
     SEGMENTS,
     TOMBSTONES,
+    VOCABULARY,
     Manifest,
     SegmentEntry,
 )
 from splade_cli.index.store.segment import Segment
-from splade_cli.index.vectors.impacts import Impacts
 
 ALWAYS_CHECKED_BYTES = 4 << 20
 SHOWN_DAMAGES = 5
@@ -41,7 +41,6 @@ class Stored:
     segments: list[Segment]
     vocabulary: list[str]
     encoder: Path
-    impacts: Impacts | None
 
 
 def read(folder: Path, *, verify: bool = False) -> Stored:
@@ -60,14 +59,13 @@ def read(folder: Path, *, verify: bool = False) -> Stored:
             )
         encoder = folder / ENCODERS / manifest.encoder
         try:
-            vocabulary = json.loads((encoder / "vocabulary.json").read_text(encoding="utf-8"))
-            impacts = None if manifest.impacts is None else Impacts(**manifest.impacts)
-            segments = [_open_segment(folder, manifest, entry, impacts) for entry in manifest.segments]
+            vocabulary = json.loads((encoder / VOCABULARY).read_text(encoding="utf-8"))
+            segments = [_open_segment(folder, manifest, entry) for entry in manifest.segments]
         except IndexFolderError:
             raise
         except Exception as error:  # see `Segment.open`
             raise IndexFolderError(f"the index {folder} is damaged: {error}", REBUILD) from None
-        return Stored(manifest, segments, vocabulary, encoder, impacts)
+        return Stored(manifest, segments, vocabulary, encoder)
 
     return _consistently(folder, opened)
 
@@ -100,14 +98,15 @@ def damages(folder: Path, manifest: Manifest, *, every_byte: bool) -> Iterator[s
             yield f"{name} cannot be read ({error.strerror or error})"
 
 
-def _open_segment(folder: Path, manifest: Manifest, entry: SegmentEntry, impacts: Impacts | None) -> Segment:
+def _open_segment(folder: Path, manifest: Manifest, entry: SegmentEntry) -> Segment:
+    info = manifest.info
     segment = Segment.open(
         folder / SEGMENTS / entry.name,
         (entry.rows, manifest.dimensions),
         entry.nonzeros,
-        lexical=manifest.lexical is not None,
-        dense=None if manifest.dense is None else int(manifest.dense["dimensions"]),
-        impacts=impacts,
+        lexical=info.bm25 is not None,
+        dense=None if info.dense is None else info.dense.dimensions,
+        impacts=info.impacts,
     )
     if entry.tombstones is not None:
         numbers = mapped(folder / TOMBSTONES / entry.tombstones)

@@ -108,14 +108,14 @@ class IndexWriter:
                 yield batch
 
         words = None
-        if self.manifest.lexical is not None:
+        if self.manifest.info.bm25 is not None:
             present = [segment.lexical for segment in self.index.segments if segment.lexical is not None]
             mean = LexicalSearch(present, [segment.alive for segment in self.index.segments]).mean_length
-            words = Words(self.manifest.lexical["language"], mean_length=mean or None)
+            words = Words(self.manifest.info.bm25.language, mean_length=mean or None)
         generation = self.manifest.generation + 1
         entry, files, _ = storage.add_segment(
             self.folder, f"{generation:06d}", fresh(), self.manifest.dimensions,
-            words=words, dense=self.manifest.dense is not None, impacts=self.index.impacts,
+            words=words, dense=self.manifest.info.dense is not None, impacts=self.manifest.info.impacts,
         )  # fmt: skip
         segments, tombstones = self._without(
             replaced if replaced is not None else np.empty(0, dtype=np.int64)
@@ -127,10 +127,6 @@ class IndexWriter:
         if len(numbers):
             segments, tombstones = self._without(numbers, keep_one=True)
             self._commit(segments=segments, files=self.manifest.files | tombstones)
-
-    def remember(self, **settings: Any) -> None:
-        """Changes settings of the index that are plain JSON, e.g. weights for fusion; the rows stay as they are."""
-        self._commit(settings={**self.manifest.settings, **settings})
 
     def merge(self) -> Merged | None:
         """Makes one segment of all, without the deleted rows; None where it is so already."""
@@ -158,7 +154,7 @@ class IndexWriter:
         merged = self.index.segments[first:]
         before = self.manifest
         words = None
-        if before.lexical is not None:
+        if before.info.bm25 is not None:
             present = [segment.lexical for segment in merged if segment.lexical is not None]
             words = Words(joined=lambda: Lexical.join(present, [segment.alive for segment in merged]))
         generation = before.generation + 1
@@ -168,8 +164,8 @@ class IndexWriter:
             chain.from_iterable(each.live_batches() for each in merged),
             before.dimensions,
             words=words,
-            dense=before.dense is not None,
-            impacts=self.index.impacts,
+            dense=before.info.dense is not None,
+            impacts=before.info.impacts,
         )
         self._commit(segments=(*before.segments[:first], entry), files=before.files | files)
         return Merged(len(before.segments), first + 1, before.deleted - self.manifest.deleted)

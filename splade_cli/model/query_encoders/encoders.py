@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, ModelError
 from splade_cli.model.query_encoders.static import inverse_document_frequency, static_rows
+from splade_cli.records import QueryInfo
 
 if TYPE_CHECKING:
     from splade_cli.model.embedder import SpladeEmbedder
@@ -38,7 +40,7 @@ class QueryEncoder(Protocol):
 class Attached(NamedTuple):
     """What an index is to carry: `query` for its manifest, `files` by their name in the folder."""
 
-    query: dict[str, Any]
+    query: QueryInfo
     files: dict[str, Path]
 
     def write(self, folder: Path) -> None:
@@ -116,7 +118,7 @@ def write_tokenizer(tokenizer: Any, path: Path, max_seq_length: int) -> None:
     backend.save(str(path))
 
 
-def open_query_encoder(folder: Path, query: dict[str, Any] | None) -> QueryEncoder | None:
+def open_query_encoder(folder: Path, query: QueryInfo | None) -> QueryEncoder | None:
     """The query encoder that an index folder carries, None where it carries none.
 
     Raises:
@@ -124,24 +126,30 @@ def open_query_encoder(folder: Path, query: dict[str, Any] | None) -> QueryEncod
     """
     if query is None:
         return None
-    kind, limit, prompt = query.get("kind"), int(query.get("max_seq_length", 512)), query.get("prompt", "")
-    most = query.get("max_active")
-    if kind == "static":
+    if query.kind == "static":
         try:
             table = np.load(folder / TABLE, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise IndexFolderError(f"{folder / TABLE} is no table of weights ({error})", REBUILD) from None
         return StaticQueryEncoder(
-            folder / TOKENIZER, table, max_seq_length=limit, prompt=prompt, max_active=most
+            folder / TOKENIZER,
+            table,
+            max_seq_length=query.max_seq_length,
+            prompt=query.prompt,
+            max_active=query.max_active,
         )
-    if kind == "onnx":
+    if query.kind == "onnx":
         from splade_cli.model.query_encoders.onnx import OnnxQueryEncoder
 
         return OnnxQueryEncoder(
-            folder / GRAPH, folder / TOKENIZER, max_seq_length=limit, prompt=prompt, max_active=most
+            folder / GRAPH,
+            folder / TOKENIZER,
+            max_seq_length=query.max_seq_length,
+            prompt=query.prompt,
+            max_active=query.max_active,
         )
     raise IndexFolderError(
-        f"the index {folder} encodes queries by '{kind}', which this splade does not know", REBUILD
+        f"the index {folder} encodes queries by '{query.kind}', which this splade does not know", REBUILD
     )
 
 
@@ -159,14 +167,15 @@ def attach_static(embedder: SpladeEmbedder, texts: Iterable[str], folder: Path) 
             _token_ids(read_tokenizer(folder / TOKENIZER), texts), model.dimensions
         )
     np.save(folder / TABLE, own.astype(np.float32))
-    query = {
-        "kind": "static",
-        "weights": "model" if model.query_table is not None else "corpus idf",
-        "max_seq_length": model.query_length,
-        "max_active": model.max_active,
+    query = QueryInfo(
+        "static",
+        max_seq_length=model.query_length,
+        max_active=model.max_active,
+        weights="corpus idf",
+    )
+    if model.query_table is not None:
         # an IDF would weigh the prompt's words, rare or none in the corpus, above those of the query
-        "prompt": (model.prompts.get("query") or "") if model.query_table is not None else "",
-    }
+        query = replace(query, weights="model", prompt=model.prompts.get("query") or "")
     return Attached(query, {name: folder / name for name in (TOKENIZER, TABLE)})
 
 

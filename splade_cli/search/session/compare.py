@@ -102,7 +102,7 @@ class Others:
         progress("load", 1, 1)
         self._embedders[name] = embedder
         engine = mine.engine
-        if isinstance(engine, LocalEngine) and identity == (engine.index.model or {}).get("identity"):
+        if isinstance(engine, LocalEngine) and identity == engine.index.info.encoder.identity:
             self._opened[name] = Searcher.over(engine.index, embedder)  # only the queries can differ
             return self._opened[name], ""
         if "catalog" in engine.capabilities and len(engine) <= WHOLE_ROWS:

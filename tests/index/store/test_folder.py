@@ -22,6 +22,7 @@ from hypothesis.extra.numpy import arrays
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.engine import postings
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo, IndexInfo, QueryInfo
 from splade_cli.index.metadata import columns
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store import folder as storage
@@ -60,8 +61,8 @@ DENSE = np.array([[1, 0], [0, 1], [0.6, -0.8]], dtype=np.float32)
 
 def make(seed: int = 0) -> SpladeIndex:
     return SpladeIndex.from_vectors(
-        VECTORS * (seed + 1), rows=ROWS, vocabulary=["x", "##y", "é", "z"], model={"name": "m", "identity": "1"},
-        language="english", dense=({"model": "d"}, DENSE),
+        VECTORS * (seed + 1), rows=ROWS, vocabulary=["x", "##y", "é", "z"], encoder=EncoderInfo("m", "1"),
+        language="english", dense=(DenseInfo("d"), DENSE),
     )  # fmt: skip
 
 
@@ -90,13 +91,12 @@ def test_there_and_back(folder: Path) -> None:
     with pytest.raises(IndexError):
         index.rows[3]
     assert index.vocabulary == ["x", "##y", "é", "z"]
-    assert index.model == {"name": "m", "identity": "1"}
+    assert index.info.encoder == EncoderInfo("m", "1")
     assert index.folder == folder
-    assert (index.generation, index.lexical, index.dense) == (
-        1,
-        {"language": "english"},
-        {"model": "d", "dimensions": 2},
-    )
+    assert index.generation == 1
+    assert index.info.bm25 == Bm25Info("english")
+    assert index.info.dense == DenseInfo("d", dimensions=2)
+    assert index.info == make().info
     (segment,) = index.segments
     np.testing.assert_array_equal(segment.dense, DENSE)
     assert segment.dense is not None and segment.dense.dtype == np.float32
@@ -208,7 +208,7 @@ def test_a_file_of_another_index_is_found_without_checksums(name: str, folder: P
     """Each file is whole and what the manifest says, and does not belong to the others."""
     other = SpladeIndex.from_vectors(
         sp.csr_matrix(np.ones((7, 9), dtype=np.float32)), texts=[f"word{n} other" for n in range(7)],
-        language="english", dense=({"model": "d"}, np.ones((7, 3), dtype=np.float32)),
+        language="english", dense=(DenseInfo("d"), np.ones((7, 3), dtype=np.float32)),
     )  # fmt: skip
     other.save(tmp_path / "other")
     shutil.copyfile(tmp_path / "other" / name, folder / name)
@@ -248,11 +248,11 @@ def test_tombstones_that_do_not_fit(numbers: list[int], folder: Path) -> None:
     [
         "",
         "{",
-        '{"format": "splade-index", "version": 2',
+        '{"format": "splade-index", "version": 3',
         "[]",
         "null",
         "3",
-        '{"version": 2}',
+        '{"version": 3}',
         "\x00\x01",
         "{}",
     ],
@@ -284,12 +284,12 @@ def test_a_flipped_bit_of_the_manifest(folder: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize("version", [1, 3, "2", None])
+@pytest.mark.parametrize("version", [1, 2, 4, "3", None])
 def test_another_version(version: object, folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "version": version}))
     with pytest.raises(
-        IndexFolderError, match=f"has format version {version}, this splade reads 2"
+        IndexFolderError, match=f"has format version {version}, this splade reads 3"
     ) as caught:
         SpladeIndex.open(folder)
     assert "splade index DOCS -o DIR --force" in caught.value.hint
@@ -379,13 +379,21 @@ def test_an_opened_index_can_be_saved_over_itself(folder: Path) -> None:
 
 
 def write(
-    folder: Path, parts: Sequence[sp.csr_matrix], dimensions: int, names: Any = None, **options: Any
+    folder: Path,
+    parts: Sequence[sp.csr_matrix],
+    dimensions: int,
+    names: Any = None,
+    query: QueryInfo | None = None,
+    **options: Any,
 ) -> Path:
     """Writes rows named by `names`, numbers by default, with vectors in `parts`."""
     count = sum(part.shape[0] for part in parts)
     rows = ({"id": str(name)} for name in (range(count) if names is None else names))
     content = storage.Content(
-        [f"t{number}" for number in range(dimensions)], {}, words=Words("english"), **options
+        [f"t{number}" for number in range(dimensions)],
+        IndexInfo(query=query),
+        words=Words("english"),
+        **options,
     )
     storage.write(folder, batched(iter(parts), rows), content, dimensions=dimensions, force=False)
     return folder
@@ -453,16 +461,16 @@ def carrying(tmp_path: Path) -> Path:
         (folder / "query.tokenizer.json").write_bytes(b'{"a": 1}')
         (folder / "query.table.npy").write_bytes(bytes(range(256)))
 
-    query = {"kind": "static", "prompt": "é "}
+    query = QueryInfo("static", prompt="é ")
     return write(tmp_path / "index", [VECTORS], 4, query=query, encoder_files=write_files)
 
 
 def test_query_files_are_carried(carrying: Path) -> None:
     index = SpladeIndex.open(carrying, verify=True)
-    assert index.query == {"kind": "static", "prompt": "é "}
-    assert index.query_folder == carrying / "encoders" / "000001"
-    assert (index.query_folder / "query.tokenizer.json").read_bytes() == b'{"a": 1}'
-    assert (index.query_folder / "query.table.npy").read_bytes() == bytes(range(256))
+    assert index.info.query == QueryInfo("static", prompt="é ")
+    assert index.encoder_folder == carrying / "encoders" / "000001"
+    assert (index.encoder_folder / "query.tokenizer.json").read_bytes() == b'{"a": 1}'
+    assert (index.encoder_folder / "query.table.npy").read_bytes() == bytes(range(256))
 
 
 @pytest.mark.parametrize("name", ["query.tokenizer.json", "query.table.npy"])
@@ -483,13 +491,13 @@ def test_damaged_query_files_are_named(name: str, carrying: Path) -> None:
 def test_query_files_go_along_when_an_opened_index_is_saved(carrying: Path, tmp_path: Path) -> None:
     SpladeIndex.open(carrying).save(tmp_path / "other")
     again = SpladeIndex.open(tmp_path / "other", verify=True)
-    assert again.query == SpladeIndex.open(carrying).query
+    assert again.info == SpladeIndex.open(carrying).info
     before = files_of(carrying / "encoders")
     assert files_of(tmp_path / "other" / "encoders") == before
     again.save(tmp_path / "other", force=True)
     names = files_of(tmp_path / "other")
     assert sum("query." in name for name in names) == 2
     assert set(names) == {*Manifest.read(tmp_path / "other").files, "manifest.json"}
-    last = SpladeIndex.open(tmp_path / "other").query_folder
+    last = SpladeIndex.open(tmp_path / "other").encoder_folder
     assert last is not None and last.name == "000002"
     assert files_of(last) == files_of(carrying / "encoders" / "000001")

@@ -24,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.bm25.search import Bm25, LexicalSearch
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import writer as updates
@@ -62,7 +63,7 @@ def build(folder: Path, names: list[tuple[str, int]]) -> None:
         rows=rows,
         vocabulary=list(WORDS),
         language="english",
-        dense=({"model": "d"}, vectors_of_dense),
+        dense=(DenseInfo("d"), vectors_of_dense),
     ).save(folder)
 
 
@@ -240,16 +241,6 @@ def test_a_quarter_of_deleted_rows_is_merged_away(folder: Path) -> None:
         assert (len(writer.index), len(writer.index.rows)) == (0, 0)
         append(writer, [("a9", 9)])
         check(writer.index, [("a9", 9)])
-
-
-def test_settings_are_remembered(folder: Path) -> None:
-    with IndexWriter(folder) as writer:
-        writer.remember(fusion={"sparse": 0.7})
-        writer.remember(chunking={"overlap": 0})
-        append(writer, [("b1", 7)])
-    index = SpladeIndex.open(folder, verify=True)
-    assert index.settings == {"fusion": {"sparse": 0.7}, "chunking": {"overlap": 0}}
-    check(index, [*ROWS, ("b1", 7)])
 
 
 def test_what_cannot_be_added(folder: Path) -> None:
@@ -478,6 +469,6 @@ def test_a_reader_that_is_overtaken_reads_again(folder: Path, monkeypatch: pytes
 
 def test_the_manifest_is_json_that_names_every_file(folder: Path) -> None:
     content = json.loads((folder / "manifest.json").read_text())
-    assert (content["format"], content["version"], content["generation"]) == ("splade-index", 2, 1)
+    assert (content["format"], content["version"], content["generation"]) == ("splade-index", 3, 1)
     assert all((folder / name).stat().st_size == each["bytes"] for name, each in content["files"].items())
     assert os.listdir(folder / "segments") == [each["name"] for each in content["segments"]]

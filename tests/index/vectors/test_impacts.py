@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import IndexInfo
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.manifest import Manifest
 from splade_cli.index.store.segment import batched
@@ -34,7 +35,7 @@ def made(rows: int, seed: int, scale: float = 1.0) -> sp.csr_matrix:
 def written(folder: Path, vectors: sp.csr_matrix, impacts: Impacts | None) -> Path:
     rows = ({"id": f"r{number}", "text": ""} for number in range(vectors.shape[0]))
     half = vectors.shape[0] // 2
-    content = storage.Content(impacts=impacts)
+    content = storage.Content(info=IndexInfo(impacts=impacts))
     storage.write(
         folder, batched([vectors[:half], vectors[half:]], rows), content, dimensions=DIMENSIONS, force=False
     )
@@ -106,7 +107,7 @@ def test_an_index_of_counts_is_the_index_of_the_rounded_weights(bits: int, tmp_p
         return sum(path.stat().st_size for path in folder.rglob("*.npy"))
 
     assert size(tmp_path / "floats") - size(tmp_path / "counts") == saved
-    assert Manifest.read(tmp_path / "counts").impacts == {"bits": bits, "step": impacts.step}
+    assert Manifest.read(tmp_path / "counts").info.impacts == impacts
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -137,7 +138,7 @@ def test_adding_removing_and_merging_keep_the_step(bits: int, tmp_path: Path) ->
     rounded = [impacts.weights(impacts.counts(part)) for part in (vectors, more)]
     with IndexWriter(folder) as writer:
         writer.append(batched([more[:50], more[50:]], [{"id": f"n{number}"} for number in range(200)]))
-        assert writer.index.impacts == impacts
+        assert writer.index.info.impacts == impacts
         assert {str(each.stored.dtype) for each in writer.index.segments} == {f"uint{bits}"}
         same_to_the_bit(writer.index, Postings.build(sp.vstack(rounded, format="csr")), queries)
         writer.delete(writer.rows_of(["r0", "n199"]))
@@ -148,7 +149,7 @@ def test_adding_removing_and_merging_keep_the_step(bits: int, tmp_path: Path) ->
         np.testing.assert_array_equal(writer.index.df, np.bincount(live.indices, minlength=DIMENSIONS))
         writer.merge()
     merged = SpladeIndex.open(folder, verify=True)
-    assert (len(merged.segments), merged.impacts, merged.segments[0].stored.dtype) == (
+    assert (len(merged.segments), merged.info.impacts, merged.segments[0].stored.dtype) == (
         1,
         impacts,
         impacts.dtype,
@@ -156,13 +157,13 @@ def test_adding_removing_and_merging_keep_the_step(bits: int, tmp_path: Path) ->
     same_to_the_bit(merged, Postings.build(live), queries)
     merged.save(tmp_path / "copy")
     copy = SpladeIndex.open(tmp_path / "copy", verify=True)
-    assert copy.impacts == impacts and (copy.segments[0].stored != merged.segments[0].stored).nnz == 0
+    assert copy.info.impacts == impacts and (copy.segments[0].stored != merged.segments[0].stored).nnz == 0
     smaller = copy.remove(["r1"]).add(more[:1], ["r1"])
     assert smaller.segments[0].stored.dtype == np.float32
     np.testing.assert_array_equal(smaller.vector(len(smaller) - 1).toarray(), rounded[1][0].toarray())
     smaller.save(tmp_path / "again")
     again = SpladeIndex.open(tmp_path / "again")
-    assert again.impacts == impacts
+    assert again.info.impacts == impacts
     np.testing.assert_array_equal(again.vectors.toarray(), smaller.vectors.toarray())
 
 

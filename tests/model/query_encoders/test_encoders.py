@@ -17,6 +17,7 @@ import torch
 
 from splade_cli.errors import IndexFolderError, ModelError
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import QueryInfo
 from splade_cli.index.store.manifest import Manifest
 from splade_cli.indexing.build import index_documents
 from splade_cli.model.embedder import SpladeEmbedder
@@ -40,7 +41,7 @@ DOCUMENTS = {
     "backup": "Backups run every night at two and are kept for thirty days.",
     "saw": "The table saw needs a sharp blade and a riving knife to prevent kickback.",
 }
-STATIC = {"kind": "static", "max_seq_length": 64, "max_active": None, "prompt": ""}
+STATIC = QueryInfo("static", max_seq_length=64)
 ODD = [
     "[CLS] a [MASK] b [SEP]", "new\nline\ttab\x00 \u200b", "x" * 300, "e\u0301 \u00e9", "  two  spaces ", "saw saw SAW",
 ]  # fmt: skip
@@ -139,13 +140,7 @@ def test_a_plain_model_gets_the_idf_of_the_corpus(
     corpus = [*texts, "the saw the saw", "[SEP] reset", "saw " * 100 + "login"]
     encode(loaded, corpus)  # leaves the tokenizer cutting texts short
     attached = attach_static(SpladeEmbedder.from_loaded(loaded), iter(corpus), tmp_path)
-    assert attached.query == {
-        "kind": "static",
-        "weights": "corpus idf",
-        "max_seq_length": 64,
-        "max_active": None,
-        "prompt": "",
-    }
+    assert attached.query == QueryInfo("static", max_seq_length=64, weights="corpus idf")
     assert attached.files == {TOKENIZER: tmp_path / TOKENIZER, TABLE: tmp_path / TABLE}
     table = np.load(tmp_path / TABLE)
     ids = loaded.tokenizer(corpus, add_special_tokens=False)["input_ids"]
@@ -187,13 +182,7 @@ def test_an_inference_free_model_brings_its_own_table(
         yield ""
 
     attached = attach_static(SpladeEmbedder.from_loaded(loaded), unread(), tmp_path)
-    assert attached.query == {
-        "kind": "static",
-        "weights": "model",
-        "max_seq_length": 64,
-        "max_active": None,
-        "prompt": "how to ",
-    }
+    assert attached.query == QueryInfo("static", max_seq_length=64, weights="model", prompt="how to ")
     np.testing.assert_array_equal(np.load(tmp_path / TABLE), loaded.model.query_table)
     carried = open_query_encoder(tmp_path, attached.query)
     assert carried is not None
@@ -247,8 +236,8 @@ def test_an_inference_free_index_carries_its_table_unasked(free: Path, docs: Pat
     model = Path(shutil.copytree(free, tmp_path / "model"))
     embedder = SpladeEmbedder(model, device="cpu", precision="fp32")
     made = index_documents(docs, tmp_path / "index", embedder=embedder)
-    assert made.index.query is not None
-    assert made.index.query["weights"] == "model"
+    assert made.index.info.query is not None
+    assert made.index.info.query.weights == "model"
     expected = Searcher.over(SpladeIndex.open(tmp_path / "index"), embedder).search("reset a password", 3)
     assert expected[0].score > 0
     shutil.rmtree(model)
@@ -291,13 +280,11 @@ def test_an_index_that_carries_nothing() -> None:
 
 
 def test_kinds_that_this_version_does_not_know(copy: Path) -> None:
-    for query in ({"kind": "magic"}, {}):
-        rewrite(copy, query=query)
-        with pytest.raises(
-            IndexFolderError, match=f"encodes queries by '{query.get('kind')}', which"
-        ) as caught:
-            Searcher.open(copy)
-        assert caught.value.hint
+    info = SpladeIndex.open(copy).info
+    rewrite(copy, info=replace(info, query=QueryInfo("magic")))
+    with pytest.raises(IndexFolderError, match="encodes queries by 'magic', which") as caught:
+        Searcher.open(copy)
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", [TOKENIZER, TABLE])

@@ -1,0 +1,82 @@
+"""What an index says of itself: the models and settings that made it, for those who search it and add to it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+from splade_cli.index.vectors.impacts import Impacts
+from splade_cli.index.vectors.pruning import Pruning
+from splade_cli.records import EncoderInfo, QueryInfo
+
+__all__ = ["Bm25Info", "Chunking", "DenseInfo", "EncoderInfo", "IndexInfo", "QueryInfo"]
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Bm25Info:
+    """The BM25 part of an index: `language` decides stop words and stemmer."""
+
+    language: str
+
+
+@dataclass(frozen=True)
+class DenseInfo:
+    """The dense model of an index, and the width of its vectors; `identity` is a hash of its files, or its hub id."""
+
+    model: str
+    identity: str = ""
+    dimensions: int = 0
+
+
+@dataclass(frozen=True)
+class Chunking:
+    """How documents were cut, in characters; `overlap` is a share of a chunk."""
+
+    min_chars: int
+    max_chars: int
+    target_chars: int
+    overlap: float
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """What made an index.
+
+    Attributes:
+        encoder: the model of the documents' vectors.
+        query: how queries are encoded without the model; None where only the model does it.
+        bm25: None where the index holds no words.
+        dense: None where it holds no dense vectors.
+        impacts: what stored weights are counts of; None where they are float32.
+        pruning: what is left out of each vector.
+        chunking: how documents became rows, for those that are added later; None where unknown.
+        numbered: no ids were given, and a row's id spells its number.
+    """
+
+    encoder: EncoderInfo = field(default_factory=EncoderInfo)
+    query: QueryInfo | None = None
+    bm25: Bm25Info | None = None
+    dense: DenseInfo | None = None
+    impacts: Impacts | None = None
+    pruning: Pruning = field(default_factory=Pruning)
+    chunking: Chunking | None = None
+    numbered: bool = False
+
+    def to_json(self) -> Json:
+        """Plain values, as a manifest holds them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Json) -> Self:
+        """The same from `to_json`'s values. Raises KeyError or TypeError for others."""
+        parts = {"encoder": EncoderInfo, "query": QueryInfo, "bm25": Bm25Info, "dense": DenseInfo,
+                 "impacts": Impacts, "pruning": Pruning, "chunking": Chunking}  # fmt: skip
+        made: dict[str, object] = {}
+        for name, kind in parts.items():
+            value = values[name]
+            if value is not None and not isinstance(value, dict):
+                raise TypeError(f"{name} is a {type(value).__name__}")
+            made[name] = None if value is None else kind(**value)
+        return cls(**made, numbered=bool(values["numbered"]))  # type: ignore[arg-type]
