@@ -232,7 +232,10 @@ class Postings:
         from splade_cli.index.engine import topk as scan
 
         room = np.empty(2 * k + 16, dtype=np.int64)
-        scratch = self._scratch.pop() if self._scratch else scan.scratch()
+        try:
+            scratch = self._scratch.pop()
+        except IndexError:  # all of them are in use by other threads
+            scratch = scan.scratch()
         indptr, indices, data = queries.indptr, frozen(queries.indices), frozen(queries.data)
         for number in range(first, queries.shape[0], step):
             span = slice(indptr[number], indptr[number + 1])
