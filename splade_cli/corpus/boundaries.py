@@ -1,8 +1,9 @@
-"""A text comes in, the places where it can be cut with least harm go out; knows nothing of chunks or their sizes.
+"""A text comes in, the places where it can be cut with least harm go out; knows nothing of chunks or their
+sizes.
 
-A cut is a pair: the end of the text before it and the start of the text after it, with the blanks between them. Each
-search looks only at the stretch in which the cut may fall, so that the time is linear in the text, and weighs the kind
-of boundary against the distance from the wished place.
+A cut is a pair: the end of the text before it and the start of the text after it, with the blanks between
+them. Each search looks only at the stretch in which the cut may fall, so that the time is linear in the text,
+and weighs the kind of boundary against the distance from the wished place.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ def best_cut(
 ) -> tuple[int, int] | None:
     """The cheapest cut as (end of the text before, start of the text after), or None where all is one word.
 
-    Side 0 has the end between `low` and `high`, side 1 the start; the start is never beyond `last`. `unit` characters
-    from `wished` cost 1. Kinds are tried from the cheapest on and places from `wished` outwards, and none that cannot
-    win any more.
+    Side 0 has the end between `low` and `high`, side 1 the start; the start is never beyond `last`. `unit`
+    characters from `wished` cost 1. Kinds are tried from the cheapest on and places from `wished` outwards,
+    and none that cannot win any more.
     """
     best, price = None, inf
     around = layout.fence(low)

@@ -1,4 +1,5 @@
-"""Documents come in, overlapping slices with offsets and headings go out; knows nothing of files, tokens or models.
+"""Documents come in, overlapping slices with offsets and headings go out; knows nothing of files, tokens or
+models.
 
 A text is walked once from left to right; where it is best cut next is for `boundaries` to say.
 """
@@ -28,9 +29,9 @@ def split_document(
 ) -> list[Chunk]:
     """Slices of `document` that together hold all of its text; a short document is kept whole.
 
-    Every slice of a longer one has `min_chars` to `max_chars` characters, and begins with the last 10-20% of the slice
-    before it (with nothing of it if `overlap` is 0). The exception to both is a run of blanks that is wider than the
-    sizes leave room for. Nothing but blanks gives no slice.
+    Every slice of a longer one has `min_chars` to `max_chars` characters, and begins with the last 10-20% of
+    the slice before it (with nothing of it if `overlap` is 0). The exception to both is a run of blanks that
+    is wider than the sizes leave room for. Nothing but blanks gives no slice.
     """
     _check_sizes(min_chars, max_chars, target_chars, overlap)
     if not document.text.strip():
@@ -90,7 +91,8 @@ def iterate_chunks(
     target_chars: int = TARGET_CHARS,
     overlap: float = OVERLAP,
 ) -> Iterator[Chunk]:
-    """Like `split_documents`, one document at a time; ids in `known` are kept for the whole documents that bear them.
+    """Like `split_documents`, one document at a time; ids in `known` are kept for the whole documents that
+    bear them.
 
     Raises:
         InputError: sizes that do not fit together.

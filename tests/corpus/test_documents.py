@@ -1,4 +1,4 @@
-"""Small real files of every format go in; what a reader would see, and every reason for a skip, is checked."""
+"""Small real files of every format: what a reader would see in them, and every reason for a skip."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def make_pdf(*pages: str, title: str = "") -> bytes:
         out += f"{number} 0 obj\n{body}\nendobj\n".encode()
     table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
     size = len(objects) + 1
-    tail = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<< /Size {size} /Root 1 0 R /Info {size - 1} 0 R >>\n"
+    trailer = f"trailer\n<< /Size {size} /Root 1 0 R /Info {size - 1} 0 R >>\n"
+    tail = f"xref\n0 {size}\n0000000000 65535 f \n{table}{trailer}"
     return out + f"{tail}startxref\n{len(out)}\n%%EOF\n".encode()
 
 
@@ -231,14 +232,16 @@ def test_rst(tmp_path: Path) -> None:
         "=====\nTitle\n=====\n\n.. _label:\n\nFirst\n-----\n\n"
         "See :ref:`the other page <other>`, :func:`~os.path.join`, ``literal``, *em*, **strong** and `link\n"
         "over lines <https://x.example>`_.\n\n* item *args\n\n"
-        ".. note:: Take *care*.\n   More.\n\n.. code-block:: python\n   :linenos:\n\n   # comment\n   x = 1\n\n"
+        ".. note:: Take *care*.\n   More.\n\n.. code-block:: python\n   :linenos:\n\n"
+        "   # comment\n   x = 1\n\n"
         "Example::\n\n    raw *text*\n\nDeeper\n~~~~~~\n\n.. a comment\n   over lines\n\n"
         "+---+---+\n| a | b |\n+---+---+\n\n.. image:: x.png\n   :alt: A picture\n\n.. toctree::\n\n   x\n\n"
         "Second\n------\n\nEnd of |name|.\n\n.. |name| replace:: the file\n",
     )
     assert document.title == "Title"
     assert document.text == (
-        "# Title\n\n## First\n\nSee the other page, os.path.join, literal, em, strong and link\nover lines.\n\n"
+        "# Title\n\n## First\n\n"
+        "See the other page, os.path.join, literal, em, strong and link\nover lines.\n\n"
         "- item *args\n\nNote: Take care.\nMore.\n\n```python\n# comment\nx = 1\n```\n\nExample:\n\n"
         "```\nraw *text*\n```\n\n### Deeper\n\na | b\n\nA picture\n\n## Second\n\nEnd of the file."
     )
@@ -250,16 +253,20 @@ def test_text_is_kept_as_it_is(tmp_path: Path) -> None:
     assert document.title == "read me first"
 
 
-PAGE = """<!doctype html><html><head><title>Install guide | Acme</title><script>var x = "<p>no</p>"</script></head>
+PAGE = """<!doctype html><html><head><title>Install guide | Acme</title>
+<script>var x = "<p>no</p>"</script></head>
 <body>
 <header><a href="/">Acme home</a></header><nav><ul><li>Menu one</li><li>Menu two</li></ul></nav>
-{open}<h1>Install guide</h1><p>Use the <code>&lt;div&gt;</code> tag, *then* <b>restart</b> the machine so that every
+{open}<h1>Install guide</h1>
+<p>Use the <code>&lt;div&gt;</code> tag, *then* <b>restart</b> the machine so that every
 change that was made to the configuration takes effect, which may take a minute or two on a slow disk.</p>
-<h2>Linux<a class="headerlink" href="#linux">¶</a></h2><ul><li>First <a href="/x">download</a></li><li>Unpack</li></ul>
+<h2>Linux<a class="headerlink" href="#linux">¶</a></h2>
+<ul><li>First <a href="/x">download</a></li><li>Unpack</li></ul>
 <pre><code># a comment
 x  =  1
 </code></pre><table><tr><th>Key</th><th>Value</th></tr><tr><td>port</td><td>8080</td></tr></table>
-<p>The server then listens on the port that was given in the table above, unless another program has taken it.</p>
+<p>The server then listens on the port that was given in the table above, unless another program has
+taken it.</p>
 {close}
 <footer>Copyright Acme, legal notice</footer></body></html>"""
 
@@ -309,8 +316,65 @@ def test_html_cells_items_and_code_that_hold_other_blocks(tmp_path: Path) -> Non
         "<ol><li><pre>a\n  <b>b</b><br># c</pre></ol><table><tr><td><pre>1</pre><td><pre>x</pre></table>end"
     )
     assert one(tmp_path, "a.html", source).text == (
-        "- one\n\nmore\n\n### Two\n\nx\n\nA | | C\n1 | 2\n\n```\na\n  b\n# c\n```\n\n```\n1\n```\n\n```\nx\n```\n\nend"
+        "- one\n\nmore\n\n### Two\n\nx\n\nA | | C\n1 | 2\n\n"
+        "```\na\n  b\n# c\n```\n\n```\n1\n```\n\n```\nx\n```\n\nend"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        # notes and footnotes within the content, and those that say what they are
+        ("<main>One.<aside><p>Note.</p><aside>Deep.</aside></aside></main><aside>Ad</aside>",
+         "One.\n\nNote.\n\nDeep."),
+        ("<article>One.<div role=complementary>Note.</div></article><div role=complementary>Ad</div>",
+         "One.\n\nNote."),
+        ("<aside>Ad</aside><p>One.<aside role=doc-footnote>A footnote.</aside>", "One.\n\nA footnote."),
+        ("<main><blockquote>Words.<footer>Their author</footer></blockquote><footer>Site</footer></main>",
+         "Words.\n\nTheir author"),
+        # a card that is a small part of the page is not the whole of it; an article that is most of it is
+        ("<div>The page's own text, in a div.</div><article>A card</article>",
+         "The page's own text, in a div.\n\nA card"),
+        ("<div>Sidebar</div><article>The page's own text</article>", "The page's own text"),
+        ("<main> </main><p>Beside an empty main", "Beside an empty main"),
+        # what is hidden within what is hidden, and within code
+        ("<nav>a<nav>b</nav>c</nav><button>d<svg><title>e</title></svg></button>One.", "One."),
+        ("<pre>x <button>Copy<b>!</b></button>= 1</pre>", "```\nx = 1\n```"),
+        ("<div>" * 3000 + "Deep.", "Deep."),
+    ],
+)  # fmt: skip
+def test_html_keeps_the_content_and_only_that(tmp_path: Path, source: str, text: str) -> None:
+    assert one(tmp_path, "a.html", source).text == text
+
+
+def test_the_title_of_a_drawing_is_not_that_of_the_page(tmp_path: Path) -> None:
+    assert one(tmp_path, "a.html", "<svg><title>Icon</title></svg><title>Page</title><p>x").title == "Page"
+
+
+def test_html_of_another_format_keeps_cells_apart_and_unknown_tags(tmp_path: Path) -> None:
+    table = "<table>\n<tr>\n\n<td>a</td><td>b</td>\n\n</tr></table>"
+    source = f"{table}\n\n<div>\nA <Your-Name> in <!-- <x> --> it\n</div>"
+    assert one(tmp_path, "a.md", source).text == "a | b\n\nA <Your-Name> in it"
+
+
+@pytest.mark.parametrize(
+    ("label", "data", "text"),
+    [
+        ("iso-8859-1", b"Don\x92t \x96 ever", "Don\u2019t \u2013 ever"),
+        ("iso-8859-1", b"\x81", "\x81"),
+        ("us-ascii", b"\x80 5", "\u20ac 5"),
+        ("gb2312", "\u9555".encode("gbk"), "\u9555"),
+        ("shift_jis", "\u2460".encode("cp932"), "\u2460"),
+        ("utf-8", "bl\u00e5".encode(), "bl\u00e5"),
+        ("iso-8859-1", "bl\u00e5".encode("latin-1"), "bl\u00e5"),
+        ("no-such", "bl\u00e5".encode(), "bl\u00e5"),
+    ],
+)
+def test_labels_of_encodings_mean_what_browsers_take_them_for(
+    tmp_path: Path, label: str, data: bytes, text: str
+) -> None:
+    source = f'<meta charset="{label}"><p>'.encode() + data
+    assert one(tmp_path, "a.html", source).text == text
 
 
 def test_html_in_its_declared_encoding(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""One file's markup comes in, plain text with ``#`` headings goes out; knows nothing of folders, ids or rows.
+"""Readers by the ending of a file's name: one text, or a document for each row.
 
-Each reader keeps what a person would read (headings, paragraphs, lists, code, table rows) and drops what a browser
-would not show. Code stays in ``` fences, so that whoever cuts the text can tell code from prose.
+Each reader keeps what a person would read (headings, paragraphs, lists, code, table rows) and drops what a
+browser would not show. Code stays in ``` fences, so that whoever cuts the text can tell code from prose.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splade_cli.corpus.formats.markdown import read_markdown
-from splade_cli.corpus.formats.plain import read_pdf, read_plain
+from splade_cli.corpus.formats.pdf import read_pdf
+from splade_cli.corpus.formats.plain import read_plain
 from splade_cli.corpus.formats.prose import Prose, Unreadable
 from splade_cli.corpus.formats.rst import read_rst
+from splade_cli.corpus.formats.tabular import LINE_READERS, ROW_READERS
 from splade_cli.corpus.formats.webpage import read_page
 
 TEXT_READERS: dict[str, Callable[[str], Prose]] = {
@@ -24,4 +26,4 @@ TEXT_READERS: dict[str, Callable[[str], Prose]] = {
 }
 BINARY_READERS: dict[str, Callable[[bytes], Prose]] = {".pdf": read_pdf}
 
-__all__ = ["BINARY_READERS", "TEXT_READERS", "Prose", "Unreadable"]
+__all__ = ["BINARY_READERS", "LINE_READERS", "ROW_READERS", "TEXT_READERS", "Prose", "Unreadable"]

@@ -1,7 +1,9 @@
-"""Lines of Markdown come in, and with the block syntax of documentation generators put into words they go out.
+"""Lines of Markdown come in, and with the block syntax of documentation generators put into words they go
+out.
 
-MkDocs and its kin (Docusaurus, VitePress, Jekyll, GitHub) each add blocks for notes, tabs and includes that CommonMark
-takes for paragraphs. Here they become a label and their text; knows nothing of the rest of Markdown but code fences.
+MkDocs and its kin (Docusaurus, VitePress, Jekyll, GitHub) each add blocks for notes, tabs and includes that
+CommonMark takes for paragraphs. Here they become a label and their text; knows nothing of the rest of
+Markdown but code fences.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A Markdown file comes in, plain text with ``#`` headings, its title and its front matter go out; renders nothing.
+"""A Markdown file comes in, plain text with ``#`` headings, its title and its front matter go out; renders
+nothing.
 
-The grammar is markdown-it's. Knows nothing of documentation generators (`admonitions` takes their blocks out first) and
-leaves the HTML within a text to `webpage`.
+The grammar is markdown-it's. Knows nothing of documentation generators (`admonitions` takes their blocks out
+first) and leaves the HTML within a text to `webpage`.
 """
 
 from __future__ import annotations

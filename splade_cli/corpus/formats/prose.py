@@ -1,4 +1,4 @@
-"""What every reader of a format hands out, and the few moves on lines that they share; knows no format."""
+"""What the reader of a format hands out, and the few operations on lines that readers share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Unreadable(Exception):
-    """Why a file has no text for us; the walk over the folder turns it into a line of its report."""
+    """Why a file, or a row of it, has no text for us; it becomes a line of the report on the folder."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,16 @@ def names(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+def clean(text: str) -> str:
+    """Newlines are ``\\n``, and nothing is left that could not be written as UTF-8."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def squeezed(text: str) -> str:
     """No blanks at line ends, never more than one empty line."""
     # Line by line: a regex for blanks before a newline takes quadratic time on a megabyte of blanks.
@@ -36,7 +46,8 @@ def squeezed(text: str) -> str:
 def fenced(code: str, language: str = "") -> str:
     """`code` between fences that are longer than any within it."""
     code = code.strip("\n")
-    ticks = "`" * max(3, max(map(len, re.findall("`+", code)), default=0) + 1)
+    longest = max(map(len, re.findall("`+", code)), default=0)
+    ticks = "`" * max(3, longest + 1)
     return f"{ticks}{language}\n{code}\n{ticks}"
 
 
@@ -46,8 +57,9 @@ def indented(text: str, width: int) -> str:
 
 
 def block_end(lines: list[str], start: int, indent: int) -> int:
-    """Where the block ends that starts at `start` and is indented by at least `indent`; blank lines belong to it."""
-    end = last = start
+    """Where the block ends that starts at `start` and is indented by `indent` or more, blank lines included."""
+    end = start
+    last = start
     while end < len(lines):
         if lines[end].strip():
             if len(lines[end]) - len(lines[end].lstrip()) < indent:

@@ -1,4 +1,5 @@
-"""A reStructuredText file comes in, plain text with ``#`` headings goes out; follows no include and no reference.
+"""A reStructuredText file comes in, plain text with ``#`` headings goes out; follows no include and no
+reference.
 
 Read line by line, as far as documents go: docutils would refuse the directives and roles that Sphinx adds.
 """

@@ -1,43 +1,48 @@
-"""A web page comes in, the text of its content with ``#`` headings goes out; runs no script and follows no link.
+"""HTML pages: the text of a page's content, with ``#`` headings, and of HTML inside other formats.
 
-What is content, the page says itself: the `main` or `article` elements where there are any, and never what is marked
-as menu, header, footer or aside. A sidebar without such a mark is taken for text.
+What is content, the page says itself: its `main` and `article` elements, or all of it where they hold only a
+small part; never what is marked as menu, footer or button. Runs no script and follows no link.
 """
 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 
-from splade_cli.corpus.formats.prose import Prose, fenced, names, squeezed
+from splade_cli.corpus.formats.html_text import BLOCKS, TAGS, text_of
+from splade_cli.corpus.formats.prose import Prose
 
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_BLOCKS = names(
-    "address article aside blockquote body center dd details dialog div dl dt fieldset figcaption figure footer form "
-    "header hr html legend main nav ol p section summary table tbody tfoot thead ul caption"
-)
-_PHRASES = names(
-    "a abbr acronym area audio b base bdi bdo big br button canvas cite code col colgroup data datalist del dfn em "
-    "embed font head i iframe img input ins kbd label li link map mark meta meter noscript object optgroup option "
-    "output param path picture pre progress q rp rt ruby s samp script select slot small source span strike strong "
-    "style sub sup svg td template textarea th time title tr track tt u var video wbr"
-)
-_TAGS = _BLOCKS | _PHRASES | frozenset(_HEADINGS)
-_SILENT = names("script style template svg textarea select")
-_AROUND = names("nav header footer aside button dialog iframe noscript")
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+# What a browser does not show as text.
+_SILENT = "script, style, template, svg, textarea, select, title"
+# What stands around the content wherever it is: menus, and what belongs to the site as a whole.
+_AROUND = "nav, button, dialog, iframe, noscript"
 _AROUND_ROLES = ("navigation", "banner", "contentinfo", "search", "complementary")
-# One that is not closed goes on to the end, as in a browser.
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-# Office writes ``<![if x]>``, and the parser gives up on a page that has one.
+# What does so unless it stands within such an element.
+_AROUND_UNLESS_IN = {
+    "header": ("main", "article"),
+    "aside": ("main", "article"),
+    "complementary": ("main", "article"),
+    "footer": ("blockquote",),
+}
+_CONTENT = "main, article, [role=main]"
+_LEAST_SHARE = 0.5
+# Office writes ``<![if x]>`` around what it means to be shown.
 _CONDITION = re.compile(r"<!\[(?:[^\[\]<>]*\]>|CDATA\[)?")
+_TAG_NAME = re.compile(r"<(?=/?([a-zA-Z][\w:.-]*))")
+# A link that pages offer to their own headings.
+_HEADING_LINK = re.compile(r"(?m)^(#{1,6} )§?(.*?)[ \t]*[¶§🔗]?$")
 
 
 def read_page(source: str) -> Prose:
     """Text and title of a web page, without its menus, header and footer."""
-    reader = _Reader(source, whole=True)
-    # The links that pages offer to their own headings.
-    text = re.sub(r"(?m)^(#{1,6} )§?(.*?)[ \t]*[¶§🔗]?$", r"\1\2", reader.text)
-    title = " ".join(reader.title.split())
+    page = _parsed(source)
+    title = ""
+    for element in page.css("title:not(svg title)"):
+        title = title or " ".join(element.text().split())
+    text = _HEADING_LINK.sub(r"\1\2", _content(page))
     heading = re.search(r"(?m)^# (.+)", text) or re.search(r"\A#+ (.+)", text)
     if heading and (not title or heading[1].casefold() in title.casefold()):
         title = heading[1]
@@ -45,149 +50,75 @@ def read_page(source: str) -> Prose:
 
 
 def words_of(fragment: str) -> str:
-    """The text of a piece of HTML inside another format, tags and comments removed."""
-    return _Reader(fragment, whole=False).text
-
-
-def words_of_tag(tag: str) -> str:
-    """What one tag within a line of another format leaves there: a line end, a blank, the text of an image or nothing.
+    """The text of a piece of HTML inside another format, tags and comments removed.
 
     A name that HTML does not know is text: documentation is full of <your-name> and <none>.
     """
-    found = re.match(r"</?([a-zA-Z][\w:-]*)", tag)
-    if found is None:
+    escaped = _TAG_NAME.sub(lambda name: "<" if name[1].lower() in TAGS else "&lt;", fragment)
+    if "<table" not in fragment and re.search(r"<(?:td|th|tr)\b", fragment):
+        # Cells that a blank line parted from their table.
+        escaped = f"<table>{escaped}"
+    page = _parsed(escaped)
+    return text_of(page.css("body"), _matching(page, _SILENT))
+
+
+def words_of_tag(tag: str) -> str:
+    """What a tag within a line of another format leaves: a line end, a blank, an image's text or nothing."""
+    name_of_tag = re.match(r"</?([a-zA-Z][\w:-]*)", tag)
+    if name_of_tag is None:
         return ""
-    name = found[1].lower()
+    name = name_of_tag[1].lower()
     if name == "img":
         return words_of(tag)
-    if name in _BLOCKS or name in ("br", "li", "tr"):
+    if name in BLOCKS or name in ("br", "li", "tr"):
         return "\n"
-    return " " if name in ("td", "th") else "" if name in _TAGS else tag
+    if name in ("td", "th"):
+        return " "
+    return "" if name in TAGS else tag
 
 
-class _Reader(HTMLParser):
-    """Collects text as a browser would show it: of a `whole` page only the content, of a fragment all.
+def _parsed(source: str) -> LexborHTMLParser:
+    from selectolax.lexbor import LexborHTMLParser
 
-    What parts two blocks is not written at once but kept in mind (`lines`, how many line ends; `mark`, what the next
-    block opens with) until words come that it stands before. So what is empty leaves nothing behind.
-    """
+    return LexborHTMLParser(_CONDITION.sub("", source))
 
-    def __init__(self, source: str, whole: bool) -> None:
-        super().__init__()
-        self.whole = whole
-        self.title, self.in_title = "", False
-        self.content: list[str] = []
-        self.rest: list[str] = []
-        self.parts = self.rest
-        self.lines, self.blank = 0, False
-        self.mark: str | None = None
-        self.row_start = 0
-        self.code: list[str] | None = None
-        # What is not shown, and what is content, each ends where as many elements of its name have ended as began.
-        self.hidden, self.hidden_depth = "", 0
-        self.main, self.main_depth = "", 0
-        self.feed(_CONDITION.sub("", _COMMENT.sub("", source)))
-        self.close()
-        self._end_code()
-        self.text = squeezed("".join(self.content or self.rest))
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        role = dict(attrs).get("role") if self.whole else None
-        if self.hidden:
-            self.hidden_depth += tag == self.hidden
-            return
-        if self._is_hidden(tag, role):
-            self.hidden, self.hidden_depth = tag, 1
-            return
-        if tag == self.main:
-            self.main_depth += 1
-        elif self.whole and not self.main and (tag in ("main", "article") or role == "main"):
-            self._break(2)
-            self.main, self.main_depth, self.parts = tag, 1, self.content
-        if tag == "title":
-            self.in_title = True
-        elif tag not in _TAGS:
-            self.handle_data("" if self.whole else self.get_starttag_text() or "")
-        elif self.code is not None:
-            self.code.append("\n" if tag == "br" else "")
-        else:
-            self._open(tag, attrs)
+def _matching(page: LexborHTMLParser, selector: str) -> set[int]:
+    return {node.mem_id for node in page.css(selector)}
 
-    def _is_hidden(self, tag: str, role: str | None) -> bool:
-        if not self.whole:
-            return tag in _SILENT
-        around = tag in _AROUND and not (tag == "header" and self.main)
-        return tag in _SILENT or around or (role in _AROUND_ROLES and tag in _BLOCKS)
 
-    def _open(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "pre":
-            self.code = []
-        elif tag == "img":
-            self.handle_data(dict(attrs).get("alt") or "")
-        elif tag in _HEADINGS:
-            self.lines, self.mark = 2, "#" * int(tag[1])
-        elif tag == "li":
-            self.lines, self.mark = max(self.lines, 1), "-"
-        elif tag == "tr":
-            self.lines, self.mark = max(self.lines, 1), ""
-            self.row_start = len(self.parts)
-        elif tag in ("td", "th") and len(self.parts) > self.row_start:
-            self.lines, self.mark = 0, f"{self.mark or ''} |".strip()
-        elif tag == "br":
-            self._break(min(2, self.lines + 1))
-        elif tag in _BLOCKS:
-            self._break(2)
+def _hidden(page: LexborHTMLParser) -> set[int]:
+    """What of a page is not read: the silent elements, and menus and the like around the content."""
+    hidden = _matching(page, f"{_SILENT}, {_AROUND}")
+    for node in page.css("header, aside, footer, [role]"):
+        role = node.attributes.get("role") or ""
+        kind = node.tag or ""
+        if role in _AROUND_ROLES and kind in BLOCKS:
+            kind = role
+        elif kind not in _AROUND_UNLESS_IN or role == "note" or role.startswith("doc-"):
+            continue
+        if not _is_in(node, _AROUND_UNLESS_IN.get(kind, ())):
+            hidden.add(node.mem_id)
+    return hidden
 
-    def handle_endtag(self, tag: str) -> None:
-        if self.hidden:
-            self.hidden_depth -= tag == self.hidden
-            self.hidden = self.hidden if self.hidden_depth else ""
-            return
-        if tag == "title":
-            self.in_title = False
-        elif tag == "pre":
-            self._end_code()
-        elif tag in ("li", "tr", "table", *_HEADINGS):
-            self.mark = None
-            self._break(1 if tag in ("li", "tr") else 2)
-        elif tag in ("td", "th") and len(self.parts) > self.row_start:
-            self.lines = 0
-        elif tag in _BLOCKS:
-            self._break(2)
-        elif tag not in _TAGS and not self.whole:
-            self.handle_data(f"</{tag}>")
-        self.main_depth -= tag == self.main
-        if self.main and not self.main_depth:
-            self._end_code()
-            self._break(2)
-            self.main, self.parts = "", self.rest
 
-    def handle_data(self, data: str) -> None:
-        if self.hidden:
-            return
-        if self.in_title:
-            self.title += data
-        elif self.code is not None:
-            self.code.append(data)
-        elif words := " ".join(data.split()):
-            if self.lines:
-                opening = "\n" * self.lines + (f"{self.mark} " if self.mark else "")
-            elif self.mark:
-                opening = f" {self.mark} "
-            else:
-                opening = " " if self.blank or data[0].isspace() else ""
-            self.parts += [opening, words]
-            self.lines, self.mark, self.blank = 0, None, data[-1].isspace()
-        else:
-            self.blank |= bool(data)
+def _is_in(node: LexborNode, names: tuple[str, ...]) -> bool:
+    """Whether an element of one of the names holds `node`; an element in the role of `main` is one."""
+    parent = node.parent
+    while parent is not None:
+        name = "main" if parent.attributes.get("role") == "main" else parent.tag
+        if name in names:
+            return True
+        parent = parent.parent
+    return False
 
-    def _break(self, lines: int) -> None:
-        # Not between a mark and its words: pages are full of list items and cells that hold paragraphs.
-        if self.mark is None:
-            self.lines = max(self.lines, lines)
 
-    def _end_code(self) -> None:
-        code, self.code = "".join(self.code or ()), None
-        if code.strip():
-            self.parts.append(f"\n\n{fenced(code)}\n\n")
-            self.lines, self.mark = 1, None
+def _content(page: LexborHTMLParser) -> str:
+    """The text of the outermost content elements where they hold most of the page's, or else of its body."""
+    hidden = _hidden(page)
+    outermost = [node for node in page.css(_CONTENT) if not _is_in(node, ("main", "article"))]
+    marked = text_of(outermost, hidden)
+    if marked and any(node.tag != "article" for node in outermost):
+        return marked
+    whole = text_of(page.css("body"), hidden)
+    return marked if len(marked) >= _LEAST_SHARE * len(whole) else whole
