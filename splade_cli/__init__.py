@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from splade_cli.deploy.export.variant import export_variant
     from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
     from splade_cli.evaluation.evaluate import evaluate
-    from splade_cli.generation.pipeline import generate_training_data
+    from splade_cli.generation.llm.options import Llm
+    from splade_cli.generation.options import GenerateOptions, Judged, Offline, Rows
+    from splade_cli.generation.pipeline import generate
     from splade_cli.index.index import SpladeIndex
     from splade_cli.index.metadata.filter_parser import parse_filter
     from splade_cli.index.metadata.filters import And, Filter, Not, Or, Test, Value
@@ -29,12 +31,17 @@ _HOMES = {
     "Document": "records",
     "Example": "records",
     "Filter": "index.metadata.filters",
+    "GenerateOptions": "generation.options",
     "Hit": "records",
     "IndexFolderError": "errors",
     "InputError": "errors",
+    "Judged": "generation.options",
+    "Llm": "generation.llm.options",
     "ModelError": "errors",
     "Not": "index.metadata.filters",
+    "Offline": "generation.options",
     "Or": "index.metadata.filters",
+    "Rows": "generation.options",
     "SearchOptions": "search.options",
     "Searcher": "search.searcher",
     "ServiceError": "errors",
@@ -46,7 +53,7 @@ _HOMES = {
     "Value": "index.metadata.filters",
     "evaluate": "evaluation.evaluate",
     "export_variant": "deploy.export.variant",
-    "generate_training_data": "generation.pipeline",
+    "generate": "generation.pipeline",
     "index_documents": "indexing.build",
     "load_splade_model": "model.load",
     "parse_filter": "index.metadata.filter_parser",
@@ -58,12 +65,17 @@ __all__ = [
     "Document",
     "Example",
     "Filter",
+    "GenerateOptions",
     "Hit",
     "IndexFolderError",
     "InputError",
+    "Judged",
+    "Llm",
     "ModelError",
     "Not",
+    "Offline",
     "Or",
+    "Rows",
     "SearchOptions",
     "Searcher",
     "ServiceError",
@@ -76,7 +88,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "export_variant",
-    "generate_training_data",
+    "generate",
     "index_documents",
     "load_splade_model",
     "parse_filter",

@@ -69,7 +69,7 @@ def test_all_expected_errors_are_one_family() -> None:
         "import splade_cli.search.explain.terms, splade_cli.search.session.session, splade_cli.search.searcher",
         "import splade_cli.config.resolve, splade_cli.records, splade_cli.errors",
         "import splade_cli.datasets.examples, splade_cli.datasets.collections, splade_cli.generation.negatives",
-        "import splade_cli.generation.dedupe, splade_cli.generation.offline_writer",
+        "import splade_cli.generation.dedupe, splade_cli.generation.pipeline, splade_cli.generation.llm.writer",
     ],
 )
 def test_nothing_heavy_is_loaded(statement: str, root: Path) -> None:

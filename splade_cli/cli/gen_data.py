@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from splade_cli.cli import options
+
+if TYPE_CHECKING:
+    from splade_cli.generation.pipeline import Generated, Plan
 
 UNUSED_WITH_LABELS = (
     "llm", "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
@@ -92,10 +95,6 @@ def gen_data(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on after an interruption; that is also what happens without it."),
-    ] = False,
     force: options.Force = False,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
@@ -105,106 +104,131 @@ def gen_data(
 ) -> None:
     """Make training data: chunks, queries (written, or your own), mined hard negatives, train / val files."""
     from splade_cli.cli.render import console
+    from splade_cli.corpus.chunks import Chunking
     from splade_cli.errors import InputError
-    from splade_cli.generation.judged_pipeline import label_training_data
-    from splade_cli.generation.judged_queries import judged_collection, judged_rows
-    from splade_cli.generation.pipeline import MODEL, generate_training_data, plan
-    from splade_cli.generation.teachers import dense_teacher, without_teacher
-    from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
+    from splade_cli.generation.pipeline import generate, plan
+    from splade_cli.model.options import ModelOptions
 
     options.positive(
         queries_per_chunk=queries_per_chunk, concurrency=concurrency, max_documents=max_documents,
         batch_size=batch_size, rate_limit=rate_limit, timeout=timeout, negatives=negatives, round_trip=round_trip,
     )  # fmt: skip
+    if not 0 <= val_ratio < 1:
+        raise InputError(f"--val-ratio must be from 0 to below 1, got {val_ratio:g}", "0.1 is the default")
     if base_url and not llm:
         raise InputError(
             f"--base-url {base_url} without --llm", "name the model that the server runs: --llm MODEL"
         )
-    if resume and not (output / ".work").exists() and not (output / "answers.jsonl").exists():
-        raise InputError(f"nothing to resume in {output}", "leave out --resume")
     if qrels and queries:
         raise InputError(f"--qrels {qrels} and --queries {queries} together", "choose one of them")
-    labelled = None
-    if qrels or queries:
-        for name in UNUSED_WITH_LABELS:
-            given = context.get_parameter_source(name)
-            if given is not None and given.name == "COMMANDLINE":
-                raise InputError(
-                    f"--{name.replace('_', '-')} does nothing with {'--qrels' if qrels else '--queries'}",
-                    "leave it out: no query is written, and documents stay whole",
-                )
-        if queries:
-            labelled = judged_rows(documents, queries, language)
-        else:
-            labelled = judged_collection(documents, str(qrels), language)
-        planned = labelled.planned
-    else:
-        chunk_options = options.chunking(chunk_size, chunk_min, chunk_max, overlap)
-        planned = plan(
-            documents, max_documents=max_documents, language=language if not llm else None, **chunk_options
-        )
-    console.skipped(planned.skipped)
-    writer = None
-    if llm:
-        from splade_cli.generation.llm.writer import QueryWriter
-
-        writer = QueryWriter(
-            llm, output / "answers.jsonl", base_url=base_url, queries_per_chunk=queries_per_chunk or 2,
-            temperature=temperature, template=template, language=language, concurrency=concurrency,
-            rate_limit=rate_limit, timeout=timeout, seed=seed,
+    source: Offline | Llm | Judged | Rows
+    if qrels:
+        _refuse_writing_options(context, "--qrels")
+        source = Judged(qrels)
+    elif queries:
+        _refuse_writing_options(context, "--queries")
+        source = Rows(queries)
+    elif llm:
+        source = Llm(
+            llm, queries_per_chunk or 2, base_url=base_url, template=template, temperature=temperature,
+            concurrency=concurrency, rate_limit=rate_limit, timeout=timeout,
         )  # fmt: skip
-    facts: dict[str, Any]
-    if dry_run:
-        facts = {
-            "documents": len(planned.documents),
-            "skipped": len(planned.skipped),
-            "chunks": len(planned.chunks),
-        }
-        facts["language"] = planned.language
-        if labelled:
-            facts["queries"] = len(labelled.queries)
-        else:
-            expected = {"queries": len(planned.chunks) * (queries_per_chunk or 4)}
-            facts |= writer.estimate(planned.chunks) if writer else expected
-        console.facts(facts, json_output, "nothing was written (--dry-run)")
-        return
-    dense = dense_teacher(teacher, planned.language)
-    if teacher == "auto" and dense is None:
-        console.note(f"no dense teacher: {without_teacher(planned.language)}")
-    embedder = None
-    if model != "none" and not (model == "auto" and dense):
-        embedder = SpladeEmbedder(
-            MODEL if model == "auto" else model,
+    else:
+        source = Offline(queries_per_chunk or 4)
+    settings = GenerateOptions(
+        documents=documents,
+        output=output,
+        queries=source,
+        language=language,
+        max_documents=max_documents,
+        chunking=Chunking(**options.chunking(chunk_size, chunk_min, chunk_max, overlap)),
+        model=_name(model),
+        teacher=_name(teacher),
+        negatives=negatives,
+        round_trip=round_trip,
+        val_ratio=val_ratio,
+        seed=seed,
+        force=force,
+        loading=ModelOptions(
             device=device,
             batch_size=batch_size,
             trust_remote_code=trust_remote_code,
             allow_pickle=allow_pickle,
-        )
+        ),
+    )
+    if dry_run:
+        _show_plan(plan(settings), json_output)
+        return
     with console.progress() as progress:
-        common: dict[str, Any] = {
-            "model": embedder, "teacher": dense or "none", "device": device, "negatives": negatives,
-            "val_ratio": val_ratio, "seed": seed, "force": force, "progress": progress,
-        }  # fmt: skip
-        if labelled:
-            made = label_training_data(labelled, output, **common)
-        else:
-            made = generate_training_data(
-                planned, output, writer=writer, queries_per_chunk=queries_per_chunk or 4, round_trip=round_trip,
-                **common,
-            )  # fmt: skip
-    if writer and writer.failed:
-        console.note(f"{writer.failed} chunks got no usable answer, the last because: {writer.last_failure}")
-    if writer:
-        used = writer.usage
+        made = generate(settings, progress)
+    _show(made, json_output)
+
+
+def _refuse_writing_options(context: typer.Context, labels: str) -> None:
+    """Raises InputError for an option that does nothing where queries are not written."""
+    from splade_cli.errors import InputError
+
+    for name in UNUSED_WITH_LABELS:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise InputError(
+                f"--{name.replace('_', '-')} does nothing with {labels}",
+                "leave it out: no query is written, and documents stay whole",
+            )
+
+
+def _name(model: str) -> str | None:
+    return None if model == "none" else model
+
+
+def _show_plan(planned: Plan, json_output: bool) -> None:
+    from dataclasses import asdict
+
+    from splade_cli.cli.render import console
+
+    console.skipped(planned.skipped)
+    facts: dict[str, Any] = {
+        "documents": planned.documents,
+        "skipped": len(planned.skipped),
+        "chunks": planned.chunks,
+        "language": planned.language,
+        "queries": planned.queries,
+    }
+    if planned.estimate is not None:
+        facts |= asdict(planned.estimate)
+    console.facts(facts, json_output, "nothing was written (--dry-run)")
+
+
+def _show(made: Generated, json_output: bool) -> None:
+    from splade_cli.cli.render import console
+
+    report = made.report
+    console.skipped(report.skipped)
+    if made.advice:
+        console.note(f"no dense teacher: {made.advice}")
+    if made.llm is not None:
+        used = made.llm.usage
+        if made.llm.failed:
+            console.note(
+                f"{made.llm.failed} chunks got no usable answer, the last because: {made.llm.last_failure}"
+            )
         console.note(
             f"{used.calls} calls, {used.prompt_tokens} prompt and {used.completion_tokens} completion tokens"
         )
     facts = {
-        "documents": made.documents, "chunks": made.chunks, "language": made.language,
-        "teachers": list(made.teachers), "train rows": made.train,
-        "validation rows": made.val, "negatives a row": round(made.negatives, 2), "queries": made.query_types,
-        "left out": made.dropped, "written to": str(output),
-    }  # fmt: skip
-    val = f" --val-file {output / 'val.json'}" if made.val else ""
+        "documents": report.documents,
+        "chunks": report.chunks,
+        "language": report.language,
+        "teachers": list(report.teachers),
+        "train rows": report.train,
+        "validation rows": report.val,
+        "negatives a row": round(report.negatives, 2),
+        "queries": dict(report.query_types),
+        "left out": dict(report.dropped),
+        "written to": str(made.output),
+    }
     console.facts(facts, json_output)
-    console.next_command(f"splade train --train-file {output / 'train.json'}{val} -o model")
+    train = f"splade train --train-file {made.output / 'train.json'}"
+    val = f" --val-file {made.output / 'val.json'}" if report.val else ""
+    console.next_command(f"{train}{val} -o model")

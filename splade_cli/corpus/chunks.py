@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from splade_cli.corpus.boundaries import Layout, best_cut, hard_cut, layout_of
 from splade_cli.errors import InputError
@@ -17,6 +17,16 @@ from splade_cli.records import Chunk, Document
 MIN_CHARS, TARGET_CHARS, MAX_CHARS, OVERLAP = 500, 1000, 2000, 0.15
 LEAST_OVERLAP, MOST_OVERLAP = 0.10, 0.20
 _KEEP_WHOLE = 1.3
+
+
+@dataclass(frozen=True)
+class Chunking:
+    """Sizes of chunks in characters, and the share of a chunk that the next one repeats; see `split_document`."""
+
+    min_chars: int = MIN_CHARS
+    max_chars: int = MAX_CHARS
+    target_chars: int = TARGET_CHARS
+    overlap: float = OVERLAP
 
 
 def split_document(

@@ -1,7 +1,4 @@
-"""Human queries and what people judged relevant, read over a collection whose documents stay whole, and split.
-
-Knows no teacher, no mining and no training file that is written.
-"""
+"""Queries with relevance judgements (qrels): read from BEIR folders and from training rows, and split."""
 
 from __future__ import annotations
 
@@ -10,25 +7,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from splade_cli.corpus.documents import Skipped, read_documents
+from splade_cli.corpus.documents import read_documents
 from splade_cli.datasets.collections import Qrels, load_collection, read_qrels, read_queries
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.sources import held_out
 from splade_cli.errors import InputError
-from splade_cli.generation.output import Plan
-from splade_cli.index.bm25.search import guess_language
-from splade_cli.records import Chunk, Document, Example
+from splade_cli.generation.corpus import Corpus, whole, whole_corpus
+from splade_cli.records import Document, Example
 
+HUMAN = "human"
+"""The type of queries that a person asked."""
 VALIDATION_SPLITS = ("dev", "val", "validation")
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One query; `grades` by row of the document, above 0 is relevant. `validation` None: no split has decided."""
+class JudgedQuery:
+    """A query and the grades of chunks for it.
+
+    Attributes:
+        grades: by chunk id; above 0 is relevant.
+        type: kind of query, such as ``question``; `HUMAN` for a person's.
+        validation: on which side of the split it is; None where that is not decided yet.
+    """
 
     id: str
     text: str
-    grades: dict[int, int]
+    grades: Mapping[str, int]
+    type: str = HUMAN
     validation: bool | None = None
 
     @property
@@ -37,21 +42,21 @@ class Judged:
         return " ".join(self.text.casefold().split())
 
     @property
-    def relevant(self) -> list[int]:
-        """Rows of the relevant documents."""
-        return [row for row, grade in self.grades.items() if grade > 0]
+    def relevant(self) -> list[str]:
+        """Ids of the relevant chunks."""
+        return [chunk_id for chunk_id, grade in self.grades.items() if grade > 0]
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """Documents, one chunk each, and the judged queries over them; `dropped` counts what could not be used."""
+class JudgedCorpus:
+    """Whole documents and the judged queries over them; `dropped` counts queries that could not be used, by reason."""
 
-    planned: Plan
-    queries: list[Judged]
+    corpus: Corpus
+    queries: Sequence[JudgedQuery]
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def judged_collection(folder: Path, split: str, language: str | None = None) -> Labelled:
+def read_judged_split(folder: Path, split: str, language: str | None = None) -> JudgedCorpus:
     """The queries of one split of a BEIR folder; those of a dev or val split beside it are for validation.
 
     Raises:
@@ -59,20 +64,24 @@ def judged_collection(folder: Path, split: str, language: str | None = None) -> 
     """
     if folder.is_file():
         raise InputError(
-            f"--qrels needs a BEIR folder, {folder} is a file", "rows with positives go to --queries FILE"
+            f"judged queries are those of a BEIR folder, {folder} is a file",
+            "a file of rows with query and positive_document is for Rows(path), or --queries FILE",
         )
     collection = load_collection(folder, split)
-    every = read_queries(folder / "queries.jsonl")
-    beside = [
-        name for name in VALIDATION_SPLITS if name != split and (folder / "qrels" / f"{name}.tsv").is_file()
-    ]
-    parts: list[tuple[Qrels, bool | None]] = [(collection.qrels, False if beside else None)]
-    parts += [(read_qrels(folder / "qrels" / f"{name}.tsv"), True) for name in beside[:1]]
-    return _labelled(collection.documents, [], every, parts, language)
+    texts = read_queries(folder / "queries.jsonl")
+    qrels_files = {name: folder / "qrels" / f"{name}.tsv" for name in VALIDATION_SPLITS if name != split}
+    validation_files = [path for path in qrels_files.values() if path.is_file()]
+    splits: list[tuple[Qrels, bool | None]] = []
+    if validation_files:
+        splits.append((collection.qrels, False))
+        splits.append((read_qrels(validation_files[0]), True))
+    else:
+        splits.append((collection.qrels, None))
+    return _judged_corpus(whole_corpus(collection.documents, [], language), texts, splits)
 
 
-def judged_rows(documents: Path, rows: Path, language: str | None = None) -> Labelled:
-    """The queries of a file of rows as `corpus.dataset` reads them, over `documents` and the texts of the rows.
+def read_judged_rows(documents: Path, rows: Path, language: str | None = None) -> JudgedCorpus:
+    """The queries of a file of rows as `datasets.examples` reads them, over `documents` and the texts of the rows.
 
     Args:
         documents: a file or folder; the same path as `rows` takes the texts of the rows alone.
@@ -82,82 +91,99 @@ def judged_rows(documents: Path, rows: Path, language: str | None = None) -> Lab
         InputError: as reading documents and rows does.
     """
     examples = read_examples(rows)
-    alone = documents.resolve() == rows.resolve()
-    reading = None if alone else read_documents(documents)
-    found = reading.documents if reading else []
-    ids: dict[str, str] = {}
-    for document in found:
-        for text in (document.text, _content(document)):
-            ids.setdefault(" ".join(text.split()), document.id)
-    every = list(found)
-    queries: dict[str, str] = {}
+    collected: list[Document] = []
+    skipped = []
+    if documents.resolve() != rows.resolve():
+        reading = read_documents(documents)
+        collected.extend(reading.documents)
+        skipped = reading.skipped
+    pool = _DocumentPool(collected, rows.name)
+    texts: dict[str, str] = {}
+    query_ids: dict[str, str] = {}
     qrels: Qrels = {}
-    numbers: dict[str, str] = {}
     for example in examples:
-        query = numbers.setdefault(example.query, f"q{len(numbers) + 1}")
-        queries[query] = example.query
-        for grade, texts in ((0, example.negatives), (1, (example.positive,))):
-            for text in texts:
-                key = " ".join(text.split())
-                if key not in ids:
-                    ids[key] = f"{rows.name}#{len(every) - len(found) + 1}"
-                    every.append(Document(ids[key], text))
-                grades = qrels.setdefault(query, {})
-                grades[ids[key]] = max(grade, grades.get(ids[key], 0))
-    return _labelled(every, reading.skipped if reading else [], queries, [(qrels, None)], language)
+        query_id = query_ids.setdefault(example.query, f"q{len(query_ids) + 1}")
+        texts[query_id] = example.query
+        grades = qrels.setdefault(query_id, {})
+        for grade, judged in ((0, example.negatives), (1, (example.positive,))):
+            for text in judged:
+                document_id = pool.id_of(text)
+                grades[document_id] = max(grade, grades.get(document_id, 0))
+    return _judged_corpus(whole_corpus(pool.documents, skipped, language), texts, [(qrels, None)])
 
 
-def split_queries(queries: Sequence[Judged], groups: Sequence[int], share: float, seed: int) -> list[Judged]:
+def split_queries(
+    queries: Sequence[JudgedQuery], groups: Mapping[str, int], share: float, seed: int
+) -> list[JudgedQuery]:
     """The queries with `validation` decided, where no split has done so.
 
     Args:
         groups: of each document; queries with relevant documents of one group come to the same side.
         share: of the pairs of query and relevant document, at most.
     """
-    open_ = [query for query in queries if query.validation is None]
-    pairs = [
-        Example(query.key, f"\0{groups[row]}", chunk_id=str(number))
-        for number, query in enumerate(open_)
-        for row in query.relevant
-    ]
-    chosen = {row.chunk_id for row in held_out(pairs, (1 - share, share, 0.0), str(seed))[1]}
-    decided = {query.id: str(number) in chosen for number, query in enumerate(open_)}
+    undecided = [query for query in queries if query.validation is None]
+    pairs = []
+    for number, query in enumerate(undecided):
+        for document_id in query.relevant:
+            pairs.append(Example(query.key, f"\0{groups[document_id]}", chunk_id=str(number)))
+    _, validation, _ = held_out(pairs, (1 - share, share, 0.0), str(seed))
+    chosen = {pair.chunk_id for pair in validation}
+    decided = {query.id: str(number) in chosen for number, query in enumerate(undecided)}
     return [replace(query, validation=decided.get(query.id, query.validation)) for query in queries]
 
 
-def _labelled(
-    documents: Sequence[Document],
-    skipped: list[Skipped],
-    texts: Mapping[str, str],
-    parts: Iterable[tuple[Qrels, bool | None]],
-    language: str | None,
-) -> Labelled:
-    chunks = [
-        Chunk(one.id, one.id, one.text, one.title, end=len(one.text), metadata=one.metadata)
-        for one in documents
-        if one.text.strip() or one.title.strip()
-    ]
-    rows = {chunk.id: row for row, chunk in enumerate(chunks)}
+class _DocumentPool:
+    """Documents by their text, blanks aside; a text that is not among them is added."""
+
+    def __init__(self, documents: Iterable[Document], name: str) -> None:
+        self.documents = list(documents)
+        self._name = name
+        self._added = 0
+        self._by_text: dict[str, str] = {}
+        self._ids = {document.id for document in self.documents}
+        for document in self.documents:
+            for text in (document.text, whole(document).content):
+                self._by_text.setdefault(_key(text), document.id)
+
+    def id_of(self, text: str) -> str:
+        """The id of the document with this text."""
+        key = _key(text)
+        if key not in self._by_text:
+            self._by_text[key] = self._new_id()
+            self.documents.append(Document(self._by_text[key], text))
+        return self._by_text[key]
+
+    def _new_id(self) -> str:
+        while True:
+            self._added += 1
+            document_id = f"{self._name}#{self._added}"
+            if document_id not in self._ids:
+                return document_id
+
+
+def _key(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _judged_corpus(
+    corpus: Corpus, texts: Mapping[str, str], splits: Iterable[tuple[Qrels, bool | None]]
+) -> JudgedCorpus:
+    ids = {chunk.id for chunk in corpus.chunks}
     dropped: Counter[str] = Counter()
-    queries: dict[str, Judged] = {}
-    for qrels, validation in parts:
-        for number, grades in qrels.items():
-            known = {rows[document]: grade for document, grade in grades.items() if document in rows}
-            if number in queries:
+    queries: dict[str, JudgedQuery] = {}
+    for qrels, validation in splits:
+        for query_id, judged in qrels.items():
+            grades = {document_id: grade for document_id, grade in judged.items() if document_id in ids}
+            if query_id in queries:
                 dropped["in two splits"] += 1
-            elif not texts.get(number, "").strip():
+            elif not texts.get(query_id, "").strip():
                 dropped["has no text"] += 1
-            elif not any(grade > 0 for grade in known.values()):
+            elif not any(grade > 0 for grade in grades.values()):
                 dropped["has no relevant document"] += 1
             else:
-                queries[number] = Judged(number, texts[number], known, validation)
-    if not any(query.validation is not True for query in queries.values()):
+                queries[query_id] = JudgedQuery(query_id, texts[query_id], grades, validation=validation)
+    if all(query.validation is True for query in queries.values()):
         raise InputError(
             "no query has a relevant document in the collection", "compare the ids of qrels and corpus"
         )
-    language = language or guess_language([chunk.text for chunk in chunks])
-    return Labelled(Plan(list(documents), skipped, chunks, language), list(queries.values()), dropped)
-
-
-def _content(document: Document) -> str:
-    return Chunk(document.id, document.id, document.text, document.title).content
+    return JudgedCorpus(corpus, list(queries.values()), dropped)

@@ -1,86 +1,158 @@
-"""Rankings in, hard negatives and teacher scores out: round trip, positive-aware mining. Knows no model, no files.
+"""Hard negative mining: teacher scores of a query's ranking, the round trip, and negatives below the positive.
 
-A ranking is what a search gave for one query: row numbers, best first, and their scores. Several of them (BM25, a
-sparse model, a dense one) make one teacher: each is min-max scaled between its best and its last score, then averaged.
+Several rankings of the corpus for one query (BM25, a sparse model, a dense one) make one teacher: the scores of each
+are min-max scaled between its best and its last, then averaged.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Search = Callable[[Sequence[str], int], tuple[NDArray[np.int64], NDArray[np.float32]]]
-"""``search(queries, k)`` -> rows int64 [q, k], scores float32 [q, k], empty places -1 and -inf."""
+ScoredList = tuple[Sequence[str], NDArray[np.float32]]
+"""One ranking of chunks for a query, best first: ids and scores."""
+
+
+@dataclass(frozen=True)
+class MiningRules:
+    """How negatives are chosen among what the teacher ranks for a query.
+
+    Attributes:
+        count: negatives wanted; fewer where there are not enough candidates.
+        depth: candidates are among the best so many.
+        round_trip: the positive must be among the first so many, or else the query is dropped; None for a positive
+            that a person named, wherever the teacher ranks it.
+        ceiling: a candidate above this share of the positive's score may be relevant itself and is passed over
+            (positive-aware mining, de Souza Moreira et al. 2024, arXiv 2407.15831). None passes over nothing: a
+            student that learns the teacher's scores is told by them what is relevant.
+    """
+
+    count: int = 5
+    depth: int = 20
+    round_trip: int | None = None
+    ceiling: float | None = 0.95
 
 
 @dataclass(frozen=True)
 class Mined:
-    """Rows of the negatives, hardest first or as drawn, and teacher scores of the positive and of each of them."""
+    """A positive with its negatives, hardest first or as drawn; teacher scores of the positive and of each of them.
 
-    negatives: tuple[int, ...]
+    `rank` is the teacher's rank of the positive, 0 where it has none.
+    """
+
+    positive: str
+    negatives: tuple[str, ...]
     scores: tuple[float, ...]
     rank: int
 
 
-def scaled(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> dict[int, float]:
+def scaled(ids: Sequence[str], scores: NDArray[np.float32]) -> dict[str, float]:
     """Scores of one ranking on [0, 1]: best 1, last 0. One hit alone, or equal scores, give 1."""
-    found = rows >= 0
-    rows, scores = rows[found], scores[found].astype(np.float64)
-    if not len(rows):
+    if not ids:
         return {}
-    low, high = float(scores.min()), float(scores.max())
+    low = float(scores.min())
+    high = float(scores.max())
     if high == low:
-        return dict.fromkeys(map(int, rows), 1.0)
-    return {int(row): (float(score) - low) / (high - low) for row, score in zip(rows, scores, strict=True)}
+        return dict.fromkeys(ids, 1.0)
+    return {
+        chunk_id: (float(score) - low) / (high - low) for chunk_id, score in zip(ids, scores, strict=True)
+    }
 
 
-def fused(rankings: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> dict[int, float]:
-    """The mean of scaled scores over rankings, best first, ties by row; a row that a ranking lacks has 0 there."""
-    total: dict[int, float] = {}
-    for rows, scores in rankings:
-        for row, score in scaled(rows, scores).items():
-            total[row] = total.get(row, 0.0) + score / len(rankings)
-    return dict(sorted(total.items(), key=lambda pair: (-pair[1], pair[0])))
+def fused(rankings: Sequence[ScoredList], positions: Mapping[str, int]) -> dict[str, float]:
+    """The mean of scaled scores over rankings, best first; a chunk that a ranking lacks has 0 there.
+
+    Args:
+        positions: of the chunks in the corpus, which decide ties.
+    """
+    total: dict[str, float] = {}
+    for ids, scores in rankings:
+        for chunk_id, score in scaled(ids, scores).items():
+            total[chunk_id] = total.get(chunk_id, 0.0) + score / len(rankings)
+    return dict(sorted(total.items(), key=lambda pair: (-pair[1], positions[pair[0]])))
 
 
 def mine(
-    teacher: dict[int, float],
-    positive: int,
+    teacher: Mapping[str, float],
+    positive: str,
+    rules: MiningRules,
     *,
-    count: int,
-    depth: int = 20,
-    round_trip: int = 10,
-    ceiling: float | None = 0.95,
-    excluded: frozenset[int] = frozenset(),
+    excluded: Set[str] = frozenset(),
     draw: random.Random | None = None,
 ) -> Mined | None:
-    """Negatives of one query, or None where retrieval does not find the positive.
+    """Negatives of a query that was written for a chunk, or None where retrieval does not find the chunk again.
 
     Args:
-        teacher: from `fused`.
-        positive: the row that the query was written for.
-        count: negatives wanted; fewer where there are not enough candidates.
-        depth: candidates are the first so many rows.
-        round_trip: the positive must be among the first so many.
-        ceiling: a candidate above this share of the positive's score may be relevant itself and is passed over
-            (positive-aware mining, de Souza Moreira et al. 2024, arXiv 2407.15831). None passes over nothing: a
-            student that learns the teacher's scores is told by them what is relevant.
-        excluded: rows that are never negatives, e.g. those that overlap the positive.
+        teacher: chunk id to score, best first, from `fused`.
+        positive: the chunk that the query was written for.
+        excluded: chunks that are never negatives, e.g. those that overlap the positive.
         draw: picks among the candidates at random; the hardest are taken without it.
     """
-    order = list(teacher)
-    rank = order.index(positive) + 1 if positive in teacher else 0
-    if not 1 <= rank <= round_trip:
+    rank = _rank(teacher, positive)
+    if rank == 0 or (rules.round_trip is not None and rank > rules.round_trip):
         return None
-    limit = float("inf") if ceiling is None else teacher[positive] * ceiling
-    candidates = [
-        row for row in order[: depth + 1] if row != positive and row not in excluded and teacher[row] <= limit
-    ]
+    limit = _limit(teacher[positive], rules.ceiling)
+    candidates = []
+    for chunk_id in list(teacher)[: rules.depth + 1]:
+        if chunk_id != positive and chunk_id not in excluded and teacher[chunk_id] <= limit:
+            candidates.append(chunk_id)
+    negatives = _chosen(candidates, rules.count, draw)
+    scores = tuple(teacher[chunk_id] for chunk_id in negatives)
+    return Mined(positive, negatives, (teacher[positive], *scores), rank)
+
+
+def mine_judged(
+    teacher: Mapping[str, float],
+    positive: str,
+    rules: MiningRules,
+    *,
+    excluded: Set[str] = frozenset(),
+    irrelevant: Set[str] = frozenset(),
+    draw: random.Random | None = None,
+) -> Mined:
+    """Negatives of a query whose positive a person named, wherever the teacher ranks it.
+
+    Where the ceiling leaves too few, since the teacher ranks the positive low, its last chunks make up the number.
+
+    Args:
+        excluded: chunks that are never negatives: everything relevant to the query, and near-duplicates of it.
+        irrelevant: chunks that a person judged not relevant: no ceiling for them.
+        teacher, draw: as of `mine`.
+
+    Returns:
+        Its first score, the positive's, is at least that of every negative: a person knows better than the teacher.
+    """
+    score = teacher.get(positive, 0.0)
+    limit = _limit(score, rules.ceiling)
+    others = [chunk_id for chunk_id in teacher if chunk_id != positive and chunk_id not in excluded]
+    allowed = [chunk_id for chunk_id in others if chunk_id in irrelevant or teacher[chunk_id] <= limit]
+    candidates = allowed[: rules.depth]
+    missing = rules.count - len(candidates)
+    if missing > 0:
+        used = set(candidates)
+        candidates += [chunk_id for chunk_id in reversed(others) if chunk_id not in used][:missing]
+    negatives = _chosen(candidates, rules.count, draw)
+    scores = [teacher[chunk_id] for chunk_id in negatives]
+    return Mined(positive, negatives, (max([score, *scores]), *scores), _rank(teacher, positive))
+
+
+def _rank(teacher: Mapping[str, float], positive: str) -> int:
+    if positive not in teacher:
+        return 0
+    return list(teacher).index(positive) + 1
+
+
+def _limit(score: float, ceiling: float | None) -> float:
+    if ceiling is None:
+        return float("inf")
+    return score * ceiling
+
+
+def _chosen(candidates: list[str], count: int, draw: random.Random | None) -> tuple[str, ...]:
     if draw is not None:
         candidates = draw.sample(candidates, min(count, len(candidates)))
-    chosen = tuple(candidates[:count])
-    return Mined(chosen, (teacher[positive], *(teacher[row] for row in chosen)), rank)
+    return tuple(candidates[:count])

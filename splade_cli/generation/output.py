@@ -1,24 +1,22 @@
-"""Mined queries in, training files out: train.json and val.json, and the same as a BEIR folder, with a report.
-
-The split is by document, near-duplicates together. Knows no model and no mining.
-"""
+"""Training files: train.json and val.json, the same rows as a BEIR folder, and a report."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from splade_cli.corpus.documents import Skipped
-from splade_cli.corpus.near_duplicates import duplicate_groups
 from splade_cli.datasets.collections import write_qrels
 from splade_cli.datasets.examples import write_examples
+from splade_cli.errors import InputError
 from splade_cli.files import write_json, write_jsonl
-from splade_cli.generation.dedupe import split_groups
+from splade_cli.generation.judged_queries import JudgedQuery
 from splade_cli.generation.negatives import Mined
-from splade_cli.records import Chunk, Document, Example, WrittenQuery
+from splade_cli.generation.query_sources import QuerySource
+from splade_cli.records import Example
 
 WRITTEN = (
     "train.json",
@@ -29,121 +27,111 @@ WRITTEN = (
     "qrels/val.tsv",
     "report.json",
 )
+"""The files of a run, below its output folder."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What gen-data is about to work on."""
+class MinedQuery:
+    """A query with what was mined beside each of its relevant chunks."""
 
-    documents: list[Document]
-    skipped: list[Skipped]
-    chunks: list[Chunk]
-    language: str
+    query: JudgedQuery
+    mined: tuple[Mined, ...]
 
 
-@dataclass
-class Generated:
-    """What gen-data made: `dropped` counts queries by the reason they were left out."""
+@dataclass(frozen=True)
+class GenerationReport:
+    """What report.json holds.
 
-    output_dir: Path
+    Attributes:
+        train, val: rows on either side of the split.
+        teachers: what ranked the chunks.
+        query_types: queries by their kind.
+        negatives: of a row, on average.
+        dropped: queries that were left out, by reason.
+        skipped: files that could not be read.
+    """
+
     documents: int
     chunks: int
     train: int
     val: int
     language: str
     teachers: tuple[str, ...]
-    query_types: dict[str, int]
+    query_types: Mapping[str, int]
     negatives: float
-    skipped: list[Skipped]
-    dropped: dict[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int]
+    skipped: tuple[Skipped, ...]
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            **asdict(self),
+            "teachers": list(self.teachers),
+            "skipped": [vars(one) for one in self.skipped],
+        }
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A query and the row of the chunk that it was written for."""
-
-    query: WrittenQuery
-    row: int
-
-
-def write_generated(
-    output: Path,
-    planned: Plan,
-    mined: Sequence[tuple[Pair, Mined]],
-    teachers: tuple[str, ...],
-    val_ratio: float,
-    seed: int,
-    dropped: Counter[str],
-) -> Generated:
-    """Writes `WRITTEN` below `output`.
-
-    Args:
-        mined: what survived, in the order in which queries are numbered.
-        teachers: names, for the report.
-        dropped: queries that were left out, by reason.
-    """
-    chunks = planned.chunks
-    groups = duplicate_groups([document.text for document in planned.documents])
-    in_val = dict(
-        zip(
-            (document.id for document in planned.documents),
-            split_groups(groups, val_ratio, seed),
-            strict=True,
+def check_output(output: Path, force: bool) -> None:
+    """Raises InputError for files of an earlier run that are not to be replaced."""
+    existing = [name for name in WRITTEN if (output / name).exists()]
+    if existing and not force:
+        raise InputError(
+            f"{output / existing[0]} exists already", "choose another -o, or add --force to replace it"
         )
-    )
-    examples: dict[bool, list[Example]] = {False: [], True: []}
-    queries: list[dict[str, Any]] = []
-    qrels: dict[bool, dict[str, dict[str, int]]] = {False: {}, True: {}}
-    for number, (pair, result) in enumerate(mined, 1):
-        chunk = chunks[pair.row]
-        validation = in_val[chunk.document_id]
-        examples[validation].append(
-            Example(
-                pair.query.text,
-                chunk.content,
-                tuple(chunks[row].content for row in result.negatives),
-                result.scores if result.negatives else None,
-                query_type=pair.query.type,
-                source=chunk.document_id,
-                chunk_id=chunk.id,
+
+
+def write_training_files(
+    output: Path, source: QuerySource, queries: Sequence[MinedQuery], teachers: tuple[str, ...], seed: int
+) -> GenerationReport:
+    """Writes `WRITTEN` below `output`; each query has an id and a side."""
+    chunks = {chunk.id: chunk for chunk in source.corpus.chunks}
+    train: list[Example] = []
+    val: list[Example] = []
+    train_qrels: dict[str, Mapping[str, int]] = {}
+    val_qrels: dict[str, Mapping[str, int]] = {}
+    negatives = 0
+    for each in queries:
+        query = each.query
+        rows = val if query.validation else train
+        qrels = val_qrels if query.validation else train_qrels
+        qrels[query.id] = query.grades
+        for mined in each.mined:
+            positive = chunks[mined.positive]
+            negatives += len(mined.negatives)
+            rows.append(
+                Example(
+                    query.text,
+                    positive.content,
+                    tuple(chunks[chunk_id].content for chunk_id in mined.negatives),
+                    mined.scores if mined.negatives else None,
+                    query_type=query.type,
+                    source=positive.document_id,
+                    chunk_id=positive.id,
+                )
             )
-        )
-        queries.append({"_id": f"q{number}", "text": pair.query.text, "type": pair.query.type})
-        qrels[validation][f"q{number}"] = {chunk.id: 1}
-    write_jsonl(
-        output / "corpus.jsonl",
-        (
-            {
-                "_id": chunk.id,
-                "title": "",
-                "text": chunk.content,
-                "document_id": chunk.document_id,
-                **chunk.metadata,
-            }
-            for chunk in chunks
-        ),
+    write_jsonl(output / "corpus.jsonl", source.corpus_rows())
+    write_jsonl(output / "queries.jsonl", (_query_row(each.query) for each in queries))
+    write_qrels(output / "qrels/train.tsv", train_qrels)
+    write_qrels(output / "qrels/val.tsv", val_qrels)
+    write_examples(output / "val.json", val)
+    write_examples(output / "train.json", train)
+    report = GenerationReport(
+        documents=len(source.corpus.documents),
+        chunks=len(chunks),
+        train=len(train),
+        val=len(val),
+        language=source.corpus.language,
+        teachers=teachers,
+        query_types=dict(Counter(each.query.type for each in queries)),
+        negatives=negatives / (len(train) + len(val)),
+        dropped=dict(source.dropped),
+        skipped=tuple(source.corpus.skipped),
+        seed=seed,
     )
-    write_jsonl(output / "queries.jsonl", queries)
-    write_qrels(output / "qrels/train.tsv", qrels[False])
-    write_qrels(output / "qrels/val.tsv", qrels[True])
-    write_examples(output / "val.json", examples[True])
-    write_examples(output / "train.json", examples[False])
-    total = len(mined)
-    made = Generated(
-        output,
-        len(planned.documents),
-        len(chunks),
-        len(examples[False]),
-        len(examples[True]),
-        planned.language,
-        teachers,
-        dict(Counter(pair.query.type for pair, _ in mined)),
-        sum(len(one.negatives) for _, one in mined) / total,
-        planned.skipped,
-        dict(dropped),
-    )
-    summary = {key: value for key, value in vars(made).items() if key not in ("output_dir", "skipped")}
-    write_json(
-        output / "report.json", {**summary, "skipped": [vars(one) for one in planned.skipped], "seed": seed}
-    )
-    return made
+    write_json(output / "report.json", report.to_json())
+    return report
+
+
+def _query_row(query: JudgedQuery) -> dict[str, str]:
+    return {"_id": query.id, "text": query.text, "type": query.type}

@@ -1,4 +1,4 @@
-"""QueryWriter against llama.cpp's own server and a small model; skipped where they are not installed."""
+"""LlmWriter against llama.cpp's own server and a small model; skipped where they are not installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.generation.llm.writer import QueryWriter
+from splade_cli.cache import Cache
+from splade_cli.generation.llm.answers import SPACE
+from splade_cli.generation.llm.options import Llm
+from splade_cli.generation.llm.writer import LlmWriter
 from splade_cli.records import Chunk
 
 SERVE = Path(__file__).parents[3] / "shared" / "tools" / "serve_llm.py"
@@ -65,14 +68,15 @@ def base_url(tmp_path: Path) -> Iterator[str]:
 
 def test_a_small_model_writes_queries(base_url: str, tmp_path: Path) -> None:
     chunks = [Chunk(id=title, document_id="d", text=text, title=title) for title, text in PASSAGES.items()]
-    journal = tmp_path / "journal.jsonl"
-    writer = QueryWriter("smollm2", journal, base_url=base_url, concurrency=1, max_tokens=200)
+    cache = Cache(tmp_path / "cache.sqlite3")
+    options = Llm("smollm2", base_url=base_url, concurrency=1, max_tokens=200)
+    writer = LlmWriter(options, cache)
     wrote = dict((chunk.id, queries) for chunk, queries in writer.write(chunks))
     assert list(wrote) == list(PASSAGES)
-    assert sum(bool(queries) for queries in wrote.values()) >= 3, journal.read_text()
+    assert sum(bool(queries) for queries in wrote.values()) >= 3, wrote
     assert writer.usage.calls >= 4 and writer.usage.completion_tokens > 0
 
-    again = QueryWriter("smollm2", journal, base_url=base_url, concurrency=1, max_tokens=200)
+    again = LlmWriter(options, cache)
     assert {chunk.id: queries for chunk, queries in again.write(chunks)} == wrote and again.usage.calls == 0
 
 
@@ -91,4 +95,5 @@ def test_gen_data_with_a_small_model(base_url: str, tmp_path: Path) -> None:
     assert made["train_rows"] + made["validation_rows"] >= 2, done.stdout
     rows = json.loads((tmp_path / "data" / "train.json").read_text())
     assert all(row["query_type"] in ("question", "keywords", "natural", "claim") for row in rows)
-    assert len((tmp_path / "data" / "answers.jsonl").read_text().splitlines()) >= len(PASSAGES)
+    with Cache(tmp_path / "data" / "cache.sqlite3") as cache:
+        assert cache.count(SPACE) >= len(PASSAGES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,20 @@ from splade_cli.datasets.collections import load_collection, read_qrels, write_q
 from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import InputError
 from splade_cli.files import write_jsonl
-from splade_cli.generation.judged_pipeline import label_training_data, mine_judged
-from splade_cli.generation.judged_queries import Judged, judged_collection, judged_rows, split_queries
+from splade_cli.generation.judged_queries import (
+    JudgedQuery,
+    read_judged_rows,
+    read_judged_split,
+    split_queries,
+)
+from splade_cli.generation.options import GenerateOptions, Judged, Rows
 from splade_cli.generation.output import WRITTEN
+from splade_cli.generation.pipeline import Generated, generate
 from splade_cli.records import Example
 
 TOPICS = ("saw", "lathe", "router", "press", "welder", "printer", "laser", "grinder", "sander", "mill")
 PARTS = ("blade", "motor", "switch", "bearing")
-OPTIONS: dict[str, Any] = {"model": None, "teacher": "none", "val_ratio": 0.3}
+OPTIONS: dict[str, Any] = {"model": None, "teacher": None, "val_ratio": 0.3}
 
 
 @pytest.fixture
@@ -48,15 +53,18 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
+def labelled(folder: Path, output: Path, **options: Any) -> Generated:
+    """Training files of the judged queries of `folder`."""
+    return generate(GenerateOptions(folder, output, Judged("train"), **{**OPTIONS, **options}))
+
+
 def rows_of(output: Path) -> list[Example]:
     return [row for name in ("train.json", "val.json") for row in read_examples(output / name)]
 
 
 def test_a_row_for_each_relevant_document_and_none_of_them_a_negative(folder: Path, tmp_path: Path) -> None:
-    made = label_training_data(judged_collection(folder, "train"), tmp_path / "out", **OPTIONS)
-    assert {path.relative_to(made.output_dir).as_posix() for path in made.output_dir.rglob("*.*")} == set(
-        WRITTEN
-    )
+    made = labelled(folder, tmp_path / "out")
+    assert {path.relative_to(made.output).as_posix() for path in made.output.rglob("*.*")} == set(WRITTEN)
     collection = load_collection(folder, "train")
     content = {one.id: f"{one.title}\n{one.text}" for one in collection.documents}
     forbidden: dict[str, set[str]] = {}
@@ -66,10 +74,10 @@ def test_a_row_for_each_relevant_document_and_none_of_them_a_negative(folder: Pa
         relevant = {content[document] for document, grade in grades.items() if grade > 0}
         forbidden.setdefault(key, set()).update(relevant)
         expected |= {(collection.queries[query], text) for text in relevant}
-    rows = rows_of(made.output_dir)
+    rows = rows_of(made.output)
     assert {(row.query, row.positive) for row in rows} == expected
-    assert len(rows) == len(expected) == made.train + made.val == 21
-    assert made.dropped == {}
+    assert len(rows) == len(expected) == made.report.train + made.report.val == 21
+    assert made.report.dropped == {}
     for row in rows:
         assert len(row.negatives) == len(set(row.negatives)) == 5
         assert not forbidden[" ".join(row.query.casefold().split())] & set(row.negatives)
@@ -79,8 +87,8 @@ def test_a_row_for_each_relevant_document_and_none_of_them_a_negative(folder: Pa
 
 
 def test_queries_keep_their_ids_grades_and_side(folder: Path, tmp_path: Path) -> None:
-    made = label_training_data(judged_collection(folder, "train"), tmp_path / "out", **OPTIONS)
-    sides = {name: load_collection(made.output_dir, name) for name in ("train", "val")}
+    made = labelled(folder, tmp_path / "out")
+    sides = {name: load_collection(made.output, name) for name in ("train", "val")}
     assert not sides["train"].queries.keys() & sides["val"].queries.keys()
     given = load_collection(folder, "train").qrels
     assert {**sides["train"].qrels, **sides["val"].qrels} == given
@@ -92,11 +100,11 @@ def test_queries_keep_their_ids_grades_and_side(folder: Path, tmp_path: Path) ->
             for d, g in grades.items()
             if g > 0
         }
-        assert pairs == {(row.query, row.positive) for row in read_examples(made.output_dir / f"{name}.json")}
-    report = json.loads((made.output_dir / "report.json").read_text())
+        assert pairs == {(row.query, row.positive) for row in read_examples(made.output / f"{name}.json")}
+    report = json.loads((made.output / "report.json").read_text())
     assert (report["query_types"], report["teachers"]) == ({"human": 11}, ["bm25"])
-    again = label_training_data(judged_collection(folder, "train"), tmp_path / "again", **OPTIONS)
-    assert rows_of(again.output_dir) == rows_of(made.output_dir)
+    again = labelled(folder, tmp_path / "again")
+    assert rows_of(again.output) == rows_of(made.output)
 
 
 def test_a_dev_split_is_the_validation(folder: Path, tmp_path: Path) -> None:
@@ -106,10 +114,10 @@ def test_a_dev_split_is_the_validation(folder: Path, tmp_path: Path) -> None:
     write_qrels(folder / "qrels/train.tsv", {"a": {"saw-blade": 1}})
     write_qrels(folder / "qrels/dev.tsv", {"b": {"mill-blade": 1}, "a": {"saw-blade": 1}})
     write_qrels(folder / "qrels/test.tsv", {"c": {"press-blade": 1}})
-    made = label_training_data(judged_collection(folder, "train"), tmp_path / "out", **OPTIONS)
-    assert set(read_qrels(made.output_dir / "qrels/train.tsv")) == {"a"}
-    assert set(read_qrels(made.output_dir / "qrels/val.tsv")) == {"b"}
-    assert made.dropped == {"in two splits": 1}
+    made = labelled(folder, tmp_path / "out")
+    assert set(read_qrels(made.output / "qrels/train.tsv")) == {"a"}
+    assert set(read_qrels(made.output / "qrels/val.tsv")) == {"b"}
+    assert made.report.dropped == {"in two splits": 1}
 
 
 def test_what_cannot_be_used_is_counted(folder: Path) -> None:
@@ -121,57 +129,22 @@ def test_what_cannot_be_used_is_counted(folder: Path) -> None:
         folder / "qrels/train.tsv",
         {"a": {"saw-blade": 1, "gone": 1}, "b": {"saw-blade": 1}, "c": {"gone": 1}},
     )
-    found = judged_collection(folder, "train")
+    found = read_judged_split(folder, "train")
     assert [(query.id, len(query.grades)) for query in found.queries] == [("a", 1)]
     assert found.dropped == {"has no text": 1, "has no relevant document": 1}
     write_qrels(folder / "qrels/train.tsv", {"a": {"saw-blade": 0}})
     with pytest.raises(InputError, match="no query has a relevant document"):
-        judged_collection(folder, "train")
+        read_judged_split(folder, "train")
     with pytest.raises(InputError, match="is a file") as caught:
-        judged_collection(folder / "corpus.jsonl", "train")
+        read_judged_split(folder / "corpus.jsonl", "train")
     assert "--queries" in caught.value.hint
 
 
-def obvious(teacher: dict[int, float], positive: int, excluded: set[int], irrelevant: set[int], ceiling: float,
-            depth: int, count: int) -> list[int]:  # fmt: skip
-    """Candidates the slow way, hardest first."""
-    allowed = []
-    for row, score in sorted(teacher.items(), key=lambda pair: -pair[1]):
-        if row == positive or row in excluded:
-            continue
-        if row in irrelevant or score <= ceiling * teacher.get(positive, 0):
-            allowed.append(row)
-    allowed = allowed[:depth]
-    for row, _ in sorted(teacher.items(), key=lambda pair: pair[1]):
-        if len(allowed) < count and row != positive and row not in excluded and row not in allowed:
-            allowed.append(row)
-    return allowed[:count]
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_mining_against_the_obvious_way(seed: int) -> None:
-    draw = random.Random(seed)
-    scores = sorted((draw.random() for _ in range(30)), reverse=True)
-    teacher = dict(zip(draw.sample(range(60), 30), scores, strict=True))
-    positive = draw.randrange(60)
-    excluded, irrelevant = ({draw.randrange(60) for _ in range(6)} for _ in range(2))
-    found = mine_judged(teacher, positive, count=5, depth=8, excluded=frozenset(excluded),
-                        irrelevant=frozenset(irrelevant - excluded))  # fmt: skip
-    assert list(found.negatives) == obvious(teacher, positive, excluded, irrelevant - excluded, 0.95, 8, 5)
-    assert found.scores[1:] == tuple(teacher[row] for row in found.negatives)
-    assert found.scores[0] == max([teacher.get(positive, 0.0), *found.scores[1:]])
-    assert found.rank == ([*teacher].index(positive) + 1 if positive in teacher else 0)
-    drawn = mine_judged(
-        teacher, positive, count=5, depth=8, excluded=frozenset(excluded), draw=random.Random(1)
-    )
-    assert len(set(drawn.negatives)) == 5
-    assert not set(drawn.negatives) & {positive, *excluded}
-
-
 def test_queries_that_share_a_relevant_document_stay_together() -> None:
-    groups = [0, 0, 1, 2, 3, 4, 5, 6]
-    queries = [Judged(f"q{n}", f"query {n}", {n: 1}) for n in range(8)]
-    queries += [Judged("twin", "QUERY  3", {7: 1}), Judged("given", "query 9", {0: 1}, False)]
+    groups = {f"d{n}": group for n, group in enumerate([0, 0, 1, 2, 3, 4, 5, 6])}
+    queries = [JudgedQuery(f"q{n}", f"query {n}", {f"d{n}": 1}) for n in range(8)]
+    queries.append(JudgedQuery("twin", "QUERY  3", {"d7": 1}))
+    queries.append(JudgedQuery("given", "query 9", {"d0": 1}, validation=False))
     for seed in range(20):
         side = {query.id: query.validation for query in split_queries(queries, groups, 0.5, seed)}
         assert side["q0"] == side["q1"]
@@ -191,28 +164,27 @@ def test_rows_over_documents_and_over_their_own_texts(folder: Path, tmp_path: Pa
         {"query": "saw?", "positive_document": "Words that are nowhere else."},
         {"query": "oiled mill?", "positive_document": "The mill\nIts  blade is oiled in room 9 each week 0."},
     ])  # fmt: skip
-    found = judged_rows(folder / "corpus.jsonl", rows)
-    ids = [chunk.id for chunk in found.planned.chunks]
+    found = read_judged_rows(folder / "corpus.jsonl", rows)
+    ids = [chunk.id for chunk in found.corpus.chunks]
     assert len(ids) == 42
-    named = [{ids[row]: grade for row, grade in query.grades.items()} for query in found.queries]
+    named = [dict(query.grades) for query in found.queries]
     assert [query.text for query in found.queries] == ["saw?", "oiled mill?"]
     assert list(named[0].values()) == [0, 1, 1]
     assert ids[41] in named[0]
     assert "lathe-motor" in next(iter(named[0]))
     assert list(named[1].values()) == [1]
-    alone = judged_rows(rows, rows)
-    assert len(alone.planned.chunks) == 4
-    made = label_training_data(alone, tmp_path / "out", **OPTIONS)
-    assert all(row.negatives for row in rows_of(made.output_dir) if row.query == "oiled mill?")
+    alone = read_judged_rows(rows, rows)
+    assert len(alone.corpus.chunks) == 4
+    made = generate(GenerateOptions(rows, tmp_path / "out", Rows(rows), **OPTIONS))
+    assert all(row.negatives for row in rows_of(made.output) if row.query == "oiled mill?")
 
 
 def test_copies_of_a_relevant_document_are_no_negatives(folder: Path, tmp_path: Path) -> None:
-    labelled = judged_collection(folder, "train")
-    contents = [chunk.content for chunk in labelled.planned.chunks]
+    contents = [chunk.content for chunk in read_judged_split(folder, "train").corpus.chunks]
     groups = duplicate_groups(contents)
-    made = label_training_data(labelled, tmp_path / "out", **{**OPTIONS, "negatives": 40})
+    made = labelled(folder, tmp_path / "out", negatives=40)
     by_text = dict(zip(contents, groups, strict=True))
-    for row in rows_of(made.output_dir):
+    for row in rows_of(made.output):
         assert by_text[row.positive] not in {by_text[text] for text in row.negatives}
         assert len(row.negatives) > 20
 

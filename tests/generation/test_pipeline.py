@@ -13,9 +13,13 @@ import pytest
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import InputError
-from splade_cli.generation.pipeline import WRITTEN, generate_training_data, plan
-from splade_cli.records import Chunk, WrittenQuery, silent
+from splade_cli.generation.options import GenerateOptions, Llm, Offline, Rows
+from splade_cli.generation.output import WRITTEN
+from splade_cli.generation.pipeline import Generated, generate, plan
+from splade_cli.records import Chunk, Progress, WrittenQuery, silent
 
+PLAIN: dict[str, Any] = {"model": None, "teacher": None}
+"""BM25 alone."""
 TOPICS = ("saw", "lathe", "router", "press", "welder", "printer", "laser", "grinder", "sander", "mill")
 
 
@@ -53,12 +57,18 @@ class Writer:
             )
 
 
+def made_from(
+    documents: Path, output: Path, queries: Any = None, progress: Progress = silent, **options: Any
+) -> Generated:
+    """`generate` with a writer of fixed queries, or `queries`, and BM25 alone where nothing else is said."""
+    given = {**PLAIN, **options}
+    return generate(GenerateOptions(documents, output, queries or Writer(), **given), progress)
+
+
 @pytest.fixture(scope="module")
-def made(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def made(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Generated:
     output = tmp_path_factory.mktemp("made") / "data"
-    return generate_training_data(
-        documents, output, writer=Writer(), model=None, teacher="none", val_ratio=0.3, round_trip=2
-    )
+    return made_from(documents, output, val_ratio=0.3, round_trip=2)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -67,35 +77,37 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_what_is_written_and_counted(made: Any) -> None:
-    assert set(files(made.output_dir)) == set(WRITTEN)
-    train, val = (read_examples(made.output_dir / name) for name in ("train.json", "val.json"))
-    assert (made.train, made.val) == (len(train), len(val))
-    assert made.documents == len(TOPICS) + 1
-    assert [skipped.path for skipped in made.skipped] == ["broken.pdf"]
-    assert made.query_types == {"title": len(train) + len(val)}
-    assert made.dropped["copies the text"] == made.dropped["duplicate"] == made.chunks
-    assert made.dropped["does not find its chunk"] >= made.chunks
-    assert sum(made.dropped.values()) + len(train) + len(val) == made.chunks * 4
-    report = json.loads((made.output_dir / "report.json").read_text())
-    assert (report["train"], report["dropped"], report["seed"]) == (made.train, made.dropped, 42)
+def test_what_is_written_and_counted(made: Generated) -> None:
+    assert set(files(made.output)) == set(WRITTEN)
+    train, val = (read_examples(made.output / name) for name in ("train.json", "val.json"))
+    assert (made.report.train, made.report.val) == (len(train), len(val))
+    assert made.report.documents == len(TOPICS) + 1
+    assert [skipped.path for skipped in made.report.skipped] == ["broken.pdf"]
+    assert made.report.query_types == {"title": len(train) + len(val)}
+    assert made.report.dropped["copies the text"] == made.report.dropped["duplicate"] == made.report.chunks
+    assert made.report.dropped["does not find its chunk"] >= made.report.chunks
+    assert sum(made.report.dropped.values()) + len(train) + len(val) == made.report.chunks * 4
+    report = json.loads((made.output / "report.json").read_text())
+    assert (report["train"], report["dropped"], report["seed"]) == (
+        made.report.train,
+        made.report.dropped,
+        42,
+    )
 
 
-def test_no_document_and_no_copy_of_it_is_on_both_sides(made: Any) -> None:
-    sides = [
-        {row.source for row in read_examples(made.output_dir / name)} for name in ("train.json", "val.json")
-    ]
+def test_no_document_and_no_copy_of_it_is_on_both_sides(made: Generated) -> None:
+    sides = [{row.source for row in read_examples(made.output / name)} for name in ("train.json", "val.json")]
     assert sides[0]
     assert sides[1]
     for side in sides:
         names = {name.removesuffix("-copy.md").removesuffix(".md") for name in side}
-        assert not names & {name.removesuffix("-copy.md").removesuffix(".md") for other in sides if other is not side
-                            for name in other}  # fmt: skip
+        others = {name for other in sides if other is not side for name in other}
+        assert not names & {name.removesuffix("-copy.md").removesuffix(".md") for name in others}
 
 
-def test_rows_hold_negatives_scores_and_their_source(made: Any) -> None:
-    chunks = {row["_id"]: row["text"] for row in map(json.loads, (made.output_dir / "corpus.jsonl").open())}
-    rows = [row for name in ("train.json", "val.json") for row in read_examples(made.output_dir / name)]
+def test_rows_hold_negatives_scores_and_their_source(made: Generated) -> None:
+    chunks = {row["_id"]: row["text"] for row in map(json.loads, (made.output / "corpus.jsonl").open())}
+    rows = [row for name in ("train.json", "val.json") for row in read_examples(made.output / name)]
     for row in rows:
         assert chunks[row.chunk_id] == row.positive
         assert row.positive not in row.negatives
@@ -105,47 +117,45 @@ def test_rows_hold_negatives_scores_and_their_source(made: Any) -> None:
             assert row.scores is not None
             assert len(row.scores) == 1 + len(row.negatives)
             assert all(0 <= score <= 1 for score in row.scores)
-    assert made.negatives == pytest.approx(sum(len(row.negatives) for row in rows) / len(rows))
-    assert made.negatives > 1
+    assert made.report.negatives == pytest.approx(sum(len(row.negatives) for row in rows) / len(rows))
+    assert made.report.negatives > 1
 
 
-def test_the_same_rows_in_beir_layout(made: Any) -> None:
+def test_the_same_rows_in_beir_layout(made: Generated) -> None:
     for split, name in (("train", "train.json"), ("val", "val.json")):
-        found = load_collection(made.output_dir, split)
+        found = load_collection(made.output, split)
         texts = {document.id: document.text for document in found.documents}
         pairs = {
             (found.queries[query], texts[row]) for query, grades in found.qrels.items() for row in grades
         }
-        assert pairs == {(row.query, row.positive) for row in read_examples(made.output_dir / name)}
+        assert pairs == {(row.query, row.positive) for row in read_examples(made.output / name)}
 
 
-def test_the_same_again(documents: Path, made: Any, tmp_path: Path) -> None:
-    generate_training_data(
-        documents, tmp_path / "a", writer=Writer(), model=None, teacher="none", val_ratio=0.3, round_trip=2
-    )
-    assert files(tmp_path / "a") == files(made.output_dir)
+def test_the_same_again(documents: Path, made: Generated, tmp_path: Path) -> None:
+    made_from(documents, tmp_path / "a", val_ratio=0.3, round_trip=2)
+    assert files(tmp_path / "a") == files(made.output)
     for name in ("b", "c"):
-        generate_training_data(documents, tmp_path / name, model=None, teacher="none", seed=3)
+        made_from(documents, tmp_path / name, Offline(), seed=3)
     assert files(tmp_path / "b") == files(tmp_path / "c")
 
 
 def test_a_model_mines_beside_bm25(documents: Path, embedder: Any, tmp_path: Path) -> None:
     seen: list[str] = []
-    made = generate_training_data(
+    made = made_from(
         documents,
         tmp_path / "a",
+        Offline(),
+        lambda stage, done, total: seen.append(stage),
         model=embedder,
-        teacher="none",
         val_ratio=0.0,
-        progress=lambda stage, done, total: seen.append(stage),
     )
     assert "encode" in seen
-    assert made.val == 0
-    assert made.train > 10
-    assert not (tmp_path / "a" / ".work").exists()
-    alone = generate_training_data(documents, tmp_path / "b", model=None, teacher="none", val_ratio=0.0)
-    assert (made.teachers, alone.teachers) == (("bm25", embedder.model_dir), ("bm25",))
-    assert alone.train > 10
+    assert made.report.val == 0
+    assert made.report.train > 10
+    assert set(files(tmp_path / "a")) == set(WRITTEN), "vectors are forgotten at the end"
+    alone = made_from(documents, tmp_path / "b", Offline(), val_ratio=0.0)
+    assert (made.report.teachers, alone.report.teachers) == (("bm25", embedder.model_dir), ("bm25",))
+    assert alone.report.train > 10
     both = [(tmp_path / name / "train.json").read_text() for name in "ab"]
     assert both[0] != both[1]
 
@@ -154,30 +164,35 @@ def test_existing_files_need_force(documents: Path, tmp_path: Path) -> None:
     (tmp_path / "qrels").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "qrels" / "val.tsv").write_text("mine")
-    options: dict[str, Any] = {"writer": Writer(), "model": None, "teacher": "none"}
     with pytest.raises(InputError, match=r"qrels/val\.tsv exists already"):
-        generate_training_data(documents, tmp_path, **options)
+        made_from(documents, tmp_path)
     assert sorted(files(tmp_path)) == ["notes.txt", "qrels/val.tsv"]
-    generate_training_data(documents, tmp_path, force=True, **options)
+    made_from(documents, tmp_path, force=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"queries_per_chunk": 0}, "--queries-per-chunk must be above 0"),
         ({"negatives": -1}, "--negatives must be above 0"),
         ({"round_trip": 0}, "--round-trip must be above 0"),
-        ({"val_ratio": 1.0}, "--val-ratio must be from 0 to below 1, got 1.0"),
-        ({"val_ratio": -0.1}, "--val-ratio"),
+        ({"val_ratio": 1.0}, "val_ratio must be from 0 to below 1, got 1"),
+        ({"val_ratio": -0.1}, "val_ratio"),
     ],
 )
 def test_options_out_of_range_write_nothing(
     options: dict[str, Any], message: str, documents: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
-        generate_training_data(documents, tmp_path / "out", model=None, teacher="none", **options)
+        made_from(documents, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_queries_cannot_be() -> None:
+    with pytest.raises(InputError, match="queries-per-chunk must be above 0"):
+        Offline(0)
+    with pytest.raises(InputError, match="queries-per-chunk must be above 0"):
+        Llm("m", 0)
 
 
 class Nothing:
@@ -197,26 +212,37 @@ def test_no_query_or_none_that_finds_its_chunk(documents: Path, tmp_path: Path) 
         ("giraffes", "none of 1 queries finds its own chunk"),
     ):
         with pytest.raises(InputError, match=message) as caught:
-            generate_training_data(
-                documents, tmp_path / "out", writer=Nothing(text), model=None, teacher="none"
-            )
+            made_from(documents, tmp_path / "out", Nothing(text))
         assert caught.value.hint
+        assert not (tmp_path / "out").exists()
 
 
-def test_a_plan_is_what_is_worked_on(documents: Path, tmp_path: Path) -> None:
-    planned = plan(documents, max_documents=3)
-    assert (len(planned.documents), planned.language) == (3, "english")
-    assert {chunk.document_id for chunk in planned.chunks} == {document.id for document in planned.documents}
-    made = generate_training_data(
-        planned, tmp_path / "out", writer=Writer(), model=None, teacher="none", val_ratio=0
-    )
-    assert made.documents == 3
+def test_a_plan_says_what_would_be_made(documents: Path, tmp_path: Path) -> None:
+    options = GenerateOptions(documents, tmp_path / "out", Offline(3), max_documents=3, **PLAIN)
+    planned = plan(options)
+    assert (planned.documents, planned.language, planned.queries) == (3, "english", 3 * planned.chunks)
+    assert planned.estimate is None
+    assert [skipped.path for skipped in planned.skipped] == ["broken.pdf"]
+    assert not (tmp_path / "out").exists()
+    made = generate(options)
+    assert (made.report.documents, made.report.chunks) == (planned.documents, planned.chunks)
+
+
+def test_a_plan_counts_calls_and_judged_queries(documents: Path, tmp_path: Path) -> None:
+    llm = plan(GenerateOptions(documents, tmp_path / "out", Llm("m", base_url="http://localhost:1/v1")))
+    assert llm.estimate is not None
+    assert (llm.estimate.calls, llm.queries) == (llm.chunks, 2 * llm.chunks)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"query": "saw?", "positive_document": "The saw."}\n')
+    judged = plan(GenerateOptions(documents, tmp_path / "out", Rows(rows)))
+    assert (judged.queries, judged.documents) == (1, len(TOPICS) + 2)
+    assert not (tmp_path / "out").exists()
 
 
 class Dense:
     """A dense model whose vectors are letter counts."""
 
-    def __init__(self, name: str, device: str = "auto") -> None:
+    def __init__(self, name: str, options: Any = None) -> None:
         assert name == "letters"
 
     def encode(self, texts: Any, kind: str) -> Any:
@@ -229,11 +255,12 @@ def test_a_dense_teacher_takes_the_place_of_the_default_model(
     documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("splade_cli.model.dense.DenseModel", Dense)
-    made = generate_training_data(documents, tmp_path / "a", teacher="letters", val_ratio=0.0)
-    assert made.teachers == ("bm25", "letters")
+    made = made_from(documents, tmp_path / "a", Offline(), model="auto", teacher="letters", val_ratio=0.0)
+    assert made.report.teachers == ("bm25", "letters")
     assert json.loads((tmp_path / "a" / "report.json").read_text())["teachers"] == ["bm25", "letters"]
-    alone = generate_training_data(documents, tmp_path / "b", model=None, teacher="none", val_ratio=0.0)
-    assert alone.teachers == ("bm25",)
+    assert set(files(tmp_path / "a")) == set(WRITTEN)
+    alone = made_from(documents, tmp_path / "b", Offline(), val_ratio=0.0)
+    assert alone.report.teachers == ("bm25",)
     assert (tmp_path / "a" / "train.json").read_text() != (tmp_path / "b" / "train.json").read_text()
 
 
@@ -249,8 +276,6 @@ def test_sentences_and_titles_may_stand_in_their_chunk(documents: Path, tmp_path
                     [WrittenQuery(words, kind) for kind in ("sentence", "span")][:: 1 if chunk.start else -1],
                 )
 
-    made = generate_training_data(
-        documents, tmp_path / "out", writer=Copies(), model=None, teacher="none", val_ratio=0.0
-    )
-    assert set(made.query_types) == {"sentence"}
-    assert made.train > 0
+    made = made_from(documents, tmp_path / "out", Copies(), val_ratio=0.0)
+    assert set(made.report.query_types) == {"sentence"}
+    assert made.report.train > 0

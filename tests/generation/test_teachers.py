@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from splade_cli.generation import teachers as rankers
+from splade_cli.cache import Cache
+from splade_cli.generation import teachers
 from splade_cli.generation.teachers import bm25_search, dense_search, dense_teacher, without_teacher
 from splade_cli.records import Chunk
 
@@ -32,44 +33,48 @@ class Model:
         return np.array(vectors, dtype=np.float32) * 3
 
 
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache.sqlite3")
+
+
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rankers, "WINDOW", 16)
+    monkeypatch.setattr(teachers, "WINDOW", 16)
 
 
-def test_dense_search_ranks_by_cosine(tmp_path: Path) -> None:
+def test_dense_search_ranks_by_cosine(cache: Cache) -> None:
     model, queries = Model(), ["a query", "another one"]
-    rows, scores = dense_search(CHUNKS, model, "m", tmp_path)(queries, 5)
+    ranking = dense_search(CHUNKS, model, "m", cache)(queries, 5)
     documents, wanted = model([chunk.content for chunk in CHUNKS], "document"), model(queries, "query")
-    for place, query in enumerate(wanted):
+    for number, query in enumerate(wanted):
         cosines = [float(query @ one / np.linalg.norm(query) / np.linalg.norm(one)) for one in documents]
         order = sorted(range(len(CHUNKS)), key=lambda row: -cosines[row])[:5]
-        assert rows[place].tolist() == order
-        assert scores[place] == pytest.approx([cosines[row] for row in order], abs=1e-6)
+        assert ranking.ids[number] == [CHUNKS[row].id for row in order]
+        assert ranking.scores[number] == pytest.approx([cosines[row] for row in order], abs=1e-6)
 
 
-def test_more_places_than_documents_stay_empty(tmp_path: Path) -> None:
-    rows, scores = dense_search(CHUNKS[:3], Model(), "m", tmp_path)(["q"], 5)
-    assert sorted(rows[0][:3]) == [0, 1, 2]
-    assert rows[0][3:].tolist() == [-1, -1]
-    assert np.isneginf(scores[0][3:]).all()
+def test_fewer_documents_than_asked_for(cache: Cache) -> None:
+    ranking = dense_search(CHUNKS[:3], Model(), "m", cache)(["q"], 5)
+    assert sorted(ranking.ids[0]) == ["0", "1", "2"]
+    assert len(ranking.scores[0]) == 3
 
 
-def test_kept_windows_are_not_encoded_again_and_not_mistaken(tmp_path: Path) -> None:
+def test_cached_windows_are_not_encoded_again_and_not_mistaken(cache: Cache) -> None:
     first, second, other = Model(), Model(), Model()
-    before = dense_search(CHUNKS[:32], first, "m", tmp_path)(["q"], 3)
-    after = dense_search(CHUNKS, second, "m", tmp_path)
+    before = dense_search(CHUNKS[:32], first, "m", cache)(["q"], 3)
+    dense_search(CHUNKS, second, "m", cache)
     assert len(first.asked) == 33
     assert second.asked == [f"document:{chunk.content}" for chunk in CHUNKS[32:]]
-    dense_search(CHUNKS, other, "another", tmp_path)
+    dense_search(CHUNKS, other, "another", cache)
     assert len(other.asked) == 40
-    again = dense_search(CHUNKS[:32], second, "m", tmp_path)(["q"], 3)
-    assert np.array_equal(before[0], again[0])
-    assert after(["q"], 3)[0].shape == (1, 3)
+    again = dense_search(CHUNKS[:32], second, "m", cache)(["q"], 3)
+    assert before.ids == again.ids
+    assert np.array_equal(before.scores[0], again.scores[0])
 
 
 def test_bm25_finds_words_of_titles() -> None:
-    assert bm25_search(CHUNKS, "english")(["T13"], 2)[0].tolist() == [[13, -1]]
+    assert bm25_search(CHUNKS, "english")(["T13"], 2).ids == [["13"]]
 
 
 @pytest.mark.parametrize(
@@ -78,14 +83,14 @@ def test_bm25_finds_words_of_titles() -> None:
         ("auto", "english", True, "all-MiniLM-L6-v2"),
         ("auto", "english", False, None),
         ("auto", "danish", True, None),
-        ("none", "english", True, None),
+        (None, "english", True, None),
         ("some/model", "danish", False, "some/model"),
     ],
 )
 def test_which_teacher(
-    wanted: str, language: str, there: bool, found: str | None, monkeypatch: pytest.MonkeyPatch
+    wanted: str | None, language: str, there: bool, found: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rankers, "on_this_machine", lambda name: there)
+    monkeypatch.setattr(teachers, "on_this_machine", lambda name: there)
     assert dense_teacher(wanted, language) == found
 
 

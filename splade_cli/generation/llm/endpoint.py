@@ -1,8 +1,4 @@
-"""Where a language model is served and how it is to be asked: settings come in, checked ones go out; asks nobody.
-
-The API key is no part of the settings: it is read from the environment when it is needed, so that nothing that prints
-or keeps an `Endpoint` can give it away.
-"""
+"""Address of an OpenAI-compatible server, and the API key that goes with it."""
 
 from __future__ import annotations
 
@@ -12,47 +8,36 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from splade_cli.errors import InputError, ServiceError, require_positive
+from splade_cli.errors import InputError, ServiceError
+
+OPENAI = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A model at the server of `base_url`.
+    """The base URL of an API, such as ``http://127.0.0.1:8080/v1``."""
 
-    `rate_limit` is in calls a minute, `timeout` in seconds for a whole call; `retries` come on top of the first try.
-    """
-
-    base_url: str
-    model: str
-    temperature: float
-    concurrency: int
-    rate_limit: float | None
-    timeout: float
-    max_tokens: int
-    seed: int | None
-    retries: int
+    url: str
 
     def __post_init__(self) -> None:
-        """Raises InputError for what cannot be."""
-        require_positive(concurrency=self.concurrency, timeout=self.timeout, max_tokens=self.max_tokens)
-        if self.rate_limit is not None:
-            require_positive(rate_limit=self.rate_limit)
-        if self.temperature < 0 or self.retries < 0:
-            raise InputError(
-                "--temperature and --retries cannot be below 0", "leave them out for the default"
-            )
-        if not _is_address(self.base_url):
+        """Raises InputError for what is no address."""
+        if not _is_address(self.url):
             raise InputError(f"not a base URL: {self.shown}", "it looks like http://127.0.0.1:8080/v1")
+
+    @classmethod
+    def resolve(cls, base_url: str | None) -> Endpoint:
+        """`base_url`, or else that of OPENAI_BASE_URL, or else OpenAI's own."""
+        return cls(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI)
 
     @property
     def shown(self) -> str:
         """The address without a user name and password."""
-        return re.sub(r"//[^/@]*@", "//", self.base_url)
+        return re.sub(r"//[^/@]*@", "//", self.url)
 
     @property
-    def is_here(self) -> bool:
+    def is_loopback(self) -> bool:
         """Whether the server runs on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
+        host = urlsplit(self.url).hostname or ""
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
@@ -60,9 +45,13 @@ class Endpoint:
         return address.is_loopback or address.is_unspecified
 
     def api_key(self) -> str:
-        """SPLADE_API_KEY, or else OPENAI_API_KEY, which only a server on this machine can do without."""
+        """SPLADE_API_KEY, or else OPENAI_API_KEY, which only a server on this machine can do without.
+
+        Raises:
+            ServiceError: no key, or one that cannot be one.
+        """
         key = (os.environ.get("SPLADE_API_KEY") or os.environ.get("OPENAI_API_KEY") or "").strip()
-        if not key and not self.is_here:
+        if not key and not self.is_loopback:
             raise ServiceError(
                 f"{self.shown} needs an API key", "export OPENAI_API_KEY=... (or SPLADE_API_KEY)"
             )

@@ -1,4 +1,4 @@
-"""A chunk comes in, the chat messages that ask for its queries go out; knows nothing of servers or answers."""
+"""Prompts of query generation: the chat messages that ask for the queries of a chunk, with worked examples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.files import open_text
-from splade_cli.generation.llm.answers import LONGEST_QUERY, QUERY_TYPES, QueryType
+from splade_cli.generation.llm.parsing import LONGEST_QUERY, QUERY_TYPES, QueryType
 from splade_cli.records import Chunk
 
 TEMPLATES = {
@@ -22,7 +22,8 @@ TEMPLATES = {
     "doses and risks, in clinical terms and in everyday words.",
     "finance": "You write the search queries that analysts, accountants and customers type: figures, periods, "
     "products, fees, rules and risks.",
-    "multilingual": "You write the search queries that people all over the world type, each in the language asked for.",
+    "multilingual": "You write the search queries that people all over the world type, each in the language "
+    "asked for.",
 }
 _KINDS: dict[QueryType, str] = {
     "question": "a question",
@@ -31,10 +32,10 @@ _KINDS: dict[QueryType, str] = {
     "claim": "a statement",
 }
 # Two worked examples: large models need none, but with fewer a small one writes about the prompt, not the passage.
-_SHOTS: tuple[tuple[str, dict[QueryType, str]], ...] = (
+_EXAMPLES: tuple[tuple[str, dict[QueryType, str]], ...] = (
     (
-        "Bicycle rental: A deposit of 50 euros is taken for every bike and paid back within three days of its return. "
-        "Helmets are free; ask for one at the counter.",
+        "Bicycle rental: A deposit of 50 euros is taken for every bike and paid back within three days of its "
+        "return. Helmets are free; ask for one at the counter.",
         {
             "question": "How long until I get my bike deposit back?",
             "keywords": "free helmet hire",
@@ -43,8 +44,8 @@ _SHOTS: tuple[tuple[str, dict[QueryType, str]], ...] = (
         },
     ),
     (
-        "Opening hours: The library is open from 9 to 18 on weekdays. On Saturdays only the reading room is open, and "
-        "it closes at noon.",
+        "Opening hours: The library is open from 9 to 18 on weekdays. On Saturdays only the reading room is open, "
+        "and it closes at noon.",
         {
             "question": "When does the reading room close at the weekend?",
             "keywords": "library weekday times",
@@ -53,7 +54,7 @@ _SHOTS: tuple[tuple[str, dict[QueryType, str]], ...] = (
         },
     ),
 )
-EXAMPLES = {text.casefold() for _, queries in _SHOTS for text in queries.values()}
+EXAMPLES = {text.casefold() for _, queries in _EXAMPLES for text in queries.values()}
 _TEMPLATE_HINT = (
     'it looks like {"name": "...", "language": "Norwegian", "description": "...", "system_prompt": "..."}'
 )
@@ -62,14 +63,17 @@ _TEMPLATE_HINT = (
 class Prompt:
     """Asks for `queries` queries a chunk, as `template` has it: the name of one of TEMPLATES, or a JSON file.
 
-    `language` comes before the template's own; without either it is that of each passage. `template` stands for the
-    template in a journal key.
+    Attributes:
+        template: what tells the template from others: its name, or the text of one that was read from a file.
+        language: of the queries; the template's where none is given, that of each passage where neither is.
+
+    Raises:
+        InputError: a template that is not there or is none.
     """
 
     def __init__(self, template: str, language: str | None, queries: int) -> None:
-        """Raises InputError for a template that is not there or is none."""
-        self.template, self._system_prompt, own_language = _read_template(template)
-        self.language = language or own_language
+        self.template, self._system_prompt, default_language = _read_template(template)
+        self.language = language or default_language
         self.queries = queries
 
     def messages(self, chunk: Chunk) -> list[dict[str, str]]:
@@ -78,7 +82,7 @@ class Prompt:
         kinds = [QUERY_TYPES[(first + number) % len(QUERY_TYPES)] for number in range(self.queries)]
         shown = kinds[: len(QUERY_TYPES)]
         messages = [{"role": "system", "content": self._system_prompt}]
-        for passage, queries in _SHOTS:
+        for passage, queries in _EXAMPLES:
             answer = {"queries": [{"type": kind, "text": queries[kind]} for kind in shown]}
             messages.append({"role": "user", "content": _task(passage, shown, "English")})
             messages.append({"role": "assistant", "content": json.dumps(answer)})
@@ -121,7 +125,7 @@ def _task(passage: str, kinds: list[QueryType], language: str) -> str:
 
 
 def _read_template(name: str) -> tuple[str, str, str | None]:
-    """What stands for the template in a journal key, its system prompt, and its language if it has one."""
+    """What tells the template from others, its system prompt, and its language if it has one."""
     if name in TEMPLATES:
         return name, TEMPLATES[name], None
     path = Path(name)
@@ -133,9 +137,9 @@ def _read_template(name: str) -> tuple[str, str, str | None]:
             row = json.loads("".join(lines))
         except json.JSONDecodeError as error:
             raise InputError(f"{path}: not JSON ({error.msg}, line {error.lineno})", _TEMPLATE_HINT) from None
-    prompt, language = (
-        (row.get("system_prompt"), row.get("language")) if isinstance(row, dict) else (None, None)
-    )
+    fields = row if isinstance(row, dict) else {}
+    prompt = fields.get("system_prompt")
+    language = fields.get("language")
     if not isinstance(prompt, str) or not prompt.strip() or not isinstance(language, str | None):
         raise InputError(f"{path}: a template needs a text as system_prompt", _TEMPLATE_HINT)
     return prompt, prompt, language or None

@@ -1,184 +1,180 @@
-"""Queries written by a language model: chunks come in, the queries that each answers go out, in the same order.
+"""Query generation by a language model: each chunk of a corpus with the queries that it answers.
 
-Keeps every answer in a journal before using it, so that a run can be stopped anywhere and goes on where it was. Knows
-nothing of how chunks are cut, which queries are worth keeping, or what a server may do (`chat` does).
+Every answer is in the cache before it is used, so that a run can be stopped anywhere and goes on where it was.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sized
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from splade_cli.errors import require_positive
-from splade_cli.generation.llm.answers import Journal, read_queries
-from splade_cli.generation.llm.chat import ChatServer, running
+from splade_cli.cache import Cache
+from splade_cli.generation.llm.answers import Answer, AnswerCache
+from splade_cli.generation.llm.chat import ChatClient
 from splade_cli.generation.llm.endpoint import Endpoint
-from splade_cli.generation.llm.prompts import EXAMPLES, TEMPLATES, Prompt
+from splade_cli.generation.llm.event_loop import event_loop
+from splade_cli.generation.llm.options import Llm
+from splade_cli.generation.llm.parsing import read_queries
+from splade_cli.generation.llm.prompts import EXAMPLES, Prompt
 from splade_cli.records import Chunk, Progress, WrittenQuery, silent
 
 if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
-__all__ = ["TEMPLATES", "QueryWriter", "Usage"]
-
-_ANSWERS_PER_CHUNK = 3
-
-
-class Usage(NamedTuple):
-    """What this writer's calls have cost so far; answers taken from the journal cost nothing."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    calls: int
+ATTEMPTS = 3
+"""Answers asked for a chunk until one has a query in it."""
 
 
-class QueryWriter:
-    """Writes `queries_per_chunk` queries for each chunk with `model`, at the server of `base_url` (default: OpenAI's).
+@dataclass
+class Usage:
+    """What the calls of a run have cost; answers from the cache cost nothing."""
 
-    The API key is taken from SPLADE_API_KEY or OPENAI_API_KEY; a server on this machine needs none. `template` names
-    one of TEMPLATES, or a JSON file {name, language, description, system_prompt}. `rate_limit` is in calls a minute;
-    `timeout` is in seconds for a whole call. After a run `failed` counts the chunks that got no usable answer, and
-    `last_failure` says why the last one of them did not.
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def add(self, answer: Answer) -> None:
+        """Counts one call."""
+        self.calls += 1
+        self.prompt_tokens += answer.prompt_tokens
+        self.completion_tokens += answer.completion_tokens
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What writing queries would take: chunks whose answer is `cached` add no call; tokens are guessed by length."""
+
+    cached: int = 0
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class LlmWriter:
+    """Writes `options.queries_per_chunk` queries for each chunk.
+
+    Args:
+        options: the language model and how it is asked.
+        cache: keeps the answers, and has those of earlier runs; None for neither.
+        language: of the queries; see `Prompt`.
+        seed: of the sampling; the next attempts at a chunk have the next seeds. None sends none.
+
+    Attributes:
+        usage: what calls have cost so far.
+        failed: chunks that got no usable answer.
+        last_failure: why the last one of them did not.
+
+    Raises:
+        InputError: no such template, or no address.
     """
 
     def __init__(
-        self,
-        model: str,
-        journal: Path,
-        *,
-        base_url: str | None = None,
-        queries_per_chunk: int = 2,
-        temperature: float = 0.7,
-        template: str = "generic",
-        language: str | None = None,
-        concurrency: int = 4,
-        rate_limit: float | None = None,
-        timeout: float = 120.0,
-        max_tokens: int = 1024,
-        seed: int | None = 42,
-        retries: int = 4,
+        self, options: Llm, cache: Cache | None, *, language: str | None = None, seed: int | None = 42
     ) -> None:
-        require_positive(queries_per_chunk=queries_per_chunk)
-        self._endpoint = Endpoint(
-            base_url=base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
-            model=model,
-            temperature=temperature,
-            concurrency=concurrency,
-            rate_limit=rate_limit,
-            timeout=timeout,
-            max_tokens=max_tokens,
-            seed=seed,
-            retries=retries,
+        Endpoint.resolve(options.base_url)
+        self._options = options
+        self._seed = seed
+        self._prompt = Prompt(options.template, language, options.queries_per_chunk)
+        asked = (
+            options.model,
+            self._prompt.template,
+            self._prompt.language,
+            self._prompt.queries,
+            options.temperature,
         )
-        self._prompt = Prompt(template, language, queries_per_chunk)
-        self.journal = Journal(journal)
+        self._answers = AnswerCache(cache, asked)
+        self.usage = Usage()
         self.failed = 0
         self.last_failure = ""
-        self._usage = Usage(0, 0, 0)
 
-    @property
-    def usage(self) -> Usage:
-        """Tokens and calls paid for by this writer; the journal's earlier answers are not among them."""
-        return self._usage
-
-    def estimate(self, chunks: Iterable[Chunk]) -> dict[str, int]:
-        """What writing for `chunks` would take, by counting characters; asks nobody.
-
-        Chunks whose answer is in the journal are counted under ``journaled`` and add no calls.
-        """
-        counts = dict.fromkeys(("chunks", "journaled", "calls", "prompt_tokens", "completion_tokens"), 0)
+    def estimate(self, chunks: Iterable[Chunk]) -> Estimate:
+        """What writing for `chunks` would take, by counting characters; asks nobody."""
+        calls = 0
+        cached = 0
+        prompt_tokens = 0
         for chunk in chunks:
-            counts["chunks"] += 1
-            if self.journal.texts(self._key(chunk)):
-                counts["journaled"] += 1
-                continue
-            counts["calls"] += 1
-            # Four bytes a token is near enough for tokenizers of any script.
-            counts["prompt_tokens"] += (
-                sum(len(part["content"].encode()) for part in self._prompt.messages(chunk)) // 4
-            )
-            counts["completion_tokens"] += 12 + 30 * self._prompt.queries
-        return counts
+            if self._answers.get(chunk, 1):
+                cached += 1
+            else:
+                calls += 1
+                size = sum(len(message["content"].encode()) for message in self._prompt.messages(chunk))
+                # Four bytes a token is near enough for tokenizers of any script.
+                prompt_tokens += size // 4
+        return Estimate(cached, calls, prompt_tokens, calls * (12 + 30 * self._prompt.queries))
 
     def write(
         self, chunks: Iterable[Chunk], progress: Progress = silent
     ) -> Iterator[tuple[Chunk, list[WrittenQuery]]]:
         """Each chunk with its queries, in order; the list is empty where no answer was usable (see `failed`).
 
-        Raises ServiceError where the server cannot be reached or will refuse whatever is asked; what was answered until
-        then is in the journal. Abandoning the iterator, or Ctrl-C, cancels the calls under way.
+        Abandoning the iterator, or Ctrl-C, cancels the calls under way.
+
+        Raises:
+            ServiceError: the server cannot be reached or will refuse whatever is asked; what was answered until then
+                is in the cache.
         """
-        return self._run(chunks, ChatServer(self._endpoint, self._prompt.response_formats()), progress)
+        client = ChatClient(self._options, self._prompt.response_formats(), self._seed)
+        return self._run(chunks, client, progress)
 
     def _run(
-        self, chunks: Iterable[Chunk], server: ChatServer, progress: Progress
+        self, chunks: Iterable[Chunk], client: ChatClient, progress: Progress
     ) -> Iterator[tuple[Chunk, list[WrittenQuery]]]:
         import asyncio
 
         total = len(chunks) if isinstance(chunks, Sized) else None
-        waiting: deque[tuple[Chunk, Future[list[WrittenQuery]]]] = deque()
-        # Chunks with the same content share a journal entry, so the second one waits for the first one's answer.
-        locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        under_way: deque[tuple[Chunk, Future[list[WrittenQuery]]]] = deque()
+        # Chunks of the same content share their answers, so the second one waits for the first one's.
+        locks: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
         done = itertools.count(1)
 
-        def finish() -> tuple[Chunk, list[WrittenQuery]]:
-            chunk, future = waiting.popleft()
+        def next_finished() -> tuple[Chunk, list[WrittenQuery]]:
+            chunk, future = under_way.popleft()
             queries = future.result()
-            progress("queries", next(done), total)
+            progress("write queries", next(done), total)
             return chunk, queries
 
-        with running(server) as loop:
+        with event_loop("query-writer", client.close) as loop:
             for chunk in chunks:
-                task = self._queries(chunk, server, locks)
-                waiting.append((chunk, asyncio.run_coroutine_threadsafe(task, loop)))
-                if len(waiting) >= 4 * self._endpoint.concurrency:
-                    yield finish()
-            while waiting:
-                yield finish()
+                task = self._queries_of(chunk, client, locks[self._answers.content_key(chunk)])
+                under_way.append((chunk, asyncio.run_coroutine_threadsafe(task, loop)))
+                if len(under_way) >= 4 * self._options.concurrency:
+                    yield next_finished()
+            while under_way:
+                yield next_finished()
 
-    async def _queries(
-        self, chunk: Chunk, server: ChatServer, locks: defaultdict[str, asyncio.Lock]
-    ) -> list[WrittenQuery]:
-        key = self._key(chunk)
-        async with locks[key]:
-            texts = self.journal.texts(key)
-            for attempt in range(max(_ANSWERS_PER_CHUNK, len(texts))):
-                if attempt == len(texts):
-                    answer = await server.ask(self._prompt.messages(chunk), attempt)
-                    if answer is None:
-                        self.last_failure = server.complaint
-                        break
-                    self.journal.append(key, chunk.id, self._endpoint.model, answer)
-                    paid = self._usage
-                    self._usage = Usage(
-                        paid.prompt_tokens + answer.prompt_tokens,
-                        paid.completion_tokens + answer.completion_tokens,
-                        paid.calls + 1,
-                    )
-                    texts.append(answer.text)
-                queries = read_queries(texts[attempt], self._prompt.queries)
-                if queries := [query for query in queries if query.text.casefold() not in EXAMPLES]:
+    async def _queries_of(self, chunk: Chunk, client: ChatClient, lock: asyncio.Lock) -> list[WrittenQuery]:
+        async with lock:
+            cached = self._answers.get(chunk, ATTEMPTS)
+            failure = ""
+            for attempt in range(ATTEMPTS):
+                if attempt < len(cached):
+                    answer: Answer | None = cached[attempt]
+                else:
+                    answer = await self._ask(chunk, client, attempt)
+                if answer is None:
+                    failure = client.complaint
+                    break
+                queries = self._read(answer)
+                if queries:
                     return queries
-            else:
-                self.last_failure = f"no query in the answer {texts[-1][:100]!r}"
+                failure = f"no query in the answer {answer.text[:100]!r}"
         self.failed += 1
+        self.last_failure = failure
         return []
 
-    def _key(self, chunk: Chunk) -> str:
-        prompt, endpoint = self._prompt, self._endpoint
-        asked = [
-            endpoint.model,
-            prompt.template,
-            prompt.language,
-            prompt.queries,
-            endpoint.temperature,
-            chunk.content,
-        ]
-        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+    def _read(self, answer: Answer) -> list[WrittenQuery]:
+        """The queries of an answer; small models repeat those of the worked examples, which are left out."""
+        queries = read_queries(answer.text, self._prompt.queries)
+        return [query for query in queries if query.text.casefold() not in EXAMPLES]
+
+    async def _ask(self, chunk: Chunk, client: ChatClient, attempt: int) -> Answer | None:
+        """One call, whose answer is kept before anything else is done with it."""
+        answer = await client.ask(self._prompt.messages(chunk), attempt)
+        if answer is not None:
+            self._answers.put(chunk, attempt, answer)
+            self.usage.add(answer)
+        return answer

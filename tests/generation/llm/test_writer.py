@@ -1,4 +1,4 @@
-"""QueryWriter against a real HTTP server on loopback whose answers are scripted, and the reader of answers alone."""
+"""LlmWriter against a real HTTP server on loopback whose answers are scripted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,11 +18,13 @@ from typing import Any
 
 import pytest
 
+from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ServiceError
-from splade_cli.generation.llm import chat
-from splade_cli.generation.llm.answers import read_queries
+from splade_cli.generation.llm import chat, failures
+from splade_cli.generation.llm.answers import SPACE
+from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.prompts import Prompt
-from splade_cli.generation.llm.writer import QueryWriter
+from splade_cli.generation.llm.writer import LlmWriter, Usage
 from splade_cli.records import Chunk, WrittenQuery
 
 KEY = "sk-very-secret-0123456789"
@@ -75,7 +78,7 @@ Serve = Callable[..., StubServer]
 
 @pytest.fixture(autouse=True)
 def quick_and_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat, "_BACKOFF", 0.01)
+    monkeypatch.setattr(chat, "FIRST_BACKOFF", 0.01)
     for name in ("OPENAI_API_KEY", "SPLADE_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 
@@ -127,10 +130,19 @@ def chunks(count: int, text: str = "Backups are kept for {} days.") -> list[Chun
     return [Chunk(id=f"c{i}", document_id="d", text=text.format(i), title="Retention") for i in range(count)]
 
 
-def writer(server: StubServer | str, tmp_path: Path, **settings: Any) -> QueryWriter:
+def writer(
+    server: StubServer | str, tmp_path: Path, *, language: str | None = None, **settings: Any
+) -> LlmWriter:
+    """A writer that keeps its answers in `tmp_path`."""
     url = server if isinstance(server, str) else server.url
-    settings = {"concurrency": 2, "timeout": 5.0, "retries": 2, **settings}
-    return QueryWriter("tiny", tmp_path / "journal.jsonl", base_url=url, **settings)
+    options = Llm("tiny", base_url=url, **{"concurrency": 2, "timeout": 5.0, "retries": 2, **settings})
+    return LlmWriter(options, Cache(tmp_path / "cache.sqlite3"), language=language)
+
+
+def cached_answers(tmp_path: Path) -> int:
+    """How many answers are on the disk, seen by another connection."""
+    with Cache(tmp_path / "cache.sqlite3") as cache:
+        return cache.count(SPACE)
 
 
 def test_good_answers_come_in_chunk_order_with_usage_and_progress(serve: Serve, tmp_path: Path) -> None:
@@ -146,8 +158,8 @@ def test_good_answers_come_in_chunk_order_with_usage_and_progress(serve: Serve, 
         q == [WrittenQuery("How long?", "question"), WrittenQuery("backup retention", "keywords")]
         for _, q in result
     )
-    assert wrote.usage == (600, 120, 6) and wrote.failed == 0
-    assert seen == [("queries", done, 6) for done in range(1, 7)]
+    assert wrote.usage == Usage(6, 600, 120) and wrote.failed == 0
+    assert seen == [("write queries", done, 6) for done in range(1, 7)]
     first = server.requests[0]
     assert (
         first["response_format"]["type"] == "json_schema"
@@ -187,7 +199,7 @@ def test_passing_failures_are_tried_again(serve: Serve, tmp_path: Path, status: 
 def test_retry_after_is_waited_for_and_capped(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat, "_LONGEST_WAIT", 0.3)
+    monkeypatch.setattr(failures, "LONGEST_WAIT", 0.3)
     server, start = serve(fails(429, Retry_After="3600"), says(GOOD)), time.monotonic()
     assert all(queries for _, queries in writer(server, tmp_path).write(chunks(1)))
     assert 0.3 <= time.monotonic() - start < 2
@@ -197,7 +209,7 @@ def test_rate_limit_that_stays_ends_the_run(serve: Serve, tmp_path: Path) -> Non
     server = serve(fails(429, "slow down", Retry_After="0"))
     with pytest.raises(ServiceError, match="slow down") as raised:
         list(writer(server, tmp_path).write(chunks(4)))
-    assert "--rate-limit" in raised.value.hint and len(server.requests) == 3
+    assert "lower rate limit" in raised.value.hint and len(server.requests) == 3
 
 
 def test_empty_account_is_asked_once(serve: Serve, tmp_path: Path) -> None:
@@ -214,7 +226,7 @@ def test_account_that_runs_empty_keeps_what_was_paid_for(serve: Serve, tmp_path:
         list(writer(server, tmp_path, concurrency=1).write(chunks(5)))
     again = serve(says(GOOD))
     wrote = writer(again, tmp_path)
-    assert wrote.estimate(chunks(5))["journaled"] == 2
+    assert wrote.estimate(chunks(5)).cached == 2
     assert all(queries for _, queries in wrote.write(chunks(5))) and len(again.requests) == 3
 
 
@@ -314,7 +326,7 @@ def test_resume_asks_nothing_twice(serve: Serve, tmp_path: Path) -> None:
     first = list(writer(server, tmp_path).write(chunks(5)))
     wrote = writer(server, tmp_path)
     assert list(wrote.write(chunks(5))) == first
-    assert len(server.requests) == 5 and wrote.usage == (0, 0, 0)
+    assert len(server.requests) == 5 and wrote.usage == Usage()
     assert len(list(writer(server, tmp_path).write(chunks(7)))) == 7 and len(server.requests) == 7
     list(writer(server, tmp_path, temperature=0.1).write(chunks(1)))
     list(writer(server, tmp_path, language="Norwegian").write(chunks(1)))
@@ -340,7 +352,7 @@ def test_stopping_early_keeps_what_was_answered(serve: Serve, tmp_path: Path) ->
     assert threading.active_count() < 20 and not [
         t for t in threading.enumerate() if t.name == "query-writer"
     ]
-    assert len((tmp_path / "journal.jsonl").read_text().splitlines()) == 2
+    assert cached_answers(tmp_path) == 2
 
 
 def test_ctrl_c_stops_at_once(serve: Serve, tmp_path: Path) -> None:
@@ -349,36 +361,41 @@ def test_ctrl_c_stops_at_once(serve: Serve, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         list(writer(server, tmp_path).write(chunks(50)))
     assert time.monotonic() - start < 2 and len(server.requests) <= 3
-    assert len((tmp_path / "journal.jsonl").read_text().splitlines()) == 1
+    assert cached_answers(tmp_path) == 1
 
 
-def test_half_written_journal_line(serve: Serve, tmp_path: Path) -> None:
-    server, journal = serve(says(GOOD)), tmp_path / "journal.jsonl"
+def test_an_answer_that_is_damaged_on_the_disk_is_asked_again(serve: Serve, tmp_path: Path) -> None:
+    server = serve(says(GOOD))
     list(writer(server, tmp_path).write(chunks(3)))
-    whole = journal.read_bytes()
-    journal.write_bytes(whole[:-30])
-    list(writer(server, tmp_path).write(chunks(3)))
-    assert len(server.requests) == 4
+    with contextlib.closing(sqlite3.connect(tmp_path / "cache.sqlite3")) as connection, connection:
+        connection.execute("UPDATE entries SET value = x'7b7d' WHERE rowid = 2")
     list(writer(server, tmp_path).write(chunks(3)))
     assert len(server.requests) == 4
+    list(writer(server, tmp_path).write(chunks(3)))
+    assert len(server.requests) == 4
 
 
-def test_another_file_is_not_taken_for_a_journal(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("my notes\nof years\n")
-    with pytest.raises(InputError, match="not a journal"):
-        QueryWriter("tiny", path, base_url="http://localhost:1/v1")
-    assert path.read_text() == "my notes\nof years\n"
-
-
-def test_answers_are_in_the_journal_before_they_are_yielded(serve: Serve, tmp_path: Path) -> None:
-    server, journal = serve(says(GOOD)), tmp_path / "deep" / "er" / "journal.jsonl"
-    wrote = QueryWriter("tiny", journal, base_url=server.url)
+def test_answers_are_cached_before_they_are_yielded(serve: Serve, tmp_path: Path) -> None:
+    wrote = writer(serve(says(GOOD)), tmp_path / "deep" / "er")
     for number, _ in enumerate(wrote.write(chunks(3)), 1):
-        assert len(journal.read_text().splitlines()) >= number
-    row = json.loads(journal.read_text().splitlines()[0])
-    assert row["text"] == GOOD and row["prompt_tokens"] == 100 and row["completion_tokens"] == 20
-    assert row["chunk_id"] in {"c0", "c1", "c2"} and row["model"] == "tiny"
+        assert cached_answers(tmp_path / "deep" / "er") >= number
+    with contextlib.closing(sqlite3.connect(tmp_path / "deep" / "er" / "cache.sqlite3")) as connection:
+        rows = [json.loads(value) for (value,) in connection.execute("SELECT value FROM entries")]
+    expected = {"text": GOOD, "prompt_tokens": 100, "completion_tokens": 20, "finish_reason": "stop"}
+    assert rows == [expected] * 3
+
+
+def test_an_answer_that_cannot_be_kept_is_not_used(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise InputError("the disk is full")
+
+    wrote = writer(serve(says(GOOD)), tmp_path)
+    monkeypatch.setattr(Cache, "put", full)
+    with pytest.raises(InputError, match="the disk is full"):
+        list(wrote.write(chunks(1)))
+    assert wrote.usage == Usage()
 
 
 def test_unreachable_server_is_named(tmp_path: Path) -> None:
@@ -399,7 +416,7 @@ def test_only_a_server_elsewhere_needs_a_key(
     assert "OPENAI_API_KEY" in raised.value.hint
 
 
-def test_key_is_in_no_error_and_no_journal(
+def test_key_is_in_no_error_and_no_cache(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -410,7 +427,10 @@ def test_key_is_in_no_error_and_no_journal(
     with pytest.raises(ServiceError, match=r"bad header: Bearer \*\*\*") as raised:
         list(writer(serve(says(GOOD), echo), tmp_path, concurrency=1).write(chunks(3)))
     shown = f"{raised.value!r} {raised.value.message} {raised.value.hint} {raised.value.__cause__}"
-    assert KEY not in shown + (tmp_path / "journal.jsonl").read_text() + caplog.text
+    kept = (tmp_path / "cache.sqlite3").read_bytes() + (tmp_path / "cache.sqlite3-wal").read_bytes()
+    assert b"backup retention" in kept
+    assert KEY.encode() not in kept
+    assert KEY not in shown + caplog.text
 
 
 @pytest.mark.parametrize("key", ["sk-\u201cquoted\u201d", "sk-a\nb"])
@@ -435,16 +455,14 @@ def test_rate_limit_spaces_the_calls(serve: Serve, tmp_path: Path) -> None:
     assert 0.4 <= time.monotonic() - start < 3
 
 
-def test_estimate_asks_nobody_and_needs_no_key(tmp_path: Path) -> None:
-    wrote = QueryWriter("tiny", tmp_path / "journal.jsonl")
-    few, many = wrote.estimate(chunks(2)), wrote.estimate(chunks(20))
-    assert few["calls"] == few["chunks"] == 2 and few["journaled"] == 0
-    assert (
-        many["prompt_tokens"] == pytest.approx(10 * few["prompt_tokens"], rel=0.05)
-        and few["prompt_tokens"] > 100
-    )
-    assert many["completion_tokens"] == 10 * few["completion_tokens"]
-    assert not (tmp_path / "journal.jsonl").exists()
+def test_estimate_asks_nobody_and_needs_no_key() -> None:
+    wrote = LlmWriter(Llm("tiny"), None)
+    few = wrote.estimate(chunks(2))
+    many = wrote.estimate(chunks(20))
+    assert (few.calls, few.cached) == (2, 0)
+    assert few.prompt_tokens > 100
+    assert many.prompt_tokens == pytest.approx(10 * few.prompt_tokens, rel=0.05)
+    assert many.completion_tokens == 10 * few.completion_tokens
 
 
 def test_kinds_go_round() -> None:
@@ -456,10 +474,12 @@ def test_kinds_go_round() -> None:
 
 
 def test_importing_it_is_light() -> None:
-    heavy = "import sys, splade_cli.generation.llm.writer; print([m for m in ('openai', 'httpx2', 'pydantic') if m in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout.strip() == "[]"
+    code = (
+        "import sys, splade_cli.generation.llm.writer\n"
+        "print([name for name in ('openai', 'httpx2', 'pydantic') if name in sys.modules])"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(
@@ -468,6 +488,7 @@ def test_importing_it_is_light() -> None:
         {"queries_per_chunk": 0},
         {"rate_limit": 0},
         {"temperature": -1},
+        {"retries": -1},
         {"template": "tecnical"},
         {"timeout": 0},
         {"template": "no/such.json"},
@@ -475,9 +496,9 @@ def test_importing_it_is_light() -> None:
         {"base_url": "http://localhost:x/v1"},
     ],
 )
-def test_settings_that_cannot_be(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_settings_that_cannot_be(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError) as raised:
-        QueryWriter("tiny", tmp_path / "journal.jsonl", **settings)
+        LlmWriter(Llm("tiny", **settings), None)
     assert raised.value.hint
 
 
@@ -494,97 +515,3 @@ def test_template_file(serve: Serve, tmp_path: Path) -> None:
         path.write_text(content)
         with pytest.raises(InputError, match=r"ships\.json"):
             writer(server, tmp_path, template=str(path))
-
-
-READ = {
-    "as asked": (GOOD, ["question: How long?", "keywords: backup retention"]),
-    "fenced": (f"```json\n{GOOD}\n```", ["question: How long?", "keywords: backup retention"]),
-    "within prose": (
-        f"Of course! {GOOD} I hope it helps?",
-        ["question: How long?", "keywords: backup retention"],
-    ),
-    "after thinking": (
-        f'<think>{{"queries": ["not me"]}}</think>{GOOD}',
-        ["question: How long?", "keywords: backup retention"],
-    ),
-    "bare list": ('[{"text": "is it up", "type": "natural"}]', ["natural: is it up"]),
-    "strings": ('["When is it?", "keys and locks"]', ["question: When is it?", "keywords: keys and locks"]),
-    "lines of JSON": (
-        '{"query": "one two"}\n{"query": "three four"}',
-        ["keywords: one two", "keywords: three four"],
-    ),
-    "schema echoed": (
-        '{"$defs": {"Q": {"title": "Q", "properties": {"text": {"type": "string"}}}}, "required": ["queries"],'
-        ' "properties": {"queries": [{"type": "claim", "text": "Locks rust."}]}}',
-        ["claim: Locks rust."],
-    ),
-    "schema and nothing else": (
-        '{"$defs": {"Q": {"properties": {"text": {"type": "string", "title": "T"}, "type": {"enum": ["question"]}}}},'
-        ' "properties": {"queries": {"items": {"$ref": "#/$defs/Q"}, "type": "array"}}, "type": "object"}',
-        [],
-    ),
-    "numbered keys": (
-        '{"Example1": {"query": "rusty lock", "positive_document": "x"}, "Example2": "how to oil a lock"}',
-        ["keywords: rusty lock", "keywords: how to oil a lock"],
-    ),
-    "keyed by kind": (
-        '{"question": "Why rust?", "keywords": ["rust lock"], "natural_language": "my lock is stuck", "answer": "oil"}',
-        ["question: Why rust?", "keywords: rust lock", "natural: my lock is stuck"],
-    ),
-    "cut off": (
-        '{"queries": [{"type": "natural", "text": "a \\"stuck\\" lock"}, {"type": "question", "text": "Why d',
-        ['natural: a "stuck" lock'],
-    ),
-    "cut off in the first": (
-        '{"queries": [{"text": "a \\"stuck\\" lock", "type": "nat',
-        ['keywords: a "stuck" lock'],
-    ),
-    "passage repeated": (
-        json.dumps({"text": "x y " * 100, "queries": ["stuck lock"]}),
-        ["keywords: stuck lock"],
-    ),
-    "numbered lines": (
-        'Here are 3 queries:\n1. Why does it rust?\n2) "oil for locks"\n(3) **Claim**: Oil helps.\nGood luck!',
-        ["question: Why does it rust?", "keywords: oil for locks", "claim: Oil helps."],
-    ),
-    "labelled lines": (
-        "Question: Why?\n[keywords] oil lock\nnot this one",
-        ["question: Why?", "keywords: oil lock"],
-    ),
-    "bullets": (
-        "- how to oil a lock that has been outside all winter\n* 5 mm bit\n",
-        ["natural: how to oil a lock that has been outside all winter", "keywords: 5 mm bit"],
-    ),
-    "no numbering": (
-        '["3.5 mm jack", "keyword-based search", "natural language processing"]',
-        ["keywords: 3.5 mm jack", "keywords: keyword-based search", "keywords: natural language processing"],
-    ),
-    "numbering within JSON": (
-        '{"queries": ["1. rusty lock", "Query 2: \'oil can\'"]}',
-        ["keywords: rusty lock", "keywords: oil can"],
-    ),
-    "doubles": ('["Rusty lock", "rusty lock", " rusty  lock "]', ["keywords: Rusty lock"]),
-    "too long, empty, placeholder": (json.dumps(["x y" * 101, "", "...", "string", "<query>", "42"]), []),
-    "loop": (json.dumps(["oil is oil, " * 8, "oil can"]), ["keywords: oil can"]),
-    "wrong kind": (
-        '[{"type": "keywords", "text": "Why?? Why rust?"}, {"type": "poem", "text": "rust never sleeps"}]',
-        ["question: Why?? Why rust?", "keywords: rust never sleeps"],
-    ),
-    "prose": ("I cannot do that. The passage [1] says {nothing}.", []),
-    "other languages": (
-        '["Hvor lenge?", "保存期間は何日ですか？", "резервные копии"]',
-        ["question: Hvor lenge?", "question: 保存期間は何日ですか？", "keywords: резервные копии"],
-    ),
-    "deep nonsense": ("[" * 5000, []),
-    "null": ('{"queries": [null, {"text": null, "type": 3}, {"text": 7}]}', []),
-}
-
-
-@pytest.mark.parametrize("name", READ)
-def test_reading(name: str) -> None:
-    text, expected = READ[name]
-    assert [f"{query.type}: {query.text}" for query in read_queries(text, 5)] == expected
-
-
-def test_reading_stops_at_the_number_asked_for() -> None:
-    assert len(read_queries(json.dumps([f"query number {word}" for word in "abcdef"]), 2)) == 2

@@ -174,11 +174,11 @@ def test_the_scale_is_that_of_mined_negatives() -> None:
 
     scores = np.random.default_rng(0).normal(size=500)
     order = np.argsort(-scores)[:DEPTH]
-    ranking = of_ranking(order, scores[order].astype(np.float32))
+    ranking = of_ranking([str(row) for row in order], scores[order].astype(np.float32))
     # own documents count once more, which moves the end of the scale by as many ranks
     own = order[[0, 5, 30]]
     assert scaled(scores[own], np.delete(scores, own)) == pytest.approx(
-        [ranking[row] for row in own], abs=1e-6
+        [ranking[str(row)] for row in own], abs=1e-6
     )
 
 

@@ -1,0 +1,57 @@
+"""The corpus of a generation run: documents, the chunks that queries are about, and their language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from splade_cli.corpus.chunks import split_documents
+from splade_cli.corpus.documents import Skipped, read_documents
+from splade_cli.generation.options import GenerateOptions
+from splade_cli.index.bm25.search import guess_language
+from splade_cli.records import Chunk, Document
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents and their chunks, in the order of reading; `skipped` is what could not be read."""
+
+    documents: Sequence[Document]
+    skipped: Sequence[Skipped]
+    chunks: Sequence[Chunk]
+    language: str
+
+
+def chunked_corpus(options: GenerateOptions, language: str | None = None) -> Corpus:
+    """Reads and cuts the documents; `language` is guessed where None. Raises InputError as both do."""
+    reading = read_documents(Path(options.documents), max_documents=options.max_documents)
+    chunks = split_documents(reading.documents, **asdict(options.chunking))
+    return Corpus(reading.documents, reading.skipped, chunks, language or _language_of(chunks))
+
+
+def whole_corpus(
+    documents: Sequence[Document], skipped: Sequence[Skipped], language: str | None = None
+) -> Corpus:
+    """Documents that stay whole, one chunk each, under their own ids; blank ones have none."""
+    chunks = []
+    for document in documents:
+        if document.text.strip() or document.title.strip():
+            chunks.append(whole(document))
+    return Corpus(documents, skipped, chunks, language or _language_of(chunks))
+
+
+def whole(document: Document) -> Chunk:
+    """A document as one chunk."""
+    return Chunk(
+        document.id,
+        document.id,
+        document.text,
+        document.title,
+        end=len(document.text),
+        metadata=document.metadata,
+    )
+
+
+def _language_of(chunks: Sequence[Chunk]) -> str:
+    return guess_language([chunk.text for chunk in chunks])

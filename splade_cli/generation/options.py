@@ -1,0 +1,98 @@
+"""Options of data generation: which documents, where queries come from, how negatives are mined, how rows are split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from splade_cli.corpus.chunks import Chunking
+from splade_cli.errors import InputError, require_positive
+from splade_cli.generation.llm.options import Llm
+from splade_cli.model.options import ModelOptions
+
+if TYPE_CHECKING:
+    from splade_cli.generation.query_sources import Writer
+    from splade_cli.model.embedder import SpladeEmbedder
+
+__all__ = ["GenerateOptions", "Judged", "Llm", "Offline", "Rows"]
+
+
+@dataclass(frozen=True)
+class Offline:
+    """Queries written from the words of the documents, without a language model."""
+
+    queries_per_chunk: int = 4
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a number below 1."""
+        require_positive(queries_per_chunk=self.queries_per_chunk)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Human queries with relevance judgements: those of a split of a BEIR folder, which is `documents`.
+
+    A dev or val split beside it becomes the validation side.
+    """
+
+    split: str = "train"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Human queries with their positive documents: a file of training rows.
+
+    `documents` are the collection that they are about; the same path takes the texts of the rows alone.
+    """
+
+    path: str | Path
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """What to make training data from, and how.
+
+    Attributes:
+        documents: a file or folder.
+        output: the folder for the training files.
+        queries: where queries come from; an object with a method ``write`` (see `query_sources.Writer`) will do.
+        language: of the queries that are written; that of the documents where None.
+        max_documents: read only the first so many, of those that queries are written for.
+        chunking: how documents are cut; those of judged queries stay whole.
+        model: a sparse model that mines and scores beside BM25, None for none; ``auto`` is tiny where there is no
+            dense teacher: beside one it adds nothing.
+        teacher: a dense model that does the same, None for none; ``auto``: see `teachers.dense_teacher`.
+        negatives: of a query at most.
+        round_trip: a query that was written stays only if its chunk is among the first so many results.
+        val_ratio: share of the documents that go to validation, near-duplicates together; of judged queries the share
+            of the rows, where the collection has no split for it.
+        seed: the same seed gives the same files.
+        force: replace files that are there.
+        loading: how models are opened.
+    """
+
+    documents: str | Path
+    output: str | Path
+    queries: Offline | Llm | Judged | Rows | Writer = field(default_factory=Offline)
+    language: str | None = None
+    max_documents: int | None = None
+    chunking: Chunking = field(default_factory=Chunking)
+    model: str | SpladeEmbedder | None = "auto"
+    teacher: str | None = "auto"
+    negatives: int = 5
+    round_trip: int = 100
+    val_ratio: float = 0.1
+    seed: int = 42
+    force: bool = False
+    loading: ModelOptions = field(default_factory=ModelOptions)
+
+    def __post_init__(self) -> None:
+        """Raises InputError for what cannot be."""
+        require_positive(negatives=self.negatives, round_trip=self.round_trip)
+        if self.max_documents is not None:
+            require_positive(max_documents=self.max_documents)
+        if not 0 <= self.val_ratio < 1:
+            raise InputError(
+                f"val_ratio must be from 0 to below 1, got {self.val_ratio:g}", "0.1 is the default"
+            )

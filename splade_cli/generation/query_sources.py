@@ -1,0 +1,183 @@
+"""Query sources: queries that are written for chunks, and queries that people judged; what each means for mining."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Any, Protocol
+
+from splade_cli.corpus.near_duplicates import duplicate_groups
+from splade_cli.generation.corpus import Corpus
+from splade_cli.generation.dedupe import copies, query_key
+from splade_cli.generation.judged_queries import JudgedCorpus, JudgedQuery, split_queries
+from splade_cli.generation.negatives import Mined, MiningRules, mine, mine_judged
+from splade_cli.generation.split import split_documents_by_group
+from splade_cli.records import Chunk, Progress, WrittenQuery, silent
+
+LITERAL_TYPES = ("sentence", "title")
+"""Types of query that may stand in their chunk word for word: they are there for what the teachers rank beside it."""
+
+
+class Writer(Protocol):
+    """Writes queries for chunks: `offline_writer.OfflineWriter` or `llm.writer.LlmWriter`."""
+
+    def write(
+        self, chunks: Iterable[Chunk], progress: Progress = silent
+    ) -> Iterator[tuple[Chunk, list[WrittenQuery]]]: ...
+
+
+class QuerySource(Protocol):
+    """Queries with what is known of their relevant chunks, and the rules that follow from how it is known.
+
+    Attributes:
+        corpus: what the queries are about.
+        dropped: how many queries were left out, by reason; grows while queries are read.
+    """
+
+    corpus: Corpus
+    dropped: Counter[str]
+
+    def queries(self, progress: Progress) -> list[JudgedQuery]:
+        """The queries, each with at least one relevant chunk. Raises InputError where there are none."""
+
+    def mine(
+        self, query: JudgedQuery, positive: str, teacher: Mapping[str, float], seed: int
+    ) -> Mined | None:
+        """Negatives of a query beside one of its relevant chunks; None where the query is to be dropped."""
+
+    def split(self, queries: Sequence[JudgedQuery], share: float, seed: int) -> list[JudgedQuery]:
+        """The queries that are left, with an id and the side of the split on which they are."""
+
+    def corpus_rows(self) -> Iterator[dict[str, Any]]:
+        """The lines of corpus.jsonl."""
+
+
+class WrittenQueries:
+    """Queries that a writer made of chunks, one relevant chunk each.
+
+    Copies of the text and repetitions are dropped, and so is a query that does not find its chunk again (round
+    trip); there is no ceiling for negatives, since nobody has judged the chunk better than others. Documents go to
+    one side of the split as a whole, near-duplicates together.
+    """
+
+    def __init__(self, corpus: Corpus, writer: Writer, count: int, round_trip: int) -> None:
+        self.corpus = corpus
+        self.dropped: Counter[str] = Counter()
+        self._writer = writer
+        self._rules = MiningRules(count, round_trip=round_trip, ceiling=None)
+        self._positions = {chunk.id: position for position, chunk in enumerate(corpus.chunks)}
+        self._by_text: dict[str, list[str]] = {}
+        for chunk in corpus.chunks:
+            self._by_text.setdefault(chunk.text, []).append(chunk.id)
+
+    def queries(self, progress: Progress) -> list[JudgedQuery]:
+        """Those that are neither copies nor repetitions."""
+        queries: list[JudgedQuery] = []
+        seen: set[str] = set()
+        total = len(self.corpus.chunks)
+        for done, (chunk, written) in enumerate(self._writer.write(self.corpus.chunks), 1):
+            for query in written:
+                key = query_key(query.text)
+                if key in seen:
+                    self.dropped["duplicate"] += 1
+                elif query.type not in LITERAL_TYPES and copies(query.text, chunk.text):
+                    self.dropped["copies the text"] += 1
+                else:
+                    seen.add(key)
+                    queries.append(JudgedQuery("", query.text, {chunk.id: 1}, query.type))
+            progress("write queries", done, total)
+        return queries
+
+    def mine(
+        self, query: JudgedQuery, positive: str, teacher: Mapping[str, float], seed: int
+    ) -> Mined | None:
+        """None where retrieval does not find the chunk that the query was written for."""
+        draw = random.Random(f"{seed}|{query.text}")
+        mined = mine(teacher, positive, self._rules, excluded=self._same_text(positive), draw=draw)
+        if mined is None:
+            self.dropped["does not find its chunk"] += 1
+        return mined
+
+    def split(self, queries: Sequence[JudgedQuery], share: float, seed: int) -> list[JudgedQuery]:
+        """Numbers the queries in their order, and puts each on the side of its document."""
+        validation = split_documents_by_group(self.corpus.documents, share, seed)
+        decided = []
+        for number, query in enumerate(queries, 1):
+            chunk = self.corpus.chunks[self._positions[query.relevant[0]]]
+            decided.append(replace(query, id=f"q{number}", validation=validation[chunk.document_id]))
+        return decided
+
+    def corpus_rows(self) -> Iterator[dict[str, Any]]:
+        """Chunks with the document that they are of."""
+        for chunk in self.corpus.chunks:
+            row = {"_id": chunk.id, "title": "", "text": chunk.content, "document_id": chunk.document_id}
+            yield {**row, **chunk.metadata}
+
+    def _same_text(self, chunk_id: str) -> Set[str]:
+        """Chunks of the same text, and neighbours in the same document that overlap."""
+        position = self._positions[chunk_id]
+        chunk = self.corpus.chunks[position]
+        same = set(self._by_text[chunk.text])
+        for neighbour in (position - 1, position + 1):
+            if 0 <= neighbour < len(self.corpus.chunks) and _overlap(self.corpus.chunks[neighbour], chunk):
+                same.add(self.corpus.chunks[neighbour].id)
+        return same
+
+
+class JudgedQueries:
+    """Queries of people, with the documents that they judged.
+
+    None is dropped, wherever the teachers rank its documents. What is judged relevant is never a negative, nor is a
+    near-duplicate of it, and no negative scores above it. Documents stay whole; a split of the collection wins, and
+    else queries that share a relevant document, or a near-duplicate of one, stay on one side.
+    """
+
+    def __init__(self, judged: JudgedCorpus, count: int) -> None:
+        self.corpus = judged.corpus
+        self.dropped = judged.dropped
+        self._queries = judged.queries
+        self._rules = MiningRules(count)
+        chunks = judged.corpus.chunks
+        groups = duplicate_groups([chunk.content for chunk in chunks])
+        self._groups = {chunk.id: group for chunk, group in zip(chunks, groups, strict=True)}
+        members: dict[int, list[str]] = {}
+        for chunk_id, group in self._groups.items():
+            members.setdefault(group, []).append(chunk_id)
+        self._relevant: dict[str, set[str]] = {}
+        for query in judged.queries:
+            relevant = self._relevant.setdefault(query.key, set())
+            for chunk_id in query.relevant:
+                relevant.update(members[self._groups[chunk_id]])
+
+    def queries(self, progress: Progress) -> list[JudgedQuery]:
+        """All that were judged."""
+        return list(self._queries)
+
+    def mine(
+        self, query: JudgedQuery, positive: str, teacher: Mapping[str, float], seed: int
+    ) -> Mined | None:
+        """Always some, as far as the teachers rank other documents."""
+        relevant = self._relevant[query.key]
+        return mine_judged(
+            teacher,
+            positive,
+            self._rules,
+            excluded=relevant,
+            irrelevant=query.grades.keys() - relevant,
+            draw=random.Random(f"{seed}|{query.text}|{positive}"),
+        )
+
+    def split(self, queries: Sequence[JudgedQuery], share: float, seed: int) -> list[JudgedQuery]:
+        """See `judged_queries.split_queries`."""
+        return split_queries(queries, self._groups, share, seed)
+
+    def corpus_rows(self) -> Iterator[dict[str, Any]]:
+        """Documents under their own ids."""
+        for chunk in self.corpus.chunks:
+            yield {**chunk.metadata, "_id": chunk.id, "title": "", "text": chunk.content}
+
+
+def _overlap(left: Chunk, right: Chunk) -> bool:
+    return left.document_id == right.document_id and left.start < right.end and right.start < left.end
