@@ -21,6 +21,7 @@ import torch
 from measure import SHARED
 from transformers import TrainingArguments
 
+from splade_cli.cache import Cache
 from splade_cli.datasets.collections import Qrels, load_collection
 from splade_cli.evaluation.metrics import means, per_query, run_from_rows
 from splade_cli.index.index import SpladeIndex
@@ -72,9 +73,10 @@ def measure_one(name: str, options: argparse.Namespace, cache: Path) -> None:
             dense.append(DenseModel(BASE))
         return dense[0].encode(window)
 
-    vectors = cached_vectors(encode, list(texts.values()), cache, BASE)
-    short = cached_vectors(encode, excerpts(list(texts.values()), 42), cache, BASE)
-    query_vectors = cached_vectors(encode, list(queries.values()), cache, BASE)
+    vector_cache = Cache(cache / "vectors.sqlite3")
+    vectors = cached_vectors(encode, list(texts.values()), vector_cache, BASE)
+    short = cached_vectors(encode, excerpts(list(texts.values()), 42), vector_cache, BASE)
+    query_vectors = cached_vectors(encode, list(queries.values()), vector_cache, BASE)
     embedded = time.perf_counter() - start
     ids, query_ids = list(texts), list(queries)
     whole = dense_quality(vectors, query_vectors, ids, query_ids, qrels)

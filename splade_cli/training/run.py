@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from splade_cli.cache import Cache
 from splade_cli.config.keys import flatten
 from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.sources import Loaded
@@ -27,6 +28,7 @@ from splade_cli.model.options import ModelOptions
 from splade_cli.model.splade.encoder import UNCAPPED
 from splade_cli.model.trainable import open_trainable
 from splade_cli.records import Example, Progress, silent
+from splade_cli.training.cached import CACHE
 from splade_cli.training.csr.trainer import corpus_texts, prepare_autoencoder
 from splade_cli.training.figures import GUARD_MEASURE, Figures
 from splade_cli.training.loop.arguments import total_steps
@@ -227,28 +229,33 @@ class Run:
         wanted = self.config.loss
         if not wanted.teachers or self.config.model.architecture == "csr":
             return dict(sources)
-        from splade_cli.training.teachers.scores import scored
+        from splade_cli.training.teachers.scores import BATCH_SIZE, scored
 
-        found = {}
-        for name, rows in sources.items():
-            found[name], report = scored(
-                rows,
-                wanted.teachers,
-                self.output / "teacher",
-                false_negatives=wanted.false_negatives,
-                rescore=wanted.rescore,
-                raw=wanted.raw_scores,
-                device=self.config.hardware.device,
-                trust_remote_code=self.config.model.trust_remote_code,
-                allow_pickle=self.config.model.allow_pickle,
-                progress=self.progress,
-            )
-            self.log.write({"step": 0, "dataset": name, "teacher": vars(report)})
-            if not report.scored:
-                self.notes.append(
-                    f"no row of {name} was scored by a teacher: they carry scores, or have no negatives"
+        options = ModelOptions(
+            device=self.config.hardware.device,
+            batch_size=BATCH_SIZE,
+            trust_remote_code=self.config.model.trust_remote_code,
+            allow_pickle=self.config.model.allow_pickle,
+        )
+        result = {}
+        with Cache(self.output / CACHE) as cache:
+            for name, rows in sources.items():
+                result[name], report = scored(
+                    rows,
+                    wanted.teachers,
+                    cache,
+                    options,
+                    false_negatives=wanted.false_negatives,
+                    rescore=wanted.rescore,
+                    raw=wanted.raw_scores,
+                    progress=self.progress,
                 )
-        return found
+                self.log.write({"step": 0, "dataset": name, "teacher": vars(report)})
+                if not report.scored:
+                    self.notes.append(
+                        f"no row of {name} was scored by a teacher: they carry scores, or have no negatives"
+                    )
+        return result
 
     def _save(self, result: Trained) -> None:
         self.trainable.read_at_most(self.trainable.view.model.max_seq_length)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from splade_cli.cache import Cache
 from splade_cli.config.schema import ModelSection
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
@@ -214,7 +215,8 @@ def test_csr_from_documents_alone(
     before = SentenceTransformer(str(dense_folder), device="cpu").encode(texts)
     after = SentenceTransformer(modules=list(stock(result.model_dir))[:-1], device="cpu").encode(texts)
     np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-6)
-    assert list((tmp_path / "run" / "vectors").glob("dense-*.npy"))
+    with Cache(tmp_path / "run" / "cache.sqlite3") as cache:
+        assert [cache.count(space) for space in cache.spaces()] > [len(WORDS)]
     more = SpladeTrainer(str(result.model_dir), tmp_path / "more", rows, settings=settings).train()
     same_vectors(more.model_dir, load, stock)
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from splade_cli.cache import Cache
 from splade_cli.config.schema import Config
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
@@ -22,6 +23,7 @@ from splade_cli.datasets.collections import read_corpus
 from splade_cli.errors import InputError
 from splade_cli.model.trainable import Trainable
 from splade_cli.records import Chunk, Example, Progress, silent
+from splade_cli.training.cached import CACHE
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
@@ -82,7 +84,7 @@ def prepare_autoencoder(
     Args:
         texts: documents without queries.
         sources: rows, whose queries and positives belong together; their texts are learned from as well.
-        output: the run folder; dense vectors are kept in its vectors/.
+        output: the run folder; dense vectors are kept in its cache.
         measure: validation figures of the current weights, None without validation.
 
     Raises:
@@ -91,17 +93,13 @@ def prepare_autoencoder(
     rows = [row for part in sources.values() for row in part]
     short = excerpts(texts, config.training.seed)
     named = [text for row in rows for text in (row.query, row.positive, *row.negatives)]
-    places = {text: place for place, text in enumerate(dict.fromkeys([*texts, *short, *named]))}
-    pairs = np.array([[places[row.query], places[row.positive]] for row in rows], dtype=np.int64).reshape(
-        -1, 2
-    )
-    vectors = cached_vectors(
-        lambda window: dense_vectors(trainable, window),
-        list(places),
-        output / "vectors",
-        _identity(config),
-        progress,
-    )
+    numbers = {text: number for number, text in enumerate(dict.fromkeys([*texts, *short, *named]))}
+    linked = [(numbers[row.query], numbers[row.positive]) for row in rows]
+    pairs = np.array(linked, dtype=np.int64).reshape(-1, 2)
+    with Cache(output / CACHE) as cache:
+        vectors = cached_vectors(
+            lambda window: dense_vectors(trainable, window), list(numbers), cache, _space(config), progress
+        )
     measured = measure is not None and config.training.eval_strategy != "no"
     fresh = trainable.view.model.identity == "in training"
     trainer = prepare_csr(
@@ -143,8 +141,10 @@ def dense_vectors(trainable: Trainable, texts: Sequence[str], batch_size: int = 
     return out
 
 
-def _identity(config: Config) -> str:
+def _space(config: Config) -> str:
+    """The cache's space of what the dense modules of the base give."""
     from splade_cli.model.dense import resolve_dense
     from splade_cli.model.layout import identity_of
 
-    return f"{identity_of(resolve_dense(config.model.base_model))}|{config.training.max_seq_length}"
+    identity = identity_of(resolve_dense(config.model.base_model))
+    return f"dense {identity} of {config.training.max_seq_length or 'all'} tokens"

@@ -5,7 +5,6 @@ The dense model stays as it is, so its vectors are computed once (`cached_vector
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,44 +16,40 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import Trainer, TrainingArguments
 
+from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
-from splade_cli.files import replacing
 from splade_cli.model.csr.encoder import start_from
 from splade_cli.records import Progress, silent
+from splade_cli.training.cached import READ, Item, compute_missing, read_cached
 from splade_cli.training.csr.loss import CsrObjective, CsrWeights
 from splade_cli.training.loop.failures import check_loss
-
-WINDOW = 1024
 
 
 def cached_vectors(
     encode: Callable[[Sequence[str]], NDArray[np.float32]],
     texts: Sequence[str],
-    folder: Path,
-    identity: str,
+    cache: Cache,
+    space: str,
     progress: Progress = silent,
 ) -> NDArray[np.float32]:
-    """``encode(texts)`` [n, d], window by window; a window that `folder` holds already is not computed again.
+    """``encode(texts)`` [n, d]; the vector of a text that the cache has already is not computed again.
 
     Args:
-        identity: of the model: its vectors are not taken for another's.
+        space: of the cache, named by the model: its vectors are not taken for another's.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    parts: list[NDArray[np.float32]] = []
-    for start in range(0, len(texts), WINDOW):
-        window = list(texts[start : start + WINDOW])
-        digest = hashlib.sha256(identity.encode())
-        for text in window:
-            digest.update(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
-        path = folder / f"dense-{digest.hexdigest()[:24]}.npy"
-        if not path.is_file():
-            with replacing(path) as temporary, open(temporary, "wb") as out:
-                np.save(out, encode(window))
-        parts.append(np.load(path))
-        progress("dense vectors", start + len(window), len(texts))
-    if not parts:
+    if not texts:
         raise InputError("no texts to train on", "name documents or rows")
-    return np.concatenate(parts)
+    items: list[Item] = [(text,) for text in texts]
+
+    def compute(missing: Sequence[Item]) -> list[bytes]:
+        vectors = encode([text for (text,) in missing]).astype(np.float32)
+        return [vector.tobytes() for vector in vectors]
+
+    compute_missing(cache, space, items, compute, lambda done, total: progress("dense vectors", done, total))
+    parts = []
+    for start in range(0, len(items), READ):
+        parts.append(b"".join(read_cached(cache, space, items[start : start + READ])))
+    return np.frombuffer(bytearray().join(parts), dtype=np.float32).reshape(len(items), -1)
 
 
 class CsrTrainer(Trainer):  # type: ignore[misc]

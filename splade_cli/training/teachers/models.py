@@ -1,295 +1,169 @@
-"""A teacher's name to its scores of rows' documents and of a background of others; knows no scale and no label.
+"""Teacher models: each scores a row's documents, and a background of other documents, against its query.
 
-Cross-encoders keep a score for each pair, encoders a vector for each text; BM25 is computed anew.
+Cross-encoders cache a score for each pair, encoders a vector for each text; BM25 is computed anew.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from hashlib import blake2b
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import InputError, ModelError, did_you_mean
+from splade_cli.cache import Cache, key_of
 from splade_cli.index.bm25.search import Bm25
-from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.options import ModelOptions
 from splade_cli.records import Example
-from splade_cli.training.teachers.kept import Kept
+from splade_cli.training.cached import Computed, Done, Item, compute_missing, read_cached
+from splade_cli.training.teachers.kinds import identity_of_teacher
+from splade_cli.training.teachers.vectors import TextVectors, open_vectors, products
+
+if TYPE_CHECKING:
+    from splade_cli.model.crossencoder import CrossEncoderModel
 
 BACKGROUND = 4096
+"""Documents of the background, where a score is a product of vectors."""
 PAIRS = 256
-WINDOW = 256
+"""Random pairs of the background of a cross-encoder."""
 BLOCK = 128
-KINDS = ("cross-encoder", "dense", "sparse", "bm25")
+"""Rows whose products are computed at once."""
 Scores = NDArray[np.float64]
 
 
-def kind_of(name: str) -> tuple[str, str]:
-    """The kind of a teacher and the name of its model.
+class TeacherModel(Protocol):
+    """What scores rows, once it has computed what that takes."""
 
-    ``bm25``; ``cross-encoder:NAME``, ``dense:NAME``, ``sparse:NAME``; or NAME alone, whose kind its folder or
-    repository tells: `model_type` and modules of sentence-transformers, else the architecture in config.json.
+    def compute(self, rows: Sequence[Example], done: Done) -> Computed:
+        """Computes what is not in the cache yet."""
+        ...
 
-    Raises:
-        InputError: a kind without a name. ModelError: no such model, or one whose kind cannot be told.
-    """
-    kind, colon, source = name.partition(":")
-    if name == "bm25":
-        return name, ""
-    if colon and kind in KINDS:
-        if not source or kind == "bm25":
-            raise InputError(
-                f"'{name}' is no teacher", "bm25, or cross-encoder:NAME, dense:NAME, sparse:NAME"
-            )
-        return kind, source
-    from splade_cli.model.dense import PACKAGED
-    from splade_cli.model.hub import read_json, require_hub
-    from splade_cli.model.load import resolve
-
-    if name in PACKAGED:
-        return "dense", name
-    try:
-        source = resolve(name)
-    except ModelError as error:
-        raise ModelError(
-            error.message, did_you_mean(name, ("bm25", "tiny", *PACKAGED)) or error.hint
-        ) from None
-    require_hub(source, None)
-    outer = read_json(source, "config_sentence_transformers.json") or {}
-    modules = read_json(source, "modules.json")
-    said = {"CrossEncoder": "cross-encoder", "SparseEncoder": "sparse"}.get(outer.get("model_type", ""))
-    if said or modules is not None:
-        types = [str(module.get("type", "")) for module in modules or []]
-        of_ours = any("parse" in part or "Splade" in part or part.startswith("splade_cli.") for part in types)
-        return said or ("sparse" if of_ours else "dense"), source
-    heads = (read_json(source, "config.json") or {}).get("architectures") or [""]
-    for ending, found in (
-        ("ForSequenceClassification", "cross-encoder"),
-        ("ForMaskedLM", "sparse"),
-        ("Model", "dense"),
-    ):
-        if heads[0].endswith(ending):
-            return found, source
-    raise ModelError(
-        f"cannot tell what kind of teacher {name} is ({heads[0] or 'its config names no architecture'})",
-        f"say so: cross-encoder:{name}, dense:{name} or sparse:{name}",
-    )
+    def scores(self, rows: Sequence[Example]) -> Iterator[tuple[Scores, Scores]]:
+        """Of each row the scores of its documents, positive first, and those of the background."""
+        ...
 
 
-Done = Callable[[int, int], None]
-Judged = Iterator[tuple[Scores, Scores]]
-Item = tuple[str, str]
-"""(query, document) for a cross-encoder, (kind, text) for an encoder."""
-
-
-class Judge(Protocol):
-    """A teacher: `learn` computes what is not kept yet and counts it, `judge` gives (own [n], background [m]) a row."""
-
-    def learn(self, rows: Sequence[Example], done: Done) -> dict[str, int]: ...
-    def judge(self, rows: Sequence[Example]) -> Judged: ...
-
-
-@contextmanager
-def judging(
-    kind: str, source: str, documents: Sequence[str], cache: Path, batch_size: int, options: dict[str, Any]
-) -> Iterator[Judge]:
-    """The teacher of a kind and a source, its cache open; `documents` are all that the rows know."""
+def open_teacher(
+    kind: str, source: str, documents: Sequence[str], cache: Cache, options: ModelOptions
+) -> TeacherModel:
+    """The teacher of a kind and a source, see `kind_of`; `documents` are all that the rows know."""
     if kind == "bm25":
-        yield _WordJudge(documents)
-        return
-    with Kept.of(cache, kind, source) as kept:
-        if kind == "cross-encoder":
-            yield _PairJudge(source, kept, documents, batch_size, options)
-        else:
-            model = (
-                _DenseVectors(source, batch_size, options)
-                if kind == "dense"
-                else _SparseVectors(source, batch_size, options)
-            )
-            yield _VectorJudge(model, kept, documents)
+        return Bm25Teacher(documents)
+    space = identity_of_teacher(kind, source)
+    if kind == "cross-encoder":
+        return CrossEncoderTeacher(source, documents, cache, space, options)
+    return EncoderTeacher(open_vectors(kind, source, options), documents, cache, space)
 
 
-def _learn(
-    kept: Kept, items: Iterable[Item], compute: Callable[[Sequence[Item]], list[bytes]], done: Done
-) -> dict[str, int]:
-    """Computes the items that are not kept, longest first, a window at a time."""
-    every = list(dict.fromkeys(items))
-    missing = [item for item in every if _key(item) not in kept]
-    missing.sort(key=lambda item: -len(item[0]) - len(item[1]))
-    reused = len(every) - len(missing)
-    for start in range(0, len(missing), WINDOW):
-        window = missing[start : start + WINDOW]
-        kept.add(zip(map(_key, window), compute(window), strict=True))
-        done(reused + start + len(window), len(every))
-    return {"computed": len(missing), "reused": reused}
-
-
-class _WordJudge:
-    """BM25, which depends on all documents at once and costs little: not kept."""
+class Bm25Teacher:
+    """BM25 over all documents, which costs little: nothing is cached."""
 
     def __init__(self, documents: Sequence[str]) -> None:
-        self._rows = {text: row for row, text in enumerate(documents)}
-        self._drawn = [self._rows[text] for text in _drawn(documents)]
+        self._numbers = {text: number for number, text in enumerate(documents)}
+        self._background = [self._numbers[text] for text in background_of(documents)]
         self._index = Bm25(documents)
 
-    def learn(self, rows: Sequence[Example], done: Done) -> dict[str, int]:
-        return {}
+    def compute(self, rows: Sequence[Example], done: Done) -> Computed:
+        return Computed()
 
-    def judge(self, rows: Sequence[Example]) -> Judged:
+    def scores(self, rows: Sequence[Example]) -> Iterator[tuple[Scores, Scores]]:
         for row in rows:
-            found, scores = self._index.search([row.query], k=len(self._rows))
-            every = np.zeros(len(self._rows))
-            every[found[found >= 0]] = scores[found >= 0]
-            yield every[[self._rows[text] for text in documents_of(row)]], every[self._drawn]
+            numbers, scores = self._index.search([row.query], k=len(self._numbers))
+            ranked = numbers >= 0
+            every = np.zeros(len(self._numbers))
+            every[numbers[ranked]] = scores[ranked]
+            own = [self._numbers[text] for text in documents_of(row)]
+            yield every[own], every[self._background]
 
 
-class _PairJudge:
-    """A cross-encoder; keeps a float32 for each pair."""
+class CrossEncoderTeacher:
+    """A cross-encoder; caches a float32 for each pair."""
 
     def __init__(
-        self, source: str, kept: Kept, documents: Sequence[str], batch_size: int, options: dict[str, Any]
+        self, source: str, documents: Sequence[str], cache: Cache, space: str, options: ModelOptions
     ) -> None:
-        self._source, self._kept, self._documents = source, kept, documents
-        self._batch_size, self._options = batch_size, options
+        self._source = source
+        self._documents = documents
+        self._cache = cache
+        self._space = space
+        self._options = options
 
     @cached_property
-    def _model(self) -> Any:
+    def _model(self) -> CrossEncoderModel:
         from splade_cli.model.crossencoder import CrossEncoderModel
-        from splade_cli.model.options import ModelOptions
 
-        return CrossEncoderModel(self._source, ModelOptions(**self._options))
+        return CrossEncoderModel(self._source, self._options)
 
-    def learn(self, rows: Sequence[Example], done: Done) -> dict[str, int]:
-        own = ((row.query, text) for row in rows for text in documents_of(row))
-        return _learn(self._kept, [*own, *self._random(rows)], self._compute, done)
+    def compute(self, rows: Sequence[Example], done: Done) -> Computed:
+        pairs: list[Item] = [(row.query, text) for row in rows for text in documents_of(row)]
+        pairs += self._random_pairs(rows)
+        return compute_missing(self._cache, self._space, pairs, self._score, done)
 
-    def judge(self, rows: Sequence[Example]) -> Judged:
-        background = self._read(self._random(rows))
+    def scores(self, rows: Sequence[Example]) -> Iterator[tuple[Scores, Scores]]:
+        background = self._read(self._random_pairs(rows))
         for row in rows:
             yield self._read([(row.query, text) for text in documents_of(row)]), background
 
-    def _compute(self, window: Sequence[Item]) -> list[bytes]:
-        return [score.tobytes() for score in self._model.scores(window, self._batch_size)]
+    def _score(self, pairs: Sequence[Item]) -> list[bytes]:
+        scores = self._model.scores([(query, text) for query, text in pairs])
+        return [score.tobytes() for score in scores]
 
     def _read(self, pairs: Sequence[Item]) -> Scores:
-        return np.frombuffer(b"".join(self._kept[_key(pair)] for pair in pairs), dtype=np.float32).astype(
-            np.float64
-        )
+        values = read_cached(self._cache, self._space, pairs)
+        return np.frombuffer(b"".join(values), dtype=np.float32).astype(np.float64)
 
-    def _random(self, rows: Sequence[Example]) -> list[Item]:
-        drawn = random.Random(0)
-        pairs = ((drawn.choice(rows), drawn.choice(self._documents)) for _ in range(PAIRS))
-        return [(row.query, text) for row, text in pairs if text not in documents_of(row)]
-
-
-class _Vectors(Protocol):
-    """An encoder whose vectors can be kept: `pack` encodes, `unpack` gives back a matrix [n, d], dense or CSR."""
-
-    def pack(self, texts: Sequence[str], kind: str) -> list[bytes]: ...
-    def unpack(self, kept: Sequence[bytes]) -> Any: ...
+    def _random_pairs(self, rows: Sequence[Example]) -> list[Item]:
+        generator = random.Random(0)
+        pairs: list[Item] = []
+        for _ in range(PAIRS):
+            row = generator.choice(rows)
+            text = generator.choice(self._documents)
+            if text not in documents_of(row):
+                pairs.append((row.query, text))
+        return pairs
 
 
-class _VectorJudge:
-    """An encoder of one text at a time; keeps the vector of each text. A score is the product of two."""
+class EncoderTeacher:
+    """An encoder of one text at a time, dense or sparse; caches a vector for each text."""
 
-    def __init__(self, model: _Vectors, kept: Kept, documents: Sequence[str]) -> None:
-        self._model, self._kept, self._drawn = model, kept, _drawn(documents)
+    def __init__(self, vectors: TextVectors, documents: Sequence[str], cache: Cache, space: str) -> None:
+        self._vectors = vectors
+        self._background = background_of(documents)
+        self._cache = cache
+        self._space = space
 
-    def learn(self, rows: Sequence[Example], done: Done) -> dict[str, int]:
-        queries = [("query", row.query) for row in rows]
-        texts = [("document", text) for row in rows for text in documents_of(row)]
-        return _learn(
-            self._kept, [*queries, *texts, *(("document", text) for text in self._drawn)], self._compute, done
-        )
+    def compute(self, rows: Sequence[Example], done: Done) -> Computed:
+        texts: list[Item] = [("query", row.query) for row in rows]
+        texts += [("document", text) for row in rows for text in documents_of(row)]
+        texts += [("document", text) for text in self._background]
+        return compute_missing(self._cache, self._space, texts, self._encode, done)
 
-    def judge(self, rows: Sequence[Example]) -> Judged:
-        background = self._read("document", self._drawn).T
+    def scores(self, rows: Sequence[Example]) -> Iterator[tuple[Scores, Scores]]:
+        background = self._read("document", self._background)
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
             texts = list(dict.fromkeys(text for row in block for text in documents_of(row)))
-            column = {text: number for number, text in enumerate(texts)}
+            columns = {text: column for column, text in enumerate(texts)}
             queries = self._read("query", [row.query for row in block])
-            own, others = _plain(queries @ self._read("document", texts).T), _plain(queries @ background)
-            for place, row in enumerate(block):
-                yield own[place, [column[text] for text in documents_of(row)]], others[place]
+            own = products(queries, self._read("document", texts))
+            others = products(queries, background)
+            for number, row in enumerate(block):
+                yield own[number, [columns[text] for text in documents_of(row)]], others[number]
 
-    def _compute(self, window: Sequence[Item]) -> list[bytes]:
-        packed: dict[Item, bytes] = {}
+    def _encode(self, items: Sequence[Item]) -> list[bytes]:
+        encoded: dict[Item, bytes] = {}
         for kind in ("query", "document"):
-            items = [item for item in window if item[0] == kind]
-            if items:
-                packed |= zip(items, self._model.pack([text for _, text in items], kind), strict=True)
-        return [packed[item] for item in window]
+            of_kind = [item for item in items if item[0] == kind]
+            if of_kind:
+                values = self._vectors.encode([text for _, text in of_kind], kind)
+                encoded |= zip(of_kind, values, strict=True)
+        return [encoded[item] for item in items]
 
     def _read(self, kind: str, texts: Sequence[str]) -> Any:
-        return self._model.unpack([self._kept[_key((kind, text))] for text in texts])
-
-
-class _DenseVectors:
-    """A dense model's vectors, compared as its folder says: by cosine, or by dot product."""
-
-    def __init__(self, source: str, batch_size: int, options: dict[str, Any]) -> None:
-        from splade_cli.model.dense import resolve_dense
-        from splade_cli.model.hub import read_json
-
-        self._source, self._batch_size = source, batch_size
-        self._options = {key: value for key, value in options.items() if key != "allow_pickle"}
-        outer = read_json(resolve_dense(source), "config_sentence_transformers.json") or {}
-        self._similarity = outer.get("similarity_fn_name") or "cosine"
-        if self._similarity not in ("cosine", "dot"):
-            raise ModelError(
-                f"{source} compares by '{self._similarity}'", "a teacher compares by cosine or dot"
-            )
-
-    @cached_property
-    def _model(self) -> Any:
-        from splade_cli.model.dense import DenseModel
-        from splade_cli.model.options import ModelOptions
-
-        return DenseModel(self._source, ModelOptions(**self._options))
-
-    def pack(self, texts: Sequence[str], kind: str) -> list[bytes]:
-        vectors = self._model.encode(texts, kind, batch_size=self._batch_size)
-        if not np.isfinite(vectors).all():
-            raise ModelError(f"{self._source} gave a vector that is not finite", "use another dense model")
-        return [vector.tobytes() for vector in vectors]
-
-    def unpack(self, kept: Sequence[bytes]) -> Any:
-        vectors = np.frombuffer(b"".join(kept), dtype=np.float32).reshape(len(kept), -1)
-        if self._similarity == "dot":
-            return vectors
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-class _SparseVectors:
-    """A sparse encoder's vectors, in float32 so that they serve any device, compared by dot product."""
-
-    def __init__(self, source: str, batch_size: int, options: dict[str, Any]) -> None:
-        self._embedder = SpladeEmbedder(source, precision="fp32", batch_size=batch_size, **options)
-
-    def pack(self, texts: Sequence[str], kind: str) -> list[bytes]:
-        rows = self._embedder.encode(texts, kind)
-        width = np.array([rows.shape[1]], dtype=np.int32).tobytes()
-        bounds = list(pairwise(rows.indptr))
-        return [
-            width + rows.indices[i:j].astype(np.int32).tobytes() + rows.data[i:j].tobytes() for i, j in bounds
-        ]
-
-    def unpack(self, kept: Sequence[bytes]) -> Any:
-        parts = [np.frombuffer(one, dtype=np.int32) for one in kept]
-        bounds = np.cumsum([0, *((len(part) - 1) // 2 for part in parts)])
-        columns = [part[1 : 1 + len(part) // 2] for part in parts]
-        values = [part[1 + len(part) // 2 :].view(np.float32) for part in parts]
-        shape = (len(parts), int(parts[0][0]))
-        return sp.csr_matrix((np.concatenate(values), np.concatenate(columns), bounds), shape=shape)
+        items: list[Item] = [(kind, text) for text in texts]
+        return self._vectors.decode(read_cached(self._cache, self._space, items))
 
 
 def documents_of(row: Example) -> tuple[str, ...]:
@@ -297,15 +171,6 @@ def documents_of(row: Example) -> tuple[str, ...]:
     return (row.positive, *row.negatives)
 
 
-def _key(item: Item) -> bytes:
-    first, second = (part.encode("utf-8", "surrogatepass") for part in item)
-    return blake2b(len(first).to_bytes(8, "little") + first + second, digest_size=16).digest()
-
-
-def _drawn(documents: Sequence[str]) -> list[str]:
-    """The background: documents with the smallest hashes, which stay the same ones when a few rows are added."""
-    return sorted(documents, key=lambda text: _key(("", text)))[:BACKGROUND]
-
-
-def _plain(product: Any) -> Scores:
-    return np.asarray(product.toarray() if sp.issparse(product) else product, dtype=np.float64)
+def background_of(documents: Sequence[str]) -> list[str]:
+    """Documents with the smallest hashes, which stay the same ones when a few rows are added."""
+    return sorted(documents, key=lambda text: key_of("", text))[:BACKGROUND]

@@ -1,34 +1,38 @@
-"""Training rows in, the same rows with a teacher's scores out; knows no student, no loss and no training file.
+"""Teacher scores of training rows, on a scale that means the same for every query.
 
 A teacher is a cross-encoder, a dense model, another sparse encoder, BM25 over the rows' documents, or several of them.
-What a model computed is kept on disk window by window, so that no text or pair is computed twice, killed or not.
+What a model computed is cached, so that no text or pair is computed twice, killed or not.
 
 Scale: min-max over a row's few documents alone says 1 and 0 whatever the teacher thinks of them. So a query's scores
 lie between the best and the DEPTH-th best of its own documents and a background of others, cut off at 0: what is no
-better than search finds for anything scores 0, as in `corpus.negatives.fused`, so that temperatures, and the 0 of a
-batch's other documents, mean the same for both. The background is up to BACKGROUND documents of the rows where a score
-is a product; for cross-encoders, whose scores compare between queries, PAIRS random pairs serve all queries.
+better than search finds for anything scores 0, as it does in the mining of negatives, so that temperatures, and the 0
+of a batch's other documents, mean the same for both. The background is up to BACKGROUND documents of the rows where a
+score is a product; for cross-encoders, whose scores compare between queries, PAIRS random pairs serve all queries.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import scipy.sparse as sp
 
-from splade_cli.errors import InputError, require_positive
+from splade_cli.cache import Cache
+from splade_cli.errors import InputError
+from splade_cli.model.options import ModelOptions
 from splade_cli.records import Example, Progress, silent
-from splade_cli.training.teachers.models import Scores, documents_of, judging, kind_of
+from splade_cli.training.teachers.kinds import kind_of
+from splade_cli.training.teachers.models import Scores, documents_of, open_teacher
 
 FalseNegatives = Literal["keep", "drop", "relabel"]
 CEILING = 0.95
+"""Share of the positive's score from which on a negative counts as a false one (2407.15831)."""
 DEPTH = 100
+BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class TeacherReport:
 
     Attributes:
         scored, carried, bare: rows that got scores, came with scores and kept them, or have no negatives.
-        computed, reused: texts and pairs that went through a model, and that were found in the cache.
+        computed, reused: texts and pairs that went through a model, and that the cache had.
         false_negatives: negatives with a score of at least CEILING of their positive's, before anything was done.
         beaten: rows where a negative scores above the positive.
         removed, swapped: negatives dropped, and rows whose positive changed place with a better negative.
@@ -58,34 +62,58 @@ class TeacherReport:
 def scored(
     rows: Sequence[Example],
     teachers: Sequence[str],
-    cache: Path,
+    cache: Cache,
+    options: ModelOptions | None = None,
     *,
     false_negatives: FalseNegatives = "keep",
     rescore: bool = False,
     raw: bool = False,
-    device: str = "auto",
-    batch_size: int = 32,
-    trust_remote_code: bool = False,
-    allow_pickle: bool = False,
     progress: Progress = silent,
 ) -> tuple[list[Example], TeacherReport]:
     """Rows with `scores`, in their order; none is lost, and those without negatives stay as they are.
 
     Args:
         teachers: names as `kind_of` reads them; the scores of several are averaged.
-        cache: folder of what the teachers computed, a file each; a second process waits for the first.
+        cache: of what the teachers computed.
+        options: how to open the teachers' models.
         false_negatives: see `settled`.
         rescore: score rows anew that carry scores; they are not touched otherwise.
         raw: the scores of one teacher as it gives them (a cross-encoder's logits, products of vectors) instead of
             scaled to [0, 1]; what is a false negative is decided by scaled scores all the same.
-        device, batch_size, trust_remote_code, allow_pickle: of the teachers' models.
 
     Raises:
         InputError: no teacher, several with `raw`, an unknown option, or a cache that cannot be read or written; what
             was computed before stays in it.
         ModelError: a teacher that cannot be found, read or used.
     """
-    require_positive(batch_size=batch_size)
+    _check(teachers, raw, false_negatives)
+    options = options or ModelOptions(batch_size=BATCH_SIZE)
+    kinds = [kind_of(name) for name in teachers]
+    numbers = [number for number, row in enumerate(rows) if row.negatives and (rescore or row.scores is None)]
+    todo = [rows[number] for number in numbers]
+    documents = list(dict.fromkeys(text for row in rows for text in documents_of(row)))
+    counts: Counter[str] = Counter()
+    means = [np.zeros(1 + len(row.negatives)) for row in todo]
+    raw_scores: list[Scores] = []
+    for name, (kind, source) in zip(teachers, kinds, strict=True) if todo else ():
+        teacher = open_teacher(kind, source, documents, cache, options)
+        counts.update(asdict(teacher.compute(todo, partial(progress, f"teacher {name}"))))
+        raw_scores.clear()
+        for number, (own, background) in enumerate(teacher.scores(todo)):
+            raw_scores.append(own)
+            means[number] = means[number] + scaled(own, background) / len(teachers)
+            progress(f"scores of {name}", number + 1, len(todo))
+    labels = raw_scores if raw else means
+    result = list(rows)
+    for number, mean, label in zip(numbers, means, labels, strict=True):
+        result[number], changes = settled(rows[number], mean, false_negatives, label)
+        counts.update(changes)
+    bare = sum(not row.negatives for row in rows)
+    carried = len(rows) - len(todo) - bare
+    return result, TeacherReport(tuple(teachers), len(todo), carried, bare, **counts)
+
+
+def _check(teachers: Sequence[str], raw: bool, false_negatives: str) -> None:
     if not teachers:
         raise InputError("no teacher named", "e.g. all-MiniLM-L6-v2, bm25, a folder or a hub id")
     if raw and len(teachers) > 1:
@@ -97,29 +125,6 @@ def scored(
             f"unknown treatment of false negatives '{false_negatives}'",
             f"one of {', '.join(get_args(FalseNegatives))}",
         )
-    kinds = [kind_of(name) for name in teachers]
-    places = [place for place, row in enumerate(rows) if row.negatives and (rescore or row.scores is None)]
-    todo = [rows[place] for place in places]
-    documents = list(dict.fromkeys(text for row in rows for text in documents_of(row)))
-    options = {"device": device, "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
-    counts: Counter[str] = Counter()
-    judgements = [np.zeros(1 + len(row.negatives)) for row in todo]
-    labels = judgements
-    for name, (kind, source) in zip(teachers, kinds, strict=True) if todo else ():
-        with judging(kind, source, documents, cache, batch_size, options) as judge:
-            counts.update(judge.learn(todo, partial(progress, f"teacher {name}")))
-            own = []
-            for place, (mine, background) in enumerate(judge.judge(todo)):
-                own.append(mine)
-                judgements[place] = judgements[place] + scaled(mine, background) / len(teachers)
-                progress(f"scores of {name}", place + 1, len(todo))
-        labels = own if raw else judgements
-    result = list(rows)
-    for place, judgement, label in zip(places, judgements, labels, strict=True):
-        result[place], found = settled(rows[place], judgement, false_negatives, label)
-        counts.update(found)
-    bare = sum(not row.negatives for row in rows)
-    return result, TeacherReport(tuple(teachers), len(todo), len(rows) - len(todo) - bare, bare, **counts)
 
 
 def scaled(own: Scores, background: Scores) -> Scores:
@@ -128,8 +133,11 @@ def scaled(own: Scores, background: Scores) -> Scores:
     Where all are equal the teacher knows nothing, and all are 0.
     """
     every = np.sort(np.concatenate([own, background]))[::-1]
-    high, low = every[0], every[min(DEPTH, len(every)) - 1]
-    return np.clip((own - low) / (high - low), 0.0, 1.0) if high > low else np.zeros(len(own))
+    high = every[0]
+    low = every[min(DEPTH, len(every)) - 1]
+    if high <= low:
+        return np.zeros(len(own))
+    return np.clip((own - low) / (high - low), 0.0, 1.0)
 
 
 def settled(
@@ -137,7 +145,7 @@ def settled(
 ) -> tuple[Example, dict[str, int]]:
     """The row with its scores, false negatives treated; and counts as named in `TeacherReport`.
 
-    A false negative has a score above 0 that is at least CEILING of the positive's (2407.15831).
+    A false negative has a score above 0 that is at least CEILING of the positive's.
 
     - keep: all stay as they are.
     - drop: they are taken out; a row that has none left is one without negatives, and carries no scores.
@@ -152,7 +160,8 @@ def settled(
     false = (scores[1:] >= CEILING * scores[0]) & (scores[1:] > 0)
     best = int(np.argmax(scores))
     beaten = bool(scores[best] > scores[0])
-    documents, order = documents_of(row), list(range(len(scores)))
+    documents = documents_of(row)
+    order = list(range(len(scores)))
     if treatment == "drop":
         order = [0, *(1 + np.flatnonzero(~false)).tolist()]
     elif treatment == "relabel" and beaten:
@@ -164,22 +173,22 @@ def settled(
         "swapped": int(order[0] != 0),
     }
 
-    def reordered(notes: tuple[str, ...]) -> tuple[str, ...]:
-        return (
-            tuple(notes[old - 1] if old else "" for old in order[1:])
-            if len(notes) == len(row.negatives)
-            else notes
-        )
-
-    made = replace(
+    settled_row = replace(
         row,
         positive=documents[order[0]],
         negatives=tuple(documents[old] for old in order[1:]),
         scores=tuple(float(labels[old]) for old in order) if len(order) > 1 else None,
-        explanations=reordered(row.explanations),
-        strategies=reordered(row.strategies),
+        explanations=_reordered(row.explanations, order, len(row.negatives)),
+        strategies=_reordered(row.strategies, order, len(row.negatives)),
     )
-    return made, counts
+    return settled_row, counts
+
+
+def _reordered(notes: tuple[str, ...], order: Sequence[int], negatives: int) -> tuple[str, ...]:
+    """Notes on negatives in the new order of documents; the old positive has none. Other notes stay as they are."""
+    if len(notes) != negatives:
+        return notes
+    return tuple(notes[old - 1] if old else "" for old in order[1:])
 
 
 def margin_scale(
@@ -194,16 +203,20 @@ def margin_scale(
     Args:
         encode: the untrained student's, e.g. `SpladeEmbedder.encode`.
     """
-    able = [row for row in rows if row.scores is not None and row.negatives]
-    able = able[:: max(1, len(able) // sample)][:sample]
-    if not able:
+    comparable = [row for row in rows if row.scores is not None and row.negatives]
+    comparable = comparable[:: max(1, len(comparable) // sample)][:sample]
+    if not comparable:
         return 1.0
-    counts = [len(row.negatives) for row in able]
-    queries = encode([row.query for row in able], "query")
-    positives = encode([row.positive for row in able], "document")
-    negatives = encode([text for row in able for text in row.negatives], "document")
-    owner = np.repeat(np.arange(len(able)), counts)
-    student = np.asarray(queries[owner].multiply(positives[owner] - negatives).sum(axis=1)).ravel()
-    teacher = np.array([row.scores[0] - score for row in able if row.scores for score in row.scores[1:]])
-    sizes = float(np.sqrt(np.mean(student**2))), float(np.sqrt(np.mean(teacher**2)))
-    return sizes[0] / sizes[1] if all(sizes) else 1.0
+    queries = encode([row.query for row in comparable], "query")
+    positives = encode([row.positive for row in comparable], "document")
+    negatives = encode([text for row in comparable for text in row.negatives], "document")
+    owners = np.repeat(np.arange(len(comparable)), [len(row.negatives) for row in comparable])
+    student = np.asarray(queries[owners].multiply(positives[owners] - negatives).sum(axis=1)).ravel()
+    teacher = np.array(
+        [row.scores[0] - score for row in comparable if row.scores for score in row.scores[1:]]
+    )
+    student_size = float(np.sqrt(np.mean(student**2)))
+    teacher_size = float(np.sqrt(np.mean(teacher**2)))
+    if not (student_size and teacher_size):
+        return 1.0
+    return student_size / teacher_size

@@ -14,6 +14,7 @@ from sentence_transformers.sparse_encoder.losses.csr import CSRReconstructionLos
 from sentence_transformers.sparse_encoder.modules import SparseAutoEncoder
 from transformers import TrainerCallback, TrainingArguments
 
+from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.csr.encoder import start_from
 from splade_cli.training.csr.loss import CsrObjective, CsrWeights, nearest
@@ -212,26 +213,28 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, vectors: torch.T
 def test_vectors_are_computed_once_and_a_cut_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("splade_cli.training.csr.vectors.WINDOW", 4)
+    monkeypatch.setattr("splade_cli.training.cached.WINDOW", 4)
     asked: list[str] = []
 
     def encode(texts: Sequence[str]) -> np.ndarray:
-        if len(asked) == 4 and "text 9" not in asked and not tmp_path.joinpath("second").exists():
+        if len(asked) == 4 and not tmp_path.joinpath("second").exists():
             raise KeyboardInterrupt
         asked.extend(texts)
         return np.array([[len(text), hash(text) % 7] for text in texts], dtype=np.float32)
 
     texts = [f"text {number}" for number in range(10)]
-    with pytest.raises(KeyboardInterrupt):
-        cached_vectors(encode, texts, tmp_path / "cache", "model")
-    (tmp_path / "second").touch()
-    found = cached_vectors(encode, texts, tmp_path / "cache", "model")
-    assert asked == texts and np.array_equal(found, encode(texts))
-    asked.clear()
-    cached_vectors(encode, texts, tmp_path / "cache", "model")
-    assert not asked
-    cached_vectors(encode, texts, tmp_path / "cache", "another")
-    assert asked == texts
+    with Cache(tmp_path / "cache.sqlite3") as cache:
+        with pytest.raises(KeyboardInterrupt):
+            cached_vectors(encode, texts, cache, "model")
+        (tmp_path / "second").touch()
+        made = cached_vectors(encode, texts, cache, "model")
+        assert sorted(asked) == texts, "each was computed once"
+        np.testing.assert_array_equal(made, encode(texts))
+        asked.clear()
+        cached_vectors(encode, texts, cache, "model")
+        assert not asked
+        cached_vectors(encode, texts, cache, "another")
+        assert sorted(asked) == texts
 
 
 def test_nearest_is_the_sorted_product(vectors: torch.Tensor) -> None:

@@ -1,9 +1,10 @@
-"""Teachers' scores against direct predictions, the cache against kills and full disks, false negatives by hand."""
+"""Teachers' scores against direct predictions, their cache against kills and damage, false negatives by hand."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,16 +17,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
 from splade_cli.index.bm25.search import Bm25
 from splade_cli.model.crossencoder import CrossEncoderModel
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Example
-from splade_cli.training.teachers import models as judges
-from splade_cli.training.teachers.kept import Kept
-from splade_cli.training.teachers.models import kind_of
-from splade_cli.training.teachers.scores import DEPTH, margin_scale, scaled, scored, settled
+from splade_cli.training import cached
+from splade_cli.training.teachers.kinds import identity_of_teacher, kind_of
+from splade_cli.training.teachers.models import CrossEncoderTeacher
+from splade_cli.training.teachers.scores import DEPTH, TeacherReport, margin_scale, scaled, scored, settled
+from splade_cli.training.teachers.vectors import DenseVectors, SparseVectors
 
 ROOT = Path(__file__).resolve().parents[3]
 WORDS = ["backups", "kept", "thirty", "days", "deleted", "night", "reset", "password"]
@@ -43,6 +46,14 @@ ROWS = [
     for number in range(10)
 ]
 BARE, CARRIED = Example("no negatives", "a text"), Example("carried", "p", ("n",), (3.0, 2.0))
+
+
+def score(
+    rows: list[Example], teachers: list[str], folder: Path, batch_size: int = 32, **options: Any
+) -> tuple[list[Example], TeacherReport]:
+    """`scored` on the CPU, with its cache in `folder`."""
+    with Cache(folder / "cache.sqlite3") as cache:
+        return scored(rows, teachers, cache, ModelOptions(device="cpu", batch_size=batch_size), **options)
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +124,7 @@ def by_hand(kind: str, name: str, rows: list[Example]) -> list[list[float]]:
 @pytest.mark.parametrize("kind", ["cross-encoder", "dense", "sparse", "bm25"])
 def test_raw_scores_are_those_of_the_model(kind: str, teachers: dict[str, str], tmp_path: Path) -> None:
     rows = ROWS[:4]
-    result, report = scored(rows, [teachers[kind]], tmp_path, raw=True, device="cpu", batch_size=3)
+    result, report = score(rows, [teachers[kind]], tmp_path, raw=True, batch_size=3)
     for made, row, expected in zip(result, rows, by_hand(kind, teachers[kind], rows), strict=True):
         assert made.scores == pytest.approx(expected, abs=2e-4)
         assert replace(made, scores=None) == row
@@ -124,11 +135,11 @@ def test_raw_scores_are_those_of_the_model(kind: str, teachers: dict[str, str], 
 def test_scaled_scores_keep_the_order_and_the_second_run_computes_nothing(
     kind: str, teachers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    raw, first = scored(ROWS, [teachers[kind]], tmp_path, raw=True, device="cpu")
-    monkeypatch.setattr(judges._SparseVectors, "pack", None)
-    monkeypatch.setattr(judges._DenseVectors, "pack", None)
-    monkeypatch.setattr(judges._PairJudge, "_compute", None)
-    result, second = scored(ROWS, [teachers[kind]], tmp_path, device="cpu")
+    raw, first = score(ROWS, [teachers[kind]], tmp_path, raw=True)
+    monkeypatch.setattr(SparseVectors, "encode", None)
+    monkeypatch.setattr(DenseVectors, "encode", None)
+    monkeypatch.setattr(CrossEncoderTeacher, "_score", None)
+    result, second = score(ROWS, [teachers[kind]], tmp_path)
     assert (first.reused, second.computed, second.reused) == (0, 0, first.computed)
     for plain, made in zip(raw, result, strict=True):
         assert plain.scores is not None and made.scores is not None
@@ -139,8 +150,8 @@ def test_scaled_scores_keep_the_order_and_the_second_run_computes_nothing(
 
 def test_an_ensemble_is_the_mean_of_its_teachers(teachers: dict[str, str], tmp_path: Path) -> None:
     names = list(teachers.values())
-    together, report = scored(ROWS, names, tmp_path, device="cpu")
-    alone = [scored(ROWS, [name], tmp_path, device="cpu")[0] for name in names]
+    together, report = score(ROWS, names, tmp_path)
+    alone = [score(ROWS, [name], tmp_path)[0] for name in names]
     for place, made in enumerate(together):
         assert made.scores == pytest.approx(np.mean([rows[place].scores or () for rows in alone], axis=0))
     assert report.teachers == tuple(names)
@@ -148,15 +159,15 @@ def test_an_ensemble_is_the_mean_of_its_teachers(teachers: dict[str, str], tmp_p
 
 def test_rows_without_negatives_and_rows_with_scores_stay(teachers: dict[str, str], tmp_path: Path) -> None:
     rows = [BARE, *ROWS[:2], CARRIED]
-    result, report = scored(rows, [teachers["sparse"]], tmp_path, device="cpu", false_negatives="relabel")
+    result, report = score(rows, [teachers["sparse"]], tmp_path, false_negatives="relabel")
     assert (result[0], result[3]) == (BARE, CARRIED)
     assert all(row.scores is not None for row in result[1:3])
     assert (report.scored, report.carried, report.bare) == (2, 1, 1)
-    again, report = scored(rows, [teachers["sparse"]], tmp_path, device="cpu", rescore=True)
+    again, report = score(rows, [teachers["sparse"]], tmp_path, rescore=True)
     assert again[0] == BARE and again[3].scores != CARRIED.scores
     assert (report.scored, report.carried, report.bare) == (3, 0, 1)
-    assert scored([BARE], ["bm25"], tmp_path)[0] == [BARE]
-    assert scored([], ["bm25"], tmp_path)[0] == []
+    assert score([BARE], ["bm25"], tmp_path)[0] == [BARE]
+    assert score([], ["bm25"], tmp_path)[0] == []
 
 
 def test_the_scale() -> None:
@@ -236,11 +247,11 @@ def test_false_negatives_are_counted_over_rows(tmp_path: Path) -> None:
         Example("steady hand", "a code", ("the steady hand", "no word of it")),
         Example("code", "code", ("blade",)),
     ]
-    result, report = scored(rows, ["bm25"], tmp_path, false_negatives="relabel")
+    result, report = score(rows, ["bm25"], tmp_path, false_negatives="relabel")
     assert result[0].positive == "the steady hand" and result[0].negatives == ("a code", "no word of it")
     assert result[1].positive == "code"
     assert (report.false_negatives, report.beaten, report.swapped, report.removed) == (1, 1, 1, 0)
-    result, report = scored(rows, ["bm25"], tmp_path, false_negatives="drop")
+    result, report = score(rows, ["bm25"], tmp_path, false_negatives="drop")
     assert result[0].negatives == ("no word of it",)
     assert (report.removed, report.swapped) == (1, 0)
 
@@ -281,156 +292,107 @@ def test_a_classifier_is_refused(cross_encoder: Path, tmp_path: Path) -> None:
 
 def test_options_that_make_no_sense(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no teacher named"):
-        scored(ROWS, [], tmp_path)
+        score(ROWS, [], tmp_path)
     with pytest.raises(InputError, match="raw scores of 2 teachers"):
-        scored(ROWS, ["bm25", "tiny"], tmp_path, raw=True)
+        score(ROWS, ["bm25", "tiny"], tmp_path, raw=True)
     with pytest.raises(InputError, match="'dorp'"):
-        scored(ROWS, ["bm25"], tmp_path, false_negatives="dorp")  # type: ignore[arg-type]
+        score(ROWS, ["bm25"], tmp_path, false_negatives="dorp")  # type: ignore[arg-type]
 
 
-def test_other_weights_have_another_cache(cross_encoder: Path, tmp_path: Path) -> None:
+def test_other_weights_are_another_teacher(cross_encoder: Path, tmp_path: Path) -> None:
     other = tmp_path / cross_encoder.name
     shutil.copytree(cross_encoder, other)
-    for folder in (cross_encoder, other):
-        with Kept.of(tmp_path / "cache", "cross-encoder", str(folder)):
-            pass
-    assert len(list((tmp_path / "cache").iterdir())) == 1, "the same weights elsewhere are the same teacher"
+    identity = identity_of_teacher("cross-encoder", str(cross_encoder))
+    assert identity_of_teacher("cross-encoder", str(other)) == identity, "the same weights elsewhere"
+    assert identity_of_teacher("dense", str(other)) != identity
     with open(other / "model.safetensors", "r+b") as file:
         file.seek(-4, 2)
         file.write(b"\1\2\3\4")
-    with Kept.of(tmp_path / "cache", "cross-encoder", str(other)):
-        pass
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert identity_of_teacher("cross-encoder", str(other)) != identity
 
 
-KEYS = [bytes([number]) * 16 for number in range(1, 6)]
-
-
-def filled(path: Path) -> bytes:
-    """A cache of five records, written in two windows."""
-    with Kept(path, "me") as kept:
-        kept.add((key, key[:number]) for number, key in enumerate(KEYS[:3]))
-        kept.add((key, key) for key in KEYS[3:])
-    return path.read_bytes()
-
-
-@given(st.data())
-def test_a_cut_cache_gives_whole_records_or_none(tmp_path: Path, data: st.DataObject) -> None:
-    path = tmp_path / "cut.bin"
-    path.unlink(missing_ok=True)
-    whole = filled(path)
-    cut = data.draw(st.integers(0, len(whole)))
-    tail = data.draw(st.sampled_from([b"", b"\0" * 40, b"rubbish"]))
-    path.write_bytes(whole[:cut] + (tail if cut > 30 else b""))
-    with Kept(path, "me") as kept:
-        present = [key in kept for key in KEYS]
-        assert present == sorted(present, reverse=True), "a record after a damaged one is not trusted"
-        assert all(
-            kept[key] == (key if place > 2 else key[:place])
-            for place, key in enumerate(KEYS)
-            if present[place]
-        )
-        kept.add((key, b"new") for key, there in zip(KEYS, present, strict=True) if not there)
-    with Kept(path, "me") as kept:
-        assert all(kept[key] == b"new" for key, there in zip(KEYS, present, strict=True) if not there)
-    if cut == len(whole):
-        assert all(present)
-
-
-def test_a_changed_byte_ends_the_cache(tmp_path: Path) -> None:
-    path = tmp_path / "flip.bin"
-    whole = bytearray(filled(path))
-    at = whole.index(KEYS[3])
-    whole[at + 24] ^= 1
-    path.write_bytes(whole)
-    with Kept(path, "me") as kept:
-        assert [key in kept for key in KEYS] == [True, True, True, False, False]
-    assert len(path.read_bytes()) == at
-
-
-def test_another_file_is_not_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "notes.bin"
-    path.write_text("my notes, more than a header line of them")
-    with pytest.raises(InputError, match="is no cache of this teacher"):
-        Kept(path, "me")
-    assert path.read_text().startswith("my notes")
-    with pytest.raises(InputError, match="cannot open .*: "):
-        Kept(path / "below", "me")
-
-
-def lengths(judge: Any, window: Any) -> list[bytes]:
+def lengths(teacher: Any, pairs: Any) -> list[bytes]:
     """In the place of a model, which takes seconds to load."""
-    return [np.float32(len(query) * 0.1 - len(text)).tobytes() for query, text in window]
+    return [np.float32(len(query) * 0.1 - len(text)).tobytes() for query, text in pairs]
 
 
-def test_a_killed_run_goes_on(cross_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges, "WINDOW", 4)
-    monkeypatch.setattr(judges._PairJudge, "_compute", lengths)
-    whole, report = scored(ROWS, [str(cross_encoder)], tmp_path / "whole", device="cpu")
+@pytest.fixture
+def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cached, "WINDOW", 4)
+    monkeypatch.setattr(CrossEncoderTeacher, "_score", lengths)
+
+
+def test_a_killed_run_goes_on(cross_encoder: Path, tmp_path: Path, without_model: None) -> None:
+    whole, report = score(ROWS, [str(cross_encoder)], tmp_path / "whole")
     script = f"""
 import os, signal
 from pathlib import Path
-from tests.training.test_teacher import ROWS, judges, lengths, scored
+from tests.training.teachers.test_scores import ROWS, CrossEncoderTeacher, cached, lengths, score
 windows = []
-def killed(judge, window):
+def killed(teacher, window):
     windows.append(window)
     if len(windows) == 4:
-        judge._kept._out.write(b"half a record")
         os.kill(os.getpid(), signal.SIGKILL)
-    return lengths(judge, window)
-judges.WINDOW, judges._PairJudge._compute = 4, killed
-scored(ROWS, [{str(cross_encoder)!r}], Path({str(tmp_path / "cut")!r}), device="cpu")
+    return lengths(teacher, window)
+cached.WINDOW, CrossEncoderTeacher._score = 4, killed
+score(ROWS, [{str(cross_encoder)!r}], Path({str(tmp_path / "cut")!r}))
 """
     ended = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
     assert ended.returncode == -9, ended.stderr
     seen: list[tuple[str, int, int | None]] = []
-    resumed, after = scored(
-        ROWS, [str(cross_encoder)], tmp_path / "cut", device="cpu", progress=lambda *each: seen.append(each)
+    resumed, after = score(
+        ROWS, [str(cross_encoder)], tmp_path / "cut", progress=lambda *each: seen.append(each)
     )
     assert (after.reused, after.computed) == (12, report.computed - 12)
     assert seen[0] == (f"teacher {cross_encoder}", 16, report.computed)
     assert resumed == whole
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
-def test_a_full_disk_keeps_what_was_there(tmp_path: Path) -> None:
-    import resource
-
-    path = tmp_path / "full.bin"
-    whole = filled(path)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with Kept(path, "me") as kept:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 50, limits[1]))
-        try:
-            with pytest.raises(InputError, match="cannot write .*: File too large") as caught:
-                kept.add([(b"x" * 16, b"content" * 100)])
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert "5 results are kept" in caught.value.hint
-        assert b"x" * 16 not in kept and kept[KEYS[4]] == KEYS[4]
-        assert path.read_bytes() == whole
-        kept.add([(b"x" * 16, b"content")])
-        assert kept[b"x" * 16] == b"content"
+def test_a_damaged_score_is_computed_again(cross_encoder: Path, tmp_path: Path, without_model: None) -> None:
+    whole, report = score(ROWS, [str(cross_encoder)], tmp_path)
+    with sqlite3.connect(tmp_path / "cache.sqlite3") as connection:
+        connection.execute("UPDATE entries SET value = x'00000000' WHERE rowid IN (2, 5)")
+    again, after = score(ROWS, [str(cross_encoder)], tmp_path)
+    assert (after.computed, after.reused) == (2, report.computed - 2)
+    assert again == whole
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no file locks there")
-def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
-    path = tmp_path / "shared.bin"
-    script = f"from pathlib import Path; from splade_cli.training.teachers.kept import Kept\nk = Kept(Path({str(path)!r}), 'me')"
-    with Kept(path, "me") as kept:
-        other = subprocess.Popen(
-            [sys.executable, "-c", f"{script}\nprint(k[b'k' * 16])"], stdout=subprocess.PIPE
-        )
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(3)
-        kept.add([(b"k" * 16, b"found")])
-    assert other.communicate(timeout=60)[0].strip() == b"b'found'"
+def test_two_at_once_give_the_same_and_share_what_they_compute(
+    cross_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_model: None
+) -> None:
+    """The second begins when the first has computed half, and ends before the first goes on."""
+    alone, report = score(ROWS, [str(cross_encoder)], tmp_path / "alone")
+    windows: list[int] = []
+    second: list[tuple[list[Example], TeacherReport]] = []
+
+    def interrupted(teacher: Any, window: Any) -> list[bytes]:
+        windows.append(len(window))
+        if len(windows) == report.computed // 8 and not second:
+            monkeypatch.setattr(CrossEncoderTeacher, "_score", lengths)
+            second.append(score(ROWS, [str(cross_encoder)], tmp_path / "both"))
+            monkeypatch.setattr(CrossEncoderTeacher, "_score", interrupted)
+        return lengths(teacher, window)
+
+    monkeypatch.setattr(CrossEncoderTeacher, "_score", interrupted)
+    first, after = score(ROWS, [str(cross_encoder)], tmp_path / "both")
+    assert first == second[0][0] == alone
+    assert after.computed + second[0][1].computed == report.computed + windows[-1], (
+        "one window was in the making"
+    )
+    assert len(windows) == report.computed // 8, "the first found the rest in the cache"
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "cache.sqlite3").write_text("my notes, which are no database at all " * 100)
+    with pytest.raises(InputError, match=r"the cache .*cache\.sqlite3"):
+        score(ROWS, ["bm25"], tmp_path)
+    assert (tmp_path / "cache.sqlite3").read_text().startswith("my notes")
 
 
 def test_margins_are_brought_to_the_size_of_the_students(bert_folder: Path) -> None:
-    embedder = SpladeEmbedder(str(bert_folder), device="cpu", precision="fp32")
+    embedder = SpladeEmbedder(str(bert_folder), precision="fp32")
     products = by_hand("sparse", str(bert_folder), ROWS)
     same = [replace(row, scores=tuple(scores)) for row, scores in zip(ROWS, products, strict=True)]
     assert margin_scale(same, embedder.encode) == pytest.approx(1, rel=1e-4)
@@ -442,7 +404,7 @@ def test_margins_are_brought_to_the_size_of_the_students(bert_folder: Path) -> N
 
 
 def test_no_model_is_imported_before_it_is_needed() -> None:
-    script = "import sys, splade_cli.training.teachers.scores; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    script = "import sys, splade_cli.training.teachers.scores\nprint(sorted({'torch', 'transformers'} & set(sys.modules)))"
     out = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
@@ -452,11 +414,10 @@ def test_no_model_is_imported_before_it_is_needed() -> None:
 def test_progress_reaches_its_end(make_folder: Callable[..., Path], tmp_path: Path) -> None:
     seen: dict[str, tuple[int, int | None]] = {}
     name = str(make_folder("bert"))
-    scored(
+    score(
         ROWS,
         [name, "bm25"],
         tmp_path,
-        device="cpu",
         progress=lambda stage, *counts: seen.update({stage: counts}),
     )
     assert set(seen) == {f"teacher {name}", f"scores of {name}", "scores of bm25"}
