@@ -144,10 +144,14 @@ class Figures:
         queries = self.validation.queries[:count]
         tokens = {number: token for token, number in loaded.tokenizer.get_vocab().items()}
         samples: dict[str, dict[str, float]] = {}
-        for query, vector in zip(queries, encode(loaded, queries, "query"), strict=True):
+        vectors = encode(loaded, queries, "query")
+        for row, query in enumerate(queries):
+            vector = slice(vectors.indptr[row], vectors.indptr[row + 1])
+            weights = vectors.data[vector]
+            numbers = vectors.indices[vector]
             terms: dict[str, float] = {}
-            for position in (-vector.data).argsort()[:SAMPLE_TERMS]:
-                number = int(vector.indices[position])
-                terms[tokens.get(number, str(number))] = float(vector.data[position])
+            for position in (-weights).argsort()[:SAMPLE_TERMS]:
+                number = int(numbers[position])
+                terms[tokens.get(number, str(number))] = float(weights[position])
             samples[query] = terms
         self.write({"step": self.step(), "samples": samples})

@@ -123,7 +123,7 @@ def sparsity_callbacks(
 def _evaluator(measure: Callable[[], dict[str, float]]) -> Any:
     from sentence_transformers.base.evaluation import BaseEvaluator
 
-    class CurrentWeights(BaseEvaluator):
+    class CurrentWeights(BaseEvaluator):  # type: ignore[misc]
         """Lets sentence-transformers' trainer ask our validation."""
 
         def __call__(

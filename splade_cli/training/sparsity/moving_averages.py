@@ -25,7 +25,9 @@ class MovingAverages(TrainerCallback):
         for number, loss in enumerate(self.losses):
             for kind in KINDS:
                 regularizer = getattr(loss, f"{kind}_regularizer", None)
-                for name in getattr(regularizer, "averages", ()):
+                if not isinstance(regularizer, Regularizer):
+                    continue
+                for name in regularizer.averages:
                     buffers[f"{number}.{kind}.{name}"] = (regularizer, name)
         return buffers
 

@@ -137,7 +137,8 @@ def scaled(own: Scores, background: Scores) -> Scores:
     low = every[min(DEPTH, len(every)) - 1]
     if high <= low:
         return np.zeros(len(own))
-    return np.clip((own - low) / (high - low), 0.0, 1.0)
+    on_scale: Scores = np.clip((own - low) / (high - low), 0.0, 1.0)
+    return on_scale
 
 
 def settled(

@@ -42,7 +42,9 @@ def open_vectors(kind: str, source: str, options: ModelOptions) -> TextVectors:
 def products(queries: Any, documents: Any) -> NDArray[np.float64]:
     """Products [q, n] of two matrices, dense or CSR."""
     product = queries @ documents.T
-    return np.asarray(product.toarray() if sp.issparse(product) else product, dtype=np.float64)
+    if isinstance(product, sp.csr_matrix):
+        product = product.toarray()
+    return np.asarray(product, dtype=np.float64)
 
 
 class DenseVectors:
