@@ -16,7 +16,7 @@ UNUSED_WITH_LABELS = (
     "llm", "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
     "round_trip", "chunk_size", "chunk_min", "chunk_max", "overlap", "max_documents",
 )  # fmt: skip
-"""Options of writing queries and of chunking: with human queries documents stay whole and no query is dropped."""
+"""Options of writing queries and of chunking: with human queries documents stay whole, all queries stay."""
 
 
 def gen_data(
@@ -70,8 +70,8 @@ def gen_data(
         str,
         typer.Option(
             "--teacher",
-            help="Dense model that mines and scores beside BM25, or 'none'; auto: all-MiniLM-L6-v2 where it is on "
-            "this machine and the documents are English.",
+            help="Dense model that mines and scores beside BM25, or 'none'; auto: all-MiniLM-L6-v2 where it "
+            "is on this machine and the documents are English.",
         ),
     ] = "auto",
     negatives: Annotated[int, typer.Option("--negatives", help="Hard negatives a query at most.")] = 5,
@@ -112,7 +112,8 @@ def gen_data(
 
     options.positive(
         queries_per_chunk=queries_per_chunk, concurrency=concurrency, max_documents=max_documents,
-        batch_size=batch_size, rate_limit=rate_limit, timeout=timeout, negatives=negatives, round_trip=round_trip,
+        batch_size=batch_size, rate_limit=rate_limit, timeout=timeout, negatives=negatives,
+        round_trip=round_trip,
     )  # fmt: skip
     if not 0 <= val_ratio < 1:
         raise InputError(f"--val-ratio must be from 0 to below 1, got {val_ratio:g}", "0.1 is the default")

@@ -1,4 +1,4 @@
-"""Near-duplicate detection: word shingles, their Jaccard similarity for a pair, MinHash groups for many texts."""
+"""Near-duplicate detection: word shingles, Jaccard similarity for a pair, MinHash groups for many texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORD = re.compile(r"\w+")
 
 
 def shingles(text: str, size: int = SHINGLE) -> frozenset[str]:
-    """The runs of `size` words of a text [Broder 1997], case and punctuation aside; a shorter text is one run.
+    """The runs of `size` words of a text [Broder 1997], case and punctuation aside; of a shorter one itself.
 
     A text without words has none.
     """
@@ -30,7 +30,7 @@ def shingles(text: str, size: int = SHINGLE) -> frozenset[str]:
 
 
 def is_similar(left: frozenset[str], right: frozenset[str], threshold: float) -> bool:
-    """Whether two sets of shingles have a Jaccard similarity of at least `threshold`; an empty one is like none."""
+    """Whether the Jaccard similarity of two sets of shingles is at least `threshold`; of empty ones never."""
     small, large = sorted((len(left), len(right)))
     # a set can share no more than the smaller one has
     if not small or small < threshold * large:
@@ -42,8 +42,9 @@ def is_similar(left: frozenset[str], right: frozenset[str], threshold: float) ->
 def duplicate_groups(texts: Sequence[str], threshold: float = 0.6, size: int = SHINGLE) -> list[int]:
     """A group number for each text; near-duplicates share one.
 
-    MinHash over word shingles with banding [Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3]: texts
-    that meet in a band and whose estimated Jaccard similarity reaches `threshold` are joined, transitively.
+    MinHash over word shingles with banding [Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3]:
+    texts that meet in a band and whose estimated Jaccard similarity reaches `threshold` are joined,
+    transitively.
     """
     signatures = minhash_signatures(texts, size)
     parents = list(range(len(texts)))
@@ -68,9 +69,9 @@ def duplicate_groups(texts: Sequence[str], threshold: float = 0.6, size: int = S
 
 
 def minhash_signatures(texts: Sequence[str], size: int = SHINGLE) -> NDArray[np.uint64]:
-    """MinHash signatures uint64 [len(texts), PERMUTATIONS]: two agree in about their Jaccard similarity's share."""
+    """MinHash signatures uint64 [len(texts), PERMUTATIONS] whose share of equal values estimates Jaccard."""
     generator = np.random.default_rng(1)
-    # h * odd + offset modulo 2**64: all 64 bits have to count, or the minima of all permutations fall together
+    # h * odd + offset modulo 2**64: all 64 bits have to count, or all permutations have the same minimum
     factors = generator.integers(0, 1 << 64, size=PERMUTATIONS, dtype=np.uint64) | np.uint64(1)
     offsets = generator.integers(0, 1 << 64, size=PERMUTATIONS, dtype=np.uint64)
     signatures = np.full((len(texts), PERMUTATIONS), np.iinfo(np.uint64).max, dtype=np.uint64)

@@ -9,7 +9,7 @@ _WORD = re.compile(r"\w+")
 
 
 def copies(query: str, text: str) -> bool:
-    """Whether a query of `COPIED_WORDS` words or more stands in `text` as it is: it would teach string matching."""
+    """Whether a query of `COPIED_WORDS` words or more stands in `text` word for word, and teaches no more."""
     words = _WORD.findall(query.casefold())
     if len(words) < COPIED_WORDS:
         return False

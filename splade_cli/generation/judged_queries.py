@@ -49,7 +49,7 @@ class JudgedQuery:
 
 @dataclass(frozen=True)
 class JudgedCorpus:
-    """Whole documents and the judged queries over them; `dropped` counts queries that could not be used, by reason."""
+    """Whole documents and the judged queries over them; `dropped` counts, by reason, those without use."""
 
     corpus: Corpus
     queries: Sequence[JudgedQuery]
@@ -81,7 +81,7 @@ def read_judged_split(folder: Path, split: str, language: str | None = None) -> 
 
 
 def read_judged_rows(documents: Path, rows: Path, language: str | None = None) -> JudgedCorpus:
-    """The queries of a file of rows as `datasets.examples` reads them, over `documents` and the texts of the rows.
+    """The queries of a file of training rows, over `documents` and the texts of the rows.
 
     Args:
         documents: a file or folder; the same path as `rows` takes the texts of the rows alone.

@@ -1,7 +1,7 @@
-"""Hard negative mining: teacher scores of a query's ranking, the round trip, and negatives below the positive.
+"""Hard negative mining: teacher scores of a query's ranking, the round trip, negatives below the positive.
 
-Several rankings of the corpus for one query (BM25, a sparse model, a dense one) make one teacher: the scores of each
-are min-max scaled between its best and its last, then averaged.
+Several rankings of the corpus for one query (BM25, a sparse model, a dense one) make one teacher: the scores
+of each are min-max scaled between its best and its last, then averaged.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class MiningRules:
     Attributes:
         count: negatives wanted; fewer where there are not enough candidates.
         depth: candidates are among the best so many.
-        round_trip: the positive must be among the first so many, or else the query is dropped; None for a positive
-            that a person named, wherever the teacher ranks it.
-        ceiling: a candidate above this share of the positive's score may be relevant itself and is passed over
-            (positive-aware mining, de Souza Moreira et al. 2024, arXiv 2407.15831). None passes over nothing: a
-            student that learns the teacher's scores is told by them what is relevant.
+        round_trip: the positive must be among the first so many, or else the query is dropped; None for a
+            positive that a person named, wherever the teacher ranks it.
+        ceiling: a candidate above this share of the positive's score may be relevant itself and is passed
+            over (positive-aware mining, de Souza Moreira et al. 2024, arXiv 2407.15831). None passes over
+            nothing: a student that learns the teacher's scores is told by them what is relevant.
     """
 
     count: int = 5
@@ -39,9 +39,11 @@ class MiningRules:
 
 @dataclass(frozen=True)
 class Mined:
-    """A positive with its negatives, hardest first or as drawn; teacher scores of the positive and of each of them.
+    """A positive with its negatives, hardest first or as drawn.
 
-    `rank` is the teacher's rank of the positive, 0 where it has none.
+    Attributes:
+        scores: the teacher's, of the positive and of each negative.
+        rank: the teacher's rank of the positive, 0 where it has none.
     """
 
     positive: str
@@ -84,7 +86,7 @@ def mine(
     excluded: Set[str] = frozenset(),
     draw: random.Random | None = None,
 ) -> Mined | None:
-    """Negatives of a query that was written for a chunk, or None where retrieval does not find the chunk again.
+    """Negatives of a query that was written for a chunk; None where retrieval does not find the chunk again.
 
     Args:
         teacher: chunk id to score, best first, from `fused`.
@@ -116,15 +118,16 @@ def mine_judged(
 ) -> Mined:
     """Negatives of a query whose positive a person named, wherever the teacher ranks it.
 
-    Where the ceiling leaves too few, since the teacher ranks the positive low, its last chunks make up the number.
+    Where the ceiling leaves too few, since the teacher ranks the positive low, its last chunks fill up.
 
     Args:
-        excluded: chunks that are never negatives: everything relevant to the query, and near-duplicates of it.
+        excluded: chunks that are never negatives: what is relevant to the query, and near-duplicates of it.
         irrelevant: chunks that a person judged not relevant: no ceiling for them.
         teacher, draw: as of `mine`.
 
     Returns:
-        Its first score, the positive's, is at least that of every negative: a person knows better than the teacher.
+        Its first score, the positive's, is at least that of every negative: a person knows better than the
+        teacher.
     """
     score = teacher.get(positive, 0.0)
     limit = _limit(score, rules.ceiling)

@@ -1,7 +1,7 @@
-"""Chunks in, queries out, without a language model: titles, keywords, spans, sentences and questions of its own words.
+"""Query generation without a language model: titles, keywords, spans, sentences, questions of its words.
 
-What is written is made of words that are rare in the corpus and stand together in the chunk. The result is the same
-for the same chunks, settings and seed. Knows no retrieval: whether a query is good is for `negatives` to find out.
+What is written is made of words that are rare in the corpus and stand together in the chunk. The result is
+the same for the same chunks, settings and seed. Whether a query is good is for mining to find out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from splade_cli.records import Chunk, Progress, WrittenQuery, silent
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-KINDS = ("question", "keywords", "title", "span", "sentence")
 TURNS = (
     "question",
     "span",
@@ -33,10 +32,13 @@ TURNS = (
 )
 """The order in which kinds are written; their shares are what docs/experiments.md reports on."""
 SENTENCE_WORDS = 30
+"""Words of a sentence that are used at most."""
+FEWEST_WORDS = 6
+"""Words in a sentence at least, for a query to be made of it."""
 QUESTIONS = {
-    "english": ("what is {}", "how does {} work", "how to use {}", "what is known about {}", "when is {} used",
-                "what are the effects of {}", "what causes {}", "how can {} be obtained", "can {} be used",
-                "does {} change", "why {}", "which {}", "{} explained", "problem with {}"),
+    "english": ("what is {}", "how does {} work", "how to use {}", "what is known about {}",
+                "when is {} used", "what are the effects of {}", "what causes {}", "how can {} be obtained",
+                "can {} be used", "does {} change", "why {}", "which {}", "{} explained", "problem with {}"),
     "norwegian": ("hva er {}", "hvordan virker {}", "når brukes {}", "hvorfor {}", "hva betyr {}"),
     "danish": ("hvad er {}", "hvordan virker {}", "hvornår bruges {}", "hvorfor {}", "hvad betyder {}"),
     "swedish": ("vad är {}", "hur fungerar {}", "när används {}", "varför {}", "vad betyder {}"),
@@ -45,14 +47,14 @@ QUESTIONS = {
     "spanish": ("qué es {}", "cómo funciona {}", "cuándo usar {}", "por qué {}"),
 }  # fmt: skip
 CLAIMS = {
-    "english": ("what is known about {}", "is it true that {}", "evidence that {}", "how {}", "why {}", "does {}",
-                "can {}", "what are {}"),
+    "english": ("what is known about {}", "is it true that {}", "evidence that {}", "how {}", "why {}",
+                "does {}", "can {}", "what are {}"),
 }  # fmt: skip
 """Openings for a whole span of a sentence; a language without any asks about phrases only."""
 
 
 class OfflineWriter:
-    """Writes queries from corpus statistics.
+    """Writes queries from corpus statistics: words that are rare in the corpus and stand together in the chunk.
 
     Args:
         chunks: the whole corpus, for word frequencies.
@@ -71,12 +73,22 @@ class OfflineWriter:
         queries_per_chunk: int = 4,
         seed: int = 42,
     ) -> None:
-        self.language, self.stop_words = language, stop_words
-        self.queries_per_chunk, self.seed = queries_per_chunk, seed
-        frequency: Counter[str] = Counter()
+        self.language = language
+        self.stop_words = stop_words
+        self.queries_per_chunk = queries_per_chunk
+        self.seed = seed
+        frequencies: Counter[str] = Counter()
         for chunk in chunks:
-            frequency.update(set(_words(chunk.content)))
-        self._idf = {word: math.log(1 + len(chunks) / count) for word, count in frequency.items()}
+            frequencies.update(set(_words(chunk.content)))
+        # not BM25's formula, which makes nothing of a word in half of a small corpus
+        self._idf = {word: math.log(1 + len(chunks) / count) for word, count in frequencies.items()}
+        self._makers: dict[str, Callable[[Chunk, random.Random], str]] = {
+            "question": self._question,
+            "keywords": self._keywords,
+            "title": self._title,
+            "span": self._span,
+            "sentence": self._sentence,
+        }
 
     def write(
         self, chunks: Iterable[Chunk], progress: Progress = silent
@@ -89,18 +101,11 @@ class OfflineWriter:
     def queries_of(self, chunk: Chunk) -> list[WrittenQuery]:
         """Up to `queries_per_chunk` different queries."""
         generator = random.Random(f"{self.seed}|{chunk.id}")
-        makers: dict[str, Callable[[Chunk, random.Random], str]] = {
-            "question": self._question,
-            "keywords": self._keywords,
-            "title": self._title,
-            "span": self._span,
-            "sentence": self._sentence,
-        }
         first = generator.randrange(len(TURNS))
         written: dict[str, WrittenQuery] = {}
         for turn in range(max(len(TURNS), self.queries_per_chunk * 3)):
             kind = TURNS[(first + turn) % len(TURNS)]
-            text = " ".join(makers[kind](chunk, generator).split())
+            text = " ".join(self._makers[kind](chunk, generator).split())
             if len(_WORD.findall(text)) >= 2:
                 written.setdefault(query_key(text), WrittenQuery(text, kind))
             if len(written) == self.queries_per_chunk:
@@ -115,40 +120,49 @@ class OfflineWriter:
 
     def _phrases(self, chunk: Chunk) -> list[tuple[str, float]]:
         """Runs of one to three content words, weighed by rarity and by how often they come in the chunk."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         weights: dict[str, float] = {}
         for sentence in _sentences(chunk.text):
-            run: list[str] = []
-            for word in [*_WORD.findall(sentence), ""]:
-                if word and self._weight(word) > 0:
-                    run.append(word)
-                    continue
-                for size in (1, 2, 3):
-                    for start in range(len(run) - size + 1):
-                        phrase = " ".join(run[start : start + size])
-                        found[phrase.casefold()] += 1
-                        weights[phrase.casefold()] = (
-                            sum(map(self._weight, run[start : start + size])) / size**0.5
-                        )
-                run = []
-        ranked = [(phrase, weights[phrase] * (1 + math.log(count))) for phrase, count in found.items()]
+            for run in self._content_runs(sentence):
+                for words in _ngrams(run, 3):
+                    phrase = " ".join(words).casefold()
+                    counts[phrase] += 1
+                    weights[phrase] = sum(map(self._weight, words)) / len(words) ** 0.5
+        ranked = [(phrase, weights[phrase] * (1 + math.log(count))) for phrase, count in counts.items()]
         return sorted(ranked, key=lambda pair: (-pair[1], pair[0]))
+
+    def _content_runs(self, sentence: str) -> Iterator[list[str]]:
+        """The runs of words with a weight; a function word ends one."""
+        run: list[str] = []
+        for word in _WORD.findall(sentence):
+            if self._weight(word) > 0:
+                run.append(word)
+            elif run:
+                yield run
+                run = []
+        if run:
+            yield run
 
     def _pick(self, chunk: Chunk, generator: random.Random, words: tuple[int, ...], among: int = 40) -> str:
         phrases = [phrase for phrase, _ in self._phrases(chunk) if phrase.count(" ") + 1 in words][:among]
         return generator.choice(phrases) if phrases else ""
 
     def _question(self, chunk: Chunk, generator: random.Random) -> str:
-        templates, claims = QUESTIONS.get(self.language), CLAIMS.get(self.language)
+        templates = QUESTIONS.get(self.language)
+        claims = CLAIMS.get(self.language)
         if claims and generator.random() < 1 / 3:
             span = self._span(chunk, generator).casefold()
             return generator.choice(claims).format(span) if span else ""
         phrase = self._pick(chunk, generator, (1, 2, 3))
         if not templates or not phrase:
             return ""
-        context = self._pick(chunk, generator, (1,)) if generator.random() < 0.5 else ""
+        context = ""
+        if generator.random() < 0.5:
+            context = self._pick(chunk, generator, (1,))
         question = generator.choice(templates).format(phrase)
-        return f"{question} {context}" if context and context not in phrase else question
+        if context and context not in phrase:
+            return f"{question} {context}"
+        return question
 
     def _keywords(self, chunk: Chunk, generator: random.Random) -> str:
         single = [phrase for phrase, _ in self._phrases(chunk) if " " not in phrase][:30]
@@ -158,16 +172,19 @@ class OfflineWriter:
     def _title(self, chunk: Chunk, generator: random.Random) -> str:
         parts = [part for part in (chunk.title, *chunk.headings[-1:]) if part]
         heading = " ".join(dict.fromkeys(parts))
-        return f"{heading} {self._pick(chunk, generator, (1, 2))}" if generator.random() < 0.6 else heading
+        if generator.random() < 0.6:
+            return f"{heading} {self._pick(chunk, generator, (1, 2))}"
+        return heading
 
     def _sentence(self, chunk: Chunk, generator: random.Random) -> str:
-        sentences = [text for text in _sentences(chunk.text) if len(_WORD.findall(text)) >= 6]
-        return " ".join(generator.choice(sentences).split()[:SENTENCE_WORDS]) if sentences else ""
+        sentences = [text for text in _sentences(chunk.text) if len(_WORD.findall(text)) >= FEWEST_WORDS]
+        if not sentences:
+            return ""
+        return " ".join(generator.choice(sentences).split()[:SENTENCE_WORDS])
 
     def _span(self, chunk: Chunk, generator: random.Random) -> str:
-        sentences = [
-            words for words in (_WORD.findall(text) for text in _sentences(chunk.text)) if len(words) >= 6
-        ]
+        word_lists = map(_WORD.findall, _sentences(chunk.text))
+        sentences = [words for words in word_lists if len(words) >= FEWEST_WORDS]
         if not sentences:
             return ""
         words = generator.choice(sentences)
@@ -183,3 +200,10 @@ def _words(text: str) -> list[str]:
 
 def _sentences(text: str) -> list[str]:
     return [part.strip("#-*|> ") for part in _SENTENCE.split(_CODE.sub("\n", text)) if part.strip()]
+
+
+def _ngrams(words: Sequence[str], longest: int) -> Iterator[Sequence[str]]:
+    """Runs of 1 to `longest` words, short ones first."""
+    for size in range(1, longest + 1):
+        for start in range(len(words) - size + 1):
+            yield words[start : start + size]

@@ -1,4 +1,4 @@
-"""Options of data generation: which documents, where queries come from, how negatives are mined, how rows are split."""
+"""Options of data generation: documents, where queries come from, how negatives are mined and rows split."""
 
 from __future__ import annotations
 
@@ -56,17 +56,18 @@ class GenerateOptions:
     Attributes:
         documents: a file or folder.
         output: the folder for the training files.
-        queries: where queries come from; an object with a method ``write`` (see `query_sources.Writer`) will do.
+        queries: where queries come from; an object with a method ``write`` (see `query_sources.Writer`) will
+            do.
         language: of the queries that are written; that of the documents where None.
         max_documents: read only the first so many, of those that queries are written for.
         chunking: how documents are cut; those of judged queries stay whole.
-        model: a sparse model that mines and scores beside BM25, None for none; ``auto`` is tiny where there is no
-            dense teacher: beside one it adds nothing.
+        model: a sparse model that mines and scores beside BM25, None for none; ``auto`` is tiny where there
+            is no dense teacher: beside one it adds nothing.
         teacher: a dense model that does the same, None for none; ``auto``: see `teachers.dense_teacher`.
         negatives: of a query at most.
         round_trip: a query that was written stays only if its chunk is among the first so many results.
-        val_ratio: share of the documents that go to validation, near-duplicates together; of judged queries the share
-            of the rows, where the collection has no split for it.
+        val_ratio: share of the documents that go to validation, near-duplicates together; of judged queries
+            the share of the rows, where the collection has no split for it.
         seed: the same seed gives the same files.
         force: replace files that are there.
         loading: how models are opened.

@@ -1,7 +1,7 @@
-"""Data generation: documents to training files, by queries, teacher rankings, mined negatives, filters and a split.
+"""Data generation: documents to training files, by queries, teachers' rankings, mined negatives and a split.
 
-Writes train.json and val.json, and the same as a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv, val.tsv).
-What a language model was paid for stays in cache.sqlite3, what a model encoded until all is written.
+Writes train.json and val.json, and the same as a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv,
+val.tsv). Answers of a language model stay in cache.sqlite3, what a model encoded until all is written.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class LlmRun:
-    """What a language model cost; `failed` chunks got no usable answer, the last of them for `last_failure`."""
+    """What a language model cost; `failed` chunks got no usable answer, the last for `last_failure`."""
 
     usage: Usage
     failed: int
@@ -62,7 +62,7 @@ class Generated:
         output: the folder of the training files.
         report: counts, as report.json has them.
         llm: of the language model that wrote the queries, where one did.
-        advice: why there was no dense teacher, and what to do about it; empty where there was one, or none was wanted.
+        advice: why there was no dense teacher, and what to do about it; empty where nothing is to be said.
     """
 
     output: Path
@@ -72,7 +72,7 @@ class Generated:
 
 
 def plan(options: GenerateOptions) -> Plan:
-    """Reads and cuts the documents, counts, and writes nothing. Raises InputError as reading and cutting do."""
+    """What `generate` would do: reads and cuts the documents, writes nothing. Raises InputError as both do."""
     corpus, judged = _read(options)
     queries: int | None = None
     if judged is not None:

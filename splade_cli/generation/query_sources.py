@@ -1,4 +1,4 @@
-"""Query sources: queries that are written for chunks, and queries that people judged; what each means for mining."""
+"""Query sources: queries written for chunks, and queries that people judged; what each means for mining."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from splade_cli.generation.split import split_documents_by_group
 from splade_cli.records import Chunk, Progress, WrittenQuery, silent
 
 LITERAL_TYPES = ("sentence", "title")
-"""Types of query that may stand in their chunk word for word: they are there for what the teachers rank beside it."""
+"""Types that may stand in their chunk word for word: their use is what the teachers rank beside it."""
 
 
 class Writer(Protocol):
@@ -57,9 +57,9 @@ class QuerySource(Protocol):
 class WrittenQueries:
     """Queries that a writer made of chunks, one relevant chunk each.
 
-    Copies of the text and repetitions are dropped, and so is a query that does not find its chunk again (round
-    trip); there is no ceiling for negatives, since nobody has judged the chunk better than others. Documents go to
-    one side of the split as a whole, near-duplicates together.
+    Copies of the text and repetitions are dropped, and so is a query that does not find its chunk again
+    (round trip); there is no ceiling for negatives, since nobody has judged the chunk better than others.
+    Documents go to one side of the split as a whole, near-duplicates together.
     """
 
     def __init__(self, corpus: Corpus, writer: Writer, count: int, round_trip: int) -> None:
@@ -129,9 +129,10 @@ class WrittenQueries:
 class JudgedQueries:
     """Queries of people, with the documents that they judged.
 
-    None is dropped, wherever the teachers rank its documents. What is judged relevant is never a negative, nor is a
-    near-duplicate of it, and no negative scores above it. Documents stay whole; a split of the collection wins, and
-    else queries that share a relevant document, or a near-duplicate of one, stay on one side.
+    None is dropped, wherever the teachers rank its documents. What is judged relevant is never a negative,
+    nor is a near-duplicate of it, and no negative scores above it. Documents stay whole; a split of the
+    collection wins, and else queries that share a relevant document, or a near-duplicate of one, stay on one
+    side.
     """
 
     def __init__(self, judged: JudgedCorpus, count: int) -> None:

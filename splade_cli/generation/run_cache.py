@@ -1,4 +1,4 @@
-"""The cache of a generation run: answers of a language model, which stay, and encoded windows, which go at the end."""
+"""Cache of a generation run: answers of a language model, which stay, and vectors, which go at the end."""
 
 from __future__ import annotations
 

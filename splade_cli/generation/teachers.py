@@ -1,4 +1,4 @@
-"""Teachers of mined rows: BM25, a sparse model and a dense one, each of which ranks the chunks for a query."""
+"""Teachers of mined rows: BM25, a sparse model and a dense one, each of which ranks chunks for a query."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ def dense_teacher(wanted: str | None, language: str) -> str | None:
     """The dense teacher to use: a name for `model.dense.DenseModel`, or None.
 
     Args:
-        wanted: ``auto``, None or a name; ``auto`` is `DENSE_TEACHER` for English documents where it is on this
-            machine, in its package or in the hub's cache, so that nothing is downloaded unasked.
+        wanted: ``auto``, None or a name; ``auto`` is `DENSE_TEACHER` for English documents where it is on
+            this machine, in its package or in the hub's cache, so that nothing is downloaded unasked.
         language: of the documents.
     """
     if wanted != "auto":
@@ -142,7 +142,7 @@ def without_teacher(language: str) -> str:
     """Why ``auto`` found no dense teacher, and what to do about it."""
     if language != "english":
         return f"{DENSE_TEACHER} knows English, the documents are {language}; name another teacher"
-    return f"{DENSE_TEACHER} is not on this machine; `pip install {PACKAGE}`, or another teacher, gives better data"
+    return f"{DENSE_TEACHER} is not here; `pip install {PACKAGE}`, or another teacher, gives better data"
 
 
 def on_this_machine(name: str) -> bool:

@@ -39,7 +39,7 @@ def test_duplicates_join_transitively() -> None:
 
 @pytest.mark.parametrize("common", [40, 70, 95])
 def test_signatures_estimate_the_jaccard_similarity(common: int) -> None:
-    """64 independent permutations err by sqrt(J(1 - J) / 64); hash functions that move together err by far more."""
+    """64 independent permutations err by sqrt(J(1 - J) / 64); hashes that move together by far more."""
     errors = []
     for seed in range(60):
         generator = random.Random(seed)

@@ -31,7 +31,7 @@ OPTIONS: dict[str, Any] = {"model": None, "teacher": None, "val_ratio": 0.3}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """40 documents, one of them twice; 10 queries with two relevant ones each, one of which BM25 cannot find."""
+    """40 documents, one of them twice; 10 queries with two relevant ones each, one of which BM25 misses."""
     path = tmp_path / "beir"
     corpus = [
         {

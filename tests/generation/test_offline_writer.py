@@ -12,7 +12,6 @@ from splade_cli.corpus.documents import read_documents
 from splade_cli.generation.dedupe import query_key
 from splade_cli.generation.offline_writer import (
     CLAIMS,
-    KINDS,
     QUESTIONS,
     SENTENCE_WORDS,
     TURNS,
@@ -20,6 +19,8 @@ from splade_cli.generation.offline_writer import (
 )
 from splade_cli.index.bm25.search import stop_words
 from splade_cli.records import Chunk, WrittenQuery
+
+KINDS = ("question", "keywords", "title", "span", "sentence")
 
 STOP = stop_words("english", full=True)
 

@@ -39,7 +39,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Writer:
-    """Writes fixed queries: a good one, its repetition in other order, a copy of the text, one about nothing."""
+    """Writes fixed queries: a good one, its repetition, a copy of the text, one about nothing."""
 
     def write(
         self, chunks: Iterable[Chunk], progress: Any = silent

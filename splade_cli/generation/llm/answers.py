@@ -14,7 +14,7 @@ SPACE = "llm answers"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said and charged; `text` is empty for a refusal, token counts are 0 where it gave none."""
+    """What a server said and charged; `text` is empty for a refusal, token counts are 0 where unknown."""
 
     text: str
     prompt_tokens: int = 0
@@ -23,7 +23,7 @@ class Answer:
 
 
 class AnswerCache:
-    """The answers to one prompt by chunk and attempt, as they were said, so that a better reader can read them again.
+    """The answers to one prompt by chunk and attempt, as they were said: a better parser can read them again.
 
     Args:
         cache: where they are kept; None knows no answer and keeps none.

@@ -1,7 +1,7 @@
 """Client of the OpenAI chat completions protocol, asynchronous, with one policy of retries for a whole run.
 
-A run over thousands of passages is not stopped by one of them, nor by a server that is busy for a while; it is
-stopped at once, with what to do about it, where no request has a chance.
+A run over thousands of passages is not stopped by one of them, nor by a server that is busy for a while; it
+is stopped at once, with what to do about it, where no request has a chance.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_FAILURES_IN_A_ROW = 3
 
 
 class ChatClient:
-    """One run's line to a server: finds out once what it accepts, waits while it is busy, ends a run without hope.
+    """One run's line to a server: learns what it accepts, waits while it is busy, ends a run without hope.
 
     All of it but the constructor runs in one event loop, which is why nothing is locked.
 
@@ -69,7 +69,7 @@ class ChatClient:
             base_url=self._endpoint.url,
             # The client's own retries cannot tell a busy server from an empty account.
             max_retries=0,
-            # httpx times each read, so a body that drips would never time out: `_answer` has a deadline of its own.
+            # httpx times each read, so a body that drips never times out: `_answer` has its own deadline.
             timeout=openai.Timeout(None, connect=min(10.0, options.timeout)),
             http_client=http_client,
         )
@@ -93,7 +93,7 @@ class ChatClient:
         await self._client.close()
 
     async def ask(self, messages: list[dict[str, str]], attempt: int) -> Answer | None:
-        """The server's answer, or None where it will not answer this one. Raises ServiceError if it answers none."""
+        """The answer, None where the server gives none. Raises ServiceError where no request has a chance."""
         async with self._slots:
             async with self._probing:
                 if not self._has_answered:
@@ -163,7 +163,7 @@ class ChatClient:
         )
 
     def _adapt_request(self, error: Exception) -> bool:
-        """Whether requests were changed to what the server said it takes; each change is made once a run at most."""
+        """Whether requests were changed to what the server said it takes; each change is made once a run."""
         status = status_of(error)
         if status in (400, 422):
             named = f"{getattr(error, 'param', '')} {self._message(error)}"
@@ -205,7 +205,7 @@ class ChatClient:
         return None
 
     def _backoff(self, error: Exception, tries: int) -> float:
-        """What the server asked to wait, or else an exponential backoff with jitter; a 429 holds all calls."""
+        """What the server asked to wait, or else exponential backoff with jitter; a 429 holds all calls."""
         seconds = retry_after(error)
         if seconds is None:
             seconds = min(FIRST_BACKOFF * 2**tries, LONGEST_BACKOFF) * random.uniform(0.5, 1.0)

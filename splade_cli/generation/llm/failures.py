@@ -1,4 +1,4 @@
-"""Failures of an LLM server: which pass, which concern one passage, and which end a run; what to tell the user."""
+"""Failures of an LLM server: which pass, which concern one passage, which end a run; what to say of them."""
 
 from __future__ import annotations
 

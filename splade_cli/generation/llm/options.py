@@ -11,8 +11,8 @@ from splade_cli.errors import InputError, require_positive
 class Llm:
     """Queries written by a language model behind an OpenAI-compatible server.
 
-    The API key is no part of the settings, so that nothing that prints or keeps them can give it away: it is read
-    from SPLADE_API_KEY or OPENAI_API_KEY when it is needed; a server on this machine needs none.
+    The API key is no part of the settings, so that nothing that prints or keeps them can give it away: it is
+    read from SPLADE_API_KEY or OPENAI_API_KEY when it is needed; a server on this machine needs none.
 
     Attributes:
         model: its name at the server.

@@ -21,8 +21,9 @@ LONGEST_QUERY = 300
 def read_queries(text: str, at_most: int) -> list[WrittenQuery]:
     """The usable queries in a model's answer, in its order; none where it makes no sense.
 
-    Reads the JSON that was asked for, also fenced, within prose, as a bare list, keyed by kind or Example1..N, cut
-    off, or beside an echo of the schema; else numbered lines, labelled lines and lines that are questions.
+    Reads the JSON that was asked for, also fenced, within prose, as a bare list, keyed by kind or
+    Example1..N, cut off, or beside an echo of the schema; else numbered lines, labelled lines and lines that
+    are questions.
     """
     text = _THINKING.sub("", text)
     queries: dict[str, WrittenQuery] = {}
@@ -38,7 +39,7 @@ def read_queries(text: str, at_most: int) -> list[WrittenQuery]:
 
 
 def _candidates(text: str) -> list[tuple[str, str]]:
-    """What stands where a query would stand, with what was said of its kind: in JSON, cut-off JSON, or lines."""
+    """What stands where a query should be in JSON, cut-off JSON or lines, and what was said of its kind."""
     candidates = [item for value in _json_values(text) for item in _items(value)]
     if not candidates:
         strings = [_json_or_none(f'"{string}"') for string in _CUT_OFF.findall(text)]
@@ -136,7 +137,7 @@ def _trim(text: str) -> str:
 
 
 def _is_query(text: str) -> bool:
-    """Whether `text` can be a query: no placeholder, no loop of the same words, neither too long nor without letters."""
+    """Whether `text` can be a query: not too long, with letters, no placeholder, no loop of words."""
     if len(text) > LONGEST_QUERY or sum(map(str.isalpha, text)) < 2:
         return False
     if _plain(text) in _KINDS or text.casefold() in _PLACEHOLDERS or text.startswith(("<", "{", "[")):

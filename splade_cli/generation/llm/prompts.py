@@ -1,4 +1,4 @@
-"""Prompts of query generation: the chat messages that ask for the queries of a chunk, with worked examples."""
+"""Prompts of query generation: chat messages that ask for the queries of a chunk, with worked examples."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from splade_cli.records import Chunk
 
 TEMPLATES = {
     "generic": "You write the search queries that people type to find a passage of text.",
-    "technical": "You write the search queries that developers and operators type into technical documentation: "
-    "tasks, symptoms, error messages, options, names of functions and versions.",
-    "legal": "You write the search queries that lawyers and people with a legal problem type: rights, duties, "
-    "deadlines, conditions and exceptions, in terms of the law and in everyday words.",
-    "medical": "You write the search queries that clinicians and patients type: symptoms, diagnoses, treatments, "
-    "doses and risks, in clinical terms and in everyday words.",
-    "finance": "You write the search queries that analysts, accountants and customers type: figures, periods, "
-    "products, fees, rules and risks.",
+    "technical": "You write the search queries that developers and operators type into technical "
+    "documentation: tasks, symptoms, error messages, options, names of functions and versions.",
+    "legal": "You write the search queries that lawyers and people with a legal problem type: rights, "
+    "duties, deadlines, conditions and exceptions, in terms of the law and in everyday words.",
+    "medical": "You write the search queries that clinicians and patients type: symptoms, diagnoses, "
+    "treatments, doses and risks, in clinical terms and in everyday words.",
+    "finance": "You write the search queries that analysts, accountants and customers type: figures, "
+    "periods, products, fees, rules and risks.",
     "multilingual": "You write the search queries that people all over the world type, each in the language "
     "asked for.",
 }
@@ -31,11 +31,11 @@ _KINDS: dict[QueryType, str] = {
     "natural": "an everyday search",
     "claim": "a statement",
 }
-# Two worked examples: large models need none, but with fewer a small one writes about the prompt, not the passage.
+# Two worked examples: large models need none, but with fewer a small one writes about the prompt instead.
 _EXAMPLES: tuple[tuple[str, dict[QueryType, str]], ...] = (
     (
-        "Bicycle rental: A deposit of 50 euros is taken for every bike and paid back within three days of its "
-        "return. Helmets are free; ask for one at the counter.",
+        "Bicycle rental: A deposit of 50 euros is taken for every bike and paid back within three days of "
+        "its return. Helmets are free; ask for one at the counter.",
         {
             "question": "How long until I get my bike deposit back?",
             "keywords": "free helmet hire",
@@ -44,8 +44,8 @@ _EXAMPLES: tuple[tuple[str, dict[QueryType, str]], ...] = (
         },
     ),
     (
-        "Opening hours: The library is open from 9 to 18 on weekdays. On Saturdays only the reading room is open, "
-        "and it closes at noon.",
+        "Opening hours: The library is open from 9 to 18 on weekdays. On Saturdays only the reading room is "
+        "open, and it closes at noon.",
         {
             "question": "When does the reading room close at the weekend?",
             "keywords": "library weekday times",
@@ -77,7 +77,7 @@ class Prompt:
         self.queries = queries
 
     def messages(self, chunk: Chunk) -> list[dict[str, str]]:
-        """The prompt; which kinds it asks for goes round with the chunk, so that a corpus gets all of them alike."""
+        """The prompt; the kinds it asks for change with the chunk: a corpus gets all of them alike."""
         first = hashlib.sha256(chunk.content.encode(errors="replace")).digest()[0]
         kinds = [QUERY_TYPES[(first + number) % len(QUERY_TYPES)] for number in range(self.queries)]
         shown = kinds[: len(QUERY_TYPES)]
@@ -90,8 +90,8 @@ class Prompt:
         return [*messages, {"role": "user", "content": _task(chunk.content, kinds, language)}]
 
     def response_formats(self) -> tuple[dict[str, Any] | None, ...]:
-        """The ways to ask for JSON, from the schema of the answer, which the better servers enforce, down to none."""
-        # Small models fall into loops: a text that had to be ended here is longer than what is read as a query.
+        """Ways to ask for JSON, from a schema of the answer, which better servers enforce, down to none."""
+        # Small models fall into loops: a text that had to be ended here is longer than a query may be.
         text = {"type": "string", "pattern": rf'^[^"\\\n]{{2,{LONGEST_QUERY + 20}}}$'}
         item = {
             "type": "object",

@@ -1,6 +1,6 @@
 """Query generation by a language model: each chunk of a corpus with the queries that it answers.
 
-Every answer is in the cache before it is used, so that a run can be stopped anywhere and goes on where it was.
+Every answer is in the cache before it is used: a run can be stopped anywhere and goes on where it was.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What writing queries would take: chunks whose answer is `cached` add no call; tokens are guessed by length."""
+    """What writing would take: chunks whose answer is `cached` add no call; tokens are guessed by length."""
 
     cached: int = 0
     calls: int = 0
@@ -114,8 +114,8 @@ class LlmWriter:
         Abandoning the iterator, or Ctrl-C, cancels the calls under way.
 
         Raises:
-            ServiceError: the server cannot be reached or will refuse whatever is asked; what was answered until then
-                is in the cache.
+            ServiceError: the server cannot be reached or will refuse whatever is asked; what was answered
+                until then is in the cache.
         """
         client = ChatClient(self._options, self._prompt.response_formats(), self._seed)
         return self._run(chunks, client, progress)

@@ -29,13 +29,14 @@ READ = {
         ["keywords: one two", "keywords: three four"],
     ),
     "schema echoed": (
-        '{"$defs": {"Q": {"title": "Q", "properties": {"text": {"type": "string"}}}}, "required": ["queries"],'
-        ' "properties": {"queries": [{"type": "claim", "text": "Locks rust."}]}}',
+        '{"$defs": {"Q": {"title": "Q", "properties": {"text": {"type": "string"}}}}, "required": '
+        '["queries"], "properties": {"queries": [{"type": "claim", "text": "Locks rust."}]}}',
         ["claim: Locks rust."],
     ),
     "schema and nothing else": (
-        '{"$defs": {"Q": {"properties": {"text": {"type": "string", "title": "T"}, "type": {"enum": ["question"]}}}},'
-        ' "properties": {"queries": {"items": {"$ref": "#/$defs/Q"}, "type": "array"}}, "type": "object"}',
+        '{"$defs": {"Q": {"properties": {"text": {"type": "string", "title": "T"}, "type": '
+        '{"enum": ["question"]}}}}, "properties": {"queries": {"items": {"$ref": "#/$defs/Q"}, '
+        '"type": "array"}}, "type": "object"}',
         [],
     ),
     "numbered keys": (
@@ -43,7 +44,8 @@ READ = {
         ["keywords: rusty lock", "keywords: how to oil a lock"],
     ),
     "keyed by kind": (
-        '{"question": "Why rust?", "keywords": ["rust lock"], "natural_language": "my lock is stuck", "answer": "oil"}',
+        '{"question": "Why rust?", "keywords": ["rust lock"], "natural_language": "my lock is stuck", '
+        '"answer": "oil"}',
         ["question: Why rust?", "keywords: rust lock", "natural: my lock is stuck"],
     ),
     "cut off": (
@@ -59,7 +61,8 @@ READ = {
         ["keywords: stuck lock"],
     ),
     "numbered lines": (
-        'Here are 3 queries:\n1. Why does it rust?\n2) "oil for locks"\n(3) **Claim**: Oil helps.\nGood luck!',
+        'Here are 3 queries:\n1. Why does it rust?\n2) "oil for locks"\n'
+        "(3) **Claim**: Oil helps.\nGood luck!",
         ["question: Why does it rust?", "keywords: oil for locks", "claim: Oil helps."],
     ),
     "labelled lines": (
