@@ -54,7 +54,7 @@ CLAIMS = {
 
 
 class OfflineWriter:
-    """Writes queries from corpus statistics: words that are rare in the corpus and stand together in the chunk.
+    """Writes queries from corpus statistics: words that are rare there and stand together in the chunk.
 
     Args:
         chunks: the whole corpus, for word frequencies.

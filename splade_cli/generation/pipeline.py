@@ -72,7 +72,7 @@ class Generated:
 
 
 def plan(options: GenerateOptions) -> Plan:
-    """What `generate` would do: reads and cuts the documents, writes nothing. Raises InputError as both do."""
+    """What `generate` would do: reads and cuts documents, writes nothing. Raises InputError as both do."""
     corpus, judged = _read(options)
     queries: int | None = None
     if judged is not None:
