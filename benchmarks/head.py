@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import torch
 
-from splade_cli.model.kernels.linear import Int8Weight, product
+from splade_cli.model.kernels.linear import QuantizedMatrix, product
 from splade_cli.model.splade.pooling import _largest_logits
 
 SQUARE, VOCABULARY = 2048, 30522
@@ -42,7 +42,7 @@ def main() -> None:
             hidden = torch.randn(texts, tokens, width)
             weight, bias = torch.randn(VOCABULARY, width), torch.randn(VOCABULARY)
             mask = torch.ones(texts, tokens, dtype=torch.long)
-            for kind, matrix in (("fp32", weight), ("int8", Int8Weight.of(weight))):
+            for kind, matrix in (("fp32", weight), ("int8", QuantizedMatrix.of(weight))):
 
                 def run(h=hidden, m=mask, w=matrix, b=bias):  # type: ignore[no-untyped-def]
                     return _largest_logits(h, m, w, b)

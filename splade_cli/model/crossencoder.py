@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from splade_cli.errors import ModelError, require_positive
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import fetched_commit, model_error, out_of_reach, quiet, read_json, require_hub
-from splade_cli.model.kernels.linear import quicken
+from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.options import ModelOptions
 
 HEADS = ("ForSequenceClassification", "ForCausalLM")
@@ -74,7 +74,7 @@ class CrossEncoderModel:
             )
         if options.max_seq_length is not None:
             self.encoder.max_seq_length = options.max_seq_length
-        quicken(self.encoder)
+        use_fast_linear(self.encoder)
         fit_threads()
 
     def scores(self, pairs: Sequence[tuple[str, str]], batch_size: int | None = None) -> NDArray[np.float32]:

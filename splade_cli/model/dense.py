@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from splade_cli.errors import ModelError
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, quiet, require_hub
-from splade_cli.model.kernels.linear import quicken
+from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Progress, silent
 
@@ -57,7 +57,7 @@ class DenseModel:
             raise model_error(name, error, options, source=self.source, kind="dense model") from None
         if options.max_seq_length is not None:
             self.encoder.max_seq_length = options.max_seq_length
-        quicken(self.encoder)
+        use_fast_linear(self.encoder)
         fit_threads()
 
     @property

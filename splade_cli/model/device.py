@@ -97,14 +97,6 @@ def fit_threads() -> None:
         torch.set_num_threads(available_threads())
 
 
-def int8_is_faster() -> bool:
-    """Whether this CPU multiplies int8 by instructions of its own (AVX-512 VNNI)."""
-    import torch
-
-    known = hasattr(torch.cpu, "get_capabilities")
-    return known and bool(torch.cpu.get_capabilities().get("avx512_vnni"))
-
-
 def empty_cache(device: Device) -> None:
     """Gives memory that is free again back to the system: the accelerator's cache, and glibc's heap on Linux."""
     import torch

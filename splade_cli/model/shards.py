@@ -22,8 +22,9 @@ import torch
 
 from splade_cli.errors import ModelError, require_positive
 from splade_cli.files import replacing
-from splade_cli.model.device import available_threads, empty_cache, int8_is_faster
+from splade_cli.model.device import available_threads, empty_cache
 from splade_cli.model.encode import encode, encode_window, stack, windows
+from splade_cli.model.kernels.dispatch import int8_is_faster
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.splade.encoder import SpladeModel
 from splade_cli.records import Progress, silent

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,6 +17,30 @@ class SparseRows(NamedTuple):
     bounds: NDArray[np.int64]
     terms: NDArray[np.int32]
     values: NDArray[np.float32]
+
+
+def nonzero_rows(weights: Tensor, activation: Callable[[Tensor], Tensor] | None = None) -> SparseRows:
+    """CSR arrays of the positive entries of `weights` [B, V], after an activation function where one is given.
+
+    Raises:
+        FloatingPointError: an entry that is NaN or infinite; -inf stands for nothing and is none.
+    """
+    if weights.numel() and not bool(weights.amax() < float("inf")):
+        raise FloatingPointError("a weight is not finite")
+    columns = weights.shape[1]
+    if weights.device.type == "cpu":
+        dense = weights.float().numpy().reshape(-1)
+        flat = np.flatnonzero(dense > 0)
+        values = torch.from_numpy(dense[flat])
+    else:
+        positions = torch.nonzero(weights.reshape(-1) > 0)[:, 0]
+        values = weights.reshape(-1)[positions].float()
+        flat = positions.cpu().numpy()
+    if activation is not None:
+        values = activation(values)
+    bounds = np.searchsorted(flat, np.arange(len(weights) + 1) * columns)
+    texts = np.repeat(np.arange(len(weights)), np.diff(bounds))
+    return SparseRows(bounds, (flat - texts * columns).astype(np.int32), values.cpu().numpy())
 
 
 class SparseModel(nn.Module):

@@ -23,7 +23,7 @@ from splade_cli.model.load import DEFAULT_MODEL, load_splade_model, resolve
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.static import inverse_document_frequency
-from splade_cli.model.splade.encoder import SpladeModel, share_pooling
+from splade_cli.model.splade.encoder import SpladeModel
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,10 @@ def open_trainable(
 
 
 def _trainable_splade(section: ModelSection, options: ModelOptions, documents: Sequence[str]) -> Trainable:
-    from sentence_transformers import SparseEncoder
     from sentence_transformers.base.modules import Router
     from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
+
+    from splade_cli.model.splade.sparse_encoder import FusedSparseEncoder
 
     name, free = section.base_model, section.architecture == "inference-free-splade"
     loaded = load_splade_model(name, options)
@@ -110,7 +111,7 @@ def _trainable_splade(section: ModelSection, options: ModelOptions, documents: S
         )
     if loaded.model.query_table is not None and not free:
         raise ModelError(f"{name} is inference-free already", "add --preset inference-free to train it on")
-    stock = SparseEncoder(
+    stock = FusedSparseEncoder(
         resolve(name),
         device=loaded.device.name,
         trust_remote_code=section.trust_remote_code,
@@ -135,7 +136,7 @@ def _trainable_splade(section: ModelSection, options: ModelOptions, documents: S
             loaded.tokenizer, torch.from_numpy(table), frozen=section.freeze_static_embedding
         )
         router = Router.for_query_document(query_modules=[static], document_modules=[transformer, pooling])
-        encoder = SparseEncoder(
+        encoder = FusedSparseEncoder(
             modules=[router], similarity_fn_name="dot", prompts=loaded.model.prompts or None
         )
         encoder.to(loaded.device.name)
@@ -154,5 +155,5 @@ def _trainable_splade(section: ModelSection, options: ModelOptions, documents: S
         query_table=table,
         query_length=loaded.model.query_length,
     )
-    share_pooling(pooling, model)
+    encoder.insert_head(model.head)
     return Trainable(encoder, transformer, LoadedModel(loaded.tokenizer, model, loaded.device), static)

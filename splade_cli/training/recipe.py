@@ -114,7 +114,7 @@ def sparsity_callbacks(
         document_terms=settings.target_document_terms,
         query_terms=settings.target_query_terms,
         measure=lambda: active_terms(trainable.loaded, documents, queries),
-        decoder=trainable.loaded.splade.decoder[0] if config.model.architecture != "laspar" else None,
+        decoder=trainable.loaded.splade.decoder if config.model.architecture != "laspar" else None,
     )
     # the schedule would overwrite what the controller sets; a kind without a target keeps its weight from the start
     return [controller, averages]

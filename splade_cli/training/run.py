@@ -25,7 +25,7 @@ from splade_cli.errors import ServiceError
 from splade_cli.evaluation.mteb import mteb_scores, require_tasks
 from splade_cli.files import replacing, replacing_folder
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.splade.encoder import UNCAPPED
+from splade_cli.model.splade.decoder import UNCAPPED
 from splade_cli.model.trainable import open_trainable
 from splade_cli.records import Example, Progress, silent
 from splade_cli.training.cached import CACHE

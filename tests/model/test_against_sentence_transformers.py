@@ -14,7 +14,8 @@ import torch
 from splade_cli.config.schema import ModelSection
 from splade_cli.model.encode import encode
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.splade.encoder import SpladeModel, share_pooling
+from splade_cli.model.splade.encoder import SpladeModel
+from splade_cli.model.splade.head import ReferenceHead
 from splade_cli.model.trainable import open_trainable
 
 FAMILIES = ("bert", "roberta", "distilbert", "mpnet", "modernbert", "electra", "xlm-roberta")
@@ -54,7 +55,7 @@ def test_a_head_that_cannot_be_fused_falls_back(make_folder: Make, load: Make, t
     """A scale after the decoder: stepping over it would change the result, so the reference has to be used."""
     loaded = load(str(make_folder("bert")))
     masked_lm = load(str(make_folder("bert"))).model.masked_lm
-    del masked_lm.get_output_embeddings().forward
+    masked_lm.get_output_embeddings().__class__ = torch.nn.Linear
     predictions = masked_lm.cls
     original = predictions.forward
     predictions.forward = lambda hidden: original(hidden) * 0.5
@@ -145,9 +146,7 @@ def test_whitespace_and_odd_texts(bert_folder: Path, load: Make, stock: Make) ->
     )
 
 
-def test_sharing_the_pooling_changes_neither_loss_nor_gradient(
-    bert_folder: Path, load: Make, stock: Make
-) -> None:
+def test_the_fused_head_changes_neither_loss_nor_gradient(bert_folder: Path, load: Make, stock: Make) -> None:
     from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
 
     columns = [
@@ -182,7 +181,7 @@ def test_sharing_the_pooling_changes_neither_loss_nor_gradient(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_saved_after_sharing_opens_with_the_same_vectors(
+def test_saved_with_a_fused_head_opens_with_the_same_vectors(
     family: str, make_folder: Make, load: Make, stock: Make, texts: list[str], tmp_path: Path
 ) -> None:
     folder = make_folder(family)
@@ -204,12 +203,35 @@ def test_saved_after_sharing_opens_with_the_same_vectors(
     assert kinds[1] == "SpladePooling"
 
 
-def test_share_pooling_leaves_a_model_that_is_not_fused_alone(
-    bert_folder: Path, load: Make, stock: Make
+def test_a_head_of_logits_takes_no_place(bert_folder: Path, load: Make) -> None:
+    from splade_cli.model.splade.sparse_encoder import FusedSparseEncoder
+
+    encoder = FusedSparseEncoder(str(bert_folder), device="cpu")
+    before = encoder[1]
+    encoder.insert_head(ReferenceHead(126))
+    assert encoder[1] is before
+    assert type(before).__name__ == "SpladePooling"
+
+
+def test_the_head_stands_in_the_module_list_and_the_stock_one_is_saved(
+    bert_folder: Path, tmp_path: Path, texts: list[str]
 ) -> None:
-    encoder = stock(bert_folder)
-    loaded = load(str(bert_folder))
-    loaded.model.decoder[0] = None
-    before = encoder[1].forward
-    share_pooling(encoder[1], loaded.model)
-    assert encoder[1].forward == before
+    section = ModelSection(base_model=str(bert_folder), pooling_strategy="sum", activation="log1p_relu")
+    trained = open_trainable(section, ModelOptions(device="cpu"))
+    encoder = trained.encoder
+    assert encoder[1] is trained.view.splade.head
+    assert [type(part).__name__ for part in encoder] == ["Transformer", "FusedHead"]
+    assert not any("forward" in part.__dict__ for part in encoder.modules())
+    names = set(encoder.state_dict())
+    encoder.save_pretrained(str(tmp_path))
+    assert [type(part).__name__ for part in encoder] == ["Transformer", "FusedHead"], "as before"
+    modules = json.loads((tmp_path / "modules.json").read_text())
+    assert modules[1]["path"] == "1_SpladePooling"
+    assert modules[1]["type"].startswith("sentence_transformers.")
+    settings = json.loads((tmp_path / "1_SpladePooling" / "config.json").read_text())
+    assert settings["pooling_strategy"] == "sum"
+    assert settings["activation_function"] == "log1p_relu"
+    assert settings["embedding_dimension"] == trained.view.model.dimensions
+    assert "FusedHead" not in (tmp_path / "README.md").read_text()
+    again = type(encoder)(str(tmp_path), device="cpu")
+    assert set(again.state_dict()) == names, "a checkpoint's names"

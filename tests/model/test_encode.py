@@ -53,7 +53,7 @@ def test_no_texts_and_bad_batch_size(bert_folder: Path, load: Make) -> None:
 
 def test_weights_that_are_not_finite_are_an_error(bert_folder: Path, load: Make) -> None:
     loaded = load(str(bert_folder))
-    loaded.model.decoder[0].bias.data[3] = float("inf")
+    loaded.model.decoder.bias.data[3] = float("inf")
     with pytest.raises(ModelError, match="not finite"):
         encode(loaded, ["a"])
 
@@ -104,7 +104,7 @@ def test_int8_documents_are_close_and_queries_stay_exact(load: Make, texts: list
 
 def test_int8_leaves_a_model_that_sums_as_it_is(bert_folder: Path, load: Make, texts: list[str]) -> None:
     loaded = load(str(bert_folder))
-    loaded.model.pooling = "sum"
+    loaded.model.head.pooling = "sum"
     expected = encode(loaded, texts)
     low = loaded.with_precision("int8", "asked for")
     assert (encode(low, texts) != expected).nnz == 0

@@ -149,7 +149,7 @@ def test_an_error_in_a_worker_is_told(
     bert_folder: Path, load: Make, texts: list[str], tmp_path: Path
 ) -> None:
     loaded = load(str(bert_folder))
-    loaded.model.decoder[0].bias.data[3] = float("inf")
+    loaded.model.decoder.bias.data[3] = float("inf")
     with pytest.raises(ModelError, match="not finite"):
         encode_to_shards(loaded, texts, tmp_path, workers=2)
 
@@ -171,7 +171,7 @@ def test_int8_is_chosen_where_texts_rank_alike(
     monkeypatch.setattr(shards, "neighbours_in_common", lambda exact, other: 0.9)
     settled = settle_precision(load("tiny", precision="fp32"), texts)
     assert settled.device.precision == "fp32"
-    assert settled.model.int8 == [None]
+    assert not settled.model.head.in_int8
 
 
 @pytest.mark.parametrize("why", ["slow", "bf16", "sum", "one text"])
@@ -181,7 +181,7 @@ def test_int8_is_not_tried_where_it_cannot_help(
     monkeypatch.setattr(shards, "int8_is_faster", lambda: why != "slow")
     loaded = load("tiny", precision="bf16" if why == "bf16" else "fp32")
     if why == "sum":
-        loaded.model.pooling = "sum"
+        loaded.model.head.pooling = "sum"
     assert settle_precision(loaded, texts[:1] if why == "one text" else texts) is loaded
 
 

@@ -71,15 +71,17 @@ class _QueryGraph(nn.Module):
 
     def __init__(self, model: SpladeModel) -> None:
         super().__init__()
-        self.masked_lm, self.decoder = model.masked_lm, model.decoder[0]
-        self.pooling, self.activation = model.pooling, model.activation
+        self.model = model
+        self.decoder = model.decoder
+        self.pooling = model.pooling
+        self.activation = model.activation
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
     ) -> Tensor:
         """Weights [B, V]; zeros for a text without a real token."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        rows = self.masked_lm(input_ids=input_ids, attention_mask=attention_mask, **types).logits
+        rows = self.model.head_input(input_ids=input_ids, attention_mask=attention_mask, **types)
         real = (attention_mask != 0)[..., None]
         weight, bias = (None, None) if self.decoder is None else (self.decoder.weight, self.decoder.bias)
         if self.pooling == "max":

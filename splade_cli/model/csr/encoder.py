@@ -21,12 +21,11 @@ from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, quiet, read_json, require_hub
-from splade_cli.model.kernels.linear import quicken
+from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.layout import identity_of
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.sparse_model import SparseModel, SparseRows
-from splade_cli.model.splade.pooling import rows_of
+from splade_cli.model.sparse_model import SparseModel, SparseRows, nonzero_rows
 
 if TYPE_CHECKING:
     from splade_cli.config.schema import ModelSection
@@ -52,7 +51,7 @@ class CsrModel(SparseModel):
     def __init__(self, encoder: Any, **settings: Any) -> None:
         super().__init__(**settings)
         self.encoder = encoder
-        quicken(encoder)
+        use_fast_linear(encoder)
 
     @property
     def dimensions(self) -> int:
@@ -75,7 +74,7 @@ class CsrModel(SparseModel):
 
     def sparse_rows(self, *, kind: str = "document", low: bool = True, **features: Tensor) -> SparseRows:
         """What `forward` gives, as CSR arrays of its non-zeros; both kinds alike."""
-        return rows_of(self(**features))
+        return nonzero_rows(self(**features))
 
 
 def is_csr(source: str, revision: str | None = None) -> bool:

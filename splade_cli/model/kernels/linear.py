@@ -1,37 +1,27 @@
-"""Matrix products x W^T by the fastest kernel of this CPU, float32 with gradients or int8; knows no model family.
+"""Linear layers and matrix products on the kernels of `dispatch`, with gradients; and symmetric int8 quantisation.
 
-PyTorch hands float32 products on x86 to MKL, which keeps to AVX2 on AMD machines; oneDNN, which lies in the same
-wheel, uses AVX-512 there (2.2 times the rate on a Zen 5, see benchmarks/RESULTS.md). Elsewhere, in other precisions,
-under autocast and while a graph is exported, torch's own product is used.
+In other precisions, on other devices, under autocast and while a graph is compiled or exported, torch's own product
+is used.
 """
 
 from __future__ import annotations
 
-from functools import cache, partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-
-@cache
-def onednn_is_faster() -> bool:
-    """Whether float32 products go to oneDNN: by what the CPU has and not by the clock, so that results repeat."""
-    return (
-        torch.backends.cpu.get_cpu_capability() == "AVX512"
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    )
+from splade_cli.model.kernels import dispatch
 
 
-class Int8Weight(NamedTuple):
+class QuantizedMatrix(NamedTuple):
     """A weight [o, i] as int8 `values` and one `scale` [o] a row: values * scale, to 1/254 of a row's largest."""
 
     values: Tensor
     scale: Tensor
 
     @classmethod
-    def of(cls, weight: Tensor) -> Int8Weight:
+    def of(cls, weight: Tensor) -> QuantizedMatrix:
         """The int8 form of a float weight [o, i]."""
         values, scale = quantize(weight.detach()[:, None])
         return cls(values[:, 0], scale[:, 0].contiguous())
@@ -46,35 +36,44 @@ def quantize(rows: Tensor) -> tuple[Tensor, Tensor]:
 def product(rows: Tensor, weight: Tensor) -> Tensor:
     """``rows @ weight.T`` for rows [..., i] and weight [o, i] of one dtype (int8 gives int32); records no gradient."""
     if rows.dtype == torch.int8:
-        counts: Tensor = torch._int_mm(rows, weight.T)
-        return counts
-    if _takes_onednn(rows) and weight.dtype == torch.float32 and rows.numel() and weight.numel():
-        fast: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, None, "none", [], "")
-        return fast
-    return rows @ weight.T
+        return dispatch.quantized_product()(rows, weight)
+    if _has_kernel(rows, weight) and rows.numel() and weight.numel():
+        return dispatch.float32_product()(rows, weight)
+    return dispatch.plain_product(rows, weight)
 
 
-def _takes_onednn(rows: Tensor) -> bool:
-    return rows.device.type == "cpu" and rows.dtype == torch.float32 and onednn_is_faster()
-
-
-def quicken(module: nn.Module) -> None:
-    """Makes each plain `nn.Linear` in `module` compute by `product`; parameters, names and results stay."""
-    for part in module.modules():
-        if type(part) is nn.Linear and "forward" not in part.__dict__:
-            part.forward = partial(_linear, part)  # type: ignore[method-assign]
-
-
-def _linear(part: nn.Linear, rows: Tensor) -> Tensor:
-    plain = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
-    if plain or not _takes_onednn(rows) or part.weight.dtype != torch.float32:
-        return nn.functional.linear(rows, part.weight, part.bias)
-    out: Tensor = Linear.apply(rows, part.weight, part.bias)
+def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x W^T + b, differentiable, as `torch.nn.functional.linear`."""
+    torch_only = torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling()
+    if torch_only or not _has_kernel(rows, weight):
+        return nn.functional.linear(rows, weight, bias)
+    out: Tensor = LinearFunction.apply(rows, weight, bias)
     return out
 
 
-class Linear(torch.autograd.Function):
-    """x W^T + b, float32 on the CPU."""
+def _has_kernel(rows: Tensor, weight: Tensor) -> bool:
+    """Whether another kernel than the plain one computes this product."""
+    float32 = rows.dtype == torch.float32 and weight.dtype == torch.float32
+    return float32 and rows.device.type == "cpu" and dispatch.float32_product() is not dispatch.plain_product
+
+
+class FastLinear(nn.Linear):
+    """`torch.nn.Linear` on the kernels of `dispatch`."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """x W^T + b."""
+        return linear(rows, self.weight, self.bias)
+
+
+def use_fast_linear(module: nn.Module) -> None:
+    """Makes each plain `nn.Linear` in `module` a `FastLinear`, by its class alone: all that it holds stays as it is."""
+    for part in module.modules():
+        if type(part) is nn.Linear:
+            part.__class__ = FastLinear
+
+
+class LinearFunction(torch.autograd.Function):
+    """x W^T + b, float32 on the CPU, forward and backward by `product`."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -86,8 +85,12 @@ class Linear(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         rows, weight = ctx.saved_tensors
+        d_rows = None
+        if ctx.needs_input_grad[0]:
+            d_rows = product(gradient, weight.T)
         flat = gradient.reshape(-1, gradient.shape[-1])
-        d_rows = product(gradient, weight.T) if ctx.needs_input_grad[0] else None
-        d_weight = product(flat.T, rows.reshape(-1, rows.shape[-1]).T) if ctx.needs_input_grad[1] else None
+        d_weight = None
+        if ctx.needs_input_grad[1]:
+            d_weight = product(flat.T, rows.reshape(-1, rows.shape[-1]).T)
         d_bias = flat.sum(0) if ctx.needs_input_grad[2] else None
         return d_rows, d_weight, d_bias

@@ -18,7 +18,7 @@ from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, quiet, read_json, require_hub
-from splade_cli.model.kernels.linear import quicken
+from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.laspar.head import LatentHead
 from splade_cli.model.layout import NO_LIMIT, identity_of
 from splade_cli.model.loaded import LoadedModel
@@ -48,7 +48,7 @@ class LatentModel(SparseModel):
     def __init__(self, body: Any, head: LatentHead, **settings: Any) -> None:
         super().__init__(**settings)
         self.body, self.head = body, head
-        quicken(body)
+        use_fast_linear(body)
 
     @property
     def dimensions(self) -> int:
@@ -165,7 +165,7 @@ def as_encoder(source: str, model: LatentModel) -> Any:
         source, max_seq_length=model.max_seq_length, model_kwargs={"dtype": torch.float32}
     )
     transformer.model.load_state_dict(model.body.state_dict())
-    quicken(transformer.model)
+    use_fast_linear(transformer.model)
     device = str(next(model.body.parameters()).device)
     model.body = transformer.model
     encoder = SparseEncoder(

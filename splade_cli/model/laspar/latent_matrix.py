@@ -7,13 +7,13 @@ which writes back those rows alone.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from splade_cli.model.kernels.dispatch import bf16_is_faster
 from splade_cli.model.kernels.linear import product
 
 TILE_ROWS = {"cpu": 4096, "cuda": 1 << 17, "mps": 1 << 15}
@@ -139,16 +139,6 @@ class LatentRows(nn.Module):
                 biases.requires_grad_()
             self.taken.append(Taken(columns, rows, biases))
         return rows, biases
-
-
-@cache
-def bf16_is_faster(kind: str) -> bool:
-    """Whether a device of that kind multiplies bfloat16 by instructions of its own."""
-    if kind != "cpu":
-        return True
-    known = hasattr(torch.cpu, "get_capabilities")
-    found = torch.cpu.get_capabilities() if known else {}
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _places(mask: Tensor) -> Tensor:

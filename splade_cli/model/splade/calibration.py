@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import tokenize
 from splade_cli.model.loaded import LoadedModel
+from splade_cli.model.splade import head
 from splade_cli.model.splade.encoder import SpladeModel
 
 BATCH = 8
@@ -33,7 +34,7 @@ def largest_logits(loaded: LoadedModel, texts: Sequence[str], kind: str = "docum
     model = loaded.splade
     tokens = tokenize(loaded, texts, kind)
     order = np.argsort([-len(ids) for ids in tokens["input_ids"]], kind="stable").tolist()
-    found = torch.empty(len(texts), model.dimensions)
+    largest = torch.empty(len(texts), model.dimensions)
     was_training = model.training
     model.eval()
     with torch.inference_mode():
@@ -43,19 +44,10 @@ def largest_logits(loaded: LoadedModel, texts: Sequence[str], kind: str = "docum
                 {key: [tokens[key][i] for i in batch] for key in tokens}, return_tensors="pt"
             )
             features = {key: value.to(loaded.device.name) for key, value in padded.items()}
-            found[batch] = _largest(model, features).float().cpu()
+            pooled = head.largest_logits(model.head, model.head_input(**features), features["attention_mask"])
+            largest[batch] = pooled.float().cpu()
     model.train(was_training)
-    return found
-
-
-def _largest(model: SpladeModel, features: dict[str, Tensor]) -> Tensor:
-    output, decoder = model.masked_lm(**features).logits, model.decoder[0]
-    rows = []
-    for text, mask in zip(output, features["attention_mask"], strict=True):
-        own = text[mask.bool()]
-        logits = own if decoder is None else nn.functional.linear(own, decoder.weight, decoder.bias)
-        rows.append(logits.amax(0))
-    return torch.stack(rows)
+    return largest
 
 
 def background_shift(largest: Tensor, active: float, usual: float = 0.5) -> Tensor:
@@ -125,7 +117,7 @@ def shift_bias(model: SpladeModel, shift: Tensor) -> None:
     Raises:
         ModelError: the decoder has no bias, or the head is not one linear decoder.
     """
-    decoder = model.decoder[0]
+    decoder = model.decoder
     if decoder is None:
         raise ModelError(
             f"{model.name} does not end in a plain linear decoder, so its terms cannot be shifted",

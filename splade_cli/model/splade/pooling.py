@@ -17,12 +17,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from splade_cli.model.kernels.linear import Int8Weight, product, quantize
-from splade_cli.model.sparse_model import SparseRows
+from splade_cli.model.kernels.linear import QuantizedMatrix, product, quantize
+from splade_cli.model.sparse_model import SparseRows, nonzero_rows
 
 TILE_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 27, "mps": 1 << 25}
 """Logits held at a time, by kind of device: on a CPU what one core's cache takes."""
@@ -67,45 +66,24 @@ def sparse_pool(
 def sparse_rows(
     hidden: Tensor,
     mask: Tensor,
-    weight: Tensor | Int8Weight,
+    weight: Tensor | QuantizedMatrix,
     bias: Tensor | None,
     pooling: str = "max",
     activation: str = "relu",
 ) -> SparseRows:
     """The same weights for encoding: only what is not zero, as CSR arrays on the CPU, and no gradient.
 
-    Args: as `sparse_pool`; `weight` may be an `linear.Int8Weight`, for ``max``.
+    Args: as `sparse_pool`; `weight` may be an `kernels.linear.QuantizedMatrix`, for ``max``.
 
     Raises:
         FloatingPointError: a weight that is not finite.
     """
     if pooling == "sum":
         assert isinstance(weight, Tensor)
-        return rows_of(sparse_pool(hidden, mask, weight, bias, pooling, activation))
-    return rows_of(_largest_logits(hidden, mask, weight, bias), activation)
-
-
-def rows_of(weights: Tensor, activation: str | None = None) -> SparseRows:
-    """CSR arrays of the positive entries of `weights` [B, V], after f where `activation` is given.
-
-    Raises:
-        FloatingPointError: an entry that is NaN or infinite; -inf stands for nothing and is none.
-    """
-    if weights.numel() and not bool(weights.amax() < float("inf")):
-        raise FloatingPointError("a weight is not finite")
-    columns = weights.shape[1]
-    if weights.device.type == "cpu":
-        dense = weights.float().numpy().reshape(-1)
-        flat = np.flatnonzero(dense > 0)
-        values = torch.from_numpy(dense[flat])
-    else:
-        places = torch.nonzero(weights.reshape(-1) > 0)[:, 0]
-        values, flat = weights.reshape(-1)[places].float(), places.cpu().numpy()
-    if activation is not None:
-        values = activate(values, activation)
-    bounds = np.searchsorted(flat, np.arange(len(weights) + 1) * columns)
-    texts = np.repeat(np.arange(len(weights)), np.diff(bounds))
-    return SparseRows(bounds, (flat - texts * columns).astype(np.int32), values.cpu().numpy())
+        return nonzero_rows(sparse_pool(hidden, mask, weight, bias, pooling, activation))
+    return nonzero_rows(
+        _largest_logits(hidden, mask, weight, bias), lambda logits: activate(logits, activation)
+    )
 
 
 def _autocast(hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,17 +119,24 @@ def _groups(mask: Tensor, rows_at_most: int) -> Iterator[tuple[Tensor | slice, T
         start = end
 
 
-def _largest_logits(hidden: Tensor, mask: Tensor, weight: Tensor | Int8Weight, bias: Tensor | None) -> Tensor:
+def _largest_logits(
+    hidden: Tensor, mask: Tensor, weight: Tensor | QuantizedMatrix, bias: Tensor | None
+) -> Tensor:
     """[B, V] largest logit over a text's real tokens; -inf for a text without any. No gradient."""
-    kind, vocabulary = hidden.device.type, len(weight.scale if isinstance(weight, Int8Weight) else weight)
+    kind, vocabulary = (
+        hidden.device.type,
+        len(weight.scale if isinstance(weight, QuantizedMatrix) else weight),
+    )
     scales: Tensor | None = None
     exact = (
-        torch.float32 if isinstance(weight, Int8Weight) else torch.promote_types(weight.dtype, torch.float32)
+        torch.float32
+        if isinstance(weight, QuantizedMatrix)
+        else torch.promote_types(weight.dtype, torch.float32)
     )
     largest = torch.empty(len(hidden), vocabulary, dtype=exact, device=hidden.device)
     largest[~mask.bool().any(1)] = float("-inf")
     columns = min(vocabulary, TILE_COLUMNS.get(kind, WIDE_COLUMNS))
-    if isinstance(weight, Int8Weight):
+    if isinstance(weight, QuantizedMatrix):
         matrix, scales = weight
     else:
         hidden, matrix = _autocast(hidden, weight)

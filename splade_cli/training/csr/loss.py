@@ -15,7 +15,7 @@ import torch
 from sentence_transformers.sparse_encoder.losses.csr import CSRReconstructionLoss
 from torch import Tensor, nn
 
-from splade_cli.model.kernels.linear import Linear
+from splade_cli.model.kernels.linear import LinearFunction
 
 WINDOW = 1024
 NEIGHBOURS = 64
@@ -217,5 +217,5 @@ def _linear(rows: Tensor, weight: Tensor) -> Tensor:
     """``rows @ weight.T`` by the fastest kernel, with gradients."""
     if rows.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return rows @ weight.T
-    out: Tensor = Linear.apply(rows, weight, None)  # type: ignore[no-untyped-call]
+    out: Tensor = LinearFunction.apply(rows, weight, None)  # type: ignore[no-untyped-call]
     return out

@@ -60,7 +60,7 @@ def trim(
     loss, loaded = config.loss, trainable.loaded
     targets = {"document": loss.target_document_terms, "query": loss.target_query_terms}
     asked = {kind: terms for kind, terms in targets.items() if terms is not None}
-    decoder = loaded.splade.decoder[0] if asked else None
+    decoder = loaded.splade.decoder if asked else None
     if decoder is None or decoder.bias is None:
         return []
     generator = random.Random(config.training.seed)

@@ -12,7 +12,6 @@ from torch import Tensor
 from splade_cli.errors import ModelError
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.splade.calibration import background_shift, largest_logits, shift_bias, uniform_shift
-from splade_cli.model.splade.encoder import share_pooling
 from splade_cli.model.splade.pooling import activate
 
 SAMPLE = 200
@@ -115,7 +114,7 @@ def uncap(loaded: LoadedModel, encoder: Any = None) -> None:
     """Trains on a bounded head's raw logits from now on; see `SpladeModel.uncap`.
 
     Args:
-        encoder: a sentence-transformers model that holds the same masked LM; its SpladePooling follows.
+        encoder: a FusedSparseEncoder that holds the same masked LM; its head follows.
 
     Raises:
         ModelError: what comes after the decoder is no monotone function of its logits.
@@ -126,9 +125,8 @@ def uncap(loaded: LoadedModel, encoder: Any = None) -> None:
             f"{model.name} has a head whose logits cannot be had without what comes after its decoder",
             "start from a model that ends in a plain linear decoder: BERT, RoBERTa, DistilBERT, ModernBERT",
         )
-    for part in encoder.modules() if encoder is not None else ():
-        if type(part).__name__ == "SpladePooling":
-            share_pooling(part, model)
+    if encoder is not None:
+        encoder.insert_head(model.head)
 
 
 def calibrate(

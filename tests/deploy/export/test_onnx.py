@@ -22,7 +22,7 @@ from splade_cli.deploy.export.onnx import GRAPH, TOKENIZER, Exported, export_que
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.query_encoders.onnx import OnnxQueryEncoder, open_session
-from splade_cli.model.splade.encoder import pool
+from splade_cli.model.splade.head import ReferenceHead
 
 Make = Callable[..., Any]
 CASES = (  # BERT: tests/search/test_query_onnx.py; an export takes seconds
@@ -81,9 +81,10 @@ def test_family_equals_torch_and_stays_as_it_was(
     loaded = load(str(one_layer(make_folder(family), tmp_path / "model")))
     model, folder = loaded.model, tmp_path / "exported"
     folder.mkdir()
-    model.pooling, model.activation, model.prompts = pooling, activation, {"query": "how to "}
+    model.head.pooling, model.head.activation = pooling, activation
+    model.prompts = {"query": "how to "}
     model.train(family == "mpnet")
-    attention, forward = model.masked_lm.config._attn_implementation, model.decoder[0].forward
+    attention, kind = model.masked_lm.config._attn_implementation, type(model.decoder)
     before = (
         None if model.training else encode(loaded, texts, "query")
     )  # dropout: nothing to compare in training
@@ -96,7 +97,7 @@ def test_family_equals_torch_and_stays_as_it_was(
     assert exported.int8_difference is exported.int8_cosine is None
     assert capsys.readouterr().out == ""
     assert model.training == (family == "mpnet")
-    assert model.decoder[0].forward is forward and model.masked_lm.config._attn_implementation == attention
+    assert type(model.decoder) is kind and model.masked_lm.config._attn_implementation == attention
     model.eval()
     wanted = encode(loaded, texts, "query")
     if before is not None:
@@ -117,17 +118,17 @@ def test_pooling_of_the_graph_is_that_of_the_model(
     pooling: str, activation: str, bert_folder: Path, load: Make
 ) -> None:
     model = load(str(bert_folder)).model
-    model.pooling, model.activation = pooling, activation
+    model.head.pooling, model.head.activation = pooling, activation
     ids = torch.randint(5, model.dimensions, (4, 7), generator=torch.Generator().manual_seed(0))
     mask = torch.ones(4, 7, dtype=torch.int64)
     mask[1, 4:], mask[2, :3], mask[3] = 0, 0, 0
     for fused in (True, False):
-        if not fused:  # as where step_over_decoder finds no linear decoder
-            del model.decoder[0].forward
-            model.decoder[0] = None
+        if not fused:  # as where skip_decoder finds no linear decoder
+            model.decoder.__class__ = torch.nn.Linear
+            model.head = ReferenceHead(model.dimensions, pooling, activation)
         with torch.inference_mode():
-            output = model.masked_lm(input_ids=ids, attention_mask=mask).logits
-            wanted = pool(output, mask, model.decoder[0], pooling, activation)
+            output = model.head_input(input_ids=ids, attention_mask=mask)
+            wanted = model.head.pool(output, mask)
             torch.testing.assert_close(module._QueryGraph(model)(ids, mask), wanted, rtol=1e-5, atol=1e-5)
 
 

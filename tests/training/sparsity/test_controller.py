@@ -104,20 +104,21 @@ def run(
 ) -> tuple[Any, Any]:
     """A real run; returns the trainer and our view of the model."""
     from datasets import Dataset
-    from sentence_transformers import SparseEncoder, SparseEncoderTrainer, SparseEncoderTrainingArguments
+    from sentence_transformers import SparseEncoderTrainer, SparseEncoderTrainingArguments
     from transformers import PrinterCallback
 
     from splade_cli.model.load import load_splade_model
-    from splade_cli.model.splade.encoder import SpladeModel, share_pooling
+    from splade_cli.model.splade.encoder import SpladeModel
+    from splade_cli.model.splade.sparse_encoder import FusedSparseEncoder
 
     torch.manual_seed(0)
     loaded = load_splade_model(str(folder), device="cpu", precision="fp32")
-    encoder = SparseEncoder(str(folder), device="cpu", model_kwargs={"dtype": torch.float32})
+    encoder = FusedSparseEncoder(str(folder), device="cpu", model_kwargs={"dtype": torch.float32})
     model = SpladeModel(encoder[0].model, name="run", max_seq_length=48)
-    share_pooling(encoder[1], model)
+    encoder.insert_head(model.head)
     view = loaded._replace(model=model)
     with torch.no_grad():
-        model.decoder[0].bias += shift
+        model.decoder.bias += shift
     rows = Dataset.from_list([{"query": " ".join(text.split()[1:2]), "positive": text} for text in texts])
     arguments = SparseEncoderTrainingArguments(
         str(output), max_steps=steps, per_device_train_batch_size=16, learning_rate=rate, warmup_steps=0.1,
@@ -140,7 +141,7 @@ def controlled(
         measure = lambda: active_terms(view, TEXTS[::4], [text.split()[1] for text in TEXTS[::4]])  # noqa: E731
         controller = SparsityController(
             {"all": loss}, document_terms=target, query_terms=target / 2, measure=measure,
-            decoder=view.model.decoder[0] if lift else None,
+            decoder=view.model.decoder if lift else None,
         )  # fmt: skip
         if found is not None:
             found.append(controller)
@@ -264,7 +265,7 @@ def test_the_default_model_from_two_starts(tmp_path: Path, root: Path, shift: fl
 
     def make(loss: Any, view: Any) -> list[Any]:
         measure = lambda: active_terms(view, training, [text.split()[1] for text in training])  # noqa: E731
-        return [SparsityController([loss], measure=measure, decoder=view.model.decoder[0])]
+        return [SparsityController([loss], measure=measure, decoder=view.model.decoder)]
 
     _, view = run(
         Path(resolve("tiny")),
