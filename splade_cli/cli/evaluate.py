@@ -1,14 +1,17 @@
-"""`splade evaluate`: a model against judgements, over the whole corpus."""
+"""`splade evaluate`: a model, or an index, against judgements over the whole corpus."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from splade_cli.cli import options
+
+if TYPE_CHECKING:
+    from splade_cli.model.dense import DenseModel
 
 
 def evaluate(
@@ -18,7 +21,24 @@ def evaluate(
             "--data", "-d", help="BEIR folder, folder with documents/ and queries.jsonl, or training file."
         ),
     ],
-    model: options.Model = "tiny",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="'tiny' (in this package), a model folder, or a hub id; of --index, where it has moved.",
+            show_default="tiny",
+        ),
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "--index",
+            "-i",
+            help="Measure this index folder as it is, in place of a model.",
+            show_default=False,
+        ),
+    ] = None,
     split: Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")] = "test",
     baseline: Annotated[
         str | None,
@@ -27,7 +47,15 @@ def evaluate(
     bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="BM25 beside it.")] = True,
     dense: Annotated[
         str | None,
-        typer.Option("--dense", help="A dense model too, e.g. all-MiniLM-L6-v2, and all fused by RRF."),
+        typer.Option("--dense", help="A dense model too, e.g. all-MiniLM-L6-v2, and hybrids of all."),
+    ] = None,
+    hybrid: Annotated[
+        bool | None,
+        typer.Option(
+            "--hybrid/--no-hybrid",
+            help="All fused, as --mode hybrid of a search does, and by RRF.",
+            show_default="with --index, --dense or --fit-split",
+        ),
     ] = None,
     fit_split: Annotated[
         str | None,
@@ -68,8 +96,11 @@ def evaluate(
     from splade_cli.datasets.collections import write_run
     from splade_cli.evaluation.evaluate import evaluate as measured
     from splade_cli.evaluation.metrics import MEASURES, below_thresholds, parse_measure, parse_thresholds
+    from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.model.options import ModelOptions
     from splade_cli.search.rerank import Reranker
+    from splade_cli.search.searcher import Searcher
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
     attach = options.query_encoder(query)
@@ -81,18 +112,29 @@ def evaluate(
         "device": device, "precision": precision, "batch_size": batch_size, "max_seq_length": max_length,
         "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle,
     }  # fmt: skip
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished"
-    before = SpladeEmbedder(baseline, **common) if baseline else None
-    judge = None
-    if rerank is not None:
-        given = {"device": device, "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
-        judge = Reranker(rerank, options=given)
+    subject: SpladeEmbedder | Searcher
+    if index is None:
+        subject = SpladeEmbedder(model or "tiny", **common)
+    else:
+        subject = Searcher.open(index, model=model, model_options=ModelOptions(**common))
+    given = {"device": device, "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
+    wanted = EvaluationOptions(
+        baseline=SpladeEmbedder(baseline, **common) if baseline else None,
+        bm25=bm25,
+        dense=_dense_model(dense, device, trust_remote_code),
+        hybrid=hybrid,
+        fit_split=fit_split,
+        idf_exponent=idf,
+        reranker=Reranker(rerank, options=given) if rerank else None,
+        rerank_depth=rerank_top,
+        query=attach,
+        measures=measures,
+        cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished",
+    )
     with console.progress() as progress:
         report = measured(
-            SpladeEmbedder(model, **common), data, split, baseline=before, bm25=bm25, dense=dense, fit_split=fit_split,
-            idf=idf, reranker=judge, rerank_top=rerank_top, query=attach, measures=measures, shards=cache,
-            progress=progress,
-        )  # fmt: skip
+            subject, data, split, wanted, name=None if index is None else index.name, progress=progress
+        )
     if run_file is not None:
         write_run(run_file, report.systems[0].run)
     if report_file is not None:
@@ -101,13 +143,24 @@ def evaluate(
         console.json_document(report.to_json(per_query))
     else:
         figures.report(report)
-        if run_file is not None:
-            console.note(f"run written to {run_file}")
-        if report_file is not None:
-            console.note(f"report written to {report_file}")
+        for what, path in (("run", run_file), ("report", report_file)):
+            if path is not None:
+                console.note(f"{what} written to {path}")
     missed = below_thresholds(report.systems[0].figures, thresholds)
     if missed:
         console.note("; ".join(missed))
         raise typer.Exit(3)
+    if index is not None:
+        console.next_command(f"splade query --index {index}")
+        return
     beside = f" --dense {dense}" if dense else ""
-    console.next_command(f"splade index DOCS -o index --model {model}{beside}")
+    console.next_command(f"splade index DOCS -o index --model {model or 'tiny'}{beside}")
+
+
+def _dense_model(name: str | None, device: str, trust_remote_code: bool) -> DenseModel | None:
+    if name is None:
+        return None
+    from splade_cli.model.dense import DenseModel
+    from splade_cli.model.options import ModelOptions
+
+    return DenseModel(name, ModelOptions(device=device, trust_remote_code=trust_remote_code))

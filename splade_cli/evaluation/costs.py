@@ -1,4 +1,4 @@
-"""An index and the encoder of its queries in, what searching costs out: terms, FLOPS, megabytes, milliseconds."""
+"""Cost of a sparse system: active dimensions, expected FLOPS, size of the postings, latency of a query."""
 
 from __future__ import annotations
 
@@ -6,62 +6,147 @@ import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import scipy.sparse as sp
 
-from splade_cli.evaluation.fidelity import Encode
-from splade_cli.evaluation.sparsity import Sparsity, flops, index_bytes, percentiles, sparsity
-from splade_cli.index.index import SpladeIndex
-from splade_cli.records import Progress
+from splade_cli.records import Progress, silent
+
+if TYPE_CHECKING:
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.search.options import SearchOptions
+    from splade_cli.search.searcher import Searcher
 
 TIMED_QUERIES = 100
+TIMED_DEPTH = 10
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """Active dimensions of a set of texts: mean, median, 95th percentile, and the share of zeros."""
+
+    mean: float
+    median: float
+    p95: float
+    zeros: float
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a sparse system costs; latencies in milliseconds for one query at a time, encoding included in `total`."""
+    """What a sparse system costs; latencies in milliseconds, of one query at a time.
+
+    Attributes:
+        flops: expected multiplications of one query with one document.
+        index_megabytes: of the postings that a search reads.
+        encode_p50, encode_p95: of encoding a query, median and 95th percentile.
+        total_p50, total_p95: of encoding and ranking it.
+        index_seconds: how long the index took to make; None where it was made before.
+    """
 
     documents: Sparsity
     queries: Sparsity
     flops: float
     index_megabytes: float
-    encode_seconds: float
     encode_p50: float
     encode_p95: float
     total_p50: float
     total_p95: float
+    index_seconds: float | None = None
+
+
+def sparsity(vectors: sp.csr_matrix) -> Sparsity:
+    """Counts the non-zeros of each row of [n, V]."""
+    active = np.diff(vectors.indptr)
+    if not len(active):
+        return Sparsity(0.0, 0.0, 0.0, 1.0)
+    return Sparsity(
+        mean=float(active.mean()),
+        median=float(np.median(active)),
+        p95=float(np.percentile(active, 95)),
+        zeros=float(1 - active.mean() / vectors.shape[1]),
+    )
+
+
+def flops(queries: sp.csr_matrix, documents: sp.csr_matrix) -> float:
+    """Expected multiplications of one query with one document.
+
+    Sum over dimensions of P(active in a query) * P(active in a document) [Formal et al. 2021, arXiv 2107.05720,
+    4.1].
+    """
+    if not queries.shape[0] or not documents.shape[0]:
+        return 0.0
+    in_queries = np.bincount(queries.indices, minlength=queries.shape[1]) / queries.shape[0]
+    in_documents = np.bincount(documents.indices, minlength=documents.shape[1]) / documents.shape[0]
+    return float(in_queries @ in_documents)
+
+
+def index_bytes(vectors: sp.csr_matrix) -> int:
+    """Bytes of the postings that search reads: a 4-byte row and a 4-byte weight each, 8 bytes a dimension."""
+    return int(vectors.nnz * 8 + (vectors.shape[1] + 1) * 8)
+
+
+def percentiles(seconds: Sequence[float]) -> tuple[float, float]:
+    """Median and 95th percentile, in milliseconds."""
+    if not seconds:
+        return 0.0, 0.0
+    p50, p95 = np.percentile(np.array(seconds) * 1000, [50, 95])
+    return float(p50), float(p95)
 
 
 def cost_of(
-    encode: Encode,
-    texts: Sequence[str],
-    queries: sp.csr_matrix,
+    searcher: Searcher,
     index: SpladeIndex,
-    seconds: float,
-    progress: Progress,
+    queries: Sequence[str],
+    options: SearchOptions,
+    *,
+    clock: Searcher | None = None,
+    index_seconds: float | None = None,
+    progress: Progress = silent,
 ) -> Cost:
-    """What an index costs for `texts`, whose vectors are `queries`; the first TIMED_QUERIES are timed one by one."""
-    encode_seconds, total_seconds = [], []
-    gc.collect()
-    timed = texts[:TIMED_QUERIES]
-    for number, text in enumerate(timed, 1):
-        start = time.perf_counter()
-        vector = encode([text])
-        middle = time.perf_counter()
-        index.search_rows(vector, 10)
-        encode_seconds.append(middle - start)
-        total_seconds.append(time.perf_counter() - start)
-        progress("time queries", number, len(timed))
+    """What it costs to search `index` for `queries`; the first TIMED_QUERIES are timed one by one.
+
+    Args:
+        searcher: over `index`.
+        clock: a searcher to time where `searcher` keeps queries that it has encoded.
+    """
+    texts = [searcher.expanded(query, options) for query in queries]
+    encoded = searcher.ranker.vectors(texts, options.idf_exponent)
+    timed = queries[:TIMED_QUERIES]
+    encode_seconds, total_seconds = _latencies(clock or searcher, timed, options, progress)
     encode_p50, encode_p95 = percentiles(encode_seconds)
     total_p50, total_p95 = percentiles(total_seconds)
+    live = index.live_rows()
+    stored = index.vectors
+    if len(live) < stored.shape[0]:
+        stored = stored[live]
     return Cost(
-        documents=sparsity(index.vectors),
-        queries=sparsity(queries),
-        flops=flops(queries, index.vectors),
-        index_megabytes=index_bytes(index.vectors) / 1e6,
-        encode_seconds=seconds,
+        documents=sparsity(stored),
+        queries=sparsity(encoded),
+        flops=flops(encoded, stored),
+        index_megabytes=index_bytes(stored) / 1e6,
         encode_p50=encode_p50,
         encode_p95=encode_p95,
         total_p50=total_p50,
         total_p95=total_p95,
+        index_seconds=index_seconds,
     )
+
+
+def _latencies(
+    searcher: Searcher, queries: Sequence[str], options: SearchOptions, progress: Progress
+) -> tuple[list[float], list[float]]:
+    """Seconds to encode each query, and to encode and rank it."""
+    encode_seconds = []
+    total_seconds = []
+    gc.collect()
+    for number, query in enumerate(queries, 1):
+        start = time.perf_counter()
+        vector = searcher.encode(query, options)
+        encoded = time.perf_counter()
+        searcher.engine.search(vector, TIMED_DEPTH)
+        ranked = time.perf_counter()
+        encode_seconds.append(encoded - start)
+        total_seconds.append(ranked - start)
+        progress("time queries", number, len(queries))
+    return encode_seconds, total_seconds

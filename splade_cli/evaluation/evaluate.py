@@ -1,165 +1,140 @@
-"""A model and a collection in, a report out: the whole corpus ranked; BM25, dense, hybrid beside it; significance."""
+"""Evaluation of a model, an index or any retriever on a test collection, with baselines beside it.
+
+Whatever is measured answers through `Retriever.search`, so that a figure is that of the search of a user.
+"""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from splade_cli.datasets.collections import Collection, load_collection
 from splade_cli.errors import InputError
-from splade_cli.evaluation.fitting import Fitted, fit, lead
-from splade_cli.evaluation.metrics import MEASURES
+from splade_cli.evaluation.options import EvaluationKeywords, EvaluationOptions
 from splade_cli.evaluation.report import Report
-from splade_cli.evaluation.significance import compare
-from splade_cli.evaluation.systems import (
-    DenseEncoder,
-    Source,
-    Task,
-    bm25_source,
-    dense_source,
-    reranked_source,
-    sparse_sources,
-    units_of,
-)
-from splade_cli.index.engine.ranking import DEPTH, rrf
+from splade_cli.evaluation.systems.lineup import NOTHING_TO_FUSE, Lineup
+from splade_cli.evaluation.systems.subject import of_model, of_retriever, of_searcher
+from splade_cli.evaluation.systems.system import System, units_of
+from splade_cli.indexing.build import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.query_encoders.encoders import Attach
-from splade_cli.records import Progress, silent
-from splade_cli.search.rerank import TOP, Reranker
-
-NDCG = "nDCG@10"
+from splade_cli.records import Chunk, Progress, silent
+from splade_cli.search.rerank import Reranker
+from splade_cli.search.retriever import Retriever
+from splade_cli.search.searcher import Searcher
 
 
 def evaluate(
-    model: str | SpladeEmbedder,
+    model: str | SpladeEmbedder | Retriever,
     data: str | Path | Collection,
     split: str = "test",
+    options: EvaluationOptions | None = None,
     *,
-    baseline: str | SpladeEmbedder | None = None,
-    bm25: bool = True,
-    dense: str | DenseEncoder | None = None,
-    fit_split: str | Collection | None = None,
-    idf: float = 0.0,
-    reranker: str | Reranker | None = None,
-    rerank_top: int = TOP,
-    query: Attach | None = None,
-    measures: Sequence[str] = MEASURES,
-    compare_on: str = NDCG,
-    shards: Path | None = None,
+    name: str | None = None,
     progress: Progress = silent,
+    **keywords: Unpack[EvaluationKeywords],
 ) -> Report:
     """Ranks every document of a collection for every judged query, and measures.
 
     Args:
-        model: ``tiny``, a folder, a hub id, or an embedder.
+        model: ``tiny``, a folder, a hub id or an embedder, over an index in memory of the collection; or a searcher
+            or other retriever, as it stands.
         data: BEIR folder, folder with documents/ and queries.jsonl, training file, or a loaded collection.
         split: which qrels/<split>.tsv.
-        baseline: another model to stand beside, e.g. the one before training.
-        bm25: BM25 beside it.
-        dense: a dense model beside it, and all of them fused by RRF.
-        fit_split: judgements to which fusion weights are fitted; may be `split` itself, as a query is always fused
-            with weights that were fitted without it.
-        idf: above 0 the model with query weights times the corpus's IDF ** idf beside it, then fused and reranked.
-        reranker: a cross-encoder that orders the model's first `rerank_top` rows anew.
-        query: the model's documents with queries by what this makes beside it, e.g. `queries.attach_static`.
-        measures: see `metrics.MEASURES`.
-        compare_on: the measure of the significance test.
-        shards: a folder in which encoded windows are kept until the figures stand.
+        options: what to measure beside it; `keywords` are fields of it.
+        name: what the report calls a retriever.
 
     Raises:
         InputError, ModelError: the collection or a model cannot be used.
     """
+    wanted = replace(options or EvaluationOptions(), **keywords)
     collection = data if isinstance(data, Collection) else load_collection(Path(data), split)
-    fit_on = _fit_collection(data, fit_split, bm25 or dense is not None)
-    hybrid = dense is not None or fit_on is not None
-    wanted = list(dict.fromkeys([*measures, compare_on, *([NDCG] if hybrid else [])]))
-    task = Task(collection, units_of(collection), wanted, progress)
+    fit_on = _fit_collection(data, wanted.fit_split)
+    if isinstance(model, str | SpladeEmbedder):
+        opened = _of_model(model, collection, wanted, progress)
+    else:
+        opened = _of_retriever(model, collection, wanted, name or "search", progress)
+    with opened as evaluation:
+        return evaluation.report(fit_on)
+
+
+@contextmanager
+def _of_model(
+    model: str | SpladeEmbedder, collection: Collection, wanted: EvaluationOptions, progress: Progress
+) -> Iterator[Lineup]:
+    """A model over an index in memory; what was encoded is forgotten when all went well."""
+    if wanted.fit_split is not None and not wanted.bm25 and wanted.dense is None:
+        raise InputError(*NOTHING_TO_FUSE)
+    units = units_of(collection)
     embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
-    folders = []
-    with tempfile.TemporaryDirectory() as place:
-        folders.append(_shards(shards, embedder))
-        sources = sparse_sources(task, embedder, folders[0], Path(place), query, idf)
-        ours = sources[-1] if idf else sources[0]
-        if baseline is not None:
-            other = baseline if isinstance(baseline, SpladeEmbedder) else SpladeEmbedder(baseline)
-            folders.append(_shards(shards, other))
-            sources += sparse_sources(task, other, folders[-1], Path(place))
-        parts = {"sparse": ours}
-        if bm25:
-            parts["bm25"] = bm25_source(task)
-        if dense is not None:
-            parts["dense"] = dense_source(task, _dense(dense))
-        fused = list(parts.values())
-        sources += fused[1:]
-        if reranker is not None:
-            judge = Reranker(reranker) if isinstance(reranker, str) else reranker
-            sources.append(reranked_source(task, ours, judge, rerank_top))
-        systems = [task.measured(source) for source in sources]
-        notes, fitted = _notes(task), None
-        if reranker is not None and rerank_top < task.depth:
-            notes.append(f"reranked: the first {rerank_top} only, which Recall beyond them shows")
-        if hybrid and len(fused) > 1:
-            singles = {source.name: systems[sources.index(source)].values[NDCG] for source in fused}
-            lists = [task.fused(source) for source in fused]
-            systems.append(task.measured_rows("hybrid, RRF", rrf(lists, task.depth)))
-            notes.append(lead(systems[-1].values[NDCG], singles, f"RRF of {' + '.join(singles)}"))
-        if fit_on is not None:
-            fitted = _fitted(task, fused, fit_on)
-            found = fitted.fuse(
-                [task.fused(source) for source in fused], list(collection.queries), task.depth
-            )
-            systems.append(task.measured_rows("hybrid, fitted", found))
-            shares = ",".join(
-                f"{part}={weight:g}" for part, weight in zip(parts, fitted.weights, strict=True)
-            )
-            flags = f"--mode hybrid --weights {shares}" + (f" --idf {idf:g}" if idf else "")
-            notes.append(f"fitted on {fit_on.split} ({len(fit_on.queries)} queries): {flags}")
-            notes.append(f"on {fit_on.split}, cross-validated, {fitted.sentence}")
-    for folder in filter(None, folders):
-        shutil.rmtree(folder, ignore_errors=True)
-    first = systems[0].values[compare_on]
-    systems[1:] = [
-        replace(system, versus=compare(first, system.values[compare_on])) for system in systems[1:]
-    ]
-    place_used = embedder.loaded.device
-    return Report(
-        collection.name,
-        collection.split,
-        len(collection.documents),
-        len(collection.queries),
-        tuple(systems),
-        f"{place_used.name} {place_used.precision} ({place_used.reason})",
-        compare_on,
-        tuple(notes),
-        fitted,
-    )
-
-
-def _notes(task: Task) -> list[str]:
-    notes = []
-    if task.collection.chunked:
-        notes.append(f"{len(task.units)} chunks; a document scores as its best chunk")
-    if len(task.collection.queries) < 50:
-        notes.append(
-            f"only {len(task.collection.queries)} queries: differences below several points are noise"
+    with _shards(wanted.cache, embedder) as shards, tempfile.TemporaryDirectory() as folder:
+        subject = of_model(
+            embedder,
+            units,
+            bm25=wanted.bm25,
+            dense=_dense(wanted.dense),
+            reranker=wanted.reranker if isinstance(wanted.reranker, Reranker) else None,
+            shards=shards,
+            progress=progress,
         )
-    return notes
+        beside = []
+        if wanted.query is not None:
+            beside.append(subject.encoding_by(wanted.query, units, Path(folder)))
+        with _baseline(wanted, units, progress) as baseline:
+            yield Lineup(subject, collection, wanted, [*beside, *baseline], progress)
 
 
-def _fit_collection(
-    data: str | Path | Collection, wanted: str | Collection | None, others: bool
-) -> Collection | None:
-    """The judged queries that fusion weights are fitted to. Raises InputError where nothing can be fused or found."""
-    if wanted is None:
-        return None
-    if not others:
+@contextmanager
+def _of_retriever(
+    retriever: Retriever, collection: Collection, wanted: EvaluationOptions, name: str, progress: Progress
+) -> Iterator[Lineup]:
+    """What is ready, as it stands. Raises InputError for options that go with a model."""
+    if wanted.dense is not None or wanted.query is not None:
         raise InputError(
-            "--fit-split needs something to fuse with", "leave --no-bm25 out, or add --dense MODEL"
+            "a dense model and a query encoder are parts of an index: what is ready is measured as it stands",
+            "index the documents with them",
         )
-    if isinstance(wanted, Collection):
+    if isinstance(retriever, Searcher):
+        subject = of_searcher(name, retriever, collection)
+    else:
+        subject = of_retriever(name, retriever)
+    with _baseline(wanted, units_of(collection), progress) as baseline:
+        yield Lineup(subject, collection, wanted, baseline, progress)
+
+
+@contextmanager
+def _baseline(
+    wanted: EvaluationOptions, units: Sequence[Chunk], progress: Progress
+) -> Iterator[list[System]]:
+    """Another model over the same texts, if one was asked for."""
+    if wanted.baseline is None:
+        yield []
+        return
+    model = wanted.baseline
+    embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
+    with _shards(wanted.cache, embedder) as shards:
+        subject = of_model(embedder, units, shards=shards, progress=progress)
+        yield [subject.system(subject.name, subject.options)]
+
+
+@contextmanager
+def _shards(cache: Path | None, embedder: SpladeEmbedder) -> Iterator[Path | None]:
+    """A folder in which encoded windows are kept until all went well."""
+    if cache is None:
+        yield None
+        return
+    folder = cache / embedder.loaded.model.identity[:16].replace("/", "-")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fit_collection(data: str | Path | Collection, wanted: str | Collection | None) -> Collection | None:
+    """The judged queries that fusion weights are fitted to."""
+    if wanted is None or isinstance(wanted, Collection):
         return wanted
     if isinstance(data, Collection):
         raise InputError(
@@ -168,20 +143,9 @@ def _fit_collection(
     return load_collection(Path(data), wanted)
 
 
-def _fitted(task: Task, fused: Sequence[Source], fit_on: Collection) -> Fitted:
-    texts = list(fit_on.queries.values())
-    same = fit_on.queries == task.collection.queries
-    lists = [task.fused(source) if same else source.search(texts, DEPTH) for source in fused]
-    return fit([source.name for source in fused], lists, list(fit_on.queries), task.documents, fit_on.qrels)
-
-
-def _dense(model: str | DenseEncoder) -> DenseEncoder:
+def _dense(model: str | DenseEncoder | None) -> DenseEncoder | None:
     if not isinstance(model, str):
         return model
     from splade_cli.model.dense import DenseModel
 
     return DenseModel(model)
-
-
-def _shards(shards: Path | None, embedder: SpladeEmbedder) -> Path | None:
-    return None if shards is None else shards / embedder.loaded.model.identity[:16].replace("/", "-")

@@ -1,6 +1,6 @@
-"""Rankings of judged queries in, fusion weights out, and an honest word on whether fusing helps; knows no model.
+"""Weights of a rank fusion, fitted to judged queries by cross-validated grid search.
 
-Weights are chosen on a grid by the mean nDCG@10 of `fusion.weighted`. What they are worth is measured by
+Weights are chosen by the mean nDCG@10 of `fusion.weighted` over a grid. What they are worth is measured by
 cross-validation: each query is scored with weights that were fitted without it, and compared with the best single
 system on the same queries.
 """
@@ -18,9 +18,13 @@ from numpy.typing import NDArray
 from splade_cli.datasets.collections import Qrels
 from splade_cli.errors import InputError
 from splade_cli.evaluation.significance import Comparison, compare
-from splade_cli.index.engine.ranking import Ranking, aligned, normalised, weighted
+from splade_cli.records import Ranking
+from splade_cli.search.fusion import aligned, normalised
 
-STEP, FOLDS, CUTOFF = 10, 5, 10
+STEP = 10
+"""A weight is a multiple of 1 / STEP."""
+FOLDS = 5
+CUTOFF = 10
 Weights = tuple[float, ...]
 
 
@@ -29,14 +33,16 @@ class Fitted:
     """Fusion weights.
 
     Attributes:
-        names: of the systems.
-        weights: one a system, summing to 1, fitted to all queries.
+        parts: what is fused, as `SearchOptions.weights` names it.
+        names: how a report calls them.
+        weights: one a part, summing to 1, fitted to all queries.
         held_out: for each of these queries the weights that were fitted without it.
         figure: nDCG@10 with the weights of `held_out`.
-        single, single_figure: the best of the systems alone, and its nDCG@10.
+        single, single_figure: the best of the parts alone, and its nDCG@10.
         versus: `figure` against `single_figure`, by query.
     """
 
+    parts: tuple[str, ...]
     names: tuple[str, ...]
     weights: Weights
     held_out: dict[str, Weights]
@@ -50,66 +56,67 @@ class Fitted:
         """Whether fitted fusion helps, in words."""
         said = verdict("fitted fusion", self.figure, self.single, self.single_figure, self.versus)
         idle = [name for name, weight in zip(self.names, self.weights, strict=True) if not weight]
-        return (
-            f"{said}; {' and '.join(idle)} adds nothing" if idle and len(idle) < len(self.names) - 1 else said
-        )
+        if idle and len(idle) < len(self.names) - 1:
+            return f"{said}; {' and '.join(idle)} adds nothing"
+        return said
 
-    def fuse(self, lists: Sequence[Ranking], queries: Sequence[str], k: int) -> Ranking:
-        """`fusion.weighted` of rankings [q, n]; of a query that was fitted to, with the weights fitted without it."""
-        parts = [
-            weighted(
-                [(rows[place : place + 1], scores[place : place + 1]) for rows, scores in lists], weights, k
-            )
-            for place, weights in enumerate(self.held_out.get(query, self.weights) for query in queries)
-        ]
-        return np.concatenate([rows for rows, _ in parts]), np.concatenate([scores for _, scores in parts])
+    def weights_for(self, query: str) -> Weights:
+        """Those of a query; of one that was fitted to, those that were fitted without it."""
+        return self.held_out.get(query, self.weights)
+
+    def by_part(self, weights: Weights) -> dict[str, float]:
+        """Weights as `SearchOptions` take them."""
+        return dict(zip(self.parts, weights, strict=True))
 
 
 def fit(
-    names: Sequence[str],
-    lists: Sequence[Ranking],
+    systems: Mapping[str, str],
+    rankings: Sequence[Ranking],
     queries: Sequence[str],
-    document_of: Sequence[str],
+    documents: Mapping[str, str],
     qrels: Qrels,
     *,
     folds: int = FOLDS,
     seed: int = 0,
 ) -> Fitted:
-    """Fits one weight a system.
+    """Fits one weight a part.
 
     Args:
-        lists: the systems' rankings, each [q, n] over the same rows.
-        queries: q ids.
-        document_of: the document of each row; a document scores as its best row.
+        systems: the parts that are fused, and how a report calls each.
+        rankings: one a part.
+        queries: their ids.
+        documents: the document of each ranked chunk; a document scores as its best chunk.
         folds: parts of the cross-validation.
 
     Raises:
-        InputError: fewer than two systems or queries.
+        InputError: fewer than two parts or queries.
     """
-    if len(lists) < 2 or len(queries) < 2:
+    if len(rankings) < 2 or len(queries) < 2:
         raise InputError(
-            f"fusion weights cannot be fitted to {len(lists)} systems and {len(queries)} queries",
+            f"fusion weights cannot be fitted to {len(rankings)} systems and {len(queries)} queries",
             "two of each at least",
         )
-    grid = simplex(len(lists))
-    scaled = [normalised(ranking) for ranking in lists]
+    grid = simplex(len(rankings))
+    scaled = [normalised(ranking) for ranking in rankings]
     table = np.array(
-        [_ndcg(scaled, place, grid, document_of, qrels.get(query, {})) for place, query in enumerate(queries)]
+        [_ndcg(scaled, number, grid, documents, qrels.get(query, {})) for number, query in enumerate(queries)]
     )
-    part_of = np.random.default_rng(seed).permutation(len(queries)) % min(folds, len(queries))
-    chosen = {part: _choice(table[part_of != part], grid) for part in range(int(part_of.max()) + 1)}
-    numbers = [chosen[int(part)] for part in part_of]
-    fused = {query: float(table[place, numbers[place]]) for place, query in enumerate(queries)}
-    alone = [int(np.flatnonzero(grid[:, system] == 1)[0]) for system in range(len(lists))]
-    best = max(range(len(lists)), key=lambda system: (table[:, alone[system]].mean(), -system))
-    single = {query: float(table[place, alone[best]]) for place, query in enumerate(queries)}
+    fold_of = np.random.default_rng(seed).permutation(len(queries)) % min(folds, len(queries))
+    by_fold = {fold: _choice(table[fold_of != fold], grid) for fold in range(int(fold_of.max()) + 1)}
+    chosen = [by_fold[int(fold)] for fold in fold_of]
+    fused = {query: float(table[number, chosen[number]]) for number, query in enumerate(queries)}
+    alone = [int(np.flatnonzero(grid[:, part] == 1)[0]) for part in range(len(rankings))]
+    best = max(range(len(rankings)), key=lambda part: (table[:, alone[part]].mean(), -part))
+    single = {query: float(table[number, alone[best]]) for number, query in enumerate(queries)}
+    names = tuple(systems.values())
     return Fitted(
-        names=tuple(names),
+        parts=tuple(systems),
+        names=names,
         weights=_weights(grid[_choice(table, grid)]),
-        held_out={query: _weights(grid[number]) for query, number in zip(queries, numbers, strict=True)},
-        figure=float(np.mean(list(fused.values()))),
+        held_out={query: _weights(grid[point]) for query, point in zip(queries, chosen, strict=True)},
+        figure=_mean(fused),
         single=names[best],
-        single_figure=float(np.mean(list(single.values()))),
+        single_figure=_mean(single),
         versus=compare(fused, single),
     )
 
@@ -126,15 +133,14 @@ def verdict(what: str, figure: float, single: str, single_figure: float, versus:
 
 def lead(system: Mapping[str, float], singles: Mapping[str, Mapping[str, float]], what: str) -> str:
     """The verdict on per-query values of a fused system beside those of the systems that it fuses."""
-    figures = {name: float(np.mean(list(values.values()))) for name, values in singles.items()}
+    figures = {name: _mean(values) for name, values in singles.items()}
     single = max(figures, key=lambda name: figures[name])
-    versus = compare(system, singles[single])
-    return verdict(what, float(np.mean(list(system.values()))), single, figures[single], versus)
+    return verdict(what, _mean(system), single, figures[single], compare(system, singles[single]))
 
 
-def simplex(systems: int) -> NDArray[np.float64]:
-    """All weights [c, systems] in steps of 1 / STEP that sum to 1, each system alone among them."""
-    points = [point for point in product(range(STEP + 1), repeat=systems) if sum(point) == STEP]
+def simplex(parts: int) -> NDArray[np.float64]:
+    """All weights [c, parts] in steps of 1 / STEP that sum to 1, each part alone among them."""
+    points = [point for point in product(range(STEP + 1), repeat=parts) if sum(point) == STEP]
     return np.array(points, dtype=np.float64) / STEP
 
 
@@ -147,30 +153,40 @@ def _choice(table: NDArray[np.float64], grid: NDArray[np.float64]) -> int:
 
 def _ndcg(
     scaled: Sequence[Ranking],
-    place: int,
+    query: int,
     grid: NDArray[np.float64],
-    document_of: Sequence[str],
+    documents: Mapping[str, str],
     grades: Mapping[str, int],
 ) -> NDArray[np.float64]:
-    """nDCG@10 [c] of one query under each of the weights, as `metrics.per_query` measures `fusion.weighted`."""
-    rows, table = aligned(scaled, place)
+    """nDCG@10 [c] of one query under each of the weights, as trec_eval measures `fusion.weighted`."""
+    ids, table = aligned(scaled, query)
     ideal = sorted((grade for grade in grades.values() if grade > 0), reverse=True)[:CUTOFF]
-    if not ideal or not len(rows):
+    if not ideal or not ids:
         return np.zeros(len(grid))
-    discounts = 1 / np.log2(np.arange(2, CUTOFF + 2))
     # document ids descending, so that a stable sort leaves equal scores in trec_eval's order
-    names = sorted({document_of[row] for row in rows}, reverse=True)
-    number = {name: position for position, name in enumerate(names)}
-    belongs = np.array([number[document_of[row]] for row in rows])
+    names = sorted({documents[each] for each in ids}, reverse=True)
+    number_of = {name: number for number, name in enumerate(names)}
+    document_numbers = np.array([number_of[documents[each]] for each in ids])
+    scores = (table @ grid.T).astype(np.float32)
+    # a ranking of weight 0 brings no texts
+    ranked = (_membership(scaled, query, ids) @ grid.T) > 0
     best = np.full((len(names), len(grid)), -np.inf, dtype=np.float32)
-    sums = (table @ grid.T).astype(np.float32)
-    # a list of weight 0 brings no rows
-    there = (np.array([np.isin(rows, ranking[0][place]) for ranking in scaled]).T.astype(float) @ grid.T) > 0
-    np.maximum.at(best, belongs, np.where(there, sums, -np.inf))
+    np.maximum.at(best, document_numbers, np.where(ranked, scores, -np.inf))
     order = np.argsort(-best, axis=0, kind="stable")[:CUTOFF]
     gains = np.array([max(0, grades.get(name, 0)) for name in names], dtype=np.float64)
-    found = np.where(np.isfinite(np.take_along_axis(best, order, 0)), gains[order], 0.0)
-    return np.asarray(discounts[: len(order)] @ found / (discounts[: len(ideal)] @ np.array(ideal)))
+    gained = np.where(np.isfinite(np.take_along_axis(best, order, 0)), gains[order], 0.0)
+    discounts = 1 / np.log2(np.arange(2, CUTOFF + 2))
+    return np.asarray(discounts[: len(order)] @ gained / (discounts[: len(ideal)] @ np.array(ideal)))
+
+
+def _membership(scaled: Sequence[Ranking], query: int, ids: Sequence[str]) -> NDArray[np.float64]:
+    """1 where a ranking has an id, [ids, rankings]."""
+    listed = [set(ranking.ids[query]) for ranking in scaled]
+    return np.array([[each in ranked for ranked in listed] for each in ids], dtype=np.float64)
+
+
+def _mean(values: Mapping[str, float]) -> float:
+    return float(np.mean(list(values.values())))
 
 
 def _weights(point: NDArray[np.float64]) -> Weights:

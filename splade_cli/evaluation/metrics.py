@@ -16,6 +16,7 @@ import numpy as np
 
 from splade_cli.datasets.collections import Qrels, Run, ranked
 from splade_cli.errors import InputError, did_you_mean
+from splade_cli.records import Hit, Ranking
 
 MEASURES = ("nDCG@10", "MRR@10", "P@1", "P@3", "P@5", "P@10", "Recall@10", "Recall@100", "MAP")
 PerQuery = dict[str, dict[str, float]]
@@ -66,24 +67,57 @@ def means(values: PerQuery) -> dict[str, float]:
     return {name: float(np.mean(list(by_query.values()))) for name, by_query in values.items()}
 
 
-def run_from_rows(
-    query_ids: Sequence[str], rows: np.ndarray, scores: np.ndarray, document_ids: Sequence[str], depth: int
+def run_of(
+    queries: Sequence[str], hits: Sequence[Sequence[Hit]], documents: Mapping[str, str], depth: int
 ) -> Run:
-    """A run from row numbers and scores [q, k]; a document with several rows keeps its best one (MaxP).
+    """A run from the hits of a search. What was folded into a hit stands directly behind it.
 
     Args:
-        document_ids: the document of each row of the index.
+        queries: ids.
+        documents: the documents of the chunks that were folded into hits.
         depth: documents kept a query.
     """
     run: Run = {}
-    for place, query in enumerate(query_ids):
-        found: dict[str, float] = {}
-        for row, score in zip(rows[place], scores[place], strict=True):
-            if row < 0 or len(found) >= depth:
-                break
-            found.setdefault(document_ids[int(row)], float(score))
-        run[query] = found
+    for query, ranked_hits in zip(queries, hits, strict=True):
+        scores: dict[str, float] = {}
+        for hit in ranked_hits:
+            score = np.float32(hit.score)
+            scores.setdefault(hit.document_id, float(hit.score))
+            for duplicate in hit.duplicates:
+                score = np.nextafter(score, np.float32(-np.inf))
+                scores.setdefault(documents[duplicate], float(score))
+        run[query] = dict(list(scores.items())[:depth])
     return run
+
+
+def run_of_ranking(
+    queries: Sequence[str], ranking: Ranking, depth: int, documents: Mapping[str, str] | None = None
+) -> Run:
+    """A run from ranked texts; a document with several chunks keeps its best one (MaxP).
+
+    Args:
+        queries: ids.
+        depth: documents kept a query.
+        documents: the documents of the chunks, where it is chunks that were ranked.
+    """
+    run: Run = {}
+    for query, ids, scores in zip(queries, ranking.ids, ranking.scores, strict=True):
+        best: dict[str, float] = {}
+        for chunk, score in zip(ids, scores.tolist(), strict=True):
+            best.setdefault(chunk if documents is None else documents[chunk], score)
+        run[query] = dict(list(best.items())[:depth])
+    return run
+
+
+def run_from_rows(
+    query_ids: Sequence[str], rows: np.ndarray, scores: np.ndarray, document_ids: Sequence[str], depth: int
+) -> Run:
+    """`run_of_ranking` of row numbers [q, k] with -1 in empty places."""
+    filled = [line >= 0 for line in rows]
+    ids = [[str(row) for row in line[mask]] for line, mask in zip(rows, filled, strict=True)]
+    ranking = Ranking(ids, [line[mask] for line, mask in zip(scores, filled, strict=True)])
+    documents = {str(row): document for row, document in enumerate(document_ids)}
+    return run_of_ranking(query_ids, ranking, depth, documents)
 
 
 def parse_thresholds(settings: Sequence[str]) -> dict[str, float]:

@@ -85,7 +85,8 @@ def _p_value(differences: NDArray[np.float64], generator: np.random.Generator) -
 
 
 def _distance_from_zero(differences: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-    return np.abs(np.mean(differences, axis=axis)).round(DECIMALS)
+    distances: NDArray[np.float64] = np.abs(np.mean(differences, axis=axis)).round(DECIMALS)
+    return distances
 
 
 def _interval(differences: NDArray[np.float64], generator: np.random.Generator) -> tuple[float, float]:

@@ -137,14 +137,27 @@ class Ranker:
         return reweighted(matrix, self._inverse_frequencies(), idf_exponent)
 
     def rank(
-        self, queries: EncodedQueries, k: int, options: SearchOptions, filter: Filter | None = None
+        self,
+        queries: EncodedQueries,
+        k: int,
+        options: SearchOptions,
+        filter: Filter | None = None,
+        fused: int | None = None,
     ) -> Ranked:
-        """The `k` best texts of each query. Raises InputError for a filter where the engine takes none."""
+        """The `k` best texts of each query.
+
+        Args:
+            fused: how many texts of each part a hybrid fuses; fusion.DEPTH by default. It does not go by `k`: where
+                a ranking ends decides what its scores are worth, and a hit must not move when more hits are asked for.
+
+        Raises:
+            InputError: a filter where the engine takes none.
+        """
         if filter is not None and "filter" not in self.engine.capabilities:
             raise InputError("this engine takes no filter", "leave the filter out")
         if options.mode != "hybrid":
             return Ranked(self._by(options.mode, queries, k, filter))
-        depth = max(k, fusion.DEPTH)
+        depth = fused or fusion.DEPTH
         parts = {part: self._by(part, queries, depth, filter) for part in self.parts}
         return Ranked(_fused(parts, options.fusion_weights, k), parts)
 

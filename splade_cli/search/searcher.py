@@ -15,6 +15,7 @@ from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.model.query_encoders.encoders import QueryEncoder
 from splade_cli.records import Hit, Ranking, WeightedText
+from splade_cli.search import fusion
 from splade_cli.search.expansion import Expander
 from splade_cli.search.explain.absence import Absence, absence_of
 from splade_cli.search.explain.terms import active_terms
@@ -153,7 +154,7 @@ class Searcher:
         """Ids of the `k` best chunks of each query, neither grouped nor explained."""
         require_positive(k=k)
         ranking = Ranking([], [])
-        for batch in self._batches(queries, options or self.options):
+        for batch in self._batches(queries, k, options or self.options):
             part = batch.rank(range(len(batch.queries.texts)), k)
             ranking.ids.extend(ids[:k] for ids in part.ids)
             ranking.scores.extend(scores[:k] for scores in part.scores)
@@ -203,12 +204,12 @@ class Searcher:
     def _search(self, queries: Sequence[str], k: int, options: SearchOptions) -> list[list[Hit]]:
         require_positive(k=k)
         hits: list[list[Hit]] = []
-        for batch in self._batches(queries, options):
+        for batch in self._batches(queries, k, options):
             for number, groups in enumerate(self._groups(batch, k, options)):
                 hits.append(self._hits(batch.ranked_query(number, groups), options))
         return hits
 
-    def _batches(self, queries: Sequence[str], options: SearchOptions) -> Iterator[_Batch]:
+    def _batches(self, queries: Sequence[str], k: int, options: SearchOptions) -> Iterator[_Batch]:
         for query in queries:
             require_text(query)
         filter = None if options.filter is None else as_filter(options.filter)
@@ -216,7 +217,7 @@ class Searcher:
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             texts = [self.expanded(query, options) for query in queries[start : start + QUERIES_AT_ONCE]]
             encoded = self.ranker.encode(texts, options)
-            yield _Batch(self.ranker, encoded, options, filter, reranker)
+            yield _Batch(self.ranker, encoded, options, filter, reranker, max(k, fusion.DEPTH))
 
     def _groups(self, batch: _Batch, k: int, options: SearchOptions) -> list[list[Group]]:
         count = len(batch.queries.texts)
@@ -239,7 +240,11 @@ class Searcher:
 
 
 class _Batch:
-    """Encoded queries that are ranked as deep as it takes; a reranker reads each query's first chunks once."""
+    """Encoded queries that are ranked as deep as it takes; a reranker reads each query's first chunks once.
+
+    Args:
+        fused: how many texts of each part a hybrid fuses, however deep it goes.
+    """
 
     def __init__(
         self,
@@ -248,11 +253,13 @@ class _Batch:
         options: SearchOptions,
         filter: Filter | None,
         reranker: Judge | None,
+        fused: int,
     ) -> None:
         self.queries = queries
         self._ranker = ranker
         self._options = options
         self._filter = filter
+        self._fused = fused
         self._parts: list[dict[str, tuple[Sequence[str], Sequence[float]]]] = [{} for _ in queries.texts]
         self._reranked = None if reranker is None else self._read(reranker)
 
@@ -261,7 +268,7 @@ class _Batch:
         if self._reranked is not None:
             ids = [self._reranked.ids[number] for number in numbers]
             return Ranking(ids, [self._reranked.scores[number] for number in numbers])
-        ranked = self._ranker.rank(self.queries.some(numbers), k, self._options, self._filter)
+        ranked = self._ranker.rank(self.queries.some(numbers), k, self._options, self._filter, self._fused)
         self._remember(numbers, ranked)
         return ranked.ranking
 
@@ -273,7 +280,7 @@ class _Batch:
 
     def _read(self, reranker: Judge) -> Ranking:
         depth = self._options.rerank_depth
-        ranked = self._ranker.rank(self.queries, depth, self._options, self._filter)
+        ranked = self._ranker.rank(self.queries, depth, self._options, self._filter, max(depth, self._fused))
         numbers = range(len(self.queries.texts))
         parts = {**ranked.parts, self._options.mode: ranked.ranking}
         self._remember(numbers, Ranked(ranked.ranking, parts))

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,18 @@ import pytest
 from rich.console import Console
 
 from splade_cli.cli.render import report as figures
-from splade_cli.evaluation.costs import Cost
+from splade_cli.evaluation.costs import Cost, Sparsity
 from splade_cli.evaluation.metrics import MEASURES
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import Comparison
-from splade_cli.evaluation.sparsity import Sparsity
+from splade_cli.model.options import ModelOptions
 
 
 class Letters:
     """In place of a dense model: how often each letter comes."""
 
-    def __init__(self, name: str, **options: Any) -> None:
+    def __init__(self, name: str, options: ModelOptions) -> None:
+        assert options == ModelOptions(device="cpu")
         self.name = name
 
     def encode(self, texts: Any, kind: str = "document", **options: Any) -> np.ndarray:
@@ -35,11 +37,10 @@ class Letters:
 class Longest:
     """In place of a cross-encoder: long texts first."""
 
-    def __init__(self, name: str, **options: Any) -> None:
-        self.options = options
+    def __init__(self, name: str, options: ModelOptions) -> None:
+        assert options == ModelOptions(device="cpu")
 
     def scores(self, pairs: Any, batch_size: int) -> np.ndarray:
-        assert self.options == {"device": "cpu", "trust_remote_code": False, "allow_pickle": False}
         return np.array([len(text) for _, text in pairs], dtype=np.float32)
 
 
@@ -66,8 +67,8 @@ def test_all_systems_in_one_run(splade: Callable[..., Any], built: Any, models: 
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert [system["name"] for system in report["systems"]] == [
-        "tiny", "tiny, IDF queries", "BM25 (english)", "org/letters", "tiny, IDF queries, reranked by org/longest",
-        "hybrid, RRF", "hybrid, fitted",
+        "tiny", "tiny, IDF queries", "BM25 (english)", "org/letters", "hybrid, equal weights", "hybrid, RRF",
+        "hybrid, fitted", "tiny, IDF queries, reranked by org/longest",
     ]  # fmt: skip
     assert report["fusion"]["names"] == ["tiny, IDF queries", "BM25 (english)", "org/letters"]
     assert sum(report["fusion"]["weights"]) == pytest.approx(1)
@@ -75,13 +76,38 @@ def test_all_systems_in_one_run(splade: Callable[..., Any], built: Any, models: 
     shown = splade(*words)
     assert shown.exit_code == 0, shown.output
     assert max(map(len, shown.stdout.splitlines())) <= 80
-    assert "fitted on train" in shown.stderr
+    said = " ".join(shown.stderr.split())
+    assert "fitted on train" in said
+    weights = ",".join(
+        f"{part}={weight:g}" for part, weight in report["systems"][6]["options"]["weights"].items()
+    )
+    assert f"to search with the fitted weights: --mode hybrid --weights {weights} --idf 0.5" in said
+
+
+def test_an_index_is_measured_as_it_is(splade: Callable[..., Any], built: Any, tmp_path: Path) -> None:
+    index = tmp_path / "my-index"
+    made = splade("index", built / "data" / "corpus.jsonl", "-o", index, "--device", "cpu")
+    assert made.exit_code == 0, made.output
+    words = ["evaluate", "--data", built / "data", "--split", "train", "--device", "cpu"]
+    result = splade(*words, "--index", index, "--report", tmp_path / "report.json", "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    names = [system["name"] for system in report["systems"]]
+    assert names == ["my-index", "BM25 (english)", "hybrid, equal weights", "hybrid, RRF"]
+    of_model = json.loads(splade(*words, "--hybrid", "--json").stdout)
+    for measured, expected in zip(report["systems"], of_model["systems"], strict=True):
+        assert measured["measures"] == pytest.approx(expected["measures"]), measured["name"]
+    written = Report.read(tmp_path / "report.json")
+    assert written.systems[0].figures == report["systems"][0]["measures"]
+    assert len(written.systems[0].values["nDCG@10"]) == report["queries"]
+    refused = splade(*words, "--index", index, "--query", "static")
+    assert refused.exit_code == 1 and "measured as it stands" in " ".join(refused.stderr.split())
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--no-bm25", "--fit-split", "train"], "--fit-split needs something to fuse with"),
+        (["--no-bm25", "--fit-split", "train"], "a split to fit to needs something to fuse with"),
         (["--fit-split", "nowhere"], "has no split 'nowhere'"),
         (["--rerank", "m", "--rerank-top", "0"], "--rerank-top must be above 0"),
     ],
@@ -92,9 +118,7 @@ def test_what_cannot_be(splade: Callable[..., Any], built: Any, words: list[str]
     assert message in " ".join(result.stderr.split())
 
 
-COST = Cost(
-    Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 9.0, 0.2, 0.5, 1.2, 3.4
-)
+COST = Cost(Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 0.2, 0.5, 1.2, 3.4)
 VERSUS = Comparison(-0.0662, -0.09, -0.04, 0.0001, 50, 100, 300)
 
 
@@ -137,10 +161,32 @@ def test_many_systems_stand_below_each_other(monkeypatch: pytest.MonkeyPatch) ->
     lines = printed(monkeypatch, systems(6), 80)
     assert lines[1].split() == ["nDCG@10", "gain", "p", "MRR@10", "Recall@100", "MAP"]
     assert lines[2].split() == ["tiny", "0.6436", "0.6436", "0.6436", "0.6436"]
-    assert lines[3].split() == ["a", "system,", "number", "0", "0.7098", "+0.0662", "0.0001", "0.7098", "0.7098", "0.7098"]
+    assert lines[3].split() == [
+        "a",
+        "system,",
+        "number",
+        "0",
+        "0.7098",
+        "+0.0662",
+        "0.0001",
+        "0.7098",
+        "0.7098",
+        "0.7098",
+    ]
     text = "\n".join(lines)
     assert "no room for P@1, P@3, P@5, P@10, Recall@10: --json has them" in text.replace("\n", " ")
-    assert lines[-3].split() == ["query", "terms", "document", "terms", "FLOPS", "MB", "ms", "p50", "ms", "p95"]
+    assert lines[-3].split() == [
+        "query",
+        "terms",
+        "document",
+        "terms",
+        "FLOPS",
+        "MB",
+        "ms",
+        "p50",
+        "ms",
+        "p95",
+    ]
     assert lines[-2].split() == ["tiny", "50.2", "250.1", "10.03", "10.54", "1.2", "3.4"]
     wide = printed(monkeypatch, systems(8), 150)
     assert not any("no room" in line for line in wide)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,20 @@ from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.evaluate import evaluate
 from splade_cli.evaluation.metrics import MEASURES, means, per_query
+from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.report import Report
-from splade_cli.evaluation.systems import DEPTH, Source, depth_for, short, units_of
+from splade_cli.evaluation.systems.system import short, units_of
+from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.bm25.search import Bm25
-from splade_cli.index.engine.ranking import rrf, weighted
 from splade_cli.index.vectors import dense as dense_index
-from splade_cli.index.vectors.weighting import ALPHA, idf, reweighted
+from splade_cli.index.vectors.weighting import ALPHA, reweighted
+from splade_cli.indexing.build import index_chunks
 from splade_cli.model.query_encoders.encoders import attach_static, open_query_encoder
-from splade_cli.records import Document
+from splade_cli.records import Document, Hit, Ranking
+from splade_cli.search.fusion import rrf, weighted
+from splade_cli.search.options import SearchOptions
 from splade_cli.search.rerank import Reranker
+from splade_cli.search.searcher import Searcher
 
 LONG = "The riving knife stands behind the blade and keeps the cut open. " * 40
 DOCUMENTS = [
@@ -40,7 +47,7 @@ def collection(chunked: bool = False) -> Collection:
 def test_a_report(embedder: Any, tmp_path: Path) -> None:
     seen: list[str] = []
     report = evaluate(
-        embedder, collection(), shards=tmp_path, progress=lambda stage, done, total: seen.append(stage)
+        embedder, collection(), cache=tmp_path, progress=lambda stage, done, total: seen.append(stage)
     )
     assert (report.collection, report.split, report.documents, report.queries) == ("mini", "test", 3, 3)
     first, lexical = report.systems
@@ -56,9 +63,9 @@ def test_a_report(embedder: Any, tmp_path: Path) -> None:
     assert first.cost is not None
     assert lexical.cost is None
     assert first.cost.documents.mean > first.cost.queries.mean > 0
-    assert first.cost.total_p95 >= first.cost.encode_p50 > 0
+    assert first.cost.total_p50 > first.cost.encode_p50 > 0
     assert any("only 3 queries" in note for note in report.notes)
-    assert {"encode", "time queries", "BM25"} <= set(seen)
+    assert {"encode", "time queries", "rank: tiny", "rank: BM25 (english)"} <= set(seen)
     assert list(tmp_path.iterdir()) == [], "shards go when the figures stand"
     report.write(tmp_path / "report.json")
     assert Report.read(tmp_path / "report.json") == report
@@ -100,15 +107,6 @@ def test_whole_documents_are_ranked_where_the_collection_is_not_chunked() -> Non
     ]
 
 
-@pytest.mark.parametrize(("chunks", "documents"), [(3, 3), (1000, 1000), (5000, 100), (120, 100), (3, 1)])
-def test_enough_rows_are_ranked(chunks: int, documents: int) -> None:
-    units: list[Any] = [None] * chunks
-    depth = depth_for(units, documents)
-    assert depth >= min(chunks, DEPTH)
-    if chunks != documents:
-        assert depth <= chunks
-
-
 def test_a_missing_collection(embedder: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         evaluate(embedder, tmp_path / "none")
@@ -129,12 +127,8 @@ def test_vectors_agree_with_the_run(embedder: Any) -> None:
 def test_other_query_encoders_stand_beside_the_model(embedder: Any, tmp_path: Path) -> None:
     plain = evaluate(embedder, collection(), bm25=False)
     report = evaluate(embedder, collection(), baseline=embedder, query=attach_static, measures=["P@1"])
-    assert [each.name for each in report.systems] == [
-        "tiny",
-        "tiny, static queries",
-        "tiny",
-        "BM25 (english)",
-    ]
+    names = [each.name for each in report.systems]
+    assert names == ["tiny", "tiny, static queries", "tiny", "BM25 (english)"]
     first, static, baseline, _ = report.systems
     assert first.run == plain.systems[0].run, "the model's own figures stay"
     assert baseline.run == first.run, "a baseline has its own queries"
@@ -202,58 +196,66 @@ class Longest(Reranker):
         return np.array([len(text) for _, text in pairs], dtype=np.float32)
 
 
-def run_of(found: Any, units: list[Any]) -> dict[str, dict[str, float]]:
+def run_of(ranking: Ranking, units: list[Any]) -> dict[str, dict[str, float]]:
+    documents = {unit.id: unit.document_id for unit in units}
     runs: dict[str, dict[str, float]] = {}
-    for place, query in enumerate(QUERIES):
+    for query, ids, scores in zip(QUERIES, ranking.ids, ranking.scores, strict=True):
         runs[query] = {}
-        for row, score in zip(found[0][place], found[1][place], strict=True):
-            if row >= 0:
-                runs[query].setdefault(units[row].document_id, pytest.approx(float(score), rel=1e-4))
+        for each, score in zip(ids, scores.tolist(), strict=True):
+            runs[query].setdefault(documents[each], pytest.approx(score, rel=1e-4))
     return runs
 
 
+def ranking_of(rows: np.ndarray, scores: np.ndarray, units: list[Any]) -> Ranking:
+    filled = [(line >= 0) & (values > 0) for line, values in zip(rows, scores, strict=True)]
+    ids = [[units[row].id for row in line[mask]] for line, mask in zip(rows, filled, strict=True)]
+    return Ranking(ids, [values[mask] for values, mask in zip(scores, filled, strict=True)])
+
+
 @pytest.mark.parametrize("chunked", [False, True])
-def test_dense_and_hybrid_beside_the_model(
-    embedder: Any, chunked: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("splade_cli.index.engine.ranking.DEPTH", 4)
+def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None:
     model = Letters()
     report = evaluate(embedder, collection(chunked), dense=model, fit_split=collection(chunked))
-    names = ["tiny", "BM25 (english)", "letters", "hybrid, RRF", "hybrid, fitted"]
+    names = ["tiny", "BM25 (english)", "letters", "hybrid, equal weights", "hybrid, RRF", "hybrid, fitted"]
     assert [system.name for system in report.systems] == names
     assert [kind for kind, _ in model.asked] == ["document", "query"], "each text encoded once"
     units = units_of(collection(chunked))
     texts = [unit.content for unit in units]
-    depth = depth_for(units, len(DOCUMENTS))
-    sparse = (embedder.encode(list(QUERIES.values()), "query") @ embedder.encode(texts).T).toarray()
-    order = np.argsort(-sparse, axis=1, kind="stable")[:, :depth]
+    queries = list(QUERIES.values())
+    sparse = (embedder.encode(queries, "query") @ embedder.encode(texts).T).toarray()
+    order = np.argsort(-sparse, axis=1, kind="stable")
+    letters = [dense_index.unit(Letters().encode(each)) for each in (texts, queries)]
     lists = [
-        (np.where(np.take_along_axis(sparse, order, 1) > 0, order, -1), np.take_along_axis(sparse, order, 1)),
-        Bm25(texts).search(list(QUERIES.values()), depth),
-        dense_index.search(
-            dense_index.unit(Letters().encode(texts)),
-            dense_index.unit(Letters().encode(list(QUERIES.values()))),
-            depth,
-        ),
+        ranking_of(order, np.take_along_axis(sparse, order, 1), units),
+        ranking_of(*Bm25(texts).search(queries, len(texts)), units),
+        ranking_of(*dense_index.search(*letters, len(texts)), units),
     ]
-    fused = [(rows[:, :4], scores[:, :4]) for rows, scores in lists]
-    for system, found in zip(report.systems[:4], [*lists, rrf(fused, depth)], strict=True):
-        assert system.run == run_of(found, units)
+    equal = weighted(lists, [1, 1, 1], 100)
+    for system, ranking in zip(report.systems, [*lists, equal, rrf(lists, 100)], strict=False):
+        assert system.run == run_of(ranking, units)
         assert system.figures == means(per_query(system.run, QRELS))
     fitted = report.fitted
     assert fitted is not None
-    assert fitted.names == tuple(names[:3])
+    assert (fitted.parts, fitted.names) == (("sparse", "bm25", "dense"), tuple(names[:3]))
     assert set(fitted.held_out) == set(QUERIES)
-    for place, query in enumerate(QUERIES):
-        one = [(rows[place : place + 1], scores[place : place + 1]) for rows, scores in fused]
-        top = weighted(one, fitted.held_out[query], depth)
-        first = units[top[0][0, 0]].document_id
-        assert max(report.systems[4].run[query], key=report.systems[4].run[query].__getitem__) == first
+    for number, query in enumerate(QUERIES):
+        one = [
+            Ranking(ranking.ids[number : number + 1], ranking.scores[number : number + 1])
+            for ranking in lists
+        ]
+        top = weighted(one, fitted.held_out[query], 100).ids[0][0]
+        (document,) = [unit.document_id for unit in units if unit.id == top]
+        run = report.systems[5].run[query]
+        assert max(run, key=run.__getitem__) == document
     said = " ".join(report.notes)
-    assert "RRF of tiny + BM25 (english) + letters does not help for certain" in said
-    assert "fitted on test (3 queries): --mode hybrid --weights sparse=" in said
+    together = "tiny + BM25 (english) + letters does not help for certain"
+    assert f"RRF of {together}" in said and f"equal weights of {together}" in said
+    assert "fitted on test (3 queries): weights sparse=" in said
     assert "on test, cross-validated, fitted fusion" in said
-    written = json.loads(json.dumps(report.to_json()))
+    assert report.systems[3].options == {"mode": "hybrid"}
+    assert report.systems[4].options == {"mode": "hybrid", "weights": "rrf"}
+    assert report.systems[5].options == {"mode": "hybrid", "weights": fitted.by_part(fitted.weights)}
+    written: Any = json.loads(json.dumps(report.to_json()))
     assert written["fusion"]["weights"] == list(fitted.weights)
     assert all("versus_first" in system for system in written["systems"][1:])
 
@@ -267,30 +269,28 @@ def test_a_hybrid_without_a_dense_model(embedder: Any) -> None:
         {"x": {"pw": 1}, "y": {"backup": 1}},
     )
     report = evaluate(embedder, collection(), fit_split=other)
-    assert [system.name for system in report.systems] == [
-        "tiny",
-        "BM25 (english)",
-        "hybrid, RRF",
-        "hybrid, fitted",
-    ]
-    assert any("fitted on dev (2 queries): --mode hybrid --weights sparse=" in note for note in report.notes)
+    names = [system.name for system in report.systems]
+    assert names == ["tiny", "BM25 (english)", "hybrid, equal weights", "hybrid, RRF", "hybrid, fitted"]
+    assert any("fitted on dev (2 queries): weights sparse=" in note for note in report.notes)
     assert evaluate(embedder, collection(), dense=Letters(), bm25=False).fitted is None
-    with pytest.raises(InputError, match="--fit-split needs something to fuse with"):
+    plain = evaluate(embedder, collection(), hybrid=True)
+    assert [system.name for system in plain.systems] == names[:4]
+    with pytest.raises(InputError, match="needs something to fuse with"):
         evaluate(embedder, collection(), bm25=False, fit_split=other)
     with pytest.raises(InputError, match="the split 'train' of a loaded collection"):
         evaluate(embedder, collection(), fit_split="train")
 
 
 def test_queries_by_idf_stand_beside_the_model_and_are_fused(embedder: Any) -> None:
-    report = evaluate(embedder, collection(), idf=ALPHA, dense=Letters(), bm25=False, measures=["MAP"])
-    assert [system.name for system in report.systems] == [
-        "tiny",
-        "tiny, IDF queries",
-        "letters",
-        "hybrid, RRF",
-    ]
+    report = evaluate(
+        embedder, collection(), idf_exponent=ALPHA, dense=Letters(), bm25=False, measures=["MAP"]
+    )
+    names = [system.name for system in report.systems]
+    assert names == ["tiny", "tiny, IDF queries", "letters", "hybrid, equal weights", "hybrid, RRF"]
+    assert report.systems[3].options == {"mode": "hybrid", "idf_exponent": ALPHA}
     documents = embedder.encode([unit.content for unit in units_of(collection())])
-    weights = idf(np.bincount(documents.indices, minlength=documents.shape[1]), 3)
+    frequencies = np.bincount(documents.indices, minlength=documents.shape[1])
+    weights = inverse_document_frequency(frequencies, 3).astype(np.float32)
     queries = reweighted(embedder.encode(list(QUERIES.values()), "query"), weights, ALPHA)
     scores = (queries @ documents.T).toarray()
     for place, query in enumerate(QUERIES):
@@ -303,7 +303,7 @@ def test_queries_by_idf_stand_beside_the_model_and_are_fused(embedder: Any) -> N
 
 
 def test_the_first_hits_of_the_model_reranked(embedder: Any) -> None:
-    report = evaluate(embedder, collection(), bm25=False, reranker=Longest("judge"), rerank_top=2)
+    report = evaluate(embedder, collection(), bm25=False, reranker=Longest("judge"), rerank_depth=2)
     first, reranked = report.systems
     assert reranked.name == "tiny, reranked by judge"
     lengths = {
@@ -316,7 +316,103 @@ def test_the_first_hits_of_the_model_reranked(embedder: Any) -> None:
     assert any("the first 2 only" in note for note in report.notes)
 
 
+def test_the_first_row_is_what_search_does_without_options(embedder: Any) -> None:
+    units = units_of(collection(chunked=True))
+    searcher = Searcher.over(index_chunks(units, embedder), embedder)
+    report = evaluate(embedder, collection(chunked=True), bm25=False)
+    assert report.systems[0].options == {}
+    for query, text in QUERIES.items():
+        found = {hit.document_id: pytest.approx(hit.score) for hit in searcher.search(text, 100)}
+        assert report.systems[0].run[query] == found
+
+
+def test_near_duplicates_rank_directly_behind_the_text_that_they_are_like(embedder: Any) -> None:
+    text = (
+        "The angle grinder is kept in the second drawer of the red cabinet, beside the two spare discs and a pair of "
+        "gloves that nobody else may borrow. Put it back there after every use, with its guard on and its cable wound "
+        "around the handle twice, so that whoever comes next finds it as dry and as clean as they would like to."
+    )
+    other = "An angle grinder in a drawer needs a guard."
+    documents = [
+        Document("a", f"{text} Ask the warden."),
+        Document("b", other),
+        Document("c", f"{text} Ask the wardens."),
+        Document("d", f"{text} Ask a warden."),
+    ]
+    judged = Collection("mini", "test", documents, {"q": "angle grinder drawer"}, {"q": {"c": 1, "d": 1}})
+    (system,) = evaluate(embedder, judged, bm25=False).systems
+    ranked = list(system.run["q"])
+    assert sorted(ranked) == ["a", "b", "c", "d"]
+    alike = [document for document in ranked if document != "b"]
+    assert ranked in ([*alike, "b"], ["b", *alike]), "what is alike stands together"
+    scores = [system.run["q"][document] for document in alike]
+    assert scores[0] > scores[1] > scores[2] == pytest.approx(scores[0], rel=1e-6)
+
+
+def test_a_searcher_that_is_ready(embedder: Any) -> None:
+    units = units_of(collection())
+    index = index_chunks(units, embedder, bm25=True, dense=Letters())
+    searcher = Searcher.over(index, embedder)
+    searcher.ranker._open_dense = Letters
+    report = evaluate(searcher, collection(), name="my index", fit_split=collection())
+    of_model = evaluate(embedder, collection(), dense=Letters(), fit_split=collection())
+    assert report.systems[0].name == "my index"
+    assert [each.name for each in report.systems[1:]] == [each.name for each in of_model.systems[1:]]
+    for ours, theirs in zip(report.systems, of_model.systems, strict=True):
+        assert ours.run == theirs.run
+        assert ours.options == theirs.options
+    cost = report.systems[0].cost
+    assert cost is not None and cost.index_seconds is None
+    assert of_model.systems[0].cost is not None and of_model.systems[0].cost.index_seconds is not None
+    assert cost.documents == of_model.systems[0].cost.documents
+    with pytest.raises(InputError, match="measured as it stands"):
+        evaluate(searcher, collection(), query=attach_static)
+    bare = index_chunks(units, embedder, bm25=True)
+    reweighted = Searcher.over(bare, embedder, options=SearchOptions(idf_exponent=0.5, weights="rrf"))
+    options = [system.options for system in evaluate(reweighted, collection()).systems]
+    assert options[0] == {"idf_exponent": 0.5, "weights": "rrf"}, "its own are those of the first row"
+    assert options[2] == {"mode": "hybrid", "idf_exponent": 0.5}
+    assert options[3] == {"mode": "hybrid", "idf_exponent": 0.5, "weights": "rrf"}
+
+
+def test_an_index_of_other_documents_is_refused(embedder: Any) -> None:
+    other = [replace(unit, id=f"x{unit.id}", document_id=f"x{unit.id}") for unit in units_of(collection())]
+    searcher = Searcher.over(index_chunks(other, embedder), embedder)
+    with pytest.raises(InputError, match="3 of 3 judged documents are not in the index: 'backup', 'pw'"):
+        evaluate(searcher, collection())
+
+
+class Answers:
+    """A retriever of which nothing is known, as one over HTTP."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int, SearchOptions | None]] = []
+
+    def search(
+        self, queries: Sequence[str], k: int = 10, options: SearchOptions | None = None
+    ) -> list[list[Hit]]:
+        self.asked.append((len(queries), k, options))
+        order = ("pw", "backup", "saw")
+        return [
+            [Hit(f"{name}#0", rank, 1 / rank, "", document_id=name) for rank, name in enumerate(order, 1)]
+            for _ in queries
+        ]
+
+
+def test_any_retriever(embedder: Any) -> None:
+    retriever = Answers()
+    report = evaluate(
+        retriever, collection(), options=EvaluationOptions(measures=["MRR@10"]), baseline=embedder
+    )
+    first, baseline = report.systems
+    assert (first.name, baseline.name) == ("search", "tiny")
+    assert first.figures["MRR@10"] == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+    assert first.cost is None and report.device == ""
+    ((count, k, options),) = retriever.asked
+    assert (count, k) == (3, 100)
+    assert options == SearchOptions(explain=False, texts=False)
+
+
 def test_names_of_models_in_folders(tmp_path: Path) -> None:
     assert short(str(tmp_path)) == tmp_path.name
     assert short("org/model") == "org/model"
-    assert Source("a", lambda queries, depth: None) != Source("a", lambda queries, depth: None)  # type: ignore[arg-type]

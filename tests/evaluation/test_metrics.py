@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.datasets.collections import read_qrels, read_run
+from splade_cli.datasets.collections import Run, read_qrels, write_run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import (
     MEASURES,
@@ -23,8 +23,10 @@ from splade_cli.evaluation.metrics import (
     parse_measure,
     parse_thresholds,
     per_query,
-    run_from_rows,
+    run_of,
+    run_of_ranking,
 )
+from splade_cli.records import Hit, Ranking
 
 CASES = (
     "perfect", "rank2", "miss", "query_missing_from_run", "query_missing_from_qrels", "fewer_than_k", "graded",
@@ -84,6 +86,15 @@ def test_ties_go_by_document_id_descending_for_every_cutoff(cases: dict[str, Any
     assert expected == 0.5
     assert [found[name]["q1"] for name in ("MRR", "MRR@10", "MRR@2")] == [expected] * 3
     assert found["MRR@1"]["q1"] == 0
+
+
+def read_run(path: Path) -> Run:
+    """A TREC run: ``query Q0 document rank score tag``."""
+    run: Run = {}
+    for line in path.read_text().splitlines():
+        query, _, document, _, score, _ = line.split()
+        run.setdefault(query, {})[document] = float(score)
+    return run
 
 
 def trec_eval_means(path: Path) -> dict[str, float]:
@@ -174,17 +185,31 @@ def test_two_spellings_of_one_measure_both_get_their_values() -> None:
     assert found["MRR"]["q"] == found["RR"]["q"] == 0.5
 
 
-def test_a_document_keeps_its_best_row() -> None:
-    rows = np.array([[4, 0, 3, 1, 2], [2, -1, -1, -1, -1]])
-    scores = np.array([[9, 8, 7, 6, 5], [3, -np.inf, -np.inf, -np.inf, -np.inf]], dtype=np.float32)
-    documents = ["a", "b", "a", "c", "c"]
-    assert run_from_rows(["q1", "q2"], rows, scores, documents, 10) == {
-        "q1": {"c": 9.0, "a": 8.0, "b": 6.0}, "q2": {"a": 3.0}
-    }  # fmt: skip
-    assert run_from_rows(["q1", "q2"], rows, scores, documents, 2) == {
-        "q1": {"c": 9.0, "a": 8.0},
-        "q2": {"a": 3.0},
-    }
+def test_a_document_keeps_its_best_chunk() -> None:
+    scores = [np.array([9, 8, 7, 6, 5], dtype=np.float32), np.array([3], dtype=np.float32)]
+    ranking = Ranking([["a#0", "b#0", "a#1", "c#0", "b#1"], ["b#1"]], scores)
+    documents = {"a#0": "a", "a#1": "a", "b#0": "b", "b#1": "b", "c#0": "c"}
+    expected = {"q1": {"a": 9.0, "b": 8.0, "c": 6.0}, "q2": {"b": 3.0}}
+    assert run_of_ranking(["q1", "q2"], ranking, 10, documents) == expected
+    shorter = {"q1": {"a": 9.0, "b": 8.0}, "q2": {"b": 3.0}}
+    assert run_of_ranking(["q1", "q2"], ranking, 2, documents) == shorter
+    assert list(run_of_ranking(["q1", "q2"], ranking, 9)["q1"]) == ranking.ids[0], "texts are documents"
+
+
+def test_what_is_folded_into_a_hit_ranks_directly_behind_it(tmp_path: Path) -> None:
+    hits = [
+        Hit("a#3", 1, 2.5, "", document_id="a", duplicates=("x#0", "y#1")),
+        Hit("b#0", 2, 2.25, "", document_id="b"),
+        Hit("c#0", 3, -1.0, "", document_id="c", duplicates=("z#0",)),
+    ]
+    documents = {"x#0": "x", "y#1": "y", "z#0": "z"}
+    (run,) = run_of(["q"], [hits], documents, 10).values()
+    assert list(run) == ["a", "x", "y", "b", "c", "z"]
+    assert run["a"] == 2.5 and run["b"] == 2.25
+    write_run(tmp_path / "run", {"q": run})
+    written = read_run(tmp_path / "run")["q"]
+    assert list(written) == list(run) and len(set(written.values())) == 6, "also where a run is written"
+    assert list(run_of(["q"], [hits], documents, 2)["q"]) == ["a", "x"]
 
 
 def test_thresholds() -> None:

@@ -11,17 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splade_cli.errors import InputError
-from splade_cli.evaluation.costs import Cost
+from splade_cli.evaluation.costs import Cost, Sparsity
 from splade_cli.evaluation.fitting import Fitted
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import Comparison
-from splade_cli.evaluation.sparsity import Sparsity
 
 COST = Cost(
-    Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 9.0, 0.2, 0.5, 1.2, 3.4
+    Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 0.2, 0.5, 1.2, 3.4
 )
 VERSUS = Comparison(-0.0662, -0.09, -0.04, 0.0001, 50, 100, 300)
-FITTED = Fitted(("tiny", "BM25"), (0.6, 0.4), {"q1": (0.5, 0.5), "q2": (0.7, 0.3)}, 0.51, "BM25", 0.5, VERSUS)
+FITTED = Fitted(
+    ("sparse", "bm25"),
+    ("tiny", "BM25"),
+    (0.6, 0.4),
+    {"q1": (0.5, 0.5), "q2": (0.7, 0.3)},
+    0.51,
+    "BM25",
+    0.5,
+    VERSUS,
+)
 FIRST = SystemResult(
     "tiny",
     {"nDCG@10": 0.6436, "MRR@10": 0.6},

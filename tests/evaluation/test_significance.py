@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import InputError
+from splade_cli.evaluation.costs import flops, index_bytes, percentiles, sparsity
 from splade_cli.evaluation.significance import RESAMPLES, compare
-from splade_cli.evaluation.sparsity import flops, index_bytes, percentiles, sparsity
 
 
 def named(values: list[float] | np.ndarray) -> dict[str, float]:

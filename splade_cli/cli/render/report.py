@@ -14,7 +14,7 @@ from splade_cli.cli.render.console import note, out
 
 if TYPE_CHECKING:
     from splade_cli.evaluation.report import Report, SystemResult
-    from splade_cli.evaluation.tables import Table
+    from splade_cli.evaluation.report import Table
     from splade_cli.evaluation.tuning import Tuning
 
 LAST = ("nDCG@10", "MRR@10", "Recall@100", "MAP", "Recall@10", "P@1", "P@10", "P@5", "P@3")
@@ -41,6 +41,18 @@ def report(measured: Report) -> None:
         _below_each_other(measured, out.width)
     for remark in measured.notes:
         note(remark)
+    if measured.fitted is not None:
+        (fitted,) = [system for system in measured.systems if system.name == "hybrid, fitted"]
+        note(f"to search with the fitted weights: {_flags(fitted)}")
+
+
+def _flags(system: SystemResult) -> str:
+    """The search options of a hybrid as flags of `splade search`."""
+    weights = system.options["weights"]
+    assert isinstance(weights, dict)
+    shares = ",".join(f"{part}={weight:g}" for part, weight in weights.items())
+    exponent = system.options.get("idf_exponent")
+    return f"--mode hybrid --weights {shares}" + (f" --idf {exponent:g}" if exponent else "")
 
 
 def tuning(measured: Tuning, name: str) -> None:

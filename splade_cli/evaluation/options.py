@@ -1,0 +1,70 @@
+"""What an evaluation measures beside the model: baselines, fusions, query encoders, measures; as one record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from splade_cli.datasets.collections import Collection
+from splade_cli.evaluation.metrics import MEASURES
+from splade_cli.search.options import RERANK_DEPTH
+
+if TYPE_CHECKING:
+    from splade_cli.indexing.build import DenseEncoder
+    from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.model.query_encoders.encoders import Attach
+    from splade_cli.search.rerank import Reranker
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What to measure.
+
+    Attributes:
+        baseline: another model to stand beside, e.g. the one before training.
+        bm25: BM25 beside it, where the index is made here; a ready one is measured by what it has.
+        dense: a dense model beside it, and in the hybrids.
+        hybrid: all of these fused, by equal weights as `search` does and by reciprocal ranks; None for where there is
+            a dense model, a split to fit to, or a ready index.
+        fit_split: judgements to which fusion weights are fitted; may be the split that is measured, as a query is
+            always fused with weights that were fitted without it.
+        idf_exponent: above 0, the model with query weights times the corpus's IDF ** idf_exponent beside it, then
+            fused and reranked.
+        reranker: a cross-encoder that orders the model's first `rerank_depth` chunks anew.
+        query: the model's documents with queries by what this makes beside it, e.g. `attach_static`.
+        measures: see `metrics.MEASURES`.
+        compare_on: the measure of the significance test.
+        cache: where encoded windows are kept until the figures stand.
+    """
+
+    baseline: str | SpladeEmbedder | None = None
+    bm25: bool = True
+    dense: str | DenseEncoder | None = None
+    hybrid: bool | None = None
+    fit_split: str | Collection | None = None
+    idf_exponent: float = 0.0
+    reranker: str | Reranker | None = None
+    rerank_depth: int = RERANK_DEPTH
+    query: Attach | None = None
+    measures: Sequence[str] = MEASURES
+    compare_on: str = "nDCG@10"
+    cache: Path | None = None
+
+
+class EvaluationKeywords(TypedDict, total=False):
+    """The fields of `EvaluationOptions` as keywords, for calls that name one or two of them."""
+
+    baseline: str | SpladeEmbedder | None
+    bm25: bool
+    dense: str | DenseEncoder | None
+    hybrid: bool | None
+    fit_split: str | Collection | None
+    idf_exponent: float
+    reranker: str | Reranker | None
+    rerank_depth: int
+    query: Attach | None
+    measures: Sequence[str]
+    compare_on: str
+    cache: Path | None

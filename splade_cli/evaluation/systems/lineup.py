@@ -1,0 +1,168 @@
+"""All systems of one evaluation, in the order of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from splade_cli.datasets.collections import Collection
+from splade_cli.errors import InputError
+from splade_cli.evaluation.fitting import Fitted, fit, lead
+from splade_cli.evaluation.options import EvaluationOptions
+from splade_cli.evaluation.report import Report, SystemResult
+from splade_cli.evaluation.significance import compare
+from splade_cli.evaluation.systems.subject import Subject
+from splade_cli.evaluation.systems.system import (
+    DEPTH,
+    Evaluator,
+    HeldOutFusion,
+    System,
+    ranked_chunks,
+    short,
+)
+from splade_cli.records import Progress
+from splade_cli.search import fusion
+from splade_cli.search.options import SearchOptions
+from splade_cli.search.rerank import Reranker
+
+NDCG = "nDCG@10"
+FEW_QUERIES = 50
+NOTHING_TO_FUSE = ("a split to fit to needs something to fuse with", "leave BM25 in, or add a dense model")
+
+
+class Lineup:
+    """The systems of one report.
+
+    Args:
+        beside: other systems than those of the subject itself.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        collection: Collection,
+        wanted: EvaluationOptions,
+        beside: Sequence[System],
+        progress: Progress,
+    ) -> None:
+        self.subject = subject
+        self.collection = collection
+        self.wanted = wanted
+        self.beside = beside
+        hybrid = wanted.hybrid
+        if hybrid is None:
+            hybrid = wanted.dense is not None or wanted.fit_split is not None or subject.ready
+        self.hybrid = hybrid and len(subject.parts) > 1
+        measures = [*wanted.measures, wanted.compare_on]
+        if self.hybrid:
+            measures.append(NDCG)
+        self.evaluator = Evaluator(collection, list(dict.fromkeys(measures)), subject.documents_of, progress)
+        self.results: list[SystemResult] = []
+        self.notes = _notes(collection, subject)
+
+    def report(self, fit_on: Collection | None) -> Report:
+        """All systems, measured one after the other."""
+        subject = self.subject
+        wanted = self.wanted
+        sparse = subject.system(subject.name, subject.options)
+        self._measure(sparse)
+        if wanted.idf_exponent:
+            reweighted = replace(subject.options, idf_exponent=wanted.idf_exponent)
+            sparse = subject.system(f"{subject.name}, IDF queries", reweighted)
+            self._measure(sparse)
+        for system in self.beside:
+            self._measure(system)
+        parts = {"sparse": sparse}
+        for part, name in subject.parts.items():
+            if part != "sparse":
+                parts[part] = subject.system(name, replace(subject.options, mode=part))
+                self._measure(parts[part])
+        if self.hybrid:
+            self._fuse(parts)
+        fitted = None if fit_on is None else self._fit(parts, fit_on)
+        if wanted.reranker is not None:
+            self._rerank(sparse, wanted.reranker)
+        return Report(
+            collection=self.collection.name,
+            split=self.collection.split,
+            documents=subject.documents or len(self.collection.documents),
+            queries=len(self.collection.queries),
+            systems=self._compared(),
+            device=subject.device,
+            compared_on=wanted.compare_on,
+            notes=tuple(self.notes),
+            fitted=fitted,
+        )
+
+    def _measure(self, system: System) -> SystemResult:
+        result = self.evaluator.result(system)
+        self.results.append(result)
+        return result
+
+    @property
+    def _fusing(self) -> SearchOptions:
+        """The options of a hybrid by equal weights, as `search` takes them by default."""
+        own = self.subject.options
+        exponent = self.wanted.idf_exponent or own.idf_exponent
+        return replace(own, mode="hybrid", weights=None, idf_exponent=exponent)
+
+    def _fuse(self, parts: dict[str, System]) -> None:
+        """All parts by equal weights, and by reciprocal ranks."""
+        values_of = {result.name: result.values[NDCG] for result in self.results}
+        singles = {system.name: values_of[system.name] for system in parts.values()}
+        equal = self.subject.system("hybrid, equal weights", self._fusing)
+        reciprocal = self.subject.system("hybrid, RRF", replace(self._fusing, weights="rrf"))
+        for system, what in ((equal, "equal weights"), (reciprocal, "RRF")):
+            values = self._measure(system).values[NDCG]
+            self.notes.append(lead(values, singles, f"{what} of {' + '.join(singles)}"))
+
+    def _fit(self, parts: dict[str, System], fit_on: Collection) -> Fitted:
+        """Parts by weights that are fitted to judged queries, each query measured with weights of others."""
+        if len(parts) < 2:
+            raise InputError(*NOTHING_TO_FUSE)
+        documents: dict[str, str] = {}
+        rankings = []
+        for system in parts.values():
+            ranking, known = ranked_chunks(system, list(fit_on.queries.values()), fusion.DEPTH)
+            documents.update(known)
+            rankings.append(ranking)
+        names = {part: system.name for part, system in parts.items()}
+        fitted = fit(names, rankings, list(fit_on.queries), documents, fit_on.qrels)
+        weights = fitted.by_part(fitted.weights)
+        options = replace(self._fusing, weights=weights)
+        self._measure(
+            System("hybrid, fitted", HeldOutFusion(self.subject.retriever, fitted, fit_on.queries), options)
+        )
+        shares = ",".join(f"{part}={weight:g}" for part, weight in weights.items())
+        self.notes.append(f"fitted on {fit_on.split} ({len(fit_on.queries)} queries): weights {shares}")
+        self.notes.append(f"on {fit_on.split}, cross-validated, {fitted.sentence}")
+        return fitted
+
+    def _rerank(self, sparse: System, reranker: str | Reranker) -> None:
+        """The first chunks of `sparse` in the order of a cross-encoder."""
+        model = reranker if isinstance(reranker, str) else reranker.name
+        depth = self.wanted.rerank_depth
+        options = replace(sparse.options, reranker=model, rerank_depth=depth)
+        self._measure(self.subject.system(f"{sparse.name}, reranked by {short(model)}", options))
+        if depth < DEPTH:
+            self.notes.append(f"reranked: the first {depth} only, which Recall beyond them shows")
+
+    def _compared(self) -> tuple[SystemResult, ...]:
+        """The results, all but the first with the lead of the first over them."""
+        first, *others = self.results
+        measure = self.wanted.compare_on
+        compared = [
+            replace(result, versus=compare(first.values[measure], result.values[measure]))
+            for result in others
+        ]
+        return (first, *compared)
+
+
+def _notes(collection: Collection, subject: Subject) -> list[str]:
+    notes = []
+    if subject.chunks is not None and subject.chunks != subject.documents:
+        notes.append(f"{subject.chunks} chunks; a document scores as its best chunk")
+    queries = len(collection.queries)
+    if queries < FEW_QUERIES:
+        notes.append(f"only {queries} queries: differences below several points are noise")
+    return notes

@@ -1,0 +1,187 @@
+"""Subject of an evaluation: what is measured, a searcher made of a model and a collection, or one that is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from splade_cli.datasets.collections import Collection
+from splade_cli.engines.base import Catalog
+from splade_cli.engines.local import LocalEngine
+from splade_cli.evaluation.costs import Cost, cost_of
+from splade_cli.evaluation.systems.remembered import RememberedDense, RememberedQueries
+from splade_cli.evaluation.systems.system import CostOf, DocumentsOf, System, require_documents, short
+from splade_cli.index.index import SpladeIndex
+from splade_cli.indexing.build import DenseEncoder, index_chunks
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.query_encoders.encoders import Attach, open_query_encoder
+from splade_cli.records import Chunk, Progress, silent
+from splade_cli.search.options import DEFAULT, SearchOptions
+from splade_cli.search.query_encoder import ModelEncoder
+from splade_cli.search.rerank import Judge, Reranker
+from splade_cli.search.retriever import Retriever
+from splade_cli.search.searcher import Searcher
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured.
+
+    Attributes:
+        name: as the report calls it.
+        retriever: what answers.
+        parts: what it can be searched by, sparse first, and how the report calls each.
+        documents_of: the documents of chunks.
+        documents, chunks: how many it holds; None where only the collection says.
+        options: how it searches by itself.
+        searcher: without a cache of queries, for the clock; None for a retriever that is not in this process.
+        index: what is searched, where it is in this process.
+        index_seconds: how long that took to make, if it was.
+        device: what encodes, in words.
+        ready: it was made before.
+    """
+
+    name: str
+    retriever: Retriever
+    parts: Mapping[str, str]
+    documents_of: DocumentsOf
+    documents: int | None = None
+    chunks: int | None = None
+    options: SearchOptions = DEFAULT
+    searcher: Searcher | None = None
+    index: SpladeIndex | None = None
+    index_seconds: float | None = None
+    device: str = ""
+    ready: bool = False
+
+    def system(self, name: str, options: SearchOptions) -> System:
+        """It under `name`, with other search options than its own."""
+        return System(name, self.retriever, options, self._cost(options))
+
+    def encoding_by(self, attach: Attach, units: Sequence[Chunk], folder: Path) -> System:
+        """The same documents under the query encoder that `attach` makes in an empty folder."""
+        assert self.searcher is not None and self.index is not None
+        encoder = self.searcher.encoder
+        assert isinstance(encoder, ModelEncoder)
+        attached = attach(encoder.embedder, [unit.content for unit in units], folder)
+        carried = open_query_encoder(folder, attached.query)
+        assert carried is not None
+        searcher = Searcher(self.searcher.engine, carried, vocabulary=self.searcher.vocabulary)
+        cost = partial(_cost_of, searcher, searcher, self.index, self.options, self.index_seconds)
+        return System(f"{self.name}, {attached.query.kind} queries", searcher, self.options, cost)
+
+    def _cost(self, options: SearchOptions) -> CostOf | None:
+        if self.searcher is None or self.index is None or options.mode != "sparse" or options.reranker:
+            return None
+        cached = self.retriever if isinstance(self.retriever, Searcher) else self.searcher
+        return partial(_cost_of, cached, self.searcher, self.index, options, self.index_seconds)
+
+
+def of_model(
+    embedder: SpladeEmbedder,
+    units: Sequence[Chunk],
+    *,
+    bm25: bool = False,
+    dense: DenseEncoder | None = None,
+    reranker: Judge | None = None,
+    shards: Path | None = None,
+    progress: Progress = silent,
+) -> Subject:
+    """A model over an index in memory of `units`.
+
+    Args:
+        bm25, dense: what the index holds beside the model's vectors.
+        reranker: the cross-encoder of any name.
+        shards: where encoded windows are kept.
+    """
+    start = time.perf_counter()
+    index = index_chunks(units, embedder, shards, progress, bm25=bm25, dense=dense)
+    seconds = time.perf_counter() - start
+    engine = LocalEngine(index)
+    encoder = ModelEncoder(embedder)
+    remembered_dense = None if dense is None else RememberedDense(dense)
+    retriever = Searcher(
+        engine,
+        RememberedQueries(encoder),
+        vocabulary=index.vocabulary,
+        open_dense=None if remembered_dense is None else lambda: remembered_dense,
+        open_reranker=Reranker if reranker is None else lambda name: reranker,
+    )
+    name = embedder.loaded.model.name
+    device = embedder.loaded.device
+    documents = {unit.id: unit.document_id for unit in units}
+    return Subject(
+        name=name,
+        retriever=retriever,
+        parts=_parts(retriever, index, name, None if dense is None else dense.name),
+        documents_of=lambda ids: {each: documents[each] for each in ids},
+        documents=len(set(documents.values())),
+        chunks=len(units),
+        searcher=Searcher(engine, encoder, vocabulary=index.vocabulary),
+        index=index,
+        index_seconds=seconds,
+        device=f"{device.name} {device.precision} ({device.reason})",
+    )
+
+
+def of_searcher(name: str, searcher: Searcher, collection: Collection) -> Subject:
+    """A searcher that is ready, as it stands.
+
+    Raises:
+        InputError: it does not hold the documents that the judgements of `collection` are about.
+    """
+    engine = searcher.engine
+    chunks = len(engine)
+    documents = None
+    if "catalog" in engine.capabilities:
+        held = list(cast(Catalog, engine).document_ids())
+        require_documents(collection, held)
+        documents = len(held)
+    index = engine.index if isinstance(engine, LocalEngine) else None
+    return Subject(
+        name=name,
+        retriever=searcher,
+        parts=_parts(searcher, index, name, None),
+        documents_of=lambda ids: {chunk.id: chunk.document_id or chunk.id for chunk in engine.fetch(ids)},
+        documents=documents,
+        chunks=chunks,
+        options=searcher.options,
+        searcher=searcher,
+        # another sparse search than the exact one reads other postings
+        index=index if "exact" in engine.capabilities else None,
+        ready=True,
+    )
+
+
+def of_retriever(name: str, retriever: Retriever) -> Subject:
+    """A retriever of which no more is known than that it answers; what is folded into a hit goes by its own id."""
+    return Subject(name, retriever, {"sparse": name}, lambda ids: {each: each for each in ids}, ready=True)
+
+
+def _parts(searcher: Searcher, index: SpladeIndex | None, name: str, dense: str | None) -> dict[str, str]:
+    names = {"sparse": name, "bm25": "BM25", "dense": "dense"}
+    if index is not None and index.info.bm25 is not None:
+        names["bm25"] = f"BM25 ({index.info.bm25.language})"
+    if dense is None and index is not None and index.info.dense is not None:
+        dense = index.info.dense.model
+    if dense is not None:
+        names["dense"] = short(dense)
+    return {part: names[part] for part in searcher.ranker.parts}
+
+
+def _cost_of(
+    searcher: Searcher,
+    clock: Searcher,
+    index: SpladeIndex,
+    options: SearchOptions,
+    index_seconds: float | None,
+    queries: Sequence[str],
+    progress: Progress,
+) -> Cost:
+    return cost_of(
+        searcher, index, queries, options, clock=clock, index_seconds=index_seconds, progress=progress
+    )

@@ -1,0 +1,173 @@
+"""Systems of an evaluation: a retriever with its search options, ranked for judged queries and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from splade_cli.corpus.chunks import split_documents
+from splade_cli.datasets.collections import Collection
+from splade_cli.errors import InputError
+from splade_cli.evaluation.costs import Cost
+from splade_cli.evaluation.fitting import Fitted, Weights
+from splade_cli.evaluation.metrics import means, per_query, run_of
+from splade_cli.evaluation.report import SystemResult
+from splade_cli.records import Chunk, Hit, Progress, Ranking
+from splade_cli.search.options import DEFAULT, SearchOptions
+from splade_cli.search.retriever import Retriever
+
+DEPTH = 100
+"""Documents that are ranked for a query."""
+QUERIES_AT_ONCE = 64
+SHOWN_IDS = 3
+DocumentsOf = Callable[[Sequence[str]], Mapping[str, str]]
+"""The document of each of some chunks."""
+CostOf = Callable[[Sequence[str], Progress], Cost]
+"""What it costs to answer queries."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A retriever with its search options, under the name that it has in a report; `cost` measures what it costs."""
+
+    name: str
+    retriever: Retriever
+    options: SearchOptions = DEFAULT
+    cost: CostOf | None = None
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Ranks the judged queries of a collection by a system, and measures the run.
+
+    A document ranks as its best chunk. Texts that are nearly the same are one hit of a search; all of its documents
+    count, directly behind each other.
+
+    Attributes:
+        measures: names, see `metrics.MEASURES`.
+        documents_of: the documents of chunks.
+    """
+
+    collection: Collection
+    measures: Sequence[str]
+    documents_of: DocumentsOf
+    progress: Progress
+
+    @property
+    def queries(self) -> list[str]:
+        """Texts, in the order of the collection."""
+        return list(self.collection.queries.values())
+
+    def result(self, system: System) -> SystemResult:
+        """What the system reached."""
+        hits = self._hits(system)
+        duplicates = {each for ranked in hits for hit in ranked for each in hit.duplicates}
+        documents = self.documents_of(sorted(duplicates))
+        run = run_of(list(self.collection.queries), hits, documents, DEPTH)
+        values = per_query(run, self.collection.qrels, self.measures)
+        return SystemResult(
+            system.name,
+            means(values),
+            values,
+            None if system.cost is None else system.cost(self.queries, self.progress),
+            options=changed(system.options),
+            run=run,
+        )
+
+    def _hits(self, system: System) -> list[list[Hit]]:
+        options = replace(system.options, explain=False, texts=False)
+        hits: list[list[Hit]] = []
+        for start in range(0, len(self.queries), QUERIES_AT_ONCE):
+            batch = self.queries[start : start + QUERIES_AT_ONCE]
+            hits += system.retriever.search(batch, DEPTH, options)
+            self.progress(f"rank: {system.name}", len(hits), len(self.queries))
+        return hits
+
+
+class HeldOutFusion:
+    """A hybrid retriever that fuses each query with weights that were fitted without it.
+
+    Args:
+        retriever: what is asked, in mode ``hybrid``.
+        fitted: the weights.
+        queries: texts by the ids that the weights are known by; others are fused with the weights of all.
+    """
+
+    def __init__(self, retriever: Retriever, fitted: Fitted, queries: Mapping[str, str]) -> None:
+        self._retriever = retriever
+        self._fitted = fitted
+        self._ids = {text: query for query, text in queries.items()}
+
+    def search(
+        self, queries: Sequence[str], k: int = 10, options: SearchOptions | None = None
+    ) -> list[list[Hit]]:
+        """See `Retriever.search`; queries of the same weights are asked together."""
+        together: dict[Weights, list[int]] = {}
+        for number, query in enumerate(queries):
+            weights = self._fitted.weights_for(self._ids.get(query, ""))
+            together.setdefault(weights, []).append(number)
+        hits: list[list[Hit]] = [[] for _ in queries]
+        for weights, numbers in together.items():
+            fused = replace(options or DEFAULT, mode="hybrid", weights=self._fitted.by_part(weights))
+            answers = self._retriever.search([queries[number] for number in numbers], k, fused)
+            for number, answer in zip(numbers, answers, strict=True):
+                hits[number] = answer
+        return hits
+
+
+def ranked_chunks(system: System, queries: Sequence[str], k: int) -> tuple[Ranking, dict[str, str]]:
+    """The `k` best chunks of each query, none grouped, and the documents of all of them."""
+    options = replace(system.options, group=False, explain=False, texts=False)
+    ranking = Ranking([], [])
+    documents: dict[str, str] = {}
+    for hits in system.retriever.search(queries, k, options):
+        documents.update((hit.id, hit.document_id) for hit in hits)
+        ranking.ids.append([hit.id for hit in hits])
+        ranking.scores.append(np.array([hit.score for hit in hits], dtype=np.float32))
+    return ranking, documents
+
+
+def units_of(collection: Collection) -> list[Chunk]:
+    """What is ranked: whole documents, or the chunks of a collection that is `chunked`."""
+    if collection.chunked:
+        return split_documents(collection.documents)
+    return [Chunk(doc.id, doc.id, doc.text, doc.title, (), 0, len(doc.text)) for doc in collection.documents]
+
+
+def require_documents(collection: Collection, documents: Sequence[str]) -> None:
+    """Raises InputError where judged documents are not among `documents`, those of an index."""
+    judged = {name for grades in collection.qrels.values() for name in grades}
+    written = {document.id for document in collection.documents if document.text.strip()}
+    missing = sorted((judged & written or judged) - set(documents))
+    if missing:
+        shown = ", ".join(f"'{name}'" for name in missing[:SHOWN_IDS])
+        raise InputError(
+            f"{len(missing)} of {len(judged)} judged documents are not in the index: {shown}; "
+            f"it holds {', '.join(map(repr, documents[:SHOWN_IDS])) or 'none'}",
+            "index the documents that the judgements are about, from the same folder or file",
+        )
+
+
+def changed(options: SearchOptions) -> dict[str, JsonValue]:
+    """The search options that are not those of `search` without any, as JSON has them."""
+    values: dict[str, JsonValue] = {}
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if value == getattr(DEFAULT, each.name) or each.name in ("explain", "texts"):
+            continue
+        if isinstance(value, Mapping):
+            values[each.name] = dict(value)
+        elif isinstance(value, bool | int | float):
+            values[each.name] = value
+        else:
+            values[each.name] = str(value)
+    return values
+
+
+def short(name: str) -> str:
+    """A model's name without the folders above it; a hub id as it is."""
+    return Path(name).name if Path(name).expanduser().is_dir() else name
