@@ -109,7 +109,7 @@ def encoded(head: Any, vectors: torch.Tensor, kind: str) -> sp.csr_matrix:
     parts = []
     with torch.inference_mode():
         for part in vectors.split(128):
-            columns, weights = head.encode(head.project(part), head.kept(kind))
+            columns, weights = head.encode(head.project(part), head.k_of(kind))
             bounds = np.arange(len(part) + 1) * columns.shape[1]
             shape = (len(part), head.dimensions)
             matrix = sp.csr_matrix((weights.numpy().ravel(), columns.numpy().ravel(), bounds), shape=shape)
@@ -137,7 +137,7 @@ def train(head: Any, vectors: torch.Tensor, steps: int) -> float:
         batch = batch[torch.randperm(len(batch), generator=generator)]
         texts = vectors[batch]
         kept = [head.query_k] * QUERIES + [head.document_k] * (len(batch) - QUERIES)
-        _, weights = head.compact(head.project(texts), kept)
+        _, weights = head.compact_weights(head.project(texts), kept)
         # every document is a candidate of every query: one "way" of them each would need as many of both
         teacher = texts[:QUERIES] @ texts[QUERIES:].T
         divergence(loss, weights[:QUERIES] @ weights[QUERIES:].T, teacher).backward()

@@ -19,6 +19,9 @@ from splade_cli.model.hub import fetched_commit, find_file, read_json
 
 NO_LIMIT = 1_000_000
 """From here on a tokenizer's limit means that it has none."""
+DEFAULT_LENGTH = 512
+"""Tokens read where neither the folder nor the tokenizer names a limit."""
+PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 ENCODERS = (["Transformer", "SpladePooling"], ["MLMTransformer", "SpladePooling"])
 
 
@@ -90,13 +93,28 @@ def read_layout(source: str, name: str, revision: str | None = None) -> Layout:
         ) from None
 
 
-def last_module(source: str, revision: str | None = None) -> str:
-    """The class name of the last of a folder's modules, "" where it names none."""
+def module_kinds(source: str, revision: str | None = None) -> list[str]:
+    """The class names of a folder's modules, whatever package they come from; none where it names none."""
     modules = read_json(source, "modules.json", revision)
     try:
-        return _kind(modules[-1]["type"]) if modules else ""
-    except (KeyError, TypeError, AttributeError, IndexError):
-        return ""
+        return [_kind(module["type"]) for module in modules or ()]
+    except (KeyError, TypeError, AttributeError):
+        return []
+
+
+def last_module(source: str, revision: str | None = None) -> str:
+    """The class name of the last of a folder's modules, "" where it names none."""
+    kinds = module_kinds(source, revision)
+    return kinds[-1] if kinds else ""
+
+
+def position_limit(config: Any, tokenizer: Any = None) -> int:
+    """Tokens that a transformer has positions for, fewer where its tokenizer names a lower limit."""
+    positions = int(getattr(config, "max_position_embeddings", DEFAULT_LENGTH))
+    if config.model_type in PADDED_POSITIONS:
+        positions -= 2  # their position ids start after the padding id
+    limit = getattr(tokenizer, "model_max_length", NO_LIMIT)
+    return min(positions, int(limit)) if limit < NO_LIMIT else positions
 
 
 def identity_of(source: str, revision: str | None = None) -> str:

@@ -20,15 +20,21 @@ from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, quiet, require_hub
 from splade_cli.model.laspar.encoder import open_latent
 from splade_cli.model.laspar.head import LatentHead
-from splade_cli.model.layout import NO_LIMIT, Layout, identity_of, last_module, read_layout
+from splade_cli.model.layout import (
+    DEFAULT_LENGTH,
+    NO_LIMIT,
+    Layout,
+    identity_of,
+    last_module,
+    position_limit,
+    read_layout,
+)
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelKeywords, ModelOptions
 from splade_cli.model.splade.encoder import SpladeModel
 
 DEFAULT_MODEL = "tiny"
 MARKS = ("config.json", "modules.json")
-LENGTH_LIMIT = 512
-"""Tokens read where neither the folder nor the tokenizer names a limit."""
 
 
 def resolve(name: str) -> str:
@@ -108,13 +114,10 @@ def _open_splade(source: str, name: str, options: ModelOptions) -> LoadedModel:
 
 def _length_limit(options: ModelOptions, layout: Layout, tokenizer: Any, masked_lm: Any) -> int:
     """Tokens read of a text: what was asked for, else the folder's or the tokenizer's limit, if positions suffice."""
-    positions = getattr(masked_lm.config, "max_position_embeddings", LENGTH_LIMIT)
-    if masked_lm.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
-        positions -= 2  # their position ids start after the padding id
     limit = options.max_seq_length or layout.max_seq_length or tokenizer.model_max_length
     if limit >= NO_LIMIT:
-        limit = LENGTH_LIMIT
-    return min(int(limit), positions)
+        limit = DEFAULT_LENGTH
+    return min(int(limit), position_limit(masked_lm.config))
 
 
 def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptions) -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ from splade_cli.errors import ModelError
 from splade_cli.model.csr.encoder import trainable_csr
 from splade_cli.model.encode import tokenize
 from splade_cli.model.hub import find_file
-from splade_cli.model.laspar.encoder import trainable_latent
+from splade_cli.model.laspar.trainable import trainable_latent
 from splade_cli.model.load import DEFAULT_MODEL, load_splade_model, resolve
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions

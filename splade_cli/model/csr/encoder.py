@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import model_error, quiet, read_json, require_hub
+from splade_cli.model.hub import model_error, quiet, require_hub
 from splade_cli.model.kernels.linear import use_fast_linear
-from splade_cli.model.layout import identity_of
+from splade_cli.model.layout import identity_of, last_module
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows, nonzero_rows
@@ -75,15 +75,6 @@ class CsrModel(SparseModel):
     def sparse_rows(self, *, kind: str = "document", low: bool = True, **features: Tensor) -> SparseRows:
         """What `forward` gives, as CSR arrays of its non-zeros; both kinds alike."""
         return nonzero_rows(self(**features))
-
-
-def is_csr(source: str, revision: str | None = None) -> bool:
-    """Whether a folder or hub id ends in a sparse autoencoder. Raises ModelError without the hub."""
-    modules = read_json(source, "modules.json", revision)
-    try:
-        return bool(modules) and str(modules[-1]["type"]).rpartition(".")[2] == AUTOENCODER
-    except (KeyError, TypeError):
-        return False
 
 
 def open_csr(source: Path | str, name: str, options: ModelOptions | None = None) -> LoadedModel:
@@ -145,7 +136,7 @@ def make_csr(
     quiet()
     require_hub(source, options.revision)
     model: CsrModel
-    if is_csr(source, options.revision):
+    if last_module(source, options.revision) == AUTOENCODER:
         model = cast(CsrModel, open_csr(source, base, options).model)
         encoder = model.encoder
         encoder[-1].k = k
@@ -175,7 +166,7 @@ def trainable_csr(section: ModelSection, options: ModelOptions) -> tuple[Any, Lo
 
 
 @torch.no_grad()
-def start_from(autoencoder: Any, vectors: Tensor, seed: int) -> None:
+def initialize(autoencoder: Any, vectors: Tensor, seed: int) -> None:
     """Sets an untrained autoencoder's parameters from the vectors [n, d] it will code.
 
     A latent's row is a random mixture of three centred vectors: directions in which texts differ. All rows have one

@@ -1,42 +1,41 @@
-"""Token vectors [B, L, d] to latent weights: LASPAR's head, as a module of sentence-transformers. Knows no body.
+"""LASPAR's latent head: token vectors [B, L, d] to sparse weights of D latent dimensions.
 
     sum:        s = (sum_t m_t h_t) U                 m_t is 1 for real tokens
     attention:  s = (sum_t A_t h_t) U + b             A a learned weight for each position
     w = min(10, log(1 + relu(s))), the k largest of a text kept, L2-normalised, below 1e-5 dropped
 
-k is 128 for a query and 512 for a document. What is ours and not LASPAR's: A is a softmax over the real tokens of
-one learned number a position, so that padding has no part and a text's length does not change its scale; weights are
-normalised after the k largest are chosen, since a norm over all D would need all of them; s is divided by the length
-that h' usually has (`calibrate`), so that U and b have the same scale on every body.
+k is 128 for a query and 512 for a document. What is ours and not LASPAR's: A is a softmax over the real tokens
+of one learned number a position, so that padding has no part and a text's length does not change its scale;
+weights are normalised after the k largest are chosen, since a norm over all D would need all of them; s is
+divided by the length that h' usually has (`calibrate`), so that U and b have the same scale on every body.
 
-It is what sentence-transformers asks of a module without importing it, which takes 8 s; `latent.as_encoder` makes it
-one of theirs.
+The head is what sentence-transformers asks of a module without importing it, which takes 8 s; `trainable.as_encoder`
+makes it one of theirs.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from splade_cli.errors import InputError, ModelError
-from splade_cli.model.laspar.latent_matrix import LatentRows
+from splade_cli.errors import InputError
+from splade_cli.model.laspar.latent_matrix import LatentMatrix
+from splade_cli.model.laspar.storage import load_head, save_head
 
 VARIANTS = ("attention", "sum")
-LARGEST, SMALLEST = 10.0, 1e-5
+LARGEST = 10.0
+SMALLEST = 1e-5
 DENSE_LIMIT = 1 << 18
 """Up to so many latents `forward` gives dense [B, D], beyond it torch's sparse COO."""
 DENSITY = 0.25
 FLOAT32_LIMIT = 1 << 28
 """Numbers in U up to which it is float32 (1 GiB); larger ones are bfloat16."""
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-class Compact(NamedTuple):
+class CompactWeights(NamedTuple):
     """Weights of n texts on the latents that any of them keeps: `columns` int64 [m], `weights` [n, m] float32."""
 
     columns: Tensor
@@ -50,8 +49,8 @@ class LatentHead(nn.Module):
         width: d.
         dimensions: D, 32,768 to 4,194,304 in LASPAR.
         variant: ``attention`` or ``sum``.
-        rank: r of a factorised U = P R with P [D, r] and R [r, d]; None for a whole U. r = d / 3 takes a third of
-            the memory and time and costs quality, see benchmarks/RESULTS.md.
+        rank: r of a factorised U = P R with P [D, r] and R [r, d]; None for a whole U. r = d / 3 takes a third
+            of the memory and time and costs quality, see benchmarks/RESULTS.md.
         positions: learned position weights; tokens beyond share the last one.
         query_k, document_k: latents kept.
         precision: of U: float32, bfloat16, or auto by its size.
@@ -83,16 +82,19 @@ class LatentHead(nn.Module):
                 f"cannot keep {query_k} and {document_k} of {dimensions} latents",
                 "lower latent_query_k or document_k",
             )
-        self.width, self.variant, self.rank, self.positions = width, variant, rank, positions
-        self.query_k, self.document_k = query_k, document_k
         inner = rank or width
         if precision == "auto":
             precision = "float32" if dimensions * inner <= FLOAT32_LIMIT else "bfloat16"
+        self.width = width
+        self.variant = variant
+        self.rank = rank
+        self.positions = positions
+        self.query_k = query_k
+        self.document_k = document_k
         self.precision = precision
-        self.rows = LatentRows(
-            dimensions, inner, bias=variant == "attention", dtype=getattr(torch, precision)
-        )
-        self.position_weights = nn.Parameter(torch.zeros(positions)) if variant == "attention" else None
+        attention = variant == "attention"
+        self.rows = LatentMatrix(dimensions, inner, bias=attention, dtype=getattr(torch, precision))
+        self.position_weights = nn.Parameter(torch.zeros(positions)) if attention else None
         self.reduce = nn.Linear(width, rank, bias=False) if rank else None
         self.scale: Tensor
         self.register_buffer("scale", torch.ones(()))
@@ -104,8 +106,8 @@ class LatentHead(nn.Module):
         """D."""
         return self.rows.dimensions
 
-    def kept(self, kind: str) -> int:
-        """k of a ``query`` or ``document``."""
+    def k_of(self, kind: str) -> int:
+        """Latents kept of a ``query`` or ``document``."""
         return self.query_k if kind == "query" else self.document_k
 
     def sum_tokens(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -113,8 +115,9 @@ class LatentHead(nn.Module):
         real = mask.bool()
         shares = real.float()
         if self.position_weights is not None:
-            places = (real.long().cumsum(1) - 1).clamp(0, self.positions - 1)
-            logits = self.position_weights[places].float().masked_fill(~real, torch.finfo(torch.float32).min)
+            positions = (real.long().cumsum(1) - 1).clamp(0, self.positions - 1)
+            logits = self.position_weights[positions].float()
+            logits = logits.masked_fill(~real, torch.finfo(torch.float32).min)
             shares = torch.softmax(logits, dim=1) * shares
         return (tokens.float() * shares[..., None]).sum(1)
 
@@ -127,10 +130,11 @@ class LatentHead(nn.Module):
     def calibrate(self, summed: Tensor, density: float = DENSITY) -> None:
         """Sets the scale, R and b of a fresh head by a sample of h' [n, d].
 
-        R becomes the sample's r principal axes. The scale gives a score a deviation of 1. One b for all latents lets
-        the share `density` of the scores be positive. LASPAR's b of 3 lets nearly all of D be positive, and adds the
-        same to every weight kept: after the logarithm they hardly differ, and before any training the order of
-        documents is the number of latents shared. A b that leaves just the k kept costs as well, see RESULTS.md.
+        R becomes the sample's r principal axes. The scale gives a score a deviation of 1. One b for all latents
+        lets the share `density` of the scores be positive. LASPAR's b of 3 lets nearly all of D be positive, and
+        adds the same to every weight kept: after the logarithm they hardly differ, and before any training the
+        order of documents is the number of latents shared. A b that leaves just the k kept costs as well, see
+        RESULTS.md.
         """
         if self.reduce is not None and self.rank is not None:
             axes = torch.linalg.svd(summed.float(), full_matrices=False).Vh[: self.rank]
@@ -150,32 +154,34 @@ class LatentHead(nn.Module):
         """
         if not bool(torch.isfinite(hidden).all()):
             raise FloatingPointError("a weight is not finite")
-        columns, scores = self.rows.top(hidden, k)
-        weights = _unit(torch.log1p(torch.relu(scores)).clamp(max=LARGEST))
+        columns, scores = self.rows.top_k(hidden, k)
+        weights = nn.functional.normalize(_activate(scores), dim=1)
         return columns, weights * (weights >= SMALLEST)
 
-    def compact(self, hidden: Tensor, kept: list[int]) -> Compact:
-        """Weights of a whole batch on the union of what its texts keep; gradients reach `hidden` and those rows of U.
+    def compact_weights(self, hidden: Tensor, ks: list[int]) -> CompactWeights:
+        """Weights of a batch on the union of the latents that its texts keep, differentiable.
 
-        The k largest are found without gradients, as in `encode`; the rows in question are taken out and multiplied
+        The k largest are found without gradients, as in `encode`; the rows in question are gathered and multiplied
         with every text, and a text's other columns are masked. So a loss sees [n, m], with m at most the sum of
-        `kept`, and its gradient is that of the same loss on [n, D] through a top-k.
+        `ks`, and its gradient, which reaches `hidden` and those rows of U, is that of the same loss on [n, D]
+        through a top-k.
 
         Args:
             hidden: [n, r], of `project`.
-            kept: k of each text.
+            ks: k of each text.
         """
-        found, _ = self.rows.top(hidden, max(kept))
-        own = (
-            torch.arange(max(kept), device=hidden.device) < torch.tensor(kept, device=hidden.device)[:, None]
-        )
-        columns, places = torch.unique(found[own], return_inverse=True)
-        rows, biases = self.rows.take(columns)
-        scores = hidden @ rows.T if biases is None else hidden @ rows.T + biases
-        texts = torch.arange(len(hidden), device=hidden.device)[:, None].expand_as(own)[own]
+        device = hidden.device
+        top, _ = self.rows.top_k(hidden, max(ks))
+        kept = torch.arange(max(ks), device=device) < torch.tensor(ks, device=device)[:, None]
+        columns, positions = torch.unique(top[kept], return_inverse=True)
+        rows, biases = self.rows.gather_rows(columns)
+        scores = hidden @ rows.T
+        if biases is not None:
+            scores = scores + biases
+        texts = torch.arange(len(hidden), device=device)[:, None].expand_as(kept)[kept]
         mask = torch.zeros_like(scores, dtype=torch.bool)
-        mask[texts, places] = True
-        return Compact(columns, _unit(torch.log1p(torch.relu(scores)).clamp(max=LARGEST) * mask))
+        mask[texts, positions] = True
+        return CompactWeights(columns, nn.functional.normalize(_activate(scores) * mask, dim=1))
 
     def forward(self, features: dict[str, Any], task: str | None = None) -> dict[str, Any]:
         """Sets ``sentence_embedding``: [B, D], dense up to DENSE_LIMIT latents and torch's sparse COO beyond.
@@ -185,15 +191,17 @@ class LatentHead(nn.Module):
             task: ``query`` keeps query_k latents, all else document_k.
         """
         hidden = self.project(self.sum_tokens(features["token_embeddings"], features["attention_mask"]))
-        count, k = len(hidden), self.kept(task or "document")
+        count = len(hidden)
+        k = self.k_of(task or "document")
         if torch.is_grad_enabled():
-            columns, weights = self.compact(hidden, [k] * count)
-            texts, places = torch.nonzero(weights, as_tuple=True)
-            columns, values = columns[places], weights[texts, places]
+            kept, weights = self.compact_weights(hidden, [k] * count)
+            texts, positions = torch.nonzero(weights, as_tuple=True)
+            columns = kept[positions]
         else:
-            found, every = self.encode(hidden, k)
-            texts, places = torch.nonzero(every, as_tuple=True)
-            columns, values = found[texts, places], every[texts, places]
+            kept, weights = self.encode(hidden, k)
+            texts, positions = torch.nonzero(weights, as_tuple=True)
+            columns = kept[texts, positions]
+        values = weights[texts, positions]
         if self.dimensions <= DENSE_LIMIT:
             embedding = values.new_zeros(count, self.dimensions).index_put((texts, columns), values)
         else:
@@ -216,48 +224,15 @@ class LatentHead(nn.Module):
         """Nothing: sentence-transformers tells its modules when all are there."""
 
     def save(self, output_path: str, *args: Any, safe_serialization: bool = True, **options: Any) -> None:
-        """Writes config.json and model.safetensors into the folder `output_path`.
-
-        A file that is there is replaced and not written into: it may be the one that U is mapped from.
-        """
-        from safetensors.torch import save_file
-
-        folder = Path(output_path)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / CONFIG).write_text(json.dumps(self.get_config_dict(), indent=2), encoding="utf-8")
-        state = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
-        save_file(state, folder / f"{WEIGHTS}.part", metadata={"format": "pt"})
-        os.replace(folder / f"{WEIGHTS}.part", folder / WEIGHTS)
+        """Writes the head into the folder `output_path`; the other arguments are sentence-transformers'."""
+        save_head(self, Path(output_path))
 
     @classmethod
     def load(cls, model_name_or_path: str, subfolder: str = "", **options: Any) -> LatentHead:
-        """Opens what `save` wrote. U is mapped from the file and copied page by page where training changes it.
-
-        Args:
-            options: sentence-transformers', for the hub; not used.
-
-        Raises:
-            ModelError: a file that is missing or damaged.
-        """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        folder = Path(model_name_or_path) / subfolder
-        try:
-            settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-            with torch.device("meta"):
-                head = cls(**settings)
-            head.load_state_dict(load_file(folder / WEIGHTS), assign=True)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            raise ModelError(
-                f"the latent head in {folder} is damaged ({str(error).splitlines()[0][:160]})",
-                "copy or train the model again",
-            ) from None
-        for name, parameter in head.named_parameters():
-            parameter.requires_grad_(not name.startswith("rows."))
-        return head
+        """Opens what `save` wrote; `options` are sentence-transformers', for the hub. Raises ModelError."""
+        return load_head(cls, Path(model_name_or_path) / subfolder)
 
 
-def _unit(weights: Tensor) -> Tensor:
-    """Rows of length 1; a row of zeros stays."""
-    return nn.functional.normalize(weights, dim=1)
+def _activate(scores: Tensor) -> Tensor:
+    """min(LARGEST, log(1 + relu(s)))."""
+    return torch.log1p(torch.relu(scores)).clamp(max=LARGEST)

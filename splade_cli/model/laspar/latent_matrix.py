@@ -1,8 +1,8 @@
-"""The matrix U of LASPAR, a row a latent: the k largest of D scores without [B, D], and rows to train on.
+"""LASPAR's projection matrix U, a row a latent: streamed top-k over D scores, and row-sparse gradients.
 
-Knows no text and no token. Of up to millions of rows a text touches a few hundred, so U takes no part in autograd as
-a whole: `take` copies the rows in question out as a leaf, and keeps it for the optimiser (`training.row_updates`),
-which writes back those rows alone.
+Of up to millions of rows a text touches a few hundred, so U takes no part in autograd as a whole: `gather_rows` copies
+the rows in question out as a leaf, and remembers it for the optimiser (`training.laspar.optimizer`), which writes back
+those rows alone. [B, D] is never made.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from splade_cli.model.kernels.linear import product
 TILE_ROWS = {"cpu": 4096, "cuda": 1 << 17, "mps": 1 << 15}
 """Rows of U scored at a time, by kind of device; on a CPU their scores stay in one core's cache."""
 MARGIN = 4
-"""One in so many latents more are ranked in bfloat16 than are kept, so that rounding cannot cost a latent its place."""
+"""One in so many latents more are ranked in bfloat16 than are kept, so that rounding cannot lose a latent."""
 
 
-class Taken(NamedTuple):
-    """Rows lent for one step: `columns` int64 [n], ascending; leaves `rows` [n, r] and `biases` [n] or None."""
+class RowBatch(NamedTuple):
+    """Rows of U in one step: `columns` int64 [n], ascending; leaves `rows` [n, r] and `biases` [n] or None."""
 
     columns: Tensor
     rows: Tensor
     biases: Tensor | None
 
 
-class LatentRows(nn.Module):
+class LatentMatrix(nn.Module):
     """U [D, r] and b [D].
 
     Args:
@@ -40,8 +40,8 @@ class LatentRows(nn.Module):
         dtype: of U: float32, or bfloat16 for half the memory. b is float32.
 
     Attributes:
-        trained: False where `take` need not lend anything.
-        taken: what `take` has lent since the optimiser last looked.
+        trained: False where the optimiser need not know what is gathered.
+        gathered: what `gather_rows` gave since the optimiser last looked.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LatentRows(nn.Module):
         self.weight = nn.Parameter(torch.empty(dimensions, width, dtype=dtype), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(dimensions), requires_grad=False) if bias else None
         self.trained = True
-        self.taken: list[Taken] = []
+        self.gathered: list[RowBatch] = []
 
     @property
     def dimensions(self) -> int:
@@ -68,7 +68,7 @@ class LatentRows(nn.Module):
         self.weight.data.uniform_(-limit, limit, generator=generator)
 
     @torch.no_grad()
-    def top(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    def top_k(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """The k largest of ``hidden U^T + b`` of each text, over tiles of U; nothing of size [B, D] is made.
 
         Where U is bfloat16 and the processor multiplies that, k + k / MARGIN are ranked in bfloat16 and scored again
@@ -84,11 +84,9 @@ class LatentRows(nn.Module):
         hidden = hidden.detach().float()
         with torch.autocast(hidden.device.type, enabled=False):
             if self.weight.dtype != torch.bfloat16 or not bf16_is_faster(hidden.device.type):
-                return self._stream(hidden, k)
-            columns = self._stream(hidden.bfloat16(), min(self.dimensions, k + max(8, k // MARGIN)))[0]
-            exact = torch.stack(
-                [self.score(text, found) for text, found in zip(hidden, columns, strict=True)]
-            )
+                return self._stream_top_k(hidden, k)
+            columns = self._stream_top_k(hidden.bfloat16(), min(self.dimensions, k + max(8, k // MARGIN)))[0]
+            exact = torch.stack([self.score(*pair) for pair in zip(hidden, columns, strict=True)])
             scores, best = exact.topk(k, dim=1)
             return columns.gather(1, best), scores
 
@@ -97,17 +95,15 @@ class LatentRows(nn.Module):
         scores = self.weight[columns].float() @ text
         return scores if self.bias is None else scores + self.bias[columns]
 
-    def _stream(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """`top` in the precision of `hidden`.
+    def _stream_top_k(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """`top_k` in the precision of `hidden`.
 
         A tile's scores are only compared with the k-th best so far. What passes waits until there is enough of it
         to be worth sorting in.
         """
         count = len(hidden)
-        scores, columns = (
-            hidden.new_empty(count, k),
-            torch.empty(count, k, dtype=torch.int64, device=hidden.device),
-        )
+        scores = hidden.new_empty(count, k)
+        columns = torch.empty(count, k, dtype=torch.int64, device=hidden.device)
         step = max(TILE_ROWS.get(hidden.device.type, 1 << 15), k)
         waiting: list[tuple[Tensor, Tensor]] = []
         for start in range(0, self.dimensions, step):
@@ -118,18 +114,18 @@ class LatentRows(nn.Module):
             if start == 0:
                 scores, columns = tile.T.topk(k, dim=1)
                 continue
-            places = _places(tile > scores[:, -1])
-            waiting.append((places + start * count, tile.reshape(-1)[places]))
-            if sum(len(found) for found, _ in waiting) > count * k:
+            positions = _positions(tile > scores[:, -1])
+            waiting.append((positions + start * count, tile.reshape(-1)[positions]))
+            if sum(len(positions) for positions, _ in waiting) > count * k:
                 scores, columns = _merge(scores, columns, waiting)
                 waiting = []
         scores, columns = _merge(scores, columns, waiting)
         return columns, scores
 
-    def take(self, columns: Tensor) -> tuple[Tensor, Tensor | None]:
+    def gather_rows(self, columns: Tensor) -> tuple[Tensor, Tensor | None]:
         """Float32 copies of the rows and biases of `columns` int64 [n], which are distinct and ascending.
 
-        Where gradients are recorded, the copies are leaves, and remembered in `taken`.
+        Where gradients are recorded, the copies are leaves, and remembered in `gathered`.
         """
         rows = self.weight.detach()[columns].float()
         biases = None if self.bias is None else self.bias.detach()[columns]
@@ -137,33 +133,36 @@ class LatentRows(nn.Module):
             rows.requires_grad_()
             if biases is not None:
                 biases.requires_grad_()
-            self.taken.append(Taken(columns, rows, biases))
+            self.gathered.append(RowBatch(columns, rows, biases))
         return rows, biases
 
 
-def _places(mask: Tensor) -> Tensor:
-    """Flat places of what is true, int64; NumPy is several times faster at it than torch on a CPU."""
+def _positions(mask: Tensor) -> Tensor:
+    """Flat positions of what is true, int64; NumPy is several times faster at it than torch on a CPU."""
     if mask.device.type == "cpu":
         return torch.from_numpy(np.flatnonzero(mask.numpy()))
     return torch.nonzero(mask.reshape(-1))[:, 0]
 
 
 def _merge(scores: Tensor, columns: Tensor, waiting: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """The best k [B, k] of what is kept and what waits; a waiting place is ``column * B + text``."""
+    """The best k [B, k] of what is kept and what waits; a waiting position is ``column * B + text``."""
     if not waiting:
         return scores, columns
     count, k = scores.shape
-    places, values = (torch.cat(parts) for parts in zip(*waiting, strict=True))
-    texts = places % count
+    positions = torch.cat([part for part, _ in waiting])
+    values = torch.cat([part for _, part in waiting])
+    texts = positions % count
     order = torch.argsort(texts, stable=True)
-    texts, found, values = texts[order], places[order] // count, values[order]
+    texts = texts[order]
     sizes = torch.bincount(texts, minlength=count)
     starts = sizes.cumsum(0) - sizes
     slots = k + torch.arange(len(texts), device=texts.device) - starts[texts]
     width = k + int(sizes.max())
     all_scores = scores.new_full((count, width), float("-inf"))
     all_columns = columns.new_zeros((count, width))
-    all_scores[:, :k], all_columns[:, :k] = scores, columns
-    all_scores[texts, slots], all_columns[texts, slots] = values, found
+    all_scores[:, :k] = scores
+    all_columns[:, :k] = columns
+    all_scores[texts, slots] = values[order]
+    all_columns[texts, slots] = positions[order] // count
     scores, best = all_scores.topk(k, dim=1)
     return scores, all_columns.gather(1, best)

@@ -18,7 +18,7 @@ from transformers import Trainer, TrainingArguments
 
 from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
-from splade_cli.model.csr.encoder import start_from
+from splade_cli.model.csr.encoder import initialize
 from splade_cli.records import Progress, silent
 from splade_cli.training.cached import READ, Item, compute_missing, read_cached
 from splade_cli.training.csr.loss import CsrObjective, CsrWeights
@@ -147,7 +147,7 @@ def prepare_csr(
             "the autoencoder normalises its input, which cannot be trained here", "start from a dense model"
         )
     if fresh:
-        start_from(autoencoder.cpu(), rows, arguments.seed)
+        initialize(autoencoder.cpu(), rows, arguments.seed)
     objective = CsrObjective(autoencoder, rows, links, weights or CsrWeights())
     dataset = _Rows(len(rows))
     trainer = CsrTrainer(

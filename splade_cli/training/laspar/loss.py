@@ -66,8 +66,8 @@ class LatentLoss(nn.Module):
             summed = head.sum_tokens(tokens["token_embeddings"], tokens["attention_mask"])
             hidden.append(head.project(summed))
             sizes.append(len(summed))
-            kept += [head.kept("document" if number else "query")] * len(summed)
-        columns, weights = head.compact(torch.cat(hidden), kept)
+            kept += [head.k_of("document" if number else "query")] * len(summed)
+        columns, weights = head.compact_weights(torch.cat(hidden), kept)
         embeddings = list(weights.split(sizes))
         found = self.loss.compute_loss_from_embeddings(embeddings, labels)  # type: ignore[operator]
         losses: dict[str, Tensor] = dict(found) if isinstance(found, dict) else {"base_loss": found}

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from splade_cli.model.laspar.latent_matrix import LatentRows, Taken
+from splade_cli.model.laspar.latent_matrix import LatentMatrix, RowBatch
 
 ROW_RATE = 0.005
 """Of U's deviation, which is 1: what a row moves by in its first step, a number."""
@@ -35,7 +35,7 @@ class RowsOptimizer(torch.optim.AdamW):
     """
 
     def __init__(
-        self, groups: list[dict[str, Any]], tables: Sequence[LatentRows], rate: float = ROW_RATE
+        self, groups: list[dict[str, Any]], tables: Sequence[LatentMatrix], rate: float = ROW_RATE
     ) -> None:
         self.tables = list(tables)
         owned = [part for table in self.tables for part in (table.weight, table.bias) if part is not None]
@@ -47,8 +47,8 @@ class RowsOptimizer(torch.optim.AdamW):
         loss = super().step(closure)
         rate = float(self.param_groups[-1]["lr"])
         for table in self.tables:
-            lent = _everyones(table.taken)
-            table.taken.clear()
+            lent = _everyones(table.gathered)
+            table.gathered.clear()
             self._update(table.weight, [(part.columns, part.rows) for part in lent], rate)
             if table.bias is not None:
                 parts = [(part.columns, part.biases[:, None]) for part in lent if part.biases is not None]
@@ -59,7 +59,7 @@ class RowsOptimizer(torch.optim.AdamW):
         """Forgets gradients, those of rows among them."""
         super().zero_grad(set_to_none)
         for table in self.tables:
-            table.taken.clear()
+            table.gathered.clear()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As torch's, but for the accumulators: torch would round them to bfloat16 where U is."""
@@ -102,10 +102,10 @@ def round_at_random(values: Tensor, seed: int) -> Tensor:
     return rounded
 
 
-def _everyones(taken: list[Taken]) -> list[Taken]:
+def _everyones(taken: list[RowBatch]) -> list[RowBatch]:
     """What was lent and has a gradient, as (columns, gradient, gradient); of all processes, averaged as DDP does."""
     own = [
-        Taken(part.columns, part.rows.grad, None if part.biases is None else part.biases.grad)
+        RowBatch(part.columns, part.rows.grad, None if part.biases is None else part.biases.grad)
         for part in taken
         if part.rows.grad is not None
     ]
@@ -118,7 +118,9 @@ def _everyones(taken: list[Taken]) -> list[Taken]:
     )
     place = taken[0].rows.device if taken else torch.device("cpu")
     return [
-        Taken(columns.to(place), rows.to(place) / world, None if biases is None else biases.to(place) / world)
+        RowBatch(
+            columns.to(place), rows.to(place) / world, None if biases is None else biases.to(place) / world
+        )
         for parts in gathered
         for columns, rows, biases in parts
     ]
@@ -127,7 +129,7 @@ def _everyones(taken: list[Taken]) -> list[Taken]:
 def optimizer(
     model: nn.Module, learning_rate: float, weight_decay: float = 0.0, row_rate: float = ROW_RATE
 ) -> RowsOptimizer:
-    """The optimiser of a model that holds `LatentRows`.
+    """The optimiser of a model that holds `LatentMatrix`.
 
     Args:
         model: its other parameters that want gradients go to AdamW, matrices with weight decay, vectors without.
@@ -136,7 +138,7 @@ def optimizer(
     Raises:
         ValueError: there are no latent rows in `model`.
     """
-    tables = [part for part in model.modules() if isinstance(part, LatentRows) and part.trained]
+    tables = [part for part in model.modules() if isinstance(part, LatentMatrix) and part.trained]
     if not tables:
         raise ValueError("no latent rows to train in this model")
     wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]

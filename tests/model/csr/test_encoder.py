@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from splade_cli.errors import ModelError
-from splade_cli.model.csr.encoder import is_csr, make_csr, open_csr
+from splade_cli.model.csr.encoder import AUTOENCODER, make_csr, open_csr
 from splade_cli.model.encode import encode
+from splade_cli.model.layout import last_module
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 
@@ -98,7 +99,7 @@ def test_made_of_a_dense_model(dense_folder: Path, csr_folder: Path) -> None:
     assert loaded.model.dimensions == 128 and loaded.model.max_active == 16
     again, view = make_csr(str(csr_folder), k=4, options=ModelOptions(device="cpu"))
     assert again[-1].k == 4 and view.model.dimensions == 96
-    assert is_csr(str(csr_folder)) and not is_csr(str(dense_folder))
+    assert last_module(str(csr_folder)) == AUTOENCODER != last_module(str(dense_folder))
 
 
 def test_the_view_encodes_with_the_current_weights(dense_folder: Path, texts: list[str]) -> None:

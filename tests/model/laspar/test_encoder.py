@@ -19,8 +19,9 @@ from torch import Tensor
 
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import encode
-from splade_cli.model.laspar.encoder import calibrate, latent_from, open_latent, trainable_latent
+from splade_cli.model.laspar.encoder import make_latent, open_latent
 from splade_cli.model.laspar.head import LatentHead
+from splade_cli.model.laspar.trainable import calibrate, trainable_latent
 from splade_cli.model.options import ModelOptions
 from splade_cli.training.laspar.loss import DenseDistillation, LatentLoss
 
@@ -74,7 +75,7 @@ def test_encoding_is_the_dense_reference(variant: str, rank: int | None, task: s
     head, (tokens, mask) = make_head(variant, rank=rank), batch()
     tokens[0, 0] = 1e9  # the clamp
     with torch.no_grad():
-        expected = reference(head, tokens, mask, head.kept(task), head.rows.weight, head.rows.bias)
+        expected = reference(head, tokens, mask, head.k_of(task), head.rows.weight, head.rows.bias)
         found = head({"token_embeddings": tokens, "attention_mask": mask}, task=task)["sentence_embedding"]
     assert torch.allclose(found, expected, atol=1e-5)
     assert (found > 0).sum(1).max() <= (QUERY if task == "query" else DOCUMENT)
@@ -100,7 +101,7 @@ def test_gradients_are_those_of_a_dense_top_k(variant: str) -> None:
     head, (tokens, mask) = make_head(variant), batch()
     kept = [QUERY, QUERY, DOCUMENT, DOCUMENT, DOCUMENT]
     tokens.requires_grad_()
-    columns, weights = head.compact(head.project(head.sum_tokens(tokens, mask)), kept)
+    columns, weights = head.compact_weights(head.project(head.sum_tokens(tokens, mask)), kept)
     (weights[:2] @ weights[2:].T).square().sum().backward()
     other = tokens.detach().clone().requires_grad_()
     weight = head.rows.weight.detach().clone().requires_grad_()
@@ -115,7 +116,7 @@ def test_gradients_are_those_of_a_dense_top_k(variant: str) -> None:
         head.position_weights.grad = None
     (dense[:2] @ dense[2:].T).square().sum().backward()
     assert torch.allclose(tokens.grad, other.grad, atol=1e-5)
-    (lent,) = head.rows.taken
+    (lent,) = head.rows.gathered
     assert torch.equal(lent.columns, columns)
     assert torch.allclose(lent.rows.grad, weight.grad[columns], atol=1e-5)
     untouched = torch.ones(D, dtype=torch.bool)
@@ -252,6 +253,8 @@ def test_our_view_sentence_transformers_and_a_saved_folder_give_the_same(
     opened = open_latent(tmp_path / "saved", "saved").model
     assert opened.max_seq_length == 32
     assert np.array_equal(rows_of(view, texts), rows_of(view._replace(model=opened), texts))
+    named[1]["type"] = "splade_cli.an.older.path.LatentHead"
+    (tmp_path / "saved" / "modules.json").write_text(json.dumps(named))
     again, further = trainable_latent(section(str(tmp_path / "saved")), ModelOptions(device="cpu"))
     assert np.array_equal(rows_of(view, texts), rows_of(further, texts))
     assert again[1].rows.weight.shape == (D, 32)
@@ -261,7 +264,7 @@ def test_our_view_sentence_transformers_and_a_saved_folder_give_the_same(
 
 @pytest.mark.parametrize("family", ["roberta", "distilbert"])
 def test_any_body_will_do(family: str, make_folder: Callable[..., Path], texts: list[str]) -> None:
-    tokenizer, model = latent_from(str(make_folder(family)), D, "sum", query_k=QUERY, document_k=DOCUMENT)
+    tokenizer, model = make_latent(str(make_folder(family)), D, "sum", query_k=QUERY, document_k=DOCUMENT)
     calibrate(model, tokenizer, texts)
     features = tokenizer(
         texts, padding=True, truncation=True, max_length=model.max_seq_length, return_tensors="pt"
@@ -340,13 +343,15 @@ import numpy as np
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.device import choose_device
 from splade_cli.model.encode import encode
-from splade_cli.model.laspar.encoder import calibrate, latent_from
+from splade_cli.model.laspar.encoder import make_latent
+from splade_cli.model.laspar.trainable import calibrate
 from splade_cli.training.laspar.loss import DenseDistillation, LatentLoss
 from splade_cli.model.loaded import LoadedModel
+from splade_cli.model.options import ModelOptions
 from splade_cli.training.laspar.optimizer import optimizer
 
 texts = [" ".join(f"word{(i * 7 + j) % 50} item{i % 10}" for j in range(20)) for i in range(24)]
-tokenizer, model = latent_from(sys.argv[1], 1 << 22, options=ModelOptions(max_seq_length=64))
+tokenizer, model = make_latent(sys.argv[1], 1 << 22, options=ModelOptions(max_seq_length=64))
 calibrate(model, tokenizer, texts)
 
 

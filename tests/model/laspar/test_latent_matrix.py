@@ -7,18 +7,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.model.laspar import latent_matrix as latent_rows
-from splade_cli.model.laspar.latent_matrix import LatentRows
+from splade_cli.model.laspar import latent_matrix
+from splade_cli.model.laspar.latent_matrix import LatentMatrix
 
 
-def table(dimensions: int, width: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> LatentRows:
-    rows = LatentRows(dimensions, width, bias=True, dtype=dtype)
+def table(dimensions: int, width: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> LatentMatrix:
+    rows = LatentMatrix(dimensions, width, bias=True, dtype=dtype)
     rows.randomise(seed, 0.3)
     rows.bias.data.normal_(generator=torch.Generator().manual_seed(seed))
     return rows
 
 
-def dense(rows: LatentRows, hidden: torch.Tensor) -> torch.Tensor:
+def dense(rows: LatentMatrix, hidden: torch.Tensor) -> torch.Tensor:
     return hidden @ rows.weight.float().T + rows.bias
 
 
@@ -32,12 +32,12 @@ def dense(rows: LatentRows, hidden: torch.Tensor) -> torch.Tensor:
 def test_top_is_the_dense_top(dimensions: int, width: int, texts: int, share: float, seed: int) -> None:
     rows, k = table(dimensions, width, seed=seed), max(1, int(dimensions * share))
     hidden = torch.randn(texts, width, generator=torch.Generator().manual_seed(seed))
-    before = latent_rows.TILE_ROWS["cpu"]
-    latent_rows.TILE_ROWS["cpu"] = 64  # many tiles
+    before = latent_matrix.TILE_ROWS["cpu"]
+    latent_matrix.TILE_ROWS["cpu"] = 64  # many tiles
     try:
-        columns, scores = rows.top(hidden, k)
+        columns, scores = rows.top_k(hidden, k)
     finally:
-        latent_rows.TILE_ROWS["cpu"] = before
+        latent_matrix.TILE_ROWS["cpu"] = before
     everything = dense(rows, hidden)
     assert torch.allclose(scores, everything.topk(k, dim=1).values, atol=1e-4)
     assert torch.allclose(everything.gather(1, columns), scores, atol=1e-4)
@@ -46,10 +46,10 @@ def test_top_is_the_dense_top(dimensions: int, width: int, texts: int, share: fl
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_bfloat16_keeps_what_float32_would(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latent_rows, "bf16_is_faster", lambda kind: fast)
+    monkeypatch.setattr(latent_matrix, "bf16_is_faster", lambda kind: fast)
     rows = table(20_000, 48, torch.bfloat16)
     hidden = torch.randn(12, 48)
-    columns, scores = rows.top(hidden, 128)
+    columns, scores = rows.top_k(hidden, 128)
     expected = dense(rows, hidden).topk(128, dim=1)
     assert torch.allclose(scores, expected.values, atol=1e-4)
     assert torch.equal(columns.sort(1).values, expected.indices.sort(1).values)
@@ -65,14 +65,14 @@ def test_the_same_seed_gives_the_same_rows_of_the_deviation_asked_for() -> None:
 def test_rows_are_lent_only_where_gradients_are_recorded() -> None:
     rows, columns = table(50, 4), torch.tensor([3, 7, 49])
     with torch.no_grad():
-        rows.take(columns)
-    assert not rows.taken
-    lent, biases = rows.take(columns)
+        rows.gather_rows(columns)
+    assert not rows.gathered
+    lent, biases = rows.gather_rows(columns)
     assert torch.equal(lent, rows.weight[columns])
     (lent.sum() + 2 * biases.sum()).backward()
-    assert torch.equal(rows.taken[0].rows.grad, torch.ones(3, 4))
-    assert torch.equal(rows.taken[0].biases.grad, torch.full((3,), 2.0))
+    assert torch.equal(rows.gathered[0].rows.grad, torch.ones(3, 4))
+    assert torch.equal(rows.gathered[0].biases.grad, torch.full((3,), 2.0))
     assert rows.weight.grad is None
     rows.trained = False
-    rows.take(columns)
-    assert len(rows.taken) == 1
+    rows.gather_rows(columns)
+    assert len(rows.gathered) == 1

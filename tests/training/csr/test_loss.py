@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainingArguments
 
 from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
-from splade_cli.model.csr.encoder import start_from
+from splade_cli.model.csr.encoder import initialize
 from splade_cli.training.csr.loss import CsrObjective, CsrWeights, nearest
 from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
 
@@ -90,7 +90,7 @@ def test_training_keeps_neighbours_at_several_k(tmp_path: Path, vectors: torch.T
 
 def test_reconstruction_is_that_of_the_stock_module_and_loss(vectors: torch.Tensor) -> None:
     autoencoder = _autoencoder()
-    start_from(autoencoder, vectors, 0)
+    initialize(autoencoder, vectors, 0)
     autoencoder.stats_last_nonzero[:] = 100
     weights = CsrWeights(
         similarity=0.0, neighbours=0, shares=(1.0,), auxiliary=0.3, reconstruction=2.0, noise=0
@@ -112,7 +112,7 @@ def test_reconstruction_is_that_of_the_stock_module_and_loss(vectors: torch.Tens
 
 def test_similarity_is_a_kl_over_the_other_texts(vectors: torch.Tensor) -> None:
     autoencoder = _autoencoder()
-    start_from(autoencoder, vectors, 0)
+    initialize(autoencoder, vectors, 0)
     objective = CsrObjective(
         autoencoder, vectors, NO_PAIRS, CsrWeights(neighbours=0, shares=(1.0,), temperature=0.2, noise=0)
     )
@@ -129,7 +129,7 @@ def test_similarity_is_a_kl_over_the_other_texts(vectors: torch.Tensor) -> None:
 
 def test_the_auxiliary_loss_teaches_dead_latents_alone(vectors: torch.Tensor) -> None:
     autoencoder = _autoencoder()
-    start_from(autoencoder, vectors, 0)
+    initialize(autoencoder, vectors, 0)
     autoencoder.stats_last_nonzero[:32] = 100
     weights = CsrWeights(similarity=0.0, reconstruction=0.0, auxiliary=1.0, neighbours=0, noise=0)
     objective = CsrObjective(autoencoder, vectors, NO_PAIRS, weights)
@@ -256,5 +256,5 @@ def test_an_autoencoder_goes_on_with_what_it_has(tmp_path: Path, vectors: torch.
     assert torch.equal(autoencoder.encoder.weight, _autoencoder().encoder.weight)
     make: Callable[[], Any] = _autoencoder
     other = make()
-    start_from(other, vectors, 0)
+    initialize(other, vectors, 0)
     assert not torch.equal(other.encoder.weight, autoencoder.encoder.weight)

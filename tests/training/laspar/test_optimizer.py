@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from splade_cli.model.laspar.latent_matrix import LatentRows
+from splade_cli.model.laspar.latent_matrix import LatentMatrix
 from splade_cli.training.laspar.optimizer import RowsOptimizer, optimizer, round_at_random
 
 
@@ -23,11 +23,11 @@ class Toy(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.body = nn.Linear(4, 4)
-        self.rows = LatentRows(30, 4, bias=True, dtype=dtype)
+        self.rows = LatentMatrix(30, 4, bias=True, dtype=dtype)
         self.rows.randomise(0, 1.0)
 
     def loss(self, inputs: torch.Tensor, columns: list[int]) -> torch.Tensor:
-        rows, biases = self.rows.take(torch.tensor(columns))
+        rows, biases = self.rows.gather_rows(torch.tensor(columns))
         return (self.body(inputs) @ rows.T + biases).square().sum()
 
 
@@ -134,12 +134,12 @@ def test_rounding_keeps_the_mean_and_moves_to_a_neighbour() -> None:
 
 
 def test_small_steps_do_not_vanish_in_bfloat16() -> None:
-    table = LatentRows(3, 512, bias=False, dtype=torch.bfloat16)
+    table = LatentMatrix(3, 512, bias=False, dtype=torch.bfloat16)
     table.randomise(0, 1.0)
     before = table.weight[1].float().clone()
     ours = optimizer(nn.ModuleList([table, nn.Linear(1, 1)]), 0.0, row_rate=1e-3)
     for _ in range(300):
-        table.take(torch.tensor([1]))[0].sum().backward()
+        table.gather_rows(torch.tensor([1]))[0].sum().backward()
         ours.step()
     moved = (before - table.weight[1].float()).mean()
     assert float(moved) == pytest.approx(1e-3 * sum(step**-0.5 for step in range(1, 301)), rel=0.1)

@@ -1,0 +1,112 @@
+"""A LASPAR model to train: a SparseEncoder of sentence-transformers, and our view of the same parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from splade_cli.model.dense import resolve_dense
+from splade_cli.model.device import choose_device, fit_threads
+from splade_cli.model.hub import quiet, read_json
+from splade_cli.model.kernels.linear import use_fast_linear
+from splade_cli.model.laspar.encoder import LatentModel, make_latent, open_latent
+from splade_cli.model.laspar.head import LatentHead
+from splade_cli.model.layout import last_module
+from splade_cli.model.loaded import LoadedModel
+from splade_cli.model.options import ModelOptions
+
+if TYPE_CHECKING:
+    from splade_cli.config.schema import ModelSection
+
+SAMPLE = 256
+"""Texts that a fresh head is calibrated by, at most."""
+
+
+def trainable_latent(
+    section: ModelSection, options: ModelOptions, documents: Sequence[str] = ()
+) -> tuple[Any, LoadedModel]:
+    """What a run trains: a SparseEncoder, and our view of the same parameters.
+
+    Args:
+        section: a base that is a latent model already goes on, with its own sizes.
+        options: how to open the base; the precision is float32 whatever they say.
+        documents: the training corpus; the first SAMPLE of them calibrate a fresh head.
+
+    Returns:
+        The encoder and a LoadedModel.
+    """
+    quiet()
+    options = replace(options, precision="fp32")
+    device = choose_device(options.device, options.precision)
+    name = section.base_model
+    source = resolve_dense(name)
+    if last_module(source) == LatentHead.__name__:
+        opened = open_latent(source, name, options)
+        tokenizer = opened.tokenizer
+        model = cast(LatentModel, opened.model)
+    else:
+        tokenizer, model = make_latent(
+            name,
+            section.latent_dimensions,
+            section.latent_variant,
+            options,
+            query_k=section.latent_query_k,
+            document_k=section.latent_document_k,
+        )
+        if documents:
+            calibrate(model, tokenizer, documents[:SAMPLE])
+    model.to(device.name)
+    encoder = as_encoder(_body_folder(source), model)
+    model.body.requires_grad_(not section.latent_freeze_body)
+    fit_threads()
+    return encoder, LoadedModel(tokenizer, model, device)
+
+
+def as_encoder(source: str, model: LatentModel) -> Any:
+    """A sentence-transformers SparseEncoder [Transformer, LatentHead] of `model`, whose body becomes the encoder's.
+
+    Args:
+        source: the folder or hub id that the body's configuration and tokenizer are read from.
+    """
+    from sentence_transformers import SparseEncoder
+    from sentence_transformers.base.modules import Module, Transformer
+
+    Module.register(LatentHead)  # a checkpoint of foreign classes is opened again if they are modules
+    transformer = Transformer(
+        source, max_seq_length=model.max_seq_length, model_kwargs={"dtype": torch.float32}
+    )
+    transformer.model.load_state_dict(model.body.state_dict())
+    use_fast_linear(transformer.model)
+    device = str(next(model.body.parameters()).device)
+    model.body = transformer.model
+    return SparseEncoder(
+        modules=[transformer, model.head],
+        similarity_fn_name="dot",
+        device=device,
+        prompts=model.prompts or None,
+    )
+
+
+def calibrate(model: LatentModel, tokenizer: Any, texts: Sequence[str]) -> None:
+    """`LatentHead.calibrate` by the documents `texts`."""
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), 16):
+            prompted = [model.prompts.get("document", "") + text for text in texts[start : start + 16]]
+            features = tokenizer(
+                prompted, truncation=True, max_length=model.max_seq_length, padding=True, return_tensors="pt"
+            )
+            parts.append(model.summed(**features.to(model.head.scale.device)))
+    model.head.calibrate(torch.cat(parts))
+
+
+def _body_folder(source: str) -> str:
+    """Where the body of a transformers or sentence-transformers folder or hub id lies."""
+    modules = read_json(source, "modules.json")
+    if not modules or not modules[0]["path"]:
+        return source
+    return str(Path(source) / modules[0]["path"])
