@@ -82,13 +82,17 @@ class Example:
 
 @dataclass(frozen=True)
 class Term:
-    """One vocabulary entry's part in a score: ``query_weight * document_weight == contribution``."""
+    """One vocabulary entry's part in a score: ``query_weight * document_weight == contribution``.
+
+    `literal` says that it stands in the query itself, `in_document` in the document; else the model added it there.
+    """
 
     term: str
     query_weight: float
     document_weight: float
     contribution: float
     literal: bool
+    in_document: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class Hit:
         parts: where several rankings made this one, what each gave: ``{"bm25": {"rank": 3, "score": 7.1}}``.
         windows: ids of other windows of the same document that were found, best first, where they are folded.
         duplicates: ids of hits with nearly the same text, best first, where they are folded.
+        highlights: (start, end) in `snippet` of the words that the terms stand for.
     """
 
     id: str
@@ -113,6 +118,7 @@ class Hit:
     parts: dict[str, dict[str, float]] = field(default_factory=dict)
     windows: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
+    highlights: tuple[tuple[int, int], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON-ready values."""

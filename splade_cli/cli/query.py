@@ -90,10 +90,11 @@ def query(
 
 def _answer_lines(session: Session) -> None:
     from splade_cli.cli.render import console
+    from splade_cli.search.session.replies import NothingReply, QuitReply
 
     for line in sys.stdin:
         reply = session.handle(line)
-        if reply.kind == "quit":
+        if isinstance(reply, QuitReply):
             break
-        if reply.kind != "nothing":
-            console.json_line(reply.as_dict())
+        if not isinstance(reply, NothingReply):
+            console.json_line(reply.to_json())

@@ -1,4 +1,4 @@
-"""`splade terms`: the terms of an index that are active in too many documents, and what they cost."""
+"""`splade terms`: the terms of an index that are in so many documents that they tell none apart."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from splade_cli.cli import options
 def terms(
     index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
     above: Annotated[
-        float, typer.Option("--above", help="Share of the documents from which a term is junk.")
+        float, typer.Option("--above", help="Share of the documents above which a term is listed.")
     ] = 0.2,
     language: Annotated[
         str | None, typer.Option("--language", help="Whose stop words are named.", show_default="guessed")
     ] = None,
     json_output: options.Json = False,
 ) -> None:
-    """Report junk terms: active in so many documents that they tell none apart."""
+    """Report frequent terms: active in so many documents that they tell none apart."""
     from dataclasses import asdict
 
     from splade_cli.cli.render import console, replies
+    from splade_cli.engines.local import LocalEngine
     from splade_cli.index.index import SpladeIndex
-    from splade_cli.search.explain.frequent_terms import junk_terms
+    from splade_cli.search.explain.frequent_terms import frequent_terms
+    from splade_cli.search.opening import open_matcher
 
-    report = junk_terms(SpladeIndex.open(index), above, language)
+    opened = SpladeIndex.open(index)
+    engine = LocalEngine(opened)
+    report = frequent_terms(engine, opened.vocabulary, open_matcher(opened), above, language)
     if json_output:
         console.json_document(asdict(report))
         return
-    replies.junk(report)
+    replies.frequent_terms(report)
     if report.terms:
         console.next_command(
             "splade train ... --set loss.document_regularizer=df_flops, then splade index again"

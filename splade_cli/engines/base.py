@@ -6,7 +6,7 @@ Document ids cross it, never row numbers, so that whoever ranks need not know ho
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -81,11 +81,22 @@ class VectorStore(Protocol):
         """The stored sparse vectors CSR [len(ids), V] of `ids`, in their order."""
 
 
+class TermTotals(NamedTuple):
+    """Per dimension [V]: in how many `texts` it is active, the sum of its `weights`, and that of their `magnitudes`."""
+
+    texts: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    magnitudes: NDArray[np.float64]
+
+
 class TermStatistics(Protocol):
     """An engine that knows its document frequencies (capability ``frequencies``)."""
 
     def document_frequencies(self) -> NDArray[np.int64]:
         """int64 [V]: in how many texts each dimension is active."""
+
+    def term_totals(self) -> TermTotals:
+        """What all texts together hold of each dimension."""
 
 
 class Catalog(Protocol):

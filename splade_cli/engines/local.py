@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from splade_cli.engines.base import TermTotals
 from splade_cli.errors import InputError
 from splade_cli.index.bm25.search import LexicalSearch
 from splade_cli.index.engine.ranking import best
@@ -114,6 +115,18 @@ class LocalEngine:
         """See `TermStatistics.document_frequencies`."""
         with self._lock:
             return self.index.df
+
+    def term_totals(self) -> TermTotals:
+        """See `TermStatistics.term_totals`; reads the vectors some at a time: they may be larger than memory."""
+        texts = np.zeros(self.dimensions, dtype=np.int64)
+        weights = np.zeros(self.dimensions)
+        magnitudes = np.zeros(self.dimensions)
+        for segment in self.index.segments:
+            for block in segment.live_blocks():
+                texts += np.bincount(block.indices, minlength=self.dimensions)
+                weights += np.bincount(block.indices, block.data, self.dimensions)
+                magnitudes += np.bincount(block.indices, np.abs(block.data), self.dimensions)
+        return TermTotals(texts, weights, magnitudes)
 
     def ids(self) -> Iterator[str]:
         """See `Catalog.ids`."""

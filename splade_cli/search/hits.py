@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -10,11 +10,21 @@ import scipy.sparse as sp
 
 from splade_cli.engines.base import Engine, VectorStore, WordEngine
 from splade_cli.records import Chunk, Hit, Ranking, Term, WeightedText
-from splade_cli.search.explain.snippets import snippet
-from splade_cli.search.explain.terms import active_terms, shared_terms
+from splade_cli.search.explain.literal_terms import TermMatcher
+from splade_cli.search.explain.snippets import on_one_line, snippet
+from splade_cli.search.explain.terms import active_terms, shared_terms, term_name
 from splade_cli.search.grouping import Group
 
-_SNIPPET_TERMS = 8
+HIGHLIGHTED_TERMS = 10
+
+
+@dataclass(frozen=True)
+class HitSource:
+    """What hits are made from: the engine, the names of its columns, and what finds terms in texts."""
+
+    engine: Engine
+    vocabulary: Sequence[str]
+    matcher: Callable[[], TermMatcher]
 
 
 @dataclass(frozen=True)
@@ -50,9 +60,7 @@ def bare_hits(query: RankedQuery, documents: Mapping[str, str]) -> list[Hit]:
     ]
 
 
-def full_hits(
-    query: RankedQuery, engine: Engine, vocabulary: Sequence[str], *, words: bool, explain: bool
-) -> list[Hit]:
+def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bool) -> list[Hit]:
     """Hits with texts and snippets.
 
     Args:
@@ -60,20 +68,23 @@ def full_hits(
         explain: give the terms that matched.
     """
     ids = [group.id for group in query.groups]
-    chunks = engine.fetch(ids)
-    matched = matched_terms(query, chunks, engine, vocabulary, words=words)
+    chunks = source.engine.fetch(ids)
+    matched = matched_terms(query, chunks, source, words=words)
     parts = _parts(query, set(ids))
     hits = []
     for rank, (group, chunk, terms) in enumerate(zip(query.groups, chunks, matched, strict=True), 1):
-        names = [term.term for term in terms[:_SNIPPET_TERMS]]
+        names = [term.term for term in terms[:HIGHLIGHTED_TERMS]]
         if not names and query.vector is not None:
-            names = [name for name, _ in active_terms(query.vector, vocabulary, _SNIPPET_TERMS)]
+            names = [name for name, _ in active_terms(query.vector, source.vocabulary, HIGHLIGHTED_TERMS)]
+        line = on_one_line(chunk.text)
+        piece = snippet(line, source.matcher().words(line, names))
         hit = Hit(
             id=group.id,
             rank=rank,
             score=group.score,
             text=chunk.text,
-            snippet=snippet(chunk.text, names),
+            snippet=piece.text,
+            highlights=piece.highlights,
             title=chunk.title,
             document_id=chunk.document_id,
             metadata=chunk.metadata,
@@ -87,22 +98,29 @@ def full_hits(
 
 
 def matched_terms(
-    query: RankedQuery, chunks: Sequence[Chunk], engine: Engine, vocabulary: Sequence[str], *, words: bool
+    query: RankedQuery, chunks: Sequence[Chunk], source: HitSource, *, words: bool
 ) -> list[tuple[Term, ...]]:
     """What a query and each chunk share: words for BM25, else terms of the model; dense vectors share nothing to name."""
     ids = [chunk.id for chunk in chunks]
     if words:
-        explained = cast(WordEngine, engine).explain_words(query.texts, ids)
+        explained = cast(WordEngine, source.engine).explain_words(query.texts, ids)
         return [
-            tuple(Term(word, left, right, left * right, True) for word, left, right in shared)
+            tuple(Term(word, left, right, left * right, True, True) for word, left, right in shared)
             for shared in explained
         ]
-    if query.vector is None or "vectors" not in engine.capabilities:
+    if query.vector is None or "vectors" not in source.engine.capabilities:
         return [()] * len(ids)
+    matcher = source.matcher()
+    names = [term_name(source.vocabulary, int(column)) for column in query.vector.indices]
     # what an expansion rule added was said by its author, not by the model
-    query_text = " ".join(text for text, _ in query.texts)
-    stored = cast(VectorStore, engine).vectors(ids)
-    return [shared_terms(query.vector, stored[row], vocabulary, query_text) for row in range(len(ids))]
+    in_query = matcher.literal(names, *(text for text, _ in query.texts))
+    stored = cast(VectorStore, source.engine).vectors(ids)
+    terms = []
+    for row, chunk in enumerate(chunks):
+        in_document = matcher.literal(names, chunk.title, on_one_line(chunk.text))
+        shared = shared_terms(query.vector, stored[row], source.vocabulary, in_query, in_document)
+        terms.append(shared)
+    return terms
 
 
 def _parts(query: RankedQuery, ids: set[str]) -> dict[str, dict[str, dict[str, float]]]:

@@ -14,7 +14,8 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.indexing.models import check_model, dense_of, model_of
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.query_encoders.encoders import QueryEncoder, open_query_encoder
+from splade_cli.model.query_encoders.encoders import QueryEncoder, open_query_encoder, read_tokenizer
+from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.ranker import DenseEncoder
@@ -49,12 +50,14 @@ def open_folder(
             encoder = _model_encoder(index, model, opening)
             if options.mode in ("sparse", "hybrid"):
                 encoder.load()
+        chosen = encoder
     return kind(
         engine,
-        encoder,
+        chosen,
         vocabulary=index.vocabulary,
         open_dense=_dense_opener(index, opening),
         open_reranker=_reranker_opener(opening),
+        open_matcher=lambda: open_matcher(index, chosen),
         options=options,
     )
 
@@ -69,12 +72,14 @@ def over_index(
 ) -> Kind:
     """See `Searcher.over`."""
     opening = ModelOptions(**embedder.place)
+    chosen = encoder or ModelEncoder(embedder, lambda: check_model(index, embedder))
     return kind(
         _engine(index, backend),
-        encoder or ModelEncoder(embedder, lambda: check_model(index, embedder)),
+        chosen,
         vocabulary=index.vocabulary,
         open_dense=_dense_opener(index, opening),
         open_reranker=_reranker_opener(opening),
+        open_matcher=lambda: open_matcher(index, chosen),
         options=options,
     )
 
@@ -107,6 +112,21 @@ def open_embedder(name: str, options: ModelOptions) -> SpladeEmbedder:
         trust_remote_code=options.trust_remote_code,
         allow_pickle=options.allow_pickle,
     )
+
+
+def open_matcher(index: SpladeIndex, encoder: QueryEncoder | None = None) -> TermMatcher:
+    """Finds terms by the tokenizer that an index keeps, else by that of its query encoder."""
+    with _OPENING:
+        tokenizer = None
+        if index.tokenizer_path is not None:
+            tokenizer = read_tokenizer(index.tokenizer_path)
+        elif isinstance(encoder, ModelEncoder):
+            tokenizer = encoder.tokenizer()
+    if not index.vocabulary:
+        # latent dimensions have no names that could stand in a text
+        tokenizer = None
+    words = index.info.bm25
+    return TermMatcher(tokenizer, words.language if words is not None else "english")
 
 
 def _dense_opener(index: SpladeIndex, opening: ModelOptions) -> Callable[[], DenseEncoder]:

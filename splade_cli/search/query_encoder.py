@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from threading import RLock
+from typing import TYPE_CHECKING
 
 import scipy.sparse as sp
 
 from splade_cli.model.embedder import SpladeEmbedder
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 
 class ModelEncoder:
@@ -29,6 +34,17 @@ class ModelEncoder:
             if self._check is not None:
                 self._check()
                 self._check = None
+
+    def tokenizer(self) -> Tokenizer | None:
+        """A copy of the model's tokenizer that truncates nothing; None where it needs Python code."""
+        with self._lock:
+            backend = getattr(self.embedder.loaded.tokenizer, "backend_tokenizer", None)
+            if backend is None:
+                return None
+            own: Tokenizer = copy.deepcopy(backend)
+        own.no_truncation()
+        own.no_padding()
+        return own
 
     def encode(self, texts: Sequence[str]) -> sp.csr_matrix:
         """Vectors [len(texts), V] of queries."""

@@ -18,9 +18,10 @@ from splade_cli.records import Hit, Ranking, WeightedText
 from splade_cli.search import fusion
 from splade_cli.search.expansion import Expander
 from splade_cli.search.explain.absence import Absence, absence_of
+from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.terms import active_terms
 from splade_cli.search.grouping import FactsCache, Group, grouped, ungrouped
-from splade_cli.search.hits import RankedQuery, bare_hits, full_hits, row_of
+from splade_cli.search.hits import HitSource, RankedQuery, bare_hits, full_hits, row_of
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.ranker import DenseEncoder, EncodedQueries, Ranked, Ranker
 from splade_cli.search.rerank import Judge, Reranker, reranked
@@ -42,6 +43,7 @@ class Searcher:
         vocabulary: names of the V columns; may be empty.
         open_dense: opens the model of the engine's dense vectors; called when first needed.
         open_reranker: opens a cross-encoder by its name; called when first needed.
+        open_matcher: opens what finds terms in texts; called when first needed.
         options: how to search where a call does not say otherwise.
 
     Raises:
@@ -56,6 +58,7 @@ class Searcher:
         vocabulary: Sequence[str] = (),
         open_dense: Callable[[], DenseEncoder] | None = None,
         open_reranker: Callable[[str], Judge] = Reranker,
+        open_matcher: Callable[[], TermMatcher] = TermMatcher,
         options: SearchOptions = DEFAULT,
     ) -> None:
         self.engine = engine
@@ -65,6 +68,9 @@ class Searcher:
         self.ranker = Ranker(engine, encoder.encode, open_dense)
         self.ranker.require(options.mode)
         self._open_reranker = open_reranker
+        self._open_matcher = open_matcher
+        self._matcher: TermMatcher | None = None
+        self.hit_source = HitSource(engine, vocabulary, self.matcher)
         self._facts = FactsCache(engine)
         self._lock = RLock()
         self._expanders: dict[Path, Expander] = {}
@@ -181,6 +187,13 @@ class Searcher:
         options = options or self.options
         return self.ranker.vectors([self.expanded(query, options)], options.idf_exponent)
 
+    def matcher(self) -> TermMatcher:
+        """What finds terms in texts."""
+        with self._lock:
+            if self._matcher is None:
+                self._matcher = self._open_matcher()
+            return self._matcher
+
     def expanded(self, query: str, options: SearchOptions | None = None) -> list[WeightedText]:
         """The query, and what the expansion rules add to it."""
         path = (options or self.options).expansion
@@ -228,7 +241,7 @@ class Searcher:
     def _hits(self, query: RankedQuery, options: SearchOptions) -> list[Hit]:
         if options.texts:
             words = options.mode == "bm25"
-            return full_hits(query, self.engine, self.vocabulary, words=words, explain=options.explain)
+            return full_hits(query, self.hit_source, words=words, explain=options.explain)
         facts = self._facts([group.id for group in query.groups])
         return bare_hits(query, {each: fact.document_id for each, fact in facts.items()})
 

@@ -166,13 +166,13 @@ def test_why_answers_for_the_best_ranked_chunk(searcher: Searcher) -> None:
 def test_a_session(searcher: Searcher, tmp_path: Path) -> None:
     session = Session(searcher, marks=tmp_path / "marks.jsonl")
     assert [hit.id for hit in session.handle("saw blade").hits] == ["a#1"]
-    assert session.handle("1").hits[0].text == CHUNKS[0].text
-    assert session.handle("/open b").hits[0].id == "b#1"
-    assert session.handle("/why b#1").hits[0].id == "b#1"
+    assert session.handle("1").hit.text == CHUNKS[0].text
+    assert session.handle("/open b").hit.id == "b#1"
+    assert session.handle("/why b#1").hit.id == "b#1"
     assert session.handle("/why z").kind == "error"
     assert session.handle("/stats").facts["chunks"] == len(CHUNKS)
     assert session.handle("/mark good 1").kind == "marks"
-    for line in ("/mode bm25", "/filter year = 2020", "/terms junk", "/terms of 1"):
+    for line in ("/mode bm25", "/filter year = 2020", "/terms frequent", "/terms of 1"):
         assert session.handle(line).kind == "error", line
     assert session.handle("/terms login").terms == (("login", 1.0),)
 

@@ -1,4 +1,4 @@
-"""Hits as a person reads them on a terminal. Knows no computation."""
+"""Hits as a person reads them on a terminal."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from rich.text import Text
 
 from splade_cli.cli.render.console import note, out
 from splade_cli.records import Hit
-from splade_cli.search.explain.literal_terms import matched_spans, readable
+from splade_cli.search.explain.term_names import readable
 from splade_cli.search.explain.terms import Origin, origins
 
-INDENT, HIGHLIGHTED = 4, 10
+INDENT = 4
 
 NOTHING = "no document shares a term with this query"
 
 
 def hits(
-    found: Sequence[Hit],
+    ranked: Sequence[Hit],
     query: str,
     explain: bool,
     marks: Mapping[str, str] | None = None,
@@ -30,31 +30,37 @@ def hits(
         nothing: what to say where there is no hit.
         marks: id to ``good`` or ``bad``.
     """
-    if not found:
+    if not ranked:
         note(f"{nothing}; try other words")
         return
-    for hit in found:
-        head = Text.assemble((f"{hit.rank:>2}", "bold"), "  ", (score(hit.score), "cyan"), "  ")
-        head.append(plain(hit.title or hit.id), style="" if hit.title else "bold")
-        name = Text(plain(hit.id) if hit.title else "", style="dim")
-        mark = (marks or {}).get(hit.id)
-        if mark:
-            name.append(f"{'  ' if name else ''}[{mark}]", style="green" if mark == "good" else "red")
-        beside = head.cell_len + 2 + name.cell_len <= out.width
-        out.print(head.append("  ").append_text(name) if name and beside else head, overflow="fold")
-        if name and not beside:
-            out.print(indented(name))
+    for hit in ranked:
+        _heading(hit, (marks or {}).get(hit.id))
         if hit.snippet:
-            out.print(indented(highlighted(hit.snippet, hit)))
-        if explain:
-            if hit.terms:
-                out.print(indented(terms_line(hit)))
-            if hit.parts:
-                out.print(indented(Text(parts_line(hit), style="dim")))
-        if alike := alike_line(hit):
-            out.print(indented(Text(alike, style="dim")))
+            out.print(indented(highlighted(hit.snippet, hit.highlights)))
+        if explain and hit.terms:
+            out.print(indented(terms_line(hit)))
+        if explain and hit.parts:
+            out.print(indented(Text(parts_line(hit), style="dim")))
+        grouped = grouped_line(hit)
+        if grouped:
+            out.print(indented(Text(grouped, style="dim")))
     if explain:
-        legend(origin for hit in found for origin in origins(hit))
+        legend(origin for hit in ranked for origin in origins(hit.terms))
+
+
+def _heading(hit: Hit, mark: str | None) -> None:
+    """Rank, score, title, id and mark: the last two below where they do not fit beside."""
+    head = Text.assemble((f"{hit.rank:>2}", "bold"), "  ", (score(hit.score), "cyan"), "  ")
+    head.append(plain(hit.title or hit.id), style="" if hit.title else "bold")
+    name = Text(plain(hit.id) if hit.title else "", style="dim")
+    if mark:
+        name.append(f"{'  ' if name else ''}[{mark}]", style="green" if mark == "good" else "red")
+    if name and head.cell_len + 2 + name.cell_len <= out.width:
+        head.append("  ").append_text(name)
+        name = Text()
+    out.print(head, overflow="fold")
+    if name:
+        out.print(indented(name))
 
 
 _ADDED: dict[Origin, tuple[str, str]] = {
@@ -82,7 +88,7 @@ def terms_line(hit: Hit, limit: int = 8) -> Text:
     """The heaviest terms that met with their shares of what all terms give."""
     whole = sum(term.contribution for term in hit.terms)
     pieces = []
-    for term, origin in list(zip(hit.terms, origins(hit), strict=True))[:limit]:
+    for term, origin in list(zip(hit.terms, origins(hit.terms), strict=True))[:limit]:
         share = f" ({100 * term.contribution / whole:.0f}%)" if whole else ""
         pieces.append(term_name(term.term, origin).append(f" {term.contribution:.2f}{share}", style="dim"))
     if len(hit.terms) > limit:
@@ -97,11 +103,11 @@ def parts_line(hit: Hit) -> str:
     )
 
 
-def alike_line(hit: Hit) -> str:
-    """What was folded into a hit."""
+def grouped_line(hit: Hit) -> str:
+    """What was grouped into a hit."""
     windows = [window.removeprefix(hit.document_id) for window in hit.windows]
-    folded = [("more of this document", windows), ("nearly the same", hit.duplicates)]
-    return "; ".join(f"{name}: {plain(', '.join(ids[:5]))}{_more(ids)}" for name, ids in folded if ids)
+    groups = [("more of this document", windows), ("nearly the same", hit.duplicates)]
+    return "; ".join(f"{name}: {plain(', '.join(ids[:5]))}{_more(ids)}" for name, ids in groups if ids)
 
 
 def _more(ids: Sequence[str]) -> str:
@@ -128,26 +134,29 @@ def flowing(pieces: Sequence[Text], width: int, gap: str = "  ") -> Text:
     return line
 
 
-def highlighted(text: str, hit: Hit) -> Text:
-    """`text` with the words in bold that the heaviest terms of `hit` stand for."""
-    body = Text(plain(text))
-    for start, end in matched_spans(body.plain, [term.term for term in hit.terms[:HIGHLIGHTED]]):
-        body.stylize("bold", start, end)
-    return body
+def highlighted(text: str, spans: Iterable[tuple[int, int]]) -> Text:
+    """`text` with the words at `spans` in bold."""
+    body = Text()
+    rest = 0
+    for start, end in spans:
+        body.append(plain(text[rest:start]))
+        body.append(plain(text[start:end]), style="bold")
+        rest = end
+    return body.append(plain(text[rest:]))
 
 
 def plain(text: str) -> str:
-    """`text` without what a terminal would obey or could not print: control characters and lone surrogates."""
+    """Text without what a terminal would obey or could not print: control characters and lone surrogates."""
     if text.isprintable():
         return text
-    kept = "".join(
+    printable = "".join(
         letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs")
     )
-    return kept.expandtabs(4)
+    return printable.expandtabs(4)
 
 
 def indented(body: Text) -> Text:
-    """`body` in lines that fit, set in below the number of its hit; no blanks follow, so a resized screen holds."""
+    """Lines that fit, set in below the number of a hit; no blanks follow, so a resized screen holds."""
     lines = body.wrap(out, max(1, out.width - INDENT), overflow="fold")
     for line in lines:
         line.rstrip()

@@ -1,4 +1,4 @@
-"""The line at which a session is typed into: keys, completion, history, and the bar below. Knows no searching."""
+"""The line at which a session is typed into: keys, completion, history, and the bar below."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from prompt_toolkit.utils import get_cwidth, is_dumb_terminal
 
 from splade_cli.cli.render import console, replies
 from splade_cli.search.session.completion import proposals
+from splade_cli.search.session.replies import QuitReply
 
 if TYPE_CHECKING:
     from splade_cli.search.session.replies import Reply
@@ -56,7 +57,7 @@ def converse(session: Session) -> None:
             return
         try:
             answer = _answer(session, line)
-            if answer.kind == "quit":
+            if isinstance(answer, QuitReply):
                 return
             replies.reply(answer, session.explain)
         except KeyboardInterrupt:

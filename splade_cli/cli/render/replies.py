@@ -1,8 +1,8 @@
-"""What a session answers, as a person reads it on a terminal, wide or narrow. Knows no computation."""
+"""Replies of a session as a person reads them on a terminal, wide or narrow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -12,11 +12,26 @@ from rich.text import Text
 from splade_cli.cli.render import hits as display
 from splade_cli.cli.render.console import err, note, out
 from splade_cli.cli.render.hits import flowing, plain, score, term_name
-from splade_cli.search.explain.literal_terms import readable
+from splade_cli.search.explain.frequent_terms import FrequentTermReport
+from splade_cli.search.explain.term_names import readable
+from splade_cli.search.session.replies import (
+    CompareReply,
+    ErrorReply,
+    ExplainReply,
+    FrequentTermsReply,
+    HelpReply,
+    HistoryReply,
+    HitsReply,
+    MarksReply,
+    NoteReply,
+    Reply,
+    StatsReply,
+    TermsReply,
+    TextReply,
+    WhyReply,
+)
 
 if TYPE_CHECKING:
-    from splade_cli.search.explain.frequent_terms import JunkReport
-    from splade_cli.search.session.replies import Reply
     from splade_cli.search.session.session import Session
 
 NARROW = 60
@@ -39,40 +54,26 @@ def greeting(session: Session) -> None:
 
 
 def reply(answer: Reply, explain: bool) -> None:
-    """One answer of the interactive session; `explain` shows the terms behind each hit."""
-    if answer.remark:
-        note(answer.remark)
-    if answer.kind == "hits":
+    """Prints one answer; `explain` shows the terms behind each hit. What has no form here prints nothing."""
+    if isinstance(answer, HitsReply):
+        if answer.remark:
+            note(answer.remark)
         display.hits(answer.hits, answer.query, explain, answer.marks)
-    elif answer.kind == "text":
-        hit = answer.hits[0]
-        out.rule(escape(plain(f"{hit.title} {hit.id}".strip())))
-        out.print(display.highlighted(hit.text, hit))
-        out.rule()
-    elif answer.kind == "explain":
-        _explained(answer)
-    elif answer.kind == "terms":
-        out.print(_pairs(answer.terms) if answer.terms else Text("no term", style="dim"))
-    elif answer.kind == "why":
-        _why(answer)
-    elif answer.kind == "compare":
-        _compared(answer)
-    elif answer.kind == "junk" and answer.junk:
-        junk(answer.junk)
-    elif answer.kind == "marks":
-        _marks(answer)
-    elif answer.kind in ("help", "history", "stats"):
-        _facts(answer.facts or {})
-        if answer.hint:
-            note(answer.hint)
-    elif answer.kind in ("note", "error"):
-        err.print(("error: " if answer.kind == "error" else "") + escape(plain(answer.message)))
-        if answer.hint:
-            err.print(f"hint: {escape(plain(answer.hint))}", style="dim")
+        return
+    show = _SHOWN.get(type(answer))
+    if show is not None:
+        show(answer)
 
 
-def _explained(answer: Reply) -> None:
-    hit = answer.hits[0]
+def _text(answer: TextReply) -> None:
+    hit = answer.hit
+    out.rule(escape(plain(f"{hit.title} {hit.id}".strip())))
+    out.print(display.highlighted(hit.text, answer.highlights))
+    out.rule()
+
+
+def _explained(answer: ExplainReply) -> None:
+    hit = answer.hit
     rank = f"{hit.rank}. " if hit.rank else ""
     out.print(Text(f"{rank}{plain(hit.id)}, score {score(hit.score)}", style="bold"), overflow="fold")
     if hit.parts:
@@ -81,9 +82,7 @@ def _explained(answer: Reply) -> None:
         note("no terms met: this part of the search compares whole texts")
         return
     narrow = out.width < NARROW
-    table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
-    for name in ("term", "query", "doc" if narrow else "document", "product", "share"):
-        table.add_column(name, justify="left" if name == "term" else "right", overflow="fold")
+    table = _table(("term", "query", "doc" if narrow else "document", "product", "share"), narrow)
     whole = sum(term.contribution for term in answer.explained)
     for term, origin in list(zip(answer.explained, answer.origins, strict=True))[:_LISTED_TERMS]:
         table.add_row(
@@ -99,10 +98,9 @@ def _explained(answer: Reply) -> None:
     display.legend(answer.origins)
 
 
-def _why(answer: Reply) -> None:
-    hit = answer.hits[0]
-    place = f"rank {answer.rank}" if answer.rank else "no term in common, no rank"
-    out.print(Text(f"{plain(hit.id)}: {place}, score {score(hit.score)}", style="bold"), overflow="fold")
+def _why(answer: WhyReply) -> None:
+    hit = answer.hit
+    out.print(Text(f"{plain(hit.id)}: {_standing(answer)}", style="bold"), overflow="fold")
     if answer.filtered:
         out.print("[red]the filter keeps it out[/]: /filter off")
     if hit.parts:
@@ -114,21 +112,30 @@ def _why(answer: Reply) -> None:
         out.print(Text("lacks, of the query:"))
         out.print(display.indented(_pairs(answer.terms[:12], display.INDENT)))
     better = [gap for gap in answer.gaps if gap.difference > 0][:_LISTED_GAPS]
-    if answer.against and better:
-        against = answer.against
-        out.print(Text(f"hit {against.rank}, {plain(against.id)} ({score(against.score)}), has more of:"))
-        pieces = [
-            Text(plain(readable(gap.term)), style="green").append(
-                f" {gap.first:.2f} to {gap.second:.2f}", style="dim"
-            )
-            for gap in better
-        ]
-        out.print(display.indented(flowing(pieces, out.width - display.INDENT)))
+    against = answer.against
+    if against is None or not better:
+        return
+    out.print(Text(f"hit {against.rank}, {plain(against.id)} ({score(against.score)}), has more of:"))
+    pieces = []
+    for gap in better:
+        name = Text(plain(readable(gap.term)), style="green")
+        pieces.append(name.append(f" {gap.first:.2f} to {gap.second:.2f}", style="dim"))
+    out.print(display.indented(flowing(pieces, out.width - display.INDENT)))
 
 
-def _compared(answer: Reply) -> None:
-    other = str((answer.facts or {}).get("other", ""))
-    out.print(Text.assemble("here", (" -> ", "dim"), plain(other), f": {answer.message}"), overflow="fold")
+def _standing(answer: WhyReply) -> str:
+    """Rank and score in words."""
+    given = f"score {score(answer.hit.score)}"
+    if answer.rank:
+        return f"rank {answer.rank}, {given}"
+    if answer.hit.score or answer.hit.terms:
+        return f"not among the first {answer.depth:,}, {given}"
+    return f"no term in common, no rank, {given}"
+
+
+def _compared(answer: CompareReply) -> None:
+    heading = Text.assemble("here", (" -> ", "dim"), plain(answer.other), f": {answer.message}")
+    out.print(heading, overflow="fold")
     for move in answer.moves:
         ranks = f"{move.before or '-':>3} -> {move.after or '-':<3}"
         line = Text.assemble(
@@ -143,23 +150,22 @@ def _compared(answer: Reply) -> None:
         note(answer.hint)
 
 
-def junk(report: JunkReport) -> None:
+def frequent_terms(report: FrequentTermReport) -> None:
     """Terms that are active in too many documents, and what they cost."""
     percent = f"{100 * report.above:g}%"
     if not report.terms:
         out.print(f"no term is active in more than {percent} of {report.rows} documents", markup=False)
         return
     out.print(
-        f"{len(report.terms)} of {report.active} terms are active in more than {percent} of {report.rows} documents: "
-        f"{100 * report.postings:.1f}% of all postings, {100 * report.mass:.1f}% of all weight",
+        f"{len(report.terms)} of {report.active} terms are active in more than {percent} of {report.rows} "
+        f"documents: {100 * report.postings:.1f}% of all postings, {100 * report.mass:.1f}% of all weight",
         markup=False,
     )
     narrow = out.width < NARROW
-    table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
-    names = ["term", "docs", "weight", "postings", "of weight"]
-    names = names[:3] if narrow else [*names, "added", "kind"]
-    for name in names:
-        table.add_column(name, justify="left" if name in ("term", "kind") else "right", overflow="fold")
+    names = ["term", "docs", "weight", "postings", "of weight", "added", "kind"]
+    if narrow:
+        names = names[:3]
+    table = _table(names, narrow)
     for term in report.terms[:_LISTED_TERMS]:
         cells = [
             f"{100 * term.documents:.0f}%",
@@ -173,23 +179,53 @@ def junk(report: JunkReport) -> None:
     out.print(table)
     if len(report.terms) > _LISTED_TERMS:
         note(f"and {len(report.terms) - _LISTED_TERMS} more; all of them: splade terms --json")
+    if narrow:
+        return
     first = next((term for term in report.terms if term.example and term.kind == "word"), None)
-    if first and not narrow:
-        out.print(
-            Text(f"e.g. {plain(readable(first.term))} in {plain(first.example_id)}: {plain(first.example)}")
-        )
-    if not narrow:
-        note("added: of the documents with the term, those that do not hold it as a word")
+    if first is not None:
+        name = plain(readable(first.term))
+        out.print(Text(f"e.g. {name} in {plain(first.example_id)}: {plain(first.example)}"))
+    note("added: of the documents with the term, those that do not hold it as a word")
 
 
-def _marks(answer: Reply) -> None:
-    facts: Mapping[str, Any] = answer.facts or {}
-    for name, verdict in (answer.marks or {}).items():
+def _marks(answer: MarksReply) -> None:
+    facts = answer.facts
+    for name, verdict in answer.marks.items():
         out.print(Text.assemble((f"{verdict:<4} ", "green" if verdict == "good" else "red"), plain(name)))
     waiting = f", {facts['waiting']} bad wait for a good one of their query" if facts.get("waiting") else ""
     note(f"{facts['good']} good and {facts['bad']} bad marks in {facts['file']}{waiting}")
     if facts["good"]:
         note(f"next: splade train --train-file {facts['file']}")
+
+
+def _help(answer: HelpReply) -> None:
+    _facts(answer.facts)
+    if answer.hint:
+        note(answer.hint)
+
+
+def _note(answer: NoteReply) -> None:
+    if answer.remark:
+        note(answer.remark)
+    _message(answer.message, answer.hint)
+
+
+def _message(message: str, hint: str) -> None:
+    err.print(escape(plain(message)))
+    if hint:
+        err.print(f"hint: {escape(plain(hint))}", style="dim")
+
+
+def _terms(terms: Sequence[tuple[str, float]]) -> None:
+    out.print(_pairs(terms) if terms else Text("no term", style="dim"))
+
+
+def _table(names: Sequence[str], narrow: bool) -> Table:
+    """A table without lines; only words stand to the left."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
+    for name in names:
+        table.add_column(name, justify="left" if name in ("term", "kind") else "right", overflow="fold")
+    return table
 
 
 def _facts(facts: Mapping[str, Any]) -> None:
@@ -213,3 +249,19 @@ def _pairs(terms: Sequence[tuple[str, float]], indent: int = 0) -> Text:
         for name, weight in terms
     ]
     return flowing(pieces, out.width - indent)
+
+
+_SHOWN: dict[type[Reply], Callable[[Any], None]] = {
+    TextReply: _text,
+    ExplainReply: _explained,
+    TermsReply: lambda answer: _terms(answer.terms),
+    WhyReply: _why,
+    CompareReply: _compared,
+    FrequentTermsReply: lambda answer: frequent_terms(answer.report),
+    MarksReply: _marks,
+    HelpReply: _help,
+    HistoryReply: lambda answer: _facts(answer.facts),
+    StatsReply: lambda answer: _facts(answer.facts),
+    NoteReply: _note,
+    ErrorReply: lambda answer: _message(f"error: {answer.message}", answer.hint),
+}

@@ -37,6 +37,12 @@ def words_of(texts: Sequence[str], language: str) -> list[list[str]]:
     return found
 
 
+def stems_of(words: Sequence[str], language: str) -> list[str]:
+    """The stem of each word as it stands, stop words too."""
+    stems: list[str] = _stemmer(language).stemWords(list(words))
+    return stems
+
+
 def numbered_words(texts: Sequence[str], language: str) -> tuple[list[list[int]], list[str]]:
     """The same as numbers, and the words that the numbers stand for, in an order that means nothing."""
     tokens = _tokens(texts, language, return_ids=True)

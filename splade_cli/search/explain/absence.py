@@ -63,7 +63,7 @@ def absence_of(searcher: Searcher, query: str, name: str, options: SearchOptions
     parts = {part: row_of(ranking, 0) for part, ranking in ranked.parts.items()}
     words = options.mode == "bm25"
     asked = RankedQuery(texts, encoded.sparse, [group], parts)
-    hit = full_hits(asked, engine, searcher.vocabulary, words=words, explain=True)[0]
+    hit = full_hits(asked, searcher.hit_source, words=words, explain=True)[0]
     lacking: list[tuple[str, float]] = []
     if "vectors" in engine.capabilities:
         vector = encoded.sparse
@@ -71,7 +71,7 @@ def absence_of(searcher: Searcher, query: str, name: str, options: SearchOptions
             vector = searcher.ranker.vectors([texts], options.idf_exponent)
         stored = cast(VectorStore, engine).vectors([group.id])
         lacking = missing_terms(vector, stored, searcher.vocabulary)
-    return Absence(replace(hit, rank=rank or 0), rank, lacking, filtered)
+    return Absence(replace(hit, rank=rank or 0), rank, lacking, filtered, DEPTH)
 
 
 def _best_unranked(

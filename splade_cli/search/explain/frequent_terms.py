@@ -1,22 +1,23 @@
-"""Terms that are active in so many documents that they tell none apart: an index in, a report of them out.
+"""Frequent terms: those that are active in so many documents that they tell none apart.
 
 A posting of such a term costs what any posting costs, and moves all scores alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from splade_cli.engines.base import Catalog, Engine, TermStatistics, VectorStore
 from splade_cli.errors import InputError
-from splade_cli.index.index import SpladeIndex
-from splade_cli.search.explain.literal_terms import readable, written
-from splade_cli.search.explain.snippets import snippet
+from splade_cli.search.explain.literal_terms import TermMatcher
+from splade_cli.search.explain.snippets import on_one_line, snippet
+from splade_cli.search.explain.term_names import continues_a_word, readable
 from splade_cli.search.explain.terms import term_name
 
 ABOVE = 0.2
@@ -25,7 +26,7 @@ TermKind = Literal["stop word", "sign", "piece", "number", "word", "latent"]
 
 
 @dataclass(frozen=True)
-class JunkTerm:
+class FrequentTerm:
     """One term; shares are of 1.
 
     Attributes:
@@ -33,8 +34,9 @@ class JunkTerm:
         mean_weight: over those documents.
         postings: its share of all postings.
         mass: its share of the sum of all absolute weights.
-        added: share of a sample of those documents that do not hold it as a word: the model added it.
-        example_id, example: a document of the sample that it is active in, where possible one that does not hold it.
+        added: share of a sample of those documents whose words it is none of: the model added it.
+        example_id: a document of the sample that it is active in, where possible one whose words it is none of.
+        example: a piece of that document.
     """
 
     term: str
@@ -49,124 +51,139 @@ class JunkTerm:
 
 
 @dataclass(frozen=True)
-class JunkReport:
-    """The terms above a share of documents, most frequent first, and what they cost together."""
+class FrequentTermReport:
+    """The terms in more than a share of the documents, most frequent first, and what they cost together.
+
+    Attributes:
+        above: the share.
+        rows: texts that were counted.
+        active: terms that are active in any of them.
+        postings, mass: shares of all postings and of all weight.
+    """
 
     above: float
     rows: int
     active: int
     postings: float
     mass: float
-    terms: tuple[JunkTerm, ...]
+    terms: tuple[FrequentTerm, ...]
 
 
-def junk_terms(index: SpladeIndex, above: float = ABOVE, language: str | None = None) -> JunkReport:
+def frequent_terms(
+    engine: Engine,
+    vocabulary: Sequence[str],
+    matcher: TermMatcher,
+    above: float = ABOVE,
+    language: str | None = None,
+) -> FrequentTermReport:
     """The terms active in more than the share `above` of the documents.
 
     Args:
+        matcher: tells which terms are words of a text.
         language: whose stop words are named as such; guessed from the texts by default.
 
     Raises:
-        InputError: `above` is not between 0 and 1.
+        InputError: `above` is not between 0 and 1, or the engine does not know its terms.
     """
     if not 0 <= above < 1:
         raise InputError(f"the share of documents must be from 0 to 1, got {above:g}", "e.g. 0.2 for a fifth")
-    dimensions = index.dimensions
-    counts, sums, mass = np.zeros(dimensions, dtype=np.int64), np.zeros(dimensions), np.zeros(dimensions)
-    rows = 0
-    for block in _parts(index):
-        rows += block.shape[0]
-        counts += np.bincount(block.indices, minlength=dimensions)
-        sums += np.bincount(block.indices, weights=block.data, minlength=dimensions)
-        mass += np.bincount(block.indices, weights=np.abs(block.data), minlength=dimensions)
-    frequent = np.flatnonzero(counts > above * rows)
-    frequent = frequent[np.lexsort((frequent, -counts[frequent]))]
-    postings, whole = max(1, int(counts.sum())), float(mass.sum()) or 1.0
-    samples = _Sample(index, frequent, language)
-    terms = tuple(
-        JunkTerm(
-            term=term_name(index.vocabulary, int(column)),
-            kind=samples.kind(int(column)),
-            documents=float(counts[column] / rows),
-            mean_weight=float(sums[column] / counts[column]),
-            postings=float(counts[column] / postings),
-            mass=float(mass[column] / whole),
-            added=samples.added(int(column)),
-            example_id=samples.example(int(column))[0],
-            example=samples.example(int(column))[1],
+    if not engine.capabilities >= {"frequencies", "catalog", "vectors"}:
+        raise InputError("this engine does not say how frequent its terms are", "ask for the terms of a text")
+    totals = cast(TermStatistics, engine).term_totals()
+    frequent = np.flatnonzero(totals.texts > above * len(engine))
+    frequent = frequent[np.lexsort((frequent, -totals.texts[frequent]))]
+    postings = max(1, int(totals.texts.sum()))
+    mass = float(totals.magnitudes.sum()) or 1.0
+    sample = _Sample(engine, vocabulary, matcher, frequent.tolist(), language)
+    terms = []
+    for column in frequent.tolist():
+        example_id, example = sample.example(column)
+        term = FrequentTerm(
+            term=term_name(vocabulary, column),
+            kind=sample.kind(column),
+            documents=float(totals.texts[column] / len(engine)),
+            mean_weight=float(totals.weights[column] / totals.texts[column]),
+            postings=float(totals.texts[column] / postings),
+            mass=float(totals.magnitudes[column] / mass),
+            added=sample.added(column),
+            example_id=example_id,
+            example=example,
         )
-        for column in frequent
+        terms.append(term)
+    return FrequentTermReport(
+        above=above,
+        rows=len(engine),
+        active=int(np.count_nonzero(totals.texts)),
+        postings=float(totals.texts[frequent].sum() / postings),
+        mass=float(totals.magnitudes[frequent].sum() / mass),
+        terms=tuple(terms),
     )
-    return JunkReport(
-        above,
-        rows,
-        int(np.count_nonzero(counts)),
-        float(counts[frequent].sum() / postings),
-        float(mass[frequent].sum() / whole),
-        terms,
-    )
-
-
-def _parts(index: SpladeIndex) -> Iterator[sp.csr_matrix]:
-    """The vectors of the rows that are not deleted, some at a time: they may be larger than memory."""
-    for segment in index.segments:
-        yield from segment.live_blocks()
 
 
 class _Sample:
-    """Some documents, evenly spread, and which of the terms in question stand in their words."""
+    """Some texts, evenly spread, and which of the terms in question are words of theirs."""
 
-    def __init__(self, index: SpladeIndex, columns: NDArray[np.int64], language: str | None) -> None:
-        self._names = {int(column): term_name(index.vocabulary, int(column)) for column in columns}
-        self._named = bool(len(index.vocabulary))
-        live = index.live_rows()
-        chosen = live[np.unique(np.linspace(0, max(0, len(live) - 1), _SAMPLE).astype(np.int64))[: len(live)]]
-        self._rows = [index.rows[int(number)] for number in chosen]
-        empty = sp.csr_matrix((0, index.dimensions), dtype=np.float32)
-        self._vectors = sp.vstack([empty, *(index.vector(int(number)) for number in chosen)], format="csc")
-        texts = [row.get("text", "") for row in self._rows]
+    def __init__(
+        self,
+        engine: Engine,
+        vocabulary: Sequence[str],
+        matcher: TermMatcher,
+        columns: Sequence[int],
+        language: str | None,
+    ) -> None:
+        self._matcher = matcher
+        self._names = {column: term_name(vocabulary, column) for column in columns}
+        self._named = bool(len(vocabulary))
+        ids = _spread(engine)
+        self._chunks = engine.fetch(ids)
+        self._vectors = sp.csc_matrix(cast(VectorStore, engine).vectors(ids))
+        texts = [chunk.text for chunk in self._chunks]
         self._texts = any(texts)
         names = list(self._names.values())
-        self._written = [
-            written(names, f"{row.get('title', '')}\n{text}")
-            for row, text in zip(self._rows, texts, strict=True)
-        ]
-        self._stop: frozenset[str] = frozenset()
+        self._literal = [matcher.literal(names, chunk.title, chunk.text) for chunk in self._chunks]
+        self._stop_words: frozenset[str] = frozenset()
         if self._names and self._texts and self._named:
             from splade_cli.index.bm25.analyzer import guess_language, stop_words
 
-            self._stop = stop_words(language or guess_language(texts), full=True)
+            self._stop_words = stop_words(language or guess_language(texts), full=True)
 
     def kind(self, column: int) -> TermKind:
         name = readable(self._names[column])
         if not self._named:
             return "latent"
-        if name.lower() in self._stop:
+        if name.lower() in self._stop_words:
             return "stop word"
         if not any(letter.isalnum() for letter in name) or (name.startswith("[") and name.endswith("]")):
             return "sign"
-        if name.startswith("##"):
+        if continues_a_word(name):
             return "piece"
         return "number" if name.isdecimal() else "word"
 
     def added(self, column: int) -> float | None:
-        places, _ = self._active(column)
-        if not self._texts or not self._named or not len(places):
+        rows, _ = self._active(column)
+        if not self._texts or not self._named or not len(rows):
             return None
-        return float(np.mean([self._names[column] not in self._written[place] for place in places]))
+        name = self._names[column]
+        return float(np.mean([name not in self._literal[row] for row in rows]))
 
     def example(self, column: int) -> tuple[str, str]:
-        """Id and snippet; the document that it weighs most in, of those that do not hold it if there are any."""
-        places, weights = self._active(column)
-        if not len(places):
+        """Id and snippet of the text that it weighs most in, of those whose words it is none of if there are any."""
+        rows, weights = self._active(column)
+        if not len(rows):
             return "", ""
         name = self._names[column]
-        order = sorted(
-            zip(places, weights, strict=True), key=lambda pair: (name in self._written[pair[0]], -pair[1])
-        )
-        row = self._rows[int(order[0][0])]
-        return row["id"], snippet(row.get("text", ""), [name], _EXAMPLE_COLUMNS)
+        pairs = zip(rows.tolist(), weights.tolist(), strict=True)
+        row, _ = min(pairs, key=lambda pair: (name in self._literal[pair[0]], -pair[1]))
+        chunk = self._chunks[row]
+        line = on_one_line(chunk.text)
+        return chunk.id, snippet(line, self._matcher.words(line, [name]), _EXAMPLE_COLUMNS).text
 
-    def _active(self, column: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _active(self, column: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         start, end = self._vectors.indptr[column : column + 2]
         return self._vectors.indices[start:end], self._vectors.data[start:end]
+
+
+def _spread(engine: Engine) -> list[str]:
+    positions = np.unique(np.linspace(0, max(0, len(engine) - 1), _SAMPLE).astype(np.int64)).tolist()
+    wanted = set(positions[: len(engine)])
+    return [each for position, each in enumerate(cast(Catalog, engine).ids()) if position in wanted]

@@ -1,36 +1,58 @@
-"""A text and the entries that matched in, a line around them out; knows columns of a terminal, but no terminal."""
+"""Snippets: the piece of a text where most terms of a query stand, on one line of so many columns."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
-from splade_cli.search.explain.literal_terms import matched_words
+from splade_cli.search.explain.literal_terms import MatchedWord
 
 SNIPPET_COLUMNS = 200
 _BEFORE, _BLANK_WITHIN = 30, 24
 _JOINING = "\u200d\ufe0e\ufe0f"
+_CUT = "… "
 
 
-def snippet(text: str, entries: Sequence[str], length: int = SNIPPET_COLUMNS) -> str:
-    """A piece of `text` on one line, at most `length` columns and two ellipses, where most of `entries` stand.
+@dataclass(frozen=True)
+class Snippet:
+    """A piece of a text, with ellipses where it is cut; `highlights` are (start, end) of the words that matched."""
+
+    text: str
+    highlights: tuple[tuple[int, int], ...] = ()
+
+
+def on_one_line(text: str) -> str:
+    """A text with single blanks for all white space."""
+    return " ".join(text.split())
+
+
+def snippet(line: str, words: Sequence[MatchedWord], length: int = SNIPPET_COLUMNS) -> Snippet:
+    """A piece of a line, at most `length` columns and two ellipses, where the most different terms stand.
 
     Args:
-        entries: vocabulary entries that matched.
+        line: see `on_one_line`.
+        words: of `line` that matched, in order.
         length: columns; an East Asian wide character takes two, an accent of its own none.
     """
-    flat = " ".join(text.split())
-    if columns(flat) <= length:
-        return flat
-    start = min(max(0, _densest(flat, entries, length) - _BEFORE), _last_start(flat, length))
+    if columns(line) <= length:
+        return Snippet(line, tuple((word.start, word.end) for word in words))
+    start = min(max(0, _densest(words, length) - _BEFORE), _last_start(line, length))
     if start > 0:
-        blank = flat.find(" ", start, start + _BLANK_WITHIN)
-        start = blank + 1 if blank >= 0 else _whole(flat, start)
-    end = _end(flat, start, length)
-    if end < len(flat) and flat[end] != " ":
-        end = max(flat.rfind(" ", start + (end - start) // 2, end), 0) or _whole(flat, end, start + 1)
-    return ("… " if start else "") + flat[start:end].strip() + (" …" if end < len(flat) else "")
+        blank = line.find(" ", start, start + _BLANK_WITHIN)
+        start = blank + 1 if blank >= 0 else _whole(line, start)
+    end = _end(line, start, length)
+    if end < len(line) and line[end] != " ":
+        end = max(line.rfind(" ", start + (end - start) // 2, end), 0) or _whole(line, end, start + 1)
+    body = line[start:end].rstrip()
+    start += len(body) - len(body.lstrip())
+    opening = _CUT if start else ""
+    closing = " …" if end < len(line) else ""
+    shift = len(opening) - start
+    inside = [word for word in words if start <= word.start and word.end <= end]
+    highlights = tuple((word.start + shift, word.end + shift) for word in inside)
+    return Snippet(opening + body.lstrip() + closing, highlights)
 
 
 def columns(text: str) -> int:
@@ -45,44 +67,46 @@ def _width(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
-def _densest(flat: str, entries: Sequence[str], length: int) -> int:
-    """Where the window opens that holds the most different entries, then the most words; the first of equals."""
-    words = matched_words(flat, entries)
-    best, place = (0, 0), 0
+def _densest(words: Sequence[MatchedWord], length: int) -> int:
+    """Where the window opens that holds the most different terms, then the most words; the first of equals."""
+    best = (0, 0)
+    offset = 0
     for number, word in enumerate(words):
         inside: list[str] = []
-        wide = word.start + length - _BEFORE - 10
+        limit = word.start + length - _BEFORE - 10
         for other in words[number:]:
-            if other.end > wide:
+            if other.end > limit:
                 break
-            inside.extend(other.entries)
-        if (len(set(inside)), len(inside)) > best:
-            best, place = (len(set(inside)), len(inside)), word.start
-    return place
+            inside.extend(other.terms)
+        density = (len(set(inside)), len(inside))
+        if density > best:
+            best = density
+            offset = word.start
+    return offset
 
 
-def _end(flat: str, start: int, length: int) -> int:
-    """The last place up to which `length` columns reach from `start`."""
+def _end(line: str, start: int, length: int) -> int:
+    """The last offset up to which `length` columns reach from `start`."""
     used = 0
-    for place in range(start, len(flat)):
-        used += _width(flat[place])
+    for offset in range(start, len(line)):
+        used += _width(line[offset])
         if used > length:
-            return place
-    return len(flat)
+            return offset
+    return len(line)
 
 
-def _last_start(flat: str, length: int) -> int:
-    """The first place from which the rest fits."""
+def _last_start(line: str, length: int) -> int:
+    """The first offset from which the rest fits."""
     used = 0
-    for place in range(len(flat) - 1, -1, -1):
-        used += _width(flat[place])
+    for offset in range(len(line) - 1, -1, -1):
+        used += _width(line[offset])
         if used > length:
-            return place + 1
+            return offset + 1
     return 0
 
 
-def _whole(flat: str, place: int, least: int = 0) -> int:
-    """The nearest place at or before `place` that cuts no accent from its letter and no joined sign in two."""
-    while place > least and place < len(flat) and (not _width(flat[place]) or flat[place - 1] in _JOINING):
-        place -= 1
-    return place
+def _whole(line: str, offset: int, least: int = 0) -> int:
+    """The nearest offset at or before `offset` that cuts no accent from its letter and no joined sign in two."""
+    while least < offset < len(line) and (not _width(line[offset]) or line[offset - 1] in _JOINING):
+        offset -= 1
+    return offset

@@ -6,7 +6,7 @@ differences between two hits to the difference of their scores.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +15,6 @@ import scipy.sparse as sp
 
 from splade_cli.errors import did_you_mean
 from splade_cli.records import Hit, Term
-from splade_cli.search.explain.literal_terms import written
 
 Origin = Literal["both", "query", "document", "model"]
 """Where a term is literal: in both texts, in one of them (the model added it to the other), or in neither."""
@@ -37,42 +36,45 @@ class Gap:
 
 
 def shared_terms(
-    query: sp.csr_matrix, document: sp.csr_matrix, vocabulary: Sequence[str], query_text: str
+    query: sp.csr_matrix,
+    document: sp.csr_matrix,
+    vocabulary: Sequence[str],
+    in_query: Container[str] = (),
+    in_document: Container[str] = (),
 ) -> tuple[Term, ...]:
     """Terms active in both rows [1, V], largest contribution first.
 
-    A term is literal where it stands in the query's own words, else the model added it (expansion).
+    Args:
+        in_query, in_document: the terms that stand in the texts themselves; the model added the others (expansion).
     """
     common, left, right = np.intersect1d(
         query.indices, document.indices, assume_unique=True, return_indices=True
     )
     contributions = query.data[left] * document.data[right]
-    literal = written([term_name(vocabulary, int(index)) for index in query.indices], query_text)
     terms = []
-    for place in np.argsort(-contributions, kind="stable"):
-        name = term_name(vocabulary, int(common[place]))
-        terms.append(
-            Term(
-                term=name,
-                query_weight=float(query.data[left[place]]),
-                document_weight=float(document.data[right[place]]),
-                contribution=float(contributions[place]),
-                literal=name in literal,
-            )
+    for position in np.argsort(-contributions, kind="stable"):
+        name = term_name(vocabulary, int(common[position]))
+        term = Term(
+            term=name,
+            query_weight=float(query.data[left[position]]),
+            document_weight=float(document.data[right[position]]),
+            contribution=float(contributions[position]),
+            literal=name in in_query,
+            in_document=name in in_document,
         )
+        terms.append(term)
     return tuple(terms)
 
 
-def origins(hit: Hit) -> tuple[Origin, ...]:
-    """Where each of the terms of `hit` is literal, in their order."""
-    here = written([term.term for term in hit.terms], f"{hit.title}\n{hit.text}")
+def origins(terms: Iterable[Term]) -> tuple[Origin, ...]:
+    """Where each of `terms` is literal."""
     names: dict[tuple[bool, bool], Origin] = {
         (True, True): "both",
         (True, False): "query",
         (False, True): "document",
         (False, False): "model",
     }
-    return tuple(names[term.literal, term.term in here] for term in hit.terms)
+    return tuple(names[term.literal, term.in_document] for term in terms)
 
 
 def gaps(first: Hit, second: Hit) -> list[Gap]:

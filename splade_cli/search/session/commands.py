@@ -1,20 +1,34 @@
-"""The commands of a session by name: what each takes, what it says of itself, what it does. Knows no terminal."""
+"""The commands of a session by name: what each takes, what it says of itself, what it does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from splade_cli.errors import InputError, did_you_mean
-from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Hit
-from splade_cli.search.explain.frequent_terms import ABOVE, junk_terms
+from splade_cli.search.explain.frequent_terms import ABOVE, frequent_terms
 from splade_cli.search.explain.terms import gaps, held_against, origins
+from splade_cli.search.hits import HIGHLIGHTED_TERMS
 from splade_cli.search.session.compare import DEEPER, POOL, moves, overlap
 from splade_cli.search.session.marks import VERDICTS, Mark
-from splade_cli.search.session.replies import Reply
+from splade_cli.search.session.replies import (
+    CompareReply,
+    ExplainReply,
+    FrequentTermsReply,
+    HelpReply,
+    HistoryReply,
+    MarksReply,
+    NoteReply,
+    QuitReply,
+    Reply,
+    StatsReply,
+    TermsReply,
+    TextReply,
+    WhyReply,
+)
 
 if TYPE_CHECKING:
     from splade_cli.search.session.session import Session
@@ -33,37 +47,36 @@ class Command:
     examples: tuple[str, ...] = ()
 
 
-def _help(session: Session, rest: str) -> Reply:
-    if not rest:
-        return Reply(
-            "help", facts={command.usage: command.help for command in COMMANDS.values()}, hint=_STARTS
-        )
-    name = "/" + rest.lower().lstrip("/").split()[0]
+def _help(session: Session, argument: str) -> HelpReply:
+    if not argument:
+        usages = {command.usage: command.help for command in COMMANDS.values()}
+        return HelpReply(usages, _STARTS)
+    name = "/" + argument.lower().lstrip("/").split()[0]
     command = COMMANDS.get(name)
     if command is None:
         raise InputError(f"unknown command '{name}'", did_you_mean(name, COMMANDS) or "/help lists them")
-    return Reply("help", facts={command.usage: command.help, **dict.fromkeys(command.examples, "")})
+    return HelpReply({command.usage: command.help, **dict.fromkeys(command.examples, "")})
 
 
-def _top(session: Session, rest: str) -> Reply:
-    if not rest.isdecimal() or not 1 <= int(rest) <= MOST_HITS:
-        raise InputError(f"/top takes a number from 1 to {MOST_HITS}, got '{rest}'", "e.g. /top 10")
-    return _changed(session, top=int(rest))
+def _top(session: Session, argument: str) -> Reply:
+    if not argument.isdecimal() or not 1 <= int(argument) <= MOST_HITS:
+        raise InputError(f"/top takes a number from 1 to {MOST_HITS}, got '{argument}'", "e.g. /top 10")
+    return _changed(session, top=int(argument))
 
 
-def _mode(session: Session, rest: str) -> Reply:
-    if not rest:
-        return Reply("note", message=f"mode {session.mode}, of {', '.join(session.searcher.modes)}")
-    return _changed(session, mode=session.known_mode(rest))
+def _mode(session: Session, argument: str) -> Reply:
+    if not argument:
+        return NoteReply(f"mode {session.mode}, of {', '.join(session.searcher.modes)}")
+    return _changed(session, mode=session.known_mode(argument))
 
 
-def _filter(session: Session, rest: str) -> Reply:
-    if not rest:
+def _filter(session: Session, argument: str) -> Reply:
+    if not argument:
         fields = ", ".join(f"{name} ({kind})" for name, kind in session.searcher.fields().items())
-        return Reply(
-            "note", message=f"filter: {session.filter or 'none'}", hint=f"fields: {fields or 'none'}"
-        )
-    return _changed(session, filter="" if rest.lower() in ("off", "none") else session.known_filter(rest))
+        return NoteReply(f"filter: {session.filter or 'none'}", hint=f"fields: {fields or 'none'}")
+    if argument.lower() in ("off", "none"):
+        return _changed(session, filter="")
+    return _changed(session, filter=session.known_filter(argument))
 
 
 def _changed(session: Session, **settings: int | str) -> Reply:
@@ -72,7 +85,7 @@ def _changed(session: Session, **settings: int | str) -> Reply:
     session.__dict__.update(settings)
     message = ", ".join(f"{name} {value or 'off'} from now on" for name, value in settings.items())
     if not session.query:
-        return Reply("note", message=message)
+        return NoteReply(message)
     try:
         return replace(session.ask(session.query), remark=message)
     except BaseException:
@@ -80,141 +93,136 @@ def _changed(session: Session, **settings: int | str) -> Reply:
         raise
 
 
-def _explain(session: Session, rest: str) -> Reply:
-    if rest.lower() not in ("", "on", "off"):
-        return _explained(session, session.hit(rest))
-    session.explain = rest.lower() == "on" if rest else not session.explain
+def _explain(session: Session, argument: str) -> Reply:
+    if argument.lower() not in ("", "on", "off"):
+        hit = session.hit(argument)
+        return ExplainReply(hit, session.query, hit.rank, hit.terms, origins(hit.terms))
+    session.explain = argument.lower() == "on" if argument else not session.explain
     if session.explain and session.hits:
         return session.again()
-    return Reply("note", message=f"explanations {'on' if session.explain else 'off'}")
+    return NoteReply(f"explanations {'on' if session.explain else 'off'}")
 
 
-def _explained(session: Session, hit: Hit) -> Reply:
-    return Reply(
-        "explain", query=session.query, hits=(hit,), explained=hit.terms, origins=origins(hit), rank=hit.rank
-    )
-
-
-def _terms(session: Session, rest: str) -> Reply:
-    first, _, more = rest.partition(" ")
-    if first.lower() == "junk" and (not more or _share(more) is not None):
-        share = _share(more) if more else ABOVE
-        return Reply("junk", junk=junk_terms(_index(session), cast(float, share)))
-    if first.lower() == "of" and more:
-        name = (
-            session.hits[int(more) - 1].id
-            if more.isdecimal() and 1 <= int(more) <= len(session.hits)
-            else more
-        )
+def _terms(session: Session, argument: str) -> Reply:
+    first, _, rest = argument.partition(" ")
+    share = _share(rest) if rest else ABOVE
+    searcher = session.searcher
+    if first.lower() == "frequent" and share is not None:
+        report = frequent_terms(searcher.engine, searcher.vocabulary, searcher.matcher(), share)
+        return FrequentTermsReply(report)
+    if first.lower() == "of" and rest:
+        name = rest
+        if _is_rank(session, rest):
+            name = session.hits[int(rest) - 1].id
         chunk = session.chunks_of(name)[0]
-        return Reply("terms", query=name, terms=tuple(session.searcher.stored_terms(chunk)))
-    text = rest or session.query
+        return TermsReply(name, tuple(searcher.stored_terms(chunk)))
+    text = argument or session.query
     if not text:
         raise InputError("/terms needs a text, nothing was asked yet", "e.g. /terms how to reset a password")
-    return Reply("terms", query=text, terms=tuple(session.searcher.terms(text)))
-
-
-def _index(session: Session) -> SpladeIndex:
-    index = getattr(session.searcher.engine, "index", None)
-    if index is None:
-        raise InputError("this engine does not say how frequent its terms are", "ask for the terms of a text")
-    return cast(SpladeIndex, index)
+    return TermsReply(text, tuple(searcher.terms(text)))
 
 
 def _share(text: str) -> float | None:
     """0.2 or 20% as a number, None where it is none."""
     try:
-        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        number = float(text.removesuffix("%"))
     except ValueError:
         return None
+    return number / 100 if text.endswith("%") else number
 
 
-def _why(session: Session, rest: str) -> Reply:
+def _is_rank(session: Session, text: str) -> bool:
+    return text.isdecimal() and 1 <= int(text) <= len(session.hits)
+
+
+def _why(session: Session, argument: str) -> Reply:
     if not session.query:
         raise InputError("/why looks at the last query, and nothing was asked yet", "ask something first")
-    if not rest:
+    if not argument:
         raise InputError(
             "/why needs a document's id", "ids stand behind each hit; also ids that did not come up"
         )
     try:
-        absence = session.why(rest)
+        absence = session.why(argument)
     except InputError:
-        if not (rest.isdecimal() and 1 <= int(rest) <= len(session.hits)):
+        if not _is_rank(session, argument):
             raise
-        absence = session.why(session.hits[int(rest) - 1].id)
+        absence = session.why(session.hits[int(argument) - 1].id)
     against = held_against(session.hits, absence.hit)
-    return Reply(
-        "why",
+    return WhyReply(
+        hit=absence.hit,
         query=session.query,
-        hits=(absence.hit,),
+        rank=absence.rank,
+        depth=absence.depth,
         terms=tuple(absence.lacking),
         explained=absence.hit.terms,
-        origins=origins(absence.hit),
-        rank=absence.rank,
+        origins=origins(absence.hit.terms),
         filtered=absence.filtered,
         against=against,
         gaps=tuple(gaps(against, absence.hit)) if against else (),
     )
 
 
-def _open(session: Session, rest: str) -> Reply:
-    hit = session.hit(rest)
+def _open(session: Session, argument: str) -> Reply:
+    hit = session.hit(argument)
     session.opened = hit.id
-    return Reply("text", query=session.query, hits=(hit,), rank=hit.rank)
+    return TextReply(hit, session.query, hit.rank, _highlights(session, hit))
 
 
-def _mark(session: Session, rest: str) -> Reply:
-    words = rest.split()
+def _highlights(session: Session, hit: Hit) -> tuple[tuple[int, int], ...]:
+    names = [term.term for term in hit.terms[:HIGHLIGHTED_TERMS]]
+    return tuple((word.start, word.end) for word in session.searcher.matcher().words(hit.text, names))
+
+
+def _mark(session: Session, argument: str) -> Reply:
+    words = argument.split()
     if not words:
-        return Reply(
-            "marks", query=session.query, marks=session.marks.of(session.query), facts=_marked(session)
-        )
+        return _marked(session)
     verdict = words[0].lower()
     if verdict not in VERDICTS:
         hint = did_you_mean(verdict, VERDICTS) or "e.g. /mark good 1, /mark bad 2 3, /mark none 1"
         raise InputError(f"/mark takes good, bad or none, got '{words[0]}'", hint)
-    chosen = [session.hit(word) for word in words[1:] or [""]]
-    marks = [
-        Mark(session.query, hit.id, verdict, session.chunk(hit.id).content or hit.text) for hit in chosen
-    ]
+    marks = []
+    for word in words[1:] or [""]:
+        hit = session.hit(word)
+        marks.append(Mark(session.query, hit.id, verdict, session.chunk(hit.id).content or hit.text))
     if verdict != "none" and not all(mark.text.strip() for mark in marks):
         raise InputError("a document without a text cannot be learnt from", "mark another one")
     session.marks.put(marks)
-    return Reply("marks", query=session.query, marks=session.marks.of(session.query), facts=_marked(session))
+    return _marked(session)
 
 
-def _marked(session: Session) -> dict[str, object]:
-    return {**session.marks.counts(), "file": str(session.marks.path)}
+def _marked(session: Session) -> MarksReply:
+    facts = {**session.marks.counts(), "file": str(session.marks.path)}
+    return MarksReply(session.query, session.marks.of(session.query), facts)
 
 
-def _compare(session: Session, rest: str) -> Reply:
+def _compare(session: Session, argument: str) -> Reply:
     if not session.query:
         raise InputError("/compare takes the last query, and nothing was asked yet", "ask something first")
-    if not rest:
+    if not argument:
         raise InputError(
             "/compare needs a model or an index folder", "e.g. /compare tiny, or /compare other-index"
         )
     depth = max(POOL, DEEPER * session.top)
     before = session.find(session.searcher, session.query, depth)
-    other, remark = session.others.open(rest, session.searcher, before, session.progress)
+    other, remark = session.others.open(argument, session.searcher, before, session.progress)
     after = session.find(other, session.query, depth)
-    found = moves(before, after, session.top)
-    shown = f"{overlap(found, session.top)} of the first {session.top} are the same"
-    return Reply(
-        "compare", query=session.query, moves=tuple(found), message=shown, hint=remark, facts={"other": rest}
-    )
+    moved = moves(before, after, session.top)
+    message = f"{overlap(moved, session.top)} of the first {session.top} are the same"
+    return CompareReply(session.query, argument, tuple(moved), message, remark)
 
 
-def _history(session: Session, rest: str) -> Reply:
-    return Reply("history", facts={str(number): asked for number, asked in enumerate(session.history, 1)})
+def _history(session: Session, argument: str) -> Reply:
+    return HistoryReply({str(number): query for number, query in enumerate(session.history, 1)})
 
 
-def _stats(session: Session, rest: str) -> Reply:
-    return Reply("stats", facts=session.stats())
+def _stats(session: Session, argument: str) -> Reply:
+    return StatsReply(session.stats())
 
 
-def _quit(session: Session, rest: str) -> Reply:
-    return Reply("quit")
+def _quit(session: Session, argument: str) -> Reply:
+    return QuitReply()
 
 
 _STARTS = "a line without / is a query; its hits are opened by their number; /help NAME has examples"
@@ -250,9 +258,9 @@ COMMANDS = MappingProxyType(
         ),
         "/terms": Command(
             "/terms [TEXT]",
-            "the model's terms of TEXT or of the last query; 'of RANK': of a document; 'junk': in too many documents",
+            "terms of TEXT or of the last query; 'of RANK': of a document; 'frequent': in too many documents",
             _terms,
-            ("/terms how to reset a password", "/terms of 1", "/terms junk", "/terms junk 10%"),
+            ("/terms how to reset a password", "/terms of 1", "/terms frequent", "/terms frequent 10%"),
         ),
         "/open": Command(
             "/open [RANK|ID]",

@@ -67,7 +67,7 @@ def _arguments(session: Session, name: str, first: bool, word: str) -> Iterator[
     elif name == "/mark":
         yield from ((verdict, "") for verdict in VERDICTS)
     elif name == "/terms":
-        yield from (("junk", "active in too many documents"), ("of", "of a document: its rank or id"))
+        yield from (("frequent", "in too many documents"), ("of", "of a document: its rank or id"))
     elif name == "/help":
         yield from ((command.removeprefix("/"), entry.help) for command, entry in COMMANDS.items())
     elif name == "/compare":

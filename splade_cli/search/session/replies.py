@@ -1,69 +1,202 @@
-"""What a session answers: one record of plain values a line, for a terminal or as JSON. Knows neither."""
+"""What a session answers: one record for each kind of answer, for a terminal or as JSON."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
 
 from splade_cli.records import Hit, Term
-from splade_cli.search.explain.frequent_terms import JunkReport
+from splade_cli.search.explain.frequent_terms import FrequentTermReport
 from splade_cli.search.explain.terms import Gap, Origin
 from splade_cli.search.session.compare import Move
 
-Kind = Literal[
-    "hits",
-    "text",
-    "terms",
-    "explain",
-    "why",
-    "compare",
-    "junk",
-    "marks",
-    "help",
-    "history",
-    "stats",
-    "note",
-    "error",
-    "quit",
-    "nothing",
-]
+_EMPTY: tuple[object, ...] = ("", (), [], {}, None)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What to show: `kind` says which of the fields count.
+    """An answer of any kind; `kind` names it in JSON."""
+
+    kind: ClassVar[str] = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready values by field, without those that are empty; one hit is a list of one as several are."""
+        values: dict[str, Any] = {"kind": self.kind, **asdict(self)}
+        if "hit" in values:
+            values["hits"] = [values.pop("hit")]
+        return {key: value for key, value in values.items() if value not in _EMPTY}
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> Reply:
+        """The reply of `to_json`. Raises ValueError for values that are none."""
+        from pydantic import TypeAdapter
+
+        given = dict(values)
+        kind = KINDS.get(str(given.pop("kind", "")))
+        if kind is None:
+            raise ValueError(f"no reply is of kind {values.get('kind')!r}")
+        if "hit" in kind.__dataclass_fields__ and len(given.get("hits", ())) == 1:
+            [given["hit"]] = given.pop("hits")
+        reply: Reply = TypeAdapter(kind).validate_python(given)
+        return reply
+
+
+@dataclass(frozen=True)
+class HitsReply(Reply):
+    """Hits of a query; `marks` is id to ``good`` or ``bad``, `remark` a setting that was changed on the way."""
+
+    kind = "hits"
+    hits: tuple[Hit, ...]
+    query: str = ""
+    marks: dict[str, str] = field(default_factory=dict)
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class TextReply(Reply):
+    """The whole text of a hit; `highlights` are (start, end) in it of the words that matched."""
+
+    kind = "text"
+    hit: Hit
+    query: str = ""
+    rank: int = 0
+    highlights: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class ExplainReply(Reply):
+    """The terms behind a hit, and where each is literal."""
+
+    kind = "explain"
+    hit: Hit
+    query: str = ""
+    rank: int = 0
+    explained: tuple[Term, ...] = ()
+    origins: tuple[Origin, ...] = ()
+
+
+@dataclass(frozen=True)
+class WhyReply(Reply):
+    """How a document stands to a query.
 
     Attributes:
-        hits: what was found; of ``text``, ``explain`` and ``why`` the one document that it is about.
-        terms: names and weights; of ``why`` the query's terms that the document lacks.
+        hit: the chunk of it that matches best.
+        rank: among the first `depth` chunks; None beyond them, or where nothing matches.
+        terms: names and weights of the query's terms that it lacks.
         explained, origins: the terms that met, and where each is literal.
-        rank: of ``why`` None where the document shares no term with the query.
-        filtered: of ``why``, whether the filter keeps the document out.
-        against, gaps: of ``why``, the hit that it is held against and what each term gives either.
-        marks: id of a hit to ``good`` or ``bad``.
-        moves: of ``compare``, how each document moved.
-        facts: names and values.
-        remark: a setting that was changed on the way.
+        filtered: the filter keeps it out.
+        against, gaps: the hit that it is held against, and what each term gives either.
     """
 
-    kind: Kind
+    kind = "why"
+    hit: Hit
     query: str = ""
-    hits: tuple[Hit, ...] = ()
+    rank: int | None = None
+    depth: int = 0
     terms: tuple[tuple[str, float], ...] = ()
     explained: tuple[Term, ...] = ()
     origins: tuple[Origin, ...] = ()
-    rank: int | None = None
-    filtered: bool | None = None
+    filtered: bool = False
     against: Hit | None = None
     gaps: tuple[Gap, ...] = ()
-    marks: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class TermsReply(Reply):
+    """Names and weights of the heaviest terms of a text; `query` is the text, or the id of a stored one."""
+
+    kind = "terms"
+    query: str = ""
+    terms: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class FrequentTermsReply(Reply):
+    """The terms in too many documents."""
+
+    kind = "frequent_terms"
+    report: FrequentTermReport
+
+
+@dataclass(frozen=True)
+class CompareReply(Reply):
+    """How each document moved between this searcher and the `other`."""
+
+    kind = "compare"
+    query: str = ""
+    other: str = ""
     moves: tuple[Move, ...] = ()
-    junk: JunkReport | None = None
-    facts: dict[str, Any] | None = None
     message: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class MarksReply(Reply):
+    """The marks of a query, id to ``good`` or ``bad``, and how many there are in the file."""
+
+    kind = "marks"
+    query: str = ""
+    marks: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HelpReply(Reply):
+    """How commands are typed, and what each does."""
+
+    kind = "help"
+    facts: dict[str, str] = field(default_factory=dict)
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class HistoryReply(Reply):
+    """What was asked, by its number."""
+
+    kind = "history"
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StatsReply(Reply):
+    """What is being searched and how, by names that a person reads."""
+
+    kind = "stats"
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NoteReply(Reply):
+    """A remark that needs no more than a line."""
+
+    kind = "note"
+    message: str
+    query: str = ""
     hint: str = ""
     remark: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, without the fields that are empty."""
-        return {key: value for key, value in asdict(self).items() if value not in ("", (), None, [], {})}
+
+@dataclass(frozen=True)
+class ErrorReply(Reply):
+    """What was wrong with a line, and what to type instead."""
+
+    kind = "error"
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class QuitReply(Reply):
+    """The user leaves."""
+
+    kind = "quit"
+
+
+@dataclass(frozen=True)
+class NothingReply(Reply):
+    """An empty line."""
+
+    kind = "nothing"
+
+
+KINDS: dict[str, type[Reply]] = {each.kind: each for each in Reply.__subclasses__()}

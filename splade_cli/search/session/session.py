@@ -1,4 +1,4 @@
-"""The brain of the interactive session: a line in, a Reply out. Knows no terminal, no colours, no keys."""
+"""The interactive session: a line that was typed in, a reply out; settings, last hits and history of one sitting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -20,13 +20,13 @@ from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.commands import COMMANDS, LEAVE
 from splade_cli.search.session.compare import Others
 from splade_cli.search.session.marks import Marks
-from splade_cli.search.session.replies import Reply
+from splade_cli.search.session.replies import ErrorReply, HitsReply, NoteReply, NothingReply, QuitReply, Reply
 
 MARKS = "marks.jsonl"
 
 
 class Session:
-    """Keeps the last hits, the history and the settings of one sitting.
+    """One sitting over one searcher.
 
     Args:
         searcher: what is searched.
@@ -50,7 +50,9 @@ class Session:
         marks: Path | None = None,
         others: Others | None = None,
     ) -> None:
-        self.searcher, self.top, self.explain = searcher, top, explain
+        self.searcher = searcher
+        self.top = top
+        self.explain = explain
         self.marks = Marks(marks or Path(MARKS))
         self.others = others or Others()
         self.progress: Progress = silent
@@ -63,36 +65,38 @@ class Session:
         self.filter = self.known_filter(filter) if filter else ""
 
     def handle(self, line: str) -> Reply:
-        """Answers one line; a mistake of the user's becomes a Reply of kind ``error``."""
-        text = line.strip()
+        """Answers one line; a mistake of the user's becomes an `ErrorReply`."""
         try:
-            if not text:
-                return Reply("nothing")
-            if text.lower() in LEAVE:
-                return Reply("quit")
-            if text.isdecimal() and self.hits:
-                return COMMANDS["/open"].run(self, text)
-            if text.startswith("/"):
-                name, _, rest = text.partition(" ")
-                command = COMMANDS.get(name.lower())
-                if command is None:
-                    raise InputError(
-                        f"unknown command '{name}'",
-                        did_you_mean(name.lower(), COMMANDS) or "/help lists them",
-                    )
-                return command.run(self, rest.strip())
-            return self.ask(text)
+            return self._answer(line.strip())
         except SpladeError as error:
-            return Reply("error", message=error.message, hint=error.hint)
+            return ErrorReply(error.message, error.hint)
 
-    def ask(self, text: str) -> Reply:
-        """Searches, and remembers what was asked and found once it has been."""
+    def _answer(self, text: str) -> Reply:
+        if not text:
+            return NothingReply()
+        if text.lower() in LEAVE:
+            return QuitReply()
+        if text.isdecimal() and self.hits:
+            return COMMANDS["/open"].run(self, text)
+        if not text.startswith("/"):
+            return self.ask(text)
+        name, _, rest = text.partition(" ")
+        command = COMMANDS.get(name.lower())
+        if command is None:
+            hint = did_you_mean(name.lower(), COMMANDS) or "/help lists them"
+            raise InputError(f"unknown command '{name}'", hint)
+        return command.run(self, rest.strip())
+
+    def ask(self, text: str) -> HitsReply | NoteReply:
+        """Searches, and remembers what was asked and ranked once it has been."""
         started = time.perf_counter()
         hits = self.find(self.searcher, text, self.top)
         self.seconds.append(time.perf_counter() - started)
         if not self.history or self.history[-1] != text:
             self.history.append(text)
-        self.query, self.hits, self.opened = text, hits, ""
+        self.query = text
+        self.hits = hits
+        self.opened = ""
         return self.again()
 
     def find(self, searcher: Searcher, text: str, k: int) -> list[Hit]:
@@ -104,23 +108,20 @@ class Session:
         mode = self.mode if self.mode in searcher.modes else searcher.mode
         return replace(searcher.options, mode=mode, filter=self.filter or None)
 
-    def again(self) -> Reply:
+    def again(self) -> HitsReply | NoteReply:
         """The last hits once more."""
-        if not self.hits:
-            hint = "without the filter: /filter off" if self.filter else "try other words"
-            what = (
-                "no document passes the filter and shares a term"
-                if self.filter
-                else "no document shares a term"
-            )
-            return Reply("note", query=self.query, message=f"{what} with this query", hint=hint)
-        return Reply("hits", query=self.query, hits=tuple(self.hits), marks=self.marks.of(self.query))
+        if self.hits:
+            return HitsReply(tuple(self.hits), self.query, self.marks.of(self.query))
+        if self.filter:
+            message = "no document passes the filter and shares a term with this query"
+            return NoteReply(message, self.query, "without the filter: /filter off")
+        return NoteReply("no document shares a term with this query", self.query, "try other words")
 
     def known_mode(self, name: str) -> str:
         """`name` as the searcher writes it. Raises InputError for a mode that the index cannot do."""
-        wanted = name.lower()
-        self.searcher.ranker.require(wanted)
-        return wanted
+        mode = name.lower()
+        self.searcher.ranker.require(mode)
+        return mode
 
     def known_filter(self, text: str) -> str:
         """`text`. Raises InputError for an expression that cannot be read, or names a field that no document has."""
@@ -131,22 +132,22 @@ class Session:
             raise InputError(error.message.removeprefix("filter: "), hint) from None
         return text
 
-    def hit(self, rest: str) -> Hit:
-        """A hit by its rank, or any document by its id; the first hit where nothing is named."""
+    def hit(self, name: str) -> Hit:
+        """A hit by its rank, or any document by its id; the one opened last, or the first, where nothing is named."""
         if not self.hits:
             raise InputError("there are no hits yet", "ask something first")
-        if not rest:
+        if not name:
             return next((hit for hit in self.hits if hit.id == self.opened), self.hits[0])
-        if rest.isdecimal() and 1 <= int(rest) <= len(self.hits):
-            return self.hits[int(rest) - 1]
+        if name.isdecimal() and 1 <= int(name) <= len(self.hits):
+            return self.hits[int(name) - 1]
         for hit in self.hits:
-            if rest in (hit.id, hit.document_id):
+            if name in (hit.id, hit.document_id):
                 return hit
-        if rest.isdecimal():
+        if name.isdecimal():
             raise InputError(
-                f"no hit {rest}, the last query has {len(self.hits)}", f"/top {int(rest)} shows more"
+                f"no hit {name}, the last query has {len(self.hits)}", f"/top {int(name)} shows more"
             )
-        return self.why(rest).hit
+        return self.why(name).hit
 
     def why(self, name: str) -> Absence:
         """How any document stands to the last query. Raises InputError with the id that was perhaps meant."""
@@ -160,9 +161,9 @@ class Session:
         except InputError as error:
             raise InputError(error.message, closest_id(name, self._ids()) or error.hint) from None
 
-    def chunk(self, name: str) -> Chunk:
-        """The stored text of a chunk's id. Raises InputError where there is none."""
-        return self.searcher.engine.fetch([name])[0]
+    def chunk(self, chunk_id: str) -> Chunk:
+        """A stored text. Raises InputError where there is none of that id."""
+        return self.searcher.engine.fetch([chunk_id])[0]
 
     def _ids(self) -> Iterator[str]:
         """Ids of documents, then of chunks, where the engine lists them."""
@@ -171,21 +172,20 @@ class Session:
             yield from cast(Catalog, engine).document_ids()
             yield from cast(Catalog, engine).ids()
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, str | int | float]:
         """What is being searched, how, and how long the queries took."""
         engine = self.searcher.engine
-        marked = self.marks.counts()
-        facts: dict[str, Any] = {"chunks": len(engine), "dimensions": engine.dimensions}
+        facts: dict[str, str | int | float] = {"chunks": len(engine), "dimensions": engine.dimensions}
         if "catalog" in engine.capabilities:
             facts = cast(Catalog, engine).describe()
-        facts |= {
-            "mode": f"{self.mode} (of {', '.join(self.searcher.modes)})",
-            "filter": self.filter or "none",
-            "hits shown": self.top,
-            "marks": f"{marked['good']} good, {marked['bad']} bad in {self.marks.path}",
-            "queries": len(self.seconds),
-        }
+        marked = self.marks.counts()
+        facts["mode"] = f"{self.mode} (of {', '.join(self.searcher.modes)})"
+        facts["filter"] = self.filter or "none"
+        facts["hits shown"] = self.top
+        facts["marks"] = f"{marked['good']} good, {marked['bad']} bad in {self.marks.path}"
+        facts["queries"] = len(self.seconds)
         if self.seconds:
             middle, slow = np.percentile(np.array(self.seconds) * 1000, [50, 95])
-            facts |= {"query p50, ms": round(float(middle), 2), "query p95, ms": round(float(slow), 2)}
+            facts["query p50, ms"] = round(float(middle), 2)
+            facts["query p95, ms"] = round(float(slow), 2)
         return facts

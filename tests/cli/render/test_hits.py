@@ -14,19 +14,31 @@ from rich.text import Text
 from splade_cli.cli.render import console, replies
 from splade_cli.cli.render import hits as display
 from splade_cli.records import Hit, Term
-from splade_cli.search.explain.frequent_terms import JunkReport, JunkTerm
+from splade_cli.search.explain.frequent_terms import FrequentTerm, FrequentTermReport
 from splade_cli.search.explain.terms import Gap
 from splade_cli.search.session.compare import Move
-from splade_cli.search.session.replies import Reply
+from splade_cli.search.session.replies import (
+    CompareReply,
+    ErrorReply,
+    ExplainReply,
+    FrequentTermsReply,
+    HelpReply,
+    HistoryReply,
+    HitsReply,
+    MarksReply,
+    TermsReply,
+    TextReply,
+    WhyReply,
+)
 
 TERMS = (
-    Term("kiln", 2.0, 2.0, 4.0, True),
+    Term("kiln", 2.0, 2.0, 4.0, True, True),
     Term("hot", 1.0, 2.0, 2.0, True),
-    Term("ĠblÃ¥", 1.0, 1.0, 1.0, False),
+    Term("ĠblÃ¥", 1.0, 1.0, 1.0, False, True),
     Term("oven", 1.0, 1.0, 1.0, False),
 )
 HIT = Hit("docs/kiln.md::1", 1, 8.0, "The kiln fires blå clay.", "The kiln fires blå clay.", "Kiln", "docs/kiln.md",
-          terms=TERMS)  # fmt: skip
+          terms=TERMS, highlights=((4, 8), (15, 18)))  # fmt: skip
 
 
 @pytest.fixture
@@ -76,10 +88,10 @@ def test_the_parts_of_a_fusion(printed: Callable[..., str]) -> None:
     shown = printed(display.hits, [hit], "q", True)
     assert " 1  0.0325  a" in shown
     assert "sparse rank 1, 8.00; bm25 rank 3, 0.5000" in shown
-    assert "compares whole texts" in printed(replies.reply, Reply("explain", hits=(hit,)), False)
+    assert "compares whole texts" in printed(replies.reply, ExplainReply(hit), False)
 
 
-def test_what_was_folded_into_a_hit(printed: Callable[..., str]) -> None:
+def test_what_was_grouped_into_a_hit(printed: Callable[..., str]) -> None:
     hit = Hit(
         "a.md::2", 1, 2.0, "t", "t", document_id="a.md", windows=("a.md::1", "a.md::3"), duplicates=("b.md",)
     )
@@ -102,45 +114,40 @@ def test_lines_fit_the_terminal(printed: Callable[..., str], width: int, text: s
         "some/long/path/to/a/document/of/the/user.md::12", 12, 123.4, text, text, "題名 " * 8, terms=TERMS
     )
     answers = [
-        Reply("hits", hits=(hit,), marks={hit.id: "bad"}),
-        Reply("text", hits=(hit,)),
-        Reply("explain", hits=(hit,), explained=TERMS, origins=("both", "query", "document", "model")),
-        Reply(
-            "why",
-            hits=(hit,),
+        HitsReply((hit,), marks={hit.id: "bad"}),
+        TextReply(hit, highlights=((0, 2),)),
+        ExplainReply(hit, explained=TERMS, origins=("both", "query", "document", "model")),
+        WhyReply(
+            hit,
             rank=7,
             terms=(("glaze", 1.2),) * 9,
             against=hit,
             gaps=(Gap("kiln", 4.0, 1.0),) * 4,
         ),
-        Reply(
-            "compare",
+        CompareReply(
             moves=(Move(hit.id, hit.title, 4, 12, "down"),),
             message="1 of 5",
-            facts={"other": "x" * 60},
+            other="x" * 60,
         ),
-        Reply("terms", terms=(("glaze", 1.2),) * 30),
-        Reply(
-            "junk",
-            junk=JunkReport(
-                0.2, 9, 9, 0.1, 0.1, (JunkTerm("the", "word", 1, 1, 1, 1, 0.5, hit.id, text),) * 30
+        TermsReply(terms=(("glaze", 1.2),) * 30),
+        FrequentTermsReply(
+            FrequentTermReport(
+                0.2, 9, 9, 0.1, 0.1, (FrequentTerm("the", "word", 1, 1, 1, 1, 0.5, hit.id, text),) * 30
             ),
         ),
-        Reply("marks", marks={hit.id: "good"}, facts={"good": 1, "bad": 2, "waiting": 1, "file": "m.jsonl"}),
-        Reply("help", facts={"/mark good|bad|none [RANK ..]": "keep hits as training rows " * 3}),
-        Reply("error", message="wrong " * 20, hint="right " * 20),
+        MarksReply(marks={hit.id: "good"}, facts={"good": 1, "bad": 2, "waiting": 1, "file": "m.jsonl"}),
+        HelpReply(facts={"/mark good|bad|none [RANK ..]": "keep hits as training rows " * 3}),
+        ErrorReply("wrong " * 20, hint="right " * 20),
     ]
     for answer in answers:
         for line in printed(replies.reply, answer, True, width=width).splitlines():
             assert cell_len(line) <= width, (answer.kind, line)
-            padded = len(line) - len(line.rstrip()) > 3 and answer.kind not in ("junk", "explain")
+            padded = len(line) - len(line.rstrip()) > 3 and answer.kind not in ("frequent_terms", "explain")
             assert not padded, f"blanks at the end wrap when the window is made narrower: {line!r}"
 
 
 def test_a_term_and_its_weight_stay_on_one_line(printed: Callable[..., str]) -> None:
-    lines = printed(
-        replies.reply, Reply("terms", terms=(("glaze", 1.25), ("kiln", 1.0)) * 6), False, width=40
-    )
+    lines = printed(replies.reply, TermsReply(terms=(("glaze", 1.25), ("kiln", 1.0)) * 6), False, width=40)
     for line in lines.splitlines():
         words = line.split()
         assert words[::2] == ["glaze" if weight == "1.25" else "kiln" for weight in words[1::2]]
@@ -162,14 +169,14 @@ def test_texts_that_would_command_the_terminal(printed: Callable[..., str], text
     hit = Hit(text, 1, 1.0, text, text, text, terms=(Term(text, 1, 1, 1, True),))
     moves = (Move(text, text, 1, 1, "same"),)
     for answer in (
-        Reply("hits", hits=(hit,)),
-        Reply("text", hits=(hit,)),
-        Reply("why", hits=(hit,), against=hit, gaps=(Gap(text, 2, 1),), terms=((text, 1.0),)),
-        Reply("explain", hits=(hit,), explained=hit.terms, origins=("both",)),
-        Reply("compare", moves=moves),
-        Reply("marks", marks={text: "good"}, facts={"good": 1, "bad": 0, "file": "m"}),
-        Reply("error", message=text, hint=text),
-        Reply("history", facts={"1": text}),
+        HitsReply((hit,)),
+        TextReply(hit, highlights=((0, 2), (3, 5))),
+        WhyReply(hit, against=hit, gaps=(Gap(text, 2, 1),), terms=((text, 1.0),)),
+        ExplainReply(hit, explained=hit.terms, origins=("both",)),
+        CompareReply(moves=moves, other=text),
+        MarksReply(marks={text: "good"}, facts={"good": 1, "bad": 0, "file": "m"}),
+        ErrorReply(text, text),
+        HistoryReply(facts={"1": text}),
     ):
         got = printed(replies.reply, answer, True)
         assert not set(got) & set("\x1b\x9b\x07\x08\r\x00\ud800"), answer.kind
@@ -177,10 +184,10 @@ def test_texts_that_would_command_the_terminal(printed: Callable[..., str], text
 
 def test_markup_in_texts_is_text(printed: Callable[..., str]) -> None:
     hit = Hit("[bold]id[/]", 1, 1.0, "[red]x[/red] [/nope]", "[red]x[/red] [/nope]", "[link]", terms=TERMS)
-    for kind in ("hits", "text"):
-        shown = printed(replies.reply, Reply(kind, hits=(hit,)), False)  # type: ignore[arg-type]
+    for answer in (HitsReply((hit,)), TextReply(hit)):
+        shown = printed(replies.reply, answer, False)
         assert "[red]x[/red] [/nope]" in shown and "[bold]id[/]" in shown
-    assert "[/oops]" in printed(replies.reply, Reply("error", message="[/oops]"), False)
+    assert "[/oops]" in printed(replies.reply, ErrorReply("[/oops]"), False)
 
 
 def test_pieces_flow() -> None:
@@ -189,3 +196,15 @@ def test_pieces_flow() -> None:
     assert display.flowing(pieces, 3).plain == "aaaa\nbbbb\n東京\ncc"
     assert display.flowing([Text("東京東京"), Text("東京")], 12).plain == "東京東京\n東京"
     assert display.flowing([], 10).plain == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "standing"),
+    [
+        (WhyReply(HIT, rank=7, depth=1000), "docs/kiln.md::1: rank 7, score 8.00"),
+        (WhyReply(HIT, depth=1000), "docs/kiln.md::1: not among the first 1,000, score 8.00"),
+        (WhyReply(Hit("a", 0, 0.0, ""), depth=1000), "a: no term in common, no rank, score 0.00"),
+    ],
+)
+def test_how_a_document_stands(printed: Callable[..., str], answer: WhyReply, standing: str) -> None:
+    assert printed(replies.reply, answer, False).splitlines()[0] == standing

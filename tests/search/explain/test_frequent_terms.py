@@ -1,4 +1,4 @@
-"""Junk terms against counts made the obvious way; what kind they are and what they cost."""
+"""Frequent terms against counts made the obvious way; what kind they are and what they cost."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
-from splade_cli.search.explain.frequent_terms import junk_terms
+from splade_cli.search.explain.frequent_terms import FrequentTermReport, frequent_terms
+from splade_cli.search.explain.literal_terms import TermMatcher
 
 VOCABULARY = ("the", ".", "##ing", "kiln", "7", "oven")
+MATCHER = TermMatcher()
 MATRIX = arrays(np.float32, (7, 6), elements=st.integers(-2, 6).map(lambda number: number / 2))
+
+
+def report_of(index: SpladeIndex, above: float = 0.2) -> FrequentTermReport:
+    return frequent_terms(LocalEngine(index), index.vocabulary, MATCHER, above)
 
 
 @given(MATRIX, st.sampled_from([0.0, 0.2, 0.5, 0.99]))
 def test_against_dense_counts(matrix: np.ndarray, above: float) -> None:
-    report = junk_terms(SpladeIndex.from_vectors(sp.csr_matrix(matrix), vocabulary=VOCABULARY), above)
+    report = report_of(SpladeIndex.from_vectors(sp.csr_matrix(matrix), vocabulary=VOCABULARY), above)
     active = matrix != 0
     counts, whole, mass = active.sum(0), max(1, active.sum()), np.abs(matrix).sum() or 1.0
     frequent = [column for column in range(6) if counts[column] > above * 7]
@@ -61,7 +68,7 @@ def index() -> SpladeIndex:
 
 
 def test_kinds_and_what_the_model_added(index: SpladeIndex) -> None:
-    terms = {term.term: term for term in junk_terms(index, 0.1).terms}
+    terms = {term.term: term for term in report_of(index, 0.1).terms}
     assert {name: term.kind for name, term in terms.items()} == {
         "the": "stop word", ".": "sign", "##ing": "piece", "kiln": "word", "7": "number", "oven": "word",
     }  # fmt: skip
@@ -71,16 +78,16 @@ def test_kinds_and_what_the_model_added(index: SpladeIndex) -> None:
 
 
 def test_the_example_is_where_it_was_added_and_weighs_most(index: SpladeIndex) -> None:
-    terms = {term.term: term for term in junk_terms(index, 0.1).terms}
+    terms = {term.term: term for term in report_of(index, 0.1).terms}
     assert (terms["oven"].example_id, terms["oven"].example) == ("d2", TEXTS[2])
     assert terms["kiln"].example_id == "d0"
 
 
 def test_deleted_rows_do_not_count(index: SpladeIndex, tmp_path: Path) -> None:
-    whole = {term.term: term.documents for term in junk_terms(index, 0.5).terms}
+    whole = {term.term: term.documents for term in report_of(index, 0.5).terms}
     index.segments[0].alive = np.array([False, True, True, True, True])
     index.__dict__.pop("alive", None)
-    fewer = junk_terms(index, 0.5)
+    fewer = report_of(index, 0.5)
     assert fewer.rows == 4
     assert (whole["the"], {term.term: term.documents for term in fewer.terms}["the"]) == (0.8, 0.75)
     assert all(term.example_id != "d0" for term in fewer.terms)
@@ -88,15 +95,15 @@ def test_deleted_rows_do_not_count(index: SpladeIndex, tmp_path: Path) -> None:
 
 def test_without_names_texts_or_rows() -> None:
     matrix = sp.csr_matrix(np.ones((3, 2), dtype=np.float32))
-    report = junk_terms(SpladeIndex.from_vectors(matrix), 0.2)
+    report = report_of(SpladeIndex.from_vectors(matrix), 0.2)
     assert [(term.term, term.kind, term.added, term.example) for term in report.terms] == [
         ("[0]", "latent", None, ""), ("[1]", "latent", None, ""),
     ]  # fmt: skip
-    nothing = junk_terms(SpladeIndex.from_vectors(sp.csr_matrix((0, 2), dtype=np.float32)), 0.2)
+    nothing = report_of(SpladeIndex.from_vectors(sp.csr_matrix((0, 2), dtype=np.float32)), 0.2)
     assert (nothing.rows, nothing.terms, nothing.postings) == (0, (), 0.0)
 
 
 @pytest.mark.parametrize("above", [-0.1, 1.0, 20.0, float("nan")])
 def test_shares_that_are_none(index: SpladeIndex, above: float) -> None:
     with pytest.raises(InputError, match="must be from 0 to 1"):
-        junk_terms(index, above)
+        report_of(index, above)

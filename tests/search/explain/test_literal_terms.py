@@ -1,8 +1,7 @@
-"""Which vocabulary entries spell which words, held against the tokenizers themselves."""
+"""Which terms stand in a text, by the tokenizers themselves and by words alone, and what is highlighted for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 import splade_cli
-from splade_cli.search.explain.literal_terms import fold, matched_spans, readable, spell, written
+from splade_cli.search.explain.literal_terms import TermMatcher
 
+TINY = Path(splade_cli.__file__).parent / "assets" / "tiny" / "tokenizer.json"
 TEXTS = (
     "How do I reset a forgotten password? Resetting isn't hard; re-read page_2 (or 3).",
     "Les élèves préparent des crêpes à la crème brûlée, naïvement.",
@@ -21,37 +21,13 @@ TEXTS = (
     "東京都の天気は晴れです。 漢字 reset",
     "The kiln fires unglazed earthenware; delaminations rarely happen",
 )
+DECOYS = {"re", "pass", "##s", "##ing", "in", "fire", "for", "got", "##word", "un", "##zzz", "no entry"}
+WORDS_ONLY = TermMatcher()
 
 
-@pytest.fixture(scope="module")
-def wordpiece() -> Callable[[str], set[str]]:
-    """The tokens of a text, as the embedded model reads it."""
-    tokenizer = Tokenizer.from_file(
-        str(Path(splade_cli.__file__).parent / "assets" / "tiny" / "tokenizer.json")
-    )
-    return lambda text: set(tokenizer.encode(text, add_special_tokens=False).tokens) - {"[UNK]"}
-
-
-@pytest.mark.parametrize("text", TEXTS)
-def test_wordpiece_spells_words_as_its_tokenizer_does(
-    wordpiece: Callable[[str], set[str]], text: str
-) -> None:
-    tokens = wordpiece(text)
-    decoys = {"re", "pass", "##s", "##ing", "in", "the", "fire", "for", "got", "##word", "a", "pa", "un"}
-    assert written(sorted(tokens | decoys), text) == tokens
-
-
-@given(
-    st.lists(
-        st.sampled_from(["reset", "kilns", "unglazed", "a", "delamination", "pâté", "wire-frame"]), min_size=1
-    )
-)
-def test_any_words_are_spelled_as_the_tokenizer_does(
-    wordpiece: Callable[[str], set[str]], words: list[str]
-) -> None:
-    text = " ".join(words)
-    tokens = wordpiece(text)
-    assert written(sorted(tokens | {"sets", "re", "##d"}), text) == tokens
+def wordpiece() -> Tokenizer:
+    """The tokenizer of the embedded model."""
+    return Tokenizer.from_file(str(TINY))
 
 
 def byte_pairs() -> Tokenizer:
@@ -64,138 +40,168 @@ def byte_pairs() -> Tokenizer:
             if pair not in merges:
                 merges.append(pair)
                 pieces.append(piece[:end])
-    tokenizer = Tokenizer(
-        models.BPE(vocab={piece: place for place, piece in enumerate(pieces)}, merges=merges)
-    )
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     return tokenizer
 
 
-@pytest.mark.parametrize("text", TEXTS[:3])
-def test_byte_pairs_are_read_as_text(text: str) -> None:
-    tokens = byte_pairs().encode(text).tokens
-    assert any(token.startswith("Ġ") for token in tokens)
-    whole = [word for word in spell(text, tokens) if not word.ending]
-    assert {word for word in text.split() if word.isascii() and word.isalpha()} <= {
-        text[word.start : word.end] for word in whole
-    }
-    assert "å" not in text.lower() or {"Ã¥"} & set(tokens) == {
-        token for token in tokens if readable(token) == "å"
-    }
+def sentence_pieces() -> Tokenizer:
+    """A tokenizer of whole words and single letters that marks the first piece of a word."""
+    words = ["▁reset", "▁password", "▁blåbær", "▁the", "▁saw"]
+    letters = sorted(set("".join(TEXTS)) - {" "})
+    scores = [
+        ("<unk>", 0.0),
+        *((word, -1.0) for word in words),
+        *((letter, -9.0) for letter in ["▁", *letters]),
+    ]
+    tokenizer = Tokenizer(models.Unigram(scores, unk_id=0))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    return tokenizer
+
+
+@pytest.fixture(scope="module")
+def matcher() -> TermMatcher:
+    return TermMatcher(wordpiece())
+
+
+@pytest.mark.parametrize("make", [wordpiece, byte_pairs, sentence_pieces])
+@pytest.mark.parametrize("text", TEXTS)
+def test_literal_terms_are_the_tokens_of_a_text(make: object, text: str) -> None:
+    tokenizer = make()  # type: ignore[operator]
+    tokens = set(tokenizer.encode(text, add_special_tokens=False).tokens)
+    assert TermMatcher(tokenizer).literal(sorted(tokens | DECOYS), text) == tokens
+
+
+def test_what_truncation_cuts_off_counts_as_well() -> None:
+    tokenizer = wordpiece()
+    tokenizer.enable_truncation(5)
+    short = TermMatcher(tokenizer)
+    text = " ".join(["filler"] * 40) + " the password"
+    assert short.literal(["password", "login"], text) == {"password"}
+    assert shown(short, text, ["password"]) == ["password"]
+
+
+def test_a_term_in_any_of_several_texts(matcher: TermMatcher) -> None:
+    for each in (matcher, WORDS_ONLY):
+        assert each.literal(["saw", "page", "blade"], "A table saw", "the login page") == {"saw", "page"}
+    assert matcher.literal(["saw"]) == frozenset()
 
 
 @pytest.mark.parametrize(
-    ("entry", "shown"),
-    [
-        ("reset", "reset"),
-        ("##ing", "##ing"),
-        ("##", "##"),
-        ("Ġlogin", "login"),
-        ("▁login", "login"),
-        ("ĠblÃ¥bÃ¦r", "blåbær"),
-        ("Ã©", "é"),
-        ("blåbær", "blåbær"),
-        ("é", "é"),
-        ("æĹ¥", "日"),
-        ("Ġ", "Ġ"),
-        ("▁", "▁"),
-        ("[123]", "[123]"),
-        ("", ""),
-    ],
-)
-def test_entries_as_a_person_writes_them(entry: str, shown: str) -> None:
-    assert readable(entry) == shown
-
-
-@pytest.mark.parametrize(
-    ("entry", "text", "literal"),
+    ("term", "text", "literal"),
     [
         ("reset", "how to Reset it", True),
         ("reset", "it resets", True),
         ("reset", "RESETTING", True),
-        ("reset", "presets", False),
         ("set", "how to reset it", False),
         ("in", "information", False),
-        ("inform", "information", False),
         ("the", "theory", False),
-        ("##ring", "firing", True),
-        ("##ing", "firing", False),
+        ("##ring", "firing", False),
+        ("##gl", "unglazed", True),
         ("##set", "how to set it", False),
+        (".", "end. of", True),
+        ("(", "a (b)", True),
+        ("cafe", "un café", True),
+        ("東", "東京", True),
+        ("", "anything", False),
+    ],
+)
+def test_literal_terms_of_word_pieces(matcher: TermMatcher, term: str, text: str, literal: bool) -> None:
+    assert (term in matcher.literal([term], text)) is literal
+
+
+@pytest.mark.parametrize(
+    ("term", "text", "literal"),
+    [
+        ("reset", "how to Reset it", True),
+        ("reset", "it resets", False),
+        ("in", "information", False),
+        ("##ing", "firing ing", False),
         ("Ġlogin", "a login page", True),
         ("▁Login", "a login page", True),
         ("login", "a log in page", False),
-        ("c++", "use C++ here", True),
         (".", "end. of", True),
-        ("(", "a (b)", True),
         ("Ġ", "anything g", False),
-        ("", "anything", False),
-        ("##", "a", False),
-        ("blåbær", "på blåbær", True),
         ("blabær", "på BLÅBÆR", True),
         ("ĠblÃ¥bÃ¦r", "på blåbær", True),
-        ("東", "東京", True),
         ("東京", "私は東京にいる", True),
         ("京都", "東京", False),
         ("हिन्दी", "यह हिन्दी है", True),
         ("हि", "यह हिन्दी है", False),
     ],
 )
-def test_literal_entries(entry: str, text: str, literal: bool) -> None:
-    assert (entry in written([entry], text)) is literal
+def test_without_a_tokenizer_words_are_compared(term: str, text: str, literal: bool) -> None:
+    assert (term in WORDS_ONLY.literal([term], text)) is literal
 
 
-def test_only_a_word_that_is_covered_holds_its_pieces() -> None:
-    assert written(["fi", "##ring"], "firing") == {"fi", "##ring"}
-    assert written(["fi", "##r"], "firing") == set()
-    assert written(["in", "information"], "information") == {"information"}
-    assert written(["in", "information"], "in time, information") == {"in", "information"}
+def shown(matcher: TermMatcher, text: str, terms: list[str]) -> list[str]:
+    return [text[word.start : word.end] for word in matcher.words(text, terms)]
 
 
-def shown(text: str, entries: list[str]) -> list[str]:
-    return [text[start:end] for start, end in matched_spans(text, entries)]
+def test_whole_words_are_highlighted(matcher: TermMatcher) -> None:
+    text = "Passwords: reset the pass; RESETTING Presets, unglazed wires"
+    assert shown(matcher, text, ["password", "reset", "th"]) == ["Passwords", "reset", "RESETTING"]
+    assert shown(matcher, text, ["un", "##az"]) == ["unglazed"], "more than half of it"
+    assert shown(matcher, text, ["##s"]) == [], "an ending alone is no word"
+    assert shown(matcher, text, []) == []
 
 
-def test_whole_words_are_matched() -> None:
-    text = "Passwords: reset the pass; RESETTING Presets, firing wires"
-    assert shown(text, ["password", "reset", "th"]) == ["Passwords", "reset", "RESETTING"]
-    assert shown(text, ["fi", "##ring"]) == ["firing"]
-    assert shown(text, ["##ring"]) == ["firing"]
-    assert shown(text, ["##ing", "the"]) == ["the"]
-    assert shown(text, []) == []
+def test_highlights_know_their_terms(matcher: TermMatcher) -> None:
+    words = matcher.words("weaving the unglazed", ["weave", "un", "##gl", "##az", "##ed"])
+    assert [(word.start, word.end, word.terms) for word in words] == [
+        (0, 7, ("weave",)),
+        (12, 20, ("un", "##gl", "##az", "##ed")),
+    ]
 
 
+@pytest.mark.parametrize("matcher", [TermMatcher(wordpiece()), WORDS_ONLY], ids=["tokens", "words"])
 @pytest.mark.parametrize(
-    ("entry", "text", "words"),
+    ("term", "text", "words"),
     [
         ("weave", "she weaves, weaving woven webs", ["weaves", "weaving"]),
         ("weav", "weaving a weave", ["weaving", "weave"]),
         ("general", "generate general generals", ["general", "generals"]),
-        ("car", "cargo cars car", ["car"]),
+        ("car", "cargo cars car", ["cars", "car"]),
         ("AI", "AI is in air", ["AI"]),
         ("is", "AI is in air", []),
         ("3d", "a 3D print", ["3D"]),
         ("5", "5 or 50", ["5"]),
         (".", "end.", []),
-        ("晴", "今日は晴れ", ["晴"]),
+        ("東", "私は東にいる", ["東"]),
         ("cafe", "Café CAFÉ cafe\u0301s", ["Café", "CAFÉ", "cafe\u0301s"]),
     ],
 )
-def test_forms_of_a_word_are_matched_and_lookalikes_are_not(entry: str, text: str, words: list[str]) -> None:
-    assert shown(text, [entry]) == words
+def test_forms_of_a_word_are_highlighted_and_lookalikes_are_not(
+    matcher: TermMatcher, term: str, text: str, words: list[str]
+) -> None:
+    assert shown(matcher, text, [term]) == words
+
+
+def test_the_stemmer_is_that_of_the_language() -> None:
+    text = "bøkene om bok og boka"
+    assert shown(TermMatcher(None, "norwegian"), text, ["bok"]) == ["bok", "boka"]
+    assert shown(WORDS_ONLY, text, ["bok"]) == ["bok"]
+
+
+@pytest.mark.parametrize(("make", "term"), [(byte_pairs, "Ġreset"), (sentence_pieces, "▁reset")])
+def test_marks_of_a_first_piece_do_not_shift_highlights(make: object, term: str) -> None:
+    matcher = TermMatcher(make())  # type: ignore[operator]
+    assert shown(matcher, "How to reset, resets and reset", [term]) == ["reset", "resets", "reset"]
 
 
 @given(
     st.text(st.sampled_from("abcåßé ̈\n.İı日ンไ ह\u094d\u200d🏳"), max_size=80),
     st.lists(st.text(st.sampled_from("abå#Ġ▁İ日é.\u0300"), max_size=5), max_size=5),
+    st.booleans(),
 )
-def test_spans_lie_in_the_text_in_order_and_apart(text: str, entries: list[str]) -> None:
-    spans = matched_spans(text, entries)
-    assert all(0 <= start < end <= len(text) for start, end in spans)
-    assert all(left[1] <= right[0] for left, right in pairwise(spans))
-    assert written(entries, text) <= set(entries)
+def test_highlights_lie_in_the_text_in_order_and_apart(text: str, terms: list[str], tokens: bool) -> None:
+    matcher = TermMatcher(TOKENIZER) if tokens else WORDS_ONLY
+    words = matcher.words(text, terms)
+    assert all(0 <= word.start < word.end <= len(text) for word in words)
+    assert all(left.end <= right.start for left, right in pairwise(words))
+    assert all(set(word.terms) <= set(terms) and word.terms for word in words)
+    assert matcher.literal(terms, text) <= set(terms)
 
 
-def test_folding() -> None:
-    assert fold("ÅRSRAPPORT Élève") == "arsrapport eleve"
-    assert fold("한국어") == "한국어"
-    assert fold("Straße") == "straße"
+TOKENIZER = wordpiece()

@@ -9,10 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from splade_cli.search.explain.snippets import SNIPPET_COLUMNS, columns, snippet
+from splade_cli.search.explain import snippets
+from splade_cli.search.explain.literal_terms import TermMatcher
+from splade_cli.search.explain.snippets import SNIPPET_COLUMNS, columns, on_one_line
 
 LONG = " ".join(f"filler{number}" for number in range(100))
 JAPANESE = "本日は晴天なり。" * 60
+
+
+MATCHER = TermMatcher()
+
+
+def made(text: str, terms: list[str], length: int = SNIPPET_COLUMNS) -> snippets.Snippet:
+    line = on_one_line(text)
+    return snippets.snippet(line, MATCHER.words(line, terms), length)
+
+
+def snippet(text: str, terms: list[str], length: int = SNIPPET_COLUMNS) -> str:
+    return made(text, terms, length).text
 
 
 def test_short_texts_are_whole_and_on_one_line() -> None:
@@ -78,3 +92,18 @@ def test_it_is_cut_at_words(pieces: list[str]) -> None:
 @pytest.mark.parametrize("text", ["plain", "blåbær", "東京 ok", "e\u0301t", "한국어", "ไทย", "ｆｕｌｌ"])
 def test_columns_are_those_of_rich(text: str) -> None:
     assert columns(text) == cell_len(text)
+
+
+@pytest.mark.parametrize("before", ["", LONG])
+def test_highlights_are_places_in_the_snippet(before: str) -> None:
+    shown = made(f"{before} the  Password was\nreset by {LONG} login", ["password", "reset", "login"])
+    assert [shown.text[start:end] for start, end in shown.highlights] == ["Password", "reset"]
+
+
+@given(
+    st.lists(st.sampled_from(["gamma", "beta,", "日本", " ", "x" * 30]), max_size=90), st.integers(60, 120)
+)
+def test_highlights_are_the_words_that_matched(pieces: list[str], length: int) -> None:
+    shown = made(" ".join(pieces), ["gamma", "beta"], length)
+    assert {shown.text[start:end] for start, end in shown.highlights} <= {"gamma", "beta"}
+    assert len(shown.highlights) == shown.text.count("gamma") + shown.text.count("beta")

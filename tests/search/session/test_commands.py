@@ -49,7 +49,7 @@ def test_explain_toggles_and_explains_one_hit(session: Session) -> None:
     assert (reply.kind, reply.hits) == ("hits", hits)
     assert session.handle("/explain OFF").kind == "note" and not session.explain
     reply = session.handle("/explain 2")
-    assert (reply.kind, reply.rank, reply.hits) == ("explain", 2, (hits[1],))
+    assert (reply.kind, reply.rank, reply.hit) == ("explain", 2, hits[1])
     assert sum(term.contribution for term in reply.explained) == pytest.approx(hits[1].score, rel=1e-5)
     assert len(reply.origins) == len(reply.explained)
     found = dict(zip((term.term for term in reply.explained), reply.origins, strict=True))
@@ -65,7 +65,7 @@ def test_explanations_in_other_modes(session: Session) -> None:
     assert sum(term.contribution for term in reply.explained) == pytest.approx(hit.score, rel=1e-5)
     assert {term.term for term in reply.explained} <= {"forgotten", "forgot", "password"}
     hit = session.handle("/mode hybrid").hits[0]
-    parts = session.handle("/explain 1").hits[0].parts
+    parts = session.handle("/explain 1").hit.parts
     assert {name: part["rank"] for name, part in parts.items()} == {"sparse": 1, "bm25": 1}
 
 
@@ -84,16 +84,16 @@ def test_terms(session: Session, searcher: Searcher) -> None:
     assert (of.query, of.terms) == (first, session.handle(f"/terms of {first}").terms)
     assert of.terms[0][1] == pytest.approx(searcher.engine.vectors([first]).max())
     fails(session, "/terms of d9::1", "no document 'd9::1'", "did you mean 'd")
-    assert session.handle("/terms junk mail").kind == "terms", "a text that begins like the command"
+    assert session.handle("/terms frequent mail").kind == "terms", "a text that begins like the command"
 
 
-def test_junk(session: Session) -> None:
-    report = session.handle("/terms junk").junk
+def test_frequent_terms(session: Session) -> None:
+    report = session.handle("/terms frequent").report
     assert report is not None and (report.above, report.rows) == (0.2, 4)
-    half = session.handle("/terms JUNK 50%").junk
+    half = session.handle("/terms FREQUENT 50%").report
     assert half is not None and half.above == 0.5
     assert {term.term for term in half.terms} == {term.term for term in report.terms if term.documents > 0.5}
-    fails(session, "/terms junk 200%", "must be from 0 to 1, got 2", "0.2")
+    fails(session, "/terms frequent 200%", "must be from 0 to 1, got 2", "0.2")
 
 
 def test_why(session: Session) -> None:
@@ -103,16 +103,16 @@ def test_why(session: Session) -> None:
     fails(session, "/why nothing", "no document 'nothing'", "ids stand behind")
     fails(session, "/why d3::7", "no document 'd3::7'", "did you mean 'd3::1'?")
     reply = session.handle("/why d3")
-    assert (reply.kind, reply.hits[0].document_id, reply.filtered) == ("why", "d3", False)
+    assert (reply.kind, reply.hit.document_id, reply.filtered) == ("why", "d3", False)
     assert "password" in dict(reply.terms), "what the document lacks"
     assert reply.against == session.hits[-1]
-    difference = session.hits[-1].score - reply.hits[0].score
+    difference = session.hits[-1].score - reply.hit.score
     assert sum(gap.difference for gap in reply.gaps) == pytest.approx(difference, rel=1e-4)
     assert "password" in {gap.term for gap in reply.gaps[:3]}
     first = session.handle("/why d0::1")
     assert (first.rank, first.against, first.gaps) == (1, None, ())
     second = session.handle("/why 2")
-    assert (second.rank, second.hits[0].id, second.against) == (2, session.hits[1].id, session.hits[0])
+    assert (second.rank, second.hit.id, second.against) == (2, session.hits[1].id, session.hits[0])
 
 
 def test_why_names_the_filter(session: Session) -> None:
@@ -129,12 +129,12 @@ def test_open(session: Session) -> None:
     hits = session.handle("forgotten password").hits
     for line in ("1", "/open 1", "/open", "/open d0", "/open d0::1"):
         reply = session.handle(line)
-        assert (reply.kind, reply.rank, reply.hits) == ("text", 1, (hits[0],)), line
-    assert session.handle("2").hits == (hits[1],)
-    assert session.handle("/open").hits == (hits[1],), "the one that was opened last"
+        assert (reply.kind, reply.rank, reply.hit) == ("text", 1, hits[0]), line
+    assert session.handle("2").hit == hits[1]
+    assert session.handle("/open").hit == hits[1], "the one that was opened last"
     for line in ("0", "9", "/open 9"):
         fails(session, line, f"no hit {line.split()[-1]}, the last query has {len(hits)}", "/top")
-    assert session.handle("/open d3").hits[0].text == TEXTS[3], "a document that did not come up"
+    assert session.handle("/open d3").hit.text == TEXTS[3], "a document that did not come up"
     fails(session, "/open none", "no document 'none'", "ids stand behind")
 
 

@@ -197,10 +197,10 @@ def test_stats(session: Session) -> None:
 
 
 def test_replies_are_json_ready(session: Session) -> None:
-    lines = ("password", "/explain 1", "/terms", "/terms junk", "/terms of 1", "/why d2", "1", "/mark good 1", "/mark",
+    lines = ("password", "/explain 1", "/terms", "/terms frequent", "/terms of 1", "/why d2", "1", "/mark good 1", "/mark",
              "/stats", "/help", "/mode", "/filter", "/nope")  # fmt: skip
     for line in lines:
-        value = session.handle(line).as_dict()
+        value = session.handle(line).to_json()
         assert json.loads(json.dumps(value))["kind"] == value["kind"]
 
 
@@ -209,7 +209,7 @@ def test_a_failed_line_leaves_the_last_hits(session: Session) -> None:
     for line in ("/top x", "/why zzz", "/nope", "77", "/mode x", "/filter x"):
         assert session.handle(line).kind == "error", line
     assert tuple(session.hits) == hits
-    assert session.handle("1").hits == (hits[0],)
+    assert session.handle("1").hit == hits[0]
 
 
 def test_no_hit_says_what_to_try(session: Session, searcher: Searcher) -> None:
