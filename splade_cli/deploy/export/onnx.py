@@ -1,7 +1,7 @@
-"""A loaded sparse encoder to query.onnx and query.tokenizer.json, checked against torch before they are kept.
+"""Export of a query encoder to ONNX: query.onnx and query.tokenizer.json, checked against torch.
 
-Pooling is inside the graph: token ids [B, L] in, weights [B, V] out. Knows no index; `search.query_onnx` reads what
-is written here, and the choice of the largest ``max_active`` weights, the prompt and the length limit are its part.
+`model.query_encoders.onnx` reads what is written here; the choice of the largest ``max_active`` weights, the prompt
+and the length limit are its part.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from splade_cli.deploy.export.query_graph import QueryGraph
 from splade_cli.errors import ModelError
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.loaded import LoadedModel
@@ -33,11 +34,9 @@ from splade_cli.model.query_encoders.encoders import (
 )
 from splade_cli.model.query_encoders.onnx import INPUTS, OnnxQueryEncoder, open_session, require
 from splade_cli.model.splade.encoder import SpladeModel
-from splade_cli.model.splade.pooling import activate
 from splade_cli.records import QueryInfo
 
 LEAST_COSINE = 0.99
-TILE = 4096
 ATTENTION = ("eager", "sdpa")
 """In the order tried. Eager gives the smaller graph; MPNet's graph of sdpa is wrong without an error."""
 PROBES = (
@@ -66,52 +65,6 @@ class Exported(NamedTuple):
     int8_cosine: float | None = None
 
 
-class _QueryGraph(nn.Module):
-    """`architectures.pool` over a masked LM, in operations that ONNX has."""
-
-    def __init__(self, model: SpladeModel) -> None:
-        super().__init__()
-        self.model = model
-        self.decoder = model.decoder
-        self.pooling = model.pooling
-        self.activation = model.activation
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
-    ) -> Tensor:
-        """Weights [B, V]; zeros for a text without a real token."""
-        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        rows = self.model.head_input(input_ids=input_ids, attention_mask=attention_mask, **types)
-        real = (attention_mask != 0)[..., None]
-        weight, bias = (None, None) if self.decoder is None else (self.decoder.weight, self.decoder.bias)
-        if self.pooling == "max":
-            # a pad becomes the text's first real row, which changes no maximum: no mask over [B, L, V] is needed
-            first = rows[torch.arange(rows.shape[0], device=rows.device), attention_mask.argmax(1)]
-            rows = torch.where(real, rows, first[:, None])
-            largest = (
-                rows.amax(1)
-                if weight is None
-                else self._tiled(rows, weight, lambda logits, part: logits.amax(1))
-            )
-            weights = activate(largest if bias is None else largest + bias, self.activation)
-        elif weight is None:
-            weights = torch.where(real, activate(rows, self.activation), 0.0).sum(1)
-        else:
-
-            def total(logits: Tensor, part: slice) -> Tensor:
-                active = activate(logits if bias is None else logits + bias[part], self.activation)
-                return torch.where(real, active, 0.0).sum(1)
-
-            weights = self._tiled(rows, weight, total)
-        return torch.where(real.any(1), weights, 0.0)
-
-    @staticmethod
-    def _tiled(rows: Tensor, weight: Tensor, pool: Callable[[Tensor, slice], Tensor]) -> Tensor:
-        """[B, V] from logits of TILE columns at a time, so that [B, L, V] never is."""
-        parts = [slice(start, start + TILE) for start in range(0, len(weight), TILE)]
-        return torch.cat([pool(nn.functional.linear(rows, weight[part]), part) for part in parts], dim=1)
-
-
 def export_query_encoder(
     loaded: LoadedModel, folder: Path, *, int8: bool = False, tolerance: float = 1e-4
 ) -> Exported:
@@ -134,8 +87,9 @@ def export_query_encoder(
     features = _features(loaded)
     with torch.inference_mode():
         expected = [model(**batch).numpy() for batch in features]
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".onnx-") as place:
-        graph, tokenizer = Path(place) / GRAPH, Path(place) / TOKENIZER
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".onnx-") as temporary:
+        graph = Path(temporary) / GRAPH
+        tokenizer = Path(temporary) / TOKENIZER
         exported = Exported(0, _write_graph(model, features, expected, graph, tolerance))
         if int8:
             _quantise(graph)
@@ -161,13 +115,14 @@ def attach_onnx(
     if loaded.model.query_table is not None:
         return attach_static(embedder, texts, folder)
     exported = export_query_encoder(loaded, folder, int8=int8)
+    difference = exported.difference if exported.int8_difference is None else exported.int8_difference
     query = QueryInfo(
         "onnx",
         max_seq_length=loaded.model.max_seq_length,
         prompt=loaded.model.prompts.get("query") or "",
         max_active=loaded.model.max_active,
         int8=int8,
-        difference=exported.int8_difference if int8 else exported.difference,
+        difference=difference,
     )
     return Attached(query, {name: folder / name for name in (TOKENIZER, GRAPH)})
 
@@ -175,11 +130,13 @@ def attach_onnx(
 def _features(loaded: LoadedModel) -> list[dict[str, Tensor]]:
     """Tokens of each probe alone, of all of them padded, and of the first few: the example that is traced."""
     options = {"truncation": True, "max_length": loaded.model.max_seq_length, "return_attention_mask": True}
-    groups = [*([probe] for probe in PROBES), list(PROBES), list(PROBES[:3])]
-    given = [
-        loaded.tokenizer(group, padding=len(group) > 1, return_tensors="pt", **options) for group in groups
-    ]
-    return [{key: batch[key] for key in INPUTS if key in batch} for batch in given]
+    groups = [[probe] for probe in PROBES]
+    groups += [list(PROBES), list(PROBES[:3])]
+    features = []
+    for group in groups:
+        batch = loaded.tokenizer(group, padding=len(group) > 1, return_tensors="pt", **options)
+        features.append({key: batch[key] for key in INPUTS if key in batch})
+    return features
 
 
 def _write_graph(
@@ -190,10 +147,16 @@ def _write_graph(
     tolerance: float,
 ) -> float:
     """Exports with the first kind of attention that comes out exact, and returns the difference."""
-    graph, example, failures = _QueryGraph(model).eval(), features[-1], []
+    graph = QueryGraph(model).eval()
+    example = features[-1]
     axes = dict.fromkeys((0, 1), torch.export.Dim.DYNAMIC)
-    options: dict[str, Any] = {"input_names": list(example), "output_names": ["weights"], "verbose": False}
-    options["dynamic_shapes"] = tuple(axes for _ in example)
+    options: dict[str, Any] = {
+        "input_names": list(example),
+        "output_names": ["weights"],
+        "dynamic_shapes": (axes,) * len(example),
+        "verbose": False,
+    }
+    failures = []
     for attention in ATTENTION:
         model.masked_lm.config._attn_implementation = attention
         try:
@@ -216,19 +179,24 @@ def _quantise(path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    folded, kinds = path.with_suffix(".folded"), ["MatMul", "Gather"]
+    folded = path.with_suffix(".folded")
     with _quiet():
-        # the decoder is the embedding transposed, a weight to quantise only where that is computed beforehand; the
-        # embedding itself (Gather) goes along, or the file, which then holds both, would grow instead of shrink
+        # the decoder is the embedding transposed, a weight to quantise only where that is computed beforehand;
+        # the embedding itself (Gather) goes along, or the file, which then holds both, would grow
         quant_pre_process(path, folded, skip_symbolic_shape=True)
         quantize_dynamic(
-            folded, path, op_types_to_quantize=kinds, per_channel=True, weight_type=QuantType.QInt8
+            folded,
+            path,
+            op_types_to_quantize=["MatMul", "Gather"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
         )
 
 
 def _write_tokenizer(loaded: LoadedModel, graph: Path, path: Path) -> None:
     """Saves the fast tokenizer, and makes sure that it reads texts as transformers does."""
-    tokenizer, limit = loaded.tokenizer, loaded.model.max_seq_length
+    tokenizer = loaded.tokenizer
+    limit = loaded.model.max_seq_length
     wanted = tokenizer(list(PROBES), truncation=True, max_length=limit)["input_ids"]
     write_tokenizer(tokenizer, path, limit)
     got = [part.ids for part in OnnxQueryEncoder(graph, path, max_seq_length=limit).tokenize(PROBES)]
@@ -240,17 +208,15 @@ def _compare(
     path: Path, features: list[dict[str, Tensor]], expected: list[NDArray[Any]]
 ) -> tuple[float, float]:
     """`Exported.difference` of a graph to what is expected, and the mean cosine similarity of their rows."""
-    session, feeds = (
-        open_session(path),
-        [{key: value.numpy() for key, value in batch.items()} for batch in features],
-    )
-    got, wanted = (
-        np.concatenate([session.run(["weights"], feed)[0] for feed in feeds]),
-        np.concatenate(expected),
-    )
-    lengths = np.maximum(
-        np.linalg.norm(got, axis=1) * np.linalg.norm(wanted, axis=1), np.finfo(np.float32).tiny
-    )
+    session = open_session(path)
+    batches = []
+    for batch in features:
+        feed = {key: value.numpy() for key, value in batch.items()}
+        batches.append(session.run(["weights"], feed)[0])
+    got = np.concatenate(batches)
+    wanted = np.concatenate(expected)
+    lengths = np.linalg.norm(got, axis=1) * np.linalg.norm(wanted, axis=1)
+    lengths = np.maximum(lengths, np.finfo(np.float32).tiny)
     difference = np.abs(got - wanted) / np.maximum(1, wanted)  # rounding grows with a sum
     return float(difference.max()), float(np.mean((got * wanted).sum(1) / lengths))
 

@@ -19,6 +19,7 @@ pytest.importorskip("onnxruntime")
 
 from splade_cli.deploy.export import onnx as module
 from splade_cli.deploy.export.onnx import GRAPH, TOKENIZER, Exported, export_query_encoder
+from splade_cli.deploy.export.query_graph import QueryGraph
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.query_encoders.onnx import OnnxQueryEncoder, open_session
@@ -129,7 +130,7 @@ def test_pooling_of_the_graph_is_that_of_the_model(
         with torch.inference_mode():
             output = model.head_input(input_ids=ids, attention_mask=mask)
             wanted = model.head.pool(output, mask)
-            torch.testing.assert_close(module._QueryGraph(model)(ids, mask), wanted, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(QueryGraph(model)(ids, mask), wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_the_embedded_model_in_int8(load: Make, tmp_path: Path) -> None:
