@@ -129,6 +129,20 @@ def test_markdown_title(tmp_path: Path, source: str, title: str) -> None:
             "Note: Look\nIndented text\n\nMore\n\nAfter",
         ),
         ("??? warning\n    Text", "Warning:\nText"),
+        ('!!! note ""\n    Text', "Note:\nText"),
+        ('!!! danger highlight "Not **now**"\n    Text', "Danger: Not now\nText"),
+        ("!!!WARNING!!! Read this", "!!!WARNING!!! Read this"),
+        ("1. One\n\n    /// note\n\n    Text\n\n    ///\n\n2. Two", "1. One\n\n   Note:\n   Text\n\n2. Two"),
+        ("//// tab | A\n\n/// note\n\nText\n\n///\n\n////\n\nAfter", "A:\n\nNote:\nText\n\nAfter"),
+        ("/// note\n\nNever closed", "Note:\nNever closed"),
+        ("Closed, never opened\n\n///\n\n:::\n\nAfter", "Closed, never opened\n\nAfter"),
+        ("- One\n\n  > [!TIP] **Quick**\n  > Text", "- One\n\n  Tip: Quick\n  Text"),
+        ('=== "A"\n\n    one\n\n\n    two\n=== "B"\n    three\nAfter', "A:\none\n\ntwo\n\nB:\nthree\n\nAfter"),
+        ("::::{grid} 2\n:::{card} One\nText\n:::\n::::", "2:\n\nCard: One\nText"),
+        ("Two[^a] notes[^b].\n\n[^a]: Deprecated.\n[^b]: See \"locking collar\"\n\n    More.\n\n[^c]: Unused",
+         "Two[^a] notes[^b].\n\n[^a]: Deprecated.\n\n[^b]: See \"locking collar\"\n\nMore.\n\n[^c]: Unused"),
+        ("Term\n:   Its **meaning**\n\n    More of it\n\nAfter", "Term\n: Its meaning\n\n  More of it\n\nAfter"),
+        ("<div>\n{{ macro }}\n{% x %}\nIn it</div>", "{{ macro }} In it"),
         ('=== "Linux"\n\n    ```sh\n    ls\n    ```\n\nAfter', "Linux:\n\n```sh\nls\n```\n\nAfter"),
         ("::: warning Careful\nText\n:::", "Warning: Careful\nText"),
         (":::tip[My title]\nText\n:::", "Tip: My title\nText"),
@@ -139,8 +153,9 @@ def test_markdown_title(tmp_path: Path, source: str, title: str) -> None:
         ('--8<-- "part.md"\n\n[TOC]\n\n{: .no_toc }\n\n{% include "x" %}\n\nB', "B"),
         ("[x](y){.internal target=_blank} and {kept}", "x and {kept}"),
         ("```\n/// tip\n!!! note\n{* a *}\n```", "```\n/// tip\n!!! note\n{* a *}\n```"),
+        ('    === "A"\n    !!! note\n    :::', '```\n=== "A"\n!!! note\n:::\n```'),
     ],
-)
+)  # fmt: skip
 def test_markdown_of_documentation_generators(tmp_path: Path, source: str, text: str) -> None:
     assert one(tmp_path, "a.md", source).text == text
 
@@ -211,6 +226,25 @@ def test_front_matter_makes_no_objects(tmp_path: Path, front: str) -> None:
 def test_rules_that_are_no_front_matter(tmp_path: Path) -> None:
     document = one(tmp_path, "a.md", "---\n\njust words\n\n---\n\nBody")
     assert document.text == "just words\n\nBody"
+
+
+BLOCKS = ["", "!!! note", "??? tip \"T\"", "/// tip", "///", "//// tab | T", "////", "::: warning", ":::{note} T", ":::",
+          "::: a.b.c", "=== \"T\"", "> [!NOTE] T", "> ", "- ", "1. ", "[^a]: ", ": ", "```{note}", "```", "# ", "<div>",
+          "</div>", "<td>", "{% x %}", "[TOC]", "---", "| a | b |", "|---|---|", "{: .x }", "$$"]  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "  ", "    ", "        ", "> "]), st.sampled_from(BLOCKS),
+                          st.booleans()), max_size=12))  # fmt: skip
+@settings(max_examples=300, deadline=None)
+def test_blocks_in_any_order_lose_no_words(lines: list[tuple[str, str, bool]]) -> None:
+    written = []
+    for number, (indent, block, has_words) in enumerate(lines):
+        written.append(f"{indent}{block}")
+        if has_words:
+            written.append(f"{indent}word{number}word")
+    text = TEXT_READERS[".md"]("Opening.\n" + "\n".join(written)).text
+    for word in re.findall(r"word\d+word", "\n".join(written)):
+        assert word in text
 
 
 @given(st.lists(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1), min_size=1))
