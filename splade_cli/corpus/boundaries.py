@@ -1,9 +1,8 @@
-"""A text comes in, the places where it can be cut with least harm go out; knows nothing of chunks or their
-sizes.
+"""Text segmentation: where a text can be cut with least harm, between sections, paragraphs, lines or
+sentences.
 
-A cut is a pair: the end of the text before it and the start of the text after it, with the blanks between
-them. Each search looks only at the stretch in which the cut may fall, so that the time is linear in the text,
-and weighs the kind of boundary against the distance from the wished place.
+Each search looks only at the stretch in which the cut may fall, so that the time is linear in the text, and
+weighs the kind of boundary against the distance from the wished position.
 """
 
 from __future__ import annotations
@@ -12,20 +11,28 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
-# What a cut costs by kind, in the unit of the distance from the wished size (1 = that size). WRAPPED is a line end
-# in the middle of a sentence.
-_HEADING, _PARAGRAPH, _LINE, _SENTENCE, _WRAPPED, _SPACE = 0.0, 0.4, 0.8, 1.0, 1.2, 2.0
-_AFTER_HEADING, _AFTER_OPENING, _IN_CODE = 1.5, 0.3, 10.0
+# What a cut costs by kind, in the unit of the distance from the wished size (1 = that size). WRAPPED is a
+# line end in the middle of a sentence.
+_HEADING = 0.0
+_PARAGRAPH = 0.4
+_LINE = 0.8
+_SENTENCE = 1.0
+_WRAPPED = 1.2
+_SPACE = 2.0
+_AFTER_HEADING = 1.5
+_AFTER_OPENING = 0.3
+_IN_CODE = 10.0
 
 _FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n]*)", re.MULTILINE)
 _HEADING_LINE = re.compile(r"^(#{1,6})[ \t]+(\S[^\n]{0,199})$", re.MULTILINE)
 _INK = re.compile(r"\S")
 _LINE_CLOSES = re.compile(r"[.!?…:;。！？][\"'”’»)\]]{0,3}\Z")
-# Where to look for cuts, by the least that a cut found there can cost; None: at the headings and fences.
-_SOURCES: tuple[tuple[float, re.Pattern[str] | None], ...] = (
+# Where to look for cuts, by the least that a cut of that kind can cost; None: at the headings and fences.
+_KINDS: tuple[tuple[float, re.Pattern[str] | None], ...] = (
     (_HEADING, None),
     (_PARAGRAPH, re.compile(r"\n[^\S\n]*\n\s*")),
     (_LINE, re.compile(r"\n\s*")),
@@ -36,134 +43,200 @@ _SLACK = 64
 _LOOK_BACK = 220
 
 
+class Heading(NamedTuple):
+    """A heading line: where it starts, its level and its words."""
+
+    start: int
+    level: int
+    words: str
+
+
+class Cut(NamedTuple):
+    """Where the text before a cut ends and where the text after it starts, blanks between them."""
+
+    end: int
+    start: int
+
+
+class Range(NamedTuple):
+    """Where a cut may fall, and the position in it that is wished for."""
+
+    low: int
+    wished: int
+    high: int
+
+
 @dataclass(frozen=True)
-class Layout:
-    """Where the fences and headings of a text are, in order; `anchors` are the starts of both and the fences' ends."""
+class TextStructure:
+    """Fences and headings of a text, in order; `anchors` are their starts, and the ends of fences."""
 
     text: str
     fences: list[tuple[int, int]]
     fence_edges: frozenset[int]
-    headings: list[tuple[int, int, str]]
+    headings: list[Heading]
     heading_starts: frozenset[int]
     anchors: list[int]
 
-    def fence(self, at: int) -> tuple[int, int] | None:
-        """The fence that `at` lies strictly inside of: both its edges are good places to cut."""
-        before = bisect_left(self.fences, (at, 0)) - 1
-        return self.fences[before] if before >= 0 and at < self.fences[before][1] else None
+    def fence_around(self, position: int) -> tuple[int, int] | None:
+        """The fence that `position` lies strictly inside of: both its edges are good places to cut."""
+        return _around_position(self.fences, position)
 
 
-def layout_of(text: str) -> Layout:
-    """Finds the fences and headings of `text`; what looks like a heading within a fence is none."""
+def structure_of(text: str) -> TextStructure:
+    """The fences and headings of `text`; what looks like a heading within a fence is none."""
+    fences = _fences(text)
+    headings = []
+    for match in _HEADING_LINE.finditer(text):
+        if _around_position(fences, match.start()) is None:
+            headings.append(Heading(match.start(), len(match[1]), match[2].strip()))
+    edges = [edge for fence in fences for edge in fence]
+    starts = [heading.start for heading in headings]
+    return TextStructure(text, fences, frozenset(edges), headings, frozenset(starts), sorted(edges + starts))
+
+
+def _fences(text: str) -> list[tuple[int, int]]:
     fences: list[tuple[int, int]] = []
-    opened, mark = -1, ""
-    for found in _FENCE_LINE.finditer(text):
+    opened = -1
+    mark = ""
+    for match in _FENCE_LINE.finditer(text):
         if not mark:
             # Back ticks after the first three are code within a line.
-            if "`" not in found[2] or found[1][0] == "~":
-                opened, mark = found.start(1), found[1]
-        elif found[1].startswith(mark) and not found[2].strip():
-            fences.append((opened, found.end(1)))
+            if "`" not in match[2] or match[1][0] == "~":
+                opened = match.start(1)
+                mark = match[1]
+        elif match[1].startswith(mark) and not match[2].strip():
+            fences.append((opened, match.end(1)))
             mark = ""
-    edges = [edge for fence in fences for edge in fence]
-    bare = Layout(text, fences, frozenset(edges), [], frozenset(), [])
-    headings = [
-        (found.start(), len(found[1]), found[2].strip())
-        for found in _HEADING_LINE.finditer(text)
-        if bare.fence(found.start()) is None
-    ]
-    starts = [start for start, _, _ in headings]
-    return replace(bare, headings=headings, heading_starts=frozenset(starts), anchors=sorted(edges + starts))
+    return fences
 
 
-def best_cut(
-    layout: Layout, low: int, wished: int, high: int, last: int, unit: int, side: int
-) -> tuple[int, int] | None:
-    """The cheapest cut as (end of the text before, start of the text after), or None where all is one word.
+def _around_position(fences: list[tuple[int, int]], position: int) -> tuple[int, int] | None:
+    before = bisect_left(fences, (position, 0)) - 1
+    return fences[before] if before >= 0 and position < fences[before][1] else None
 
-    Side 0 has the end between `low` and `high`, side 1 the start; the start is never beyond `last`. `unit`
-    characters from `wished` cost 1. Kinds are tried from the cheapest on and places from `wished` outwards,
-    and none that cannot win any more.
+
+def best_end(structure: TextStructure, within: Range, last: int, unit: int) -> Cut | None:
+    """The cheapest cut that has its end in a range, and its start not beyond `last`; None where all is one
+    word.
+
+    `unit` characters from the wished position cost 1.
     """
-    best, price = None, inf
-    around = layout.fence(low)
-    # Where all is code, code is no reason to prefer one place over the other.
-    in_code = 0.0 if around is not None and around[1] > high else _IN_CODE
-    for least, pattern in _SOURCES:
-        for outward in (1, -1):
-            reach = int(min((price - least) * unit, high - low)) + 1
-            first, end = (
-                (wished, min(high, wished + reach)) if outward > 0 else (max(low, wished - reach), wished - 1)
-            )
-            for cut in _cuts(layout, pattern, first, min(end + _SLACK, last)) if first <= end else ():
-                distance = abs(cut[side] - wished) / unit
-                if cut[side] > end or (outward > 0 and least + distance >= price):
+    return _best_cut(structure, within, last, unit, starts=False)
+
+
+def best_start(structure: TextStructure, within: Range, unit: int) -> Cut | None:
+    """Like `best_end` for the cut that has its start in a range."""
+    return _best_cut(structure, within, within.high, unit, starts=True)
+
+
+def _best_cut(structure: TextStructure, within: Range, last: int, unit: int, *, starts: bool) -> Cut | None:
+    """Kinds are tried from the cheapest on and positions outwards, and none that cannot win any more."""
+    best = None
+    price = inf
+    fence = structure.fence_around(within.low)
+    # Where all is code, code is no reason to prefer one position over the other.
+    all_is_code = fence is not None and fence[1] > within.high
+    in_code = 0.0 if all_is_code else _IN_CODE
+    for least, pattern in _KINDS:
+        for forwards in (True, False):
+            reach = int(min((price - least) * unit, within.high - within.low)) + 1
+            if forwards:
+                first = within.wished
+                end = min(within.high, within.wished + reach)
+            else:
+                first = max(within.low, within.wished - reach)
+                end = within.wished - 1
+            if first > end:
+                continue
+            for cut in _cuts(structure, pattern, first, min(end + _SLACK, last)):
+                position = cut.start if starts else cut.end
+                distance = abs(position - within.wished) / unit
+                too_dear = least + distance >= price
+                if position > end or (forwards and too_dear):
                     break
-                if cut[side] < low or cut[1] > last or least + distance >= price:
+                if position < within.low or cut.start > last or too_dear:
                     continue
-                cost = _cost(layout, cut, pattern) + distance + (in_code if layout.fence(cut[1]) else 0.0)
+                cost = _cost(structure, cut, pattern) + distance
+                if structure.fence_around(cut.start):
+                    cost += in_code
                 if cost < price:
-                    best, price = cut, cost
+                    best = cut
+                    price = cost
     return best
 
 
-def _cuts(layout: Layout, pattern: re.Pattern[str] | None, low: int, high: int) -> Iterator[tuple[int, int]]:
-    """What `pattern` finds in ``text[low:high]``, or a little before, as (end of text, start of text)."""
-    text = layout.text
+def _cuts(structure: TextStructure, pattern: re.Pattern[str] | None, low: int, high: int) -> Iterator[Cut]:
+    """What `pattern` finds in ``text[low:high]``, or a little before."""
+    text = structure.text
     if pattern is None:
-        for at in layout.anchors[bisect_left(layout.anchors, low) : bisect_right(layout.anchors, high)]:
-            yield _around(text, at)
+        first = bisect_left(structure.anchors, low)
+        behind = bisect_right(structure.anchors, high)
+        for anchor in structure.anchors[first:behind]:
+            yield _cut_at(text, anchor)
         return
     for match in pattern.finditer(text, max(0, low - 4), high):
-        yield _around(text, match.end())
+        yield _cut_at(text, match.end())
 
 
-def _around(text: str, at: int) -> tuple[int, int]:
-    """The blanks around `at`: where the text before them ends and the text after them starts."""
-    end = after = at
+def _cut_at(text: str, position: int) -> Cut:
+    """The cut around a position: the blanks there belong to neither side."""
+    end = position
+    start = position
     while end > 0 and text[end - 1].isspace():
         end -= 1
-    if after < len(text) and text[after].isspace():
-        inked = _INK.search(text, after)
-        after = inked.start() if inked else len(text)
-    return end, after
+    if start < len(text) and text[start].isspace():
+        inked = _INK.search(text, start)
+        start = inked.start() if inked else len(text)
+    return Cut(end, start)
 
 
-def _cost(layout: Layout, cut: tuple[int, int], pattern: re.Pattern[str] | None) -> float:
+def _cost(structure: TextStructure, cut: Cut, pattern: re.Pattern[str] | None) -> float:
     """What it costs to cut here, apart from the distance; infinite for a full stop that ends no sentence."""
-    text, (end, after) = layout.text, cut
-    lower = text[after : after + 1].islower()
-    breaks = text.count("\n", end, after)
-    if not breaks:
-        return _SPACE if pattern is _SOURCES[-1][1] else inf if lower else _SENTENCE
-    opening = max(text.rfind("\n", max(0, end - _LOOK_BACK), end) + 1, end - _LOOK_BACK, 0)
-    line = text[opening:end]
-    # A short line on its own, without a full stop, heads what follows in texts that mark no headings.
-    alone = (
-        len(line) <= 80 and text[max(0, opening - 2) : opening] == "\n\n" and not line.startswith(("- ", "`"))
-    )
-    opens = line.endswith(":") or (alone and not _LINE_CLOSES.search(line))
-    penalty = _AFTER_HEADING if opening in layout.heading_starts else _AFTER_OPENING if opens else 0.0
-    if after in layout.heading_starts:
+    text = structure.text
+    lower = text[cut.start : cut.start + 1].islower()
+    line_ends = text.count("\n", cut.end, cut.start)
+    if not line_ends:
+        if pattern is _KINDS[-1][1]:
+            return _SPACE
+        return inf if lower else _SENTENCE
+    line_start = max(text.rfind("\n", max(0, cut.end - _LOOK_BACK), cut.end) + 1, cut.end - _LOOK_BACK, 0)
+    line = text[line_start : cut.end]
+    penalty = 0.0
+    if line_start in structure.heading_starts:
+        penalty = _AFTER_HEADING
+    elif _opens_what_follows(text, line_start, line):
+        penalty = _AFTER_OPENING
+    if cut.start in structure.heading_starts:
         return _HEADING + penalty
-    if breaks > 1 or after in layout.fence_edges or end in layout.fence_edges:
+    if line_ends > 1 or cut.start in structure.fence_edges or cut.end in structure.fence_edges:
         return _PARAGRAPH + penalty
-    if lower and not _LINE_CLOSES.search(line) and layout.fence(after) is None:
+    if lower and not _LINE_CLOSES.search(line) and structure.fence_around(cut.start) is None:
         return _WRAPPED
     return _LINE + penalty
 
 
-def hard_cut(text: str, at: int, low: int, high: int) -> tuple[int, int]:
-    """The cut nearest to `at` within a word, if it can be not between a letter and its accent or inside an emoji."""
-    for splits in (_splits_a_sign, None):
+def _opens_what_follows(text: str, start: int, line: str) -> bool:
+    """Whether a line belongs to what stands below it, as a heading does in texts that mark no headings."""
+    if line.endswith(":"):
+        return True
+    is_alone = text[max(0, start - 2) : start] == "\n\n" and not line.startswith(("- ", "`"))
+    return len(line) <= 80 and is_alone and not _LINE_CLOSES.search(line)
+
+
+def hard_cut(text: str, within: Range) -> Cut:
+    """The nearest cut within a word, if it can be not between a letter and its accent or inside an emoji."""
+    for may_split in (False, True):
         for step in range(_SLACK):
-            for place in (at - step, at + step):
-                inside = low <= place <= high and not text[place - 1].isspace() and not text[place].isspace()
-                if inside and not (splits and splits(text, place)):
-                    return place, place
-    return _around(text, at)
+            for position in (within.wished - step, within.wished + step):
+                if not within.low <= position <= within.high:
+                    continue
+                if text[position - 1].isspace() or text[position].isspace():
+                    continue
+                if may_split or not _splits_a_sign(text, position):
+                    return Cut(position, position)
+    return _cut_at(text, within.wished)
 
 
-def _splits_a_sign(text: str, at: int) -> bool:
-    joined = text[at] in "\u200d\ufe0e\ufe0f" or text[at - 1] == "\u200d"
-    return joined or unicodedata.combining(text[at]) > 0
+def _splits_a_sign(text: str, position: int) -> bool:
+    joined = text[position] in "\u200d\ufe0e\ufe0f" or text[position - 1] == "\u200d"
+    return joined or unicodedata.combining(text[position]) > 0

@@ -1,5 +1,4 @@
-"""Documents come in, overlapping slices with offsets and headings go out; knows nothing of files, tokens or
-models.
+"""Chunks of documents: overlapping slices with their offsets and headings.
 
 A text is walked once from left to right; where it is best cut next is for `boundaries` to say.
 """
@@ -9,14 +8,29 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from splade_cli.corpus.boundaries import Layout, best_cut, hard_cut, layout_of
+from splade_cli.corpus.boundaries import (
+    Cut,
+    Range,
+    TextStructure,
+    best_end,
+    best_start,
+    hard_cut,
+    structure_of,
+)
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Document
 
-MIN_CHARS, TARGET_CHARS, MAX_CHARS, OVERLAP = 500, 1000, 2000, 0.15
-LEAST_OVERLAP, MOST_OVERLAP = 0.10, 0.20
+MIN_CHARS = 500
+TARGET_CHARS = 1000
+MAX_CHARS = 2000
+OVERLAP = 0.15
+LEAST_OVERLAP = 0.10
+MOST_OVERLAP = 0.20
 _KEEP_WHOLE = 1.3
+# So small a price of distance that it only decides between boundaries of one kind.
+_ANY_DISTANCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,41 @@ class Chunking:
     max_chars: int = MAX_CHARS
     target_chars: int = TARGET_CHARS
     overlap: float = OVERLAP
+
+    def check(self) -> None:
+        """Raises InputError for sizes that do not fit together."""
+        least = self.min_chars
+        most = self.max_chars
+        if least <= 0:
+            raise InputError(
+                f"the smallest chunk must have more than 0 characters, got {least}",
+                f"the default is {MIN_CHARS}",
+            )
+        if most < 2 * least:
+            raise InputError(
+                f"the largest chunk must have at least twice the characters of the smallest, "
+                f"got {most} and {least}",
+                f"raise the largest to {2 * least}, or lower the smallest to {max(1, most // 2)}",
+            )
+        if not least <= self.target_chars <= most:
+            raise InputError(
+                f"the wished size of a chunk must lie between {least} and {most}, got {self.target_chars}",
+                f"for example {(least + most) // 2}",
+            )
+        if not (self.overlap == 0 or LEAST_OVERLAP <= self.overlap <= MOST_OVERLAP):
+            raise InputError(
+                f"the overlap of chunks must be 0 or between {LEAST_OVERLAP} and {MOST_OVERLAP}, "
+                f"got {self.overlap}",
+                f"the default is {OVERLAP}",
+            )
+
+
+class _Slice(NamedTuple):
+    """Start and end, and where the part begins that the slice before has not got."""
+
+    start: int
+    end: int
+    new: int
 
 
 def split_document(
@@ -43,31 +92,9 @@ def split_document(
     the slice before it (with nothing of it if `overlap` is 0). The exception to both is a run of blanks that
     is wider than the sizes leave room for. Nothing but blanks gives no slice.
     """
-    _check_sizes(min_chars, max_chars, target_chars, overlap)
-    if not document.text.strip():
-        return []
-    start, stop = len(document.text) - len(document.text.lstrip()), len(document.text.rstrip())
-    layout = layout_of(document.text)
-    length = stop - start
-    if length < 2 * min_chars or length <= min(max_chars, _KEEP_WHOLE * target_chars):
-        spans = [(start, stop, start)]
-    else:
-        spans = list(_walk(layout, start, stop, (min_chars, target_chars, max_chars), overlap))
-    return [
-        Chunk(
-            id=document.id if len(spans) == 1 else f"{document.id}::{number}",
-            document_id=document.id,
-            text=document.text[begin:end],
-            title=document.title,
-            headings=path,
-            start=begin,
-            end=end,
-            metadata=document.metadata,
-        )
-        for number, ((begin, end, _), path) in enumerate(
-            zip(spans, _heading_paths(layout, [new for _, _, new in spans], document.title), strict=True), 1
-        )
-    ]
+    sizes = Chunking(min_chars, max_chars, target_chars, overlap)
+    sizes.check()
+    return _chunks(document, sizes)
 
 
 def split_documents(
@@ -80,16 +107,15 @@ def split_documents(
 ) -> list[Chunk]:
     """The slices of all documents in order, with ids that are unique if those of the documents are."""
     documents = list(documents)
-    return list(
-        iterate_chunks(
-            documents,
-            known={document.id for document in documents},
-            min_chars=min_chars,
-            max_chars=max_chars,
-            target_chars=target_chars,
-            overlap=overlap,
-        )
+    chunks = iterate_chunks(
+        documents,
+        known={document.id for document in documents},
+        min_chars=min_chars,
+        max_chars=max_chars,
+        target_chars=target_chars,
+        overlap=overlap,
     )
+    return list(chunks)
 
 
 def iterate_chunks(
@@ -101,91 +127,97 @@ def iterate_chunks(
     target_chars: int = TARGET_CHARS,
     overlap: float = OVERLAP,
 ) -> Iterator[Chunk]:
-    """Like `split_documents`, one document at a time; ids in `known` are kept for the whole documents that
-    bear them.
+    """Like `split_documents`, one document at a time; ids in `known` are kept for the whole documents.
 
     Raises:
         InputError: sizes that do not fit together.
     """
-    _check_sizes(min_chars, max_chars, target_chars, overlap)
-    taken = set(known)
+    sizes = Chunking(min_chars, max_chars, target_chars, overlap)
+    sizes.check()
+    ids = set(known)
     for document in documents:
-        for chunk in split_document(
-            document, min_chars=min_chars, max_chars=max_chars, target_chars=target_chars, overlap=overlap
-        ):
-            own = chunk.id == document.id and chunk.id in known
-            while not own and chunk.id in taken:
+        for chunk in _chunks(document, sizes):
+            is_known = chunk.id == document.id and chunk.id in known
+            while not is_known and chunk.id in ids:
                 chunk = replace(chunk, id=f"{chunk.id}'")
-            taken.add(chunk.id)
+            ids.add(chunk.id)
             yield chunk
 
 
-def _check_sizes(least: int, most: int, target: int, overlap: float) -> None:
-    if not least > 0:
-        raise InputError(f"--chunk-min must be above 0, got {least}", f"the default is {MIN_CHARS}")
-    if not most >= 2 * least:
-        raise InputError(
-            f"--chunk-max must be at least twice --chunk-min, got {most} and {least}",
-            f"raise --chunk-max to {2 * least}, or lower --chunk-min to {max(1, most // 2)}",
+def _chunks(document: Document, sizes: Chunking) -> list[Chunk]:
+    text = document.text
+    if not text.strip():
+        return []
+    start = len(text) - len(text.lstrip())
+    end = len(text.rstrip())
+    structure = structure_of(text)
+    length = end - start
+    if length < 2 * sizes.min_chars or length <= min(sizes.max_chars, _KEEP_WHOLE * sizes.target_chars):
+        slices = [_Slice(start, end, start)]
+    else:
+        slices = list(_slices(structure, start, end, sizes))
+    heading_paths = _heading_paths(structure, [each.new for each in slices], document.title)
+    chunks = []
+    for number, (part, headings) in enumerate(zip(slices, heading_paths, strict=True), 1):
+        chunk = Chunk(
+            id=document.id if len(slices) == 1 else f"{document.id}::{number}",
+            document_id=document.id,
+            text=text[part.start : part.end],
+            title=document.title,
+            headings=headings,
+            start=part.start,
+            end=part.end,
+            metadata=document.metadata,
         )
-    if not least <= target <= most:
-        raise InputError(
-            f"--chunk-size must lie between --chunk-min {least} and --chunk-max {most}, got {target}",
-            f"for example --chunk-size {(least + most) // 2}",
-        )
-    if not (overlap == 0 or LEAST_OVERLAP <= overlap <= MOST_OVERLAP):
-        raise InputError(
-            f"--overlap must be 0 or between 0.1 and 0.2, got {overlap}", f"the default is {OVERLAP}"
-        )
+        chunks.append(chunk)
+    return chunks
 
 
-def _walk(
-    layout: Layout, start: int, stop: int, sizes: tuple[int, int, int], overlap: float
-) -> Iterator[tuple[int, int, int]]:
-    """Start and end of each slice, and where in it the part begins that the slice before it has not got."""
-    least, target, most = sizes
+def _slices(structure: TextStructure, start: int, stop: int, sizes: Chunking) -> Iterator[_Slice]:
     new = start
     while True:
         rest = stop - start
         # A slice is at least twice what it shares, and what remains must make a slice too.
-        low, last = start + max(least, 2 * (new - start)), stop - least
-        if rest <= most and (rest <= _KEEP_WHOLE * target or low > last):
-            yield start, stop, new
+        low = start + max(sizes.min_chars, 2 * (new - start))
+        last = stop - sizes.min_chars
+        if rest <= sizes.max_chars and (rest <= _KEEP_WHOLE * sizes.target_chars or low > last):
+            yield _Slice(start, stop, new)
             return
-        high = min(start + most, last)
-        wished = min(max(start + target, low), high)
-        cut = best_cut(layout, low, wished, high, last, target, 0)
-        if cut is None and rest <= most:
-            yield start, stop, new
+        high = min(start + sizes.max_chars, last)
+        within = Range(low, min(max(start + sizes.target_chars, low), high), high)
+        cut = best_end(structure, within, last, sizes.target_chars)
+        if cut is None and rest <= sizes.max_chars:
+            yield _Slice(start, stop, new)
             return
-        end, after = cut or hard_cut(layout.text, wished, low, high)
-        yield start, end, new
-        start, new = _next_start(layout, start, end, after, most, overlap), after
+        cut = cut or hard_cut(structure.text, within)
+        yield _Slice(start, cut.end, new)
+        start = _next_start(structure, start, cut, sizes)
+        new = cut.start
 
 
-def _next_start(layout: Layout, start: int, end: int, after: int, most: int, overlap: float) -> int:
-    """Where the next slice starts: at the best boundary in the last 10-20% of the slice that ends at `end`."""
-    length = end - start
-    low, high = end - length // 5, end + -length // 10
+def _next_start(structure: TextStructure, start: int, cut: Cut, sizes: Chunking) -> int:
+    """Where the next slice starts: at the best boundary in the last 10-20% of the slice that ends here."""
+    length = cut.end - start
+    low = cut.end - length // 5
+    high = cut.end + -length // 10
     # Across a wide gap of blanks the shared words would be most of the next slice.
-    if not overlap or low > high or after - low > most // 4:
-        return after
-    wished = min(max(end - round(overlap * length), low), high)
-    # So small a price of distance that it only decides between boundaries of one kind.
-    found = best_cut(layout, low, wished, high, high, 1_000_000, 1) or hard_cut(
-        layout.text, wished, low, high
-    )
-    return found[1] if found[1] <= high else after
+    is_wide_gap = cut.start - low > sizes.max_chars // 4
+    if not sizes.overlap or low > high or is_wide_gap:
+        return cut.start
+    wished = min(max(cut.end - round(sizes.overlap * length), low), high)
+    within = Range(low, wished, high)
+    shared = best_start(structure, within, _ANY_DISTANCE) or hard_cut(structure.text, within)
+    return shared.start if shared.start <= high else cut.start
 
 
-def _heading_paths(layout: Layout, places: list[int], title: str) -> Iterator[tuple[str, ...]]:
-    """For each of the rising `places`, the headings that it stands under, without the document's title."""
+def _heading_paths(structure: TextStructure, positions: list[int], title: str) -> Iterator[tuple[str, ...]]:
+    """For each of the rising positions, the headings that it stands under, without the document's title."""
     path: list[tuple[int, str]] = []
     done = 0
-    for place in places:
-        upto = bisect_right(layout.headings, place, key=lambda heading: heading[0])
-        for _, level, words in layout.headings[done:upto]:
-            path = [above for above in path if above[0] < level]
-            path.append((level, words))
+    for position in positions:
+        upto = bisect_right(structure.headings, position, key=lambda heading: heading.start)
+        for heading in structure.headings[done:upto]:
+            path = [above for above in path if above[0] < heading.level]
+            path.append((heading.level, heading.words))
         done = upto
         yield tuple(words for _, words in path if words.casefold() != title.strip().casefold())

@@ -1,4 +1,4 @@
-"""Texts of every kind are cut; what must hold of all slices is checked on all, the choice of boundaries on some."""
+"""Texts of every kind are cut: what must hold of all slices, and the choice of boundaries on some."""
 
 from __future__ import annotations
 
@@ -276,17 +276,14 @@ def test_ids_are_unique_known_or_not(given_documents: list[tuple[str, bool]]) ->
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"min_chars": 0}, "--chunk-min must be above 0, got 0"),
-        ({"max_chars": 900}, "--chunk-max must be at least twice --chunk-min, got 900 and 500"),
-        (
-            {"target_chars": 400},
-            "--chunk-size must lie between --chunk-min 500 and --chunk-max 2000, got 400",
-        ),
-        ({"target_chars": 2001}, "--chunk-size"),
-        ({"overlap": 0.05}, "--overlap must be 0 or between 0.1 and 0.2, got 0.05"),
-        ({"overlap": 0.5}, "--overlap"),
-        ({"overlap": -0.1}, "--overlap"),
-        ({"overlap": float("nan")}, "--overlap"),
+        ({"min_chars": 0}, "smallest chunk must have more than 0 characters, got 0"),
+        ({"max_chars": 900}, "largest chunk must have at least twice .* of the smallest, got 900 and 500"),
+        ({"target_chars": 400}, "wished size of a chunk must lie between 500 and 2000, got 400"),
+        ({"target_chars": 2001}, "between 500 and 2000, got 2001"),
+        ({"overlap": 0.05}, "overlap of chunks must be 0 or between 0.1 and 0.2, got 0.05"),
+        ({"overlap": 0.5}, "overlap of chunks .* got 0.5"),
+        ({"overlap": -0.1}, "overlap of chunks .* got -0.1"),
+        ({"overlap": float("nan")}, "overlap of chunks .* got nan"),
     ],
 )
 def test_sizes_that_cannot_be(sizes: dict[str, float], message: str) -> None:

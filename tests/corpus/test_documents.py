@@ -137,11 +137,13 @@ def test_markdown_title(tmp_path: Path, source: str, title: str) -> None:
         ("/// note\n\nNever closed", "Note:\nNever closed"),
         ("Closed, never opened\n\n///\n\n:::\n\nAfter", "Closed, never opened\n\nAfter"),
         ("- One\n\n  > [!TIP] **Quick**\n  > Text", "- One\n\n  Tip: Quick\n  Text"),
-        ('=== "A"\n\n    one\n\n\n    two\n=== "B"\n    three\nAfter', "A:\none\n\ntwo\n\nB:\nthree\n\nAfter"),
+        ('=== "A"\n\n    one\n\n\n    two\n=== "B"\n    three\nAfter',
+         "A:\none\n\ntwo\n\nB:\nthree\n\nAfter"),
         ("::::{grid} 2\n:::{card} One\nText\n:::\n::::", "2:\n\nCard: One\nText"),
         ("Two[^a] notes[^b].\n\n[^a]: Deprecated.\n[^b]: See \"locking collar\"\n\n    More.\n\n[^c]: Unused",
          "Two[^a] notes[^b].\n\n[^a]: Deprecated.\n\n[^b]: See \"locking collar\"\n\nMore.\n\n[^c]: Unused"),
-        ("Term\n:   Its **meaning**\n\n    More of it\n\nAfter", "Term\n: Its meaning\n\n  More of it\n\nAfter"),
+        ("Term\n:   Its **meaning**\n\n    More of it\n\nAfter",
+         "Term\n: Its meaning\n\n  More of it\n\nAfter"),
         ("<div>\n{{ macro }}\n{% x %}\nIn it</div>", "{{ macro }} In it"),
         ('=== "Linux"\n\n    ```sh\n    ls\n    ```\n\nAfter', "Linux:\n\n```sh\nls\n```\n\nAfter"),
         ("::: warning Careful\nText\n:::", "Warning: Careful\nText"),
@@ -228,9 +230,10 @@ def test_rules_that_are_no_front_matter(tmp_path: Path) -> None:
     assert document.text == "just words\n\nBody"
 
 
-BLOCKS = ["", "!!! note", "??? tip \"T\"", "/// tip", "///", "//// tab | T", "////", "::: warning", ":::{note} T", ":::",
-          "::: a.b.c", "=== \"T\"", "> [!NOTE] T", "> ", "- ", "1. ", "[^a]: ", ": ", "```{note}", "```", "# ", "<div>",
-          "</div>", "<td>", "{% x %}", "[TOC]", "---", "| a | b |", "|---|---|", "{: .x }", "$$"]  # fmt: skip
+BLOCKS = ["", "!!! note", "??? tip \"T\"", "/// tip", "///", "//// tab | T", "////", "::: warning",
+          ":::{note} T", ":::", "::: a.b.c", "=== \"T\"", "> [!NOTE] T", "> ", "- ", "1. ", "[^a]: ", ": ",
+          "```{note}", "```", "# ", "<div>", "</div>", "<td>", "{% x %}", "[TOC]", "---", "| a | b |", "|---|---|", "{: .x }",
+          "$$"]  # fmt: skip
 
 
 @given(st.lists(st.tuples(st.sampled_from(["", "  ", "    ", "        ", "> "]), st.sampled_from(BLOCKS),
@@ -278,6 +281,14 @@ def test_rst(tmp_path: Path) -> None:
         "See the other page, os.path.join, literal, em, strong and link\nover lines.\n\n"
         "- item *args\n\nNote: Take care.\nMore.\n\n```python\n# comment\nx = 1\n```\n\nExample:\n\n"
         "```\nraw *text*\n```\n\n### Deeper\n\na | b\n\nA picture\n\n## Second\n\nEnd of the file."
+    )
+
+
+def test_rst_literals_are_literal(tmp_path: Path) -> None:
+    source = "``fetch <mirror>``, ``*args, **kw``, ``a\\b`` and `a link <x>`_, *but* this is \\*not*."
+    assert (
+        one(tmp_path, "a.rst", source).text
+        == "fetch <mirror>, *args, **kw, a\\b and a link, but this is *not*."
     )
 
 

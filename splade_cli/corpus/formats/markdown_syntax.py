@@ -1,7 +1,7 @@
 """Markdown grammar: CommonMark with tables, footnotes, and the blocks of documentation generators.
 
-MkDocs and its kin (Docusaurus, VitePress, MyST, Jekyll, GitHub) each add blocks for notes, tabs and includes. Most are
-known to mdit-py-plugins; the rest are rules of a few lines here.
+MkDocs and its kin (Docusaurus, VitePress, MyST, Jekyll, GitHub) each add blocks for notes, tabs and includes.
+Most are known to mdit-py-plugins; the rest are rules of a few lines here.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def indented(text: str, width: int) -> str:
 
 
 def block_end(lines: list[str], start: int, indent: int) -> int:
-    """Where the block ends that starts at `start` and is indented by `indent` or more, blank lines included."""
+    """The end of the block at `start` that is indented by `indent` or more, blank lines included."""
     end = start
     last = start
     while end < len(lines):

@@ -1,96 +1,140 @@
-"""A reStructuredText file comes in, plain text with ``#`` headings goes out; follows no include and no
-reference.
+"""reStructuredText: plain text with ``#`` headings and the title of a file.
 
 Read line by line, as far as documents go: docutils would refuse the directives and roles that Sphinx adds.
+Follows no include and no reference.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass, field
 
 from splade_cli.corpus.formats.prose import Prose, block_end, fenced, indented, names, next_text, squeezed
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*\Z")
 _DIRECTIVE = re.compile(r"( *)\.\. (?:\|[^|]+\| )?([\w:+.-]+?)::(?:[ \t]+(.*))?\Z")
+_FOOTNOTE = re.compile(r" *\.\. \[([^\]]+)\]")
+_COMMENT = re.compile(r" *(?:\.\.|__)(?: |\Z)")
+_TABLE_BORDER = re.compile(r" *(?:\+[-=+]{2,}|={2,}(?: +={2,})+\s*\Z)")
+_TABLE_ROW = re.compile(r" *\|(.*)\|\s*\Z")
+_REPLACEMENT = re.compile(r"(?m)^\s*\.\. \|([^|]+)\| replace:: (.+)$")
 _CODE = names("code code-block sourcecode parsed-literal prompt console highlight-block doctest testcode raw")
 _NO_TEXT = names(
     "toctree contents include literalinclude highlight index meta currentmodule default-role sectnum image"
 )
-_ROLES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?::[\w:+.-]{1,60}:)?`([^`<]+?)\s*<[^`>]*>`_{0,2}"), r"\1"),
-    (re.compile(r":[\w:+.-]{1,60}:`[~!]?([^`]+)`"), r"\1"),
-    (re.compile(r"``(.+?)``"), r"\1"),
-    (re.compile(r"`([^`]+)`_{0,2}(?!\w)"), r"\1"),
-    (re.compile(r"(?<![\w*\\])(\*{1,2})(?=[^\s*])([^*]+?)(?<=[^\s*])\1(?![\w*])"), r"\2"),
-    (re.compile(r"\\(?=[^\w\s])"), ""),
+_UNNAMED = names("only container class rubric centered")
+# What stands for itself in a line; the first that fits counts, and nothing is looked for inside it.
+_INLINE = re.compile(
+    r"``(?P<literal>.+?)``"
+    r"|(?::[\w:+.-]{1,60}:)?`(?P<link>[^`<]+?)\s*<[^`>]*>`_{0,2}"
+    r"|:[\w:+.-]{1,60}:`[~!]?(?P<role>[^`]+)`"
+    r"|`(?P<default_role>[^`]+)`_{0,2}(?!\w)"
+    r"|(?<![\w*\\])(?P<stars>\*{1,2})(?=[^\s*])(?P<emphasis>[^*]+?)(?<=[^\s*])(?P=stars)(?![\w*])"
+    r"|\\(?P<escaped>[^\w\s])",
+    re.DOTALL,
 )
+_MOST_LINES_OF_A_LINK = 4
 
 
 def read_rst(source: str) -> Prose:
-    """Text and title of a reStructuredText file: headings by order of appearance, directives unwrapped."""
+    """Text and title of a file: headings by order of appearance, directives unwrapped."""
     outline = _Outline()
-    lines = _lines(source.expandtabs(8).split("\n"), outline)
-    for name, words in re.findall(r"(?m)^\s*\.\. \|([^|]+)\| replace:: (.+)$", source):
+    lines = _Reader(source.expandtabs(8).split("\n"), outline).read()
+    for name, words in _REPLACEMENT.findall(source):
         lines = [line.replace(f"|{name}|", words) for line in lines]
     return Prose(squeezed("\n".join(lines)), outline.titles[0] if outline.titles else "")
 
 
-@dataclass
 class _Outline:
-    """The headings so far: the level of one is told by its adornment, in the order in which adornments first come."""
+    """The headings so far: the level of one is the rank of its adornment among those that have come."""
 
-    titles: list[str] = field(default_factory=list)
-    adornments: list[tuple[str, bool]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self.adornments: list[tuple[str, bool]] = []
 
     def heading(self, title: str, adornment: tuple[str, bool]) -> str:
         if adornment not in self.adornments:
             self.adornments.append(adornment)
         self.titles.append(title)
-        return f"{'#' * min(self.adornments.index(adornment) + 1, 6)} {title}"
+        level = min(self.adornments.index(adornment) + 1, 6)
+        return f"{'#' * level} {title}"
 
 
-def _lines(lines: list[str], outline: _Outline) -> list[str]:
-    out: list[str] = []
-    at = 0
-    while at < len(lines):
-        line = lines[at]
-        below = lines[at + 1] if at + 1 < len(lines) else ""
-        under = lines[at + 2] if at + 2 < len(lines) else ""
-        indent = len(line) - len(line.lstrip())
-        over = _ADORNMENT.match(line) and below.strip() and under.rstrip() == line.rstrip()
-        if over or (line.strip() and not indent and _underlines(below, line)):
-            title = _words((below if over else line).strip())
-            out.extend(["", outline.heading(title, (line[0] if over else below[0], bool(over))), ""])
-            at += 3 if over else 2
-        elif found := _DIRECTIVE.match(line):
-            end = block_end(lines, at + 1, indent + 1)
-            out.extend(["", *_directive(found[2].lower(), found[3] or "", lines[at + 1 : end], outline), ""])
-            at = end
-        elif re.match(r" *\.\. \[([^\]]+)\]", line):
-            out.append(_words(line.replace(".. ", "", 1)))
-            at += 1
-        elif re.match(r" *(?:\.\.|__)(?: |\Z)", line):
-            at = block_end(lines, at + 1, indent + 1)
-        elif _ADORNMENT.match(line) or re.match(r" *(?:\+[-=+]{2,}|={2,}(?: +={2,})+\s*\Z)", line):
-            at += 1
-        elif line.rstrip().endswith("::"):
-            end = block_end(lines, at + 1, indent + 1)
-            words = _words(line.rstrip()[:-1])
-            out.append("" if words.strip() == ":" else words)
-            code = textwrap.dedent("\n".join(lines[at + 1 : end]))
-            out.extend(["", *indented(fenced(code), indent).split("\n"), ""] if code.strip() else [])
-            at = max(end, at + 1)
+class _Reader:
+    """A stretch of lines that is read from the top."""
+
+    def __init__(self, lines: list[str], outline: _Outline) -> None:
+        self.lines = lines
+        self.outline = outline
+        self.position = 0
+        self.text: list[str] = []
+
+    def read(self) -> list[str]:
+        """The lines of the text; each step takes one line or several."""
+        while self.position < len(self.lines):
+            line = self.lines[self.position]
+            directive = _DIRECTIVE.match(line)
+            if self._heading(line):
+                continue
+            if directive:
+                body = self._indented_block(line)
+                lines = _directive(directive[2].lower(), directive[3] or "", body, self.outline)
+                self.text.extend(["", *lines, ""])
+            elif _FOOTNOTE.match(line):
+                self.text.append(_plain(line.replace(".. ", "", 1)))
+                self.position += 1
+            elif _COMMENT.match(line):
+                self._indented_block(line)
+            elif _ADORNMENT.match(line) or _TABLE_BORDER.match(line):
+                self.position += 1
+            elif line.rstrip().endswith("::"):
+                self._literal_block(line)
+            else:
+                self._words(line)
+        return self.text
+
+    def _heading(self, line: str) -> bool:
+        """A title with a line of punctuation below it, or one above and one below."""
+        below, under = [*self.lines[self.position + 1 : self.position + 3], "", ""][:2]
+        overlined = _ADORNMENT.match(line) and below.strip() and under.rstrip() == line.rstrip()
+        if overlined:
+            heading = self.outline.heading(_plain(below.strip()), (line[0], True))
+            self.position += 3
+        elif line.strip() and not line[0].isspace() and _underlines(below, line):
+            heading = self.outline.heading(_plain(line.strip()), (below[0], False))
+            self.position += 2
         else:
-            at += 1
-            row = re.match(r" *\|(.*)\|\s*\Z", line)
-            line = " | ".join(part.strip() for part in row[1].split("|")) if row else line
-            # A link may go on in the next line.
-            while line.count("`") % 2 and line.count("\n") < 4 and at < len(lines) and lines[at].strip():
-                line, at = f"{line}\n{lines[at]}", at + 1
-            out.append(_words(re.sub(r"^( *)[*+•] ", r"\1- ", line)))
-    return out
+            return False
+        self.text.extend(["", heading, ""])
+        return True
+
+    def _indented_block(self, line: str) -> list[str]:
+        """The lines below this one that are further in; they are read with it."""
+        start = self.position + 1
+        indent = len(line) - len(line.lstrip())
+        self.position = block_end(self.lines, start, indent + 1)
+        return self.lines[start : self.position]
+
+    def _literal_block(self, line: str) -> None:
+        words = _plain(line.rstrip()[:-1])
+        self.text.append("" if words.strip() == ":" else words)
+        code = textwrap.dedent("\n".join(self._indented_block(line)))
+        if code.strip():
+            indent = len(line) - len(line.lstrip())
+            self.text.extend(["", *indented(fenced(code), indent).split("\n"), ""])
+
+    def _words(self, line: str) -> None:
+        self.position += 1
+        row = _TABLE_ROW.match(line)
+        if row:
+            line = " | ".join(cell.strip() for cell in row[1].split("|"))
+        # A link may go on in the next line.
+        for following in self.lines[self.position : self.position + _MOST_LINES_OF_A_LINK]:
+            if line.count("`") % 2 == 0 or not following.strip():
+                break
+            line = f"{line}\n{following}"
+            self.position += 1
+        self.text.append(_plain(re.sub(r"^( *)[*+•] ", r"\1- ", line)))
 
 
 def _underlines(below: str, title: str) -> bool:
@@ -100,27 +144,28 @@ def _underlines(below: str, title: str) -> bool:
 
 
 def _directive(name: str, argument: str, body: list[str], outline: _Outline) -> list[str]:
+    """The text of a directive: code, the description of an image, or its name, argument and content."""
     options = 0
+    alt = ""
     while options < len(body) and re.match(r"\s+:[\w-]+:", body[options]):
+        described = re.match(r"\s+:alt:\s*(.*)", body[options])
+        if described and not alt:
+            alt = described[1]
         options += 1
-    alt = next((found[1] for row in body[:options] if (found := re.match(r"\s+:alt:\s*(.*)", row))), "")
+    content = textwrap.dedent("\n".join(body[options:]))
     if name in _CODE:
-        return fenced(textwrap.dedent("\n".join(body[options:])), argument.split(" ")[0]).split("\n")
+        return fenced(content, argument.split(" ")[0]).split("\n")
     if name in _NO_TEXT or name == "replace":
         return [alt]
-    inner = _lines(textwrap.dedent("\n".join(body[options:])).split("\n"), outline)
+    lines = _Reader(content.split("\n"), outline).read()
     if name == "figure":
-        return [alt, "", *inner]
-    kind = (
-        ""
-        if ":" in name or name in ("figure", "only", "container", "class", "rubric", "centered")
-        else f"{name}: "
-    )
-    words = kind.replace("-", " ").capitalize() + _words(argument)
-    return [words, *inner] if argument else [words.strip(), *inner[next_text(inner, 0) :]]
+        return [alt, "", *lines]
+    label = "" if ":" in name or name in _UNNAMED else f"{name.replace('-', ' ').capitalize()}: "
+    if argument:
+        return [label + _plain(argument), *lines]
+    return [label.strip(), *lines[next_text(lines, 0) :]]
 
 
-def _words(text: str) -> str:
-    for pattern, replacement in _ROLES:
-        text = pattern.sub(replacement, text)
-    return text
+def _plain(text: str) -> str:
+    """`text` without its inline markup."""
+    return _INLINE.sub(lambda match: match[match.lastgroup or 0], text)
