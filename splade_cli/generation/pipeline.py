@@ -117,7 +117,7 @@ def generate(options: GenerateOptions, progress: Progress = silent) -> Generated
         mined = _mined_queries(source, teachers, options.seed, progress)
         sides = source.split([each.query for each in mined], options.val_ratio, options.seed)
         rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
-        report = write_training_files(output, source, rows, teachers.names, options.seed)
+        report = write_training_files(output, source, rows, tuple(teachers.names.values()), options.seed)
         forget_vectors(cache)
         shutil.rmtree(output / ".work", ignore_errors=True)
     llm = None

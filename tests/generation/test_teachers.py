@@ -1,8 +1,8 @@
-"""Searches over chunks: against a slow obvious version, kept vectors, and which teacher `auto` is."""
+"""Teachers: one searcher over the chunks, cached vectors, and which dense teacher `auto` is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +10,31 @@ import pytest
 
 from splade_cli.cache import Cache
 from splade_cli.generation import teachers
-from splade_cli.generation.teachers import bm25_search, dense_search, dense_teacher, without_teacher
+from splade_cli.generation.teachers import (
+    Teachers,
+    dense_teacher,
+    encode_densely,
+    searcher_over,
+    without_teacher,
+)
 from splade_cli.records import Chunk
+from splade_cli.search.options import SearchOptions
 
 CHUNKS = [
-    Chunk(str(number), "d", f"text {number} about thing{number % 7}", title=f"T{number}")
+    Chunk(f"c{number}", "d", f"text {number} about thing{number % 7}", title=f"T{number}")
     for number in range(40)
 ]
+CONTENTS = [chunk.content for chunk in CHUNKS]
 
 
 class Model:
     """Random vectors of any length, the same for the same text; counts what it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "m") -> None:
+        self.name = name
         self.asked: list[str] = []
 
-    def __call__(self, texts: Sequence[str], kind: str) -> np.ndarray:
+    def encode(self, texts: Sequence[str], kind: str = "document") -> np.ndarray:
         self.asked += [f"{kind}:{text}" for text in texts]
         vectors = [
             np.random.default_rng(len(text) * 1000 + sum(map(ord, text))).normal(size=8) for text in texts
@@ -34,8 +43,9 @@ class Model:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache.sqlite3")
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    with Cache(tmp_path / "cache.sqlite3") as cache:
+        yield cache
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +53,11 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teachers, "WINDOW", 16)
 
 
-def test_dense_search_ranks_by_cosine(cache: Cache) -> None:
+def test_a_dense_teacher_ranks_by_cosine(cache: Cache) -> None:
     model, queries = Model(), ["a query", "another one"]
-    ranking = dense_search(CHUNKS, model, "m", cache)(queries, 5)
-    documents, wanted = model([chunk.content for chunk in CHUNKS], "document"), model(queries, "query")
+    searcher = searcher_over(CHUNKS, None, model, cache)
+    ranking = searcher.rank(queries, 5, SearchOptions(mode="dense"))
+    documents, wanted = model.encode(CONTENTS), model.encode(queries, "query")
     for number, query in enumerate(wanted):
         cosines = [float(query @ one / np.linalg.norm(query) / np.linalg.norm(one)) for one in documents]
         order = sorted(range(len(CHUNKS)), key=lambda row: -cosines[row])[:5]
@@ -54,27 +65,37 @@ def test_dense_search_ranks_by_cosine(cache: Cache) -> None:
         assert ranking.scores[number] == pytest.approx([cosines[row] for row in order], abs=1e-6)
 
 
-def test_fewer_documents_than_asked_for(cache: Cache) -> None:
-    ranking = dense_search(CHUNKS[:3], Model(), "m", cache)(["q"], 5)
-    assert sorted(ranking.ids[0]) == ["0", "1", "2"]
-    assert len(ranking.scores[0]) == 3
+def test_bm25_needs_no_model_and_finds_words_of_titles(cache: Cache) -> None:
+    searcher = searcher_over(CHUNKS, None, None, cache)
+    assert searcher.rank(["T13"], 2, SearchOptions(mode="bm25")).ids == [["c13"]]
+    assert cache.spaces() == []
+
+
+def test_scores_are_the_mean_of_the_teachers_on_the_unit_interval(cache: Cache) -> None:
+    searcher = searcher_over(CHUNKS, None, Model(), cache)
+    positions = {chunk.id: number for number, chunk in enumerate(CHUNKS)}
+    both = Teachers(searcher, {"bm25": "bm25", "dense": "m"}, positions)
+    alone = [
+        Teachers(searcher, {mode: mode}, positions).rank(["T13 thing3"])[0] for mode in ("bm25", "dense")
+    ]
+    (scores,) = both.rank(["T13 thing3"])
+    assert set(scores) == {chunk.id for chunk in CHUNKS}
+    assert list(scores.values()) == sorted(scores.values(), reverse=True)
+    for chunk_id, score in scores.items():
+        assert score == pytest.approx(sum(each.get(chunk_id, 0.0) for each in alone) / 2)
+    assert next(iter(alone[0])) == "c13"
+    assert len(alone[0]) < len(CHUNKS)
 
 
 def test_cached_windows_are_not_encoded_again_and_not_mistaken(cache: Cache) -> None:
-    first, second, other = Model(), Model(), Model()
-    before = dense_search(CHUNKS[:32], first, "m", cache)(["q"], 3)
-    dense_search(CHUNKS, second, "m", cache)
-    assert len(first.asked) == 33
-    assert second.asked == [f"document:{chunk.content}" for chunk in CHUNKS[32:]]
-    dense_search(CHUNKS, other, "another", cache)
+    first, second, other = Model(), Model(), Model("another")
+    before = encode_densely(CONTENTS[:32], first, cache)
+    whole = encode_densely(CONTENTS, second, cache)
+    assert len(first.asked) == 32
+    assert second.asked == [f"document:{text}" for text in CONTENTS[32:]]
+    assert np.array_equal(before, whole[:32])
+    encode_densely(CONTENTS, other, cache)
     assert len(other.asked) == 40
-    again = dense_search(CHUNKS[:32], second, "m", cache)(["q"], 3)
-    assert before.ids == again.ids
-    assert np.array_equal(before.scores[0], again.scores[0])
-
-
-def test_bm25_finds_words_of_titles() -> None:
-    assert bm25_search(CHUNKS, "english")(["T13"], 2).ids == [["13"]]
 
 
 @pytest.mark.parametrize(
