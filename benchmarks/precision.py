@@ -22,7 +22,7 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.model.encode import encode
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
-from splade_cli.model.shards import settle_precision
+from splade_cli.model.splade.automatic_int8 import settle_precision
 
 PRECISIONS = ("fp32", "int8", "bf16")
 

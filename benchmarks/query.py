@@ -20,6 +20,7 @@ from measure import ROOT
 
 from splade_cli.cli.options import query_encoder
 from splade_cli.indexing.build import index_documents
+from splade_cli.indexing.options import IndexOptions
 from splade_cli.search.searcher import Searcher
 
 KINDS = ("full", "static", "onnx", "onnx-int8")
@@ -34,7 +35,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folders = {kind: Path(place) / kind for kind in KINDS}
         for kind, folder in folders.items():
-            index_documents(ROOT / "sample_docs" / "documents", folder, query=query_encoder(kind))
+            index_documents(
+                ROOT / "sample_docs" / "documents", folder, IndexOptions(query=query_encoder(kind))
+            )
         cold: dict[str, list[float]] = {kind: [] for kind in KINDS}
         for number in range(rounds + 1):
             for kind, folder in folders.items():

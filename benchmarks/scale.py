@@ -22,6 +22,7 @@ from measure import short_texts
 
 def child(documents: Path, output: Path, workers: int) -> None:
     from splade_cli.indexing.build import index_documents
+    from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
 
     embedder = SpladeEmbedder("tiny", device="cpu", precision="fp32", batch_size=64)
@@ -41,7 +42,9 @@ def child(documents: Path, output: Path, workers: int) -> None:
     def progress(stage: str, done: int, total: int | None) -> None:
         stages[stage] = time.perf_counter() - start
 
-    made = index_documents(documents, output, embedder=embedder, workers=workers, progress=progress)
+    made = index_documents(
+        documents, output, IndexOptions(workers=workers), embedder=embedder, progress=progress
+    )
     seconds = time.perf_counter() - start
     stop.set()
     watcher.join()

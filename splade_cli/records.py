@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from splade_cli.progress import Progress, silent
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+__all__ = [
+    "Chunk", "Document", "Example", "Hit", "Progress", "Ranking", "Term", "WeightedText", "WrittenQuery", "silent",
+]  # fmt: skip
+
 WeightedText = tuple[str, float]
 """A text and how much it counts: of a query in parts, such as the query itself and what an expansion adds."""
-
-Progress = Callable[[str, int, int | None], None]
-"""Called as ``progress(stage, done, total)``; total is None where it is not known."""
-
-
-def silent(stage: str, done: int, total: int | None) -> None:
-    """The Progress of callers that want none."""
 
 
 @dataclass(frozen=True)

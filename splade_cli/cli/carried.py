@@ -24,7 +24,7 @@ def described(made: SpladeIndex) -> str:
 def fidelity(made: SpladeIndex, embedder: SpladeEmbedder) -> None:
     """Says what the query encoder that the index carries loses against the model."""
     from splade_cli.evaluation.fidelity import query_fidelity
-    from splade_cli.model.query_encoders.encoders import open_query_encoder
+    from splade_cli.model.query_encoders.carried import open_query_encoder
 
     carried = open_query_encoder(made.encoder_folder or Path(), made.info.query)
     assert carried is not None

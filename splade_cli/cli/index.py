@@ -92,11 +92,13 @@ def index(
     from splade_cli.cli.render import console
     from splade_cli.errors import InputError
     from splade_cli.files import claim_output
+    from splade_cli.index.info import Chunking
     from splade_cli.index.store.manifest import MARKS
     from splade_cli.index.store.opening import size_bytes
     from splade_cli.index.vectors.impacts import check_bits
     from splade_cli.index.vectors.pruning import Pruning
     from splade_cli.indexing.build import index_documents
+    from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
 
     if verify:
@@ -115,18 +117,22 @@ def index(
     if impacts is not None:
         check_bits(impacts)
     claim_output(output, force, MARKS)  # before a dense model is loaded
-    attach = options.query_encoder(query, fast_query)
+    export = options.query_encoder(query, fast_query)
     embedder = SpladeEmbedder(
         model, device=device, precision=precision, batch_size=batch_size, max_seq_length=max_length,
         trust_remote_code=trust_remote_code, allow_pickle=allow_pickle,
     )  # fmt: skip
     with console.progress() as progress:
-        made = index_documents(
-            documents, output, embedder=embedder, query=attach, bm25=bm25,
-            dense=_dense_model(dense, device, trust_remote_code), pruning=pruning, impacts=impacts,
-            force=force, workers=workers, progress=progress,
-            **options.chunking(chunk_size, chunk_min, chunk_max, overlap),
-        )  # fmt: skip
+        chosen = IndexOptions(
+            chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
+            bm25=bm25,
+            dense=_dense_model(dense, device, trust_remote_code),
+            query=export,
+            pruning=pruning,
+            impacts=impacts,
+            workers=workers,
+        )
+        made = index_documents(documents, output, chosen, embedder=embedder, force=force, progress=progress)
     console.skipped(made.skipped)
     parts = ["postings", *(["BM25"] if bm25 else []), *([f"vectors of {dense}"] if dense else [])]
     facts = {
@@ -135,7 +141,7 @@ def index(
         "megabytes": round(size_bytes(output) / 1e6, 2), "model": model, "precision": made.precision,
         "queries": carried.described(made.index), "written to": str(output),
     }  # fmt: skip
-    if attach is not None:
+    if export is not None:
         carried.fidelity(made.index, embedder)
     console.facts(facts, json_output)
     console.next_command(f"splade query --index {output}")

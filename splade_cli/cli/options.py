@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from splade_cli.model.query_encoders.encoders import Attach
+    from splade_cli.model.query_encoders.base import ExportQueries
     from splade_cli.search.options import SearchOptions
 
 Documents = Annotated[
@@ -123,7 +123,7 @@ Backend = Annotated[
 FastQuery = Annotated[bool, typer.Option("--fast-query", help="The same as --query onnx.")]
 
 
-def query_encoder(name: str, fast: bool = False) -> Attach | None:
+def query_encoder(name: str, fast: bool = False) -> ExportQueries | None:
     """What --query and --fast-query ask for; None is the model itself. Raises InputError for another name."""
     from functools import partial
 
@@ -137,12 +137,12 @@ def query_encoder(name: str, fast: bool = False) -> Attach | None:
     if name == "full":
         return None
     if name == "static":
-        from splade_cli.model.query_encoders.encoders import attach_static
+        from splade_cli.model.query_encoders.static_export import export_static
 
-        return attach_static
-    from splade_cli.deploy.export.onnx import attach_onnx
+        return export_static
+    from splade_cli.deploy.export.onnx import export_onnx
 
-    return partial(attach_onnx, int8=name == "onnx-int8")
+    return partial(export_onnx, int8=name == "onnx-int8")
 
 
 def search_options(

@@ -5,7 +5,6 @@ Whatever is measured answers through `Retriever.search`, so that a figure is tha
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+from splade_cli.cache import Cache, remove_cache
 from splade_cli.datasets.collections import Collection, load_collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.options import EvaluationKeywords, EvaluationOptions
@@ -20,7 +20,7 @@ from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.systems.lineup import NOTHING_TO_FUSE, Lineup
 from splade_cli.evaluation.systems.subject import of_model, of_retriever, of_searcher
 from splade_cli.evaluation.systems.system import System, units_of
-from splade_cli.indexing.build import DenseEncoder
+from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Chunk, Progress, silent
 from splade_cli.search.rerank import Reranker
@@ -71,14 +71,14 @@ def _of_model(
         raise InputError(*NOTHING_TO_FUSE)
     units = units_of(collection)
     embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
-    with _shards(wanted.cache, embedder) as shards, tempfile.TemporaryDirectory() as folder:
+    with _window_cache(wanted.cache, embedder) as cache, tempfile.TemporaryDirectory() as folder:
         subject = of_model(
             embedder,
             units,
             bm25=wanted.bm25,
             dense=_dense(wanted.dense),
             reranker=wanted.reranker if isinstance(wanted.reranker, Reranker) else None,
-            shards=shards,
+            cache=cache,
             progress=progress,
         )
         beside = []
@@ -116,20 +116,22 @@ def _baseline(
         return
     model = wanted.baseline
     embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
-    with _shards(wanted.cache, embedder) as shards:
-        subject = of_model(embedder, units, shards=shards, progress=progress)
+    with _window_cache(wanted.cache, embedder) as cache:
+        subject = of_model(embedder, units, cache=cache, progress=progress)
         yield [subject.system(subject.name, subject.options)]
 
 
 @contextmanager
-def _shards(cache: Path | None, embedder: SpladeEmbedder) -> Iterator[Path | None]:
-    """A folder in which encoded windows are kept until all went well."""
-    if cache is None:
+def _window_cache(folder: Path | None, embedder: SpladeEmbedder) -> Iterator[Cache | None]:
+    """A cache of encoded windows in `folder`, which is kept until all went well."""
+    if folder is None:
         yield None
         return
-    folder = cache / embedder.loaded.model.identity[:16].replace("/", "-")
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    identity = embedder.loaded.model.identity[:16].replace("/", "-")
+    path = folder / f"{identity}.sqlite3"
+    with Cache(path) as cache:
+        yield cache
+    remove_cache(path)
 
 
 def _fit_collection(data: str | Path | Collection, wanted: str | Collection | None) -> Collection | None:

@@ -12,9 +12,9 @@ from splade_cli.evaluation.metrics import MEASURES
 from splade_cli.search.options import RERANK_DEPTH
 
 if TYPE_CHECKING:
-    from splade_cli.indexing.build import DenseEncoder
+    from splade_cli.indexing.dense import DenseEncoder
     from splade_cli.model.embedder import SpladeEmbedder
-    from splade_cli.model.query_encoders.encoders import Attach
+    from splade_cli.model.query_encoders.base import ExportQueries
     from splade_cli.search.rerank import Reranker
 
 
@@ -33,7 +33,7 @@ class EvaluationOptions:
         idf_exponent: above 0, the model with query weights times the corpus's IDF ** idf_exponent beside it, then
             fused and reranked.
         reranker: a cross-encoder that orders the model's first `rerank_depth` chunks anew.
-        query: the model's documents with queries by what this makes beside it, e.g. `attach_static`.
+        query: the model's documents with queries by what this makes beside it, e.g. `static_export.export_static`.
         measures: see `metrics.MEASURES`.
         compare_on: the measure of the significance test.
         cache: where encoded windows are kept until the figures stand.
@@ -47,7 +47,7 @@ class EvaluationOptions:
     idf_exponent: float = 0.0
     reranker: str | Reranker | None = None
     rerank_depth: int = RERANK_DEPTH
-    query: Attach | None = None
+    query: ExportQueries | None = None
     measures: Sequence[str] = MEASURES
     compare_on: str = "nDCG@10"
     cache: Path | None = None
@@ -64,7 +64,7 @@ class EvaluationKeywords(TypedDict, total=False):
     idf_exponent: float
     reranker: str | Reranker | None
     rerank_depth: int
-    query: Attach | None
+    query: ExportQueries | None
     measures: Sequence[str]
     compare_on: str
     cache: Path | None

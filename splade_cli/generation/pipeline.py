@@ -6,7 +6,6 @@ val.tsv). Answers of a language model stay in cache.sqlite3, what a model encode
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +118,6 @@ def generate(options: GenerateOptions, progress: Progress = silent) -> Generated
         rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
         report = write_training_files(output, source, rows, tuple(teachers.names.values()), options.seed)
         forget_vectors(cache)
-        shutil.rmtree(output / ".work", ignore_errors=True)
     llm = None
     if isinstance(writer, LlmWriter):
         llm = LlmRun(writer.usage, writer.failed, writer.last_failure)

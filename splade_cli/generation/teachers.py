@@ -21,7 +21,7 @@ from splade_cli.index.info import DenseInfo
 from splade_cli.index.vectors.dense import unit
 from splade_cli.indexing.build import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.query_encoders.encoders import QueryEncoder
+from splade_cli.model.query_encoders.base import QueryEncoder
 from splade_cli.records import Chunk, Progress, silent
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
@@ -101,7 +101,7 @@ def searcher_over(
     encoder: QueryEncoder = _NoTerms()
     vectors = encoder.encode(texts)
     if embedder is not None:
-        vectors = embedder.encode_kept(texts, cache.path.parent / ".work", progress)
+        vectors = embedder.encode(texts, "document", progress, cache=cache)
         encoder = ModelEncoder(embedder)
     dense_part = None
     if dense is not None:

@@ -1,36 +1,29 @@
-"""Documents into an index that is there: new ones after the old, changed ones in place of theirs, equal ones skipped.
-
-Chunks are cut as the index's own were and encoded by its model; what was encoded is kept beside the index until the
-new generation stands, so that the same call goes on after a kill. Knows no terminal.
-"""
+"""Adding documents to an index folder: new ones after the old, changed ones in place of theirs, equal ones skipped."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import dataclass, field
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby
+from operator import attrgetter
 from pathlib import Path
 
-import numpy as np
-
+from splade_cli.cache import Cache, remove_cache
 from splade_cli.corpus.documents import Skipped
-from splade_cli.errors import InputError
-from splade_cli.files import read_jsonl, replacing
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.store.records import Row, document_of
+from splade_cli.index.store.records import Row
 from splade_cli.index.store.writer import IndexWriter, Merged
-from splade_cli.indexing.build import (
-    DenseEncoder,
-    chunking_of,
-    dense_windows,
-    rows_with_vectors,
-    spool_chunks,
-    texts_of,
-)
+from splade_cli.indexing.build import cache_of
+from splade_cli.indexing.dense import DenseEncoder, DenseWindows
 from splade_cli.indexing.models import check_model, dense_of, embedder_of
+from splade_cli.indexing.options import DEFAULT_CHUNKING
+from splade_cli.indexing.pipeline import Pipeline, row_of
+from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, bars
+from splade_cli.records import Chunk
 
 
 @dataclass
@@ -55,92 +48,100 @@ def add_documents(
     embedder: SpladeEmbedder | None = None,
     dense: DenseEncoder | None = None,
     workers: int = 1,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Added:
     """Adds a file or folder of documents to an index folder, in one step.
 
     A document whose id is in the index replaces that one, unless all its chunks are as they were. Ids of files are
-    their paths below the folder that is named, as they were when the index was built.
-
-    Vectors are pruned and rounded as the index's own; the step of its weights stays, so one above the largest that it
-    can hold becomes that.
+    their paths below the folder that is named, as they were when the index was built. Chunks are cut and vectors
+    pruned and rounded as the index's own; the step of its weights stays, so one above the largest that it can hold
+    becomes that. What was encoded is kept in a cache beside the index until the new generation stands.
 
     Args:
         embedder: the model that made the index, where it is loaded already or lies elsewhere now.
         dense: the same of its dense model, where it has one.
-        workers: encoding processes, see `model.shards.encode_to_shards`.
+        workers: encoding processes, see `model.windows.encode_windows`.
+        progress: is told how far it is; bars are drawn where None.
 
     Raises:
         IndexFolderError: no index there, damaged, made by another model, or being written to.
         InputError, ModelError: as reading, chunking, loading and encoding raise.
     """
-    with IndexWriter(index_dir) as writer:
+    with bars(progress) as report, IndexWriter(index_dir) as writer:
         index = writer.index
-        work = additions_of(index_dir)
-        everything, fresh = work / "rows.jsonl", work / "fresh.jsonl"
-        try:
-            read = spool_chunks(Path(documents), everything, chunking_of(index), progress)
-        except InputError:
-            if not list(work.glob("shard-*")):
-                shutil.rmtree(work, ignore_errors=True)
-            raise
-        added = Added(skipped=read.skipped)
-        replaced = _sieve(index, everything, fresh, added)
-        if added.chunks:
+        reader = ChunkReader(Path(documents), index.info.chunking or DEFAULT_CHUNKING, report)
+        additions = _Additions(index)
+        chunks = additions.of(reader)
+        first = next(chunks, None)
+        if first is not None:
             embedder = embedder or embedder_of(index)
             check_model(index, embedder)
-            shards = embedder.encode_shards(
-                texts_of(fresh), work, workers=workers, total=added.chunks, progress=progress
-            )
-            windows: list[Path] = []
-            if index.info.dense is not None:
-                dense = dense or dense_of(index)
-                windows = dense_windows(dense, texts_of(fresh), work, added.chunks, progress)
-            progress("write", 0, 1)
-            parts = map(index.info.pruning.applied, shards.parts())
-            batches = rows_with_vectors(parts, fresh, windows)
-            writer.append(batches, replaced=np.array(replaced, dtype=np.int64))
-            added.merged = writer.merge_where_due()
-            progress("write", 1, 1)
-        shutil.rmtree(work, ignore_errors=True)
-        return added
+            if dense is None and index.info.dense is not None:
+                dense = dense_of(index)
+            with Cache(cache_of(index_dir)) as cache:
+                windows = None if index.info.dense is None or dense is None else DenseWindows(dense, cache)
+                pipeline = Pipeline(embedder, windows, index.info.pruning, workers, cache)
+                with closing(pipeline.batches(chain([first], chunks), progress=report)) as batches:
+                    writer.append(batches, replaced=additions.replaced)
+            report("write", 0, 1)
+            additions.counts.merged = writer.merge_where_due()
+            report("write", 1, 1)
+        remove_cache(cache_of(index_dir))
+        additions.counts.skipped = reader.skipped
+        return additions.counts
 
 
-def additions_of(index_dir: str | Path) -> Path:
-    """Where unfinished additions to an index are kept: a hidden folder beside it."""
-    path = Path(index_dir)
-    return path.with_name(f".{path.name}.adding")
+class _Additions:
+    """The chunks of documents that an index does not hold as they are.
 
+    Attributes:
+        counts: of the documents and chunks that have passed.
+        replaced: rows of the index in whose place they come.
+    """
 
-def _sieve(index: SpladeIndex, everything: Path, fresh: Path, added: Added) -> list[int]:
-    """Writes the chunks of new and changed documents to `fresh`, counts them, and gives the rows that they replace."""
-    replaced: list[int] = []
-    taken: set[str] = set()
-    with replacing(fresh) as temporary, open(temporary, "w", encoding="utf-8") as out:
-        for document_id, group in groupby(read_jsonl(everything), key=document_of):
-            rows = list(group)
-            old = index.find(document_id, chunks=False).tolist()
-            if old and [_content(row) for row in rows] == [_content(index.rows[number]) for number in old]:
-                added.unchanged += 1
+    def __init__(self, index: SpladeIndex) -> None:
+        self.counts = Added()
+        self.replaced: set[int] = set()
+        self._index = index
+        self._ids: set[str] = set()
+
+    def of(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """Those of new and changed documents, under ids that no other document's chunk has."""
+        for document_id, group in groupby(chunks, key=attrgetter("document_id")):
+            document = list(group)
+            old = self._index.find(document_id, chunks=False).tolist()
+            if old and self._unchanged(document, old):
+                self.counts.unchanged += 1
                 continue
-            added.changed += bool(old)
-            added.new += not old
-            replaced.extend(old)
-            for row in rows:
-                row["id"] = _free_name(index, row["id"], taken, set(old))
-                taken.add(row["id"])
-                out.write(json.dumps(row, ensure_ascii=False) + "\n")
-                added.chunks += 1
-    return replaced
+            if old:
+                self.counts.changed += 1
+            else:
+                self.counts.new += 1
+            self.replaced.update(old)
+            for chunk in document:
+                name = self._free_id(chunk.id, set(old))
+                self._ids.add(name)
+                self.counts.chunks += 1
+                yield replace(chunk, id=name)
+
+    def _unchanged(self, document: list[Chunk], old: list[int]) -> bool:
+        """Whether a document's chunks are those of the rows `old`."""
+        if len(document) != len(old):
+            return False
+        rows = (self._index.rows[number] for number in old)
+        return all(
+            _without_id(row_of(chunk)) == _without_id(row) for chunk, row in zip(document, rows, strict=True)
+        )
+
+    def _free_id(self, name: str, replaced: set[int]) -> str:
+        """`name`, with marks where another document's chunk has it."""
+        while name in self._ids or set(self._index.find(name, documents=False).tolist()) - replaced:
+            name = f"{name}'"
+        return name
 
 
-def _content(row: Row) -> Row:
-    """A record without its id, which may bear marks that keep it apart from other documents' ids."""
-    return {key: value for key, value in row.items() if key != "id"}
-
-
-def _free_name(index: SpladeIndex, name: str, taken: set[str], gone: set[int]) -> str:
-    """`name`, with marks where another document's chunk has it."""
-    while name in taken or set(index.find(name, documents=False).tolist()) - gone:
-        name = f"{name}'"
-    return name
+def _without_id(row: Row) -> Row:
+    """A record as it is stored, without its id, which may bear marks that keep it apart from other documents' ids."""
+    stored: Row = json.loads(json.dumps(row))
+    del stored["id"]
+    return stored

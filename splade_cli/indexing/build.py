@@ -1,64 +1,40 @@
-"""Documents in, an index out: reads, chunks, encodes and writes, a part at a time and keeping finished work.
-
-Texts pass through ``rows.jsonl`` and vectors through shards in a hidden folder beside the index, so that memory does
-not grow with the corpus but for its ids. Knows no terminal.
-"""
+"""Building an index: documents are read, cut, encoded and written as one stream, to a folder or in memory."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.corpus.chunks import (
-    MAX_CHARS,
-    MIN_CHARS,
-    OVERLAP,
-    TARGET_CHARS,
-    iterate_chunks,
-    split_documents,
-)
-from splade_cli.corpus.documents import Skipped, iterate_documents, read_documents
+from splade_cli.cache import Cache, remove_cache
+from splade_cli.corpus.documents import Skipped
 from splade_cli.errors import InputError
-from splade_cli.files import claim_output, read_jsonl, replacing
-from splade_cli.index.bm25.search import guess_language
+from splade_cli.files import claim_output, remove_leftovers
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.info import Chunking, DenseInfo, IndexInfo
+from splade_cli.index.info import DenseInfo, IndexInfo
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.manifest import MARKS
-from splade_cli.index.store.records import Row, content_of
-from splade_cli.index.store.segment import Batch, Words, batched
-from splade_cli.index.vectors.dense import unit
+from splade_cli.index.store.records import Row
+from splade_cli.index.store.segment import Batch, Words
 from splade_cli.index.vectors.impacts import Impacts, check_bits
-from splade_cli.index.vectors.pruning import Pruning
-from splade_cli.indexing.models import dense_identity
+from splade_cli.indexing.dense import DenseEncoder, DenseWindows
+from splade_cli.indexing.options import IndexOptions
+from splade_cli.indexing.pipeline import Opening, Pipeline
+from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.query_encoders.encoders import Attach, attach_static
-from splade_cli.records import Chunk, Document, Progress, silent
+from splade_cli.model.query_encoders.base import QueryEncoderExport
+from splade_cli.model.query_encoders.static_export import export_static
+from splade_cli.model.query_encoders.tokenizer import TOKENIZER, has_fast_tokenizer, write_tokenizer
+from splade_cli.progress import Progress, bars, silent
+from splade_cli.records import Chunk
 
-AUTOMATIC_FROM = 4096
-"""Chunks from which on a lower precision is tried where precision is ``auto``: below, nothing is to be gained."""
-SAMPLE = 192
-NO_PRUNING = Pruning()
-DENSE_WINDOW = 2048
-
-
-class DenseEncoder(Protocol):
-    """What makes dense vectors: `model.dense.DenseModel`."""
-
-    name: str
-
-    def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
-        """Vectors float32 [len(texts), d]."""
+DEFAULT = IndexOptions()
 
 
 @dataclass(frozen=True)
@@ -71,240 +47,197 @@ class Indexed:
     precision: str = ""
 
 
-@dataclass
-class Spooled:
-    """Counts of what passed by."""
-
-    documents: int = 0
-    chunks: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-
-
 def index_documents(
     documents: str | Path,
     output_dir: str | Path | None = None,
+    options: IndexOptions = DEFAULT,
     *,
     model: str = "tiny",
-    force: bool = False,
     embedder: SpladeEmbedder | None = None,
-    query: Attach | None = None,
-    bm25: bool = True,
-    dense: DenseEncoder | None = None,
-    pruning: Pruning = NO_PRUNING,
-    impacts: int | None = None,
-    workers: int = 1,
-    progress: Progress = silent,
-    **chunking: Any,
+    force: bool = False,
+    progress: Progress | None = None,
 ) -> Indexed:
     """Indexes a file or folder of documents.
+
+    What was encoded is kept in a cache beside `output_dir` until the index stands; the same call goes on from there.
 
     Args:
         documents: see `corpus.documents.read_documents`.
         output_dir: where the index folder goes; None keeps it in memory.
+        options: what the index is to hold.
         model: used where no `embedder` is given.
         force: replace an index that is there.
-        query: makes what the index is to carry for encoding queries without the model, e.g. `queries.attach_static`;
-            an inference-free model's table is always carried.
-        bm25: store the words of the chunks as well, for searching by BM25 and by both.
-        dense: store vectors of this model as well.
-        pruning: what to leave out of each vector, here and of what is added later. Scores and explanations are those
-            of what is left.
-        impacts: 8 or 16 bits a weight in place of float32, of a step that fits the largest weight; in memory the
-            weights are rounded and stay float32.
-        workers: encoding processes, see `model.shards.encode_to_shards`.
-        chunking: see `corpus.chunks.split_document`.
-
-    What was encoded is kept beside `output_dir` until the index stands; the same call goes on from there.
+        progress: is told how far it is; bars are drawn where None.
 
     Raises:
         InputError, ModelError: as reading, chunking, loading and encoding raise; other bits than 8 and 16, or negative
             weights with `impacts`.
     """
-    if impacts is not None:
-        check_bits(impacts)
+    if options.impacts is not None:
+        check_bits(options.impacts)
     embedder = embedder or SpladeEmbedder(model)
-    if output_dir is None:
-        if query is not None:
-            raise InputError("only an index on disk carries a query encoder", "name a folder: output_dir")
-        reading = read_documents(Path(documents))
-        progress("read", len(reading.documents), len(reading.documents))
-        chunks = split_documents(reading.documents, **chunking)
-        index = index_chunks(
-            chunks, embedder, bm25=bm25, dense=dense, pruning=pruning, impacts=impacts, progress=progress
-        )
-        index.info = replace(index.info, chunking=chunk_sizes(**chunking))
-        return Indexed(index, len(reading.documents), reading.skipped)
-    output = Path(output_dir)
-    claim_output(output, force, MARKS)
-    inference_free = embedder.loaded.model.query_table is not None
-    work = shards_of(output)
-    spool = work / "rows.jsonl"
-    try:
-        read = spool_chunks(Path(documents), spool, chunking, progress)
-        if not read.chunks:
-            raise InputError(f"no text in {documents}", "its documents hold nothing but blanks")
-    except InputError:
-        if not list(work.glob("shard-*")):
-            shutil.rmtree(work, ignore_errors=True)
-        raise
-    if inference_free:
-        query = query or attach_static
-    sample = (
-        list(islice(texts_of(spool), 0, None, max(1, read.chunks // SAMPLE)))
-        if read.chunks >= AUTOMATIC_FROM
-        else []
-    )
-    shards = embedder.encode_shards(
-        texts_of(spool), work, sample=sample, workers=workers, total=read.chunks, progress=progress
-    )
-    attached = query(embedder, texts_of(spool), work) if query else None
-    windows = dense_windows(dense, texts_of(spool), work, read.chunks, progress) if dense else []
-    progress("write", 0, 1)
-    # A first reading of the shards: only the largest weight of all says what step fits 8 or 16 bits.
-    steps = Impacts.fitting(shards.parts(), impacts) if impacts is not None else None
-    content = storage.Content(
-        embedder.vocabulary,
-        IndexInfo(
-            encoder=embedder.description,
-            query=attached.query if attached else None,
-            dense=dense_facts(dense, np.load(windows[0], mmap_mode="r").shape[1]) if dense else None,
-            impacts=steps,
-            pruning=pruning,
-            chunking=chunk_sizes(**chunking),
-        ),
-        attached.write if attached else None,
-        Words() if bm25 else None,
-    )
-    batches = rows_with_vectors(map(pruning.applied, shards.parts()), spool, windows)
-    storage.write(output, batches, content, dimensions=shards.dimensions, force=force)
-    progress("write", 1, 1)
-    shutil.rmtree(work, ignore_errors=True)
-    place = embedder.loaded.device
-    return Indexed(
-        SpladeIndex.open(output), read.documents, read.skipped, f"{place.precision} ({place.reason})"
-    )
-
-
-def shards_of(output_dir: str | Path) -> Path:
-    """Where an unfinished index is kept: a hidden folder beside it."""
-    path = Path(output_dir)
-    return path.with_name(f".{path.name}.partial")
-
-
-def spool_chunks(documents: Path, spool: Path, chunking: dict[str, Any], progress: Progress) -> Spooled:
-    """Writes the records of all chunks of `documents` to `spool`, one document in memory at a time."""
-    read = Spooled()
-
-    def passing() -> Iterator[Document]:
-        for found in iterate_documents(documents):
-            if isinstance(found, Skipped):
-                read.skipped.append(found)
-            else:
-                read.documents += 1
-                progress("read", read.documents, None)
-                yield found
-
-    with replacing(spool) as temporary, open(temporary, "w", encoding="utf-8") as out:
-        for chunk in iterate_chunks(passing(), **chunking):
-            out.write(json.dumps(_row(chunk), ensure_ascii=False) + "\n")
-            read.chunks += 1
-    progress("read", read.documents, read.documents)
-    return read
-
-
-def texts_of(spool: Path) -> Iterator[str]:
-    """What the model reads of each chunk in `spool`."""
-    return (content_of(row) for row in read_jsonl(spool))
-
-
-def chunk_sizes(
-    min_chars: int = MIN_CHARS,
-    max_chars: int = MAX_CHARS,
-    target_chars: int = TARGET_CHARS,
-    overlap: float = OVERLAP,
-) -> Chunking:
-    """All chunk options, for documents that are added later."""
-    return Chunking(min_chars, max_chars, target_chars, overlap)
-
-
-def chunking_of(index: SpladeIndex) -> dict[str, Any]:
-    """The chunk options of an index."""
-    return {} if index.info.chunking is None else asdict(index.info.chunking)
-
-
-def dense_windows(
-    model: DenseEncoder, texts: Iterable[str], work: Path, total: int, progress: Progress
-) -> list[Path]:
-    """Files of dense vectors, float32 [n_i, d] of length 1, in the order of `texts`; those that `work` has are kept."""
-    identity = dense_identity(model.name)
-    paths: list[Path] = []
-    done, waiting = 0, iter(texts)
-    while window := list(islice(waiting, DENSE_WINDOW)):
-        digest = hashlib.sha256(json.dumps([identity, *window]).encode()).hexdigest()
-        path = work / f"dense-{len(paths):06d}-{digest[:16]}.npy"
-        if not path.is_file():
-            with replacing(path) as temporary, open(temporary, "wb") as out:
-                np.save(out, unit(model.encode(window)))
-        paths.append(path)
-        done += len(window)
-        progress("encode densely", done, total)
-    for stale in set(work.glob("dense-*.npy")) - set(paths):
-        stale.unlink()
-    return paths
-
-
-def rows_with_vectors(
-    parts: Iterable[sp.csr_matrix], spool: Path, windows: Sequence[Path]
-) -> Iterator[Batch]:
-    """Parts of the vectors with their records and, where there are windows of dense vectors, with those."""
-    dense = np.concatenate([np.load(path) for path in windows]) if windows else None
-    start = 0
-    for batch in batched(parts, read_jsonl(spool)):
-        end = start + len(batch.rows)
-        yield batch._replace(dense=None if dense is None else dense[start:end])
-        start = end
-
-
-def dense_facts(model: DenseEncoder, width: int) -> DenseInfo:
-    """What an index says of its dense vectors."""
-    return DenseInfo(model.name, dense_identity(model.name), width)
-
-
-def _row(chunk: Chunk) -> Row:
-    return {**asdict(chunk), "headings": list(chunk.headings)}
+    with bars(progress) as report:
+        reader = ChunkReader(Path(documents), options.chunking, report)
+        if output_dir is None:
+            if options.query is not None:
+                raise InputError("only an index on disk carries a query encoder", "name a folder: output_dir")
+            index = _index_in_memory(reader, embedder, options, report)
+        else:
+            _write_index(reader, Path(output_dir), embedder, options, force=force, progress=report)
+            index = SpladeIndex.open(output_dir)
+    device = embedder.loaded.device
+    return Indexed(index, reader.documents, reader.skipped, f"{device.precision} ({device.reason})")
 
 
 def index_chunks(
     chunks: Sequence[Chunk],
     embedder: SpladeEmbedder,
-    shards: Path | None = None,
+    cache: Cache | None = None,
     progress: Progress = silent,
     *,
     bm25: bool = False,
     dense: DenseEncoder | None = None,
-    pruning: Pruning = NO_PRUNING,
-    impacts: int | None = None,
 ) -> SpladeIndex:
-    """An index in memory over `chunks`; with `shards`, encoded windows are kept there. See `index_documents`."""
-    texts = [chunk.content for chunk in chunks]
-    vectors = (
-        embedder.encode_kept(texts, shards, progress)
-        if shards
-        else embedder.encode(texts, "document", progress)
-    )
-    vectors = pruning.applied(vectors)
-    steps = None
-    if impacts is not None:
-        steps = Impacts.fitting([vectors], impacts)
-        vectors = steps.weights(steps.counts(vectors))
-    found = unit(dense.encode(texts)) if dense else None
-    index = SpladeIndex.from_vectors(
-        vectors,
-        rows=[_row(chunk) for chunk in chunks],
-        vocabulary=embedder.vocabulary,
-        encoder=embedder.description,
-        language=guess_language(texts) if bm25 else None,
-        dense=(dense_facts(dense, found.shape[1]), found) if dense and found is not None else None,
-    )
-    index.info = replace(index.info, pruning=pruning, impacts=steps)
+    """An index in memory over `chunks`; with a `cache`, encoded windows are kept there.
+
+    Args:
+        bm25, dense: as in `IndexOptions`.
+    """
+    options = IndexOptions(bm25=bm25, dense=dense)
+    pipeline = _pipeline(embedder, options, cache)
+    return _collected(Opening(chunks), pipeline, options, total=len(chunks), progress=progress)
+
+
+def cache_of(output_dir: str | Path) -> Path:
+    """Where encoded windows of an index that does not yet stand are kept: a hidden file beside it."""
+    path = Path(output_dir)
+    return path.with_name(f".{path.name}.cache.sqlite3")
+
+
+def _index_in_memory(
+    reader: ChunkReader, embedder: SpladeEmbedder, options: IndexOptions, progress: Progress
+) -> SpladeIndex:
+    opening = Opening(reader)
+    opening.settle_precision(embedder)
+    index = _collected(opening, _pipeline(embedder, options, None), options, progress=progress)
+    index.info = replace(index.info, chunking=options.chunking)
     return index
+
+
+def _collected(
+    opening: Opening,
+    pipeline: Pipeline,
+    options: IndexOptions,
+    *,
+    total: int | None = None,
+    progress: Progress = silent,
+) -> SpladeIndex:
+    """The index in memory of what comes out of a pipeline."""
+    rows: list[Row] = []
+    vectors = [sp.csr_matrix(np.empty((0, pipeline.embedder.loaded.model.dimensions), dtype=np.float32))]
+    dense: list[NDArray[np.float32]] = []
+    for batch in pipeline.batches(opening, total=total, progress=progress):
+        rows.extend(batch.rows)
+        vectors.append(batch.vectors)
+        if batch.dense is not None:
+            dense.append(batch.dense)
+    matrix = sp.csr_matrix(sp.vstack(vectors, format="csr", dtype=np.float32))
+    impacts = None
+    if options.impacts is not None:
+        impacts = Impacts.fitting([matrix], options.impacts)
+        matrix = impacts.weights(impacts.counts(matrix))
+    dense_part = None
+    if pipeline.dense is not None and dense:
+        dense_part = (pipeline.dense.info(dense[0].shape[1]), np.concatenate(dense))
+    index = SpladeIndex.from_vectors(
+        matrix,
+        rows=rows,
+        vocabulary=pipeline.embedder.vocabulary,
+        encoder=pipeline.embedder.description,
+        language=opening.language() if options.bm25 else None,
+        dense=dense_part,
+    )
+    index.info = replace(index.info, pruning=options.pruning, impacts=impacts)
+    return index
+
+
+def _write_index(
+    reader: ChunkReader,
+    output: Path,
+    embedder: SpladeEmbedder,
+    options: IndexOptions,
+    *,
+    force: bool,
+    progress: Progress,
+) -> None:
+    claim_output(output, force, MARKS)
+    remove_leftovers(output)
+    export = _query_export(embedder, options)
+    opening = Opening(reader)
+    opening.settle_precision(embedder)
+    words = Words(opening.language()) if options.bm25 else None
+    with Cache(cache_of(output)) as cache:
+        pipeline = _pipeline(embedder, options, cache)
+        chunks: Iterable[Chunk] = opening
+        impacts = None
+        if options.impacts is not None:
+            # Only the largest weight of all says what step fits: all is encoded first, and then read again.
+            encoded = pipeline.batches(opening, progress=progress)
+            impacts = Impacts.fitting((batch.vectors for batch in encoded), options.impacts)
+            chunks = reader.again()
+        count = None if export is None else export.count
+        reported = progress if impacts is None else silent
+        with closing(pipeline.batches(chunks, count=count, progress=reported)) as batches:
+            first = next(batches)
+            info = IndexInfo(
+                encoder=embedder.description,
+                query=None if export is None else export.info,
+                dense=_dense_info(pipeline, first),
+                impacts=impacts,
+                pruning=options.pruning,
+                chunking=options.chunking,
+            )
+
+            def write_files(folder: Path) -> None:
+                _write_encoder_files(embedder, export, folder)
+
+            content = storage.Content(embedder.vocabulary, info, write_files, words)
+            every = _told(chain([first], batches), progress)
+            storage.write(output, every, content, dimensions=embedder.loaded.model.dimensions, force=force)
+    progress("write", 1, 1)
+    remove_cache(cache_of(output))
+
+
+def _query_export(embedder: SpladeEmbedder, options: IndexOptions) -> QueryEncoderExport | None:
+    """What encodes the queries of the index in place of the model; None where the model does."""
+    if options.query is not None:
+        return options.query(embedder)
+    if embedder.loaded.model.query_table is not None:
+        return export_static(embedder)
+    return None
+
+
+def _pipeline(embedder: SpladeEmbedder, options: IndexOptions, cache: Cache | None) -> Pipeline:
+    dense = None if options.dense is None else DenseWindows(options.dense, cache)
+    return Pipeline(embedder, dense, options.pruning, options.workers, cache)
+
+
+def _told(batches: Iterator[Batch], progress: Progress) -> Iterator[Batch]:
+    """The same batches; says when they end that only writing remains."""
+    yield from batches
+    progress("write", 0, 1)
+
+
+def _dense_info(pipeline: Pipeline, batch: Batch) -> DenseInfo | None:
+    if pipeline.dense is None or batch.dense is None:
+        return None
+    return pipeline.dense.info(batch.dense.shape[1])
+
+
+def _write_encoder_files(embedder: SpladeEmbedder, export: QueryEncoderExport | None, folder: Path) -> None:
+    """Writes the model's tokenizer, where it is one file, and what encodes queries without the model."""
+    tokenizer = embedder.loaded.tokenizer
+    if has_fast_tokenizer(tokenizer):
+        write_tokenizer(tokenizer, folder / TOKENIZER, embedder.loaded.model.max_seq_length)
+    if export is not None:
+        export.write(folder)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
 
 from splade_cli.errors import IndexFolderError
 from splade_cli.index.index import SpladeIndex
+from splade_cli.indexing.dense import dense_identity
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.options import ModelKeywords, ModelOptions
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
@@ -19,70 +22,74 @@ def model_of(index: SpladeIndex, model: str | None = None) -> str:
         raise IndexFolderError(
             f"the index {index.folder} does not say which model made it", "name it: --model MODEL"
         )
-    return str(name)
+    return name
 
 
-def embedder_of(index: SpladeIndex, model: str | None = None, **options: Any) -> SpladeEmbedder:
+def embedder_of(
+    index: SpladeIndex,
+    model: str | None = None,
+    options: ModelOptions | None = None,
+    **keywords: Unpack[ModelKeywords],
+) -> SpladeEmbedder:
     """The model that made an index, set as it was then.
 
     Args:
         model: where it lies now, if not where it was.
-        options: of `SpladeEmbedder`.
+        options, keywords: how to open it; what texts are encoded in is the index's where precision is ``auto``.
 
     Raises:
         IndexFolderError: the index does not say which.
     """
-    made_by = index.info.encoder
     name = model_of(index, model)
-    if options.get("precision", "auto") == "auto" and made_by.precision in ("fp32", "int8"):
+    options = replace(options or ModelOptions(), **keywords)
+    made_by = index.info.encoder
+    if options.precision == "auto" and made_by.precision in ("fp32", "int8"):
         from splade_cli.model.device import choose_device
 
-        if choose_device(options.get("device", "auto")).name == "cpu":
-            options["precision"] = made_by.precision
-    return SpladeEmbedder(name, max_seq_length=made_by.max_seq_length, **options)
+        if choose_device(options.device).name == "cpu":
+            options = replace(options, precision=made_by.precision)
+    return SpladeEmbedder(name, replace(options, max_seq_length=made_by.max_seq_length))
 
 
 def check_model(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
     """Raises IndexFolderError where `embedder` is not the model that made the index."""
     made_by = index.info.encoder
-    loaded = embedder.loaded.model
-    if made_by.identity and made_by.identity != loaded.identity:
+    model = embedder.loaded.model
+    again = f"make it again: splade index DOCS -o {index.folder} --model {model.name} --force"
+    if made_by.identity and made_by.identity != model.identity:
         raise IndexFolderError(
-            f"the index {index.folder} was made by another model than {loaded.name} ({made_by.name}, "
-            f"{made_by.identity[:12]}; now {loaded.identity[:12]})",
-            f"make it again: splade index DOCS -o {index.folder} --model {loaded.name} --force",
+            f"the index {index.folder} was made by another model than {model.name} ({made_by.name}, "
+            f"{made_by.identity[:12]}; now {model.identity[:12]})",
+            again,
         )
-    if loaded.dimensions != index.dimensions:
+    if model.dimensions != index.dimensions:
         raise IndexFolderError(
-            f"{loaded.name} has {loaded.dimensions} dimensions, the index {index.folder} has {index.dimensions}",
-            f"make it again: splade index DOCS -o {index.folder} --model {loaded.name} --force",
+            f"{model.name} has {model.dimensions} dimensions, the index {index.folder} has {index.dimensions}",
+            again,
         )
 
 
-def dense_of(index: SpladeIndex, **options: Any) -> DenseModel:
+def dense_of(
+    index: SpladeIndex, options: ModelOptions | None = None, **keywords: Unpack[ModelKeywords]
+) -> DenseModel:
     """The dense model that an index names.
 
     Args:
-        options: ``device`` and ``trust_remote_code`` of `DenseModel`.
+        options, keywords: how to open it.
 
     Raises:
         IndexFolderError: the index names none, or what lies there now is another one.
     """
     from splade_cli.model.dense import DenseModel
-    from splade_cli.model.options import ModelOptions
 
     dense = index.info.dense
-    if dense is None or not dense.model or dense_identity(dense.model) != dense.identity:
+    if dense is None or not dense.model:
         raise IndexFolderError(
-            f"the dense model {dense and dense.model} is another one than the index was made with",
+            f"the index {index.folder} names no dense model", "splade index DOCS -o DIR --dense MODEL --force"
+        )
+    if dense_identity(dense.model) != dense.identity:
+        raise IndexFolderError(
+            f"the dense model {dense.model} is another one than the index was made with",
             "make the index again: splade index DOCS -o DIR --dense MODEL --force",
         )
-    return DenseModel(dense.model, ModelOptions(**options))
-
-
-def dense_identity(name: str) -> str:
-    """A hash of a dense model's files, or its hub id. Raises ModelError for a path that is not there."""
-    from splade_cli.model.dense import resolve_dense
-    from splade_cli.model.layout import identity_of
-
-    return identity_of(resolve_dense(name))
+    return DenseModel(dense.model, replace(options or ModelOptions(), **keywords))

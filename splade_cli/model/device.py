@@ -42,7 +42,7 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
     Args:
         device: auto, cpu, mps, cuda or cuda:N.
         precision: auto, fp32, bf16, fp16 or int8. auto is bf16 on CUDA from compute capability 8.0, fp16 on older
-            CUDA, and fp32 elsewhere; `shards.settle_precision` may then choose int8 for a corpus.
+            CUDA, and fp32 elsewhere; `splade.automatic_int8.settle_precision` may then choose int8 for a corpus.
 
     Raises:
         InputError: an unknown name, or a device that this machine does not have.

@@ -1,18 +1,28 @@
-"""Texts in, sparse vectors out, as a user of the Python API meets them; loads its model when first asked."""
+"""A sparse encoder as a user of the Python API meets it: texts to sparse vectors; loads its model when first asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import scipy.sparse as sp
 
-from splade_cli.records import EncoderInfo, Progress, silent
+from splade_cli.model.options import ModelKeywords, ModelOptions
+from splade_cli.progress import Progress, silent
+from splade_cli.records import EncoderInfo
 
 if TYPE_CHECKING:
+    from splade_cli.cache import Cache
     from splade_cli.model.loaded import LoadedModel
-    from splade_cli.model.shards import Shards
+
+
+class SparseEmbedding(TypedDict):
+    """The non-zero weights of a text, `indices` ascending."""
+
+    indices: list[int]
+    values: list[float]
 
 
 class SpladeEmbedder:
@@ -20,35 +30,23 @@ class SpladeEmbedder:
 
     Args:
         model_dir: ``tiny``, a model folder, or a hub id.
-        device, precision: ``auto`` by default.
-        batch_size: texts in a forward pass at most.
-        max_seq_length: tokens read of a text; the model's limit by default.
+        options: how to open it; automatic device and precision, and no trust, by default.
         max_active: keep only so many largest weights of a text; of a CSR model, whose largest latents are a code of
             their own, this is its k.
-        trust_remote_code, allow_pickle: see `model.load.load_splade_model`.
+        keywords: fields of `ModelOptions`, such as ``device`` and ``batch_size``, which go before those of `options`.
     """
 
     def __init__(
         self,
         model_dir: str | Path = "tiny",
+        options: ModelOptions | None = None,
         *,
-        device: str = "auto",
-        precision: str = "auto",
-        batch_size: int = 64,
-        max_seq_length: int | None = None,
         max_active: int | None = None,
-        trust_remote_code: bool = False,
-        allow_pickle: bool = False,
+        **keywords: Unpack[ModelKeywords],
     ) -> None:
         self.model_dir = str(model_dir)
-        self.batch_size, self.max_active = batch_size, max_active
-        self._options: dict[str, Any] = {
-            "device": device,
-            "precision": precision,
-            "max_seq_length": max_seq_length,
-            "trust_remote_code": trust_remote_code,
-            "allow_pickle": allow_pickle,
-        }
+        self.options = replace(options or ModelOptions(), **keywords)
+        self.max_active = max_active
         self._loaded: LoadedModel | None = None
 
     @classmethod
@@ -64,66 +62,80 @@ class SpladeEmbedder:
         if self._loaded is None:
             from splade_cli.model.load import load_splade_model
 
-            self._loaded = load_splade_model(self.model_dir, **self._options)
+            self._loaded = load_splade_model(self.model_dir, self.options)
             if self.max_active is not None:
                 self._loaded.model.max_active = self.max_active
         return self._loaded
 
     def encode(
-        self, texts: Sequence[str], kind: str = "document", progress: Progress = silent
+        self,
+        texts: Sequence[str],
+        kind: str = "document",
+        progress: Progress = silent,
+        *,
+        cache: Cache | None = None,
     ) -> sp.csr_matrix:
-        """CSR float32 [len(texts), V]; `kind` is ``document`` or ``query``."""
-        from splade_cli.model.encode import encode
+        """CSR float32 [len(texts), V]; `kind` is ``document`` or ``query``.
 
-        return encode(self.loaded, texts, kind, batch_size=self.batch_size, progress=progress)
+        Args:
+            cache: where encoded windows of documents are looked up and kept, so that a killed run goes on.
+        """
+        from splade_cli.model.encode import encode, stack
 
-    def encode_kept(self, texts: Sequence[str], folder: Path, progress: Progress = silent) -> sp.csr_matrix:
-        """Like `encode` for documents, with finished windows kept in `folder`, so that a killed run goes on."""
-        return self.encode_shards(texts, folder, total=len(texts), progress=progress).matrix()
+        if cache is None or kind != "document":
+            return encode(self.loaded, texts, kind, batch_size=self.options.batch_size, progress=progress)
+        encoded = list(self.encode_windows(texts, cache, total=len(texts), progress=progress))
+        return stack(encoded, self.loaded.model.dimensions)
 
-    def encode_shards(
+    def encode_windows(
         self,
         texts: Iterable[str],
-        folder: Path,
+        cache: Cache | None = None,
         *,
-        sample: Sequence[str] = (),
         workers: int = 1,
         total: int | None = None,
         progress: Progress = silent,
-    ) -> Shards:
-        """Documents to shards in `folder`, never all in memory; see `model.shards.encode_to_shards`.
+    ) -> Iterator[sp.csr_matrix]:
+        """Document vectors window by window, never all in memory; see `model.windows.encode_windows`."""
+        from splade_cli.model.windows import encode_windows
 
-        Args:
-            sample: some of `texts`; where precision is ``auto``, int8 is used if these rank alike in it.
-        """
-        from splade_cli.model.shards import encode_to_shards, settle_precision
-
-        if sample and self._options["precision"] == "auto":
-            self._loaded = settle_precision(self.loaded, sample)
-        return encode_to_shards(
+        return encode_windows(
             self.loaded,
             texts,
-            folder,
-            batch_size=self.batch_size,
+            cache,
+            batch_size=self.options.batch_size,
             workers=workers,
             total=total,
             progress=progress,
         )
 
+    def settle_precision(self, sample: Sequence[str]) -> None:
+        """Encodes in int8 from now on where precision is ``auto``, this CPU gains by it, and `sample` ranks alike."""
+        from splade_cli.model.splade.automatic_int8 import settle_precision
+
+        if self.options.precision == "auto":
+            self._loaded = settle_precision(self.loaded, sample)
+
     def generate_sparse_embeddings(
         self, texts: Sequence[str], kind: str = "document"
-    ) -> list[dict[str, list[Any]]]:
+    ) -> list[SparseEmbedding]:
         """One ``{"indices": [int, ...], "values": [float, ...]}`` a text, indices ascending."""
         matrix = self.encode(texts, kind)
-        return [
-            {"indices": row.indices.tolist(), "values": row.data.tolist()}
-            for row in (matrix[number] for number in range(matrix.shape[0]))
-        ]
+        embeddings: list[SparseEmbedding] = []
+        for number in range(matrix.shape[0]):
+            row = matrix[number]
+            embeddings.append({"indices": row.indices.tolist(), "values": row.data.tolist()})
+        return embeddings
 
     @property
     def place(self) -> dict[str, Any]:
         """Where, and how trustingly, further models are to be opened: ``device`` and what was allowed."""
-        return {name: self._options[name] for name in ("device", "trust_remote_code", "allow_pickle")}
+        options = self.options
+        return {
+            "device": options.device,
+            "trust_remote_code": options.trust_remote_code,
+            "allow_pickle": options.allow_pickle,
+        }
 
     @property
     def vocabulary(self) -> list[str]:

@@ -71,7 +71,7 @@ def windows(texts: Iterable[str]) -> Iterator[list[str]]:
 def stack(parts: Sequence[sp.csr_matrix], dimensions: int) -> sp.csr_matrix:
     """Parts [n_i, V] one under the other; an empty [0, V] where there are none."""
     if not parts:
-        return sp.csr_matrix((0, dimensions), dtype=np.float32)
+        return sp.csr_matrix(np.empty((0, dimensions), dtype=np.float32))
     return sp.csr_matrix(sp.vstack(parts, format="csr", dtype=np.float32))
 
 

@@ -22,7 +22,7 @@ from splade_cli.model.laspar.trainable import trainable_latent
 from splade_cli.model.load import DEFAULT_MODEL, load_splade_model, resolve
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.query_encoders.static import inverse_document_frequency
+from splade_cli.model.query_encoders.frequencies import TokenFrequencies
 from splade_cli.model.splade.encoder import SpladeModel
 
 
@@ -131,7 +131,7 @@ def _trainable_splade(section: ModelSection, options: ModelOptions, documents: S
     if free and table is None:
         rows = tokenize(loaded, documents, "document", special=False)["input_ids"] if documents else []
         size = len(loaded.tokenizer.get_vocab())
-        table = inverse_document_frequency(rows, size) if rows else np.ones(size, dtype=np.float32)
+        table = TokenFrequencies.of(rows, size).idf() if rows else np.ones(size, dtype=np.float32)
         static = SparseStaticEmbedding(
             loaded.tokenizer, torch.from_numpy(table), frozen=section.freeze_static_embedding
         )

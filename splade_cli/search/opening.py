@@ -14,7 +14,9 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.indexing.models import check_model, dense_of, model_of
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.query_encoders.encoders import QueryEncoder, open_query_encoder, read_tokenizer
+from splade_cli.model.query_encoders.base import QueryEncoder
+from splade_cli.model.query_encoders.carried import open_query_encoder
+from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder

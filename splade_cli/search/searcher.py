@@ -13,7 +13,7 @@ from splade_cli.engines.base import Engine, VectorStore
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.metadata.filters import Filter
-from splade_cli.model.query_encoders.encoders import QueryEncoder
+from splade_cli.model.query_encoders.base import QueryEncoder
 from splade_cli.records import Hit, Ranking, WeightedText
 from splade_cli.search import fusion
 from splade_cli.search.expansion import Expander

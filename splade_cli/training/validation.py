@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from splade_cli.datasets.collections import Collection
-from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_query, run_from_rows
 from splade_cli.evaluation.costs import sparsity
+from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_query, run_from_rows
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.encode import encode
 from splade_cli.model.loaded import LoadedModel

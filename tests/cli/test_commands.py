@@ -187,7 +187,7 @@ def test_index_with_static_queries_says_what_they_cost(static):
     assert int(found[1]) > 0
     assert float(found[4]) == pytest.approx(float(found[2]) - float(found[3]), abs=2e-4)
     assert "splade evaluate --data DATA --query static" in said
-    assert {path.name for path in folder.rglob("query.*")} == {"query.tokenizer.json", "query.table.npy"}
+    assert {path.name for path in folder.rglob("query.*")} == {"query.table.npy"}
 
 
 def test_index_without_them_says_so(splade, docs, tmp_path):

@@ -186,10 +186,10 @@ def test_full_disk_and_forbidden_folder(splade, docs, tmp_path, monkeypatch):
     monkeypatch.setattr(storage.np, "save", full)
     fails(splade("index", docs, "-o", tmp_path / "out"), "no space left")
     assert not (tmp_path / "out").exists()
-    assert list((tmp_path / ".out.partial").glob("shard-*.npz")), "what was encoded is kept"
+    assert (tmp_path / ".out.cache.sqlite3").is_file(), "what was encoded is kept"
     monkeypatch.undo()
     assert splade("index", docs, "-o", tmp_path / "out").exit_code == 0
-    assert not (tmp_path / ".out.partial").exists()
+    assert not (tmp_path / ".out.cache.sqlite3").exists()
 
 
 def test_a_file_in_the_way(splade, docs, tmp_path):

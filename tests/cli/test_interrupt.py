@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from splade_cli.cache import Cache
+from splade_cli.model import windows
+
 pytestmark = pytest.mark.slow
 WORDS = (
     "kiln",
@@ -64,36 +67,39 @@ def interrupted(words: list[object], ready: Callable[[], bool], folder: Path) ->
     return said
 
 
-def test_index_goes_on(many, tmp_path, splade):
-    partial = tmp_path / ".index.partial"
+def windows_in(cache: Path) -> int:
+    """How many encoded windows a cache holds."""
+    if not cache.is_file():
+        return 0
+    with Cache(cache) as opened:
+        return sum(opened.count(space) for space in opened.spaces() if space.startswith(windows.SPACE))
+
+
+def test_index_goes_on(many, tmp_path, splade, monkeypatch):
+    cache = tmp_path / ".index.cache.sqlite3"
     words = ["index", many, "-o", tmp_path / "index"]
-    said = interrupted(words, lambda: bool(list(partial.glob("shard-*.npz"))), tmp_path)
+    said = interrupted(words, lambda: windows_in(cache) > 0, tmp_path)
     assert "run the same command again" in said
-    kept = {path: path.stat().st_mtime_ns for path in partial.glob("shard-*.npz")}
-    assert kept
+    kept = windows_in(cache)
     assert not (tmp_path / "index").exists()
-    seen: list[int] = []
-    real = os.replace
+    encoded: list[int] = []
+    encode_window = windows.encode_window
 
-    def spy(source, target):
-        if Path(target).parent == partial:
-            seen.append(str(target).endswith(".npz"))
-        real(source, target)
+    def counted(loaded, texts, *others):
+        encoded.append(len(texts))
+        return encode_window(loaded, texts, *others)
 
-    pytest.MonkeyPatch().setattr(os, "replace", spy)
-    try:
-        assert splade(*words).exit_code == 0
-    finally:
-        os.replace = real
-    assert sum(seen) == 3 - len(kept), "finished windows are not encoded again"
-    assert not partial.exists()
+    monkeypatch.setattr(windows, "encode_window", counted)
+    assert splade(*words).exit_code == 0
+    assert len(encoded) == 3 - kept, "finished windows are not encoded again"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "stderr"]
 
 
 def test_gen_data_goes_on(many, tmp_path, splade):
-    work = tmp_path / "data" / ".work" / "vectors"
+    cache = tmp_path / "data" / "cache.sqlite3"
     words = ["gen-data", many, "-o", tmp_path / "data", "--queries-per-chunk", "1", "--teacher", "none"]
-    interrupted(words, lambda: bool(list(work.glob("shard-*.npz"))), tmp_path)
-    assert list(work.glob("shard-*.npz"))
+    interrupted(words, lambda: windows_in(cache) > 0, tmp_path)
+    assert windows_in(cache)
     assert not (tmp_path / "data" / "train.json").exists()
 
 
@@ -106,9 +112,13 @@ def test_evaluate_goes_on(many, tmp_path):
     )
     (collection / "queries.jsonl").write_text('{"_id": "q", "text": "note 17"}\n')
     (collection / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\td17\t1\n")
-    cache = tmp_path / "cache"
-    interrupted(["evaluate", "--data", collection], lambda: bool(list(cache.rglob("shard-*.npz"))), tmp_path)
-    assert list(cache.rglob("shard-*.npz"))
+    folder = tmp_path / "cache"
+
+    def kept() -> int:
+        return sum(map(windows_in, folder.rglob("*.sqlite3")))
+
+    interrupted(["evaluate", "--data", collection], lambda: kept() > 0, tmp_path)
+    assert kept()
 
 
 def test_train_resumes_from_its_checkpoint(built, tmp_path, splade):

@@ -23,7 +23,8 @@ from splade_cli.index.bm25.search import Bm25
 from splade_cli.index.vectors import dense as dense_index
 from splade_cli.index.vectors.weighting import ALPHA, reweighted
 from splade_cli.indexing.build import index_chunks
-from splade_cli.model.query_encoders.encoders import attach_static, open_query_encoder
+from splade_cli.model.query_encoders.carried import exported
+from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.records import Document, Hit, Ranking
 from splade_cli.search.fusion import rrf, weighted
 from splade_cli.search.options import SearchOptions
@@ -66,7 +67,7 @@ def test_a_report(embedder: Any, tmp_path: Path) -> None:
     assert first.cost.total_p50 > first.cost.encode_p50 > 0
     assert any("only 3 queries" in note for note in report.notes)
     assert {"encode", "time queries", "rank: tiny", "rank: BM25 (english)"} <= set(seen)
-    assert list(tmp_path.iterdir()) == [], "shards go when the figures stand"
+    assert list(tmp_path.iterdir()) == [], "windows go when the figures stand"
     report.write(tmp_path / "report.json")
     assert Report.read(tmp_path / "report.json") == report
 
@@ -126,14 +127,14 @@ def test_vectors_agree_with_the_run(embedder: Any) -> None:
 
 def test_other_query_encoders_stand_beside_the_model(embedder: Any, tmp_path: Path) -> None:
     plain = evaluate(embedder, collection(), bm25=False)
-    report = evaluate(embedder, collection(), baseline=embedder, query=attach_static, measures=["P@1"])
+    report = evaluate(embedder, collection(), baseline=embedder, query=export_static, measures=["P@1"])
     names = [each.name for each in report.systems]
     assert names == ["tiny", "tiny, static queries", "tiny", "BM25 (english)"]
     first, static, baseline, _ = report.systems
     assert first.run == plain.systems[0].run, "the model's own figures stay"
     assert baseline.run == first.run, "a baseline has its own queries"
     texts = [unit.content for unit in units_of(collection())]
-    carried = open_query_encoder(tmp_path, attach_static(embedder, texts, tmp_path).query)
+    carried = exported(export_static(embedder), texts, tmp_path)
     assert carried is not None
     vectors = carried.encode(list(QUERIES.values()))
     scores = (vectors @ embedder.encode(texts).T).toarray()
@@ -168,8 +169,15 @@ def test_documents_are_encoded_once_for_both_query_encoders(
         kinds.append(kind)
         return original(texts, kind, *others)
 
+    windows = embedder.encode_windows
+
+    def counted_windows(*words: Any, **options: Any) -> Any:
+        kinds.append("document")
+        return windows(*words, **options)
+
     monkeypatch.setattr(embedder, "encode", counted)
-    evaluate(embedder, collection(chunked=True), bm25=False, query=attach_static)
+    monkeypatch.setattr(embedder, "encode_windows", counted_windows)
+    evaluate(embedder, collection(chunked=True), bm25=False, query=export_static)
     assert kinds.count("document") == 1
     assert kinds.count("query") == 1 + len(QUERIES), "all at once, then one by one for the clock"
 
@@ -366,7 +374,7 @@ def test_a_searcher_that_is_ready(embedder: Any) -> None:
     assert of_model.systems[0].cost is not None and of_model.systems[0].cost.index_seconds is not None
     assert cost.documents == of_model.systems[0].cost.documents
     with pytest.raises(InputError, match="measured as it stands"):
-        evaluate(searcher, collection(), query=attach_static)
+        evaluate(searcher, collection(), query=export_static)
     bare = index_chunks(units, embedder, bm25=True)
     reweighted = Searcher.over(bare, embedder, options=SearchOptions(idf_exponent=0.5, weights="rrf"))
     options = [system.options for system in evaluate(reweighted, collection()).systems]

@@ -15,17 +15,22 @@ import numpy as np
 import pytest
 import torch
 
+from splade_cli.cache import Cache
+from splade_cli.corpus.chunks import OVERLAP
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import Chunking
 from splade_cli.index.store.manifest import Manifest
 from splade_cli.index.store.records import content_of
 from splade_cli.index.store.writer import IndexWriter
-from splade_cli.indexing.add import add_documents, additions_of
-from splade_cli.indexing.build import index_documents
+from splade_cli.indexing.add import add_documents
+from splade_cli.indexing.build import cache_of, index_documents
 from splade_cli.indexing.models import embedder_of
+from splade_cli.indexing.options import IndexOptions
 from splade_cli.model import encode as encoding
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.query_encoders.encoders import attach_static
+from splade_cli.model.query_encoders.static_export import export_static
+from splade_cli.model.windows import space_of
 
 Make = Callable[..., Any]
 LONG = "The table saw needs a sharp blade. Backups are kept for thirty days, then deleted. " * 40
@@ -103,8 +108,10 @@ def test_new_changed_and_unchanged_documents(
     for number, text in enumerate(TEXTS[:4]):
         (docs / f"{number}.md").write_text(text)
     (docs / "long.md").write_text(f"# Saw\n\n{LONG}")
-    sizes = {"target_chars": 600, "min_chars": 200, "max_chars": 1200}
-    made = index_documents(docs, tmp_path / "index", embedder=embedder, dense=Dense(), **sizes)
+    sizes = Chunking(200, 1200, 600, OVERLAP)
+    made = index_documents(
+        docs, tmp_path / "index", IndexOptions(chunking=sizes, dense=Dense()), embedder=embedder
+    )
     (docs / "1.md").write_text("the lathe")
     (docs / "new.md").write_text("a new document")
     (docs / "long.md").write_text(f"# Saw\n\n{LONG} And an end.")
@@ -115,7 +122,9 @@ def test_new_changed_and_unchanged_documents(
     assert added.chunks == sum(encoded) == dense.encoded < len(made.index) + 2
     index = SpladeIndex.open(tmp_path / "index", verify=True)
     assert index.generation in (2, 3)
-    expected = index_documents(docs, tmp_path / "expected", embedder=embedder, dense=Dense(), **sizes).index
+    expected = index_documents(
+        docs, tmp_path / "expected", IndexOptions(chunking=sizes, dense=Dense()), embedder=embedder
+    ).index
     same(index, expected)
     order = {row["id"]: number for number, row in enumerate(expected.rows)}
     wanted = expected.segments[0].dense
@@ -123,13 +132,13 @@ def test_new_changed_and_unchanged_documents(
     for number in index.live_rows().tolist():
         assert wanted is not None
         np.testing.assert_array_equal(stacked[number], wanted[order[index.rows[number]["id"]]])
-    assert not additions_of(tmp_path / "index").exists()
+    assert not cache_of(tmp_path / "index").exists()
     encoded.clear()
     generation = Manifest.read(tmp_path / "index").generation
     again = add_documents(docs, tmp_path / "index", embedder=embedder, dense=Dense())
     assert (again.new, again.changed, again.unchanged, again.chunks) == (0, 0, 6, 0)
     assert Manifest.read(tmp_path / "index").generation == generation, "nothing to write"
-    assert not encoded and not additions_of(tmp_path / "index").exists()
+    assert not encoded and not cache_of(tmp_path / "index").exists()
 
 
 def test_many_additions_are_merged(embedder: SpladeEmbedder, tmp_path: Path) -> None:
@@ -164,14 +173,18 @@ def test_ids_of_other_documents_are_kept_apart(embedder: SpladeEmbedder, tmp_pat
 
 def test_the_query_encoder_stays(embedder: SpladeEmbedder, tmp_path: Path) -> None:
     source = jsonl(tmp_path / "a.jsonl", [{"id": "a", "text": "reset a password"}])
-    made = index_documents(source, tmp_path / "index", embedder=embedder, query=attach_static, bm25=False)
+    made = index_documents(
+        source, tmp_path / "index", IndexOptions(query=export_static, bm25=False), embedder=embedder
+    )
     assert made.index.info.bm25 is None
     add_documents(
         jsonl(tmp_path / "b.jsonl", [{"id": "b", "text": "the saw"}]), tmp_path / "index", embedder=embedder
     )
     index = SpladeIndex.open(tmp_path / "index", verify=True)
     assert index.info.query == made.index.info.query
-    assert index.encoder_folder is not None and len(list(index.encoder_folder.glob("query.*"))) == 2
+    assert index.encoder_folder is not None
+    names = sorted(path.name for path in index.encoder_folder.iterdir())
+    assert names == ["query.table.npy", "tokenizer.json", "vocabulary.json"]
     assert [segment.lexical for segment in index.segments] == [None, None]
 
 
@@ -214,7 +227,7 @@ def test_no_documents(content: str, embedder: SpladeEmbedder, tmp_path: Path) ->
     source.write_text(content)
     with pytest.raises(InputError, match="no documents in"):
         add_documents(source, tmp_path / "index", embedder=embedder)
-    assert not additions_of(tmp_path / "index").exists()
+    assert not cache_of(tmp_path / "index").exists()
     with IndexWriter(tmp_path / "index"):
         pass
 
@@ -223,20 +236,19 @@ KILLED = """
 import os, signal, sys
 import torch
 torch.set_num_threads(int(sys.argv[1]))
-from splade_cli.model import encode, shards
+from splade_cli.cache import Cache
+from splade_cli.model import encode
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.indexing.add import add_documents
 encode.WINDOW = 4
-whole = shards.sp.save_npz
-def save_npz(out, matrix, **options):
+whole = Cache.put
+def put(cache, space, items):
     if len(written) == 2:
-        out.write(b"half a shard")
-        out.flush()
         os.kill(os.getpid(), signal.SIGKILL)
     written.append(1)
-    whole(out, matrix, **options)
+    whole(cache, space, items)
 written = []
-shards.sp.save_npz = save_npz
+Cache.put = put
 add_documents(sys.argv[2], sys.argv[3], embedder=SpladeEmbedder(sys.argv[4], device="cpu", precision="fp32"))
 """
 
@@ -255,11 +267,12 @@ def test_killed_and_run_again(
     done = subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True, text=True, timeout=120)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(SpladeIndex.open(tmp_path / "index", verify=True)) == 6
-    assert len(list(additions_of(tmp_path / "index").glob("shard-*.npz"))) == 2
+    with Cache(cache_of(tmp_path / "index")) as cache:
+        assert cache.count(space_of(embedder.loaded)) == 2
     encoded.clear()
     added = add_documents(every, tmp_path / "index", embedder=embedder)
     assert sum(encoded) == added.chunks - 8, "finished windows are not encoded again"
-    assert not additions_of(tmp_path / "index").exists()
+    assert not cache_of(tmp_path / "index").exists()
     index_documents(every, tmp_path / "expected", embedder=embedder)
     same(SpladeIndex.open(tmp_path / "index", verify=True), SpladeIndex.open(tmp_path / "expected"))
     assert sorted(name for name in os.listdir(tmp_path) if name[0] == ".") == []

@@ -15,18 +15,24 @@ import numpy as np
 import pytest
 import torch
 
+from splade_cli.cache import Cache
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import Chunking
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing import build as indexing
-from splade_cli.indexing.build import chunk_sizes, index_documents, shards_of
+from splade_cli.indexing import pipeline
+from splade_cli.indexing.build import cache_of, index_documents
+from splade_cli.indexing.options import DEFAULT_CHUNKING, IndexOptions
 from splade_cli.model import encode as encoding
-from splade_cli.model import shards
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.query_encoders.encoders import StaticQueryEncoder, attach_static
+from splade_cli.model.query_encoders.static import StaticQueryEncoder
+from splade_cli.model.query_encoders.static_export import export_static
+from splade_cli.model.splade import automatic_int8
+from splade_cli.model.windows import space_of
 from splade_cli.search.searcher import Searcher
 
 Make = Callable[..., Any]
@@ -62,7 +68,7 @@ def jsonl(path: Path, rows: Iterable[Any]) -> Path:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows of four texts, so that a few documents make several shards."""
+    """Windows of four texts, so that a few documents make several of them."""
     monkeypatch.setattr(encoding, "WINDOW", 4)
 
 
@@ -107,7 +113,7 @@ def check_as_in_memory(documents: Path, made: SpladeIndex, embedder: SpladeEmbed
     found, _ = made.search_rows(made.vectors, 1)
     products = (made.vectors @ made.vectors.T).toarray()
     np.testing.assert_allclose(products[np.arange(len(made)), found[:, 0]], products.max(1), rtol=1e-5)
-    assert made.info.chunking == chunk_sizes()
+    assert made.info.chunking == DEFAULT_CHUNKING
     assert made.vocabulary == embedder.vocabulary
     assert made.info.encoder == embedder.description
 
@@ -122,7 +128,7 @@ def test_a_jsonl_file(embedder: SpladeEmbedder, tmp_path: Path, small: None) -> 
     assert len(made.index) > 11
     check_as_in_memory(source, made.index, embedder)
     check_as_in_memory(source, SpladeIndex.open(tmp_path / "index", verify=True), embedder)
-    assert not shards_of(tmp_path / "index").exists()
+    assert not cache_of(tmp_path / "index").exists()
     in_memory = index_documents(source, embedder=embedder)
     assert (list(in_memory.index.rows), in_memory.documents) == (list(made.index.rows), 10)
 
@@ -147,10 +153,8 @@ def test_chunk_sizes_are_handed_on(embedder: SpladeEmbedder, tmp_path: Path) -> 
         index_documents(
             tmp_path / "a.txt",
             tmp_path / str(size),
+            IndexOptions(chunking=Chunking(100, 2000, size, 0)),
             embedder=embedder,
-            target_chars=size,
-            min_chars=100,
-            overlap=0,
         )
         for size in (2000, 200)
     )
@@ -164,20 +168,19 @@ KILLED = """
 import os, signal, sys
 import torch
 torch.set_num_threads(int(sys.argv[1]))
-from splade_cli.model import encode, shards
+from splade_cli.cache import Cache
+from splade_cli.model import encode
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.indexing.build import index_documents
 encode.WINDOW = 4
-whole = shards.sp.save_npz
-def save_npz(out, matrix, **options):
+whole = Cache.put
+def put(cache, space, items):
     if len(written) == 2:
-        out.write(b"half a shard")
-        out.flush()
         os.kill(os.getpid(), signal.SIGKILL)
     written.append(1)
-    whole(out, matrix, **options)
+    whole(cache, space, items)
 written = []
-shards.sp.save_npz = save_npz
+Cache.put = put
 index_documents(sys.argv[2], sys.argv[3], embedder=SpladeEmbedder(sys.argv[4], device="cpu", precision="fp32"))
 """
 
@@ -188,24 +191,17 @@ def test_killed_and_run_again(
     source = jsonl(tmp_path / "docs.jsonl", [{"_id": f"d{n}", "text": sentence(n)} for n in range(22)])
     embedder = SpladeEmbedder(bert_folder, device="cpu", precision="fp32")
     embedder.loaded  # noqa: B018  (may change the number of threads)
-    out, work = tmp_path / "index", shards_of(tmp_path / "index")
+    out = tmp_path / "index"
     words = [str(torch.get_num_threads()), source, out, bert_folder]
     done = subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True, text=True, timeout=120)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not out.exists()
-    kept = {path: path.stat().st_mtime_ns for path in work.glob("shard-*.npz")}
-    assert sorted(path.name[:12] for path in kept) == ["shard-000000", "shard-000001"]
-    assert any(path.name.endswith(".tmp") for path in work.iterdir()), "killed in the middle of a shard"
-    seen: dict[Path, int] = {}
-
-    def progress(stage: str, done: int, total: int | None) -> None:
-        if stage == "write" and not seen:
-            seen.update({path: path.stat().st_mtime_ns for path in work.glob("shard-*.npz")})
-
-    made = index_documents(source, out, embedder=embedder, progress=progress)
-    assert sum(encoded) == 22 - 8, "finished shards are not encoded again"
-    assert {path: seen[path] for path in kept} == kept and len(seen) == 6
-    assert not work.exists()
+    with Cache(cache_of(out)) as cache:
+        assert cache.count(space_of(embedder.loaded)) == 2
+    assert any(path.name.endswith(".tmp") for path in tmp_path.iterdir()), "killed in the middle of a segment"
+    made = index_documents(source, out, embedder=embedder)
+    assert sum(encoded) == 22 - 8, "finished windows are not encoded again"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["docs.jsonl", "index"], "nothing is left over"
     check_as_in_memory(source, made.index, embedder)
     index_documents(source, tmp_path / "uninterrupted", embedder=embedder)
     assert files(out) == files(tmp_path / "uninterrupted")
@@ -216,7 +212,8 @@ def test_killed_while_the_index_was_written(
 ) -> None:
     source = jsonl(tmp_path / "docs.jsonl", [{"_id": f"d{n}", "text": sentence(n)} for n in range(10)])
 
-    def stop(*words: Any, **options: Any) -> None:
+    def stop(folder: Path, batches: Any, *words: Any, **options: Any) -> None:
+        next(batches)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -225,7 +222,7 @@ def test_killed_while_the_index_was_written(
             index_documents(source, tmp_path / "index", embedder=embedder)
     encoded.clear()
     index_documents(source, tmp_path / "index", embedder=embedder)
-    assert not encoded, "all shards were there"
+    assert sum(encoded) == 6, "the first window was there"
     check_as_in_memory(source, SpladeIndex.open(tmp_path / "index"), embedder)
 
 
@@ -254,12 +251,12 @@ def test_two_processes_make_the_same_index(
     source = jsonl(tmp_path / "docs.jsonl", [{"_id": f"d{n}", "text": sentence(n)} for n in range(14)])
     alone = index_documents(source, tmp_path / "one", embedder=embedder).index
     assert sum(encoded) == 14
-    shared = index_documents(source, tmp_path / "two", embedder=embedder, workers=2).index
+    shared = index_documents(source, tmp_path / "two", IndexOptions(workers=2), embedder=embedder).index
     assert sum(encoded) == 14, "nothing is encoded in this process"
     assert list(shared.rows) == list(alone.rows)
     assert (shared.model, shared.vocabulary) == (alone.model, alone.vocabulary)
     np.testing.assert_allclose(shared.vectors.toarray(), alone.vectors.toarray(), rtol=1e-5, atol=1e-6)
-    assert not shards_of(tmp_path / "two").exists()
+    assert not cache_of(tmp_path / "two").exists()
 
 
 def test_bad_lines_in_the_middle(embedder: SpladeEmbedder, tmp_path: Path) -> None:
@@ -315,12 +312,14 @@ def test_a_reading_that_fails_leaves_nothing_behind(embedder: SpladeEmbedder, tm
 def test_a_query_encoder_needs_a_folder(embedder: SpladeEmbedder, tmp_path: Path) -> None:
     documents = jsonl(tmp_path / "a.jsonl", [{"text": "reset a password"}])
     with pytest.raises(InputError, match="only an index on disk"):
-        index_documents(documents, embedder=embedder, query=attach_static)
+        index_documents(documents, embedder=embedder, options=IndexOptions(query=export_static))
 
 
 def test_rows_added_and_removed_keep_the_query_encoder(embedder: SpladeEmbedder, tmp_path: Path) -> None:
     documents = jsonl(tmp_path / "a.jsonl", [{"text": "reset a password"}, {"text": "the table saw"}])
-    made = index_documents(documents, tmp_path / "index", embedder=embedder, query=attach_static).index
+    made = index_documents(
+        documents, tmp_path / "index", embedder=embedder, options=IndexOptions(query=export_static)
+    ).index
     fewer = made.remove([made.rows[0]["id"]])
     more = fewer.add(embedder.encode(["backups"]), ["new"], ["backups"])
     more.save(tmp_path / "other")
@@ -354,7 +353,6 @@ def test_progress_tells_every_stage_in_turn(embedder: SpladeEmbedder, tmp_path: 
         steps = [(done, total) for name, done, total in seen if name == stage]
         assert steps == sorted(steps, key=lambda step: step[0])
         assert steps[-1] == (last, last)
-    assert {total for stage, _, total in seen if stage == "encode"} == {10}
 
 
 @pytest.mark.parametrize(
@@ -363,9 +361,9 @@ def test_progress_tells_every_stage_in_turn(embedder: SpladeEmbedder, tmp_path: 
 def test_int8_is_taken_for_many_chunks_only(
     count: int, asked: str, wanted: str, bert_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "AUTOMATIC_FROM", 6)
-    monkeypatch.setattr(shards, "int8_is_faster", lambda: True)
-    monkeypatch.setattr(shards, "neighbours_in_common", lambda exact, other: 0.99)
+    monkeypatch.setattr(pipeline, "AUTOMATIC_FROM", 6)
+    monkeypatch.setattr(automatic_int8, "int8_is_faster", lambda: True)
+    monkeypatch.setattr(automatic_int8, "neighbours_in_common", lambda exact, other: 0.99)
     source = jsonl(tmp_path / "docs.jsonl", [{"text": sentence(n)} for n in range(count)])
     embedder = SpladeEmbedder(bert_folder, device="cpu", precision=asked)
     made = index_documents(source, tmp_path / "index", embedder=embedder)
@@ -382,16 +380,10 @@ def test_int8_is_taken_for_many_chunks_only(
 def test_the_sample_is_spread_over_the_chunks(
     embedder: SpladeEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "AUTOMATIC_FROM", 20)
-    monkeypatch.setattr(indexing, "SAMPLE", 7)
+    monkeypatch.setattr(pipeline, "AUTOMATIC_FROM", 20)
+    monkeypatch.setattr(pipeline, "PRECISION_SAMPLE", 7)
     given: list[list[str]] = []
-    original = embedder.encode_shards
-
-    def spied(*words: Any, sample: Any = (), **options: Any) -> Any:
-        given.append(list(sample))
-        return original(*words, **options)
-
-    monkeypatch.setattr(embedder, "encode_shards", spied)
+    monkeypatch.setattr(embedder, "settle_precision", given.append)
     texts = [f"{sentence(n)} {n}" for n in range(20)]
     index_documents(
         jsonl(tmp_path / "docs.jsonl", texts_as_rows(texts)), tmp_path / "index", embedder=embedder
@@ -417,14 +409,14 @@ def test_a_smaller_index_in_memory_is_that_of_the_folder(
     source = jsonl(
         tmp_path / "docs.jsonl", [{"id": f"d{number}", "text": sentence(number)} for number in range(20)]
     )
-    less: dict[str, Any] = {"embedder": embedder, "pruning": Pruning(9, 0.95), "impacts": 8}
-    memory = index_documents(source, **less).index
-    folder = index_documents(source, tmp_path / "index", **less).index
+    less = IndexOptions(pruning=Pruning(9, 0.95), impacts=8)
+    memory = index_documents(source, None, less, embedder=embedder).index
+    folder = index_documents(source, tmp_path / "index", less, embedder=embedder).index
     full = index_documents(source, embedder=embedder).index
     expected = Pruning(9, 0.95).applied(full.vectors)
     assert memory.info == folder.info and folder.info.pruning == Pruning(9, 0.95)
     assert memory.info.impacts == folder.info.impacts == Impacts.fitting([full.vectors], 8), (
-        "the step is that of all shards"
+        "the step is that of all windows"
     )
     assert (memory.segments[0].stored.dtype, folder.segments[0].stored.dtype) == (np.float32, np.uint8)
     step = Impacts.fitting([full.vectors], 8).step
@@ -435,5 +427,5 @@ def test_a_smaller_index_in_memory_is_that_of_the_folder(
     saved = SpladeIndex.open(tmp_path / "saved", verify=True)
     assert saved.segments[0].stored.dtype == np.uint8 and (saved.vectors != memory.vectors).nnz == 0
     with pytest.raises(InputError, match="8 or 16, got 4"):
-        index_documents(source, tmp_path / "no", embedder=embedder, impacts=4)
+        index_documents(source, tmp_path / "no", IndexOptions(impacts=4), embedder=embedder)
     assert not (tmp_path / "no").exists()

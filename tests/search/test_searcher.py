@@ -11,7 +11,7 @@ import pytest
 
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.index import SpladeIndex
-from splade_cli.indexing.build import index_chunks, index_documents, shards_of
+from splade_cli.indexing.build import cache_of, index_chunks, index_documents
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Chunk, Hit
 from splade_cli.search.in_memory import retrieve_documents
@@ -167,12 +167,10 @@ def test_documents_to_an_index_and_what_remains_of_a_stopped_run(
 
     with pytest.raises(KeyboardInterrupt):
         index_documents(docs, out, embedder=embedder, progress=stop)
-    shards = shards_of(out)
-    assert shards is not None
-    assert shards.is_dir()
+    assert cache_of(out).is_file()
     assert not out.exists()
     made = index_documents(docs, out, embedder=embedder)
-    assert not shards.exists()
+    assert not cache_of(out).exists()
     assert (made.documents, len(made.index), [skipped.path for skipped in made.skipped]) == (
         3,
         3,

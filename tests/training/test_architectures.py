@@ -16,7 +16,7 @@ from splade_cli.config.schema import ModelSection
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.query_encoders.static import inverse_document_frequency
+from splade_cli.model.query_encoders.frequencies import TokenFrequencies
 from splade_cli.model.trainable import open_trainable
 from splade_cli.training.trainer import SpladeTrainer
 
@@ -73,7 +73,7 @@ def test_inference_free(
         text for row in json.loads(rows.read_text()) for text in (row["positive"], *row["negatives"])
     }
     ids = after.tokenizer(list(documents), add_special_tokens=False)["input_ids"]
-    before = inverse_document_frequency(ids, len(after.tokenizer.get_vocab()))
+    before = TokenFrequencies.of(ids, len(after.tokenizer.get_vocab())).idf()
     moved = np.abs(after.model.query_table - before)
     assert after.model.architecture == "inference-free-splade"
     assert (moved.max() == 0) == frozen

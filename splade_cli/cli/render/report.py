@@ -13,8 +13,7 @@ from rich.table import Table as RichTable
 from splade_cli.cli.render.console import note, out
 
 if TYPE_CHECKING:
-    from splade_cli.evaluation.report import Report, SystemResult
-    from splade_cli.evaluation.report import Table
+    from splade_cli.evaluation.report import Report, SystemResult, Table
     from splade_cli.evaluation.tuning import Tuning
 
 LAST = ("nDCG@10", "MRR@10", "Recall@100", "MAP", "Recall@10", "P@1", "P@10", "P@5", "P@3")

@@ -1,4 +1,4 @@
-"""Export of a query encoder to ONNX: query.onnx and query.tokenizer.json, checked against torch.
+"""Export of a query encoder to ONNX: query.onnx and tokenizer.json, checked against torch.
 
 `model.query_encoders.onnx` reads what is written here; the choice of the largest ``max_active`` weights, the prompt
 and the length limit are its part.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import copy
 import logging
 import os
+import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,14 +26,10 @@ from splade_cli.deploy.export.query_graph import QueryGraph
 from splade_cli.errors import ModelError
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.loaded import LoadedModel
-from splade_cli.model.query_encoders.encoders import (
-    GRAPH,
-    TOKENIZER,
-    Attached,
-    attach_static,
-    write_tokenizer,
-)
+from splade_cli.model.query_encoders.base import GRAPH, QueryEncoderExport
 from splade_cli.model.query_encoders.onnx import INPUTS, OnnxQueryEncoder, open_session, require
+from splade_cli.model.query_encoders.static_export import export_static
+from splade_cli.model.query_encoders.tokenizer import TOKENIZER, write_tokenizer
 from splade_cli.model.splade.encoder import SpladeModel
 from splade_cli.records import QueryInfo
 
@@ -68,7 +65,7 @@ class Exported(NamedTuple):
 def export_query_encoder(
     loaded: LoadedModel, folder: Path, *, int8: bool = False, tolerance: float = 1e-4
 ) -> Exported:
-    """Writes ``query.onnx`` and ``query.tokenizer.json`` into `folder`, which exists; neither of them if it raises.
+    """Writes ``query.onnx`` and ``tokenizer.json`` into `folder`, which exists; neither of them if it raises.
 
     What is exported is a copy of the model on the CPU, so that `loaded` stays as it is.
 
@@ -104,27 +101,45 @@ def export_query_encoder(
     return exported._replace(bytes=(folder / GRAPH).stat().st_size)
 
 
-def attach_onnx(
-    embedder: SpladeEmbedder, texts: Iterable[str], folder: Path, *, int8: bool = False
-) -> Attached:
-    """What `index_documents(query=...)` takes: the model's query side as a graph; `texts` are not needed.
+class OnnxExport:
+    """A `QueryEncoderExport` of the model's query side as a graph, made at once, since it may fail.
 
-    An inference-free model has its table instead. Raises as `export_query_encoder`.
+    Raises:
+        ModelError: as `export_query_encoder`.
     """
-    loaded = embedder.loaded
-    if loaded.model.query_table is not None:
-        return attach_static(embedder, texts, folder)
-    exported = export_query_encoder(loaded, folder, int8=int8)
-    difference = exported.difference if exported.int8_difference is None else exported.int8_difference
-    query = QueryInfo(
-        "onnx",
-        max_seq_length=loaded.model.max_seq_length,
-        prompt=loaded.model.prompts.get("query") or "",
-        max_active=loaded.model.max_active,
-        int8=int8,
-        difference=difference,
-    )
-    return Attached(query, {name: folder / name for name in (TOKENIZER, GRAPH)})
+
+    def __init__(self, embedder: SpladeEmbedder, *, int8: bool = False) -> None:
+        model = embedder.loaded.model
+        self._folder = tempfile.TemporaryDirectory(prefix="splade-onnx-")
+        made = export_query_encoder(embedder.loaded, Path(self._folder.name), int8=int8)
+        difference = made.difference if made.int8_difference is None else made.int8_difference
+        self.info = QueryInfo(
+            "onnx",
+            max_seq_length=model.max_seq_length,
+            prompt=model.prompts.get("query") or "",
+            max_active=model.max_active,
+            int8=int8,
+            difference=difference,
+        )
+
+    def count(self, texts: Sequence[str]) -> None:
+        """Needs no texts."""
+
+    def write(self, folder: Path) -> None:
+        """Copies tokenizer and graph."""
+        for name in (TOKENIZER, GRAPH):
+            shutil.copyfile(Path(self._folder.name) / name, folder / name)
+
+
+def export_onnx(embedder: SpladeEmbedder, *, int8: bool = False) -> QueryEncoderExport:
+    """The model's query side for an index to carry; an inference-free model has its table instead.
+
+    Raises:
+        ModelError: as `export_query_encoder`.
+    """
+    if embedder.loaded.model.query_table is not None:
+        return export_static(embedder)
+    return OnnxExport(embedder, int8=int8)
 
 
 def _features(loaded: LoadedModel) -> list[dict[str, Tensor]]:

@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.indexing.build import DenseEncoder
-from splade_cli.model.query_encoders.encoders import QueryEncoder
+from splade_cli.indexing.dense import DenseEncoder
+from splade_cli.model.query_encoders.base import QueryEncoder
 
 
 class RememberedQueries:

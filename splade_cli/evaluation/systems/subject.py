@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from splade_cli.cache import Cache
 from splade_cli.datasets.collections import Collection
 from splade_cli.engines.base import Catalog
 from splade_cli.engines.local import LocalEngine
@@ -16,9 +17,11 @@ from splade_cli.evaluation.costs import Cost, cost_of
 from splade_cli.evaluation.systems.remembered import RememberedDense, RememberedQueries
 from splade_cli.evaluation.systems.system import CostOf, DocumentsOf, System, require_documents, short
 from splade_cli.index.index import SpladeIndex
-from splade_cli.indexing.build import DenseEncoder, index_chunks
+from splade_cli.indexing.build import index_chunks
+from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.query_encoders.encoders import Attach, open_query_encoder
+from splade_cli.model.query_encoders.base import ExportQueries
+from splade_cli.model.query_encoders.carried import exported
 from splade_cli.records import Chunk, Progress, silent
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
@@ -62,17 +65,16 @@ class Subject:
         """It under `name`, with other search options than its own."""
         return System(name, self.retriever, options, self._cost(options))
 
-    def encoding_by(self, attach: Attach, units: Sequence[Chunk], folder: Path) -> System:
-        """The same documents under the query encoder that `attach` makes in an empty folder."""
+    def encoding_by(self, export: ExportQueries, units: Sequence[Chunk], folder: Path) -> System:
+        """The same documents under the query encoder that `export` makes in an empty folder."""
         assert self.searcher is not None and self.index is not None
         encoder = self.searcher.encoder
         assert isinstance(encoder, ModelEncoder)
-        attached = attach(encoder.embedder, [unit.content for unit in units], folder)
-        carried = open_query_encoder(folder, attached.query)
-        assert carried is not None
+        export_of_model = export(encoder.embedder)
+        carried = exported(export_of_model, (unit.content for unit in units), folder)
         searcher = Searcher(self.searcher.engine, carried, vocabulary=self.searcher.vocabulary)
         cost = partial(_cost_of, searcher, searcher, self.index, self.options, self.index_seconds)
-        return System(f"{self.name}, {attached.query.kind} queries", searcher, self.options, cost)
+        return System(f"{self.name}, {export_of_model.info.kind} queries", searcher, self.options, cost)
 
     def _cost(self, options: SearchOptions) -> CostOf | None:
         if self.searcher is None or self.index is None or options.mode != "sparse" or options.reranker:
@@ -88,7 +90,7 @@ def of_model(
     bm25: bool = False,
     dense: DenseEncoder | None = None,
     reranker: Judge | None = None,
-    shards: Path | None = None,
+    cache: Cache | None = None,
     progress: Progress = silent,
 ) -> Subject:
     """A model over an index in memory of `units`.
@@ -96,10 +98,10 @@ def of_model(
     Args:
         bm25, dense: what the index holds beside the model's vectors.
         reranker: the cross-encoder of any name.
-        shards: where encoded windows are kept.
+        cache: where encoded windows are kept.
     """
     start = time.perf_counter()
-    index = index_chunks(units, embedder, shards, progress, bm25=bm25, dense=dense)
+    index = index_chunks(units, embedder, cache, progress, bm25=bm25, dense=dense)
     seconds = time.perf_counter() - start
     engine = LocalEngine(index)
     encoder = ModelEncoder(embedder)

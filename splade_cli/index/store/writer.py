@@ -7,6 +7,7 @@ documents and no models.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
@@ -84,24 +85,24 @@ class IndexWriter:
         self,
         batches: Iterable[Batch],
         *,
-        replaced: NDArray[np.int64] | None = None,
+        replaced: AbstractSet[int] = frozenset(),
     ) -> None:
         """Adds a segment, and deletes the rows `replaced` in the same step.
 
         Args:
             batches: the rows, read once; vectors pruned as those that are there, and with dense ones where the index has
                 them. Where it has impacts, weights are rounded to its step, and those above its largest become that.
+            replaced: numbers of rows; may grow while the batches are read.
 
         Raises:
             InputError: counts that differ, an id twice or of a row that stays, a weight that is not finite, or negative
                 where the index has impacts.
         """
-        gone = set() if replaced is None else set(replaced.tolist())
 
         def fresh() -> Iterator[Batch]:
             for batch in storage.unique_ids(batches):
                 for row in batch.rows:
-                    if set(self.index.find(row["id"], documents=False).tolist()) - gone:
+                    if set(self.index.find(row["id"], documents=False).tolist()) - replaced:
                         raise InputError(
                             f"the id '{row['id']}' comes twice", "ids must be unique in an index"
                         )
@@ -117,9 +118,7 @@ class IndexWriter:
             self.folder, f"{generation:06d}", fresh(), self.manifest.dimensions,
             words=words, dense=self.manifest.info.dense is not None, impacts=self.manifest.info.impacts,
         )  # fmt: skip
-        segments, tombstones = self._without(
-            replaced if replaced is not None else np.empty(0, dtype=np.int64)
-        )
+        segments, tombstones = self._without(np.array(sorted(replaced), dtype=np.int64))
         self._commit(segments=(*segments, entry), files=self.manifest.files | files | tombstones)
 
     def delete(self, numbers: NDArray[np.int64]) -> None:

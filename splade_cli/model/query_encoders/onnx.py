@@ -1,12 +1,11 @@
-"""Query texts to a SciPy CSR matrix [n, V] by ONNX Runtime, from query.onnx and query.tokenizer.json.
+"""ONNX query encoder: the model's query side as a graph that ONNX Runtime computes, and a tokenizer.
 
-Knows neither torch nor transformers, nor who made the two files (`splade_cli.deploy.export.onnx` did). Texts of one length
-in tokens go through the graph together, so nothing is padded, and pad id and padding side cannot matter.
+`splade_cli.deploy.export.onnx` makes the two files. Texts of one length in tokens go through the graph together, so
+nothing is padded, and pad id and padding side cannot matter.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,14 +16,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, InputError
-from splade_cli.model.query_encoders.encoders import REBUILD, read_tokenizer
+from splade_cli.model.device import available_threads
+from splade_cli.model.query_encoders.tokenizer import REBUILD, read_tokenizer
 
 LOGITS_AT_A_TIME = 1 << 24  # elements of [B, L, V] inside the graph, 64 MB; a single long text may exceed it
-INPUTS = {
-    "input_ids": "ids",
-    "attention_mask": "attention_mask",
-    "token_type_ids": "type_ids",
-}  # as Encoding has it
+INPUTS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+"""Inputs of a graph, and what a `tokenizers.Encoding` calls them."""
 
 
 def require(*modules: str) -> None:
@@ -41,9 +38,7 @@ def open_session(path: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    )
+    options.intra_op_num_threads = available_threads()
     # a thread that spins between two queries takes a core from whatever else runs
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
@@ -66,21 +61,26 @@ class OnnxQueryEncoder:
     """
 
     def __init__(
-        self, onnx_path: Path, tokenizer_path: Path, *, max_seq_length: int, prompt: str = "",
+        self,
+        onnx_path: Path,
+        tokenizer_path: Path,
+        *,
+        max_seq_length: int,
+        prompt: str = "",
         max_active: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         require("onnxruntime", "tokenizers")
         self._tokenizer = read_tokenizer(tokenizer_path, max_seq_length)
-        self._path, self._session = onnx_path, open_session(onnx_path)
+        self._path = onnx_path
+        self._session = open_session(onnx_path)
         self._inputs = [node.name for node in self._session.get_inputs()]
         output = self._session.get_outputs()[0]
-        if (
-            not set(self._inputs) <= set(INPUTS)
-            or output.name != "weights"
-            or not isinstance(output.shape[-1], int)
-        ):
+        has_weights = output.name == "weights" and isinstance(output.shape[-1], int)
+        if not has_weights or not set(self._inputs) <= set(INPUTS):
             raise _damaged(onnx_path, "no query encoder")
-        self.dimensions, self.prompt, self.max_active = output.shape[-1], prompt, max_active
+        self.dimensions: int = output.shape[-1]
+        self.prompt = prompt
+        self.max_active = max_active
 
     def tokenize(self, texts: Sequence[str]) -> list[Any]:
         """A tokenizers.Encoding of each text: prompt put before, cut to max_seq_length, special tokens added."""
@@ -93,32 +93,34 @@ class OnnxQueryEncoder:
         Raises IndexFolderError where the files do not fit, or a weight is not finite.
         """
         tokens = self.tokenize(texts)
-        values, terms = [np.empty(0, np.float32)] * len(texts), [np.empty(0, np.int32)] * len(texts)
+        values = [np.empty(0, np.float32)] * len(texts)
+        terms = [np.empty(0, np.int32)] * len(texts)
         lengths = np.array([len(encoding.ids) for encoding in tokens], np.int64)
         for length in np.unique(lengths[lengths > 0]):
             numbers = np.flatnonzero(lengths == length)
             parts = 1 + len(numbers) * int(length) * self.dimensions // LOGITS_AT_A_TIME
             for batch in np.array_split(numbers, min(parts, len(numbers))):
-                for number, weights in zip(
-                    batch, self._run([tokens[number] for number in batch]), strict=True
-                ):
-                    kept = np.flatnonzero(weights > 0).astype(np.int32)
-                    if self.max_active is not None and len(kept) > self.max_active:
-                        kept = np.sort(kept[np.argsort(-weights[kept], kind="stable")[: self.max_active]])
-                    values[number], terms[number] = weights[kept], kept
+                rows = self._run([tokens[number] for number in batch])
+                for number, weights in zip(batch, rows, strict=True):
+                    terms[number] = self._active(weights)
+                    values[number] = weights[terms[number]]
         bounds = np.cumsum([0, *map(len, terms)])
-        flat = (
-            (np.concatenate(values), np.concatenate(terms))
-            if tokens
-            else (np.empty(0, np.float32), bounds[:0])
-        )
-        return sp.csr_matrix((*flat, bounds), shape=(len(texts), self.dimensions))
+        columns = np.concatenate([np.empty(0, np.int32), *terms])
+        data = np.concatenate([np.empty(0, np.float32), *values])
+        return sp.csr_matrix((data, columns, bounds), shape=(len(texts), self.dimensions))
+
+    def _active(self, weights: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Columns above zero, ascending; the largest `max_active` of them."""
+        active = np.flatnonzero(weights > 0).astype(np.int32)
+        if self.max_active is not None and len(active) > self.max_active:
+            largest = np.argsort(-weights[active], kind="stable")[: self.max_active]
+            active = np.sort(active[largest])
+        return active
 
     def _run(self, tokens: list[Any]) -> NDArray[np.float32]:
-        feed = {
-            name: np.array([getattr(part, INPUTS[name]) for part in tokens], np.int64)
-            for name in self._inputs
-        }
+        feed = {}
+        for name in self._inputs:
+            feed[name] = np.array([getattr(encoding, INPUTS[name]) for encoding in tokens], np.int64)
         try:
             weights: NDArray[np.float32] = self._session.run(["weights"], feed)[0]
         except Exception as error:  # as in open_session; a token that the graph does not know, for one

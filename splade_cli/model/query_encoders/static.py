@@ -1,16 +1,54 @@
-"""Token ids and a table of V weights to query vectors, without a transformer and without torch; knows no files.
+"""Static query encoder: the distinct tokens of a query, each with its weight from a table, without a transformer.
 
-An inference-free query is its distinct tokens, each with its weight from the table [Geng et al. 2024, arXiv
-2411.04403, eq. 5]; a table that nobody trained is the IDF of a corpus.
+So are the queries of an inference-free model [Geng et al. 2024, arXiv 2411.04403, eq. 5]; a table that nobody trained
+is the IDF of a corpus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from splade_cli.model.query_encoders.tokenizer import read_tokenizer
+
+
+class StaticQueryEncoder:
+    """Encodes queries by a table of token weights.
+
+    Args:
+        tokenizer_path: a ``tokenizer.json``.
+        table: [V].
+        max_seq_length: tokens read of a query.
+        prompt: text put before a query.
+        max_active: keep only so many largest weights of a query, where set.
+
+    Raises:
+        IndexFolderError: the tokenizer file cannot be read.
+    """
+
+    def __init__(
+        self,
+        tokenizer_path: Path,
+        table: NDArray[np.float32],
+        *,
+        max_seq_length: int,
+        prompt: str = "",
+        max_active: int | None = None,
+    ) -> None:
+        self.tokenizer = read_tokenizer(tokenizer_path, max_seq_length)
+        self.table = table
+        self.prompt = prompt
+        self.max_active = max_active
+
+    def encode(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """Vectors [len(texts), V] of queries."""
+        prompted = [self.prompt + text for text in texts]
+        encodings = self.tokenizer.encode_batch(prompted, add_special_tokens=False)
+        return static_rows([encoding.ids for encoding in encodings], self.table, self.max_active)
 
 
 def static_rows(
@@ -23,27 +61,16 @@ def static_rows(
         table: [V].
         max_active: keep only so many largest weights of a query, where set.
     """
-    bounds, columns = [0], []
+    bounds = [0]
+    columns = []
     for row in ids:
         distinct = np.unique(np.asarray(row, dtype=np.int32))
         distinct = distinct[table[distinct] != 0]
         if max_active is not None and len(distinct) > max_active:
-            distinct = np.sort(distinct[np.argsort(-table[distinct], kind="stable")[:max_active]])
+            largest = np.argsort(-table[distinct], kind="stable")[:max_active]
+            distinct = np.sort(distinct[largest])
         columns.append(distinct)
-        bounds.append(bounds[-1] + len(columns[-1]))
-    indices = np.concatenate(columns) if columns else np.empty(0, dtype=np.int32)
-    return sp.csr_matrix((table[indices].astype(np.float32), indices, bounds), shape=(len(ids), len(table)))
-
-
-def inverse_document_frequency(ids: Iterable[Sequence[int]], dimensions: int) -> NDArray[np.float32]:
-    """IDF of each token id over texts, float32 [V]: log(1 + (N - n + 0.5) / (n + 0.5)).
-
-    N texts, n of them with the token [Robertson and Zaragoza 2009, eq. 3.3, plus one inside the logarithm as Lucene
-    has it, so that no weight is negative].
-    """
-    counts = np.zeros(dimensions, dtype=np.int64)
-    texts = 0
-    for row in ids:
-        counts[np.unique(np.asarray(row, dtype=np.int64))] += 1
-        texts += 1
-    return np.log1p((texts - counts + 0.5) / (counts + 0.5)).astype(np.float32)
+        bounds.append(bounds[-1] + len(distinct))
+    indices = np.concatenate([np.empty(0, dtype=np.int32), *columns])
+    weights = table[indices].astype(np.float32)
+    return sp.csr_matrix((weights, indices, bounds), shape=(len(ids), len(table)))

@@ -71,7 +71,7 @@ def append(writer: IndexWriter, names: list[tuple[str, int]], replaced: np.ndarr
     batches = (
         Batch([row(name, seed)], sp.csr_matrix(vector(seed)[None]), dense(seed)[None]) for name, seed in names
     )
-    writer.append(batches, replaced=replaced)
+    writer.append(batches, replaced=set() if replaced is None else set(replaced.tolist()))
 
 
 def check(index: SpladeIndex, expected: list[tuple[str, int]]) -> None:

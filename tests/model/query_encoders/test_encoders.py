@@ -20,18 +20,16 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import QueryInfo
 from splade_cli.index.store.manifest import Manifest
 from splade_cli.indexing.build import index_documents
+from splade_cli.indexing.options import IndexOptions
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.encode import encode
-from splade_cli.model.query_encoders import encoders as module
-from splade_cli.model.query_encoders.encoders import (
-    TABLE,
-    TOKENIZER,
-    StaticQueryEncoder,
-    attach_static,
-    open_query_encoder,
-    read_tokenizer,
-)
-from splade_cli.model.query_encoders.static import inverse_document_frequency
+from splade_cli.model.query_encoders import static_export as module
+from splade_cli.model.query_encoders.base import TABLE
+from splade_cli.model.query_encoders.carried import exported, open_query_encoder
+from splade_cli.model.query_encoders.frequencies import TokenFrequencies
+from splade_cli.model.query_encoders.static import StaticQueryEncoder
+from splade_cli.model.query_encoders.static_export import export_static
+from splade_cli.model.query_encoders.tokenizer import TOKENIZER, read_tokenizer
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
 
@@ -59,7 +57,7 @@ def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def index(docs: Path, embedder: SpladeEmbedder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The documents under the embedded model, with static queries."""
     folder = tmp_path_factory.mktemp("static") / "index"
-    index_documents(docs, folder, embedder=embedder, query=attach_static)
+    index_documents(docs, folder, IndexOptions(query=export_static), embedder=embedder)
     return folder
 
 
@@ -139,15 +137,14 @@ def test_a_plain_model_gets_the_idf_of_the_corpus(
     loaded = load(str(bert_folder))
     corpus = [*texts, "the saw the saw", "[SEP] reset", "saw " * 100 + "login"]
     encode(loaded, corpus)  # leaves the tokenizer cutting texts short
-    attached = attach_static(SpladeEmbedder.from_loaded(loaded), iter(corpus), tmp_path)
-    assert attached.query == QueryInfo("static", max_seq_length=64, weights="corpus idf")
-    assert attached.files == {TOKENIZER: tmp_path / TOKENIZER, TABLE: tmp_path / TABLE}
+    export = export_static(SpladeEmbedder.from_loaded(loaded))
+    carried = exported(export, iter(corpus), tmp_path)
+    assert export.info == QueryInfo("static", max_seq_length=64, weights="corpus idf")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [TABLE, TOKENIZER]
     table = np.load(tmp_path / TABLE)
     ids = loaded.tokenizer(corpus, add_special_tokens=False)["input_ids"]
-    np.testing.assert_array_equal(table, inverse_document_frequency(ids, loaded.model.dimensions))
+    np.testing.assert_array_equal(table, TokenFrequencies.of(ids, loaded.model.dimensions).idf())
     assert max(map(len, ids)) > 64, "texts are counted to their end"
-    carried = open_query_encoder(tmp_path, attached.query)
-    assert carried is not None
     np.testing.assert_array_equal(carried.encode(ODD).toarray(), by_hand(loaded.tokenizer, ODD, table, 64))
 
 
@@ -155,9 +152,7 @@ def test_a_prompt_gets_no_idf(bert_folder: Path, load: Make, texts: list[str], t
     """Its words are in no text, and would weigh more than those of the query, the same for every query."""
     loaded = load(str(bert_folder))
     loaded.model.prompts = {"query": "sharp blade: "}
-    attached = attach_static(SpladeEmbedder.from_loaded(loaded), texts, tmp_path)
-    carried = open_query_encoder(tmp_path, attached.query)
-    assert carried is not None
+    carried = exported(export_static(SpladeEmbedder.from_loaded(loaded)), texts, tmp_path)
     assert carried.encode(["reset", ""]).indices.tolist() == [loaded.tokenizer.get_vocab()["reset"]]
 
 
@@ -165,10 +160,10 @@ def test_many_texts_are_tokenised_a_few_at_a_time(
     bert_folder: Path, load: Make, texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     embedder = SpladeEmbedder.from_loaded(load(str(bert_folder)))
-    attach_static(embedder, texts, tmp_path)
+    exported(export_static(embedder), texts, tmp_path)
     whole = np.load(tmp_path / TABLE)
     monkeypatch.setattr(module, "TOKENIZED_AT_ONCE", 3)
-    attach_static(embedder, texts, tmp_path)
+    exported(export_static(embedder), texts, tmp_path)
     np.testing.assert_array_equal(np.load(tmp_path / TABLE), whole)
 
 
@@ -176,16 +171,10 @@ def test_an_inference_free_model_brings_its_own_table(
     free: Path, load: Make, texts: list[str], tmp_path: Path
 ) -> None:
     loaded = load(str(free))
-
-    def unread() -> Any:
-        raise AssertionError("the corpus is not needed")
-        yield ""
-
-    attached = attach_static(SpladeEmbedder.from_loaded(loaded), unread(), tmp_path)
-    assert attached.query == QueryInfo("static", max_seq_length=64, weights="model", prompt="how to ")
+    export = export_static(SpladeEmbedder.from_loaded(loaded))
+    carried = exported(export, texts, tmp_path)
+    assert export.info == QueryInfo("static", max_seq_length=64, weights="model", prompt="how to ")
     np.testing.assert_array_equal(np.load(tmp_path / TABLE), loaded.model.query_table)
-    carried = open_query_encoder(tmp_path, attached.query)
-    assert carried is not None
     given = [*texts, *ODD]
     np.testing.assert_array_equal(carried.encode(given).toarray(), encode(loaded, given, "query").toarray())
 
@@ -195,7 +184,7 @@ def test_the_model_tokenises_as_before_it_was_asked_for_its_table(
 ) -> None:
     loaded = load(str(bert_folder))
     before = encode(loaded, ODD)
-    attach_static(SpladeEmbedder.from_loaded(loaded), ODD, tmp_path)
+    exported(export_static(SpladeEmbedder.from_loaded(loaded)), ODD, tmp_path)
     assert (encode(loaded, ODD) != before).nnz == 0
 
 
@@ -203,7 +192,7 @@ def test_a_slow_tokenizer_is_refused(bert_folder: Path, load: Make, tmp_path: Pa
     loaded = load(str(bert_folder))
     embedder = SpladeEmbedder.from_loaded(loaded._replace(tokenizer=object()))
     with pytest.raises(ModelError, match=r"needs Python code of transformers") as caught:
-        attach_static(embedder, ["x"], tmp_path)
+        export_static(embedder)
     assert "--query" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
@@ -303,7 +292,7 @@ def test_a_tokenizer_file_that_is_none(content: bytes | None, copy: Path) -> Non
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content == b"half" else content)
-    with pytest.raises(IndexFolderError, match=r"query\.tokenizer\.json is no tokenizer") as caught:
+    with pytest.raises(IndexFolderError, match=r"tokenizer\.json is no tokenizer") as caught:
         read_tokenizer(path)
     assert "splade index" in caught.value.hint
     assert "\n" not in caught.value.message

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.model.query_encoders.static import inverse_document_frequency, static_rows
+from splade_cli.model.query_encoders.frequencies import TokenFrequencies
+from splade_cli.model.query_encoders.static import static_rows
 
 TABLE = np.array([0.5, 0.0, 2.0, -1.0, 0.0, 3.25], dtype=np.float32)
 ROWS = st.lists(st.lists(st.integers(0, len(TABLE) - 1), max_size=12), max_size=8)
@@ -66,13 +67,13 @@ def slow_idf(texts: Sequence[Sequence[int]], dimensions: int) -> list[float]:
 
 @given(ROWS)
 def test_idf(texts: list[list[int]]) -> None:
-    found = inverse_document_frequency(iter(texts), 7)
+    found = TokenFrequencies.of(iter(texts), 7).idf()
     assert (found.shape, found.dtype) == ((7,), np.float32)
     np.testing.assert_allclose(found, slow_idf(texts, 7), rtol=1e-6)
     assert (found > 0).all(), "a token of every text keeps a weight"
 
 
 def test_a_rarer_token_weighs_more_however_often_it_stands_in_its_text() -> None:
-    common, rare, never = inverse_document_frequency([[0, 1, 1, 1], [0], [0]], 3)
+    common, rare, never = TokenFrequencies.of([[0, 1, 1, 1], [0], [0]], 3).idf()
     assert common < rare < never
     assert rare == pytest.approx(math.log(1 + 2.5 / 1.5))

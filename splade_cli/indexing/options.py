@@ -1,0 +1,39 @@
+"""How documents become an index: chunk sizes, what is stored of each chunk, and what encodes queries later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splade_cli.corpus.chunks import MAX_CHARS, MIN_CHARS, OVERLAP, TARGET_CHARS
+from splade_cli.index.info import Chunking
+from splade_cli.index.vectors.pruning import Pruning
+from splade_cli.indexing.dense import DenseEncoder
+from splade_cli.model.query_encoders.base import ExportQueries
+
+DEFAULT_CHUNKING = Chunking(MIN_CHARS, MAX_CHARS, TARGET_CHARS, OVERLAP)
+
+
+@dataclass(frozen=True)
+class IndexOptions:
+    """What an index is to hold.
+
+    Attributes:
+        chunking: sizes of chunks, see `corpus.chunks.split_document`.
+        bm25: store the words of the chunks as well, for searching by BM25 and by both.
+        dense: store vectors of this model as well.
+        query: makes what the index is to carry for encoding queries without the model, such as
+            `static_export.export_static`; an inference-free model's table is always carried.
+        pruning: what to leave out of each vector, here and of what is added later. Scores and explanations are those
+            of what is left.
+        impacts: 8 or 16 bits a weight in place of float32, of a step that fits the largest weight; in memory the
+            weights are rounded and stay float32.
+        workers: encoding processes, see `model.windows.encode_windows`.
+    """
+
+    chunking: Chunking = DEFAULT_CHUNKING
+    bm25: bool = True
+    dense: DenseEncoder | None = None
+    query: ExportQueries | None = None
+    pruning: Pruning = Pruning()
+    impacts: int | None = None
+    workers: int = 1

@@ -1,0 +1,116 @@
+"""The pipeline of indexing: chunks to batches of records, sparse and dense vectors, a window in memory at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
+
+from splade_cli.cache import Cache
+from splade_cli.index.bm25.search import guess_language
+from splade_cli.index.store.records import Row
+from splade_cli.index.store.segment import Batch
+from splade_cli.index.vectors.pruning import Pruning
+from splade_cli.indexing.dense import DenseWindows
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk
+
+AUTOMATIC_FROM = 4096
+"""Chunks from which on a lower precision is tried where precision is ``auto``: below, nothing is to be gained."""
+PRECISION_SAMPLE = 192
+LANGUAGE_SAMPLE = 200
+
+
+class Opening:
+    """The first chunks of a stream, at most AUTOMATIC_FROM, by which is decided how all of it is treated."""
+
+    def __init__(self, chunks: Iterable[Chunk]) -> None:
+        self._rest = iter(chunks)
+        self.first = list(islice(self._rest, AUTOMATIC_FROM))
+
+    def settle_precision(self, embedder: SpladeEmbedder) -> None:
+        """Lets the embedder choose its precision by a sample, where there are AUTOMATIC_FROM chunks at least."""
+        if len(self.first) >= AUTOMATIC_FROM:
+            embedder.settle_precision(self.sample(PRECISION_SAMPLE))
+
+    def language(self) -> str:
+        """The language of a sample."""
+        return guess_language(self.sample(LANGUAGE_SAMPLE))
+
+    def sample(self, size: int) -> list[str]:
+        """What is read of about `size` of the first chunks, evenly spaced."""
+        step = max(1, len(self.first) // size)
+        return [chunk.content for chunk in self.first[::step]]
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """All chunks of the stream, once."""
+        return chain(self.first, self._rest)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What encodes the chunks of an index.
+
+    Attributes:
+        embedder: makes the sparse vectors.
+        dense: makes the dense ones, where there are any.
+        pruning: of the sparse vectors.
+        workers: encoding processes.
+        cache: where encoded windows are looked up and kept.
+    """
+
+    embedder: SpladeEmbedder
+    dense: DenseWindows | None = None
+    pruning: Pruning = Pruning()
+    workers: int = 1
+    cache: Cache | None = None
+
+    def batches(
+        self,
+        chunks: Iterable[Chunk],
+        *,
+        count: Callable[[list[str]], None] | None = None,
+        total: int | None = None,
+        progress: Progress = silent,
+    ) -> Generator[Batch, None, None]:
+        """Encoded windows, in the order of the chunks.
+
+        Args:
+            chunks: read once, some windows ahead where there are several workers.
+            count: is given what is read of each window's chunks.
+            total: how many chunks there are, for `progress`.
+        """
+        waiting: deque[tuple[Chunk, str]] = deque()
+
+        def texts() -> Iterator[str]:
+            for chunk in chunks:
+                content = chunk.content
+                waiting.append((chunk, content))
+                yield content
+
+        encoded = self.embedder.encode_windows(
+            texts(), self.cache, workers=self.workers, total=total, progress=progress
+        )
+        done = 0
+        for vectors in encoded:
+            rows: list[Row] = []
+            window: list[str] = []
+            for _ in range(vectors.shape[0]):
+                chunk, content = waiting.popleft()
+                rows.append(row_of(chunk))
+                window.append(content)
+            if count is not None:
+                count(window)
+            done += len(window)
+            dense = None
+            if self.dense is not None:
+                dense = self.dense.encode(window)
+                progress("encode densely", done, total)
+            yield Batch(rows, self.pruning.applied(vectors), dense)
+
+
+def row_of(chunk: Chunk) -> Row:
+    """The record of a chunk."""
+    return {**asdict(chunk), "headings": list(chunk.headings)}

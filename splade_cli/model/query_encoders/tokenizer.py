@@ -1,0 +1,64 @@
+"""The tokenizer of a model as one file, read by the ``tokenizers`` library alone."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from splade_cli.errors import IndexFolderError, ModelError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+TOKENIZER = "tokenizer.json"
+REBUILD = "make the index again: splade index DOCS -o DIR --force"
+
+
+def read_tokenizer(path: Path, max_seq_length: int | None = None) -> Tokenizer:
+    """A tokenizer that pads nothing and cuts at `max_seq_length`, on the side that the file names.
+
+    Raises:
+        IndexFolderError: a file that is no tokenizer.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise IndexFolderError(f"{path} is no tokenizer ({error})", REBUILD) from None
+    side = (tokenizer.truncation or {}).get("direction", "right")
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if max_seq_length is not None:
+        tokenizer.enable_truncation(max_seq_length, direction=side)
+    return tokenizer
+
+
+def write_tokenizer(tokenizer: Any, path: Path, max_seq_length: int) -> None:
+    """Writes a transformers tokenizer for `read_tokenizer`. Raises ModelError as `fast_tokenizer`."""
+    backend = fast_tokenizer(tokenizer)
+    backend.enable_truncation(max_seq_length, direction=tokenizer.truncation_side)
+    backend.save(str(path))
+
+
+def fast_tokenizer(tokenizer: Any) -> Tokenizer:
+    """A copy of what a transformers tokenizer tokenises with, which neither pads nor cuts.
+
+    Raises:
+        ModelError: it has none, since it needs Python code of transformers.
+    """
+    if not has_fast_tokenizer(tokenizer):
+        raise ModelError(
+            "the model's tokenizer needs Python code of transformers",
+            "let the model encode queries: --query full",
+        )
+    backend: Tokenizer = copy.deepcopy(tokenizer.backend_tokenizer)
+    backend.no_padding()
+    backend.no_truncation()
+    return backend
+
+
+def has_fast_tokenizer(tokenizer: Any) -> bool:
+    """Whether a transformers tokenizer can be kept as one file."""
+    return getattr(tokenizer, "backend_tokenizer", None) is not None
