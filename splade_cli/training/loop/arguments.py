@@ -59,7 +59,7 @@ def training_arguments(
         per_device_train_batch_size=settings.per_device_train_batch_size,
         per_device_eval_batch_size=settings.per_device_eval_batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
-        activation_checkpointing=config.hardware.gradient_checkpointing or None,
+        **_checkpointing(config.hardware.gradient_checkpointing),
         learning_rate=settings.learning_rate,
         learning_rate_mapping=_learning_rates(config, trainable),
         router_mapping=_routes(config, columns) if trainable.routed else {},
@@ -89,6 +89,15 @@ def training_arguments(
         dataloader_num_workers=settings.dataloader_num_workers,
         dataloader_prefetch_factor=settings.dataloader_prefetch_factor,
     )
+
+
+def _checkpointing(wanted: bool) -> dict[str, bool | None]:
+    """What trades time for memory, under the name that the installed transformers gives it."""
+    from transformers import TrainingArguments
+
+    newer = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
+    name = "activation_checkpointing" if newer else "gradient_checkpointing"
+    return {name: wanted or (None if newer else False)}
 
 
 def passes_per_epoch(settings: TrainingSection) -> int:
