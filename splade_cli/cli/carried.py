@@ -25,10 +25,12 @@ def fidelity(made: SpladeIndex, embedder: SpladeEmbedder) -> None:
     """Says what the query encoder that the index carries loses against the model."""
     from splade_cli.evaluation.fidelity import query_fidelity
     from splade_cli.model.query_encoders.carried import open_query_encoder
+    from splade_cli.search.searcher import Searcher
 
     carried = open_query_encoder(made.encoder_folder or Path(), made.info.query)
     assert carried is not None
-    found = query_fidelity(made, lambda texts: embedder.encode(texts, "query"), carried.encode)
+    by_model = Searcher.over(made, embedder)
+    found = query_fidelity(by_model, Searcher(by_model.engine, carried))
     console.note(
         f"{found.queries} queries written from these documents find their chunk with MRR@10 {found.other:.4f}, "
         f"{found.full:.4f} by the model itself ({found.other - found.full:+.4f}); "

@@ -52,7 +52,7 @@ def index(
     ] = False,
     folder: Annotated[
         Path | None,
-        typer.Option("--index", "-i", help="The index to --verify or --tune.", show_default=False),
+        typer.Option("--index", "-i", help="The index to --verify.", show_default=False),
     ] = None,
     query: options.Query = "full",
     fast_query: options.FastQuery = False,
@@ -63,13 +63,6 @@ def index(
     prune_terms: options.PruneTerms = None,
     prune_mass: options.PruneMass = None,
     impacts: options.Impacts = None,
-    tune: Annotated[
-        Path | None,
-        typer.Option(
-            help="Measure what these cost on the judgements of DATA.", metavar="DATA", show_default=False
-        ),
-    ] = None,
-    split: Annotated[str, typer.Option(help="Which qrels/<split>.tsv of --tune.")] = "test",
     workers: options.Workers = 1,
     chunk_size: options.ChunkSize = 1000,
     chunk_min: options.ChunkMin = 500,
@@ -103,12 +96,6 @@ def index(
 
     if verify:
         _verify(folder or documents, json_output)
-        return
-    if tune is not None:
-        from splade_cli.cli.tune import tune_index
-
-        tune_index(folder, tune, split, json_output, device=device, batch_size=batch_size,
-                   trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)  # fmt: skip
         return
     if documents is None or output is None:
         raise InputError("splade index needs documents and an output folder", "splade index DOCS -o DIR")

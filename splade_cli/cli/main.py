@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from splade_cli.cli import evaluate, export, gen_data, index, push, query, search, terms, train
+from splade_cli.cli import evaluate, export, gen_data, index, push, query, search, terms, train, tune
 from splade_cli.errors import SpladeError
 
 KEPT = {
@@ -113,6 +113,7 @@ app.command("search")(search.search)
 app.command("query")(query.query)
 app.command("terms")(terms.terms)
 app.command("evaluate")(evaluate.evaluate)
+app.command("tune")(tune.tune)
 app.command("export")(export.export)
 app.command("push")(push.push)
 

@@ -1,44 +1,62 @@
-"""`splade index --tune`: what each way to make an index smaller costs in ranking, on judged queries."""
+"""`splade tune`: what each way to make an index smaller costs in ranking, on judged queries."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated
+
+import typer
+
+from splade_cli.cli import options
 
 
-def tune_index(folder: Path | None, data: Path, split: str, json_output: bool, **place: Any) -> None:
-    """Measures the settings of `evaluation.tuning` on an index folder and prints them.
-
-    Args:
-        data, split: a collection whose documents the index holds, see `corpus.collections.load_collection`.
-        place: options of `SpladeEmbedder`, for an index whose queries the model encodes.
-
-    Raises:
-        InputError: no index is named, or it cannot be tuned with this collection, see `evaluation.tuning.tune`.
-    """
-    from splade_cli.cli.render import console
-    from splade_cli.cli.render import report as figures
+def tune(
+    index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`, a full one.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            "-d",
+            help="Judged queries about its documents: BEIR folder, documents/ beside queries.jsonl.",
+        ),
+    ],
+    split: Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")] = "test",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
+        ),
+    ] = None,
+    batch_size: options.BatchSize = 64,
+    device: options.Device = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    allow_pickle: options.AllowPickle = False,
+    json_output: options.Json = False,
+) -> None:
+    """Measure what pruning, rounding and two-step search would cost an index: quality, megabytes, milliseconds."""
+    from splade_cli.cli.render import console, tuning
     from splade_cli.datasets.collections import load_collection
-    from splade_cli.engines.local import LocalEngine
-    from splade_cli.errors import InputError
-    from splade_cli.evaluation.tuning import tune
+    from splade_cli.evaluation.tuning.tune import tune as measured
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
 
-    if folder is None:
-        raise InputError("--tune needs an index", f"splade index --tune {data} --index DIR")
+    options.positive(batch_size=batch_size)
     collection = load_collection(data, split)
-    searcher = Searcher.open(folder, model_options=ModelOptions(**place))
-    index = cast(LocalEngine, searcher.engine).index
-    with console.progress() as progress:
-        tuned = tune(index, searcher.encoder.encode, collection, progress=progress)
-    if json_output:
-        console.json_document(
-            {"collection": collection.name, "split": split, "index": str(folder), **tuned.as_dict()}
-        )
-    else:
-        figures.tuning(tuned, f"{collection.name} ({split})")
-    flags = tuned.cheapest.setting.flags()
-    console.next_command(
-        f"splade index DOCS -o DIR {flags}".rstrip() if flags else f"splade query --index {folder}"
+    opening = ModelOptions(
+        device=device, batch_size=batch_size, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
     )
+    searcher = Searcher.open(index, model=model, model_options=opening)
+    with console.progress() as progress:
+        tuned = measured(searcher, collection, progress=progress)
+    recommended = tuning.flags(tuned.cheapest.setting)
+    if json_output:
+        where = {"collection": collection.name, "split": split, "index": str(index)}
+        rows = [{"flags": tuning.flags(row.setting), **row.to_json()} for row in tuned.rows]
+        said = {"recommended": recommended, "sentence": tuning.advice(tuned)}
+        console.json_document({**where, **tuned.to_json(), "rows": rows, **said})
+    else:
+        tuning.tuning(tuned, f"{collection.name} ({split})")
+    if recommended:
+        console.next_command(f"splade index DOCS -o DIR {recommended}")
+    else:
+        console.next_command(f"splade query --index {index}")

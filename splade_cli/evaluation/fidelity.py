@@ -1,25 +1,26 @@
-"""What another query encoder costs an index, without judgements: queries written from its own chunks, both rankings.
+"""Fidelity of a query encoder without judgements: known-item search with queries written from an index's own chunks.
 
-A query that was written from a chunk should find that chunk; how often and how high it does under both encoders is an
-estimate, and judged queries (`report.evaluate`) are the measure. Knows no terminal.
+A query that was written from a chunk should find that chunk; how often and how high it does under two encoders is an
+estimate, and judged queries (`evaluate`) are the measure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
-import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from splade_cli.engines.base import Catalog
 from splade_cli.generation.offline_writer import OfflineWriter
 from splade_cli.index.bm25.search import guess_language, stop_words
-from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Chunk
+from splade_cli.search.searcher import Searcher
 
-CHUNKS, DEPTH = 100, 10
-Encode = Callable[[Sequence[str]], sp.csr_matrix]
+CHUNKS = 100
+QUERIES_PER_CHUNK = 2
+DEPTH = 10
 
 
 @dataclass(frozen=True)
@@ -35,43 +36,51 @@ class Fidelity:
     common: float
 
 
-def query_fidelity(index: SpladeIndex, full: Encode, other: Encode) -> Fidelity:
-    """Compares two query encoders on up to CHUNKS of the index's chunks, evenly spaced.
+def query_fidelity(full: Searcher, other: Searcher) -> Fidelity:
+    """Compares two query encoders on up to CHUNKS chunks, evenly spaced.
 
     Args:
-        index: with texts.
-        full, other: query texts to CSR [n, V].
+        full, other: over the same engine, which lists what it holds, with texts.
     """
-    step = max(1, len(index) // CHUNKS)
-    numbers = index.live_rows()[::step][:CHUNKS].tolist()
-    chunks = [_chunk(index, number) for number in numbers]
-    language = guess_language([chunk.text for chunk in chunks])
-    writer = OfflineWriter(
-        chunks, language=language, stop_words=stop_words(language, full=True), queries_per_chunk=2
-    )
-    asked = [
-        (query.text, number)
-        for number, (_, written) in zip(numbers, writer.write(chunks), strict=True)
-        for query in written
-    ]
-    if not asked:
+    texts = []
+    sources = []
+    for text, source in _known_items(full):
+        texts.append(text)
+        sources.append(source)
+    if not texts:
         return Fidelity(0, 0.0, 0.0, 1.0)
-    texts, sources = [text for text, _ in asked], np.array([number for _, number in asked])
-    found = [index.search_rows(encode(texts), DEPTH)[0] for encode in (full, other)]
-    common = [
-        len(np.intersect1d(left[left >= 0], right[right >= 0])) for left, right in zip(*found, strict=True)
-    ]
-    sizes = [(rows >= 0).sum(1) for rows in found]
-    # a query for which neither finds anything is one on which they agree
-    share = np.where(sizes[0] + sizes[1] == 0, 1.0, common / np.maximum(1, sizes[0]))
-    return Fidelity(len(asked), _mrr(found[0], sources), _mrr(found[1], sources), float(share.mean()))
+    by_full = full.rank(texts, DEPTH).ids
+    by_other = other.rank(texts, DEPTH).ids
+    shares = [_common(left, right) for left, right in zip(by_full, by_other, strict=True)]
+    return Fidelity(len(texts), _mrr(by_full, sources), _mrr(by_other, sources), float(np.mean(shares)))
 
 
-def _chunk(index: SpladeIndex, number: int) -> Chunk:
-    row = index.rows[number]
-    return Chunk(row["id"], row.get("document_id") or row["id"], row.get("text", ""), row.get("title", ""))
+def _known_items(searcher: Searcher) -> Iterator[tuple[str, str]]:
+    """Queries, and the id of the chunk that each was written from."""
+    chunks = _sample(searcher)
+    language = guess_language([chunk.text for chunk in chunks])
+    words = stop_words(language, full=True)
+    writer = OfflineWriter(chunks, language=language, stop_words=words, queries_per_chunk=QUERIES_PER_CHUNK)
+    for chunk, written in writer.write(chunks):
+        for query in written:
+            yield query.text, chunk.id
 
 
-def _mrr(found: NDArray[np.int64], sources: NDArray[np.int64]) -> float:
-    places = found == sources[:, None]
-    return float(np.where(places.any(1), 1 / (places.argmax(1) + 1), 0.0).mean())
+def _sample(searcher: Searcher) -> list[Chunk]:
+    ids = list(cast(Catalog, searcher.engine).ids())
+    step = max(1, len(ids) // CHUNKS)
+    return searcher.engine.fetch(ids[::step][:CHUNKS])
+
+
+def _common(full: Sequence[str], other: Sequence[str]) -> float:
+    """Share of the first ranking that the second has too; two empty ones agree."""
+    if not full and not other:
+        return 1.0
+    return len(set(full) & set(other)) / max(1, len(full))
+
+
+def _mrr(ranked: Sequence[Sequence[str]], sources: Sequence[str]) -> float:
+    values = []
+    for ids, source in zip(ranked, sources, strict=True):
+        values.append(1 / (ids.index(source) + 1) if source in ids else 0.0)
+    return float(np.mean(values))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.evaluation.tuning import SETTINGS
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.vectors.pruning import Pruning, keep_mass, keep_top
 
@@ -41,7 +40,6 @@ def test_the_help_shows_building_and_names_the_others(splade):
         "--prune-terms",
         "--prune-mass",
         "--impacts",
-        "--tune",
         "--verify",
     )
     for word in (*flags, "add", "remove", "merge", "verify"):
@@ -197,38 +195,3 @@ def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_pat
     ):
         result = splade("index", docs, "-o", tmp_path / "no", *wrong)
         assert result.exit_code == 1 and message in result.stderr and not (tmp_path / "no").exists()
-
-
-def test_tune_says_what_each_way_costs(splade, docs, index, tmp_path):
-    data = tmp_path / "data"
-    (data / "qrels").mkdir(parents=True)
-    shutil.copytree(docs, data / "documents")
-    judged = {
-        "q1": ("firing clay", "kiln.md"),
-        "q2": ("sharp tool", "lathe.md"),
-        "q3": ("brakes squeal", "bike.md"),
-    }
-    queries = "".join(json.dumps({"_id": name, "text": text}) + "\n" for name, (text, _) in judged.items())
-    (data / "queries.jsonl").write_text(queries)
-    lines = [f"{name}\t{document}\t1\n" for name, (_, document) in judged.items()]
-    (data / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
-    result = splade("index", "--tune", data, "--index", index, "--json")
-    said = facts(result)
-    assert said["queries"] == 3 and said["rows"][0]["flags"] == "" and said["rows"][0]["figure"] == 1.0
-    assert len(said["rows"]) == len(SETTINGS) + 1
-    assert said["recommended"] in [row["flags"] for row in said["rows"]]
-    segment = index / "segments" / "000001"
-    files = [*segment.glob("vectors.*.npy"), *segment.glob("postings.*.npy")]
-    assert round(said["rows"][0]["megabytes"] * 1e6) == sum(path.stat().st_size for path in files)
-    result = splade("index", "--tune", data, "--index", index, env={"COLUMNS": "100"})
-    assert result.exit_code == 0, result.output
-    table = [line.rstrip() for line in result.stdout.splitlines()]
-    assert table[0] == "data (test): 3 queries" and table[1].split()[:2] == ["nDCG@10", "p"]
-    assert [line.split("  ")[0] for line in table[2 : 3 + len(SETTINGS)]][:2] == ["full", "--impacts 16"]
-    assert sum(line.endswith("advised") for line in table) == 1
-    assert f"next: splade index DOCS -o DIR {said['recommended']}".strip() in result.stderr
-    assert splade("index", "--tune", data).exit_code == 1
-    assert facts(splade("index", "remove", "kiln.md", "--index", index, "--json"))["documents"] == 4
-    result = splade("index", "--tune", data, "--index", index)
-    assert result.exit_code == 1
-    assert "error: 1 of 3 judged documents are not in the index: 'kiln.md'; it holds" in result.stderr

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from splade_cli.engines.local import LocalEngine
 from splade_cli.evaluation import fidelity as module
 from splade_cli.evaluation.fidelity import Fidelity, query_fidelity
 from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Chunk, WrittenQuery
+from splade_cli.search.searcher import Searcher
 
 NOUNS = (
     "kiln",
@@ -72,43 +74,64 @@ def nothing(texts: Sequence[str]) -> sp.csr_matrix:
     return sp.csr_matrix((len(texts), len(WORDS)), dtype=np.float32)
 
 
+class Encoder:
+    """A function as a query encoder."""
+
+    def __init__(self, encode: Callable[[Sequence[str]], sp.csr_matrix]) -> None:
+        self.encode = encode
+
+
+Compare = Callable[..., Fidelity]
+
+
+def comparing(index: SpladeIndex) -> Compare:
+    """`query_fidelity` of two functions over an index."""
+    engine = LocalEngine(index)
+    return lambda full, other: query_fidelity(
+        Searcher(engine, Encoder(full)), Searcher(engine, Encoder(other))
+    )
+
+
 @pytest.fixture
 def index() -> SpladeIndex:
     return SpladeIndex.from_vectors(encode(TEXTS), texts=TEXTS)
 
 
-def test_the_same_encoder_loses_nothing(index: SpladeIndex) -> None:
-    found = query_fidelity(index, weighed, weighed)
+@pytest.fixture
+def fidelity(index: SpladeIndex) -> Compare:
+    return comparing(index)
+
+
+def test_the_same_encoder_loses_nothing(fidelity: Compare) -> None:
+    found = fidelity(weighed, weighed)
     assert found.full == found.other > 0.5
     assert found.common == 1.0
     assert len(TEXTS) < found.queries <= 2 * len(TEXTS)
-    assert query_fidelity(index, weighed, weighed) == found, "the queries are the same each time"
+    assert fidelity(weighed, weighed) == found, "the queries are the same each time"
 
 
-def test_the_same_encoder_loses_nothing_where_it_finds_nothing(index: SpladeIndex) -> None:
+def test_the_same_encoder_loses_nothing_where_it_finds_nothing(fidelity: Compare) -> None:
     """A query whose terms are in no text has no best ten to lose."""
 
     def half(texts: Sequence[str]) -> sp.csr_matrix:
         kept = sp.diags([float(number % 2) for number in range(len(texts))])
         return sp.csr_matrix(kept @ weighed(texts), dtype=np.float32)
 
-    assert query_fidelity(index, half, half).common == 1.0
-    assert query_fidelity(index, nothing, nothing) == Fidelity(
-        query_fidelity(index, half, half).queries, 0, 0, 1.0
-    )
+    assert fidelity(half, half).common == 1.0
+    assert fidelity(nothing, nothing) == Fidelity(fidelity(half, half).queries, 0, 0, 1.0)
 
 
-def test_a_broken_encoder_loses(index: SpladeIndex) -> None:
+def test_a_broken_encoder_loses(fidelity: Compare) -> None:
     def shifted(texts: Sequence[str]) -> sp.csr_matrix:
         return sp.csr_matrix(np.roll(weighed(texts).toarray(), 17, axis=1))
 
-    same, broken = query_fidelity(index, weighed, weighed), query_fidelity(index, weighed, shifted)
+    same, broken = fidelity(weighed, weighed), fidelity(weighed, shifted)
     assert (broken.full, broken.queries) == (same.full, same.queries)
     assert broken.other < 0.5 * broken.full
     assert broken.common < 1.0
-    gone = query_fidelity(index, weighed, nothing)
+    gone = fidelity(weighed, nothing)
     assert (gone.other, gone.common) == (0.0, 0.0)
-    better = query_fidelity(index, shifted, weighed)
+    better = fidelity(shifted, weighed)
     assert (better.full, better.other) == (broken.other, broken.full), "the first is the model's own"
 
 
@@ -132,13 +155,15 @@ class Writer:
             yield chunk, [WrittenQuery(text) for source, text in self.QUERIES if source == number]
 
 
-def test_figures_are_those_of_a_slow_count(index: SpladeIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_are_those_of_a_slow_count(
+    index: SpladeIndex, fidelity: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "OfflineWriter", Writer)
 
     def vague(texts: Sequence[str]) -> sp.csr_matrix:
         return encode([f"{text} old violin" for text in texts])
 
-    found = query_fidelity(index, weighed, vague)
+    found = fidelity(weighed, vague)
     ranked = [
         [index.search_rows(encoder([text]), 10)[0][0].tolist() for _, text in Writer.QUERIES]
         for encoder in (weighed, vague)
@@ -162,7 +187,9 @@ def test_figures_are_those_of_a_slow_count(index: SpladeIndex, monkeypatch: pyte
     assert 0 < found.other < found.full < 1 and 0 < found.common < 1
 
 
-def test_chunks_are_spread_over_the_index(index: SpladeIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_are_spread_over_the_index(
+    index: SpladeIndex, fidelity: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "CHUNKS", 4)
     seen: list[str] = []
 
@@ -170,7 +197,7 @@ def test_chunks_are_spread_over_the_index(index: SpladeIndex, monkeypatch: pytes
         seen[:] = texts
         return encode(texts)
 
-    found = query_fidelity(index, heard, encode)
+    found = fidelity(heard, encode)
     assert 4 <= found.queries <= 8
     words = {word for text in seen for word in text.lower().split()}
     asked_of = {
@@ -182,5 +209,5 @@ def test_chunks_are_spread_over_the_index(index: SpladeIndex, monkeypatch: pytes
 
 def test_an_index_without_texts_asks_nothing() -> None:
     bare = SpladeIndex.from_vectors(encode(TEXTS))
-    assert query_fidelity(bare, weighed, weighed) == Fidelity(0, 0.0, 0.0, 1.0)
-    assert query_fidelity(SpladeIndex.from_vectors(nothing([])), weighed, weighed).queries == 0
+    assert comparing(bare)(weighed, weighed) == Fidelity(0, 0.0, 0.0, 1.0)
+    assert comparing(SpladeIndex.from_vectors(nothing([])))(weighed, weighed).queries == 0

@@ -16,9 +16,7 @@ from splade_cli.evaluation.fitting import Fitted
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import Comparison
 
-COST = Cost(
-    Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 0.2, 0.5, 1.2, 3.4
-)
+COST = Cost(Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 0.2, 0.5, 1.2, 3.4)
 VERSUS = Comparison(-0.0662, -0.09, -0.04, 0.0001, 50, 100, 300)
 FITTED = Fitted(
     ("sparse", "bm25"),

@@ -180,3 +180,22 @@ def test_documents_to_an_index_and_what_remains_of_a_stopped_run(
     assert abs(in_memory.vectors - SpladeIndex.open(out).vectors).max() < 1e-5
     with pytest.raises(InputError, match="exists already"):
         index_documents(docs, out, embedder=embedder)
+
+
+@pytest.mark.parametrize("weights", [None, "rrf"])
+def test_hits_of_a_hybrid_do_not_move_when_more_are_asked_for(
+    embedder: SpladeEmbedder, weights: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ranking's scores depend on where it ends, so it ends after as many texts whatever k is."""
+    monkeypatch.setattr("splade_cli.search.fusion.DEPTH", 5)
+    chunks = [
+        Chunk(f"c{number}", f"d{number}", f"Saw number {number} {'cuts wood ' * number}in the {place} shop.")
+        for number, place in enumerate(("dry", "red", "old", "new", "big", "hot", "wet", "far"))
+    ]
+    searcher = Searcher.over(index_chunks(chunks, embedder, bm25=True), embedder)
+    options = SearchOptions(mode="hybrid", weights=weights)
+    asked = [searcher.search("which saw cuts wood in the old shop", k, options) for k in (1, 2, 5)]
+    for fewer in asked[:2]:
+        more = asked[2][: len(fewer)]
+        assert [(hit.id, hit.score) for hit in fewer] == [(hit.id, hit.score) for hit in more]
+    assert max(len(hits) for hits in asked) == 5

@@ -1,4 +1,4 @@
-"""Tables of a report, and of tuning, on a terminal.
+"""Tables of a report on a terminal.
 
 Few systems stand side by side. Where they do not fit they stand below each other, with the measures that do.
 """
@@ -14,7 +14,6 @@ from splade_cli.cli.render.console import note, out
 
 if TYPE_CHECKING:
     from splade_cli.evaluation.report import Report, SystemResult, Table
-    from splade_cli.evaluation.tuning import Tuning
 
 LAST = ("nDCG@10", "MRR@10", "Recall@100", "MAP", "Recall@10", "P@1", "P@10", "P@5", "P@3")
 """The usual measures, the one that goes first for want of room last."""
@@ -52,26 +51,6 @@ def _flags(system: SystemResult) -> str:
     shares = ",".join(f"{part}={weight:g}" for part, weight in weights.items())
     exponent = system.options.get("idf_exponent")
     return f"--mode hybrid --weights {shares}" + (f" --idf {exponent:g}" if exponent else "")
-
-
-def tuning(measured: Tuning, name: str) -> None:
-    """What each way to make an index smaller costs, and which is advised, in words too."""
-    out.print(f"[bold]{escape(name)}[/]: {measured.queries} queries")
-    table = _table("", "nDCG@10", "p", "MB", "ms", "terms", "")
-    for row in measured.rows:
-        best = row is measured.cheapest
-        table.add_row(
-            escape(row.setting.flags() or "full"),
-            f"{row.figure:.4f}",
-            f"{row.versus.p_value:.4f}" if row.versus else "",
-            f"{row.megabytes:.2f}",
-            f"{row.milliseconds:.2f}" if row.milliseconds >= 1 else f"{row.milliseconds:.3f}",
-            f"{row.terms:.1f}",
-            "advised" if best else "" if row.as_good else "loses",
-            style="bold" if best else "" if row.as_good else "dim",
-        )
-    out.print(table)
-    out.print(measured.sentence(), markup=False)
 
 
 def _side_by_side(measured: Report) -> None:
