@@ -32,8 +32,10 @@ def push(
 
     from splade_cli.cli.render import console
     from splade_cli.errors import InputError
+    from splade_cli.model.options import ModelOptions
+    from splade_cli.training.publishing.contents import files_to_push, model_folder
     from splade_cli.training.publishing.licence import base_licence
-    from splade_cli.training.publishing.publish import files_to_push, model_folder, push_to_hub, require_push
+    from splade_cli.training.publishing.publish import push_to_hub, require_push
 
     if repo_id is None:
         raise InputError(
@@ -55,7 +57,11 @@ def push(
         disable_progress_bars()
     console.note(f"sending {folder} to {repo_id} as {account}")
     made = push_to_hub(
-        folder, repo_id, private=private or None, message=message, trust_remote_code=trust_remote_code
+        folder,
+        repo_id,
+        private=private or None,
+        message=message,
+        options=ModelOptions(device="cpu", trust_remote_code=trust_remote_code),
     )
     facts |= {"pushed to": made.url, "commit": made.commit, "files": _shown(made.files)}
     console.facts(facts, json_output, "checked: the hub has the bytes that are here")

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from splade_cli.cache import Cache, key_of
 
-CACHE = "cache.sqlite3"
-"""The cache of a run, in its folder."""
 WINDOW = 256
 """Items that are computed before they are written; what a kill costs at most."""
 READ = 4096

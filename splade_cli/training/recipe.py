@@ -9,6 +9,7 @@ from typing import Any
 
 from splade_cli.config.schema import Config
 from splade_cli.model.encode import encode
+from splade_cli.model.options import ModelOptions
 from splade_cli.model.trainable import Trainable
 from splade_cli.records import Example
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
@@ -21,6 +22,19 @@ from splade_cli.training.sparsity.regularized_losses import active_terms
 
 SAMPLE = 64
 """Texts of either kind whose active terms the controller looks at."""
+
+
+def model_options(config: Config) -> ModelOptions:
+    """How the base model is opened."""
+    settings = config.training
+    precision = "fp32"
+    if settings.bf16:
+        precision = "bf16"
+    elif settings.fp16:
+        precision = "fp16"
+    return ModelOptions(
+        device=config.hardware.device, precision=precision, max_seq_length=settings.max_seq_length
+    )
 
 
 def prepare(

@@ -16,7 +16,8 @@ from splade_cli.records import Progress, silent
 from splade_cli.training.publishing.publish import require_push
 from splade_cli.training.result import Trained
 from splade_cli.training.run import Run
-from splade_cli.training.tracking.metrics_log import Listener, newest_checkpoint
+from splade_cli.training.run_folder import CHECKPOINTS, newest_checkpoint
+from splade_cli.training.tracking.metrics_log import Listener
 from splade_cli.training.tracking.trackers import require_tracking
 
 if TYPE_CHECKING:
@@ -117,4 +118,4 @@ class SpladeTrainer:
                 )
             return self.resume
         processes = int(os.environ.get("WORLD_SIZE", "1"))
-        return newest_checkpoint(output / "checkpoints", processes) if self.resume else None
+        return newest_checkpoint(output / CHECKPOINTS, processes) if self.resume else None

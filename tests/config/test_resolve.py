@@ -245,7 +245,7 @@ def test_every_section_forbids_what_it_does_not_name() -> None:
 
 @pytest.mark.parametrize("preset", presets())
 def test_the_written_configuration_reads_back(preset: str, tmp_path: Path) -> None:
-    from splade_cli.training.publishing.card import as_yaml
+    from splade_cli.training.run_folder import as_yaml
 
     source = {"query": "question", "negatives": "wrong"}
     flags = {

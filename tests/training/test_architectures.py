@@ -43,7 +43,16 @@ def train(base: Path, rows: Path, output: Path, val: bool = True, **settings: An
         "hardware.device": "cpu", "evaluation.preflight": False, "training.tuned_share": 1.0,
     }  # fmt: skip
     given = {key.replace("__", "."): value for key, value in settings.items()}
-    return SpladeTrainer(str(base), output, rows, rows if val else None, settings={**fixed, **given}).train()
+    result = SpladeTrainer(str(base), output, rows, rows if val else None, settings={**fixed, **given}).train()
+    names_no_folder(result.model_dir)
+    return result
+
+
+def names_no_folder(model_dir: Path) -> None:
+    """A model folder is made to be published: it tells nothing of where its base and its rows lie."""
+    for path in model_dir.rglob("*"):
+        if path.is_file():
+            assert b"/pytest-of-" not in path.read_bytes(), path
 
 
 def same_vectors(folder: Path, load: Any, stock: Any) -> None:
@@ -204,6 +213,7 @@ def test_csr_from_documents_alone(
         "training.per_device_train_batch_size": 4, "hardware.device": "cpu",
     }  # fmt: skip
     result = SpladeTrainer(str(dense_folder), tmp_path / "run", settings=settings).train()
+    names_no_folder(result.model_dir)
     assert set(result.before) == set(result.after) >= {"nDCG@10", "document_terms"}
     same_vectors(result.model_dir, load, stock)
     loaded = load(str(result.model_dir))

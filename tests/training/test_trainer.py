@@ -20,7 +20,7 @@ from splade_cli.records import Example
 from splade_cli.training.averaging import average_by_validation
 from splade_cli.training.figures import Figures
 from splade_cli.training.losses.objective import as_datasets
-from splade_cli.training.tracking.metrics_log import newest_checkpoint
+from splade_cli.training.run_folder import newest_checkpoint
 from splade_cli.training.trainer import SpladeTrainer
 from splade_cli.training.validation import MEASURES, Validation
 

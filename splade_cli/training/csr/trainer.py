@@ -23,10 +23,10 @@ from splade_cli.datasets.collections import read_corpus
 from splade_cli.errors import InputError
 from splade_cli.model.trainable import Trainable
 from splade_cli.records import Chunk, Example, Progress, silent
-from splade_cli.training.cached import CACHE
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
+from splade_cli.training.run_folder import CACHE
 
 SHORTEST, LONGEST = 5, 40
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")

@@ -12,6 +12,7 @@ from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import parse_measure
 from splade_cli.model.trainable import Trainable
 from splade_cli.training.batches.samplers import mixed_batches, row_batches
+from splade_cli.training.run_folder import CHECKPOINTS
 
 EVALUATIONS = 5
 """Validations in a run whose configuration does not say."""
@@ -53,7 +54,7 @@ def training_arguments(
     best, greater = best_measure(config)
     pin_memory = settings.dataloader_pin_memory
     return SparseEncoderTrainingArguments(
-        output_dir=str(output / "checkpoints"),
+        output_dir=str(output / CHECKPOINTS),
         num_train_epochs=settings.num_train_epochs / passes_per_epoch(settings),
         max_steps=settings.max_steps,
         per_device_train_batch_size=settings.per_device_train_batch_size,

@@ -93,29 +93,5 @@ def measured(logs: dict[str, Any] | None) -> dict[str, Any]:
     return {key if key == "eval_loss" else key.removeprefix("eval_"): value for key, value in kept.items()}
 
 
-def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
-    """The complete checkpoint with the highest step, if any.
-
-    One without its trainer state was cut short; so was one of several `processes` that lacks the random state of any.
-    """
-    states = [f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else []
-    found = [
-        path
-        for path in folder.glob("checkpoint-*")
-        if path.name.removeprefix("checkpoint-").isdigit()
-        and _whole(path / "trainer_state.json")
-        and all((path / name).is_file() for name in states)
-    ]
-    return max(found, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
-
-
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _whole(path: Path) -> bool:
-    """Whether `path` is a JSON file that was written to its end."""
-    try:
-        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
-    except (OSError, ValueError):
-        return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +12,9 @@ import pytest
 import yaml
 
 from splade_cli.config.schema import Config
-from splade_cli.training.publishing.card import CardFacts, as_yaml, model_card, render
+from splade_cli.records import Example
+from splade_cli.training.publishing.card import render
+from splade_cli.training.publishing.card_facts import CardFacts, card_facts, rows_by_kind, shown_settings
 from splade_cli.training.publishing.licence import (
     Licence,
     base_licence,
@@ -18,15 +22,21 @@ from splade_cli.training.publishing.licence import (
     front_matter,
     recognised,
 )
+from splade_cli.training.publishing.public_names import public_name
+from splade_cli.training.result import Trained
+from splade_cli.training.run_folder import as_yaml
 
 BEFORE = {"nDCG@10": 0.25, "Recall@100": 0.5, "query_terms": 20.0, "document_terms": 200.0}
 AFTER = {"nDCG@10": 0.5, "Recall@100": 0.75, "query_terms": 10.0, "document_terms": 100.0}
+TRAINABLE: Any = SimpleNamespace(
+    transformer=SimpleNamespace(model=None), view=SimpleNamespace(model=SimpleNamespace(dimensions=1000))
+)
 
 
-def result(**more: Any) -> Any:
-    return SimpleNamespace(
-        **({"steps": 1200, "rows": 34000, "share": 0.75, "before": BEFORE, "after": AFTER} | more)
-    )
+def card_of(made: Config, sources: dict[str, list[Example]] | None = None, **changes: Any) -> str:
+    """The card of a run of this configuration."""
+    result = Trained(Path("final"), 1200, 1000, BEFORE, AFTER, 0.75, 34000)
+    return render(card_facts(TRAINABLE, made, replace(result, **changes), sources or {}))
 
 
 def hub_view(card: str) -> dict[str, Any]:
@@ -46,57 +56,116 @@ def test_a_card_of_the_default_model() -> None:
     made = config(
         datasets={"train_file": "/home/me/secret/train.json"},
         training={"learning_rate": 2e-5},
+        loss={"teachers": ["cross-encoder:/home/me/secret/judge", "dense:a/b", "bm25", "/home/me/secret"]},
         model_card=said,
     )
-    card = model_card(made, result(), dimensions=1000)
-    assert hub_view(card) == {
-        "library_name": "sentence-transformers", "pipeline_tag": "feature-extraction", "license": "apache-2.0",
+    rows = [Example("q", "p", source=name) for name in ("secret/a.md", "secret/b.md", "secret/c.html", "")]
+    card = card_of(made, {"train.json": rows})
+    view = hub_view(card)
+    results = view.pop("model-index")
+    assert view == {
+        "library_name": "sentence-transformers",
+        "pipeline_tag": "feature-extraction",
+        "license": "apache-2.0",
         "tags": ["sparse-encoder", "sparse", "splade", "sentence-transformers", "splade-cli", "kilns"],
-        "language": ["no", "da"], "datasets": ["me/kilns"],
+        "language": ["no", "da"],
+        "datasets": ["me/kilns"],
+    }
+    assert results[0]["name"] == "SPLADE model fine-tuned from tiny"
+    metrics = [metric for each in results[0]["results"] for metric in each["metrics"]]
+    assert {metric["type"]: metric["value"] for metric in metrics} == {
+        "ndcg@10": 0.5, "recall@100": 0.75, "query_active_dims": 10.0, "corpus_active_dims": 100.0,
     }  # fmt: skip
-    assert "| nDCG@10 | 0.2500 | 0.5000 |" in card
-    assert "| active document terms | 200.0 (20.00%) | 100.0 (10.00%) |" in card
+    assert "| nDCG@10 | 0.2500 | 0.5000 |\n" in card
+    assert "| active document terms | 200.0 (20.00%) | 100.0 (10.00%) |\n" in card
     assert "1,200 steps on 34,000 rows from `tiny`; 0.75 tuned weights, 0.25 base weights" in card
-    assert "- `train.json`: 34,000 rows" in card
+    assert "a vector of 1,000 dimensions" in card
+    assert (
+        "- `train.json`: 4 rows\n- from Markdown files: 2 rows\n- from web pages: 1 rows\n- me/kilns" in card
+    )
     assert "- our wiki" in card
     assert "| training.learning_rate | 2e-05 |" in card
+    assert "| loss.teachers | cross-encoder:a local model, dense:a/b, bm25, a local model |" in card
     assert "from sentence_transformers import SparseEncoder" in card
     assert "keep the notices of the author" in card
     assert "secret" not in card, "a card is published: no paths of this machine"
+    assert "\n\n\n" not in card
     assert yaml.safe_load(as_yaml(made))["training"]["learning_rate"] == 2e-5
 
 
+def test_the_commands_of_a_card_run() -> None:
+    """Each by the command's own parser."""
+    import typer.main
+
+    from splade_cli.cli.main import app
+
+    card = card_of(config())
+    block = card.split("```sh\n")[1].split("```")[0].splitlines()
+    assert block[0] == "pip install splade-cli"
+    for line in block[1:]:
+        _, name, *words = shlex.split(line)
+        command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+        parsed = command.make_context(name, words).params
+        assert all(parsed[key] for key in ("index",) if key in parsed), line
+
+
 def test_a_run_without_validation() -> None:
-    card = model_card(config(), result(before={}, after={}, share=1.0))
+    card = card_of(config(), before={}, after={}, share=1.0)
     assert "has not been measured" in card
     assert "| validation |" not in card
     assert "tuned weights" not in card
-    assert "| nDCG@10 | - | 0.5000 |" in model_card(config(), result(before={})), (
-        "resumed without the first figures"
-    )
+    assert "model-index" not in hub_view(card)
+    assert "| nDCG@10 | - | 0.5000 |" in card_of(config(), before={}), "resumed without the first figures"
 
 
 def test_what_the_user_says_wins() -> None:
     made = config(model_card={"license": "mit", "model_name": "Kiln finder", "library_name": "x"},
                   training={"hub_model_id": "me/kilns"})  # fmt: skip
-    card = model_card(made, result())
+    card = card_of(made)
     view = hub_view(card)
-    assert (view["license"], view["library_name"], view["model_name"]) == ("mit", "x", "Kiln finder")
+    assert (view["license"], view["library_name"]) == ("mit", "x")
+    assert view["model-index"][0]["name"] == "Kiln finder"
     assert "# Kiln finder\n" in card
     assert "published under mit, which has to agree" in card
     assert 'SparseEncoder("me/kilns")' in card
+    assert "--model me/kilns" in card
 
 
 def test_an_architecture_of_our_own_and_a_guard() -> None:
     facts = CardFacts("microsoft/MiniLM-L12-H384-uncased", architecture="laspar", after=AFTER, before=BEFORE,
-                      guard=({"nDCG@10": 0.6}, {"nDCG@10": 0.59}), guard_name="scifact")  # fmt: skip
+                      guard_before={"nDCG@10": 0.6}, guard_after={"nDCG@10": 0.59},
+                      guard_name="scifact")  # fmt: skip
     card = render(facts)
     view = hub_view(card)
     assert (view["library_name"], view["license"]) == ("splade-cli", "unknown")
     assert view["base_model"] == "microsoft/MiniLM-L12-H384-uncased"
     assert "sentence_transformers" not in card
-    assert "| nDCG@10 | 0.6000 | 0.5900 |" in card
+    assert "| scifact | before | after |\n|---|---|---|\n| nDCG@10 | 0.6000 | 0.5900 |\n" in card
     assert "under unknown: nothing beside it names one. It asks: unknown as well: ask its author" in card
+
+
+def test_rows_are_counted_by_kind_of_file() -> None:
+    sources = ["a/b.md", "c.MD", "faq.csv#12", "README", "x.unknown", "page.html", "", "d.markdown"]
+    assert rows_by_kind(sources) == {
+        "Markdown files": 3, "tables": 1, "text files": 1, "other files": 1, "web pages": 1,
+    }  # fmt: skip
+
+
+def test_settings_that_say_nothing_are_left_out() -> None:
+    shown = shown_settings(config())
+    assert shown["training.num_train_epochs"] == "3"
+    assert not {"training.max_steps", "training.query_learning_rate", "training.fp16"} & set(shown)
+    free = config(model={"architecture": "inference-free-splade"}, loss={"query_regularizer_weight": 0})
+    assert "training.query_learning_rate" in shown_settings(free)
+
+
+def test_names_that_may_be_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "kilns").mkdir(parents=True)
+    assert public_name("tiny") == "tiny"
+    assert public_name("some/body") == "some/body"
+    for local in ("runs/kilns", "runs", "./x", "/home/me/x", "~/x", "a/b/c", "C:\\models\\x"):
+        assert public_name(local) is None, local
 
 
 def base(folder: Path, **files: str) -> str:
@@ -157,12 +226,12 @@ def test_a_hub_id_is_looked_up_in_the_cache_and_unknown_without_one(
     assert base_licence("somebody/something").id == "mit"
 
 
-def test_a_local_base_is_named_without_its_place(tmp_path: Path) -> None:
+def test_a_local_base_is_not_named(tmp_path: Path) -> None:
     folder = base(tmp_path / "my-base", README_md="---\nlicense: mit\nbase_model: up/stream\n---\n")
-    card = model_card(config(model={"base_model": folder}), result())
+    card = card_of(config(model={"base_model": folder}))
     assert hub_view(card)["base_model"] == "up/stream"
-    assert "`my-base`" in card
-    assert str(tmp_path) not in card
+    assert "from a local model made from `up/stream`;" in card
+    assert "my-base" not in card
 
 
 MIT = "MIT License\n\nPermission is hereby granted, free of charge, to any person\nobtaining a copy of this software"

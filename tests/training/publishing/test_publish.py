@@ -16,13 +16,8 @@ import numpy as np
 import pytest
 
 from splade_cli.errors import InputError, ModelError, ServiceError
-from splade_cli.training.publishing.publish import (
-    check_vectors,
-    files_to_push,
-    model_folder,
-    push_checkpoint,
-    push_to_hub,
-)
+from splade_cli.training.publishing.contents import PROBES, check_vectors, files_to_push, model_folder
+from splade_cli.training.publishing.publish import push_checkpoint, push_to_hub
 from splade_cli.training.publishing.publish import require_push as require_push_
 
 TOKEN = "hf_good"
@@ -210,7 +205,6 @@ def test_bytes_that_changed_on_the_way_are_found(hub: Hub, folder: Path) -> None
 
 def test_a_folder_that_gives_other_vectors_does_not_leave(hub: Hub, folder: Path) -> None:
     from splade_cli.model.embedder import SpladeEmbedder
-    from splade_cli.training.publishing.publish import PROBES
 
     embedder = SpladeEmbedder(str(folder), device="cpu")
     vectors = {kind: embedder.encode(PROBES, kind) for kind in ("document", "query")}
