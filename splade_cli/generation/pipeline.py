@@ -22,7 +22,7 @@ from splade_cli.generation.query_sources import JudgedQueries, QuerySource, Writ
 from splade_cli.generation.run_cache import earlier_cache, forget_vectors, run_cache
 from splade_cli.generation.teachers import Teachers, open_teachers
 from splade_cli.index.bm25.search import stop_words
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, bars
 
 QUERIES_AT_ONCE = 256
 
@@ -92,27 +92,35 @@ def plan(options: GenerateOptions) -> Plan:
     )
 
 
-def generate(options: GenerateOptions, progress: Progress = silent) -> Generated:
+def generate(options: GenerateOptions, progress: Progress | None = None) -> Generated:
     """Makes training data from documents; a run that was stopped goes on where it was.
+
+    Args:
+        progress: told how far it is; a bar a stage where None.
 
     Raises:
         InputError: nothing to read, files in the way, or no query that survives the filters.
         ModelError: a teacher or model that cannot be loaded.
         ServiceError: a language model that cannot be used; its answers so far are kept.
     """
+    with bars(progress) as shown:
+        return _generate(options, shown)
+
+
+def _generate(options: GenerateOptions, progress: Progress) -> Generated:
     output = Path(options.output)
     check_output(output, options.force)
     corpus, judged = _read(options)
     progress("chunk", len(corpus.chunks), len(corpus.chunks))
     with run_cache(output) as cache:
-        # before any query is written: a model that cannot be loaded must not cost a language model's answers
-        teachers = open_teachers(corpus, options, cache, progress)
         writer: Writer | None = None
         if judged is not None:
             source: QuerySource = JudgedQueries(judged, options.negatives)
         else:
             writer = _writer(options, corpus, cache)
             source = WrittenQueries(corpus, writer, options.negatives, options.round_trip)
+        # before any query is written: a model that cannot be loaded must not cost a language model's answers
+        teachers = open_teachers(corpus, options, cache, progress)
         mined = _mined_queries(source, teachers, options.seed, progress)
         sides = source.split([each.query for each in mined], options.val_ratio, options.seed)
         rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]

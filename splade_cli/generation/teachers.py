@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.cache import Cache, key_of
+from splade_cli.cache import Cache
 from splade_cli.engines.local import LocalEngine
 from splade_cli.generation.corpus import Corpus
 from splade_cli.generation.negatives import fused
@@ -18,11 +18,11 @@ from splade_cli.generation.options import GenerateOptions
 from splade_cli.index.bm25.search import guess_language
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
-from splade_cli.index.vectors.dense import unit
-from splade_cli.indexing.build import DenseEncoder
+from splade_cli.indexing.dense import DenseEncoder, DenseWindows
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.query_encoders.base import QueryEncoder
-from splade_cli.records import Chunk, Progress, silent
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
@@ -105,24 +105,25 @@ def searcher_over(
         encoder = ModelEncoder(embedder)
     dense_part = None
     if dense is not None:
-        dense_vectors = encode_densely(texts, dense, cache, progress)
-        dense_part = (DenseInfo(dense.name, dimensions=dense_vectors.shape[1]), dense_vectors)
+        dense_part = dense_vectors(texts, dense, cache, progress)
     ids = [chunk.id for chunk in chunks]
     index = SpladeIndex.from_vectors(vectors, ids, texts, language=guess_language(texts), dense=dense_part)
     open_dense = None if dense is None else lambda: dense
     return Searcher(LocalEngine(index), encoder, open_dense=open_dense)
 
 
-def encode_densely(
+def dense_vectors(
     texts: Sequence[str], model: DenseEncoder, cache: Cache, progress: Progress = silent
-) -> NDArray[np.float32]:
-    """Document vectors of length 1, float32 [len(texts), d]; those that the cache holds are not computed."""
+) -> tuple[DenseInfo, NDArray[np.float32]]:
+    """Document vectors of length 1 [len(texts), d]; windows that the cache holds are not computed again."""
+    encoder = DenseWindows(model, cache)
     windows = []
     for start in range(0, len(texts), WINDOW):
         window = texts[start : start + WINDOW]
-        windows.append(_dense_window(window, model, cache))
+        windows.append(encoder.encode(window))
         progress("encode densely", start + len(window), len(texts))
-    return np.concatenate(windows)
+    vectors = np.concatenate(windows)
+    return encoder.info(vectors.shape[1]), vectors
 
 
 def dense_teacher(wanted: str | None, language: str) -> str | None:
@@ -166,27 +167,7 @@ def _embedder(options: GenerateOptions, dense: str | None) -> SpladeEmbedder | N
         model = None if dense else MODEL
     if model is None or isinstance(model, SpladeEmbedder):
         return model
-    loading = options.loading
-    return SpladeEmbedder(
-        model,
-        device=loading.device,
-        precision=loading.precision,
-        batch_size=loading.batch_size,
-        max_seq_length=loading.max_seq_length,
-        trust_remote_code=loading.trust_remote_code,
-        allow_pickle=loading.allow_pickle,
-    )
-
-
-def _dense_window(texts: Sequence[str], model: DenseEncoder, cache: Cache) -> NDArray[np.float32]:
-    space = f"dense vectors of {model.name}"
-    key = key_of(*texts)
-    cached = cache.get(space, [key])
-    if cached:
-        return np.frombuffer(cached[key], dtype=np.float32).reshape(len(texts), -1)
-    vectors = unit(model.encode(texts))
-    cache.put(space, {key: vectors.tobytes()})
-    return vectors
+    return SpladeEmbedder(model, options.loading)
 
 
 class _NoTerms:

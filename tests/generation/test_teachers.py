@@ -13,7 +13,7 @@ from splade_cli.generation import teachers
 from splade_cli.generation.teachers import (
     Teachers,
     dense_teacher,
-    encode_densely,
+    dense_vectors,
     searcher_over,
     without_teacher,
 )
@@ -89,12 +89,13 @@ def test_scores_are_the_mean_of_the_teachers_on_the_unit_interval(cache: Cache) 
 
 def test_cached_windows_are_not_encoded_again_and_not_mistaken(cache: Cache) -> None:
     first, second, other = Model(), Model(), Model("another")
-    before = encode_densely(CONTENTS[:32], first, cache)
-    whole = encode_densely(CONTENTS, second, cache)
+    _, before = dense_vectors(CONTENTS[:32], first, cache)
+    info, whole = dense_vectors(CONTENTS, second, cache)
     assert len(first.asked) == 32
     assert second.asked == [f"document:{text}" for text in CONTENTS[32:]]
     assert np.array_equal(before, whole[:32])
-    encode_densely(CONTENTS, other, cache)
+    assert (info.model, info.dimensions) == ("m", 8)
+    dense_vectors(CONTENTS, other, cache)
     assert len(other.asked) == 40
 
 
