@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 
 from splade_cli.model.kernels.linear import QuantizedMatrix, product
-from splade_cli.model.splade.pooling import _largest_logits
+from splade_cli.model.splade.max_pooling import max_logits
 
 SQUARE, VOCABULARY = 2048, 30522
 
@@ -45,7 +45,7 @@ def main() -> None:
             for kind, matrix in (("fp32", weight), ("int8", QuantizedMatrix.of(weight))):
 
                 def run(h=hidden, m=mask, w=matrix, b=bias):  # type: ignore[no-untyped-def]
-                    return _largest_logits(h, m, w, b)
+                    return max_logits(h, m, w, b)
 
                 runs[f"head {kind}, d {width}, {tokens} tokens"] = (
                     run,

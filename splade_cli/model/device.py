@@ -1,4 +1,4 @@
-"""Where and in what precision to compute, with the reason; the only file that asks torch for cuda or mps."""
+"""The device and precision to compute in, with the reason; and the threads and memory of a process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
 
 class Device(NamedTuple):
-    """A place to compute: `name` as torch spells it, `precision` one of fp32, bf16, fp16, int8, and why.
+    """A device: `name` as torch spells it, `precision` one of fp32, bf16, fp16, int8, and the reason for it.
 
     int8 is the decoder's product for documents alone; the body and queries are float32.
     """
@@ -53,29 +53,38 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
         raise InputError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}, or cuda:N")
     if precision not in PRECISIONS:
         raise InputError(f"unknown precision '{precision}'", f"one of {', '.join(PRECISIONS)}")
-    has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if device == "auto":
-        name = "cuda" if has_cuda else "mps" if has_mps else "cpu"
-    else:
-        name = device
+    has_mps = torch.backends.mps.is_available()
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    name = device
+    if device == "auto" and count:
+        name = "cuda"
+    elif device == "auto":
+        name = "mps" if has_mps else "cpu"
     if name.startswith("cuda"):
-        count = torch.cuda.device_count() if has_cuda else 0
         if int(name.partition(":")[2] or 0) >= count:
             raise InputError(
-                f"device '{device}' asked for, this machine has {count} CUDA devices", "use --device cpu"
+                f"device '{device}' asked for, this machine has {count} CUDA devices",
+                "name another device, such as cpu",
             )
         major, minor = torch.cuda.get_device_capability(name)
-        best, reason = ("bf16" if major >= 8 else "fp16"), f"CUDA SM {major}.{minor}"
+        best = "bf16" if major >= 8 else "fp16"
+        reason = f"CUDA SM {major}.{minor}"
     elif name == "mps":
         if not has_mps:
-            raise InputError("device 'mps' asked for, this machine has none", "use --device cpu")
-        best, reason = "fp32", "Apple GPU"
+            raise InputError(
+                "device 'mps' asked for, this machine has none", "name another device, such as cpu"
+            )
+        best = "fp32"
+        reason = "Apple GPU"
     else:
-        best, reason = "fp32", "no CUDA or Apple GPU" if device == "auto" else "asked for"
+        best = "fp32"
+        reason = "no CUDA or Apple GPU" if device == "auto" else "asked for"
     if precision == "fp16" and name == "cpu":
-        raise InputError("precision 'fp16' is not supported on the CPU", "use --precision bf16 or fp32")
+        raise InputError("precision 'fp16' is not supported on the CPU", "bf16 or fp32 are")
     if precision == "int8" and name != "cpu":
-        raise InputError(f"precision 'int8' is for the CPU, not for {name}", "use --precision auto")
+        raise InputError(
+            f"precision 'int8' is for the CPU, not for {name}", "leave the precision to be chosen"
+        )
     return Device(name, best if precision == "auto" else precision, reason)
 
 

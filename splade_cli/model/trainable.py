@@ -1,7 +1,6 @@
-"""A base model and an architecture become what is trained: sentence-transformers' modules, and our view of them.
+"""What a run trains: the modules of a sentence-transformers SparseEncoder, and our view of the same parameters.
 
-Both hold the same parameters: the trainer changes and saves the one, validation encodes with the other. Knows no rows,
-no loss and no loop.
+The trainer changes and saves the one, validation encodes with the other.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from splade_cli.config.schema import ModelSection
 from splade_cli.errors import ModelError
@@ -22,7 +22,7 @@ from splade_cli.model.laspar.trainable import trainable_latent
 from splade_cli.model.load import DEFAULT_MODEL, load_splade_model, resolve
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.query_encoders.frequencies import TokenFrequencies
+from splade_cli.model.query_encoders.static import TokenFrequencies
 from splade_cli.model.splade.encoder import SpladeModel
 
 
@@ -44,7 +44,7 @@ class Trainable:
 
     @property
     def routed(self) -> bool:
-        """Whether queries and documents take ways of their own through the encoder."""
+        """Whether queries and documents take routes of their own through the encoder."""
         return hasattr(self.encoder[0], "sub_modules")
 
     @property
@@ -72,10 +72,8 @@ def open_trainable(
     Raises:
         ModelError: the base cannot be used, or not for this architecture.
     """
-    if (
-        section.load_pretrained_sparse_encoder
-        and find_file(resolve(section.base_model), "modules.json") is None
-    ):
+    pretrained = section.load_pretrained_sparse_encoder
+    if pretrained and find_file(resolve(section.base_model), "modules.json") is None:
         raise ModelError(
             f"{section.base_model} is no sparse encoder, and load_pretrained_sparse_encoder asks for one",
             "name a folder that `splade train` wrote, or leave that key out",
@@ -98,62 +96,80 @@ def open_trainable(
 
 def _trainable_splade(section: ModelSection, options: ModelOptions, documents: Sequence[str]) -> Trainable:
     from sentence_transformers.base.modules import Router
-    from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
+    from sentence_transformers.sparse_encoder.modules import SpladePooling
 
     from splade_cli.model.splade.sparse_encoder import FusedSparseEncoder
 
-    name, free = section.base_model, section.architecture == "inference-free-splade"
-    loaded = load_splade_model(name, options)
-    if not isinstance(loaded.model, SpladeModel):
-        raise ModelError(
-            f"{name} is a {loaded.model.architecture} model, not {section.architecture}",
-            f"add --preset {loaded.model.architecture}",
-        )
-    if loaded.model.query_table is not None and not free:
-        raise ModelError(f"{name} is inference-free already", "add --preset inference-free to train it on")
-    stock = FusedSparseEncoder(
-        resolve(name),
+    inference_free = section.architecture == "inference-free-splade"
+    loaded = load_splade_model(section.base_model, options)
+    base = _checked_base(loaded, section.base_model, section.architecture)
+    encoder = FusedSparseEncoder(
+        resolve(section.base_model),
         device=loaded.device.name,
         trust_remote_code=section.trust_remote_code,
         model_kwargs={"dtype": torch.float32},
     )
-    router = stock[0] if isinstance(stock[0], Router) else None
-    parts = router.sub_modules["document"] if router is not None else stock
+    router = encoder[0] if isinstance(encoder[0], Router) else None
+    parts = encoder if router is None else router.sub_modules["document"]
     transformer, pooling = parts[0], parts[1]
     if not isinstance(pooling, SpladePooling):
         raise ModelError(
-            f"{name} does not end in SpladePooling", f"use '{DEFAULT_MODEL}' or another SPLADE model"
+            f"{section.base_model} does not end in SpladePooling",
+            f"use '{DEFAULT_MODEL}' or another SPLADE model",
         )
-    transformer.max_seq_length = loaded.model.max_seq_length
-    pooling.pooling_strategy = section.pooling_strategy or loaded.model.pooling
-    pooling.activation_function = section.activation or loaded.model.activation
-    static, encoder, table = None, stock, loaded.model.query_table
-    if free and table is None:
-        rows = tokenize(loaded, documents, "document", special=False)["input_ids"] if documents else []
-        size = len(loaded.tokenizer.get_vocab())
-        table = TokenFrequencies.of(rows, size).idf() if rows else np.ones(size, dtype=np.float32)
-        static = SparseStaticEmbedding(
-            loaded.tokenizer, torch.from_numpy(table), frozen=section.freeze_static_embedding
-        )
+    transformer.max_seq_length = base.max_seq_length
+    pooling.pooling_strategy = section.pooling_strategy or base.pooling
+    pooling.activation_function = section.activation or base.activation
+    static = None
+    table = base.query_table
+    if inference_free and table is None:
+        table = _query_table(loaded, documents)
+        static = _static_embedding(loaded, table, section.freeze_static_embedding)
         router = Router.for_query_document(query_modules=[static], document_modules=[transformer, pooling])
-        encoder = FusedSparseEncoder(
-            modules=[router], similarity_fn_name="dot", prompts=loaded.model.prompts or None
-        )
+        encoder = FusedSparseEncoder(modules=[router], similarity_fn_name="dot", prompts=base.prompts or None)
         encoder.to(loaded.device.name)
-    elif free and router is not None:
+    elif inference_free and router is not None:
         static = router.sub_modules["query"][0]
         static.weight.requires_grad_(not section.freeze_static_embedding)
     model = SpladeModel(
         transformer.model,
-        name=name,
+        name=section.base_model,
         identity="in training",
         pooling=pooling.pooling_strategy,
         activation=pooling.activation_function,
-        max_seq_length=loaded.model.max_seq_length,
-        prompts=loaded.model.prompts,
-        max_active=loaded.model.max_active,
+        max_seq_length=base.max_seq_length,
+        prompts=base.prompts,
+        max_active=base.max_active,
         query_table=table,
-        query_length=loaded.model.query_length,
+        query_length=base.query_length,
     )
     encoder.insert_head(model.head)
     return Trainable(encoder, transformer, LoadedModel(loaded.tokenizer, model, loaded.device), static)
+
+
+def _checked_base(loaded: LoadedModel, name: str, architecture: str) -> SpladeModel:
+    """The base as a SPLADE model of that architecture. Raises ModelError."""
+    model = loaded.model
+    if not isinstance(model, SpladeModel):
+        raise ModelError(
+            f"{name} is a {model.architecture} model, not {architecture}",
+            f"add --preset {model.architecture}",
+        )
+    if model.query_table is not None and architecture != "inference-free-splade":
+        raise ModelError(f"{name} is inference-free already", "add --preset inference-free to train it on")
+    return model
+
+
+def _query_table(loaded: LoadedModel, documents: Sequence[str]) -> NDArray[np.float32]:
+    """Weights that queries start from: the IDF of each token in the corpus, or 1 without one."""
+    size = len(loaded.tokenizer.get_vocab())
+    if not documents:
+        return np.ones(size, dtype=np.float32)
+    rows = tokenize(loaded, documents, "document", special=False)["input_ids"]
+    return TokenFrequencies.of(rows, size).idf()
+
+
+def _static_embedding(loaded: LoadedModel, table: NDArray[np.float32], frozen: bool) -> Any:
+    from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding
+
+    return SparseStaticEmbedding(loaded.tokenizer, torch.from_numpy(table), frozen=frozen)

@@ -1,8 +1,7 @@
-"""Texts to each text's largest logit a term, and from them the shift of a decoder's bias that makes a head sparse.
+"""Calibration of a masked LM's head: the shift of its decoder's bias that makes it sparse.
 
-A masked LM's head was trained to rank the words for one gap, not to be 0 for words that a text has nothing to do with:
-its logits may all be positive, or none. Both are put right by what the corpus itself says of each term's usual logit.
-Knows no training.
+The head was trained to rank the words for one gap, not to be 0 for words that a text has nothing to do with: its
+logits may all be positive, or none. Both are put right by what the corpus itself says of each term's usual logit.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from torch import Tensor
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import tokenize
 from splade_cli.model.loaded import LoadedModel
-from splade_cli.model.splade import head
 from splade_cli.model.splade.encoder import SpladeModel
 
 BATCH = 8
@@ -44,7 +42,7 @@ def largest_logits(loaded: LoadedModel, texts: Sequence[str], kind: str = "docum
                 {key: [tokens[key][i] for i in batch] for key in tokens}, return_tensors="pt"
             )
             features = {key: value.to(loaded.device.name) for key, value in padded.items()}
-            pooled = head.largest_logits(model.head, model.head_input(**features), features["attention_mask"])
+            pooled = model.head.max_logits(model.head_input(**features), features["attention_mask"])
             largest[batch] = pooled.float().cpu()
     model.train(was_training)
     return largest
@@ -70,10 +68,10 @@ def background_shift(largest: Tensor, active: float, usual: float = 0.5) -> Tens
     usually = largest.kthvalue(max(1, math.ceil(usual * len(largest))), dim=0).values
     above = largest - usually
     wanted = max(1, round(active * len(largest)))
-    there = int((above > 0).sum())
-    if there < wanted:
+    candidates = int((above > 0).sum())
+    if candidates < wanted:
         raise ModelError(
-            f"the head gives {there / len(largest):.0f} terms of a text more than their usual logit, "
+            f"the head gives {candidates / len(largest):.0f} terms of a text more than their usual logit, "
             f"and {active:.0f} are wanted",
             "ask for fewer terms, or start from another base model",
         )

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from splade_cli.model.kernels.linear import QuantizedMatrix
 from splade_cli.model.sparse_model import SparseRows, nonzero_rows
 from splade_cli.model.splade.decoder import SkippedDecoder
+from splade_cli.model.splade.max_pooling import max_logits
 from splade_cli.model.splade.pooling import activate, sparse_pool, sparse_rows
 
 
@@ -48,6 +48,10 @@ class SpladeHead(nn.Module):
 
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Weights [B, V], differentiable, of what `input_of` gives and the mask of real tokens [B, L]."""
+        raise NotImplementedError
+
+    def max_logits(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Each text's largest logit a term [B, V], before any activation; no gradient."""
         raise NotImplementedError
 
     def sparse_rows(self, hidden: Tensor, mask: Tensor, low: bool = True) -> SparseRows:
@@ -108,6 +112,10 @@ class FusedHead(SpladeHead):
         weight, bias = self.decoder.weight, self.decoder.bias
         return sparse_pool(hidden, mask, weight, bias, self.pooling, self.activation)
 
+    def max_logits(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Largest logits [B, V] over real tokens."""
+        return max_logits(hidden, mask, self.decoder.weight, self.decoder.bias)
+
     def sparse_rows(self, hidden: Tensor, mask: Tensor, low: bool = True) -> SparseRows:
         """CSR arrays of the weights, without ever holding more than a tile of logits."""
         quantized = self._int8 if low else None
@@ -128,13 +136,6 @@ class ReferenceHead(SpladeHead):
         weights = activate(hidden * mask[..., None].to(hidden.dtype), self.activation)
         return weights.amax(1) if self.pooling == "max" else weights.sum(1)
 
-
-def largest_logits(head: SpladeHead, hidden: Tensor, mask: Tensor) -> Tensor:
-    """Each text's largest logit a term over its real tokens [B, V], before any activation; no gradient."""
-    rows = []
-    for text, real in zip(hidden, mask.bool(), strict=True):
-        logits = text[real]
-        if head.decoder is not None:
-            logits = nn.functional.linear(logits, head.decoder.weight, head.decoder.bias)
-        rows.append(logits.amax(0))
-    return torch.stack(rows)
+    def max_logits(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Largest logits [B, V] over real tokens."""
+        return hidden.masked_fill(~mask.bool()[..., None], float("-inf")).amax(1)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from splade_cli.model.splade import pooling
+from splade_cli.model.splade import max_pooling
 from splade_cli.model.splade.pooling import sparse_pool
 
 CASES = [(kind, activation) for kind in ("max", "sum") for activation in ("relu", "log1p_relu")]
@@ -77,12 +77,14 @@ def test_vocabulary_of_several_tiles(kind: str, activation: str) -> None:
 
 
 def test_many_groups_of_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(pooling.TILE_ELEMENTS, "cpu", 64)
+    monkeypatch.setitem(max_pooling.TILE_ELEMENTS, "cpu", 64)
     hidden, mask, weight, bias = make(23, 11, 4, 16)
-    groups = list(pooling._groups(mask, 4))
+    groups = list(max_pooling.groups_of_like_length(mask, 4))
     everyone = torch.arange(23)
     assert sorted(int(text) for members, _, _ in groups for text in everyone[members]) == list(range(23))
-    assert any(isinstance(members, slice) for members, _, _ in pooling._groups(torch.ones(4, 3), 6))
+    assert any(
+        isinstance(members, slice) for members, _, _ in max_pooling.groups_of_like_length(torch.ones(4, 3), 6)
+    )
     assert len(groups) > 10
     check(*both(hidden, mask, weight, bias, "max", "relu"), 1e-12)
 
