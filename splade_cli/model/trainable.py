@@ -22,7 +22,7 @@ from splade_cli.model.laspar.trainable import trainable_latent
 from splade_cli.model.load import DEFAULT_MODEL, load_splade_model, resolve
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.query_encoders.static import TokenFrequencies
+from splade_cli.model.query_encoders.frequencies import TokenFrequencies
 from splade_cli.model.splade.encoder import SpladeModel
 
 
