@@ -22,7 +22,8 @@ from measure import SHARED
 from transformers import TrainingArguments
 
 from splade_cli.cache import Cache
-from splade_cli.datasets.collections import Qrels, load_collection
+from splade_cli.datasets.collections import load_collection
+from splade_cli.datasets.trec import Qrels
 from splade_cli.evaluation.metrics import means, per_query, run_from_rows
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.csr.encoder import make_csr

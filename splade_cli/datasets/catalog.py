@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.config.schema import DatasetSpec
+from splade_cli.datasets.splits import SplitRatio
 from splade_cli.errors import InputError, did_you_mean
 
-SplitRatio = tuple[float, float, float]
 MOSTLY_TRAINING: SplitRatio = (0.98, 0.01, 0.01)
 
 
@@ -22,13 +22,16 @@ class DatasetPart:
     """One source of a dataset, and which rows of it are taken.
 
     Attributes:
-        source: path or hub id. `converted`: its repository holds a loading script, the hub's parquet copy is read.
-        anchor, positive, negatives, scores: columns; where anchor and positive are both empty, columns are found by
-            the names of `datasets.examples`.
+        source: path or hub id. `converted`: its repository holds a loading script, the hub's parquet copy is
+            read.
+        anchor, positive, negatives, scores: columns; where anchor and positive are both empty, columns are
+            found by the names of `datasets.examples`.
         language: of every row that has no `language_column`.
         keep: column to the values that a row may have.
-        split_ratio: train, validation, test, of what the source has no split for; None leaves all rows in train.
-        ids: the columns hold ids, and the configurations ``queries`` and ``corpus`` of the same source their texts.
+        split_ratio: train, validation, test, of what the source has no split for; None leaves all rows in
+            train.
+        ids: the columns hold ids, and the configurations ``queries`` and ``corpus`` of the same source their
+            texts.
     """
 
     source: str

@@ -59,7 +59,8 @@ def _dataset_error(source: str, config: str | None, error: Exception) -> InputEr
     if failure is not None and failure.kind in ("offline", "unreachable"):
         return InputError(
             f"the hub cannot be reached for the dataset {source}",
-            "download it elsewhere and name the file or folder: source: PATH; behind a mirror set HF_ENDPOINT",
+            "download it elsewhere and name the file or folder: source: PATH; "
+            "behind a mirror set HF_ENDPOINT",
         )
     if failure is not None and failure.kind == "forbidden":
         return InputError(

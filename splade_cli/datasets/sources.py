@@ -1,156 +1,108 @@
-"""The datasets section in, for each dataset its training, validation and test rows out; knows no model and no batch.
+"""Sources of labelled rows: the splits of a file, a folder, a BEIR folder or a hub id, each as a table.
 
-Texts are taken from columns by name, and nothing else in a row becomes one. What a filter took away is counted.
+Folders hold .json, .jsonl, .csv, .tsv or .parquet files that are named after their splits, or were written by
+``datasets.Dataset.save_to_disk``. Only the columns that are asked for are read where the format allows it.
 """
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import re
 from pathlib import Path
 
-from splade_cli.config.schema import DatasetSpec, DatasetsSection
-from splade_cli.datasets.catalog import DatasetPart, SplitRatio, parts_of
-from splade_cli.datasets.columns import RowReader
-from splade_cli.datasets.examples import read_examples
-from splade_cli.datasets.tables import open_tables
-from splade_cli.errors import InputError
-from splade_cli.records import Example
+from splade_cli.datasets.hub import fetch
+from splade_cli.datasets.splits import split_of
+from splade_cli.datasets.tables import READERS, Row, Table, beir_tables, dataset_tables, file_table
+from splade_cli.errors import InputError, did_you_mean
+
+__all__ = ["Row", "Table", "open_tables"]
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
-@dataclass
-class Loaded:
-    """Rows of one dataset.
-
-    Attributes:
-        removed: how many rows each filter took away, by its name.
-        held_out: where val and test come from: ``own``, ``cut`` (from the training rows), or ``none``.
-    """
-
-    name: str
-    train: list[Example] = field(default_factory=list)
-    val: list[Example] = field(default_factory=list)
-    test: list[Example] = field(default_factory=list)
-    removed: dict[str, int] = field(default_factory=dict)
-    held_out: str = "none"
-
-    def line(self) -> str:
-        """One line for a log: sizes, and what was removed why."""
-        sizes = f"{self.name}: {len(self.train)} train, {len(self.val)} val, {len(self.test)} test ({self.held_out})"
-        gone = ", ".join(f"{count} {reason}" for reason, count in self.removed.items())
-        return f"{sizes}; removed: {gone}" if gone else sizes
-
-
-def load_datasets(section: DatasetsSection, seed: int) -> list[Loaded]:
-    """All enabled datasets, the training file first.
+def open_tables(
+    source: str, *, config: str | None = None, split: str | None = None, converted: bool = False
+) -> dict[str, Table]:
+    """The splits of a source under the names train, val and test; only train is always there.
 
     Args:
-        seed: of the shuffle before rows are held out or `max_rows` is taken; the same seed gives the same rows.
+        source: path or ``owner/name`` on the hub.
+        config: a hub configuration; of a folder the subfolder of that name, where there is one.
+        split: the source's name of the split to train on, instead of train.
+        converted: the repository holds a loading script, and its parquet copy on the hub is read.
 
     Raises:
-        InputError: no dataset at all, one without rows, or one that cannot be read; the message names it.
+        InputError: nothing there, no such split or configuration, or a hub that cannot be reached.
     """
-    loaded = []
-    if section.train_file:
-        loaded.append(_training_file(section.train_file, section.val_file, seed))
-    elif section.val_file:
-        loaded.append(Loaded("val_file", val=_val_file(section.val_file, seed), held_out="own"))
-    loaded += [load_dataset(name, spec, seed) for name, spec in section.named.items() if spec.enabled]
-    if not any(each.train for each in loaded):
+    path = Path(source).expanduser()
+    if path.is_file():
+        tables = {"train": file_table([path])}
+    elif path.is_dir():
+        has_subfolder = config is not None and (path / config).is_dir()
+        tables = _folder_tables(path / str(config) if has_subfolder else path)
+    elif _HUB_ID.fullmatch(source) and path.suffix not in READERS:
+        tables = dataset_tables(fetch(source, config, converted=converted))
+    else:
+        raise InputError(f"no such file or folder: {source}", "check the path; a hub id is owner/name")
+    return _by_kind(source, tables, split)
+
+
+def _by_kind(source: str, tables: dict[str, Table], split: str | None) -> dict[str, Table]:
+    """The tables by what their names say of them, with the split that is to be trained on as train."""
+    if split is not None and split not in tables:
         raise InputError(
-            "no training file", "add --train-file train.json; `splade gen-data DOCS -o DIR` makes one"
+            f"{source} has no split '{split}', only {', '.join(sorted(tables))}",
+            did_you_mean(split, tables) or "choose one",
         )
-    return loaded
+    by_kind: dict[str, Table] = {}
+    for name in sorted(tables, reverse=True):
+        kind = split_of(name)
+        if kind and name != split:
+            by_kind[kind] = tables[name]
+    if split is not None:
+        by_kind["train"] = tables[split]
+    elif "train" not in by_kind:
+        if len(tables) > 1 or by_kind:
+            raise InputError(
+                f"{source} has no split to train on, only {', '.join(sorted(tables))}",
+                f"name one, e.g. split: {sorted(tables)[0]}",
+            )
+        by_kind["train"] = next(iter(tables.values()))
+    return by_kind
 
 
-def load_dataset(name: str, spec: DatasetSpec, seed: int) -> Loaded:
-    """One named dataset, its parts together. Raises InputError as `load_datasets`."""
-    parts = [_load_part(name, part, seed) for part in parts_of(name, spec)]
-    whole = Loaded(name, held_out=" and ".join(sorted({part.held_out for part in parts})))
-    for part in parts:
-        whole.train += part.train
-        whole.val += part.val
-        whole.test += part.test
-        whole.removed = dict(Counter(whole.removed) + Counter(part.removed))
-    if spec.max_rows is not None and len(whole.train) > spec.max_rows:
-        whole.removed["over max_rows"] = len(whole.train) - spec.max_rows
-        random.Random(f"{seed}|{name}|rows").shuffle(whole.train)
-        del whole.train[spec.max_rows :]
-    if not whole.train:
-        raise InputError(
-            f"dataset '{name}' has no training row left: {whole.line()}", "check its filters and columns"
-        )
-    return whole
+def _folder_tables(folder: Path) -> dict[str, Table]:
+    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+        from datasets import load_from_disk
+
+        return dataset_tables(load_from_disk(str(folder)))
+    files = _files_of_rows(folder)
+    is_collection = _is_collection(folder)
+    named: dict[str, list[Path]] = {}
+    for path in files:
+        relative = path.relative_to(folder)
+        of_collection = relative.parts[0] == "qrels" or relative.name in ("queries.jsonl", "corpus.jsonl")
+        if is_collection and of_collection:
+            continue
+        kind = split_of(relative.stem) or split_of(" ".join(relative.parts[:-1]))
+        if kind:
+            named.setdefault(kind, []).append(path)
+    if is_collection and "train" not in named:
+        return beir_tables(folder)
+    if not files:
+        raise InputError(f"no rows in {folder}", f"it needs {', '.join(READERS)} files or BEIR's qrels/")
+    if not named:
+        return {"train": file_table(files)}
+    return {kind: file_table(paths) for kind, paths in named.items()}
 
 
-def _training_file(train: str, val: str | None, seed: int) -> Loaded:
-    loaded = _read(train, seed)
-    return Loaded("train_file", loaded.train, _val_file(val, seed) if val else loaded.val, loaded.test, loaded.removed,
-                  "own" if val else loaded.held_out)  # fmt: skip
+def _files_of_rows(folder: Path) -> list[Path]:
+    files = []
+    for path in folder.rglob("*"):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix in READERS and not is_hidden:
+            files.append(path)
+    return sorted(files)
 
 
-def _val_file(path: str, seed: int) -> list[Example]:
-    loaded = _read(path, seed)
-    return loaded.val or loaded.train
-
-
-def _read(source: str, seed: int) -> Loaded:
-    """A file of rows, where every row has to be right, or anything else that a dataset may be."""
-    path = Path(source)
-    if path.suffix in (".json", ".jsonl", ".csv", ".tsv") and not path.is_dir():
-        return Loaded(source, read_examples(path))
-    return load_dataset(source, DatasetSpec(source=source), seed)
-
-
-def _load_part(name: str, part: DatasetPart, seed: int) -> Loaded:
-    tables = open_tables(part.source, config=part.config, split=part.split, converted=part.converted)
-    removed: Counter[str] = Counter()
-    reader = RowReader(name, part, removed)
-    rows = {split: reader.examples(table) for split, table in tables.items()}
-    loaded = Loaded(name, rows["train"], rows.get("val", []), rows.get("test", []), held_out="none")
-    if "val" in rows or "test" in rows:
-        loaded.held_out = "own"
-    _, val, test = part.split_ratio or (1.0, 0.0, 0.0)
-    val, test = 0.0 if "val" in rows else val, 0.0 if "test" in rows else test
-    if val or test:
-        train, cut_val, cut_test = held_out(
-            rows["train"], (1 - val - test, val, test), f"{seed}|{name}|{part.source}"
-        )
-        loaded.train, loaded.val, loaded.test = train, loaded.val or cut_val, loaded.test or cut_test
-        loaded.held_out = "own and cut" if loaded.held_out == "own" else "cut"
-    loaded.removed = dict(removed)
-    return loaded
-
-
-def held_out(
-    rows: Sequence[Example], split_ratio: SplitRatio, seed: str
-) -> tuple[list[Example], list[Example], list[Example]]:
-    """Rows shuffled and split by `split_ratio`; rows that share a query or a positive stay together, large groups in train.
-
-    The held-out parts are never larger than their share; they are smaller only where groups are too large for them.
-    """
-    parent: list[int] = list(range(len(rows)))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    first: dict[str, int] = {}
-    for number, row in enumerate(rows):
-        for text in (row.query, row.positive):
-            parent[root(number)] = root(first.setdefault(text, number))
-    groups: dict[int, list[int]] = {}
-    for number in range(len(rows)):
-        groups.setdefault(root(number), []).append(number)
-    order = list(groups.values())
-    random.Random(seed).shuffle(order)
-    parts: list[list[Example]] = [[], [], []]
-    room = [len(rows), round(len(rows) * split_ratio[1]), round(len(rows) * split_ratio[2])]
-    for group in order:
-        part = next((part for part in (1, 2) if len(parts[part]) + len(group) <= room[part]), 0)
-        parts[part].extend(rows[number] for number in group)
-    return parts[0], parts[1], parts[2]
+def _is_collection(folder: Path) -> bool:
+    return (folder / "queries.jsonl").is_file() and any((folder / "qrels").glob("*.tsv"))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from splade_cli.datasets.collections import Qrels, Run, ranked
+from splade_cli.datasets.trec import Qrels, Run, ranked
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import Hit, Ranking
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from splade_cli.config.resolve import Resolved
-from splade_cli.datasets.sources import Loaded
+from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.records import Example
 from splade_cli.training.run import Run
 from splade_cli.training.tracking.trackers import require_tracking
@@ -59,7 +59,7 @@ class Estimate:
         }
 
 
-def estimate(resolved: Resolved, datasets: Sequence[Loaded]) -> Estimate:
+def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
     """Loads the model, tries some batches of the run's own, and counts.
 
     Validations come on top of the time. Raises what the run would raise before its first step.

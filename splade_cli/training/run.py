@@ -17,7 +17,7 @@ import torch
 from splade_cli.cache import Cache
 from splade_cli.config.keys import flatten
 from splade_cli.config.resolve import Resolved
-from splade_cli.datasets.sources import Loaded
+from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.errors import ServiceError
 from splade_cli.evaluation.mteb import mteb_scores, require_tasks
 from splade_cli.model.trainable import open_trainable
@@ -55,7 +55,7 @@ class Run:
         self,
         resolved: Resolved,
         output: Path,
-        datasets: Sequence[Loaded],
+        datasets: Sequence[DatasetSplits],
         checkpoint: Path | None = None,
         listener: Listener | None = None,
         progress: Progress = silent,

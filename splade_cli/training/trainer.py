@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from splade_cli.config.resolve import Resolved, resolve
 from splade_cli.config.schema import Config
 from splade_cli.datasets.examples import read_examples
-from splade_cli.datasets.sources import Loaded, load_datasets
+from splade_cli.datasets.loading import DatasetSplits, load_datasets
 from splade_cli.errors import InputError
 from splade_cli.files import claim_output
 from splade_cli.records import Progress, silent
@@ -77,11 +77,11 @@ class SpladeTrainer:
         """The checked configuration."""
         return self.resolved.config
 
-    def datasets(self) -> list[Loaded]:
+    def datasets(self) -> list[DatasetSplits]:
         """Rows of every dataset. Raises InputError where there is none, or no row to train on."""
         data = self.config.datasets
         if self.config.model.architecture == "csr" and data.corpus and not (data.train_file or data.named):
-            return [Loaded("val_file", val=read_examples(Path(data.val_file)))] if data.val_file else []
+            return [DatasetSplits("val_file", val=read_examples(Path(data.val_file)))] if data.val_file else []
         return load_datasets(data, self.config.training.seed)
 
     def estimate(self) -> Estimate:

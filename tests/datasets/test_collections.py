@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.datasets.collections import (
-    load_collection,
-    ranked,
-    read_corpus,
-    read_qrels,
-    read_queries,
-    read_run,
-    write_qrels,
-    write_run,
-)
+from splade_cli.datasets.beir import read_corpus, read_queries
+from splade_cli.datasets.collections import load_collection
+from splade_cli.datasets.trec import ranked, read_qrels, write_qrels, write_run
 from splade_cli.errors import InputError
 from splade_cli.records import Document
 
@@ -117,11 +110,19 @@ def test_lines_that_are_no_judgement(line: str, tmp_path: Path) -> None:
         read_qrels(tmp_path / "qrels.tsv")
 
 
-@pytest.mark.parametrize("line", ["q1 Q0 d1 1", "q1 Q0 d1 1 high tag", "q1"])
-def test_lines_that_are_no_run(line: str, tmp_path: Path) -> None:
-    (tmp_path / "run.txt").write_text(f"q0 Q0 d0 1 2.5 tag\n\n{line}\n")
-    with pytest.raises(InputError, match="line 3 is no TREC run line"):
-        read_run(tmp_path / "run.txt")
+@pytest.mark.parametrize("grade", ["0.5", "nan", "inf"])
+def test_grades_that_are_no_whole_number(grade: str, tmp_path: Path) -> None:
+    (tmp_path / "qrels.tsv").write_text(f"query-id\tcorpus-id\tscore\nq\td\t{grade}\n")
+    with pytest.raises(InputError, match="line 2 is no judgement") as caught:
+        read_qrels(tmp_path / "qrels.tsv")
+    assert "whole numbers" in caught.value.hint
+
+
+def lines_of_run(path: Path) -> list[tuple[str, str, int, float]]:
+    """Query, document, rank and score of each line of a run."""
+    rows = [line.split() for line in path.read_text().splitlines()]
+    assert all(len(row) == 6 and row[1] == "Q0" and row[5] == "tag" for row in rows)
+    return [(query, document, int(rank), float(score)) for query, _, document, rank, score, _ in rows]
 
 
 WORD = st.text("abcxyz-/._0123456789", min_size=1, max_size=8)
@@ -137,14 +138,16 @@ SCORE = st.integers(-10_000, 10_000).map(lambda number: number / 64)
 
 
 @given(st.dictionaries(WORD, st.dictionaries(WORD, SCORE, min_size=1, max_size=6), max_size=4))
-def test_runs_there_and_back(tmp_path: Path, run: dict[str, dict[str, float]]) -> None:
+def test_a_written_run_has_every_score_in_the_order_of_ranks(
+    tmp_path: Path, run: dict[str, dict[str, float]]
+) -> None:
     write_run(tmp_path / "run.txt", run, "tag")
-    assert read_run(tmp_path / "run.txt") == run
-    lines = [line.split() for line in (tmp_path / "run.txt").read_text().splitlines()]
-    assert all(len(line) == 6 and line[1] == "Q0" and line[5] == "tag" for line in lines)
+    lines = lines_of_run(tmp_path / "run.txt")
+    assert len(lines) == sum(map(len, run.values()))
     for query, scores in run.items():
-        written = [(line[2], int(line[3])) for line in lines if line[0] == query]
-        assert written == [(name, rank) for rank, (name, _) in enumerate(ranked(scores.items()), 1)]
+        written = [line[1:] for line in lines if line[0] == query]
+        expected = [(name, rank, score) for rank, (name, score) in enumerate(ranked(scores.items()), 1)]
+        assert written == expected
 
 
 def test_equal_scores_are_ranked_by_id_descending() -> None:
@@ -153,9 +156,10 @@ def test_equal_scores_are_ranked_by_id_descending() -> None:
 
 def test_scores_that_differ_little_keep_their_order_in_a_written_run(tmp_path: Path) -> None:
     """Six decimals would make ties of them, and a tie is broken the other way round."""
-    run = {"q": {"a": 0.2 + 1e-7, "b": 0.2}}
-    write_run(tmp_path / "run.txt", run)
-    assert [name for name, _ in ranked(read_run(tmp_path / "run.txt")["q"].items())] == ["a", "b"]
+    write_run(tmp_path / "run.txt", {"q": {"a": 0.2 + 1e-7, "b": 0.2}}, "tag")
+    (_, first, _, high), (_, _, _, low) = lines_of_run(tmp_path / "run.txt")
+    assert first == "a"
+    assert high > low
 
 
 @pytest.mark.parametrize("name", ["adi", "xquad-en"])

@@ -10,14 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.datasets.examples import (
-    NEGATIVE_KEYS,
-    POSITIVE_KEYS,
-    QUERY_KEYS,
-    examples_of,
-    read_examples,
-    write_examples,
-)
+from splade_cli.datasets.examples import read_examples, write_examples
+from splade_cli.datasets.training_rows import NEGATIVE_KEYS, POSITIVE_KEYS, QUERY_KEYS, examples_of
 from splade_cli.errors import InputError
 from splade_cli.records import Example
 

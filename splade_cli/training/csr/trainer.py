@@ -19,7 +19,7 @@ from splade_cli.cache import Cache
 from splade_cli.config.schema import Config
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
-from splade_cli.datasets.collections import read_corpus
+from splade_cli.datasets.beir import read_corpus
 from splade_cli.errors import InputError
 from splade_cli.model.trainable import Trainable
 from splade_cli.records import Chunk, Example, Progress, silent

@@ -14,7 +14,8 @@ import pytest
 
 from splade_cli.config.resolve import resolve
 from splade_cli.config.schema import DatasetSpec, DatasetsSection
-from splade_cli.datasets.sources import Loaded, held_out, load_dataset, load_datasets
+from splade_cli.datasets.loading import DatasetSplits, load_dataset, load_datasets
+from splade_cli.datasets.splits import held_out
 from splade_cli.errors import InputError
 from splade_cli.records import Example
 
@@ -34,7 +35,7 @@ def jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def load(name: str, seed: int = 42, **keys: Any) -> Loaded:
+def load(name: str, seed: int = 42, **keys: Any) -> DatasetSplits:
     return load_dataset(name, DatasetSpec.model_validate(keys), seed)
 
 
@@ -155,7 +156,7 @@ def test_msmarco_ids_are_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "corpus": [{"passage_id": "7", "passage": "this"}, {"passage_id": "8", "passage": "that"}],
     }
     monkeypatch.setattr(
-        "splade_cli.datasets.tables.fetch",
+        "splade_cli.datasets.sources.fetch",
         lambda source, config, converted: datasets.DatasetDict(
             train=datasets.Dataset.from_list(tables[config])
         ),
@@ -497,7 +498,7 @@ def test_reading_rows_needs_no_torch(tmp_path: Path) -> None:
     path = parquet(tmp_path / "d.parquet", DDSC)
     code = f"""
 import sys
-from splade_cli.datasets.sources import load_dataset
+from splade_cli.datasets.loading import load_dataset
 from splade_cli.config.schema import DatasetSpec
 assert len(load_dataset("ddsc", DatasetSpec(source={str(path)!r}), 42).train) == 98
 print([name for name in ("torch", "transformers", "datasets", "pandas") if name in sys.modules])

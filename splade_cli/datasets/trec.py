@@ -1,0 +1,71 @@
+"""TREC's files: relevance judgements (qrels), ranked results (runs) and the order of trec_eval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from splade_cli.errors import InputError
+from splade_cli.files import open_text, replacing
+
+Qrels = dict[str, dict[str, int]]
+"""Grades: ``qrels[query][document]``."""
+
+Run = dict[str, dict[str, float]]
+"""Scores: ``run[query][document]``."""
+
+_HEADERS = ("score", "relevance")
+
+
+def read_qrels(path: Path) -> Qrels:
+    """Grades from BEIR's ``query-id corpus-id score`` (header line) or TREC's ``query 0 document grade``.
+
+    Raises:
+        InputError: a line of another shape, or a grade that is no whole number; its number is named.
+    """
+    qrels: Qrels = {}
+    with open_text(path) as lines:
+        for number, line in enumerate(lines, 1):
+            cells = line.split("\t") if "\t" in line else line.split()
+            is_header = number == 1 and bool(cells) and cells[-1].strip() in _HEADERS
+            if is_header or not line.strip():
+                continue
+            try:
+                query, document, grade = _judgement(cells)
+            except (ValueError, IndexError):
+                raise InputError(
+                    f"{path}: line {number} is no judgement: {line.strip()!r}",
+                    "tab separated: query-id, corpus-id, score; scores are whole numbers",
+                ) from None
+            qrels.setdefault(query, {})[document] = grade
+    return qrels
+
+
+def _judgement(cells: list[str]) -> tuple[str, str, int]:
+    query = cells[0]
+    document = cells[1] if len(cells) == 3 else cells[2]
+    grade = float(cells[2] if len(cells) == 3 else cells[3])
+    if not grade.is_integer():
+        raise ValueError(f"a grade of {grade}")
+    return query, document, int(grade)
+
+
+def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
+    """Writes BEIR's layout, header line first."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
+        out.write("query-id\tcorpus-id\tscore\n")
+        for query, grades in qrels.items():
+            out.writelines(f"{query}\t{document}\t{grade}\n" for document, grade in grades.items())
+
+
+def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str = "splade") -> None:
+    """Writes a TREC run, best score first, equal scores by document id descending as trec_eval ranks them."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
+        for query, scores in run.items():
+            for rank, (document, score) in enumerate(ranked(scores.items()), 1):
+                out.write(f"{query} Q0 {document} {rank} {score:.9g} {tag}\n")
+
+
+def ranked(scores: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """(document, score) pairs in trec_eval's order: score descending, then document id descending."""
+    return sorted(scores, key=lambda pair: (pair[1], pair[0]), reverse=True)
