@@ -117,7 +117,7 @@ def evaluate(
         subject = SpladeEmbedder(model or "tiny", **common)
     else:
         subject = Searcher.open(index, model=model, model_options=ModelOptions(**common))
-    given = {"device": device, "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle}
+    given = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     wanted = EvaluationOptions(
         baseline=SpladeEmbedder(baseline, **common) if baseline else None,
         bm25=bm25,

@@ -82,7 +82,13 @@ class VectorStore(Protocol):
 
 
 class TermTotals(NamedTuple):
-    """Per dimension [V]: in how many `texts` it is active, the sum of its `weights`, and that of their `magnitudes`."""
+    """What all texts hold of each dimension [V].
+
+    Attributes:
+        texts: in how many it is active.
+        weights: the sum of its weights.
+        magnitudes: the sum of their absolute values.
+    """
 
     texts: NDArray[np.int64]
     weights: NDArray[np.float64]

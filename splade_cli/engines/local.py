@@ -1,4 +1,4 @@
-"""The engine of this process: an index folder or an index in memory, behind the protocols of `engines.base`."""
+"""The engine of this process: an index, in a folder or in memory, behind the protocols of `engines.base`."""
 
 from __future__ import annotations
 
@@ -107,9 +107,12 @@ class LocalEngine:
 
     def vectors(self, ids: Sequence[str]) -> sp.csr_matrix:
         """See `VectorStore.vectors`."""
-        if not ids:
-            return sp.csr_matrix((0, self.dimensions), dtype=np.float32)
-        return sp.vstack([self.index.vector(self._row(each)) for each in ids], format="csr")
+        rows = [self.index.vector(self._row(each)) for each in ids]
+        lengths = [row.nnz for row in rows]
+        columns = np.concatenate([np.empty(0, dtype=np.int32), *(row.indices for row in rows)])
+        weights = np.concatenate([np.empty(0, dtype=np.float32), *(row.data for row in rows)])
+        starts = np.cumsum([0, *lengths])
+        return sp.csr_matrix((weights, columns, starts), shape=(len(ids), self.dimensions))
 
     def document_frequencies(self) -> NDArray[np.int64]:
         """See `TermStatistics.document_frequencies`."""
@@ -117,7 +120,7 @@ class LocalEngine:
             return self.index.df
 
     def term_totals(self) -> TermTotals:
-        """See `TermStatistics.term_totals`; reads the vectors some at a time: they may be larger than memory."""
+        """See `TermStatistics.term_totals`; vectors are read in parts, as they may be larger than memory."""
         texts = np.zeros(self.dimensions, dtype=np.int64)
         weights = np.zeros(self.dimensions)
         magnitudes = np.zeros(self.dimensions)
@@ -162,7 +165,7 @@ class LocalEngine:
             return self._words
 
     def _mask(self, filter: Filter | None) -> Mask | None:
-        """bool over all rows; that of the last filter is at hand, since a search may ask several times for more."""
+        """bool over all rows; that of the last filter is cached, since a search may ask again for more."""
         if filter is None:
             return None
         last = self._last_mask

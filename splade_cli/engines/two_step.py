@@ -1,8 +1,8 @@
-"""Query vectors in, top-k rows out, found in pruned vectors and scored in full ones; knows no text and no model.
+"""Two-step search: candidates from an index of pruned vectors, scored with the full ones.
 
-Two-step search [Lassance, Déjean, Clinchant and Tonellotto 2024, arXiv 2404.13357]: the first step searches an index of
-each document's few largest terms with each query's few largest, weights saturated as in BM25; the second scores its
-best rows with the full vectors. Scores are those of a full search; only which rows come up is approximate.
+The first step searches each document's few largest terms with each query's few largest, weights saturated as
+in BM25; the second scores its best rows with the full vectors [Lassance, Déjean, Clinchant and Tonellotto
+2024, arXiv 2404.13357]. Scores are those of a full search; only which rows come up is approximate.
 """
 
 from __future__ import annotations
@@ -32,21 +32,33 @@ FILES = (f"{FOLDER}/steps.json", *(f"{FOLDER}/{name}" for name in POSTING_FILES)
 
 @dataclass(frozen=True)
 class Steps:
-    """What the first step sees: terms a document, terms a query (all where None), its candidates, and BM25's k1."""
+    """What the first step sees.
+
+    Attributes:
+        document_terms, query_terms: largest terms of a document and of a query; all of a query where None.
+        candidates: rows that go to the second step.
+        k1: BM25's, of the saturation; None for none.
+    """
 
     document_terms: int = 64
     query_terms: int | None = 16
     candidates: int = 100
     k1: float | None = 1.0
 
-    def first(self, vectors: sp.csr_matrix) -> sp.csr_matrix:
+    def prune(self, vectors: sp.csr_matrix) -> sp.csr_matrix:
         """Documents' vectors as the first step has them."""
         pruned = keep_top(vectors, self.document_terms)
         return pruned if self.k1 is None else saturated(pruned, self.k1)
 
 
 class TwoStep:
-    """`first`, the first step's index, beside the full `vectors` [rows, dimensions]; searched as `Postings` are."""
+    """Two-step search of rows; called as `Postings` are.
+
+    Args:
+        first: postings of the pruned vectors.
+        vectors: the full ones [rows, dimensions].
+        steps: how `first` was made.
+    """
 
     def __init__(self, first: Postings, vectors: sp.csr_matrix, steps: Steps) -> None:
         if first.shape != vectors.shape:
@@ -55,18 +67,19 @@ class TwoStep:
             )
         self.shape = first.shape
         self.steps = steps
-        self.first, self._vectors = first, vectors
+        self.first = first
+        self._vectors = vectors
 
     @classmethod
     def build(cls, vectors: sp.csr_matrix, steps: Steps) -> TwoStep:
         """In memory."""
-        return cls(Postings.build(steps.first(vectors)), vectors, steps)
+        return cls(Postings.build(steps.prune(vectors)), vectors, steps)
 
     @staticmethod
     def write(folder: Path, parts: Iterable[sp.csr_matrix], dimensions: int, steps: Steps) -> None:
         """Writes `FILES` into an existing folder from full vectors, one part in memory at a time."""
         (folder / FOLDER).mkdir()
-        Postings.write(folder / FOLDER, (steps.first(part) for part in parts), dimensions)
+        Postings.write(folder / FOLDER, (steps.prune(part) for part in parts), dimensions)
         (folder / FOLDER / "steps.json").write_text(json.dumps(asdict(steps)), encoding="utf-8")
 
     @classmethod
@@ -86,53 +99,68 @@ class TwoStep:
         *,
         allowed: NDArray[np.bool_] | None = None,
         threads: int | None = None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """As `Postings.search`, of the rows that the first step found: at most `steps.candidates`, or k if larger."""
+    ) -> Rows:
+        """As `Postings.search`, of the candidates: at most `steps.candidates`, or k if that is larger."""
         require_positive(k=k)
-        _check_width(queries, self.shape[1])
+        _require_width(queries, self.shape[1])
         matrix = sp.csr_matrix(queries, dtype=np.float32)
-        short = matrix if self.steps.query_terms is None else keep_top(matrix, self.steps.query_terms)
-        rows, _ = self.first.search(short, max(k, self.steps.candidates), allowed=allowed, threads=threads)
-        return scored(self._vectors, matrix, rows, k)
+        pruned = matrix
+        if self.steps.query_terms is not None:
+            pruned = keep_top(matrix, self.steps.query_terms)
+        candidates = max(k, self.steps.candidates)
+        rows, _ = self.first.search(pruned, candidates, allowed=allowed, threads=threads)
+        return score_candidates(self._vectors, matrix, rows, k)
 
 
-def scored(
-    vectors: sp.csr_matrix, queries: sp.csr_matrix, rows: NDArray[np.int64], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k best of candidate `rows` [q, c], -1 where there is none, with scores to the bit as `Postings.search`'s.
+def score_candidates(vectors: sp.csr_matrix, queries: sp.csr_matrix, rows: NDArray[np.int64], k: int) -> Rows:
+    """The k best of candidate `rows` [q, c], -1 where there is none.
 
     Args:
         vectors: full CSR vectors [rows, dimensions], terms ascending.
         queries: CSR [q, dimensions].
 
+    Returns:
+        Rows and scores [q, k], the latter to the bit as `Postings.search` gives them.
+
     Raises:
         InputError: queries of another width.
     """
-    _check_width(queries, vectors.shape[1])
-    numbers = np.full((len(rows), k), -1, dtype=np.int64)
+    _require_width(queries, vectors.shape[1])
+    best = np.full((len(rows), k), -1, dtype=np.int64)
     scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
     weights = np.zeros(vectors.shape[1], dtype=np.float32)
-    for place in range(len(rows)):
-        found = rows[place][rows[place] >= 0]
-        span = slice(queries.indptr[place], queries.indptr[place + 1])
-        np.add.at(weights, queries.indices[span], queries.data[span])
-        starts, lengths = vectors.indptr[found], vectors.indptr[found + 1] - vectors.indptr[found]
-        ends = np.cumsum(lengths)
-        entries = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
-        weight = weights[vectors.indices[entries]]
-        met = weight != 0
-        owners = np.repeat(np.arange(len(found)), lengths)[met]
-        sums = np.zeros(len(found), dtype=np.float32)
-        # add.at adds one after the other, in float32 and in the order of terms; a reduction would add in pairs.
-        np.add.at(sums, owners, weight[met] * vectors.data[entries[met]])
-        shared = np.flatnonzero(np.bincount(owners, minlength=len(found)))
-        best = shared[np.lexsort((found[shared], -sums[shared]))[:k]]
-        numbers[place, : len(best)], scores[place, : len(best)] = found[best], sums[best]
-        weights[queries.indices[span]] = 0
-    return numbers, scores
+    for number in range(len(rows)):
+        candidates = rows[number][rows[number] >= 0]
+        span = slice(queries.indptr[number], queries.indptr[number + 1])
+        terms = queries.indices[span]
+        np.add.at(weights, terms, queries.data[span])
+        sums, shared = _dot_products(vectors, candidates, weights)
+        weights[terms] = 0
+        order = shared[np.lexsort((candidates[shared], -sums[shared]))[:k]]
+        best[number, : len(order)] = candidates[order]
+        scores[number, : len(order)] = sums[order]
+    return best, scores
 
 
-def _check_width(queries: sp.csr_matrix, dimensions: int) -> None:
+def _dot_products(
+    vectors: sp.csr_matrix, rows: NDArray[np.int64], weights: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Dot products of `rows` with a dense query [dimensions]; the positions of those that share a term."""
+    starts = vectors.indptr[rows]
+    lengths = vectors.indptr[rows + 1] - starts
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    postings = np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    weight = weights[vectors.indices[postings]]
+    shared = weight != 0
+    owners = np.repeat(np.arange(len(rows)), lengths)[shared]
+    sums = np.zeros(len(rows), dtype=np.float32)
+    # add.at adds one after the other in float32, in the order of terms; a reduction would add in pairs
+    np.add.at(sums, owners, weight[shared] * vectors.data[postings[shared]])
+    return sums, np.flatnonzero(np.bincount(owners, minlength=len(rows)))
+
+
+def _require_width(queries: sp.csr_matrix, dimensions: int) -> None:
     if queries.shape[1] != dimensions:
         raise InputError(
             f"queries have {queries.shape[1]} dimensions, the index has {dimensions}",

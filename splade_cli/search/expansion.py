@@ -1,4 +1,4 @@
-"""A file of abbreviations and synonyms in, what each query should also be searched for out; knows no model.
+"""Query expansion by rules: a file of abbreviations and synonyms says what else to search for.
 
 A text file has one rule a line, ``#`` starts a comment:
 
@@ -6,10 +6,10 @@ A text file has one rule a line, ``#`` starts a comment:
     ml = machine learning, learning ^0.5  two additions, the second at half weight
     car, automobile, motor vehicle        each also searches the others
 
-.yaml and .json files hold a mapping of phrase to one addition, a list, or a mapping of addition to weight; or a list of
-groups, or of both. A phrase matches whole words, case aside, spaces of any width; one that is written in capitals only
-("IT") matches only capitals, so that it leaves "it" alone. Where phrases overlap the longest wins. Additions are not
-expanded again, and what the query says already is not added.
+.yaml and .json files hold a mapping of phrase to one addition, a list, or a mapping of addition to weight; or
+a list of groups, or of both. A phrase matches whole words, case aside, spaces of any width; one that is
+written in capitals only ("IT") matches only capitals, so that it leaves "it" alone. Where phrases overlap the
+longest wins. Additions are not expanded again, and what the query says already is not added.
 """
 
 from __future__ import annotations
@@ -104,9 +104,10 @@ class Expander:
 
 
 def combined(vectors: sp.csr_matrix, weights: Sequence[float]) -> sp.csr_matrix:
-    """One query vector [1, V] of the query's and its additions' [1 + m, V]: the largest of the weighted values.
+    """One vector [1, V] of a query and its additions [1 + m, V]: the largest of the weighted values.
 
-    The maximum, as SPLADE pools the words of one text, so that a word which comes in several pieces counts once.
+    The maximum, as SPLADE pools the words of one text, so that a word which comes in several pieces counts
+    once.
     """
     scaled = sp.csr_matrix(sp.diags(np.asarray(weights, dtype=np.float32)) @ vectors)
     largest = sp.csr_matrix(scaled.max(axis=0), dtype=np.float32)

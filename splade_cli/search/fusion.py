@@ -15,12 +15,12 @@ from splade_cli.records import Ranking
 
 RRF_CONSTANT = 60
 DEPTH = 100
-"""Texts of each ranking that are fused. Where a ranking ends decides what its scores are worth, so whoever fits
-weights and whoever searches with them must end it alike."""
+"""Texts of each ranking that are fused. Where a ranking ends decides what its scores are worth, so whoever
+fits weights and whoever searches with them must end it alike."""
 
 
 def rrf(rankings: Sequence[Ranking], k: int, *, constant: int = RRF_CONSTANT) -> Ranking:
-    """Reciprocal rank fusion: the sum over rankings of ``1 / (constant + rank)``, rank from 1 [Cormack et al. 2009].
+    """Reciprocal rank fusion: the sum of ``1 / (constant + rank)``, rank from 1 [Cormack et al. 2009].
 
     Scores play no part, so they need no common scale.
     """
@@ -34,8 +34,8 @@ def rrf(rankings: Sequence[Ranking], k: int, *, constant: int = RRF_CONSTANT) ->
 def weighted(rankings: Sequence[Ranking], weights: Sequence[float], k: int) -> Ranking:
     """The weighted sum of scores that are brought to [0, 1] within each query and ranking.
 
-    The best text of a ranking gets 1, its last one 0, and a text that is missing from it 0 as well. A ranking of
-    weight 0 adds no texts.
+    The best text of a ranking gets 1, its last one 0, and a text that is missing from it 0 as well. A ranking
+    of weight 0 adds no texts.
 
     Raises:
         InputError: weights that are negative, all 0, or not one a ranking.
@@ -47,17 +47,17 @@ def weighted(rankings: Sequence[Ranking], weights: Sequence[float], k: int) -> R
         raise InputError(
             f"fusion weights {named or 'of no ranking'}", f"{len(rankings)} weights, none below 0, one above"
         )
-    used = np.flatnonzero(shares)
+    used = np.flatnonzero(shares).tolist()
     return _summed([normalised(rankings[number]) for number in used], shares[used], k)
 
 
 def normalised(ranking: Ranking) -> Ranking:
-    """Scores of each query to [0, 1]: (score - smallest) / (largest - smallest); all 1 where they are all equal."""
+    """Scores of each query to [0, 1]: (score - smallest) / (largest - smallest); 1 where all are equal."""
     return Ranking(ranking.ids, [_min_max(scores) for scores in ranking.scores])
 
 
 def aligned(rankings: Sequence[Ranking], query: int) -> tuple[list[str], NDArray[np.float64]]:
-    """Each id that any ranking has for one query, in the order of the rankings, and its scores [ids, rankings].
+    """The ids that any ranking has for one query, in the order of the rankings, and scores [ids, rankings].
 
     A score is 0 where a ranking lacks the id.
     """
@@ -86,7 +86,7 @@ def _summed(rankings: Sequence[Ranking], weights: NDArray[np.float64], k: int) -
 
 
 def _reciprocal_ranks(count: int, constant: int) -> NDArray[np.float32]:
-    return (1 / (constant + 1 + np.arange(count))).astype(np.float32)
+    return np.asarray(1 / (constant + 1 + np.arange(count)), dtype=np.float32)
 
 
 def _min_max(scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -96,4 +96,4 @@ def _min_max(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     high = scores.max()
     if high == low:
         return np.ones(len(scores), dtype=np.float32)
-    return ((scores - low) / (high - low)).astype(np.float32)
+    return np.asarray((scores - low) / (high - low), dtype=np.float32)

@@ -1,7 +1,7 @@
 """Result grouping: the chunks of one document become one hit, and texts that are nearly the same another.
 
-Of chunks that belong together the best ranked one stands for all (MaxP). Rankings are fetched deeper until there are
-as many groups as asked for, so grouping costs no results.
+Of chunks that belong together the best ranked one stands for all (MaxP). Rankings are fetched deeper until
+there are as many groups as asked for, so grouping costs no results.
 """
 
 from __future__ import annotations
@@ -49,21 +49,19 @@ class TextFacts(NamedTuple):
     shingles: Shingles
 
 
-def group_chunks(
-    ids: Sequence[str], scores: Iterable[float], document_of: Callable[[str], str]
-) -> list[Group]:
+def group_chunks(ids: Sequence[str], scores: Iterable[float], facts: Mapping[str, TextFacts]) -> list[Group]:
     """One group for each document of a ranking, in the order of their best chunks."""
     first: dict[str, tuple[str, float]] = {}
     chunks: dict[str, list[str]] = {}
     for chunk, score in zip(ids, scores, strict=True):
-        document = document_of(chunk)
+        document = facts[chunk].document_id
         first.setdefault(document, (chunk, float(score)))
         chunks.setdefault(document, []).append(chunk)
     return [Group(chunk, score, tuple(chunks[document])) for document, (chunk, score) in first.items()]
 
 
 def merge_near_duplicates(
-    groups: Iterable[Group], shingles_of: Callable[[str], Shingles], similarity: float = SIMILARITY
+    groups: Iterable[Group], facts: Mapping[str, TextFacts], similarity: float = SIMILARITY
 ) -> list[Group]:
     """Joins a group to the first better one whose text has a Jaccard similarity of at least `similarity`.
 
@@ -74,7 +72,7 @@ def merge_near_duplicates(
     holders: dict[int, list[int]] = {}
     """Shingle to the positions in `merged` of the groups that have it."""
     for group in groups:
-        hashes = shingles_of(group.id).tolist()
+        hashes = facts[group.id].shingles.tolist()
         position = _first_similar(hashes, sizes, holders, similarity)
         if position is not None:
             like = merged[position]
@@ -110,8 +108,8 @@ def grouped(
     """The k best groups of each query.
 
     Args:
-        rank: ``rank(numbers, n)`` gives the n best chunks of the queries of these numbers; asked again with a larger n
-            for those that have fewer than `k` groups while there may be more.
+        rank: ``rank(numbers, n)`` gives the n best chunks of the queries of these numbers; asked again with a
+            larger n for those that have fewer than `k` groups while there may be more.
         queries: how many.
         facts_of: documents and shingles of chunks.
     """
@@ -124,8 +122,7 @@ def grouped(
         facts = facts_of(list(dict.fromkeys(each for ids in ranking.ids for each in ids)))
         short = []
         for number, ids, scores in zip(waiting, ranking.ids, ranking.scores, strict=True):
-            documents = group_chunks(ids, scores, lambda each: facts[each].document_id)
-            groups[number] = merge_near_duplicates(documents, lambda each: facts[each].shingles)[:k]
+            groups[number] = merge_near_duplicates(group_chunks(ids, scores, facts), facts)[:k]
             if len(groups[number]) < k and len(ids) >= depth:
                 short.append(number)
         waiting = short
@@ -148,7 +145,7 @@ def hashed_shingles(text: str) -> Shingles:
 
 
 class FactsCache:
-    """Documents and shingles of an engine's chunks, the least recently used forgotten. Safe from many threads.
+    """A cache of documents and shingles of an engine's chunks, by recent use. Safe from many threads.
 
     Args:
         engine: where chunks are fetched from.

@@ -1,4 +1,4 @@
-"""Hits from groups of ranked chunks: texts, snippets, the terms that matched, and what each part of a fusion gave."""
+"""Hits from groups of ranked chunks: texts, snippets, terms that matched, and what parts of a fusion gave."""
 
 from __future__ import annotations
 
@@ -100,7 +100,10 @@ def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bo
 def matched_terms(
     query: RankedQuery, chunks: Sequence[Chunk], source: HitSource, *, words: bool
 ) -> list[tuple[Term, ...]]:
-    """What a query and each chunk share: words for BM25, else terms of the model; dense vectors share nothing to name."""
+    """What a query and each chunk share: words for BM25, else terms of the model.
+
+    Dense vectors share nothing that has a name.
+    """
     ids = [chunk.id for chunk in chunks]
     if words:
         explained = cast(WordEngine, source.engine).explain_words(query.texts, ids)

@@ -20,7 +20,8 @@ def retrieve_documents(
     """Ranks `documents` for one query with a model from `load_splade_model`.
 
     Returns:
-        ``{"rank", "score", "snippet", "document", "index"}`` a hit, best first; fewer than `top_k` where fewer match.
+        ``{"rank", "score", "snippet", "document", "index"}`` a hit, best first; fewer than `top_k` where
+        fewer match.
     """
     from splade_cli.model.loaded import LoadedModel
 

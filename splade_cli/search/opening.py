@@ -140,9 +140,9 @@ def _dense_opener(index: SpladeIndex, opening: ModelOptions) -> Callable[[], Den
 
 
 def _reranker_opener(opening: ModelOptions) -> Callable[[str], Reranker]:
-    options = {
-        "device": opening.device,
-        "trust_remote_code": opening.trust_remote_code,
-        "allow_pickle": opening.allow_pickle,
-    }
+    options = ModelOptions(
+        device=opening.device,
+        trust_remote_code=opening.trust_remote_code,
+        allow_pickle=opening.allow_pickle,
+    )
     return lambda name: Reranker(name, options=options)

@@ -26,10 +26,11 @@ class SearchOptions:
         expansion: a file of rules that add words to queries, see `search.expansion`.
         group: the chunks of one document are one hit, and so are texts that are nearly the same.
         reranker: name or folder of a cross-encoder, which orders the best `rerank_depth` chunks anew.
-        weights: of the parts of a hybrid, or ``rrf`` for reciprocal rank fusion; by default all parts weigh the same,
-            which ranked better than reciprocal ranks on the collections that were measured.
+        weights: of the parts of a hybrid, or ``rrf`` for reciprocal rank fusion; by default all parts weigh
+            the same, which ranked better than reciprocal ranks on the collections that were measured.
         explain: hits carry the terms that matched.
-        texts: hits carry texts, snippets, titles and metadata; without, they are ids, scores and what was grouped.
+        texts: hits carry texts, snippets, titles and metadata; without, they are ids, scores and what was
+            grouped.
     """
 
     mode: str = "sparse"

@@ -1,4 +1,4 @@
-"""First-stage ranking: a batch of queries by one part of an engine (sparse, bm25, dense) or by the fusion of all."""
+"""First-stage ranking: queries by one part of an engine (sparse, bm25, dense) or by the fusion of all."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class EncodedQueries:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A ranking, and the rankings that it was made of by name: the parts of a fusion, what a reranker was given."""
+    """A ranking, and what it was made of by name: the parts of a fusion, what a reranker was given."""
 
     ranking: Ranking
     parts: dict[str, Ranking] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Ranker:
         )
 
     def vectors(self, queries: Sequence[Sequence[WeightedText]], idf_exponent: float = 0.0) -> sp.csr_matrix:
-        """Vectors [q, V]: the largest weight that any text of a query gives a term, times its IDF where asked for."""
+        """Vectors [q, V]: the largest weight that any text of a query gives a term, times its IDF."""
         matrix = self._encode([text for query in queries for text, _ in query])
         if any(len(query) > 1 for query in queries):
             rows = []
@@ -147,8 +147,9 @@ class Ranker:
         """The `k` best texts of each query.
 
         Args:
-            fused: how many texts of each part a hybrid fuses; fusion.DEPTH by default. It does not go by `k`: where
-                a ranking ends decides what its scores are worth, and a hit must not move when more hits are asked for.
+            fused: how many texts of each part a hybrid fuses; fusion.DEPTH by default. It does not go by `k`:
+                where a ranking ends decides what its scores are worth, and a hit must not move when more hits
+                are asked for.
 
         Raises:
             InputError: a filter where the engine takes none.

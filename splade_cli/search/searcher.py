@@ -24,7 +24,7 @@ from splade_cli.search.grouping import FactsCache, Group, grouped, ungrouped
 from splade_cli.search.hits import HitSource, RankedQuery, bare_hits, full_hits, row_of
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.ranker import DenseEncoder, EncodedQueries, Ranked, Ranker
-from splade_cli.search.rerank import Judge, Reranker, reranked
+from splade_cli.search.rerank import CrossEncoder, Reranker, rerank
 
 if TYPE_CHECKING:
     from splade_cli.index.index import SpladeIndex
@@ -57,7 +57,7 @@ class Searcher:
         *,
         vocabulary: Sequence[str] = (),
         open_dense: Callable[[], DenseEncoder] | None = None,
-        open_reranker: Callable[[str], Judge] = Reranker,
+        open_reranker: Callable[[str], CrossEncoder] = Reranker,
         open_matcher: Callable[[], TermMatcher] = TermMatcher,
         options: SearchOptions = DEFAULT,
     ) -> None:
@@ -74,7 +74,7 @@ class Searcher:
         self._facts = FactsCache(engine)
         self._lock = RLock()
         self._expanders: dict[Path, Expander] = {}
-        self._rerankers: dict[str, Judge] = {}
+        self._rerankers: dict[str, CrossEncoder] = {}
 
     @classmethod
     def open(
@@ -90,7 +90,8 @@ class Searcher:
         """Opens an index folder with what it carries for queries, else with the model that it names.
 
         Args:
-            model: encode queries with this model, which must be the one that made the index, wherever it lies now.
+            model: encode queries with this model, which must be the one that made the index, wherever it lies
+                now.
             options: how to search where a call does not say otherwise.
             backend: find texts by ``two-step`` search in place of the exact engine, see `engines.two_step`.
             device: where models run; `model_options` say more, and go before.
@@ -137,7 +138,9 @@ class Searcher:
         return self.engine.count(as_filter(filter))
 
     @overload
-    def search(self, queries: str, k: int = 10, options: SearchOptions | None = None) -> list[Hit]: ...
+    def search(  # type: ignore[overload-overlap]  # a text is a sequence of texts as well
+        self, queries: str, k: int = 10, options: SearchOptions | None = None
+    ) -> list[Hit]: ...
     @overload
     def search(
         self, queries: Sequence[str], k: int = 10, options: SearchOptions | None = None
@@ -145,11 +148,11 @@ class Searcher:
     def search(
         self, queries: str | Sequence[str], k: int = 10, options: SearchOptions | None = None
     ) -> list[Hit] | list[list[Hit]]:
-        """The `k` best hits: of one query, or a list for each of several, which are encoded and searched together.
+        """The `k` best hits of one query, or a list for each of several, which are searched together.
 
         Raises:
-                InputError: an empty query where there is one, k below 1, a mode that the engine cannot do, a filter that
-                cannot be read.
+                InputError: an empty query where there is one, k below 1, a mode that the engine cannot do, a
+                filter that cannot be read.
         """
         if isinstance(queries, str):
             require_words(queries)
@@ -175,7 +178,7 @@ class Searcher:
         return absence_of(self, query, name, options or self.options)
 
     def chunks_of(self, name: str) -> list[str]:
-        """The chunk of that id, else all chunks of the document of that id. Raises InputError where there is none."""
+        """The chunk of an id, else all chunks of the document of that id. Raises InputError for neither."""
         chunks = self.engine.chunks_of(name)
         if name in chunks or not chunks:
             self.engine.fetch([name])
@@ -209,7 +212,7 @@ class Searcher:
         return active_terms(self.encode(text), self.vocabulary, limit)
 
     def stored_terms(self, chunk_id: str, limit: int = 20) -> list[tuple[str, float]]:
-        """The heaviest terms of a stored text. Raises InputError where the engine does not hand out its vectors."""
+        """The heaviest terms of a stored text. Raises InputError where the engine gives no vectors."""
         if "vectors" not in self.engine.capabilities:
             raise InputError("this engine does not hand out its vectors", "give the text instead of the id")
         return active_terms(cast(VectorStore, self.engine).vectors([chunk_id]), self.vocabulary, limit)
@@ -245,7 +248,7 @@ class Searcher:
         facts = self._facts([group.id for group in query.groups])
         return bare_hits(query, {each: fact.document_id for each, fact in facts.items()})
 
-    def _reranker(self, name: str) -> Judge:
+    def _reranker(self, name: str) -> CrossEncoder:
         with self._lock:
             if name not in self._rerankers:
                 self._rerankers[name] = self._open_reranker(name)
@@ -265,7 +268,7 @@ class _Batch:
         queries: EncodedQueries,
         options: SearchOptions,
         filter: Filter | None,
-        reranker: Judge | None,
+        reranker: CrossEncoder | None,
         fused: int,
     ) -> None:
         self.queries = queries
@@ -277,7 +280,7 @@ class _Batch:
         self._reranked = None if reranker is None else self._read(reranker)
 
     def rank(self, numbers: Sequence[int], k: int) -> Ranking:
-        """The k best chunks of the queries of these numbers; all that a reranker has read where there is one."""
+        """The k best chunks of the queries of these numbers; all that a reranker has read, if any."""
         if self._reranked is not None:
             ids = [self._reranked.ids[number] for number in numbers]
             return Ranking(ids, [self._reranked.scores[number] for number in numbers])
@@ -291,7 +294,7 @@ class _Batch:
         vector = None if sparse is None else sparse[number]
         return RankedQuery(self.queries.texts[number], vector, groups, self._parts[number])
 
-    def _read(self, reranker: Judge) -> Ranking:
+    def _read(self, reranker: CrossEncoder) -> Ranking:
         depth = self._options.rerank_depth
         ranked = self._ranker.rank(self.queries, depth, self._options, self._filter, max(depth, self._fused))
         numbers = range(len(self.queries.texts))
@@ -300,7 +303,7 @@ class _Batch:
         ids = list(dict.fromkeys(each for ids in ranked.ranking.ids for each in ids))
         contents = {chunk.id: chunk.content for chunk in self._ranker.engine.fetch(ids)}
         queries = [texts[0][0] for texts in self.queries.texts]
-        return reranked(queries, ranked.ranking, contents, reranker)
+        return rerank(queries, ranked.ranking, contents, reranker)
 
     def _remember(self, numbers: Sequence[int], ranked: Ranked) -> None:
         for row, number in enumerate(numbers):

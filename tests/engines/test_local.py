@@ -1,4 +1,4 @@
-"""The local engine against the index that it stands on: ids for row numbers, filters, deleted rows, what it lists."""
+"""The local engine against its index: ids for row numbers, filters, deleted rows, what it lists."""
 
 from __future__ import annotations
 

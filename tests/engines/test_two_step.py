@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from splade_cli.engines.two_step import FILES, Steps, TwoStep, TwoStepEngine, parse_steps, scored
+from splade_cli.engines.two_step import FILES, Steps, TwoStep, TwoStepEngine, parse_steps, score_candidates
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
@@ -37,10 +37,10 @@ def test_candidates_are_scored_as_the_engine_scores_them_to_the_bit() -> None:
     generator = np.random.default_rng(0)
     shuffled = generator.permuted(numbers, axis=1)
     shuffled[:, 40:] = np.where(generator.random((20, 10)) < 0.5, -1, shuffled[:, 40:])
-    found = scored(vectors, queries, generator.permuted(numbers, axis=1), 50)
+    found = score_candidates(vectors, queries, generator.permuted(numbers, axis=1), 50)
     np.testing.assert_array_equal(found[0], numbers)
     np.testing.assert_array_equal(found[1], scores)
-    few = scored(vectors, queries, shuffled, 60)
+    few = score_candidates(vectors, queries, shuffled, 60)
     for place in range(20):
         kept = [int(row) for row in numbers[place] if row in shuffled[place]]
         assert few[0][place].tolist() == kept + [-1] * (60 - len(kept))
@@ -48,7 +48,9 @@ def test_candidates_are_scored_as_the_engine_scores_them_to_the_bit() -> None:
 
 def test_a_candidate_without_a_shared_term_is_no_result() -> None:
     vectors = csr([[1, 0], [0, 1], [0, 0], [2, -2]])
-    numbers, scores = scored(vectors, csr([[1, 0], [0, 0], [1, 1]]), np.array([[2, 1, 0, 3]] * 3), 3)
+    numbers, scores = score_candidates(
+        vectors, csr([[1, 0], [0, 0], [1, 1]]), np.array([[2, 1, 0, 3]] * 3), 3
+    )
     assert numbers.tolist() == [[3, 0, -1], [-1, -1, -1], [0, 1, 3]]
     assert scores[2].tolist() == [1, 1, 0] and scores[0, 2] == -np.inf
 
@@ -83,7 +85,7 @@ def test_two_steps_obey_a_mask_and_refuse_other_widths() -> None:
     with pytest.raises(InputError, match="queries have 99 dimensions"):
         TwoStep.build(vectors, Steps()).search(queries[:, :99], 10)
     with pytest.raises(InputError, match="queries have 99 dimensions"):
-        scored(vectors, queries[:, :99], numbers, 10)
+        score_candidates(vectors, queries[:, :99], numbers, 10)
 
 
 def test_written_and_opened_again(tmp_path: Path) -> None:

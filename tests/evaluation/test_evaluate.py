@@ -198,7 +198,7 @@ class Letters:
 
 
 class Longest(Reranker):
-    """A judge that likes long texts."""
+    """A cross-encoder that likes long texts."""
 
     def __call__(self, pairs: Any) -> np.ndarray:
         return np.array([len(text) for _, text in pairs], dtype=np.float32)
@@ -311,9 +311,9 @@ def test_queries_by_idf_stand_beside_the_model_and_are_fused(embedder: Any) -> N
 
 
 def test_the_first_hits_of_the_model_reranked(embedder: Any) -> None:
-    report = evaluate(embedder, collection(), bm25=False, reranker=Longest("judge"), rerank_depth=2)
+    report = evaluate(embedder, collection(), bm25=False, reranker=Longest("by-length"), rerank_depth=2)
     first, reranked = report.systems
-    assert reranked.name == "tiny, reranked by judge"
+    assert reranked.name == "tiny, reranked by by-length"
     lengths = {
         document.id: len(unit.content)
         for document, unit in zip(DOCUMENTS, units_of(collection()), strict=True)

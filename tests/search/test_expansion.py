@@ -81,7 +81,8 @@ def test_letters_of_other_alphabets(tmp_path: Path) -> None:
 
 
 STRUCTURED = {
-    "rules.yaml": "k8s: kubernetes\nml: [machine learning, learning ^0.5]\nvm: {virtual machine: 2, box: .5}\n",
+    "rules.yaml": "k8s: kubernetes\nml: [machine learning, learning ^0.5]\n"
+    "vm: {virtual machine: 2, box: .5}\n",
     "rules.yml": "- [k8s, kubernetes]\n- {ml: [machine learning, learning ^0.5]}\n"
     "- vm:\n    virtual machine: 2\n    box: 0.5\n",
     "rules.json": json.dumps(
@@ -100,7 +101,8 @@ def test_yaml_and_json(tmp_path: Path, name: str) -> None:
     made = expander(tmp_path, STRUCTURED[name], name)
     found = made.expand("k8s ml vm")
     assert [(rule.added, rule.weight) for rule in found.added] == [
-        ("kubernetes", 1.0), ("machine learning", 1.0), ("learning", 0.5), ("virtual machine", 2.0), ("box", 0.5),
+        ("kubernetes", 1.0), ("machine learning", 1.0), ("learning", 0.5), ("virtual machine", 2.0),
+        ("box", 0.5),
     ]  # fmt: skip
     assert found.added[0].line == (2 if name == "rules.json" else 1)
     assert bool(made.expand("kubernetes").added) == (name == "rules.yml"), "a group goes both ways"

@@ -51,7 +51,8 @@ def variants(seed: int) -> list[str]:
 
 def merged(texts: Sequence[str], order: Sequence[int], similarity: float = 0.9) -> dict[int, list[int]]:
     groups = [Group(str(row), 1.0 - rank, (str(row),)) for rank, row in enumerate(order)]
-    found = merge_near_duplicates(groups, lambda each: hashed_shingles(texts[int(each)]), similarity)
+    facts = {str(row): TextFacts(str(row), hashed_shingles(texts[row])) for row in order}
+    found = merge_near_duplicates(groups, facts, similarity)
     return {int(group.id): [int(each) for each in group.duplicates] for group in found}
 
 
@@ -78,7 +79,8 @@ def test_what_is_no_duplicate() -> None:
 
 def test_chunks_of_a_document_are_one_hit() -> None:
     documents = {"4": "a", "5": "a", "6": "a", "7": "b", "1": "c"}
-    groups = group_chunks(["4", "7", "5", "1", "6"], [9.0, 8.0, 8.0, 2.0, 1.0], documents.__getitem__)
+    facts = {each: TextFacts(document, hashed_shingles(each)) for each, document in documents.items()}
+    groups = group_chunks(["4", "7", "5", "1", "6"], [9.0, 8.0, 8.0, 2.0, 1.0], facts)
     assert groups == [Group("4", 9.0, ("4", "5", "6")), Group("7", 8.0, ("7",)), Group("1", 2.0, ("1",))]
 
 

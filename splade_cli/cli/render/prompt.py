@@ -43,7 +43,8 @@ class _Proposals(Completer):
 def converse(session: Session) -> None:
     """Asks for lines and prints answers until the user leaves.
 
-    Ctrl-C clears the line or stops what is running, Ctrl-D leaves; so does SIGTERM, which elsewhere is a Ctrl-C.
+    Ctrl-C clears the line or stops what is running, Ctrl-D leaves; so does SIGTERM, which elsewhere is a
+    Ctrl-C.
     """
     signal.signal(signal.SIGTERM, _leave)
     ask = input if is_dumb_terminal() else _editor(session)
@@ -86,7 +87,7 @@ def _editor(session: Session) -> Callable[[str], str]:
 
 
 def _keys(session: Session) -> KeyBindings:
-    """Tab takes the only proposal at once, whether or not the list is up yet, and else what all have in common."""
+    """Tab takes the only proposal at once, whether or not the list is up, else what all have in common."""
     keys = KeyBindings()
 
     @keys.add("tab")

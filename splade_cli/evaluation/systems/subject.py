@@ -25,7 +25,7 @@ from splade_cli.model.query_encoders.carried import exported
 from splade_cli.records import Chunk, Progress, silent
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
-from splade_cli.search.rerank import Judge, Reranker
+from splade_cli.search.rerank import CrossEncoder, Reranker
 from splade_cli.search.retriever import Retriever
 from splade_cli.search.searcher import Searcher
 
@@ -89,7 +89,7 @@ def of_model(
     *,
     bm25: bool = False,
     dense: DenseEncoder | None = None,
-    reranker: Judge | None = None,
+    reranker: CrossEncoder | None = None,
     cache: Cache | None = None,
     progress: Progress = silent,
 ) -> Subject:

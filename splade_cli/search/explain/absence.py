@@ -77,7 +77,7 @@ def absence_of(searcher: Searcher, query: str, name: str, options: SearchOptions
 def _best_unranked(
     ranker: Ranker, queries: EncodedQueries, options: SearchOptions, candidates: Sequence[str], only: Filter
 ) -> Group:
-    """The chunk of a document that matches best, where none is among the first; its score, where one is known."""
+    """The chunk of a document that matches best, where none is among the first; its score, if known."""
     first = Group(candidates[0], 0.0, (candidates[0],))
     if "filter" not in ranker.engine.capabilities:
         return first

@@ -35,7 +35,8 @@ class FrequentTerm:
         postings: its share of all postings.
         mass: its share of the sum of all absolute weights.
         added: share of a sample of those documents whose words it is none of: the model added it.
-        example_id: a document of the sample that it is active in, where possible one whose words it is none of.
+        example_id: a document of the sample that it is active in, where possible one whose words it is none
+            of.
         example: a piece of that document.
     """
 
@@ -167,7 +168,7 @@ class _Sample:
         return float(np.mean([name not in self._literal[row] for row in rows]))
 
     def example(self, column: int) -> tuple[str, str]:
-        """Id and snippet of the text that it weighs most in, of those whose words it is none of if there are any."""
+        """Id and snippet of the text that it weighs most in, if possible one whose words it is none of."""
         rows, weights = self._active(column)
         if not len(rows):
             return "", ""

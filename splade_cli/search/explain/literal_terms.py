@@ -1,7 +1,7 @@
 """Literal terms: the vocabulary entries that stand in a text itself, and the words of it that they stand for.
 
-An entry is literal when it is one of the tokens that the index's tokenizer makes of the text. Where there is no
-tokenizer, words are compared, case and accents aside.
+An entry is literal when it is one of the tokens that the index's tokenizer makes of the text. Where there is
+no tokenizer, words are compared, case and accents aside.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ class TermMatcher:
     def words(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """The whole words of `text` that `terms` stand for, in order: what to highlight.
 
-        A word is matched by literal terms that make up half of it or more, and by its stem: weaving by weave. Words of
-        one or two letters are left alone unless they hold a digit or stand in capitals, and so are signs.
+        A word is matched by literal terms that make up half of it or more, and by its stem: weaving by weave.
+        Words of one or two letters are left alone unless they hold a digit or stand in capitals, and so are
+        signs.
         """
         if not terms:
             return []
@@ -107,7 +108,7 @@ class TermMatcher:
     def _words_of_run(
         self, text: str, start: int, end: int, tokens: Sequence[Token], wanted: set[str]
     ) -> list[MatchedWord]:
-        """Where no blanks part words, each token is one; without a tokenizer, each place where a term stands."""
+        """Where no blanks part words each token is one; without a tokenizer, each occurrence of a term."""
         if self._tokenizer is not None:
             spans = [(max(start, token.start), min(end, token.end), token.name) for token in tokens]
             return [MatchedWord(first, last, (name,)) for first, last, name in spans if first < last]

@@ -17,7 +17,7 @@ _CUT = "… "
 
 @dataclass(frozen=True)
 class Snippet:
-    """A piece of a text, with ellipses where it is cut; `highlights` are (start, end) of the words that matched."""
+    """A piece of a text, with ellipses where it is cut; `highlights` are (start, end) of matched words."""
 
     text: str
     highlights: tuple[tuple[int, int], ...] = ()
@@ -68,7 +68,7 @@ def _width(letter: str) -> int:
 
 
 def _densest(words: Sequence[MatchedWord], length: int) -> int:
-    """Where the window opens that holds the most different terms, then the most words; the first of equals."""
+    """Where the window of most different terms, then of most words, opens; the first of equals."""
     best = (0, 0)
     offset = 0
     for number, word in enumerate(words):
@@ -106,7 +106,7 @@ def _last_start(line: str, length: int) -> int:
 
 
 def _whole(line: str, offset: int, least: int = 0) -> int:
-    """The nearest offset at or before `offset` that cuts no accent from its letter and no joined sign in two."""
+    """The nearest offset, not above, that cuts no accent from its letter and no joined sign in two."""
     while least < offset < len(line) and (not _width(line[offset]) or line[offset - 1] in _JOINING):
         offset -= 1
     return offset

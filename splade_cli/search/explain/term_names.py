@@ -1,8 +1,8 @@
 """Vocabulary entries as a person writes them.
 
-WordPiece marks a word's later pieces (``##ing``); byte-pair and SentencePiece vocabularies mark its first piece
-(``Ġfir``, ``▁fir``). Byte-level ones write UTF-8 bytes in an alphabet of 256 printable characters (Radford 2019,
-GPT-2).
+WordPiece marks a word's later pieces (``##ing``); byte-pair and SentencePiece vocabularies mark its first
+piece (``Ġfir``, ``▁fir``). Byte-level ones write UTF-8 bytes in an alphabet of 256 printable characters
+(Radford 2019, GPT-2).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _decoded(entry: str) -> str:
 
 @lru_cache(maxsize=1)
 def _byte_letters() -> dict[str, int]:
-    """Letter to byte: printable Latin-1 stands for itself, the other 68 bytes are shifted to U+0100 and on."""
+    """Letter to byte: printable Latin-1 stands for itself, the other 68 bytes begin at U+0100."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     letters = {chr(byte): byte for byte in printable}

@@ -1,7 +1,7 @@
-"""Why a row scored what it did: query vector, document vector and texts in, terms and differences out. Pure functions.
+"""Score explanations: the terms that a query and a document share, and what each contributes.
 
-A dot product is a sum over shared terms, so the contributions of a hit add up to its score exactly, and so do the
-differences between two hits to the difference of their scores.
+A dot product is a sum over shared terms, so the contributions of a hit add up to its score exactly, and so do
+the differences between two hits to the difference of their scores.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def shared_terms(
     """Terms active in both rows [1, V], largest contribution first.
 
     Args:
-        in_query, in_document: the terms that stand in the texts themselves; the model added the others (expansion).
+        in_query, in_document: the terms that stand in the texts themselves; the model added the others
+            (expansion).
     """
     common, left, right = np.intersect1d(
         query.indices, document.indices, assume_unique=True, return_indices=True
@@ -89,7 +90,7 @@ def gaps(first: Hit, second: Hit) -> list[Gap]:
 
 
 def held_against(shown: Sequence[Hit], hit: Hit) -> Hit | None:
-    """What `hit` lost to: the hit just above it, the last of `shown` where it did not come up, None for the first."""
+    """What `hit` lost to: the hit above it, the last one where it did not come up, None for the first."""
     ids = [each.id for each in shown]
     place = ids.index(hit.id) if hit.id in ids else len(ids)
     return shown[place - 1] if place else None
@@ -117,7 +118,7 @@ def term_name(vocabulary: Sequence[str], index: int) -> str:
 
 
 def closest_id(wanted: str, ids: Iterable[str]) -> str:
-    """``did you mean 'x'?`` for an id that is not there: one that holds `wanted`, else one spelled like it, else ''."""
+    """``did you mean 'x'?`` for an unknown id: one that holds `wanted`, else one spelled like it, else ''."""
     lowered = wanted.lower()
     alike: list[str] = []
     for name in ids:

@@ -193,7 +193,7 @@ def _mark(session: Session, argument: str) -> Reply:
 
 
 def _marked(session: Session) -> MarksReply:
-    facts = {**session.marks.counts(), "file": str(session.marks.path)}
+    facts: dict[str, int | str] = {**session.marks.counts(), "file": str(session.marks.path)}
     return MarksReply(session.query, session.marks.of(session.query), facts)
 
 

@@ -1,4 +1,4 @@
-"""One query by two searchers, hits in and moves out; opens the other searcher by its index folder or its model."""
+"""Comparison of two searchers on one query: what moved, and the other searcher by its index or model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ Change = Literal["same", "up", "down", "new", "gone"]
 class Move:
     """A document's rank with either searcher, None where it is not among the hits looked at.
 
-    `change` is how it moved on the screen: ``new`` and ``gone`` documents may have a rank beyond what is shown.
+    `change` is how it moved on the screen: ``new`` and ``gone`` documents may have a rank beyond what is
+        shown.
     """
 
     id: str
@@ -40,7 +41,7 @@ class Move:
 
 
 def moves(before: Sequence[Hit], after: Sequence[Hit], top: int) -> list[Move]:
-    """How the first `top` of two rankings differ: those of `after` in their order, then those that are gone."""
+    """How the first `top` of two rankings differ: those of `after`, then those that are gone."""
     old, new = ({hit.id: hit.rank for hit in hits} for hits in (before, after))
     found = []
     for hit in after[:top]:
@@ -110,7 +111,8 @@ class Others:
             self._opened[name] = searcher
             return searcher, ""
         chunks = engine.fetch([hit.id for hit in pool])
-        remark = f"{name} ranked only the first {len(chunks)} hits; all of it: splade index DOCS -o DIR --model {name}"
+        everything = f"splade index DOCS -o DIR --model {name}"
+        remark = f"{name} ranked only the first {len(chunks)} hits; all of it: {everything}"
         return _over(chunks, embedder, progress), remark
 
 

@@ -30,7 +30,7 @@ class Proposal:
 
 
 def proposals(session: Session, before: str) -> list[Proposal]:
-    """Commands, and what each of them takes: modes, fields, verdicts, ranks and ids of the last hits, folders."""
+    """Commands, and what each takes: modes, fields, verdicts, ranks and ids of the last hits, folders."""
     if not before.startswith("/"):
         return []
     name, blank, rest = before.partition(" ")

@@ -1,10 +1,11 @@
-"""Hits that a person called good or bad, kept as training rows in a JSONL file; knows no searching.
+"""Marks: hits that a person called good or bad, kept as training rows in a JSONL file.
 
     {"query", "positive_document", "negative_documents": [...], "source": "mark", "chunk_id"}     a good one
     {"query", "document", "label": 0, "source": "mark", "chunk_id"}                               a bad one
 
-The bad ones of a query are the negatives of its good ones. A row whose label says not relevant is no training row by
-itself, so those of a query without a good one wait in the file until there is one. Other rows are left as they are.
+The bad ones of a query are the negatives of its good ones. A row whose label says not relevant is no training
+row by itself, so those of a query without a good one wait in the file until there is one. Other rows are left
+as they are.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Mark:
 
 
 class Marks:
-    """The marks of one file, which is read again before each change and replaced as a whole: a kill loses nothing.
+    """The marks of one file, read again before each change and replaced as a whole: a kill loses nothing.
 
     Args:
         path: a .jsonl file; it is made by the first mark.
@@ -54,7 +55,7 @@ class Marks:
         self.path = path
 
     def put(self, marks: Sequence[Mark]) -> None:
-        """Writes `marks` at once, each in place of an earlier one of its query and id; ``none`` takes that away.
+        """Writes `marks` at once, each over an earlier one of its query and id; ``none`` takes that away.
 
         Raises:
             InputError: the file holds something else than JSONL, or cannot be written.
@@ -85,7 +86,7 @@ class Marks:
         return {row["chunk_id"]: _verdict(row) for row in self._rows() if _key(row) and row["query"] == query}
 
     def counts(self) -> dict[str, int]:
-        """How many are ``good`` and ``bad``, and how many bad ones are ``waiting`` for a good one of their query."""
+        """How many are ``good`` and ``bad``, and how many bad ones are ``waiting`` for a good one."""
         rows = [row for row in self._rows() if _key(row)]
         answered = {row["query"] for row in rows if _verdict(row) == "good"}
         bad = [row["query"] for row in rows if _verdict(row) == "bad"]

@@ -20,7 +20,7 @@ class Reply:
     kind: ClassVar[str] = ""
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready values by field, without those that are empty; one hit is a list of one as several are."""
+        """JSON-ready values by field, without those that are empty; one hit is a list of one."""
         values: dict[str, Any] = {"kind": self.kind, **asdict(self)}
         if "hit" in values:
             values["hits"] = [values.pop("hit")]
@@ -43,7 +43,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class HitsReply(Reply):
-    """Hits of a query; `marks` is id to ``good`` or ``bad``, `remark` a setting that was changed on the way."""
+    """Hits of a query; `marks` is id to ``good`` or ``bad``, `remark` a setting that was changed."""
 
     kind = "hits"
     hits: tuple[Hit, ...]

@@ -1,4 +1,4 @@
-"""The interactive session: a line that was typed in, a reply out; settings, last hits and history of one sitting."""
+"""The interactive session: a line in, a reply out; settings, last hits and history of one sitting."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Session:
         return mode
 
     def known_filter(self, text: str) -> str:
-        """`text`. Raises InputError for an expression that cannot be read, or names a field that no document has."""
+        """`text`. Raises InputError for an expression that cannot be read, or an unknown field."""
         try:
             self.searcher.passing(text)
         except InputError as error:
@@ -133,7 +133,7 @@ class Session:
         return text
 
     def hit(self, name: str) -> Hit:
-        """A hit by its rank, or any document by its id; the one opened last, or the first, where nothing is named."""
+        """A hit by its rank, any document by its id; by nothing, the one opened last or the first."""
         if not self.hits:
             raise InputError("there are no hits yet", "ask something first")
         if not name:

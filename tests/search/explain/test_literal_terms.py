@@ -1,4 +1,4 @@
-"""Which terms stand in a text, by the tokenizers themselves and by words alone, and what is highlighted for them."""
+"""Which terms stand in a text, by tokenizers and by words alone, and what is highlighted for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moved between two rankings; opening the other one by index, by model over all rows, and over the first hits."""
+"""What moved between two rankings; the other one by index, by model over all rows, over the first hits."""
 
 from __future__ import annotations
 

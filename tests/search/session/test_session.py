@@ -197,8 +197,8 @@ def test_stats(session: Session) -> None:
 
 
 def test_replies_are_json_ready(session: Session) -> None:
-    lines = ("password", "/explain 1", "/terms", "/terms frequent", "/terms of 1", "/why d2", "1", "/mark good 1", "/mark",
-             "/stats", "/help", "/mode", "/filter", "/nope")  # fmt: skip
+    lines = ("password", "/explain 1", "/terms", "/terms frequent", "/terms of 1", "/why d2", "1",
+             "/mark good 1", "/mark", "/stats", "/help", "/mode", "/filter", "/nope")  # fmt: skip
     for line in lines:
         value = session.handle(line).to_json()
         assert json.loads(json.dumps(value))["kind"] == value["kind"]
