@@ -6,18 +6,34 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import scipy.sparse as sp
+
 from splade_cli.datasets.collections import Collection
+from splade_cli.engines.local import LocalEngine
 from splade_cli.evaluation.costs import sparsity
-from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_query, run_from_rows
+from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_query, run_of_ranking
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.encode import encode
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.records import Chunk, Example
+from splade_cli.search.searcher import Searcher
 
 DOCUMENTS_AT_MOST = 2000
 QUERIES_AT_MOST = 300
 DEPTH = 100
 MEASURES = ("nDCG@10", "MRR@10", "Recall@100")
+
+
+class EncodedQueries:
+    """A query encoder for queries that are encoded already, all at once."""
+
+    def __init__(self, queries: Sequence[str], vectors: sp.csr_matrix) -> None:
+        self._rows = {query: row for row, query in enumerate(queries)}
+        self._vectors = vectors
+
+    def encode(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """See `QueryEncoder.encode`."""
+        return self._vectors[[self._rows[text] for text in texts]]
 
 
 @dataclass(frozen=True)
@@ -77,11 +93,11 @@ class Validation:
         loaded.model.eval()
         documents = encode(loaded, self.documents, "document", batch_size=batch_size)
         queries = encode(loaded, self.queries, "query", batch_size=batch_size)
-        index = SpladeIndex.from_vectors(documents)
         depth = max([DEPTH, *(parse_measure(name)[1] or 0 for name in measures)])
-        rows, scores = index.search_rows(queries, min(depth, max(1, len(self.documents))))
-        names = [str(number) for number in range(len(self.documents))]
-        run = run_from_rows([str(number) for number in range(len(self.queries))], rows, scores, names, depth)
+        engine = LocalEngine(SpladeIndex.from_vectors(documents))
+        searcher = Searcher(engine, EncodedQueries(self.queries, queries))
+        ranking = searcher.rank(self.queries, depth)
+        run = run_of_ranking([str(number) for number in range(len(self.queries))], ranking, depth)
         terms = {"query_terms": sparsity(queries).mean, "document_terms": sparsity(documents).mean}
         return per_query(run, self.qrels, measures), terms
 

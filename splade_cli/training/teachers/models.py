@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.cache import Cache, key_of
-from splade_cli.index.bm25.search import Bm25
+from splade_cli.generation.teachers import searcher_over
 from splade_cli.model.options import ModelOptions
-from splade_cli.records import Example
+from splade_cli.records import Chunk, Example
+from splade_cli.search.options import SearchOptions
 from splade_cli.training.cached import Computed, Done, Item, compute_missing, read_cached
 from splade_cli.training.teachers.kinds import identity_of_teacher
 from splade_cli.training.teachers.vectors import TextVectors, open_vectors, products
@@ -50,7 +51,7 @@ def open_teacher(
 ) -> TeacherModel:
     """The teacher of a kind and a source, see `kind_of`; `documents` are all that the rows know."""
     if kind == "bm25":
-        return Bm25Teacher(documents)
+        return Bm25Teacher(documents, cache)
     space = identity_of_teacher(kind, source)
     if kind == "cross-encoder":
         return CrossEncoderTeacher(source, documents, cache, space, options)
@@ -60,22 +61,25 @@ def open_teacher(
 class Bm25Teacher:
     """BM25 over all documents, which costs little: nothing is cached."""
 
-    def __init__(self, documents: Sequence[str]) -> None:
+    def __init__(self, documents: Sequence[str], cache: Cache) -> None:
         self._numbers = {text: number for number, text in enumerate(documents)}
         self._background = [self._numbers[text] for text in background_of(documents)]
-        self._index = Bm25(documents)
+        chunks = [Chunk(str(number), str(number), text) for text, number in self._numbers.items()]
+        self._searcher = searcher_over(chunks, None, None, cache)
 
     def compute(self, rows: Sequence[Example], done: Done) -> Computed:
         return Computed()
 
     def scores(self, rows: Sequence[Example]) -> Iterator[tuple[Scores, Scores]]:
-        for row in rows:
-            numbers, scores = self._index.search([row.query], k=len(self._numbers))
-            ranked = numbers >= 0
-            every = np.zeros(len(self._numbers))
-            every[numbers[ranked]] = scores[ranked]
-            own = [self._numbers[text] for text in documents_of(row)]
-            yield every[own], every[self._background]
+        count = len(self._numbers)
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            ranking = self._searcher.rank([row.query for row in block], count, SearchOptions(mode="bm25"))
+            for row, ids, scores in zip(block, ranking.ids, ranking.scores, strict=True):
+                every = np.zeros(count)
+                every[[int(each) for each in ids]] = scores
+                own = [self._numbers[text] for text in documents_of(row)]
+                yield every[own], every[self._background]
 
 
 class CrossEncoderTeacher:
