@@ -1,7 +1,8 @@
-"""Content-addressed cache on disk: what was computed or paid for, by what made it and from what, in one SQLite file.
+"""Content-addressed cache on disk: what was computed or paid for, by what made it and from what, in SQLite.
 
-Encoded windows, teacher scores and answers of language models all lie here. Several processes and threads may read
-and write one file at a time (write-ahead logging); what `put` has written survives a kill and a power cut.
+Encoded windows, teacher scores and answers of language models all lie here. Several processes and threads may
+read and write one file at a time (write-ahead logging); what `put` has written survives a kill and a power
+cut.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ FORMAT = 1
 KEYS_AT_ONCE = 500
 WAIT_SECONDS = 60.0
 _TABLE = """CREATE TABLE IF NOT EXISTS entries (
-    space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, crc32 INTEGER NOT NULL, UNIQUE (space, key))"""
+    space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, crc32 INTEGER NOT NULL,
+    UNIQUE (space, key))"""
 
 
 def key_of(*parts: str | bytes) -> bytes:
@@ -35,7 +37,7 @@ def key_of(*parts: str | bytes) -> bytes:
 
 
 def remove_cache(path: Path) -> None:
-    """Deletes a cache, with the files that SQLite keeps beside it, unless another process has it open and forbids it."""
+    """Deletes a cache with the files beside it, unless the system forbids it, as it is open elsewhere."""
     for suffix in ("", "-wal", "-shm"):
         with suppress(OSError):
             path.with_name(path.name + suffix).unlink()
@@ -131,7 +133,7 @@ class Cache:
 
     def spaces(self) -> list[str]:
         """The spaces that have values, sorted."""
-        return [row[0] for row in self._read("SELECT DISTINCT space FROM entries ORDER BY space", [])]
+        return [str(row[0]) for row in self._read("SELECT DISTINCT space FROM entries ORDER BY space", [])]
 
     def _read(self, query: str, values: Sequence[str | bytes]) -> list[tuple[bytes, bytes, int]]:
         try:

@@ -130,8 +130,8 @@ def claim_output(path: Path, force: bool, marks: Sequence[str] = ()) -> None:
     """Raises InputError if `path` exists, is not an empty folder, and `force` was not asked for.
 
     Args:
-        marks: names of which a folder that is replaced as a whole must hold one; nothing else is ever replaced, so that
-            `force` on a wrong folder costs nobody their documents.
+        marks: names of which a folder that is replaced as a whole must hold one; nothing else is ever
+            replaced, so that `force` on a wrong folder costs nobody their documents.
     """
     inside = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
     if not (path.is_file() or inside):

@@ -16,7 +16,7 @@ def silent(stage: str, done: int, total: int | None) -> None:
 
 @contextmanager
 def bars(progress: Progress | None = None) -> Iterator[Progress]:
-    """`progress` where one is given; else a tqdm bar a stage, in notebooks and on terminals, for as long as it is open."""
+    """`progress` where one is given; else a tqdm bar a stage, in notebooks and on terminals."""
     if progress is not None:
         yield progress
         return

@@ -1,4 +1,4 @@
-"""Adding documents to an index folder: new ones after the old, changed ones in place of theirs, equal ones skipped."""
+"""Adding documents to an index folder: new and changed ones are written, equal ones skipped."""
 
 from __future__ import annotations
 
@@ -28,9 +28,13 @@ from splade_cli.records import Chunk
 
 @dataclass
 class Added:
-    """What became of the documents that were read: `new`, `changed`, `unchanged` count them, `chunks` those written.
+    """What became of the documents that were read.
 
-    `merged` is what merging did where it was due.
+    Attributes:
+        new, changed, unchanged: documents.
+        chunks: those that were written.
+        skipped: what gave no document.
+        merged: what merging did where it was due.
     """
 
     new: int = 0
@@ -52,10 +56,11 @@ def add_documents(
 ) -> Added:
     """Adds a file or folder of documents to an index folder, in one step.
 
-    A document whose id is in the index replaces that one, unless all its chunks are as they were. Ids of files are
-    their paths below the folder that is named, as they were when the index was built. Chunks are cut and vectors
-    pruned and rounded as the index's own; the step of its weights stays, so one above the largest that it can hold
-    becomes that. What was encoded is kept in a cache beside the index until the new generation stands.
+    A document whose id is in the index replaces that one, unless all its chunks are as they were. Ids of
+    files are their paths below the folder that is named, as they were when the index was built. Chunks are
+    cut and vectors pruned and rounded as the index's own; the step of its weights stays, so one above the
+    largest that it can hold becomes that. What was encoded is kept in a cache beside the index until the new
+    generation stands.
 
     Args:
         embedder: the model that made the index, where it is loaded already or lies elsewhere now.
@@ -141,7 +146,7 @@ class _Additions:
 
 
 def _without_id(row: Row) -> Row:
-    """A record as it is stored, without its id, which may bear marks that keep it apart from other documents' ids."""
+    """A record as it is stored, without its id, which may bear marks that keep it apart from other ids."""
     stored: Row = json.loads(json.dumps(row))
     del stored["id"]
     return stored

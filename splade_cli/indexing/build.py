@@ -39,7 +39,13 @@ DEFAULT = IndexOptions()
 
 @dataclass(frozen=True)
 class Indexed:
-    """An index that was made, and what was read for it; `precision` is what documents were encoded in, and why."""
+    """An index that was made.
+
+    Attributes:
+        documents: how many were read.
+        skipped: what gave no document.
+        precision: what documents were encoded in, and why.
+    """
 
     index: SpladeIndex
     documents: int
@@ -59,7 +65,8 @@ def index_documents(
 ) -> Indexed:
     """Indexes a file or folder of documents.
 
-    What was encoded is kept in a cache beside `output_dir` until the index stands; the same call goes on from there.
+    What was encoded is kept in a cache beside `output_dir` until the index stands; the same call goes on from
+    there.
 
     Args:
         documents: see `corpus.documents.read_documents`.
@@ -70,8 +77,8 @@ def index_documents(
         progress: is told how far it is; bars are drawn where None.
 
     Raises:
-        InputError, ModelError: as reading, chunking, loading and encoding raise; other bits than 8 and 16, or negative
-            weights with `impacts`.
+        InputError, ModelError: as reading, chunking, loading and encoding raise; other bits than 8 and 16, or
+            negative weights with `impacts`.
     """
     if options.impacts is not None:
         check_bits(options.impacts)

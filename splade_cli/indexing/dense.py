@@ -1,4 +1,4 @@
-"""Dense vectors of what is indexed, beside the sparse ones; those that a cache holds are not computed again."""
+"""Dense vectors of what is indexed; those that a cache holds are not computed again."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def model_of(index: SpladeIndex, model: str | None = None) -> str:
-    """The name of the model that made an index; `model` where it has moved. Raises IndexFolderError for no name."""
+    """The name of an index's model, `model` where it has moved. Raises IndexFolderError where none is known."""
     name = model or index.info.encoder.name
     if not name:
         raise IndexFolderError(
@@ -35,7 +35,8 @@ def embedder_of(
 
     Args:
         model: where it lies now, if not where it was.
-        options, keywords: how to open it; what texts are encoded in is the index's where precision is ``auto``.
+        options, keywords: how to open it; what texts are encoded in is the index's where precision is
+            ``auto``.
 
     Raises:
         IndexFolderError: the index does not say which.
@@ -64,7 +65,8 @@ def check_model(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
         )
     if model.dimensions != index.dimensions:
         raise IndexFolderError(
-            f"{model.name} has {model.dimensions} dimensions, the index {index.folder} has {index.dimensions}",
+            f"{model.name} has {model.dimensions} dimensions, "
+            f"the index {index.folder} has {index.dimensions}",
             again,
         )
 

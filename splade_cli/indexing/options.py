@@ -1,8 +1,8 @@
-"""How documents become an index: chunk sizes, what is stored of each chunk, and what encodes queries later."""
+"""Options of indexing: chunk sizes, what is stored of each chunk, and what encodes queries later."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from splade_cli.corpus.chunks import MAX_CHARS, MIN_CHARS, OVERLAP, TARGET_CHARS
 from splade_cli.index.info import Chunking
@@ -23,10 +23,10 @@ class IndexOptions:
         dense: store vectors of this model as well.
         query: makes what the index is to carry for encoding queries without the model, such as
             `static_export.export_static`; an inference-free model's table is always carried.
-        pruning: what to leave out of each vector, here and of what is added later. Scores and explanations are those
-            of what is left.
-        impacts: 8 or 16 bits a weight in place of float32, of a step that fits the largest weight; in memory the
-            weights are rounded and stay float32.
+        pruning: what to leave out of each vector, here and of what is added later. Scores and explanations
+            are those of what is left.
+        impacts: 8 or 16 bits a weight in place of float32, of a step that fits the largest weight; in memory
+            the weights are rounded and stay float32.
         workers: encoding processes, see `model.windows.encode_windows`.
     """
 
@@ -34,6 +34,6 @@ class IndexOptions:
     bm25: bool = True
     dense: DenseEncoder | None = None
     query: ExportQueries | None = None
-    pruning: Pruning = Pruning()
+    pruning: Pruning = field(default_factory=Pruning)
     impacts: int | None = None
     workers: int = 1

@@ -1,10 +1,10 @@
-"""The pipeline of indexing: chunks to batches of records, sparse and dense vectors, a window in memory at a time."""
+"""Pipeline of indexing: chunks to batches of records with sparse and dense vectors, a window at a time."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 
 from splade_cli.cache import Cache
@@ -18,7 +18,7 @@ from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
 
 AUTOMATIC_FROM = 4096
-"""Chunks from which on a lower precision is tried where precision is ``auto``: below, nothing is to be gained."""
+"""Chunks from which on a lower precision is tried where it is ``auto``: below, nothing is to be gained."""
 PRECISION_SAMPLE = 192
 LANGUAGE_SAMPLE = 200
 
@@ -31,7 +31,7 @@ class Opening:
         self.first = list(islice(self._rest, AUTOMATIC_FROM))
 
     def settle_precision(self, embedder: SpladeEmbedder) -> None:
-        """Lets the embedder choose its precision by a sample, where there are AUTOMATIC_FROM chunks at least."""
+        """Lets the embedder choose its precision by a sample, from AUTOMATIC_FROM chunks on."""
         if len(self.first) >= AUTOMATIC_FROM:
             embedder.settle_precision(self.sample(PRECISION_SAMPLE))
 
@@ -63,7 +63,7 @@ class Pipeline:
 
     embedder: SpladeEmbedder
     dense: DenseWindows | None = None
-    pruning: Pruning = Pruning()
+    pruning: Pruning = field(default_factory=Pruning)
     workers: int = 1
     cache: Cache | None = None
 

@@ -38,8 +38,8 @@ class ChunkReader:
         """The chunks of all documents.
 
         Raises:
-            InputError: nothing there that can be read, sizes of chunks that do not fit together; at the end, where
-                there was not a single document, or no text in them.
+            InputError: nothing there that can be read, sizes of chunks that do not fit together; at the end,
+                where there was not a single document, or no text in them.
         """
         self.documents = 0
         self.chunks = 0

@@ -1,4 +1,4 @@
-"""A sparse encoder as a user of the Python API meets it: texts to sparse vectors; loads its model when first asked."""
+"""Sparse encoder of the Python API: texts to sparse vectors, by a model that is loaded when first asked."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ class SpladeEmbedder:
     Args:
         model_dir: ``tiny``, a model folder, or a hub id.
         options: how to open it; automatic device and precision, and no trust, by default.
-        max_active: keep only so many largest weights of a text; of a CSR model, whose largest latents are a code of
-            their own, this is its k.
-        keywords: fields of `ModelOptions`, such as ``device`` and ``batch_size``, which go before those of `options`.
+        max_active: keep only so many largest weights of a text; of a CSR model, whose largest latents are a
+            code of their own, this is its k.
+        keywords: fields of `ModelOptions`, such as ``device`` and ``batch_size``, which go before those of
+            `options`.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class SpladeEmbedder:
         )
 
     def settle_precision(self, sample: Sequence[str]) -> None:
-        """Encodes in int8 from now on where precision is ``auto``, this CPU gains by it, and `sample` ranks alike."""
+        """Encodes in int8 from now on where precision is ``auto``, it is faster and `sample` ranks alike."""
         from splade_cli.model.splade.automatic_int8 import settle_precision
 
         if self.options.precision == "auto":
@@ -139,7 +140,7 @@ class SpladeEmbedder:
 
     @property
     def vocabulary(self) -> list[str]:
-        """The V names of the columns, none where they are latents; one that the tokenizer does not know is a number."""
+        """Names of the V columns, numbers for those that the tokenizer does not know; none of latents."""
         if self.loaded.model.architecture in ("csr", "laspar"):
             return []
         names = [f"[{number}]" for number in range(self.loaded.model.dimensions)]

@@ -1,7 +1,8 @@
 """Texts to a SciPy CSR matrix [n, V], in memory or window by window; knows no index and no file formats.
 
-Texts are tokenised in windows, sorted by token length inside a window and batched by a budget of tokens, so that
-little is padded and memory does not grow with the corpus. A row does not depend on its neighbours beyond rounding.
+Texts are tokenised in windows, sorted by token length inside a window and batched by a budget of tokens, so
+that little is padded and memory does not grow with the corpus. A row does not depend on its neighbours beyond
+rounding.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Encoding of a corpus in windows, by one process or several; windows that a cache holds are not computed again.
+"""Encoding of a corpus in windows, by one process or several; those that a cache holds are not computed.
 
-A window is found in the cache by its texts, in a space that names all else that decides its vectors. So a run that was
-killed goes on with what is there and ends in the same vectors, and those of another model are never taken.
+A window is found in the cache by its texts, in a space that names all else that decides its vectors. So a run
+that was killed goes on with what is there and ends in the same vectors, and those of another model are never
+taken.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def forget_windows(cache: Cache) -> None:
 
 
 def matrix_to_bytes(matrix: sp.csr_matrix) -> bytes:
-    """The arrays of a CSR matrix of float32, one after the other: row lengths and columns as int32, values."""
+    """The arrays of a float32 CSR matrix, one after the other: row lengths and columns as int32, values."""
     lengths = np.diff(matrix.indptr).astype("<i4")
     columns = matrix.indices.astype("<i4")
     return lengths.tobytes() + columns.tobytes() + matrix.data.astype("<f4").tobytes()

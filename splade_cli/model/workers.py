@@ -20,10 +20,11 @@ from splade_cli.model.loaded import LoadedModel
 
 
 class WorkerPool:
-    """Processes that wait for windows, as a context; `encode` may be called by as many threads as there are workers.
+    """Processes that wait for windows, as a context; as many threads as there are workers may call `encode`.
 
     Args:
-        loaded: lies on the CPU while the pool is open, since what a process is handed must be in shared memory.
+        loaded: lies on the CPU while the pool is open, since what a process is handed must be in shared
+            memory.
         workers: processes. On CUDA each takes a GPU of its own in turn, on the CPU its share of the cores.
         batch_size: texts in a forward pass at most.
     """
@@ -82,7 +83,7 @@ class WorkerPool:
 
 
 def devices_of_workers(device: str, workers: int, gpus: int) -> list[str]:
-    """The device of each worker: CUDA devices in turn where `device` is CUDA without a number, else `device`."""
+    """The device of each worker: GPUs in turn where `device` is CUDA without a number, else `device`."""
     if device == "cuda" and gpus:
         return [f"cuda:{number % gpus}" for number in range(workers)]
     return [device] * workers

@@ -5,7 +5,6 @@ Writes nothing that stays, and changes no file of the run.
 
 from __future__ import annotations
 
-import resource
 import sys
 import tempfile
 import time
@@ -59,6 +58,16 @@ class Estimate:
         }
 
 
+def _peak_memory() -> float:
+    """Bytes of main memory that this process took at most; 0 on Windows, which has no such count."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
+
+
 def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
     """Loads the model, tries some batches of the run's own, and counts.
 
@@ -78,9 +87,7 @@ def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
     if device.name.startswith("cuda"):
         peak = float(torch.cuda.max_memory_allocated())
     else:
-        peak = float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (
-            1 if sys.platform == "darwin" else 1024
-        )
+        peak = _peak_memory()
     rows = [row for part in datasets for row in part.train]
     return Estimate(
         base_model=config.model.base_model,

@@ -1,4 +1,4 @@
-"""Documents added to an index folder: as in an index of all of them; kills, other models, ids that collide."""
+"""Documents added to an index folder: as in an index of all of them; kills, other models, equal ids."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_many_additions_are_merged(embedder: SpladeEmbedder, tmp_path: Path) -> 
 
 
 def test_ids_of_other_documents_are_kept_apart(embedder: SpladeEmbedder, tmp_path: Path) -> None:
-    """A document's chunks would bear the id of another document: marks keep them apart, and a second time as well."""
+    """A document's chunks would bear the id of another document: marks keep them apart, also later."""
     jsonl(tmp_path / "a.jsonl", [{"id": "long::1", "text": "short one"}, {"id": "x", "text": "y"}])
     index_documents(tmp_path / "a.jsonl", tmp_path / "index", embedder=embedder)
     source = jsonl(tmp_path / "b.jsonl", [{"id": "long", "text": LONG}])

@@ -1,4 +1,4 @@
-"""Documents to an index folder: the same as in memory, after SIGKILL, by several processes, and with bad input."""
+"""Documents to an index folder: the same as in memory, after SIGKILL, by several processes, of bad input."""
 
 from __future__ import annotations
 
@@ -181,7 +181,8 @@ def put(cache, space, items):
     whole(cache, space, items)
 written = []
 Cache.put = put
-index_documents(sys.argv[2], sys.argv[3], embedder=SpladeEmbedder(sys.argv[4], device="cpu", precision="fp32"))
+embedder = SpladeEmbedder(sys.argv[4], device="cpu", precision="fp32")
+index_documents(sys.argv[2], sys.argv[3], embedder=embedder)
 """
 
 

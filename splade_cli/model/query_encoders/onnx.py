@@ -1,7 +1,7 @@
 """ONNX query encoder: the model's query side as a graph that ONNX Runtime computes, and a tokenizer.
 
-`splade_cli.deploy.export.onnx` makes the two files. Texts of one length in tokens go through the graph together, so
-nothing is padded, and pad id and padding side cannot matter.
+`splade_cli.deploy.export.onnx` makes the two files. Texts of one length in tokens go through the graph
+together, so nothing is padded, and pad id and padding side cannot matter.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def require(*modules: str) -> None:
 
 
 def open_session(path: Path) -> Any:
-    """An onnxruntime.InferenceSession on the cores that this process may use; raises as `OnnxQueryEncoder`."""
+    """An onnxruntime.InferenceSession on the cores of this process; raises as `OnnxQueryEncoder`."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -57,7 +57,8 @@ class OnnxQueryEncoder:
         prompt, max_active: put before each text; keep only so many largest weights of a text, where set.
 
     Raises:
-        InputError, IndexFolderError: a library is not installed; a file is missing, damaged, or something else.
+        InputError, IndexFolderError: a library is not installed; a file is missing, damaged, or something
+            else.
     """
 
     def __init__(
@@ -83,14 +84,14 @@ class OnnxQueryEncoder:
         self.max_active = max_active
 
     def tokenize(self, texts: Sequence[str]) -> list[Any]:
-        """A tokenizers.Encoding of each text: prompt put before, cut to max_seq_length, special tokens added."""
+        """Each text as a tokenizers.Encoding: prompt before it, cut to the limit, special tokens added."""
         return list(self._tokenizer.encode_batch([self.prompt + text for text in texts]))
 
     def encode(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """CSR float32 [len(texts), V] in the order of `texts`, with sorted column numbers and no stored zeros.
+        """CSR float32 [len(texts), V] in the order of `texts`, with sorted columns and no stored zeros.
 
-        A row depends on its neighbours by rounding only, in an int8 graph by the batch's quantisation step as well.
-        Raises IndexFolderError where the files do not fit, or a weight is not finite.
+        A row depends on its neighbours by rounding only, in an int8 graph by the batch's quantisation step as
+        well. Raises IndexFolderError where the files do not fit, or a weight is not finite.
         """
         tokens = self.tokenize(texts)
         values = [np.empty(0, np.float32)] * len(texts)

@@ -1,7 +1,7 @@
-"""Static query encoder: the distinct tokens of a query, each with its weight from a table, without a transformer.
+"""Static query encoder: the distinct tokens of a query, each with its weight from a table.
 
-So are the queries of an inference-free model [Geng et al. 2024, arXiv 2411.04403, eq. 5]; a table that nobody trained
-is the IDF of a corpus.
+So are the queries of an inference-free model [Geng et al. 2024, arXiv 2411.04403, eq. 5]; a table that nobody
+trained is the IDF of a corpus.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Export of static queries into an index: the model's own table of weights, else the IDF of the indexed texts."""
+"""Export of static queries into an index: the model's table of weights, else the IDF of the indexed texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The choice of int8 for a corpus: taken where the CPU gains by it and a sample of the texts ranks as in float32."""
+"""Automatic int8: taken for a corpus where the CPU gains by it and a sample ranks as in float32."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LEAST_OVERLAP = 0.97
 
 
 def settle_precision(loaded: LoadedModel, texts: Sequence[str]) -> LoadedModel:
-    """`loaded` with int8 in place of float32 where this CPU gains by it and these texts rank alike, else as it is.
+    """`loaded` in int8 where this CPU gains by it and these texts rank as in float32, else as it is.
 
-    Up to SAMPLE of `texts` are encoded both ways and each is searched with among all: int8 is taken where the ten
-    nearest are the same, LEAST_OVERLAP of them at least.
+    Up to SAMPLE of `texts` are encoded both ways and each is searched with among all: int8 is taken where the
+    ten nearest are the same, LEAST_OVERLAP of them at least.
     """
     if len(texts) < 2 or not _could_gain(loaded):
         return loaded
@@ -33,7 +33,7 @@ def settle_precision(loaded: LoadedModel, texts: Sequence[str]) -> LoadedModel:
 
 
 def neighbours_in_common(exact: sp.csr_matrix, other: sp.csr_matrix, k: int = 10) -> float:
-    """Share of the k largest products of each row with the others that both matrices [n, V] have in common."""
+    """Share of each row's k largest products with the others that two matrices [n, V] have in common."""
     nearest = []
     for matrix in (exact, other):
         products = (exact @ matrix.T).toarray()
