@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import scipy.sparse as sp
 
@@ -127,16 +127,6 @@ class SpladeEmbedder:
             row = matrix[number]
             embeddings.append({"indices": row.indices.tolist(), "values": row.data.tolist()})
         return embeddings
-
-    @property
-    def place(self) -> dict[str, Any]:
-        """Where, and how trustingly, further models are to be opened: ``device`` and what was allowed."""
-        options = self.options
-        return {
-            "device": options.device,
-            "trust_remote_code": options.trust_remote_code,
-            "allow_pickle": options.allow_pickle,
-        }
 
     @property
     def vocabulary(self) -> list[str]:

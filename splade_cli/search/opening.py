@@ -73,7 +73,7 @@ def over_index(
     backend: str | None,
 ) -> Kind:
     """See `Searcher.over`."""
-    opening = ModelOptions(**embedder.place)
+    opening = embedder.options
     chosen = encoder or ModelEncoder(embedder, lambda: check_model(index, embedder))
     return kind(
         _engine(index, backend),
@@ -99,21 +99,8 @@ def _model_encoder(index: SpladeIndex, model: str | None, opening: ModelOptions)
         # a query is too short for int8 to pay
         precision = "fp32"
     as_indexed = replace(opening, precision=precision, max_seq_length=made_by.max_seq_length)
-    embedder = open_embedder(model_of(index, model), as_indexed)
+    embedder = SpladeEmbedder(model_of(index, model), as_indexed)
     return ModelEncoder(embedder, lambda: check_model(index, embedder))
-
-
-def open_embedder(name: str, options: ModelOptions) -> SpladeEmbedder:
-    """An embedder that loads its model as `options` say, when first needed."""
-    return SpladeEmbedder(
-        name,
-        device=options.device,
-        precision=options.precision,
-        batch_size=options.batch_size,
-        max_seq_length=options.max_seq_length,
-        trust_remote_code=options.trust_remote_code,
-        allow_pickle=options.allow_pickle,
-    )
 
 
 def open_matcher(index: SpladeIndex, encoder: QueryEncoder | None = None) -> TermMatcher:
@@ -134,15 +121,19 @@ def open_matcher(index: SpladeIndex, encoder: QueryEncoder | None = None) -> Ter
 def _dense_opener(index: SpladeIndex, opening: ModelOptions) -> Callable[[], DenseEncoder]:
     def open_dense() -> DenseEncoder:
         with _OPENING:
-            return dense_of(index, device=opening.device, trust_remote_code=opening.trust_remote_code)
+            return dense_of(index, _like(opening))
 
     return open_dense
 
 
 def _reranker_opener(opening: ModelOptions) -> Callable[[str], Reranker]:
-    options = ModelOptions(
+    return lambda name: Reranker(name, options=_like(opening))
+
+
+def _like(opening: ModelOptions) -> ModelOptions:
+    """Where, and how trustingly, further models are opened; precision and limits are those of one model."""
+    return ModelOptions(
         device=opening.device,
         trust_remote_code=opening.trust_remote_code,
         allow_pickle=opening.allow_pickle,
     )
-    return lambda name: Reranker(name, options=options)

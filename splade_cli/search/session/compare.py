@@ -14,7 +14,6 @@ from splade_cli.indexing.build import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Chunk, Hit, Progress, silent
-from splade_cli.search.opening import open_embedder
 from splade_cli.search.searcher import Searcher
 
 WHOLE_ROWS = 2000
@@ -97,7 +96,7 @@ class Others:
         if (Path(name) / "manifest.json").is_file():
             self._opened[name] = Searcher.open(name, model_options=self._options)
             return self._opened[name], ""
-        embedder = self._embedders.get(name) or open_embedder(name, self._options)
+        embedder = self._embedders.get(name) or SpladeEmbedder(name, self._options)
         progress("load", 0, 1)
         identity = embedder.loaded.model.identity
         progress("load", 1, 1)
