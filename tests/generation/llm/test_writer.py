@@ -25,6 +25,8 @@ from splade_cli.generation.llm.answers import SPACE
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.prompts import Prompt
 from splade_cli.generation.llm.writer import LlmWriter, Usage
+from splade_cli.generation.options import GenerateOptions
+from splade_cli.generation.pipeline import generate, plan
 from splade_cli.records import Chunk, WrittenQuery
 
 KEY = "sk-very-secret-0123456789"
@@ -543,3 +545,35 @@ def test_template_file(serve: Serve, tmp_path: Path) -> None:
         path.write_text(content)
         with pytest.raises(InputError, match=r"ships\.json"):
             writer(server, tmp_path, template=str(path))
+
+
+def test_a_run_goes_on_where_it_was_and_keeps_only_answers(serve: Serve, tmp_path: Path) -> None:
+    documents = tmp_path / "docs.jsonl"
+    lines = [{"id": f"d{number}", "text": f"Backup {number} is kept for days."} for number in range(4)]
+    documents.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    output = tmp_path / "out"
+
+    def options(server: StubServer) -> GenerateOptions:
+        llm = Llm("tiny", base_url=server.url, concurrency=1, retries=0)
+        return GenerateOptions(documents, output, llm, teacher=None, model=None, round_trip=4)
+
+    def about(handler: Stub, body: dict[str, Any]) -> None:
+        number = body["messages"][-1]["content"].split("Backup ")[1][0]
+        says(json.dumps([f"How long is backup {number} kept?"]))(handler, body)
+
+    first = serve(about, about, fails(402, "empty"))
+    with pytest.raises(ServiceError, match="empty"):
+        generate(options(first))
+    assert not (output / "train.json").exists()
+    second = serve(about)
+    estimate = plan(options(second)).estimate
+    assert estimate is not None
+    assert (estimate.cached, estimate.calls) == (2, 2)
+    made = generate(options(second))
+    assert len(second.requests) == 2
+    assert made.llm is not None
+    assert (made.llm.usage.calls, made.llm.failed) == (2, 0)
+    assert made.report.query_types == {"question": 4}
+    with Cache(output / "cache.sqlite3") as cache:
+        assert cache.spaces() == [SPACE]
+        assert cache.count(SPACE) == 4
