@@ -123,6 +123,10 @@ def gen_data(
         )
     if qrels and queries:
         raise InputError(f"--qrels {qrels} and --queries {queries} together", "choose one of them")
+    if qrels and documents.is_file():
+        raise InputError(
+            f"--qrels needs a BEIR folder, {documents} is a file", "rows with positives go to --queries FILE"
+        )
     source: Offline | Llm | Judged | Rows
     if qrels:
         _refuse_writing_options(context, "--qrels")
@@ -143,7 +147,7 @@ def gen_data(
         queries=source,
         language=language,
         max_documents=max_documents,
-        chunking=Chunking(**options.chunking(chunk_size, chunk_min, chunk_max, overlap)),
+        chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
         model=_name(model),
         teacher=_name(teacher),
         negatives=negatives,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -205,11 +205,6 @@ def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
         if not 0 <= found[name] < float("inf"):
             raise InputError(f"--weights: {name} is {value}", "weights are 0 or more")
     return found
-
-
-def chunking(size: int, smallest: int, largest: int, overlap: float) -> dict[str, Any]:
-    """Chunk options as `corpus.chunks.split_document` names them."""
-    return {"target_chars": size, "min_chars": smallest, "max_chars": largest, "overlap": overlap}
 
 
 def positive(**sizes: float | None) -> None:

@@ -67,7 +67,7 @@ def read_judged_split(folder: Path, split: str, language: str | None = None) -> 
     if folder.is_file():
         raise InputError(
             f"judged queries are those of a BEIR folder, {folder} is a file",
-            "a file of rows with query and positive_document is for Rows(path), or --queries FILE",
+            "rows of query and positive_document are another source: Rows(path)",
         )
     collection = load_collection(folder, split)
     texts = read_queries(folder / "queries.jsonl")

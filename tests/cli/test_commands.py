@@ -26,42 +26,6 @@ def test_help_is_light():
     assert done.returncode == 0, done.stderr
 
 
-def test_gen_data_writes_what_it_says(splade, built):
-    rows = json.loads((built / "data/train.json").read_text())
-    assert {"query", "positive_document", "negative_documents"} <= rows[0].keys()
-    report = json.loads((built / "data/report.json").read_text())
-    assert report["train"] == len(rows) > 0
-    assert report["documents"] == 5
-    corpus = [json.loads(line)["_id"] for line in (built / "data/corpus.jsonl").read_text().splitlines()]
-    for split in ("train", "val"):
-        for line in (built / f"data/qrels/{split}.tsv").read_text().splitlines()[1:]:
-            assert line.split("\t")[1] in corpus
-
-
-def test_gen_data_is_the_same_twice(splade, built, tmp_path):
-    result = splade("gen-data", built / "docs", "-o", tmp_path / "again", "--val-ratio", "0.3")
-    assert result.exit_code == 0
-    for name in ("train.json", "val.json", "corpus.jsonl", "qrels/train.tsv"):
-        assert (tmp_path / "again" / name).read_bytes() == (built / "data" / name).read_bytes()
-
-
-def test_gen_data_dry_run_writes_nothing(splade, docs, tmp_path):
-    result = splade("gen-data", docs, "-o", tmp_path / "out", "--dry-run", "--json")
-    assert result.exit_code == 0
-    assert json.loads(result.stdout)["documents"] == 5
-    assert not (tmp_path / "out").exists()
-
-
-def test_unreadable_files_are_reported_and_skipped(splade, docs, tmp_path):
-    (docs / "latin.txt").write_bytes("blåbær".encode("latin-1"))
-    (docs / "broken.pdf").write_bytes(b"%PDF-1.4 nonsense")
-    (docs / "broken.json").write_text("{")
-    result = splade("gen-data", docs, "-o", tmp_path / "out", "--model", "none")
-    assert result.exit_code == 0, result.output
-    for name in ("latin.txt", "broken.pdf", "broken.json"):
-        assert f"skipped {name}" in result.stderr
-
-
 def test_search_prints_json(splade, built):
     result = splade("search", "firing clay", "--index", built / "index", "--json", "-k", "2")
     hits = json.loads(result.stdout)["hits"]

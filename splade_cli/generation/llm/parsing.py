@@ -67,6 +67,7 @@ _LABEL = re.compile(
     re.I,
 )
 _QUOTES = "\"'`“”„‘’«»*_ \t\r\n"
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which JSON can spell and no file can hold
 _PLACEHOLDERS = {"string", "text", "query"}
 _ASKING = ("?", "？", "؟")
 _KINDS: dict[str, QueryType] = {
@@ -138,7 +139,7 @@ def _trim(text: str) -> str:
 
 def _is_query(text: str) -> bool:
     """Whether `text` can be a query: not too long, with letters, no placeholder, no loop of words."""
-    if len(text) > LONGEST_QUERY or sum(map(str.isalpha, text)) < 2:
+    if len(text) > LONGEST_QUERY or sum(map(str.isalpha, text)) < 2 or _SURROGATE.search(text):
         return False
     if _plain(text) in _KINDS or text.casefold() in _PLACEHOLDERS or text.startswith(("<", "{", "[")):
         return False

@@ -93,6 +93,7 @@ READ = {
         '["Hvor lenge?", "保存期間は何日ですか？", "резервные копии"]',
         ["question: Hvor lenge?", "question: 保存期間は何日ですか？", "keywords: резервные копии"],
     ),
+    "half a character": ('["oil \\ud83d can", "oil \\ud83d\\ude00 can"]', ["keywords: oil 😀 can"]),
     "deep nonsense": ("[" * 5000, []),
     "null": ('{"queries": [null, {"text": null, "type": 3}, {"text": 7}]}', []),
 }
