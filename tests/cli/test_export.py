@@ -28,7 +28,8 @@ def test_prune_and_measure(splade, built, tmp_path):
     out = tmp_path / "small"
     result = splade(
         "export", "tiny", "-o", out, "--prune-vocabulary", "--corpus", built / "docs",
-        "--data", built / "data", "--data", built / "data/train.json", "--split", "train", "--json", "--device", "cpu",
+        "--data", built / "data", "--data", built / "data/train.json", "--split", "train", "--json",
+        "--device", "cpu",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     made = json.loads(result.stdout)

@@ -1,4 +1,4 @@
-"""Our encoder against an untouched sentence-transformers SparseEncoder over the same folder, family by family."""
+"""Our encoder against an untouched SparseEncoder over the same folder, family by family."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_plain_folder_of_each_family_is_fused_and_equal(
 
 
 def test_a_head_that_cannot_be_fused_falls_back(make_folder: Make, load: Make, texts: list[str]) -> None:
-    """A scale after the decoder: stepping over it would change the result, so the reference has to be used."""
+    """A scale after the decoder: skipping it would change the result, so the reference has to be used."""
     loaded = load(str(make_folder("bert")))
     masked_lm = load(str(make_folder("bert"))).model.masked_lm
     masked_lm.get_output_embeddings().__class__ = torch.nn.Linear
@@ -121,7 +121,7 @@ def test_saved_folder_keeps_pooling_activation_prompts_and_limit(
 def test_prompts_of_other_names_and_without_a_text(
     make_folder: Make, load: Make, stock: Make, texts: list[str], tmp_path: Path
 ) -> None:
-    """sentence-transformers 6 puts a prompt before documents only if it is called ``document``; null is none."""
+    """sentence-transformers puts a prompt before documents only if called ``document``; null is none."""
     stock(make_folder("bert"), prompts={"passage": "passage: "}).save_pretrained(str(tmp_path))
     check_same(load(str(tmp_path)), stock(tmp_path), texts)
     settings = json.loads((tmp_path / "config_sentence_transformers.json").read_text())

@@ -1,4 +1,4 @@
-"""What the errors of the hub's client mean for a model: by their class, however they are wrapped and worded."""
+"""What the errors of the hub's client mean for a model: by class, however wrapped and worded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from splade_cli.model.options import ModelOptions
 
 
 def answered(kind: type[Exception], status: int) -> Exception:
-    """An error of the hub's client with an answer of that status, whichever of httpx and httpx2 it is built on."""
+    """An error of the hub's client with an answer of that status, whatever HTTP library it is built on."""
     client = importlib.import_module(errors.HTTPError.__module__.partition(".")[0])
     response = client.Response(status, request=client.Request("GET", "https://huggingface.co/o/n"))
     return kind("a sentence that may change", response=response)  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""Folders of sentence-transformers with routes: inference-free ones against the stock encoder, others refused."""
+"""Folders of sentence-transformers with routes: inference-free against the stock encoder, others refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names to models: folders of every kind, damage, trust, devices; and the identity that an index remembers."""
+"""Names to models: folders of every kind, damage, trust, devices; and the identity of a folder."""
 
 from __future__ import annotations
 

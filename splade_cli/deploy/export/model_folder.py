@@ -31,7 +31,7 @@ def source_folder(source: str | Path) -> Path:
     if modules and (modules[0][1] or [kind for kind, _ in modules[1:]] != ["SpladePooling"]):
         raise ModelError(
             f"{source} is made of {' + '.join(kind for kind, _ in modules)}",
-            "only Transformer + SpladePooling, with the transformer's files in the folder itself, can be exported",
+            "export a folder of Transformer + SpladePooling that holds the transformer's files itself",
         )
     return folder
 
@@ -50,7 +50,7 @@ def exact(options: ModelOptions | None) -> ModelOptions:
 def copy_without_weights(
     source: str | Path, output: Path, options: ModelOptions | None = None
 ) -> LoadedModel:
-    """Copies everything of the model folder `source` but its weights to `output`; the model in float32 on the CPU.
+    """Copies a model folder but for its weights, and opens the model in float32 on the CPU.
 
     Args:
         source: ``tiny`` or a model folder.

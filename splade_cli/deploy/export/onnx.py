@@ -1,7 +1,7 @@
 """Export of a query encoder to ONNX: query.onnx and tokenizer.json, checked against torch.
 
-`model.query_encoders.onnx` reads what is written here; the choice of the largest ``max_active`` weights, the prompt
-and the length limit are its part.
+`model.query_encoders.onnx` reads what is written here; the choice of the largest ``max_active`` weights, the
+prompt and the length limit are its part.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Exported(NamedTuple):
     """What was written, and how far from torch it is over `PROBES`, each alone and several padded together.
 
     `bytes` is the graph's size, `difference` the float32 graph's largest, relative where a weight is above 1.
-    `int8_difference` and `int8_cosine`, the mean cosine similarity to torch, are None unless int8 was asked for.
+    `int8_difference` and `int8_cosine`, the mean cosine similarity to torch, are None unless int8 was asked
+    for.
     """
 
     bytes: int
@@ -196,7 +197,7 @@ def _quantise(path: Path) -> None:
 
     folded = path.with_suffix(".folded")
     with _quiet():
-        # the decoder is the embedding transposed, a weight to quantise only where that is computed beforehand;
+        # the decoder is the embedding transposed, a weight to quantise only where that is computed before;
         # the embedding itself (Gather) goes along, or the file, which then holds both, would grow
         quant_pre_process(path, folded, skip_symbolic_shape=True)
         quantize_dynamic(

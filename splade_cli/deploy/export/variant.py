@@ -45,7 +45,7 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class QualityLoss:
-    """nDCG@10 of `base` and `variant` on one collection; `difference` is variant minus base, see `Comparison`."""
+    """nDCG@10 of base and variant on one collection; `difference` is variant minus base."""
 
     collection: str
     queries: int
@@ -109,7 +109,7 @@ def export_variant(
         raise InputError(f"{output} is or holds the model {model}", "choose another -o")
     claim_output(output, options.force, ("modules.json", "config.json"))
     collections = [load_collection(Path(path), options.split) for path in options.data]
-    base = _embedder(model, options.model)
+    base = SpladeEmbedder(model, options.model)
     with replacing_folder(output) as temporary:
         reading = read_documents(Path(corpus))
         texts = [chunk.content for chunk in split_documents(reading.documents)]
@@ -122,7 +122,7 @@ def export_variant(
         done.append(f"at most {options.vocabulary_size} tokens")
     if options.weight_share:
         done.append(f"{options.weight_share} of the weight")
-    small = _embedder(output, options.model)
+    small = SpladeEmbedder(output, options.model)
     variant = Variant(
         folder=output,
         base=model,
@@ -134,18 +134,6 @@ def export_variant(
     )
     add_section(output, "What it is, and what it costs", _cost_paragraphs(variant))
     return variant
-
-
-def _embedder(model: str | Path, options: ModelOptions) -> SpladeEmbedder:
-    return SpladeEmbedder(
-        model,
-        device=options.device,
-        precision=options.precision,
-        batch_size=options.batch_size,
-        max_seq_length=options.max_seq_length,
-        trust_remote_code=options.trust_remote_code,
-        allow_pickle=options.allow_pickle,
-    )
 
 
 def _losses(

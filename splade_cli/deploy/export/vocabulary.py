@@ -18,8 +18,8 @@ class Vocabulary:
 
     Attributes:
         ids: number of each token, added ones included.
-        basic: numbers that are never removed: added tokens, the unknown token, single characters and bytes, so that
-            no text can be told less of than before.
+        basic: numbers that are never removed: added tokens, the unknown token, single characters and bytes,
+            so that no text can be told less of than before.
 
     Raises:
         ModelError: neither WordPiece nor BPE nor Unigram.
@@ -54,9 +54,10 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokenizer: Any, name: str) -> Vocabulary:
-        """The vocabulary of a transformers tokenizer. Raises ModelError where it is not one of the tokenizers library.
+        """The vocabulary of a transformers tokenizer; `name` is the model's, for the message.
 
-        `name` is the model's, for the message.
+        Raises:
+            ModelError: it is not one of the tokenizers library.
         """
         fast = getattr(tokenizer, "backend_tokenizer", None)
         if fast is None:
@@ -75,8 +76,8 @@ class Vocabulary:
     def with_parts(self, ids: Iterable[int]) -> set[int]:
         """`ids` and everything that is merged on the way to them.
 
-        A text whose tokens are all in such a set is split as before: every merge that was made is there still, in
-        the same order, and none is new.
+        A text whose tokens are all in such a set is split as before: every merge that was made is there
+        still, in the same order, and none is new.
         """
         closure: set[int] = set()
         pending = list(ids)

@@ -1,8 +1,8 @@
 """Vocabulary pruning: a model over fewer of its tokens.
 
-Rows of the embeddings and of the decoder go with the tokens, so that a text of kept tokens has the weights that it had
-in the kept columns, and a removed token is read as smaller pieces. After "Load What You Need" (Abdaoui 2020,
-arXiv 2010.05609), for a sparse encoder, whose output is the vocabulary too.
+Rows of the embeddings and of the decoder go with the tokens, so that a text of kept tokens has the weights
+that it had in the kept columns, and a removed token is read as smaller pieces. After "Load What You Need"
+(Abdaoui 2020, arXiv 2010.05609), for a sparse encoder, whose output is the vocabulary too.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ STALE = (
 
 @dataclass(frozen=True)
 class Pruned:
-    """A pruned folder: vocabulary sizes `before` and `after`, and the old numbers `ids` [after] of its columns."""
+    """A pruned folder: sizes `before` and `after`, and the old numbers `ids` [after] of its columns."""
 
     folder: Path
     before: int
@@ -64,11 +64,13 @@ def tokens_to_keep(
 
     Args:
         texts: the corpus. All of it is tokenised, to its end; up to 2,000 texts, evenly spread, are encoded.
-        share: leave out the weakest added tokens, as long as this share of all weight stays; None keeps them all.
+        share: leave out the weakest added tokens, as long as this share of all weight stays; None keeps them
+            all.
         size: tokens at most, those counted in that `prune_vocabulary` keeps anyway.
 
     Returns:
-        Ids, most wanted first: tokens of the texts before added ones, each by total weight in the encoded texts.
+        Ids, most wanted first: tokens of the texts before added ones, each by total weight in the encoded
+            texts.
 
     Raises:
         InputError: no text, a share outside (0, 1], or a size that the tokenizer cannot do with.
@@ -84,8 +86,8 @@ def tokens_to_keep(
     kept = _indispensable(vocabulary, loaded)
     if size is not None and size < len(kept):
         raise InputError(
-            f"a vocabulary of {size} is too small: the tokenizer of {loaded.model.name} cannot do without its "
-            f"{len(kept)} special tokens and single characters",
+            f"a vocabulary of {size} is too small: the tokenizer of {loaded.model.name} cannot do without "
+            f"its {len(kept)} special tokens and single characters",
             f"give more than {len(kept)}",
         )
     counts = np.zeros(loaded.model.dimensions, dtype=np.int64)
@@ -114,7 +116,7 @@ def tokens_to_keep(
 
 
 def _indispensable(vocabulary: Vocabulary, loaded: LoadedModel) -> set[int]:
-    """What is kept whatever a corpus holds: the tokenizer's basic tokens and those that the configuration names."""
+    """What is always kept: the tokenizer's basic tokens and those that the configuration names."""
     named = _token_ids(loaded.splade.masked_lm.config.to_dict(), loaded.model.dimensions)
     return vocabulary.with_parts(vocabulary.basic | set(named.values()))
 
@@ -138,8 +140,8 @@ def prune_vocabulary(
         keep: token ids. Special tokens, single characters and what byte pairs are merged of are kept as well.
 
     Returns:
-        What was kept, in its old order. A text whose tokens are all kept has the weights of `source` in the kept
-        columns. Weights are stored in 16 bits where nothing is lost by it.
+        What was kept, in its old order. A text whose tokens are all kept has the weights of `source` in the
+        kept columns. Weights are stored in 16 bits where nothing is lost by it.
 
     Raises:
         ModelError: no SPLADE model, a tokenizer that cannot be pruned, or a result that is not as promised.
@@ -170,8 +172,8 @@ def prune_vocabulary(
         sizes = [key for key in settings if key.endswith("embedding_dimension") and settings[key] == total]
         edit_json(path, **dict.fromkeys(sizes, len(ids)))
     _check(loaded, output, vocabulary, new, options)
-    said = f"{len(ids):,} of the {total:,} tokens of the model that it was made of; a removed token is read as pieces."
-    add_section(output, "Pruned vocabulary", [said])
+    sizes = f"{len(ids):,} of the {total:,} tokens of the model that it was made of"
+    add_section(output, "Pruned vocabulary", [f"{sizes}; a removed token is read as pieces."])
     return Pruned(output, total, len(ids), tuple(ids))
 
 
@@ -232,5 +234,5 @@ def _check(
         what = "vectors" if not same else "tokens"
         raise ModelError(
             f"the vocabulary of {loaded.model.name} cannot be pruned: the result has other {what}",
-            f"please report it: a {loaded.splade.masked_lm.config.model_type} with a {vocabulary.kind} tokenizer",
+            f"please report it: {loaded.splade.masked_lm.config.model_type}, {vocabulary.kind} tokenizer",
         )

@@ -1,11 +1,11 @@
-"""A dense encoder under a sparse autoencoder becomes a sparse encoder (CSR); knows no loss, no corpus, no index.
+"""The CSR encoder (contrastive sparse representation): a dense encoder under a sparse autoencoder.
 
-CSR [Wen et al. 2025, arXiv 2503.01776]: for a text's dense vector x[d], weights W[D, d] and biases b[d], c[D],
+CSR [Wen et al. 2025, arXiv 2503.01776]: for a text's dense vector x[d], weights W[D, d], biases b[d], c[D],
 
     z[D] = relu(top_k(W (x - b) + c))          x is about W^T z + b
 
-The modules are sentence-transformers' own, so that a folder opens in its SparseEncoder as well. k is nested: the
-largest weights of a code are the code of a smaller k.
+The modules are sentence-transformers' own, so that a folder opens in its SparseEncoder as well. k is nested:
+the largest weights of a code are the code of a smaller k.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class CsrModel(SparseModel):
     """A dense encoder and a sparse autoencoder: token ids [B, L] to non-negative latents [B, D].
 
     Attributes:
-        encoder: sentence-transformers' SparseEncoder of [Transformer, Pooling, .., SparseAutoEncoder]; shared, not
-            copied, so that what trains it changes this.
+        encoder: sentence-transformers' SparseEncoder of [Transformer, Pooling, .., SparseAutoEncoder];
+            shared, not copied, so that what trains it changes this.
         max_active: k of a text; fewer than the autoencoder's k gives its largest latents.
     """
 
@@ -116,7 +116,7 @@ def make_csr(
     hidden: int | None = None,
     options: ModelOptions | None = None,
 ) -> tuple[Any, LoadedModel]:
-    """A CSR model to train: an untrained autoencoder over the dense model `base`, or `base` itself where it is CSR.
+    """A CSR model to train: a fresh autoencoder over the dense model `base`, or `base` where it is CSR.
 
     Args:
         base: a folder, a hub id, or ``all-MiniLM-L6-v2``.
@@ -169,8 +169,8 @@ def trainable_csr(section: ModelSection, options: ModelOptions) -> tuple[Any, Lo
 def initialize(autoencoder: Any, vectors: Tensor, seed: int) -> None:
     """Sets an untrained autoencoder's parameters from the vectors [n, d] it will code.
 
-    A latent's row is a random mixture of three centred vectors: directions in which texts differ. All rows have one
-    length, that which makes decoding the first codes come closest to the vectors.
+    A latent's row is a random mixture of three centred vectors: directions in which texts differ. All rows
+    have one length, that which makes decoding the first codes come closest to the vectors.
     """
     generator = torch.Generator().manual_seed(seed)
     mean, latents = vectors.mean(0), autoencoder.hidden_dim

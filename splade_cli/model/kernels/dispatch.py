@@ -1,12 +1,13 @@
 """Kernel dispatch: which routine multiplies matrices on this machine, chosen once by what its processor has.
 
-    float32   oneDNN's on CPUs with AVX-512: PyTorch hands these products to MKL, which keeps to AVX2 on AMD machines,
-              while oneDNN lies in the same wheel (2.2 times the rate on a Zen 5, see benchmarks/RESULTS.md)
+    float32   oneDNN's on CPUs with AVX-512: PyTorch hands these products to MKL, which keeps to AVX2 on AMD
+              machines; oneDNN lies in the same wheel (2.2 times the rate on a Zen 5, benchmarks/RESULTS.md)
     int8      torch's, which takes VNNI where the CPU has it
     bfloat16  torch's, worth its rounding only where the device has instructions for it
 
-A kernel is compared with the plain product at its first use, and not used where the two differ. ``SPLADE_KERNELS=plain``
-in the environment switches all of them off. Private operators of torch are called in this file and nowhere else.
+A kernel is compared with the plain product at its first use, and not used where the two differ.
+``SPLADE_KERNELS=plain`` in the environment switches all of them off. Private operators of torch are called in
+this file and nowhere else.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def int8_product(rows: Tensor, weight: Tensor) -> Tensor:
 
 @cache
 def fast_kernels_wanted() -> bool:
-    """Whether the environment allows other kernels than the plain ones. Raises InputError for an unknown choice."""
+    """Whether the environment allows other kernels than the plain ones. Raises InputError."""
     choice = os.environ.get(VARIABLE, "auto") or "auto"
     if choice not in CHOICES:
         raise InputError(f"unknown {VARIABLE} '{choice}'", f"one of {', '.join(CHOICES)}")
@@ -63,7 +64,7 @@ def fast_kernels_wanted() -> bool:
 
 @cache
 def float32_product() -> Product:
-    """The kernel of float32 products on the CPU: by what the CPU has and not by the clock, so that results repeat."""
+    """The kernel of float32 products on the CPU: chosen without a clock, so that results repeat."""
     if fast_kernels_wanted() and has_onednn() and _agrees(onednn_product, plain_product, _float32_samples()):
         return onednn_product
     return plain_product
@@ -124,7 +125,7 @@ def _agrees(kernel: Product, plain: Product, samples: Iterable[tuple[Tensor, Ten
 
 
 def _float32_samples() -> list[tuple[Tensor, Tensor]]:
-    """Rows and weights as they come: one text and a batch, contiguous, transposed and part of a larger matrix."""
+    """Rows and weights as they come: a text and a batch, contiguous, transposed, part of a larger matrix."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(37, 48, generator=generator)
     weight = torch.randn(29, 48, generator=generator)

@@ -1,7 +1,7 @@
-"""Linear layers and matrix products on the kernels of `dispatch`, with gradients; and symmetric int8 quantisation.
+"""Linear layers and matrix products on the kernels of `dispatch`; symmetric int8 quantisation.
 
-In other precisions, on other devices, under autocast and while a graph is compiled or exported, torch's own product
-is used.
+In other precisions, on other devices, under autocast and while a graph is compiled or exported, torch's own
+product is used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from splade_cli.model.kernels import dispatch
 
 
 class QuantizedMatrix(NamedTuple):
-    """A weight [o, i] as int8 `values` and one `scale` [o] a row: values * scale, to 1/254 of a row's largest."""
+    """A weight [o, i] as int8 `values` with one `scale` [o] a row: exact to 1/254 of a row's largest."""
 
     values: Tensor
     scale: Tensor
@@ -34,7 +34,7 @@ def quantize(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def product(rows: Tensor, weight: Tensor) -> Tensor:
-    """``rows @ weight.T`` for rows [..., i] and weight [o, i] of one dtype (int8 gives int32); records no gradient."""
+    """``rows @ weight.T`` of rows [..., i] and weight [o, i] of one dtype (int8 gives int32); no gradient."""
     if rows.dtype == torch.int8:
         return dispatch.quantized_product()(rows, weight)
     if _has_kernel(rows, weight) and rows.numel() and weight.numel():
@@ -66,7 +66,7 @@ class FastLinear(nn.Linear):
 
 
 def use_fast_linear(module: nn.Module) -> None:
-    """Makes each plain `nn.Linear` in `module` a `FastLinear`, by its class alone: all that it holds stays as it is."""
+    """Makes each plain `nn.Linear` in `module` a `FastLinear`, by its class alone: what it holds stays."""
     for part in module.modules():
         if type(part) is nn.Linear:
             part.__class__ = FastLinear

@@ -1,8 +1,8 @@
 """The LASPAR encoder: a transformer under a latent head.
 
 A folder holds what SparseEncoder.save_pretrained writes of [Transformer, LatentHead]: the body in the folder
-itself, the head in ``1_LatentHead``. sentence-transformers refuses classes of other packages, so it opens here,
-whatever path ``modules.json`` gives for the class.
+itself, the head in ``1_LatentHead``. sentence-transformers refuses classes of other packages, so it opens
+here, whatever path ``modules.json`` gives for the class.
 """
 
 from __future__ import annotations

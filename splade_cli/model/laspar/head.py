@@ -4,13 +4,14 @@
     attention:  s = (sum_t A_t h_t) U + b             A a learned weight for each position
     w = min(10, log(1 + relu(s))), the k largest of a text kept, L2-normalised, below 1e-5 dropped
 
-k is 128 for a query and 512 for a document. What is ours and not LASPAR's: A is a softmax over the real tokens
-of one learned number a position, so that padding has no part and a text's length does not change its scale;
-weights are normalised after the k largest are chosen, since a norm over all D would need all of them; s is
-divided by the length that h' usually has (`calibrate`), so that U and b have the same scale on every body.
+k is 128 for a query and 512 for a document. What is ours and not LASPAR's: A is a softmax over the real
+tokens of one learned number a position, so that padding has no part and a text's length does not change its
+scale; weights are normalised after the k largest are chosen, since a norm over all D would need all of them;
+s is divided by the length that h' usually has (`calibrate`), so that U and b have the same scale on every
+body.
 
-The head is what sentence-transformers asks of a module without importing it, which takes 8 s; `trainable.as_encoder`
-makes it one of theirs.
+The head is what sentence-transformers asks of a module without importing it, which takes 8 s;
+`trainable.as_encoder` makes it one of theirs.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ FLOAT32_LIMIT = 1 << 28
 
 
 class CompactWeights(NamedTuple):
-    """Weights of n texts on the latents that any of them keeps: `columns` int64 [m], `weights` [n, m] float32."""
+    """Weights of n texts on the latents that any of them keeps: `columns` int64 [m], `weights` [n, m]."""
 
     columns: Tensor
     weights: Tensor
@@ -49,8 +50,8 @@ class LatentHead(nn.Module):
         width: d.
         dimensions: D, 32,768 to 4,194,304 in LASPAR.
         variant: ``attention`` or ``sum``.
-        rank: r of a factorised U = P R with P [D, r] and R [r, d]; None for a whole U. r = d / 3 takes a third
-            of the memory and time and costs quality, see benchmarks/RESULTS.md.
+        rank: r of a factorised U = P R with P [D, r] and R [r, d]; None for a whole U. r = d / 3 takes a
+            third of the memory and time and costs quality, see benchmarks/RESULTS.md.
         positions: learned position weights; tokens beyond share the last one.
         query_k, document_k: latents kept.
         precision: of U: float32, bfloat16, or auto by its size.
@@ -130,11 +131,11 @@ class LatentHead(nn.Module):
     def calibrate(self, summed: Tensor, density: float = DENSITY) -> None:
         """Sets the scale, R and b of a fresh head by a sample of h' [n, d].
 
-        R becomes the sample's r principal axes. The scale gives a score a deviation of 1. One b for all latents
-        lets the share `density` of the scores be positive. LASPAR's b of 3 lets nearly all of D be positive, and
-        adds the same to every weight kept: after the logarithm they hardly differ, and before any training the
-        order of documents is the number of latents shared. A b that leaves just the k kept costs as well, see
-        RESULTS.md.
+        R becomes the sample's r principal axes. The scale gives a score a deviation of 1. One b for all
+        latents lets the share `density` of the scores be positive. LASPAR's b of 3 lets nearly all of D be
+        positive, and adds the same to every weight kept: after the logarithm they hardly differ, and before
+        any training the order of documents is the number of latents shared. A b that leaves just the k kept
+        costs as well, see RESULTS.md.
         """
         if self.reduce is not None and self.rank is not None:
             axes = torch.linalg.svd(summed.float(), full_matrices=False).Vh[: self.rank]
@@ -161,10 +162,10 @@ class LatentHead(nn.Module):
     def compact_weights(self, hidden: Tensor, ks: list[int]) -> CompactWeights:
         """Weights of a batch on the union of the latents that its texts keep, differentiable.
 
-        The k largest are found without gradients, as in `encode`; the rows in question are gathered and multiplied
-        with every text, and a text's other columns are masked. So a loss sees [n, m], with m at most the sum of
-        `ks`, and its gradient, which reaches `hidden` and those rows of U, is that of the same loss on [n, D]
-        through a top-k.
+        The k largest are found without gradients, as in `encode`; the rows in question are gathered and
+        multiplied with every text, and a text's other columns are masked. So a loss sees [n, m], with m at
+        most the sum of `ks`, and its gradient, which reaches `hidden` and those rows of U, is that of the
+        same loss on [n, D] through a top-k.
 
         Args:
             hidden: [n, r], of `project`.

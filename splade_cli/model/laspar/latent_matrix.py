@@ -1,8 +1,8 @@
 """LASPAR's projection matrix U, a row a latent: streamed top-k over D scores, and row-sparse gradients.
 
-Of up to millions of rows a text touches a few hundred, so U takes no part in autograd as a whole: `gather_rows` copies
-the rows in question out as a leaf, and remembers it for the optimiser (`training.laspar.optimizer`), which writes back
-those rows alone. [B, D] is never made.
+Of up to millions of rows a text touches a few hundred, so U takes no part in autograd as a whole:
+`gather_rows` copies the rows in question out as a leaf, and remembers it for the optimiser
+(`training.laspar.optimizer`), which writes back those rows alone. [B, D] is never made.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MARGIN = 4
 
 
 class RowBatch(NamedTuple):
-    """Rows of U in one step: `columns` int64 [n], ascending; leaves `rows` [n, r] and `biases` [n] or None."""
+    """Rows of U in a step: `columns` int64 [n], ascending; leaves `rows` [n, r] and `biases` [n] or None."""
 
     columns: Tensor
     rows: Tensor
@@ -71,8 +71,9 @@ class LatentMatrix(nn.Module):
     def top_k(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """The k largest of ``hidden U^T + b`` of each text, over tiles of U; nothing of size [B, D] is made.
 
-        Where U is bfloat16 and the processor multiplies that, k + k / MARGIN are ranked in bfloat16 and scored again
-        in float32: twice as fast, and a latent is lost only where rounding moves it past a quarter of the others.
+        Where U is bfloat16 and the processor multiplies that, k + k / MARGIN are ranked in bfloat16 and
+        scored again in float32: twice as fast, and a latent is lost only where rounding moves it past a
+        quarter of the others.
 
         Args:
             hidden: [B, r].
@@ -98,8 +99,8 @@ class LatentMatrix(nn.Module):
     def _stream_top_k(self, hidden: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """`top_k` in the precision of `hidden`.
 
-        A tile's scores are only compared with the k-th best so far. What passes waits until there is enough of it
-        to be worth sorting in.
+        A tile's scores are only compared with the k-th best so far. What passes waits until there is enough
+        of it to be worth sorting in.
         """
         count = len(hidden)
         scores = hidden.new_empty(count, k)

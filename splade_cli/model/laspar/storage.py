@@ -33,7 +33,7 @@ def save_head(head: LatentHead, folder: Path) -> None:
 
 
 def load_head(kind: type[LatentHead], folder: Path) -> LatentHead:
-    """Opens what `save_head` wrote. U is mapped from the file and copied page by page where training changes it.
+    """Opens what `save_head` wrote; U stays in the file, copied page by page where training changes it.
 
     Raises:
         ModelError: a file that is missing or damaged.

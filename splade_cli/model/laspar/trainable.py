@@ -67,7 +67,7 @@ def trainable_latent(
 
 
 def as_encoder(source: str, model: LatentModel) -> Any:
-    """A sentence-transformers SparseEncoder [Transformer, LatentHead] of `model`, whose body becomes the encoder's.
+    """A SparseEncoder [Transformer, LatentHead] of `model`, whose body becomes the encoder's.
 
     Args:
         source: the folder or hub id that the body's configuration and tokenizer are read from.

@@ -1,7 +1,8 @@
 """Calibration of a masked LM's head: the shift of its decoder's bias that makes it sparse.
 
-The head was trained to rank the words for one gap, not to be 0 for words that a text has nothing to do with: its
-logits may all be positive, or none. Both are put right by what the corpus itself says of each term's usual logit.
+The head was trained to rank the words for one gap, not to be 0 for words that a text has nothing to do with:
+its logits may all be positive, or none. Both are put right by what the corpus itself says of each term's
+usual logit.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ BATCH = 8
 def largest_logits(loaded: LoadedModel, texts: Sequence[str], kind: str = "document") -> Tensor:
     """Each text's largest logit a term over its tokens, float32 [len(texts), V] on the CPU; no gradient.
 
-    A term is active where this is above 0, whatever the pooling and activation. The model's training mode is kept.
+    A term is active where this is above 0, whatever the pooling and activation. The model's training mode is
+    kept.
 
     Raises:
         ModelError: a model without a vocabulary.
@@ -49,11 +51,11 @@ def largest_logits(loaded: LoadedModel, texts: Sequence[str], kind: str = "docum
 
 
 def background_shift(largest: Tensor, active: float, usual: float = 0.5) -> Tensor:
-    """What to add to each term's bias so that a text has `active` terms in the mean, and no term is everywhere.
+    """What to add to each bias so that a text has `active` terms in the mean, and no term is everywhere.
 
-    A term's usual logit is its `usual` quantile over the texts; it goes first. What a text has above that is what
-    sets it apart, and one threshold for all terms then leaves the `active` largest of it. So terms differ in how
-    many texts have them, as words do, but none is in more than 1 - `usual` of them.
+    A term's usual logit is its `usual` quantile over the texts; it goes first. What a text has above that is
+    what sets it apart, and one threshold for all terms then leaves the `active` largest of it. So terms
+    differ in how many texts have them, as words do, but none is in more than 1 - `usual` of them.
 
     Args:
         largest: [texts, V] of `largest_logits`, some dozens of texts of the corpus at least.
@@ -79,13 +81,13 @@ def background_shift(largest: Tensor, active: float, usual: float = 0.5) -> Tens
 
 
 def uniform_shift(largest: Tensor, active: float) -> Tensor:
-    """The one number, as [V], to add to all biases so that a text has `active` terms in the mean: order is kept."""
+    """One number, as [V], to add to all biases so that texts have `active` terms in the mean; order stays."""
     wanted = min(largest.numel() - 1, max(1, round(active * len(largest))))
     return torch.full((largest.shape[1],), -_threshold(largest, wanted))
 
 
 def balanced_shift(largest: Mapping[str, Tensor], active: Mapping[str, float]) -> float:
-    """The one number to add to all biases that brings each kind of text as near to its terms as one number can.
+    """The one number to add to all biases that brings each kind of text nearest to its terms.
 
     Two kinds that miss their terms then miss them by the same factor, one above and one below.
 
@@ -110,7 +112,7 @@ def _threshold(values: Tensor, wanted: int) -> float:
 
 
 def shift_bias(model: SpladeModel, shift: Tensor) -> None:
-    """Adds `shift` [V] to the decoder's bias, in place: every name that the folder's format has for it sees it.
+    """Adds `shift` [V] to the decoder's bias, in place: every name that a state has for it sees it.
 
     Raises:
         ModelError: the decoder has no bias, or the head is not one linear decoder.

@@ -1,4 +1,4 @@
-"""The decoder of a masked language model: which layer it is, and how its input comes out in place of its logits."""
+"""The decoder of a masked language model: finding it, and skipping it so that its input comes out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 UNCAPPED = "splade_uncapped"
-"""Key in a masked LM's config.json: its cap on the logits is to be left out. sentence-transformers does not know it."""
+"""Key in a masked LM's config.json: its cap on the logits is left out. Only splade knows it."""
 
 
 class SkippedDecoder(nn.Linear):
@@ -29,7 +29,7 @@ class SkippedDecoder(nn.Linear):
 
 
 class CappedDecoder(SkippedDecoder):
-    """A skipped decoder of a model that puts a cap on its logits, which would then be put on the hidden states.
+    """A skipped decoder of a model that caps its logits, and would cap the hidden states instead.
 
     Its input is kept, for each thread, until `input_of` asks for it.
     """
@@ -53,8 +53,8 @@ def skip_decoder(masked_lm: Any, past_cap: bool = False) -> SkippedDecoder | Non
     computes (a decoder that is no linear layer, a cap or scale after it).
 
     Args:
-        past_cap: leave out a monotone function that comes after the decoder, such as 30 * sigmoid(z / 7.5): the order
-            of all logits stays, and they can be 0 or less again.
+        past_cap: leave out a monotone function that comes after the decoder, such as 30 * sigmoid(z / 7.5):
+            the order of all logits stays, and they can be 0 or less again.
     """
     decoder = find_decoder(masked_lm)
     if decoder is None or isinstance(decoder, SkippedDecoder):
@@ -72,7 +72,7 @@ def skip_decoder(masked_lm: Any, past_cap: bool = False) -> SkippedDecoder | Non
 
 
 def find_decoder(masked_lm: Any) -> nn.Linear | None:
-    """The linear layer that ends in the vocabulary: what the model names, or the one whose weight it names."""
+    """The linear layer that ends in the vocabulary: what the model names by itself or its weight."""
     named = masked_lm.get_output_embeddings()
     if isinstance(named, nn.Linear):
         return named
@@ -113,7 +113,7 @@ def _skip_past_cap(
 
 
 def _logits_of(masked_lm: Any, ids: Tensor) -> Tensor | None:
-    """The model's logits, None where what comes after the decoder takes nothing narrower than the vocabulary."""
+    """The model's logits, None where what follows the decoder takes nothing narrower than the vocabulary."""
     try:
         logits: Tensor = masked_lm(input_ids=ids).logits
     except RuntimeError:

@@ -17,7 +17,8 @@ class SpladeModel(SparseModel):
     """A SPLADE encoder: token ids [B, L] to non-negative vocabulary weights [B, V].
 
     Args:
-        masked_lm: a transformers model; its decoder is skipped and its linear layers are made faster, in place.
+        masked_lm: a transformers model; its decoder is skipped and its linear layers are made faster, in
+            place.
         pooling, activation: see `pooling.sparse_pool`.
         settings: `SparseModel`'s.
     """
@@ -63,7 +64,7 @@ class SpladeModel(SparseModel):
         return self.head.dimensions
 
     def head_input(self, **features: Tensor) -> Tensor:
-        """What the head reads of tokenised texts: hidden states [B, L, d], or logits where it is not fused."""
+        """What the head reads of tokenised texts: hidden states [B, L, d], logits where it is not fused."""
         return self.head.input_of(self.masked_lm(**features).logits)
 
     def forward(self, **features: Tensor) -> Tensor:
@@ -81,16 +82,18 @@ class SpladeModel(SparseModel):
         return self.head.sparse_rows(self.head_input(**features), features["attention_mask"], low)
 
     def use_int8(self, wanted: bool = True) -> None:
-        """Encodes with an int8 decoder from now on; changes nothing where the head is not fused or pools by sum."""
+        """Encodes with an int8 decoder from now on, where the head is fused and pools by maximum."""
         self.head.use_int8(wanted)
 
     def uncap(self) -> bool:
-        """Reads the decoder's own logits from now on, without the monotone cap that the masked LM puts on them.
+        """Reads the decoder's own logits from now on, without the cap that the masked LM puts on them.
 
-        A mark in the masked LM's configuration, which is saved with it, makes a later `SpladeModel` do the same.
+        A mark in the masked LM's configuration, which is saved with it, makes a later `SpladeModel` do the
+        same.
 
         Returns:
-            False, and nothing is changed, where what comes after the decoder is no monotone function of its logits.
+            False, and nothing is changed, where what comes after the decoder is no monotone function of its
+            logits.
         """
         if self.fused:
             return True

@@ -1,8 +1,9 @@
 """SPLADE's head: a masked LM's decoder and the pooling over tokens, as one module of a model's module list.
 
-`FusedHead` takes the decoder's input and never holds the logits [B, L, V] of a batch; `ReferenceHead` pools logits, for
-models that do not end in a plain linear decoder. In a sentence-transformers model either stands where SpladePooling
-stood, see `sparse_encoder`, and is what sentence-transformers asks of a module without importing it, which takes 8 s.
+`FusedHead` takes the decoder's input and never holds the logits [B, L, V] of a batch; `ReferenceHead` pools
+logits, for models that do not end in a plain linear decoder. In a sentence-transformers model either stands
+where SpladePooling stood, see `sparse_encoder`, and is what sentence-transformers asks of a module without
+importing it, which takes 8 s.
 """
 
 from __future__ import annotations
@@ -55,9 +56,10 @@ class SpladeHead(nn.Module):
         raise NotImplementedError
 
     def sparse_rows(self, hidden: Tensor, mask: Tensor, low: bool = True) -> SparseRows:
-        """The same weights as CSR arrays, without gradients. Raises FloatingPointError for one that is not finite.
+        """The same weights as CSR arrays, without gradients; `low` takes int8 where `use_int8` made it.
 
-        `low` takes int8 where `use_int8` made it.
+        Raises:
+            FloatingPointError: a weight that is not finite.
         """
         return nonzero_rows(self.pool(hidden, mask))
 

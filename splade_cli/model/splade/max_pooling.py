@@ -1,8 +1,8 @@
 """Max pooling of logits: each text's largest logit a term, tile by tile.
 
 SPLADE's f and relu are monotone, so only the largest logit of each (text, term) is needed: the product is
-computed in tiles that stay in cache and reduced at once, O(B V) memory. Backward recomputes the winning position
-of the active terms alone, and its products are sparse times dense.
+computed in tiles that stay in cache and reduced at once, O(B V) memory. Backward recomputes the winning
+position of the active terms alone, and its products are sparse times dense.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def under_autocast(hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 def groups_of_like_length(mask: Tensor, rows_at_most: int) -> Iterator[tuple[Tensor | slice, Tensor, int]]:
     """Texts of like length together: (text numbers [n], token positions [n, longest], longest) of each group.
 
-    Numbers are a slice where they follow one another, as they do where texts come sorted by length. Positions list
-    a text's real tokens first; what is left over repeats its first one, which changes no maximum.
+    Numbers are a slice where they follow one another, as they do where texts come sorted by length. Positions
+    list a text's real tokens first; what is left over repeats its first one, which changes no maximum.
     """
     real = mask.bool()
     lengths = real.sum(1)

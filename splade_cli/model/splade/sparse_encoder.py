@@ -1,4 +1,4 @@
-"""sentence-transformers' SparseEncoder with SPLADE's fused head in its module list, saved as the stock one."""
+"""A sentence-transformers SparseEncoder with the fused head in its module list, saved as the stock one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FusedSparseEncoder(SparseEncoder):
         return "SparseEncoder"  # what a model card prints
 
     def insert_head(self, head: SpladeHead) -> None:
-        """Puts a fused head in the place of SpladePooling, or of the head before; a head of logits changes nothing."""
+        """Puts a fused head where SpladePooling is, or the head before; one of logits changes nothing."""
         if not isinstance(head, FusedHead):
             return
         for container, name, module in list(_children(self)):

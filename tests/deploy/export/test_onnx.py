@@ -40,7 +40,7 @@ def close(got: Any, wanted: Any) -> None:
 
 
 def one_layer(folder: Path, copy: Path) -> Path:
-    """The model without its second layer, which would tell nothing new and takes as long to export as the first."""
+    """The model without its second layer, which tells nothing new and takes as long to export."""
     shutil.copytree(folder, copy)
     config = json.loads((copy / "config.json").read_text())
     kept = {

@@ -1,4 +1,4 @@
-"""Vocabulary pruning against the model that was pruned, family by family, here and in sentence-transformers."""
+"""Vocabulary pruning against the model that was pruned, family by family, here and in the stock encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which kernel is chosen, by what the processor has, what the environment says, and whether it computes rightly."""
+"""Which kernel is chosen: by what the processor has, what the environment says, and what it computes."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def make(
 def both(
     hidden: Tensor, mask: Tensor, weight: Tensor, bias: Tensor | None, kind: str, activation: str
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """(ours, reference): weights and the gradients of a random linear form of them in hidden, weight, bias."""
+    """(ours, reference): weights, and gradients of a random linear form of them in hidden, weight, bias."""
     found = []
     for function in (sparse_pool, reference):
         leaves = [tensor.clone().requires_grad_() for tensor in (hidden, weight, bias) if tensor is not None]
@@ -138,7 +138,7 @@ def test_one_token_one_text_one_term(kind: str, activation: str) -> None:
 
 
 def test_ties_give_the_same_value_and_one_subgradient() -> None:
-    """Two equal tokens: the value is theirs; the gradient in weight and bias is, and hidden's sum is, unambiguous."""
+    """Two equal tokens: the value, the gradient in weight and bias, and hidden's sum are unambiguous."""
     hidden, _, weight, bias = make(2, 3, 4, 10)
     hidden = hidden[:, :1].repeat(1, 3, 1)
     mask = torch.ones(2, 3, dtype=torch.long)
