@@ -169,8 +169,8 @@ def prune_vocabulary(
     _write_tokenizer(output, vocabulary, new)
     for path in output.glob("*/config.json"):
         settings = json.loads(path.read_text(encoding="utf-8"))
-        sizes = [key for key in settings if key.endswith("embedding_dimension") and settings[key] == total]
-        edit_json(path, **dict.fromkeys(sizes, len(ids)))
+        wide = [key for key in settings if key.endswith("embedding_dimension") and settings[key] == total]
+        edit_json(path, **dict.fromkeys(wide, len(ids)))
     _check(loaded, output, vocabulary, new, options)
     sizes = f"{len(ids):,} of the {total:,} tokens of the model that it was made of"
     add_section(output, "Pruned vocabulary", [f"{sizes}; a removed token is read as pieces."])

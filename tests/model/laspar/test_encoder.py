@@ -311,7 +311,8 @@ def test_training_by_sentence_transformers(bert_folder: Path, tmp_path: Path, fr
     body = {name: value.clone() for name, value in body.items()}
     arguments = SparseEncoderTrainingArguments(
         output_dir=str(tmp_path), num_train_epochs=10, per_device_train_batch_size=12, use_cpu=True,
-        logging_steps=1, report_to="none", disable_tqdm=True, max_grad_norm=1.0, save_strategy="steps", save_steps=10, seed=1,
+        logging_steps=1, report_to="none", disable_tqdm=True, max_grad_norm=1.0, save_strategy="steps",
+        save_steps=10, seed=1,
         dataloader_pin_memory=False, warmup_steps=0,
     )  # fmt: skip
     torch.manual_seed(0)
