@@ -85,8 +85,8 @@ def layer_of_setting(text: str) -> Layer:
 
     key, equals, value = text.partition("=")
     if not equals or "." not in key:
-        raise InputError(f"--set takes section.key=value, got '{text}'", "e.g. --set training.seed=7")
+        raise InputError(f"a setting is section.key=value, got '{text}'", "e.g. training.seed=7")
     try:
-        return Layer({key.strip(): yaml.safe_load(value)}, "--set")
+        return Layer({key.strip(): yaml.safe_load(value)}, "setting")
     except yaml.YAMLError:
-        raise InputError(f"--set {key}: '{value}' is no value", "quote texts that hold : or [") from None
+        raise InputError(f"setting {key}: '{value}' is no value", "quote texts that hold : or [") from None

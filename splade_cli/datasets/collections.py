@@ -72,7 +72,7 @@ def _check_files(path: Path, split: str) -> None:
     if split not in available:
         raise InputError(
             f"{path} has no split '{split}', only {', '.join(available)}",
-            did_you_mean(split, available) or f"add --split {available[0]}",
+            did_you_mean(split, available) or "name one of them",
         )
     if not (path / "corpus.jsonl").is_file() and not (path / "documents").is_dir():
         raise InputError(f"{path} has neither corpus.jsonl nor a folder documents/", "the layout is BEIR's")

@@ -67,7 +67,8 @@ def load_datasets(section: DatasetsSection, seed: int) -> list[DatasetSplits]:
             datasets.append(load_dataset(name, spec, seed))
     if not any(each.train for each in datasets):
         raise InputError(
-            "no training file", "add --train-file train.json; `splade gen-data DOCS -o DIR` makes one"
+            "no training file",
+            "`splade train --train-file train.json`; `splade gen-data DOCS -o DIR` makes one",
         )
     return datasets
 

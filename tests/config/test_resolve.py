@@ -356,7 +356,7 @@ def test_set_wins_over_all_and_takes_yaml(tmp_path: Path) -> None:
                   "evaluation.mteb_tasks=NorQuadRetrieval", "training.output_dir=a=b"],
     )  # fmt: skip
     config = found.config
-    assert (config.training.seed, found.origins["training.seed"]) == (5, "--set")
+    assert (config.training.seed, found.origins["training.seed"]) == (5, "setting")
     assert (config.training.bf16, config.training.eval_strategy, config.training.eval_steps) == (
         True,
         "no",
@@ -392,7 +392,7 @@ def test_epochs_are_not_held_to_the_steps_of_a_weaker_source(tmp_path: Path) -> 
     "text", ["training.seed", "seed=1", "=1", "training.seed=[1", "a.b.c.d=1", "extends=csr"]
 )
 def test_set_of_another_shape(text: str) -> None:
-    with pytest.raises(InputError, match=r"--set|unknown config key"):
+    with pytest.raises(InputError, match=r"setting|unknown config key"):
         resolve(settings=[text])
 
 
