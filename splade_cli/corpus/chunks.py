@@ -35,7 +35,7 @@ _ANY_DISTANCE = 1_000_000
 
 @dataclass(frozen=True)
 class Chunking:
-    """Sizes of chunks in characters, and the share of a chunk that the next one repeats; see `split_document`."""
+    """Sizes of chunks in characters, and the share of a chunk that the next one repeats."""
 
     min_chars: int = MIN_CHARS
     max_chars: int = MAX_CHARS
@@ -78,65 +78,39 @@ class _Slice(NamedTuple):
     new: int
 
 
-def split_document(
-    document: Document,
-    *,
-    min_chars: int = MIN_CHARS,
-    max_chars: int = MAX_CHARS,
-    target_chars: int = TARGET_CHARS,
-    overlap: float = OVERLAP,
-) -> list[Chunk]:
+DEFAULT_CHUNKING = Chunking()
+
+
+def split_document(document: Document, chunking: Chunking = DEFAULT_CHUNKING) -> list[Chunk]:
     """Slices of `document` that together hold all of its text; a short document is kept whole.
 
     Every slice of a longer one has `min_chars` to `max_chars` characters, and begins with the last 10-20% of
     the slice before it (with nothing of it if `overlap` is 0). The exception to both is a run of blanks that
     is wider than the sizes leave room for. Nothing but blanks gives no slice.
     """
-    sizes = Chunking(min_chars, max_chars, target_chars, overlap)
-    sizes.check()
-    return _chunks(document, sizes)
+    chunking.check()
+    return _chunks(document, chunking)
 
 
-def split_documents(
-    documents: Iterable[Document],
-    *,
-    min_chars: int = MIN_CHARS,
-    max_chars: int = MAX_CHARS,
-    target_chars: int = TARGET_CHARS,
-    overlap: float = OVERLAP,
-) -> list[Chunk]:
+def split_documents(documents: Iterable[Document], chunking: Chunking = DEFAULT_CHUNKING) -> list[Chunk]:
     """The slices of all documents in order, with ids that are unique if those of the documents are."""
     documents = list(documents)
-    chunks = iterate_chunks(
-        documents,
-        known={document.id for document in documents},
-        min_chars=min_chars,
-        max_chars=max_chars,
-        target_chars=target_chars,
-        overlap=overlap,
-    )
-    return list(chunks)
+    known = {document.id for document in documents}
+    return list(iterate_chunks(documents, chunking, known=known))
 
 
 def iterate_chunks(
-    documents: Iterable[Document],
-    *,
-    known: Collection[str] = (),
-    min_chars: int = MIN_CHARS,
-    max_chars: int = MAX_CHARS,
-    target_chars: int = TARGET_CHARS,
-    overlap: float = OVERLAP,
+    documents: Iterable[Document], chunking: Chunking = DEFAULT_CHUNKING, *, known: Collection[str] = ()
 ) -> Iterator[Chunk]:
     """Like `split_documents`, one document at a time; ids in `known` are kept for the whole documents.
 
     Raises:
         InputError: sizes that do not fit together.
     """
-    sizes = Chunking(min_chars, max_chars, target_chars, overlap)
-    sizes.check()
+    chunking.check()
     ids = set(known)
     for document in documents:
-        for chunk in _chunks(document, sizes):
+        for chunk in _chunks(document, chunking):
             is_known = chunk.id == document.id and chunk.id in known
             while not is_known and chunk.id in ids:
                 chunk = replace(chunk, id=f"{chunk.id}'")
@@ -144,7 +118,7 @@ def iterate_chunks(
             yield chunk
 
 
-def _chunks(document: Document, sizes: Chunking) -> list[Chunk]:
+def _chunks(document: Document, chunking: Chunking) -> list[Chunk]:
     text = document.text
     if not text.strip():
         return []
@@ -152,10 +126,12 @@ def _chunks(document: Document, sizes: Chunking) -> list[Chunk]:
     end = len(text.rstrip())
     structure = structure_of(text)
     length = end - start
-    if length < 2 * sizes.min_chars or length <= min(sizes.max_chars, _KEEP_WHOLE * sizes.target_chars):
+    if length < 2 * chunking.min_chars or length <= min(
+        chunking.max_chars, _KEEP_WHOLE * chunking.target_chars
+    ):
         slices = [_Slice(start, end, start)]
     else:
-        slices = list(_slices(structure, start, end, sizes))
+        slices = list(_slices(structure, start, end, chunking))
     heading_paths = _heading_paths(structure, [each.new for each in slices], document.title)
     chunks = []
     for number, (part, headings) in enumerate(zip(slices, heading_paths, strict=True), 1):
@@ -173,38 +149,38 @@ def _chunks(document: Document, sizes: Chunking) -> list[Chunk]:
     return chunks
 
 
-def _slices(structure: TextStructure, start: int, stop: int, sizes: Chunking) -> Iterator[_Slice]:
+def _slices(structure: TextStructure, start: int, stop: int, chunking: Chunking) -> Iterator[_Slice]:
     new = start
     while True:
         rest = stop - start
         # A slice is at least twice what it shares, and what remains must make a slice too.
-        low = start + max(sizes.min_chars, 2 * (new - start))
-        last = stop - sizes.min_chars
-        if rest <= sizes.max_chars and (rest <= _KEEP_WHOLE * sizes.target_chars or low > last):
+        low = start + max(chunking.min_chars, 2 * (new - start))
+        last = stop - chunking.min_chars
+        if rest <= chunking.max_chars and (rest <= _KEEP_WHOLE * chunking.target_chars or low > last):
             yield _Slice(start, stop, new)
             return
-        high = min(start + sizes.max_chars, last)
-        within = Range(low, min(max(start + sizes.target_chars, low), high), high)
-        cut = best_end(structure, within, last, sizes.target_chars)
-        if cut is None and rest <= sizes.max_chars:
+        high = min(start + chunking.max_chars, last)
+        within = Range(low, min(max(start + chunking.target_chars, low), high), high)
+        cut = best_end(structure, within, last, chunking.target_chars)
+        if cut is None and rest <= chunking.max_chars:
             yield _Slice(start, stop, new)
             return
         cut = cut or hard_cut(structure.text, within)
         yield _Slice(start, cut.end, new)
-        start = _next_start(structure, start, cut, sizes)
+        start = _next_start(structure, start, cut, chunking)
         new = cut.start
 
 
-def _next_start(structure: TextStructure, start: int, cut: Cut, sizes: Chunking) -> int:
+def _next_start(structure: TextStructure, start: int, cut: Cut, chunking: Chunking) -> int:
     """Where the next slice starts: at the best boundary in the last 10-20% of the slice that ends here."""
     length = cut.end - start
     low = cut.end - length // 5
     high = cut.end + -length // 10
     # Across a wide gap of blanks the shared words would be most of the next slice.
-    is_wide_gap = cut.start - low > sizes.max_chars // 4
-    if not sizes.overlap or low > high or is_wide_gap:
+    is_wide_gap = cut.start - low > chunking.max_chars // 4
+    if not chunking.overlap or low > high or is_wide_gap:
         return cut.start
-    wished = min(max(cut.end - round(sizes.overlap * length), low), high)
+    wished = min(max(cut.end - round(chunking.overlap * length), low), high)
     within = Range(low, wished, high)
     shared = best_start(structure, within, _ANY_DISTANCE) or hard_cut(structure.text, within)
     return shared.start if shared.start <= high else cut.start

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from splade_cli.corpus.chunks import split_documents
@@ -26,7 +26,7 @@ class Corpus:
 def chunked_corpus(options: GenerateOptions, language: str | None = None) -> Corpus:
     """Reads and cuts the documents; `language` is guessed where None. Raises InputError as both do."""
     reading = read_documents(Path(options.documents), max_documents=options.max_documents)
-    chunks = split_documents(reading.documents, **asdict(options.chunking))
+    chunks = split_documents(reading.documents, options.chunking)
     return Corpus(reading.documents, reading.skipped, chunks, language or _language_of(chunks))
 
 

@@ -11,6 +11,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from splade_cli.cache import Cache, remove_cache
+from splade_cli.corpus.chunks import DEFAULT_CHUNKING
 from splade_cli.corpus.documents import Skipped
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.records import Row
@@ -18,7 +19,6 @@ from splade_cli.index.store.writer import IndexWriter, Merged
 from splade_cli.indexing.build import cache_of
 from splade_cli.indexing.dense import DenseEncoder, DenseWindows
 from splade_cli.indexing.models import check_model, dense_of, embedder_of
-from splade_cli.indexing.options import DEFAULT_CHUNKING
 from splade_cli.indexing.pipeline import Pipeline, row_of
 from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from splade_cli.corpus.chunks import MAX_CHARS, MIN_CHARS, OVERLAP, TARGET_CHARS
-from splade_cli.index.info import Chunking
+from splade_cli.corpus.chunks import DEFAULT_CHUNKING, Chunking
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.query_encoders.base import ExportQueries
-
-DEFAULT_CHUNKING = Chunking(MIN_CHARS, MAX_CHARS, TARGET_CHARS, OVERLAP)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from splade_cli.corpus.chunks import iterate_chunks
@@ -44,7 +43,7 @@ class ChunkReader:
         self.documents = 0
         self.chunks = 0
         self.skipped = []
-        for chunk in iterate_chunks(self._read(), **asdict(self._chunking)):
+        for chunk in iterate_chunks(self._read(), self._chunking):
             self.chunks += 1
             yield chunk
         self._progress("read", self.documents, self.documents)

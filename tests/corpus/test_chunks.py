@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from splade_cli.corpus.chunks import iterate_chunks, split_document, split_documents
+from splade_cli.corpus.chunks import Chunking, iterate_chunks, split_document, split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Document
@@ -83,7 +83,7 @@ OVERLAPS = st.sampled_from([0, 0.1, 0.15, 0.2])
 def test_what_holds_of_all_chunks(text: str, sizes: tuple[int, int, int], overlap: float) -> None:
     least, target, most = sizes
     document = Document("a/b.md", text, "Title", {"k": 1})
-    chunks = split_document(document, min_chars=least, target_chars=target, max_chars=most, overlap=overlap)
+    chunks = split_document(document, Chunking(least, most, target, overlap))
     check(document, chunks, least, most, overlap)
     length = len(text.strip())
     if length < 2 * least or length <= min(most, 1.3 * target):
@@ -100,7 +100,7 @@ def test_what_holds_of_all_chunks(text: str, sizes: tuple[int, int, int], overla
 def test_blanks_without_end_lose_nothing(text: str, sizes: tuple[int, int, int], overlap: float) -> None:
     least, target, most = sizes
     document = Document("d", text)
-    chunks = split_document(document, min_chars=least, target_chars=target, max_chars=most, overlap=overlap)
+    chunks = split_document(document, Chunking(least, most, target, overlap))
     check(document, chunks, least, most, overlap, sizes=False)
 
 
@@ -202,7 +202,7 @@ def test_japanese_is_cut_at_sentence_ends() -> None:
 def test_documents_in_order_with_unique_ids() -> None:
     long = SENTENCE * 40
     documents = [Document("a", long), Document("a::1", "short"), Document("b", "x"), Document("c", " ")]
-    chunks = split_documents(iter(documents), overlap=0)
+    chunks = split_documents(iter(documents), Chunking(overlap=0))
     ids = [chunk.id for chunk in chunks]
     assert len(set(ids)) == len(ids)
     assert {"a::1", "a::2", "b"} < set(ids)
@@ -227,8 +227,8 @@ def test_chunks_come_as_their_documents_are_read() -> None:
 def test_one_at_a_time_and_at_once_are_the_same_where_no_ids_collide() -> None:
     documents = [Document(f"d{n}", SENTENCE * n, "T", {"n": n}) for n in (1, 40, 0, 90)]
     assert list(iterate_chunks(iter(documents))) == split_documents(documents)
-    sizes = {"min_chars": 100, "target_chars": 200, "max_chars": 400, "overlap": 0}
-    assert list(iterate_chunks(documents, **sizes)) == split_documents(documents, **sizes)  # type: ignore[arg-type]
+    sizes = Chunking(min_chars=100, target_chars=200, max_chars=400, overlap=0)
+    assert list(iterate_chunks(documents, sizes)) == split_documents(documents, sizes)
 
 
 @pytest.mark.parametrize("short_first", [True, False])
@@ -239,7 +239,7 @@ def test_ids_that_look_like_those_of_chunks(short_first: bool) -> None:
 
     def ids(known: set[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for chunk in iterate_chunks(documents, known=known, overlap=0):
+        for chunk in iterate_chunks(documents, chunking=Chunking(overlap=0), known=known):
             found.setdefault(chunk.document_id, []).append(chunk.id)
         return found
 
@@ -262,7 +262,7 @@ def test_ids_that_look_like_those_of_chunks(short_first: bool) -> None:
 def test_ids_are_unique_known_or_not(given_documents: list[tuple[str, bool]]) -> None:
     documents = [Document(name, SENTENCE * (20 if long else 1)) for name, long in given_documents]
     for known in (set(), {name for name, _ in given_documents}):
-        chunks = list(iterate_chunks(documents, known=known, overlap=0))
+        chunks = list(iterate_chunks(documents, chunking=Chunking(overlap=0), known=known))
         assert (
             len({chunk.id for chunk in chunks})
             == len(chunks)
@@ -288,7 +288,7 @@ def test_ids_are_unique_known_or_not(given_documents: list[tuple[str, bool]]) ->
 )
 def test_sizes_that_cannot_be(sizes: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        split_documents([], **sizes)  # type: ignore[arg-type]
+        split_documents([], Chunking(**sizes))  # type: ignore[arg-type]
     assert caught.value.hint
 
 

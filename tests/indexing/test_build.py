@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from splade_cli.cache import Cache
-from splade_cli.corpus.chunks import split_documents
+from splade_cli.corpus.chunks import DEFAULT_CHUNKING, split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
@@ -26,7 +26,7 @@ from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing import build as indexing
 from splade_cli.indexing import pipeline
 from splade_cli.indexing.build import cache_of, index_documents
-from splade_cli.indexing.options import DEFAULT_CHUNKING, IndexOptions
+from splade_cli.indexing.options import IndexOptions
 from splade_cli.model import encode as encoding
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.query_encoders.static import StaticQueryEncoder
