@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from splade_cli.search.explain.term_names import continues_a_word, fold, is_mark, readable
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
 
 _MARKS = "".join(
     chr(code) for code in range(0x300, 0x3100) if unicodedata.category(chr(code)).startswith("M")
@@ -61,14 +61,14 @@ class TermMatcher:
     def __init__(self, tokenizer: Tokenizer | None = None, language: str = "english") -> None:
         self._tokenizer = tokenizer
         self._language = language
-        self.tokens = lru_cache(maxsize=_CACHED_TEXTS)(self._tokens)
+        self._tokenized = lru_cache(maxsize=_CACHED_TEXTS)(self._tokenize)
 
     def literal(self, terms: Iterable[str], *texts: str) -> frozenset[str]:
         """Those of `terms` that stand in one of `texts`."""
         if self._tokenizer is None:
             return frozenset(term for term in terms if any(_holds(text, term) for text in texts))
-        names = {token.name for text in texts for token in self.tokens(text)}
-        return frozenset(names.intersection(terms))
+        wanted = frozenset(terms)
+        return frozenset().union(*(wanted.intersection(self._tokenized(text)[0]) for text in texts))
 
     def words(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """The whole words of `text` that `terms` stand for, in order: what to highlight.
@@ -80,7 +80,7 @@ class TermMatcher:
         if not terms:
             return []
         wanted = set(terms)
-        matched = [token for token in self.tokens(text) if token.name in wanted]
+        matched = self._matched(text, wanted)
         stems = self._stems_of_terms(terms)
         spans = [match.span() for match in (_PLAIN_WORD if text.isascii() else _WORD).finditer(text)]
         told = [(start, end) for start, end in spans if _is_telling(text[start:end])]
@@ -129,22 +129,27 @@ class TermMatcher:
                 stems.setdefault(key, []).append(term)
         return stems
 
-    def _tokens(self, text: str) -> list[Token]:
-        if self._tokenizer is None:
-            return []
-        # a lone surrogate, as Python reads bytes that are no text, would be refused
-        whole = self._tokenizer.encode(_SURROGATE.sub("?", text), add_special_tokens=False)
-        tokens: list[Token] = []
-        # what truncation cuts off comes as further encodings, each with offsets into the whole text
-        for encoding in (whole, *whole.overflowing):
-            tokens.extend(_named(encoding))
-        return sorted(tokens, key=lambda token: (token.start, token.end))
+    def _matched(self, text: str, terms: set[str]) -> list[Token]:
+        """The tokens of a text that are `terms`, in order."""
+        names, offsets = self._tokenized(text)
+        matched = []
+        for name, (start, end) in zip(names, offsets, strict=True):
+            if name in terms:
+                matched.append(Token(name, start, end))
+        return sorted(matched, key=lambda token: (token.start, token.end))
 
-
-def _named(encoding: Encoding) -> list[Token]:
-    return [
-        Token(name, start, end) for name, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True)
-    ]
+    def _tokenize(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
+        """Names and offsets of all tokens of a text."""
+        names: list[str] = []
+        offsets: list[tuple[int, int]] = []
+        if self._tokenizer is not None:
+            # a lone surrogate, as Python reads bytes that are no text, would be refused
+            whole = self._tokenizer.encode(_SURROGATE.sub("?", text), add_special_tokens=False)
+            # what truncation cuts off comes as further encodings, each with offsets into the whole text
+            for encoding in (whole, *whole.overflowing):
+                names.extend(encoding.tokens)
+                offsets.extend(encoding.offsets)
+        return names, offsets
 
 
 def _stems(words: list[str], language: str) -> list[str]:
