@@ -2,8 +2,8 @@
 
     python benchmarks/csr.py [--collections scifact cranfield] [--steps 250] [--cache FOLDER]
 
-One model for each collection, all-MiniLM-L6-v2 under 4096 latents; k is nested, so the rows below k = 256 are the
-largest latents of the same codes. --cache keeps the dense vectors of texts for the next run.
+One model for each collection, all-MiniLM-L6-v2 under 4096 latents; k is nested, so the rows below k = 256 are
+the largest latents of the same codes. --cache keeps the dense vectors of texts for the next run.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from transformers import TrainingArguments
 from splade_cli.cache import Cache
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.trec import Qrels
-from splade_cli.evaluation.metrics import means, per_query, run_from_rows
+from splade_cli.evaluation.metrics import means, per_query, run_of_ranking
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.csr.encoder import make_csr
 from splade_cli.model.dense import DenseModel
+from splade_cli.records import Ranking
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.trainer import excerpts
 from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
@@ -39,8 +40,9 @@ SIZES = (256, 128, 64, 32)
 
 def quality(documents: Any, queries: Any, ids: list[str], query_ids: list[str], qrels: Qrels) -> float:
     """nDCG@10 of vectors [n, D] and [q, D] by their products."""
-    rows, scores = SpladeIndex.from_vectors(sp.csr_matrix(documents)).search_rows(sp.csr_matrix(queries), 100)
-    return means(per_query(run_from_rows(query_ids, rows, scores, ids, 100), qrels, [MEASURE]))[MEASURE]
+    index = SpladeIndex.from_vectors(sp.csr_matrix(documents), ids)
+    ranking = Ranking(*index.search(sp.csr_matrix(queries), 100))
+    return means(per_query(run_of_ranking(query_ids, ranking, 100), qrels, [MEASURE]))[MEASURE]
 
 
 def dense_quality(documents: Any, queries: Any, ids: list[str], query_ids: list[str], qrels: Qrels) -> float:
@@ -48,7 +50,8 @@ def dense_quality(documents: Any, queries: Any, ids: list[str], query_ids: list[
     products = queries @ documents.T
     rows = np.argsort(-products, axis=1, kind="stable")[:, :100]
     scores = np.take_along_axis(products, rows, axis=1)
-    return means(per_query(run_from_rows(query_ids, rows, scores, ids, 100), qrels, [MEASURE]))[MEASURE]
+    ranking = Ranking([[ids[row] for row in line] for line in rows.tolist()], list(scores))
+    return means(per_query(run_of_ranking(query_ids, ranking, 100), qrels, [MEASURE]))[MEASURE]
 
 
 def codes(autoencoder: Any, vectors: np.ndarray, k: int) -> sp.csr_matrix:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from splade_cli.cli import options
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
+    from splade_cli.model.options import ModelOptions
 
 
 def evaluate(
@@ -108,24 +109,28 @@ def evaluate(
     measures = list(dict.fromkeys([*(measure or MEASURES), *thresholds]))
     for name in measures:
         parse_measure(name)
-    common: dict[str, Any] = {
-        "device": device, "precision": precision, "batch_size": batch_size, "max_seq_length": max_length,
-        "trust_remote_code": trust_remote_code, "allow_pickle": allow_pickle,
-    }  # fmt: skip
+    opening = ModelOptions(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_seq_length=max_length,
+        trust_remote_code=trust_remote_code,
+        allow_pickle=allow_pickle,
+    )
     subject: SpladeEmbedder | Searcher
     if index is None:
-        subject = SpladeEmbedder(model or "tiny", **common)
+        subject = SpladeEmbedder(model or "tiny", opening)
     else:
-        subject = Searcher.open(index, model=model, model_options=ModelOptions(**common))
-    given = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+        subject = Searcher.open(index, model=model, model_options=opening)
+    others = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     wanted = EvaluationOptions(
-        baseline=SpladeEmbedder(baseline, **common) if baseline else None,
+        baseline=SpladeEmbedder(baseline, opening) if baseline else None,
         bm25=bm25,
-        dense=_dense_model(dense, device, trust_remote_code),
+        dense=_dense_model(dense, others) if dense else None,
         hybrid=hybrid,
         fit_split=fit_split,
         idf_exponent=idf,
-        reranker=Reranker(rerank, options=given) if rerank else None,
+        reranker=Reranker(rerank, options=others) if rerank else None,
         rerank_depth=rerank_top,
         query=attach,
         measures=measures,
@@ -157,10 +162,7 @@ def evaluate(
     console.next_command(f"splade index DOCS -o index --model {model or 'tiny'}{beside}")
 
 
-def _dense_model(name: str | None, device: str, trust_remote_code: bool) -> DenseModel | None:
-    if name is None:
-        return None
+def _dense_model(name: str, opening: ModelOptions) -> DenseModel:
     from splade_cli.model.dense import DenseModel
-    from splade_cli.model.options import ModelOptions
 
-    return DenseModel(name, ModelOptions(device=device, trust_remote_code=trust_remote_code))
+    return DenseModel(name, opening)

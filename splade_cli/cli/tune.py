@@ -33,7 +33,7 @@ def tune(
     allow_pickle: options.AllowPickle = False,
     json_output: options.Json = False,
 ) -> None:
-    """Measure what pruning, rounding and two-step search would cost an index: quality, megabytes, milliseconds."""
+    """Measure what pruning, rounding and two-step search cost an index: quality, size, milliseconds."""
     from splade_cli.cli.render import console, tuning
     from splade_cli.datasets.collections import load_collection
     from splade_cli.evaluation.tuning.tune import tune as measured

@@ -1,1 +1,1 @@
-"""Judgements to figures: metrics, significance, sparsity, latency, a report. Knows no terminal and no training."""
+"""Evaluation of retrieval: measures against qrels, significance, costs, systems side by side, reports."""

@@ -71,8 +71,8 @@ def sparsity(vectors: sp.csr_matrix) -> Sparsity:
 def flops(queries: sp.csr_matrix, documents: sp.csr_matrix) -> float:
     """Expected multiplications of one query with one document.
 
-    Sum over dimensions of P(active in a query) * P(active in a document) [Formal et al. 2021, arXiv 2107.05720,
-    4.1].
+    Sum over dimensions of P(active in a query) * P(active in a document) [Formal et al. 2021, arXiv
+    2107.05720, 4.1].
     """
     if not queries.shape[0] or not documents.shape[0]:
         return 0.0

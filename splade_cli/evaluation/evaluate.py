@@ -41,8 +41,8 @@ def evaluate(
     """Ranks every document of a collection for every judged query, and measures.
 
     Args:
-        model: ``tiny``, a folder, a hub id or an embedder, over an index in memory of the collection; or a searcher
-            or other retriever, as it stands.
+        model: ``tiny``, a folder, a hub id or an embedder, over an index in memory of the collection; or a
+            searcher or other retriever, as it stands.
         data: BEIR folder, folder with documents/ and queries.jsonl, training file, or a loaded collection.
         split: which qrels/<split>.tsv.
         options: what to measure beside it; `keywords` are fields of it.

@@ -1,7 +1,7 @@
-"""Fidelity of a query encoder without judgements: known-item search with queries written from an index's own chunks.
+"""Fidelity of a query encoder without judgements: known-item search with queries written from chunks.
 
-A query that was written from a chunk should find that chunk; how often and how high it does under two encoders is an
-estimate, and judged queries (`evaluate`) are the measure.
+A query that was written from a chunk should find that chunk; how often and how high it does under two
+encoders is an estimate, and judged queries (`evaluate`) are the measure.
 """
 
 from __future__ import annotations

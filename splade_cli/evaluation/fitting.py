@@ -1,8 +1,8 @@
 """Weights of a rank fusion, fitted to judged queries by cross-validated grid search.
 
 Weights are chosen by the mean nDCG@10 of `fusion.weighted` over a grid. What they are worth is measured by
-cross-validation: each query is scored with weights that were fitted without it, and compared with the best single
-system on the same queries.
+cross-validation: each query is scored with weights that were fitted without it, and compared with the best
+single system on the same queries.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Retrieval measures of a run against qrels, by ir-measures over trec_eval.
 
-Names are the field's: MRR@10, P@5, nDCG@10, Recall@100, MAP. Means are over all judged queries: one that a run
-lacks counts as 0. Ties are ranked as trec_eval does, by document id descending. nDCG's gain is the grade itself
-[Järvelin and Kekäläinen 2002, with trec_eval's log2(rank + 1) discount].
+Names are the field's: MRR@10, P@5, nDCG@10, Recall@100, MAP. Means are over all judged queries: one that a
+run lacks counts as 0. Ties are ranked as trec_eval does, by document id descending. nDCG's gain is the grade
+itself [Järvelin and Kekäläinen 2002, with trec_eval's log2(rank + 1) discount].
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -41,23 +40,23 @@ def per_query(run: Run, qrels: Qrels, measures: Sequence[str] = MEASURES) -> Per
     """``{measure: {query: value}}`` for every judged query."""
     import ir_measures
 
-    values: PerQuery = {}
-    wanted: dict[Any, list[str]] = {}
+    values: PerQuery = {name: dict.fromkeys(qrels, 0.0) for name in measures}
+    names_of: dict[str, list[str]] = {}
     for name in measures:
         base, cutoff = parse_measure(name)
-        values[name] = dict.fromkeys(qrels, 0.0)
         if base == "RR" and cutoff:
-            # reciprocal rank of the run's first places: one tie rule for all measures
-            short = {query: dict(ranked(scores.items())[:cutoff]) for query, scores in run.items()}
-            for metric in ir_measures.iter_calc([ir_measures.RR], qrels, short):
+            # trec_eval has no cutoff for it, and another tool another rule for ties: cut the run instead
+            first = {query: dict(ranked(scores.items())[:cutoff]) for query, scores in run.items()}
+            for metric in ir_measures.iter_calc([ir_measures.RR], qrels, first):
                 values[name][metric.query_id] = metric.value
-            continue
-        measure = getattr(ir_measures, base)
-        wanted.setdefault(measure @ cutoff if cutoff else measure, []).append(name)
-    if wanted:
-        for metric in ir_measures.iter_calc(list(wanted), qrels, run):
-            if metric.query_id in qrels:
-                for name in wanted[metric.measure]:
+        else:
+            notation = f"{base}@{cutoff}" if cutoff else base
+            names_of.setdefault(notation, []).append(name)
+    if names_of:
+        parsed = [ir_measures.parse_measure(notation) for notation in names_of]
+        for metric in ir_measures.iter_calc(parsed, qrels, run):
+            for name in names_of[str(metric.measure)]:
+                if metric.query_id in qrels:
                     values[name][metric.query_id] = metric.value
     return values
 

@@ -1,18 +1,35 @@
-"""A trained model and names of MTEB tasks in, their main scores out; the tasks' data come from the hub.
+"""MTEB: scores of a sparse encoder on tasks of the Massive Text Embedding Benchmark, by the package mteb.
 
-Needs the package mteb. Knows no loop and no validation rows.
+The tasks' data come from the hub.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from splade_cli.errors import InputError, ServiceError, did_you_mean
 
+if TYPE_CHECKING:
+    from sentence_transformers import SparseEncoder
 
-def require_tasks(names: Sequence[str]) -> list[Any]:
+MESSAGE_LENGTH = 160
+
+
+class TaskMetadata(Protocol):
+    """What mteb says of a task."""
+
+    name: str
+
+
+class Task(Protocol):
+    """A task of mteb."""
+
+    metadata: TaskMetadata
+
+
+def require_tasks(names: Sequence[str]) -> list[Task]:
     """The tasks of these names, before anything is computed.
 
     Raises:
@@ -24,41 +41,40 @@ def require_tasks(names: Sequence[str]) -> list[Any]:
         raise InputError("evaluation.mteb_tasks needs the package mteb", 'pip install "splade-cli[mteb]"')
     import mteb
 
-    tasks = []
+    tasks: list[Task] = []
     for name in names:
         try:
-            tasks += list(mteb.get_tasks(tasks=[name]))
+            tasks += mteb.get_tasks(tasks=[name])
         except (KeyError, ValueError):
             known = sorted({task.metadata.name for task in mteb.get_tasks()})
-            raise InputError(
-                f"mteb has no task '{name}'", did_you_mean(name, known) or "names: mteb.get_tasks()"
-            ) from None
+            hint = did_you_mean(name, known) or "names: mteb.get_tasks()"
+            raise InputError(f"mteb has no task '{name}'", hint) from None
     return tasks
 
 
-def mteb_scores(encoder: Any, tasks: Sequence[Any]) -> dict[str, float]:
+def mteb_scores(encoder: SparseEncoder, tasks: Sequence[Task]) -> dict[str, float]:
     """``MTEB <task>``: the task's main score, a mean over its splits and languages.
 
     Args:
-        encoder: a sentence-transformers SparseEncoder.
         tasks: from `require_tasks`.
 
     Raises:
         ServiceError: a task's data cannot be fetched.
     """
-    scores: dict[str, float] = {}
     if not tasks:
-        return scores
+        return {}
     import mteb
 
+    scores: dict[str, float] = {}
     for task in tasks:
         name = task.metadata.name
         try:
-            found = mteb.evaluate(encoder, [task], cache=None, show_progress_bar=False)
+            results = mteb.evaluate(encoder, [task], cache=None, show_progress_bar=False)
         except OSError as error:
+            reason = str(error).splitlines()[0][:MESSAGE_LENGTH]
             raise ServiceError(
-                f"the data of MTEB {name} cannot be fetched: {str(error).splitlines()[0][:160]}",
+                f"the data of MTEB {name} cannot be fetched: {reason}",
                 "the model is saved; run MTEB on it where the hub can be reached",
             ) from None
-        scores[f"MTEB {name}"] = float(found.task_results[0].get_score())
+        scores[f"MTEB {name}"] = float(results.task_results[0].get_score())
     return scores

@@ -1,4 +1,4 @@
-"""What an evaluation measures beside the model: baselines, fusions, query encoders, measures; as one record."""
+"""Evaluation options: baselines, fusions, query encoders and measures beside a model, in one record."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ class EvaluationOptions:
         baseline: another model to stand beside, e.g. the one before training.
         bm25: BM25 beside it, where the index is made here; a ready one is measured by what it has.
         dense: a dense model beside it, and in the hybrids.
-        hybrid: all of these fused, by equal weights as `search` does and by reciprocal ranks; None for where there is
-            a dense model, a split to fit to, or a ready index.
-        fit_split: judgements to which fusion weights are fitted; may be the split that is measured, as a query is
-            always fused with weights that were fitted without it.
-        idf_exponent: above 0, the model with query weights times the corpus's IDF ** idf_exponent beside it, then
-            fused and reranked.
+        hybrid: all of these fused, by equal weights as `search` does and by reciprocal ranks; None for where
+            there is a dense model, a split to fit to, or a ready index.
+        fit_split: judgements to which fusion weights are fitted; may be the split that is measured, as a
+            query is always fused with weights that were fitted without it.
+        idf_exponent: above 0, the model with query weights times the corpus's IDF ** idf_exponent beside it,
+            then fused and reranked.
         reranker: a cross-encoder that orders the model's first `rerank_depth` chunks anew.
-        query: the model's documents with queries by what this makes beside it, e.g. `static_export.export_static`.
+        query: the model's documents with queries by what this makes beside it, e.g.
+            `static_export.export_static`.
         measures: see `metrics.MEASURES`.
         compare_on: the measure of the significance test.
         cache: where encoded windows are kept until the figures stand.

@@ -1,4 +1,4 @@
-"""Paired significance test of two systems on the same queries: p-value and interval of the difference of means."""
+"""Paired significance test of two systems on the same queries: p-value and interval of their difference."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Comparison:
 def compare(system: Mapping[str, float], baseline: Mapping[str, float], seed: int = 0) -> Comparison:
     """Paired randomisation test, and percentile bootstrap of the mean difference.
 
-    Fisher's randomisation test as recommended for retrieval by Smucker, Allan and Carterette 2007: under the null
-    hypothesis each query's difference is as likely to have either sign. Up to 13 queries all signs are tried, of
-    more a random sample.
+    Fisher's randomisation test as recommended for retrieval by Smucker, Allan and Carterette 2007: under the
+    null hypothesis each query's difference is as likely to have either sign. Up to 13 queries all signs are
+    tried, of more a random sample.
 
     Raises:
         InputError: the two do not have the same queries.
@@ -66,7 +66,7 @@ def compare(system: Mapping[str, float], baseline: Mapping[str, float], seed: in
 
 
 def _p_value(differences: NDArray[np.float64], generator: np.random.Generator) -> float:
-    """Share of sign assignments whose mean is at least as far from 0; of sampled ones the observed one is one."""
+    """Share of sign assignments whose mean is as far from 0; of sampled ones the observed one is one."""
     if len(differences) == 1:
         return 1.0
     from scipy import stats

@@ -336,9 +336,10 @@ def test_the_first_row_is_what_search_does_without_options(embedder: Any) -> Non
 
 def test_near_duplicates_rank_directly_behind_the_text_that_they_are_like(embedder: Any) -> None:
     text = (
-        "The angle grinder is kept in the second drawer of the red cabinet, beside the two spare discs and a pair of "
-        "gloves that nobody else may borrow. Put it back there after every use, with its guard on and its cable wound "
-        "around the handle twice, so that whoever comes next finds it as dry and as clean as they would like to."
+        "The angle grinder is kept in the second drawer of the red cabinet, beside the two spare discs and a "
+        "pair of gloves that nobody else may borrow. Put it back after every use, with its guard on and its "
+        "cable wound around the handle twice, so that whoever comes next finds it as dry and as clean as they "
+        "would like to."
     )
     other = "An angle grinder in a drawer needs a guard."
     documents = [

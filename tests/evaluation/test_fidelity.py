@@ -1,4 +1,4 @@
-"""What another query encoder loses: nothing if it is the same one, much if it is broken, by figures of a slow count."""
+"""What another query encoder loses: nothing if it is the same one, much if it is broken, by a slow count."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ VERBS = (
     "sings",
 )
 TEXTS = [
-    f"The old {noun} {verb} in the workshop of master {noun}son. Every {noun} {verb} well if it is oiled on a Monday "
-    f"and kept dry. Ask for {noun} parts number {place + 100} at the counter."
+    f"The old {noun} {verb} in the workshop of master {noun}son. Every {noun} {verb} well if it is oiled on a "
+    f"Monday and kept dry. Ask for {noun} parts number {place + 100} at the counter."
     for place, (noun, verb) in enumerate(zip(NOUNS, VERBS, strict=True))
 ]
 WORDS = sorted({word.strip(".").lower() for text in TEXTS for word in text.split()})

@@ -63,7 +63,7 @@ def ranked(scores: np.ndarray) -> Ranking:
 def made_up(
     queries: int, noise: tuple[float, ...], seed: int = 0
 ) -> tuple[list[Ranking], list[str], dict[str, dict[str, int]]]:
-    """Systems that see the same relevance through noise of their own; two chunks a document, graded judgements."""
+    """Systems that see one relevance through noise of their own; two chunks a document, graded judgements."""
     generator = np.random.default_rng(seed)
     truth = (generator.random((queries, ROWS)) < 0.08) * generator.integers(1, 4, size=(queries, ROWS))
     lists = [ranked(truth + level * generator.normal(size=truth.shape)) for level in noise]

@@ -29,8 +29,8 @@ from splade_cli.evaluation.metrics import (
 from splade_cli.records import Hit, Ranking
 
 CASES = (
-    "perfect", "rank2", "miss", "query_missing_from_run", "query_missing_from_qrels", "fewer_than_k", "graded",
-    "negative_and_zero_grades", "ties", "more_relevant_than_k", "no_relevant_at_all", "random50",
+    "perfect", "rank2", "miss", "query_missing_from_run", "query_missing_from_qrels", "fewer_than_k",
+    "graded", "negative_and_zero_grades", "ties", "more_relevant_than_k", "no_relevant_at_all", "random50",
 )  # fmt: skip
 OURS = {"AP": "MAP", "RR": "MRR"}
 TREC = {"map": "MAP", "recip_rank": "MRR", "P_5": "P@5", "P_10": "P@10", "P_100": "P@100", "ndcg": "nDCG"}
@@ -103,7 +103,7 @@ def trec_eval_means(path: Path) -> dict[str, float]:
 
 
 def test_trec_eval_means(shared_data: Path) -> None:
-    """trec_eval averages over the queries that both files have; ours is over all judged ones, so cut to those."""
+    """trec_eval averages over the queries that both files have; ours is over all judged ones: cut to those."""
     folder = shared_data / "data/trec_eval"
     run, qrels = read_run(folder / "results.test"), read_qrels(folder / "qrels.test")
     qrels = {query: grades for query, grades in qrels.items() if query in run}

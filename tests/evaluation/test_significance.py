@@ -71,7 +71,7 @@ def test_figures_of_plain_loops(
 
 
 def values_of_the_loops() -> dict[tuple[int, float, bool], tuple[np.ndarray, np.ndarray]]:
-    """The per-query values that `test_figures_of_plain_loops` has figures for, from one generator in this order."""
+    """The per-query values that `test_figures_of_plain_loops` has figures for, from one generator."""
     generator = np.random.default_rng(3)
     made = {}
     for queries, shift in (

@@ -118,7 +118,7 @@ def _draw(costs: Table) -> None:
 
 
 def _fitting(measures: list[str], room: int) -> list[str]:
-    """nDCG@10 first, then measures that were asked for by name, then the usual ones, as many as fit in `room`."""
+    """nDCG@10, then measures that were asked for by name, then the usual ones, as many as fit in `room`."""
 
     def rank(name: str) -> tuple[bool, bool, int]:
         usual = name in LAST

@@ -102,9 +102,9 @@ class Lineup:
     @property
     def _fusing(self) -> SearchOptions:
         """The options of a hybrid by equal weights, as `search` takes them by default."""
-        own = self.subject.options
-        exponent = self.wanted.idf_exponent or own.idf_exponent
-        return replace(own, mode="hybrid", weights=None, idf_exponent=exponent)
+        options = self.subject.options
+        exponent = self.wanted.idf_exponent or options.idf_exponent
+        return replace(options, mode="hybrid", weights=None, idf_exponent=exponent)
 
     def _fuse(self, parts: dict[str, System]) -> None:
         """All parts by equal weights, and by reciprocal ranks."""

@@ -1,4 +1,4 @@
-"""Subject of an evaluation: what is measured, a searcher made of a model and a collection, or one that is ready."""
+"""Subject of an evaluation: a searcher made of a model and a collection, or a retriever that is ready."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Subject:
     ready: bool = False
 
     def system(self, name: str, options: SearchOptions) -> System:
-        """It under `name`, with other search options than its own."""
+        """It under `name`, with other search options."""
         return System(name, self.retriever, options, self._cost(options))
 
     def encoding_by(self, export: ExportQueries, units: Sequence[Chunk], folder: Path) -> System:
@@ -160,7 +160,7 @@ def of_searcher(name: str, searcher: Searcher, collection: Collection) -> Subjec
 
 
 def of_retriever(name: str, retriever: Retriever) -> Subject:
-    """A retriever of which no more is known than that it answers; what is folded into a hit goes by its own id."""
+    """A retriever of which nothing is known; a document that is folded into a hit goes by its chunk's id."""
     return Subject(name, retriever, {"sparse": name}, lambda ids: {each: each for each in ids}, ready=True)
 
 

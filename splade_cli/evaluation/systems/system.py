@@ -32,7 +32,7 @@ CostOf = Callable[[Sequence[str], Progress], Cost]
 
 @dataclass(frozen=True)
 class System:
-    """A retriever with its search options, under the name that it has in a report; `cost` measures what it costs."""
+    """A retriever with its search options, as a report names it; `cost` measures what an answer costs."""
 
     name: str
     retriever: Retriever
@@ -44,8 +44,8 @@ class System:
 class Evaluator:
     """Ranks the judged queries of a collection by a system, and measures the run.
 
-    A document ranks as its best chunk. Texts that are nearly the same are one hit of a search; all of its documents
-    count, directly behind each other.
+    A document ranks as its best chunk. Texts that are nearly the same are one hit of a search; all of its
+    documents count, directly behind each other.
 
     Attributes:
         measures: names, see `metrics.MEASURES`.

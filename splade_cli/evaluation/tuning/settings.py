@@ -1,4 +1,4 @@
-"""Settings of an index that trade quality for size or speed: static pruning, rounded weights, two-step search."""
+"""Index settings that trade quality for size or speed: static pruning, rounded weights, two-step search."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ class Variant:
     """An index in memory that was made by a setting.
 
     Attributes:
-        megabytes: its vectors and postings on disk, in 10^6 bytes; BM25, dense vectors and texts are the same for all.
+        megabytes: its vectors and postings on disk, in 10^6 bytes; BM25, dense vectors and texts are the same
+            for all.
         terms: active dimensions of a text, on average.
     """
 

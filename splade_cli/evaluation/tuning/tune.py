@@ -1,7 +1,7 @@
 """Grid search over index settings: nDCG@10, megabytes and milliseconds of each, against the full index.
 
-Each setting is measured on the same judged queries as the full index, with a paired significance test, and timed in
-turn with it, one query at a time.
+Each setting is measured on the same judged queries as the full index, with a paired significance test, and
+timed in turn with it, one query at a time.
 """
 
 from __future__ import annotations
@@ -104,15 +104,16 @@ def tune(
 ) -> Tuning:
     """Measures `settings` on the stored vectors of a local index; deleted texts are left out.
 
-    Settings with impacts are left out where a weight is negative. Two indexes are in memory at a time: the full one
-    and that of a setting.
+    Settings with impacts are left out where a weight is negative. Two indexes are in memory at a time: the
+    full one and that of a setting.
 
     Args:
         searcher: over the full index, with the query encoder that it is searched with.
         collection: its documents must be those of the index, by their ids; those without text may be missing.
 
     Raises:
-        InputError: judged documents are not in the index, or the index is no local one, or pruned or rounded already.
+        InputError: judged documents are not in the index, or the index is no local one, or pruned or rounded
+        already.
     """
     engine = searcher.engine
     if not isinstance(engine, LocalEngine):

@@ -40,7 +40,7 @@ GRID = (
 
 
 def made(seed: int = 0) -> tuple[sp.csr_matrix, sp.csr_matrix, Collection]:
-    """Documents of a topic share three strong terms; a query has two of them, and everything has weak noise."""
+    """Documents of a topic share three strong terms; a query has two of them, and all have weak noise."""
     generator = np.random.default_rng(seed)
     documents = np.zeros((TOPICS * EACH, 3 * TOPICS + 40), dtype=np.float32)
     queries = np.zeros((TOPICS, documents.shape[1]), dtype=np.float32)
@@ -128,7 +128,8 @@ def test_the_cheapest_as_good_is_recommended(tuned: Tuning) -> None:
     document: Any = json.loads(json.dumps(tuned.to_json()))
     assert (document["cheapest"], document["measure"], len(document["rows"])) == ("4 terms", MEASURE, 7)
     assert [row["name"] for row in document["rows"]] == [
-        "full", "16 bits", "12 terms, 8 bits", "4 terms", "1 terms", "90% of the mass", "two steps, 8 and 3 terms",
+        "full", "16 bits", "12 terms, 8 bits", "4 terms", "1 terms", "90% of the mass",
+        "two steps, 8 and 3 terms",
     ]  # fmt: skip
     assert (
         document["rows"][4]["versus"]["p_value"] == worse.versus.p_value
