@@ -101,7 +101,7 @@ def train(
     ] = False,
     json_output: options.Json = False,
 ) -> None:
-    """Fine-tune a SPLADE model: distillation where rows carry scores, in-batch and hard negatives where not."""
+    """Fine-tune a SPLADE model: distillation where rows carry scores, else in-batch and hard negatives."""
     import os
 
     from splade_cli.cli.render import console
@@ -111,10 +111,18 @@ def train(
     if precision not in (None, "fp32", "bf16", "fp16"):
         raise InputError(f"unknown precision '{precision}'", "one of fp32, bf16, fp16")
     options.positive(
-        epochs=epochs, batch_size=batch_size, max_steps=max_steps, learning_rate=learning_rate, accumulate=accumulation,
-        max_length=max_length, truncate=truncate, eval_steps=eval_steps, early_stopping=patience,
-        target_doc_terms=target_doc_terms, target_query_terms=target_query_terms,
-    )  # fmt: skip
+        epochs=epochs,
+        batch_size=batch_size,
+        max_steps=max_steps,
+        learning_rate=learning_rate,
+        accumulate=accumulation,
+        max_length=max_length,
+        truncate=truncate,
+        eval_steps=eval_steps,
+        early_stopping=patience,
+        target_doc_terms=target_doc_terms,
+        target_query_terms=target_query_terms,
+    )
     flags: dict[str, Any] = {
         "datasets.train_file": str(train_file) if train_file else None,
         "datasets.val_file": str(val_file) if val_file else None,

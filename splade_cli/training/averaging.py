@@ -1,4 +1,4 @@
-"""Weight averaging of a base and a fine-tuned model [Wortsman et al. 2022, arXiv 2109.01903], and how much of which.
+"""Weight averaging of a base and a fine-tuned model [Wortsman et al. 2022, arXiv 2109.01903].
 
 Averaging the weights before and after fine-tuning keeps what the base could do.
 """
@@ -63,7 +63,7 @@ def average_by_guard(
     measure: Callable[[], float],
     threshold: float,
 ) -> tuple[float, dict[float, float]]:
-    """Sets `model` to the mixture with the first of `shares` whose measure reaches `threshold`, else to the last.
+    """Sets `model` to the mixture with the first of `shares` that reaches `threshold`, else the last.
 
     Returns:
         The tuned share of the model, and the measure of each share that was tried.

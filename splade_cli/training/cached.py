@@ -35,8 +35,9 @@ def compute_missing(
 ) -> Computed:
     """Fills a space of the cache: all of `items` are in it when this returns.
 
-    Windows hold items of like length. The longest comes first, so that too little memory shows at once, the others
-    in random order: of several processes that compute the same items, each finds most of what the others did.
+    Windows hold items of like length. The longest comes first, so that too little memory shows at once, the
+    others in random order: of several processes that compute the same items, each finds most of what the
+    others did.
 
     Args:
         compute: the values of some items, in their order.

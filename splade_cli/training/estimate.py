@@ -1,4 +1,4 @@
-"""What a run would take, from a few steps that are thrown away: time, memory, the sparsity that it is held to.
+"""Cost estimate of a run from a few steps that are thrown away: time, memory, sparsity.
 
 Writes nothing that stays, and changes no file of the run.
 """
@@ -24,11 +24,18 @@ from splade_cli.training.tracking.trackers import require_tracking
 
 PROBED = 3
 """Batches that are tried; the first one warms up and is not timed."""
+MOMENTS = 8
+"""Bytes a parameter of AdamW's two moments, which come with its first step."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A run before it is run; `gigabytes` is the peak, on the GPU where there is one, else of the process."""
+    """A run before it is run.
+
+    Attributes:
+        rows: by dataset; `with_scores` of them carry a teacher's.
+        gigabytes: the peak, on the GPU where there is one, else of the process.
+    """
 
     base_model: str
     architecture: str
@@ -58,16 +65,6 @@ class Estimate:
         }
 
 
-def _peak_memory() -> float:
-    """Bytes of main memory that this process took at most; 0 on Windows, which has no such count."""
-    if sys.platform == "win32":
-        return 0.0
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
-
-
 def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
     """Loads the model, tries some batches of the run's own, and counts.
 
@@ -75,8 +72,8 @@ def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
     """
     config = resolved.config
     require_tracking(config.training.report_to)
-    with tempfile.TemporaryDirectory() as place:
-        run = Run(resolved, Path(place) / "run", datasets)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(resolved, Path(folder) / "run", datasets)
         if config.loss.teachers:
             run.sources = {name: [_as_scored(row) for row in rows] for name, rows in run.sources.items()}
         trainer = run.prepared()
@@ -84,10 +81,8 @@ def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
         steps = run.steps
     trained = sum(part.numel() for part in run.encoder.parameters() if part.requires_grad)
     device = run.trainable.view.device
-    if device.name.startswith("cuda"):
-        peak = float(torch.cuda.max_memory_allocated())
-    else:
-        peak = _peak_memory()
+    on_gpu = device.name.startswith("cuda")
+    peak = torch.cuda.max_memory_allocated() if on_gpu else _peak_of_process()
     rows = [row for part in datasets for row in part.train]
     return Estimate(
         base_model=config.model.base_model,
@@ -97,42 +92,57 @@ def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
         with_scores=sum(row.scores is not None for row in rows),
         steps=steps,
         seconds_per_step=seconds * config.training.gradient_accumulation_steps,
-        gigabytes=(peak + 8.0 * trained) / 1e9,  # AdamW's two moments come with its first step
+        gigabytes=(peak + MOMENTS * trained) / 1e9,
         device=f"{device.name} {device.precision} ({device.reason})",
         sparsity=_sparsity(resolved, run.trainable.view.model.dimensions),
     )
 
 
+def _peak_of_process() -> int:
+    """The most bytes that this process had in memory; 0 where the system does not say."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
+
+
 def _step_seconds(trainer: Any) -> float:
+    """The median time of a forward and backward, the first of them left out."""
     model = trainer.accelerator.prepare_model(trainer.model)
     model.train()
-    taken = []
+    seconds = []
     for batch in islice(trainer.get_train_dataloader(), PROBED):
         started = time.perf_counter()
         trainer.compute_loss(model, trainer._prepare_inputs(batch)).backward()
-        taken.append(time.perf_counter() - started)
-    later = sorted(taken[1:] or taken)
+        seconds.append(time.perf_counter() - started)
+    later = sorted(seconds[1:] or seconds)
     return later[len(later) // 2] if later else 0.0
 
 
 def _as_scored(row: Example) -> Example:
-    # teachers are not asked: a step costs the same whatever they say, and rows without scores would have another loss
+    # teachers are not asked: a step costs the same whatever they say
+    # rows without scores would have another loss
     return row if row.scores is not None else replace(row, scores=(1.0, *(0.0 for _ in row.negatives)))
 
 
 def _sparsity(resolved: Resolved, dimensions: int) -> str:
-    loss, model = resolved.config.loss, resolved.config.model
+    """What a run is held to, in words."""
+    loss = resolved.config.loss
+    model = resolved.config.model
     if model.architecture == "csr":
         return f"{model.csr_k} of {dimensions} latents"
     if model.architecture == "laspar":
         return f"{model.latent_document_k} of {dimensions} latents a document, {model.latent_query_k} a query"
-    held = {
-        "document": (loss.target_document_terms, loss.document_regularizer_weight, loss.document_regularizer),
-        "query": (loss.target_query_terms, loss.query_regularizer_weight, loss.query_regularizer),
-    }
-    return "; ".join(
-        f"{kind}: {target:g} terms, held by the controller"
-        if target
-        else f"{kind}: {name} weighing {weight:g}"
-        for kind, (target, weight, name) in held.items()
+    document = _penalty(
+        loss.target_document_terms, loss.document_regularizer, loss.document_regularizer_weight
     )
+    query = _penalty(loss.target_query_terms, loss.query_regularizer, loss.query_regularizer_weight)
+    return f"document: {document}; query: {query}"
+
+
+def _penalty(target: float | None, regularizer: str | None, weight: float | None) -> str:
+    if target:
+        return f"{target:g} terms, held by the controller"
+    return f"{regularizer} weighing {weight:g}"

@@ -1,4 +1,4 @@
-"""Measurements of a model in training: on held-out rows, on NanoBEIR, and on a guard collection it is not tuned for."""
+"""Measurements of a model in training: on held-out rows, on NanoBEIR, and on a guard collection."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Figures:
         self.step: Callable[[], int] = lambda: 0
 
     def average(self, base: Mapping[str, Any], guard: float | None = None) -> float:
-        """Mixes the tuned weights with those of `base` as `training.tuned_share` says; returns the tuned share.
+        """Mixes tuned weights with those of `base` as `training.tuned_share` says; returns the share.
 
         Args:
             base: parameters by name, as they were before the first step.

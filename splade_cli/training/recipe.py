@@ -1,4 +1,4 @@
-"""Assembly of a trainer: datasets, losses, callbacks and arguments for a model, its rows and a configuration."""
+"""Assembly of a trainer: datasets, losses, callbacks and arguments for a model and a configuration."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def sparsity_callbacks(
         measure=lambda: active_terms(trainable.loaded, documents, queries),
         decoder=trainable.loaded.splade.decoder if config.model.architecture != "laspar" else None,
     )
-    # the schedule would overwrite what the controller sets; a kind without a target keeps its weight from the start
+    # no schedule, which would overwrite what the controller sets
+    # a kind without a target keeps its weight from the start
     return [controller, averages]
 
 

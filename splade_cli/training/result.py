@@ -8,10 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run gave: `before` and `after` are validation figures, `guard` those of a collection it is not for.
+    """What a run gave.
 
-    All are empty where nothing was there to measure them on. `share` is that of the tuned weights in the average with
-    the base; `notes` are sentences for the user.
+    Attributes:
+        model_dir: the model's folder.
+        before, after: validation figures, empty without validation rows.
+        share: of the tuned weights in the average with the base.
+        guard_before, guard_after: figures of a collection that the run is not for, empty without one.
+        notes: sentences for the user.
     """
 
     model_dir: Path

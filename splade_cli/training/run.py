@@ -1,4 +1,4 @@
-"""A training run: preflight, teacher scores, validation, the loop, weight averaging, and the model that comes of it.
+"""A training run: preflight, teacher scores, validation, the loop, weight averaging, the model.
 
 See `run_folder` for the files that it writes.
 """

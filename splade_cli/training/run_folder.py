@@ -46,7 +46,8 @@ def begin_run_folder(folder: Path, resolved: Resolved, resumed: bool) -> None:
 def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
     """The complete checkpoint with the highest step, if any.
 
-    One without its trainer state was cut short; so was one of several `processes` that lacks the random state of any.
+    One without its trainer state was cut short; so was one of several `processes` that lacks the random state
+    of any.
     """
     random_states = [f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else []
     steps: dict[int, Path] = {}

@@ -1,4 +1,4 @@
-"""Training as a user of the Python API meets it: settings in, a run folder out; see `run` for what is in it."""
+"""`SpladeTrainer`, the public door to training: settings in, a run folder with the model out."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class SpladeTrainer:
     Args:
         model_name: base model: ``tiny``, a folder, a hub id.
         output_dir: run folder.
-        train_file, val_file: see `corpus.dataset.read_examples`.
+        train_file, val_file: see `datasets.examples.read_examples`.
         learning_rate, batch_size, epochs: the settings most often given; all others by `settings`.
-        settings: ``{"section.key": value}`` of `schema.Config`.
+        settings: ``{"section.key": value}`` of `config.schema.Config`.
         resolved: a configuration from `config.resolve`, instead of all of the above.
         resume: go on from the newest checkpoint in `output_dir`, or from the checkpoint folder named.
         force: train into a folder that is not empty.
@@ -70,7 +70,9 @@ class SpladeTrainer:
         self.resolved = resolved or resolve(flags=flags)
         asked = self.config.training.resume_from_checkpoint
         self.resume = resume or (Path(asked) if isinstance(asked, str) else bool(asked))
-        self.force, self.listener, self.progress = force, listener, progress
+        self.force = force
+        self.listener = listener
+        self.progress = progress
 
     @property
     def config(self) -> Config:
@@ -81,7 +83,9 @@ class SpladeTrainer:
         """Rows of every dataset. Raises InputError where there is none, or no row to train on."""
         data = self.config.datasets
         if self.config.model.architecture == "csr" and data.corpus and not (data.train_file or data.named):
-            return [DatasetSplits("val_file", val=read_examples(Path(data.val_file)))] if data.val_file else []
+            return (
+                [DatasetSplits("val_file", val=read_examples(Path(data.val_file)))] if data.val_file else []
+            )
         return load_datasets(data, self.config.training.seed)
 
     def estimate(self) -> Estimate:
@@ -94,21 +98,23 @@ class SpladeTrainer:
         """Trains, keeps the best weights, and writes ``final/``.
 
         Raises:
-            InputError, ModelError: rows, configuration or model cannot be used, or the loss is no longer finite.
+            InputError, ModelError: rows, configuration or model cannot be used, or the loss is no longer
+                finite.
             KeyboardInterrupt: after a checkpoint was written.
         """
         if not self.config.training.output_dir:
-            raise InputError("no output folder", "add -o DIR")
-        settings, output = self.config.training, Path(self.config.training.output_dir)
+            raise InputError("no output folder", "name one: output_dir, or -o DIR on the command line")
+        settings = self.config.training
+        output = Path(self.config.training.output_dir)
         require_tracking(settings.report_to)
         if settings.push_to_hub:
             require_push(settings.hub_model_id)
         datasets = self.datasets()
         if not self.resume and int(os.environ.get("RANK", "0")) == 0:
             claim_output(output, self.force)
-        return Run(
-            self.resolved, output, datasets, self._checkpoint(output), self.listener, self.progress
-        ).train()
+        checkpoint = self._checkpoint(output)
+        run = Run(self.resolved, output, datasets, checkpoint, self.listener, self.progress)
+        return run.train()
 
     def _checkpoint(self, output: Path) -> Path | None:
         if isinstance(self.resume, Path):

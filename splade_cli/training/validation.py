@@ -82,7 +82,7 @@ class Validation:
     def measure(
         self, loaded: LoadedModel, batch_size: int, measures: Sequence[str] = MEASURES
     ) -> dict[str, float]:
-        """Measures by name, and mean ``query_terms`` and ``document_terms``, with the model's current weights."""
+        """Measures, and mean ``query_terms`` and ``document_terms``, with the model's current weights."""
         values, terms = self.values(loaded, batch_size, measures)
         return {**means(values), **terms}
 

@@ -1,4 +1,4 @@
-"""`splade train` on a tiny model: what it prints, where it stops before any work is done, and what a dry run says."""
+"""`splade train` on a tiny model: what it prints, where it stops before any work, what a dry run says."""
 
 from __future__ import annotations
 
@@ -119,17 +119,37 @@ def test_a_key_that_does_nothing_is_named_on_standard_error(splade: Splade, tmp_
         (["--target-doc-terms", "0"], "--target-doc-terms must be above 0", "default"),
         (["--negatives", "-1"], r"training.negatives_per_query: .*got -1 \(flag\)", "print-config"),
         (["--lambda-q", "0"], "query_regularizer_weight must be above 0 for splade", "print-config"),
-        (["--preset", "inference-free", "--lambda-q", "0.1"], "must be 0 for inference-free-splade", "print-config"),
-        (["--preset", "inference-free", "--target-query-terms", "9"], "must be 0 for inference-free", "print-config"),
+        (
+            ["--preset", "inference-free", "--lambda-q", "0.1"],
+            "must be 0 for inference-free-splade",
+            "print-config",
+        ),
+        (
+            ["--preset", "inference-free", "--target-query-terms", "9"],
+            "must be 0 for inference-free",
+            "print-config",
+        ),
         (["--config", "none.yaml"], "no such file", ""),
         (["--set", "training.metric_for_best_model=nDGC@10"], "nDGC@10", ""),
-        (["--preset", "splade-base", "--set", "training.load_best_model_at_end=true", "--set", "training.eval_steps=2",
-          "--set", "training.save_steps=3"], "save_steps 3 is no multiple", "best"),
+        (
+            [
+                "--preset",
+                "splade-base",
+                "--set",
+                "training.load_best_model_at_end=true",
+                "--set",
+                "training.eval_steps=2",
+                "--set",
+                "training.save_steps=3",
+            ],
+            "save_steps 3 is no multiple",
+            "best",
+        ),
         (["--loss", "kl"], "loss 'kl' needs rows with 'scores'", "--teacher"),
         (["--set", "training.report_to=wandb"], "unknown tracker 'wandb'", "tensorboard, mlflow"),
         (["--device", "cuda:9"], "cuda:9", ""),
     ],
-)  # fmt: skip
+)
 def test_wrong_values_are_named_and_nothing_is_written(
     words: list[str], message: str, hint: str, given: list[object], splade: Splade, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Each architecture, trained for a few steps on small models: what is saved opens elsewhere with the same vectors."""
+"""Each architecture, trained for a few steps: what is saved opens elsewhere with the same vectors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def train(base: Path, rows: Path, output: Path, val: bool = True, **settings: An
         "hardware.device": "cpu", "evaluation.preflight": False, "training.tuned_share": 1.0,
     }  # fmt: skip
     given = {key.replace("__", "."): value for key, value in settings.items()}
-    result = SpladeTrainer(str(base), output, rows, rows if val else None, settings={**fixed, **given}).train()
+    result = SpladeTrainer(
+        str(base), output, rows, rows if val else None, settings={**fixed, **given}
+    ).train()
     names_no_folder(result.model_dir)
     return result
 
@@ -200,7 +202,7 @@ def dense_folder(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_csr_from_documents_alone(
     dense_folder: Path, rows: Path, load: Any, stock: Any, tmp_path: Path
 ) -> None:
-    """Documents without queries; the dense part stays as it was, vectors are kept, and a CSR model can go on."""
+    """Documents without queries; the dense part stays, vectors are cached, and a CSR model can go on."""
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for number, word in enumerate(WORDS):
@@ -296,11 +298,19 @@ def test_early_stopping_by_any_measure(
 ) -> None:
     """Nothing gets better at such a rate, so the second validation is the last."""
     result = train(
-        bert_folder, rows, tmp_path, training__early_stopping_patience=1, training__metric_for_best_model=metric,
-        training__max_steps=12, training__eval_steps=2, training__learning_rate=1e-12, training__bf16=True,
-        training__early_stopping_threshold=0.5, training__load_best_model_at_end=keep_best,
+        bert_folder,
+        rows,
+        tmp_path,
+        training__early_stopping_patience=1,
+        training__metric_for_best_model=metric,
+        training__max_steps=12,
+        training__eval_steps=2,
+        training__learning_rate=1e-12,
+        training__bf16=True,
+        training__early_stopping_threshold=0.5,
+        training__load_best_model_at_end=keep_best,
         loss__regularizer_warmup_ratio=0.01,
-    )  # fmt: skip
+    )
     assert result.steps < 12
     assert ("loss" in result.after) == (metric == "eval_loss")
 

@@ -73,7 +73,7 @@ def test_a_loss_that_was_asked_for() -> None:
 
 
 def mixture(values: Callable[[float], list[float]]) -> tuple[float, dict[float, float], torch.nn.Module]:
-    """Averages a layer between all 0 (base) and all 1 (tuned); `values` a query, given the share that is set."""
+    """Averages a layer between all 0 (base) and all 1 (tuned); `values` a query by the share that is set."""
     model = torch.nn.BatchNorm1d(3)
     base = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
     with torch.no_grad():
@@ -167,8 +167,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows: list[dict[str, Any]] = []
     for number, word in enumerate(words):
         negatives = [f"about the {words[(number + step) % 8]}" for step in (1, 2)]
-        rows.append({"query": f"the {word}", "positive": f"about {word} and every {word}", "negatives": negatives,
-                     "scores": [1.0, 0.4, 0.1]})  # fmt: skip
+        rows.append(
+            {
+                "query": f"the {word}",
+                "positive": f"about {word} and every {word}",
+                "negatives": negatives,
+                "scores": [1.0, 0.4, 0.1],
+            }
+        )
     (folder / "train.json").write_text(json.dumps(rows))
     (folder / "val.json").write_text(json.dumps(rows[:3]))
     return folder
@@ -176,9 +182,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings(**more: Any) -> dict[str, Any]:
     return {
-        "training.max_steps": 4, "training.eval_steps": 2, "training.logging_steps": 1, "hardware.device": "cpu",
-        "training.tuned_share": 1.0, "evaluation.preflight": False, **more,
-    }  # fmt: skip
+        "training.max_steps": 4,
+        "training.eval_steps": 2,
+        "training.logging_steps": 1,
+        "hardware.device": "cpu",
+        "training.tuned_share": 1.0,
+        "evaluation.preflight": False,
+        **more,
+    }
 
 
 def trainer(bert_folder: Path, data: Path, output: Path, **options: Any) -> SpladeTrainer:

@@ -196,7 +196,7 @@ class TrainingView:
 
 
 def measure_of(row: dict[str, Any]) -> str | None:
-    """The measure by which a validation row is shown: nDCG@10 or the first; None for a row of another kind."""
+    """The measure by which a validation row is shown: nDCG@10, else the first; None for other rows."""
     found = [key for key, value in row.items() if "@" in key and isinstance(value, int | float)]
     return "nDCG@10" if "nDCG@10" in found else next(iter(found), None)
 

@@ -1,12 +1,13 @@
-"""Datasets of rows in, the row numbers of each batch out; knows no loss, no model and no text but by its number.
+"""Batch samplers: the row numbers of each batch, within a dataset and between datasets.
 
-Every batch comes from one dataset. All rows of a dataset come once a pass. The number of batches does not change from
-one epoch to the next, since the trainer counts its steps by it. What comes in an epoch depends on its number and the
-seed alone, so that every process, and a resumed run, deals the same batches.
+Every batch comes from one dataset. All rows of a dataset come once a pass. The number of batches does not
+change from one epoch to the next, since the trainer counts its steps by it. What comes in an epoch depends on
+its number and the seed alone, so that every process, and a resumed run, draws the same batches.
 
-With P processes, accelerate hands the batches of a round of P to one process each, drops a round whose last batch is
-short of `batch_size`, and lets processes with a batch more than others wait for ever. Therefore the number of batches
-of each dataset is a multiple of P, a round is of one dataset, and `batch_size` is None: sizes are ours to choose.
+With P processes, accelerate hands the batches of a round of P to one process each, drops a round whose last
+batch is short of `batch_size`, and lets processes with a batch more than others wait for ever. Therefore the
+number of batches of each dataset is a multiple of P, a round is of one dataset, and `batch_size` is None:
+sizes are ours to choose.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from splade_cli.training.batches.assignment import Integers, batch_sizes, deal, most_conflicts, text_numbers
+from splade_cli.training.batches.assignment import (
+    Integers,
+    assign_rows,
+    batch_sizes,
+    most_conflicts,
+    text_numbers,
+)
 
 ATTEMPTS = 5
 
@@ -26,18 +33,20 @@ ATTEMPTS = 5
 class RowBatches:
     """Batches of one dataset, a batch sampler for `SparseEncoderTrainingArguments(batch_sampler=...)`.
 
-    Sizes are even: 100 rows in batches of at most 16 are seven of 14 or 15, since a rest of 4 would have few negatives.
-    For the same reason no row is ever left out, and the trainer's `drop_last` has nothing to drop.
+    Sizes are even: 100 rows in batches of at most 16 are seven of 14 or 15, since a rest of 4 would have few
+    negatives. For the same reason no row is ever left out, and the trainer's `drop_last` has nothing to drop.
 
     Args:
         dataset: a `datasets.Dataset`; its string columns are query, positive and negatives, in this order.
         batch_size: rows of a batch at most.
         seed: with the epoch's number it decides the order.
-        unique: no batch holds a query or positive that is also a text of another of its rows: as a candidate it would
-            be a false negative. Two rows may share a negative. Batches become smaller where texts repeat much.
-        grow_from: size of the first batch; sizes grow evenly with the rows seen, up to `batch_size` in the last.
-        passes: how often each row comes in one epoch of the trainer. To let batches grow over a whole run, give the
-            trainer one epoch of many passes.
+        unique: no batch holds a query or positive that is also a text of another of its rows: as a candidate
+            it would be a false negative. Two rows may share a negative. Batches become smaller where texts
+            repeat much.
+        grow_from: size of the first batch; sizes grow evenly with the rows seen, up to `batch_size` in the
+            last.
+        passes: how often each row comes in one epoch of the trainer. To let batches grow over a whole run,
+            give the trainer one epoch of many passes.
         processes: how many take turns at the batches.
     """
 
@@ -55,7 +64,10 @@ class RowBatches:
         passes: int = 1,
         processes: int = 1,
     ) -> None:
-        self.rows, self.seed, self.epoch, self.processes = len(dataset), seed, 0, processes
+        self.rows = len(dataset)
+        self.seed = seed
+        self.epoch = 0
+        self.processes = processes
         self._texts = text_numbers(dataset) if unique else None
         first = batch_size if grow_from is None else grow_from
         edges = np.linspace(first, batch_size, passes + 1)
@@ -78,7 +90,7 @@ class RowBatches:
                 yield batch.tolist()
 
     def _plan(self, low: float, high: float, number: int) -> tuple[Integers, Integers]:
-        """Batch sizes of one pass, and the first epoch's order: more batches only where texts repeat too much."""
+        """Batch sizes of one pass and the first epoch's order: more batches where texts repeat too much."""
         count = 0 if self._texts is None else most_conflicts(self._texts)
         while True:
             sizes = batch_sizes(self.rows, low, high, count, self.processes)
@@ -96,7 +108,7 @@ class RowBatches:
             yield rng.permutation(repeated)
             return
         for _ in range(attempts):
-            order = deal(self._texts, sizes, rng)
+            order = assign_rows(self._texts, sizes, rng)
             if order is not None:
                 yield order
 
@@ -104,8 +116,9 @@ class RowBatches:
 class MixedBatches:
     """Batches of several datasets, for `SparseEncoderTrainingArguments(multi_dataset_batch_sampler=...)`.
 
-    ``round_robin`` takes from each dataset in turn and, when one is used up, goes on with the others. ``proportional``
-    spreads each dataset over the whole epoch. Both end when all rows of all datasets have come.
+    ``round_robin`` takes from each dataset in turn and, when one is used up, goes on with the others.
+    ``proportional`` spreads each dataset over the whole epoch. Both end when all rows of all datasets have
+    come.
 
     Args:
         dataset: the concatenation of the datasets.
@@ -127,8 +140,11 @@ class MixedBatches:
         strategy: Literal["round_robin", "proportional"] = "proportional",
         processes: int = 1,
     ) -> None:
-        self.batch_samplers, self.seed, self.epoch = list(batch_samplers), seed, 0
-        self.strategy, self.processes = strategy, processes
+        self.batch_samplers = list(batch_samplers)
+        self.seed = seed
+        self.epoch = 0
+        self.strategy = strategy
+        self.processes = processes
         self.starts = np.cumsum([0, *(len(each) for each in dataset.datasets)]).tolist()
 
     def set_epoch(self, epoch: int) -> None:
@@ -141,10 +157,10 @@ class MixedBatches:
         return sum(map(len, self.batch_samplers))
 
     def __iter__(self) -> Iterator[list[int]]:
-        dealt = [iter(sampler) for sampler in self.batch_samplers]
+        batches = [iter(sampler) for sampler in self.batch_samplers]
         for number in self._turns():
             for _ in range(self.processes):
-                yield [self.starts[number] + row for row in next(dealt[number])]
+                yield [self.starts[number] + row for row in next(batches[number])]
 
     def _turns(self) -> list[int]:
         """The dataset of each round."""
@@ -154,8 +170,8 @@ class MixedBatches:
         if self.strategy == "round_robin":
             return [int(each) for each in datasets[np.lexsort((datasets, turns))]]
         rng = np.random.default_rng([self.seed, self.epoch])
-        places = (turns + rng.random(len(turns))) / np.repeat(rounds, rounds)
-        return [int(each) for each in datasets[np.argsort(places, kind="stable")]]
+        positions = (turns + rng.random(len(turns))) / np.repeat(rounds, rounds)
+        return [int(each) for each in datasets[np.argsort(positions, kind="stable")]]
 
 
 def row_batches(**options: Any) -> partial[RowBatches]:

@@ -1,9 +1,10 @@
-"""The loss of a sparse autoencoder over dense vectors; knows no text, no trainer and no configuration.
+"""Loss of a sparse autoencoder over dense vectors: reconstruction, dead latents, contrast, neighbours.
 
-It is CSR's [Wen et al. 2025, arXiv 2503.01776]: what k latents leave of a vector, what 4k leave, what the dead ones
-could give, and a contrast of pairs. Ours on top, since search asks for it: for a text, the codes' similarities to its
-nearest neighbours and to others are those of the dense vectors, as KL of two softmaxes; at several k, so that the
-largest latents of a code are a good code. k shrinks from large to its target [CSRv2, arXiv 2602.05735].
+It is CSR's [Wen et al. 2025, arXiv 2503.01776]: what k latents leave of a vector, what 4k leave, what the
+dead ones could give, and a contrast of pairs. Ours on top, since search asks for it: for a text, the codes'
+similarities to its nearest neighbours and to others are those of the dense vectors, as KL of two softmaxes;
+at several k, so that the largest latents of a code are a good code. k shrinks from large to its target
+[CSRv2, arXiv 2602.05735].
 """
 
 from __future__ import annotations
@@ -56,13 +57,13 @@ class CsrWeights:
 def nearest(vectors: Tensor, count: int) -> Tensor:
     """Row numbers [n, count] of each row's largest products with the others, in that order."""
     count = min(count, len(vectors) - 1)
-    found = torch.empty(len(vectors), count, dtype=torch.long)
+    neighbours = torch.empty(len(vectors), count, dtype=torch.long)
     for start in range(0, len(vectors), WINDOW):
         products = vectors[start : start + WINDOW] @ vectors.T
         rows = torch.arange(len(products))
         products[rows, start + rows] = -torch.inf
-        found[start : start + WINDOW] = products.topk(count, dim=1).indices
-    return found
+        neighbours[start : start + WINDOW] = products.topk(count, dim=1).indices
+    return neighbours
 
 
 class CsrObjective(nn.Module):
@@ -83,11 +84,14 @@ class CsrObjective(nn.Module):
 
     def __init__(self, autoencoder: Any, vectors: Tensor, pairs: Tensor, weights: CsrWeights) -> None:
         super().__init__()
-        self.weights, self.k, self.k_aux = weights, int(autoencoder.k), int(autoencoder.k_aux)
+        self.weights = weights
+        self.k = int(autoencoder.k)
+        self.k_aux = int(autoencoder.k_aux)
         self.progress = 0.0
         self.parts: dict[str, Tensor] = {}
         # not the module itself: its tied decoder would be a shared tensor in a checkpoint
-        self.weight, self.pre_bias = autoencoder.encoder.weight, autoencoder.pre_bias
+        self.weight = autoencoder.encoder.weight
+        self.pre_bias = autoencoder.pre_bias
         self.latent_bias = autoencoder.latent_bias
         self.scale = nn.Parameter(torch.zeros(()))
         self.register_buffer("idle", autoencoder.stats_last_nonzero)
@@ -103,27 +107,26 @@ class CsrObjective(nn.Module):
         texts = self.vectors[self._with_neighbours(rows)]
         queries = self._moved(texts) if weights.noise else texts
         both = torch.cat([queries, texts]) if weights.noise else texts
-        before = self._before(both)
-        kept = before.topk(min(4 * self.k, before.shape[1]), dim=1)
-        self._note_use(kept.indices[:, : self.k], kept.values[:, : self.k])
-        wanted = _without_diagonal(queries @ texts.T / weights.temperature).log_softmax(1)
-        total = both.new_zeros(())
+        activations = self._pre_activations(both)
+        largest = activations.topk(min(4 * self.k, activations.shape[1]), dim=1)
+        self._note_use(largest.indices[:, : self.k], largest.values[:, : self.k])
+        sizes = self._sizes(largest.indices.shape[1])
+        dense = _without_diagonal(queries @ texts.T / weights.temperature).log_softmax(1)
         similarity = both.new_zeros(())
-        steps = self._sizes(kept.indices.shape[1])
-        for k in steps:
-            codes = _codes(before, kept, k)
-            found = _linear(codes[: len(queries)], codes[-len(texts) :]) * (
-                self.scale.exp() / weights.temperature
-            )
-            similarity = similarity + nn.functional.kl_div(
-                _without_diagonal(found).log_softmax(1), wanted, log_target=True, reduction="batchmean"
-            ) / len(steps)
+        for k in sizes:
+            codes = _codes(activations, largest, k)
+            scale = self.scale.exp() / weights.temperature
+            products = _linear(codes[: len(queries)], codes[-len(texts) :]) * scale
+            sparse = _without_diagonal(products).log_softmax(1)
+            divergence = nn.functional.kl_div(sparse, dense, log_target=True, reduction="batchmean")
+            similarity = similarity + divergence / len(sizes)
         parts = {
             "similarity": weights.similarity * similarity,
-            **self._reconstruct(both, before, kept, steps[0]),
+            **self._reconstruct(both, activations, largest, sizes[0]),
         }
         if len(self.pairs) and weights.contrastive:
             parts["contrastive"] = weights.contrastive * self._contrast(len(rows))
+        total = both.new_zeros(())
         for value in parts.values():
             total = total + value
         self.parts = {name: value.detach() for name, value in parts.items()}
@@ -134,55 +137,58 @@ class CsrObjective(nn.Module):
         """Latents that no text has used for DEAD_AFTER steps."""
         return int((self.idle > DEAD_AFTER).sum())
 
-    def _before(self, vectors: Tensor) -> Tensor:
-        before: Tensor = _linear(vectors - self.pre_bias, self.weight) + self.latent_bias
-        return before
+    def _pre_activations(self, vectors: Tensor) -> Tensor:
+        """Latents [B, D] before top-k and ReLU."""
+        activations: Tensor = _linear(vectors - self.pre_bias, self.weight) + self.latent_bias
+        return activations
 
     def _sizes(self, most: int) -> list[int]:
         """The k's of this step, the main one first."""
-        left = max(0.0, 1.0 - self.progress / self.weights.anneal) if self.weights.anneal else 0.0
-        grown = self.weights.anneal_from**left
-        return [max(1, min(most, round(self.k * share * grown))) for share in self.weights.shares]
+        left = 0.0
+        if self.weights.anneal:
+            left = max(0.0, 1.0 - self.progress / self.weights.anneal)
+        growth = self.weights.anneal_from**left
+        return [max(1, min(most, round(self.k * share * growth))) for share in self.weights.shares]
 
     def _with_neighbours(self, rows: Tensor) -> Tensor:
-        """Numbers of the texts and of neighbours drawn for each, from its nearest and from those further off."""
-        found = [rows]
+        """Numbers of the texts and of neighbours drawn for each, from its nearest and those further off."""
+        drawn = [rows]
         for number in range(self.weights.neighbours if self.near.shape[1] else 0):
             reach = min(self.near.shape[1], NEIGHBOURS if number % 2 else CLOSEST)
-            drawn = torch.randint(reach, (len(rows),)).to(rows.device)
-            found.append(self.near[rows, drawn])
-        drawn_once: Tensor = torch.unique(torch.cat(found))
-        return drawn_once
+            ranks = torch.randint(reach, (len(rows),)).to(rows.device)
+            drawn.append(self.near[rows, ranks])
+        numbers: Tensor = torch.unique(torch.cat(drawn))
+        return numbers
 
     def _moved(self, texts: Tensor) -> Tensor:
+        """Texts, each moved along the difference of two others."""
         picked = torch.randint(len(self.vectors), (2, len(texts))).to(texts.device)
         by = self.weights.noise * torch.rand(len(texts), 1).to(texts.device)
-        return nn.functional.normalize(
-            texts + by * (self.vectors[picked[0]] - self.vectors[picked[1]]), dim=1
-        )
+        difference = self.vectors[picked[0]] - self.vectors[picked[1]]
+        return nn.functional.normalize(texts + by * difference, dim=1)
 
     @torch.no_grad()
     def _note_use(self, indices: Tensor, values: Tensor) -> None:
         self.idle += 1
         self.idle[indices[values > 1e-5]] = 0
 
-    def _reconstruct(self, vectors: Tensor, before: Tensor, kept: Any, k: int) -> dict[str, Tensor]:
-        decode = self.weight.T
-        decoded = _linear(_codes(before, kept, k), decode)
+    def _reconstruct(self, vectors: Tensor, activations: Tensor, largest: Any, k: int) -> dict[str, Tensor]:
+        """What k, 4k and dead latents leave of the vectors, by part of the loss."""
+        decoder = self.weight.T
+        decoded = _linear(_codes(activations, largest, k), decoder)
+        decoded_4k = _linear(_codes(activations, largest, largest.indices.shape[1]), decoder)
         features: dict[str, Tensor | None] = {
             "sentence_embedding_backbone": vectors,
             "decoded_embedding_k": decoded + self.pre_bias,
-            "decoded_embedding_4k": _linear(_codes(before, kept, kept.indices.shape[1]), decode)
-            + self.pre_bias,
+            "decoded_embedding_4k": decoded_4k + self.pre_bias,
             "decoded_embedding_aux": None,
             "decoded_embedding_k_pre_bias": decoded,
         }
         dead = self.idle > DEAD_AFTER
         if self.k_aux and self.weights.auxiliary and bool(dead.any()):
-            revived = (before * dead).topk(min(self.k_aux, before.shape[1]), dim=1)
-            features["decoded_embedding_aux"] = (
-                _linear(_codes(before, revived, self.k_aux), decode) + self.pre_bias
-            )
+            revived = (activations * dead).topk(min(self.k_aux, activations.shape[1]), dim=1)
+            decoded_dead = _linear(_codes(activations, revived, self.k_aux), decoder)
+            features["decoded_embedding_aux"] = decoded_dead + self.pre_bias
         losses = self.reconstruction.compute_loss_from_embeddings([features])
         share = self.weights.reconstruction / self.variance
         return {
@@ -195,17 +201,18 @@ class CsrObjective(nn.Module):
         drawn = torch.randperm(len(self.pairs))[:count].to(self.pairs.device)
         sides = []
         for rows in self.pairs[drawn].T:
-            before = self._before(self.vectors[rows])
-            sides.append(_codes(before, before.topk(self.k, dim=1), self.k))
+            activations = self._pre_activations(self.vectors[rows])
+            sides.append(_codes(activations, activations.topk(self.k, dim=1), self.k))
         scores = _linear(sides[0], sides[1]) * (self.scale.exp() / self.weights.temperature)
         same = self.pairs[drawn, 1][:, None] == self.pairs[drawn, 1][None]
-        scores = scores.masked_fill(same & ~torch.eye(len(drawn), dtype=torch.bool, device=same.device), -1e4)
+        diagonal = torch.eye(len(drawn), dtype=torch.bool, device=same.device)
+        scores = scores.masked_fill(same & ~diagonal, -1e4)
         return nn.functional.cross_entropy(scores, torch.arange(len(drawn), device=scores.device))
 
 
-def _codes(before: Tensor, kept: Any, k: int) -> Tensor:
-    """The k largest of `before` [B, D] as codes; `kept` holds at least so many, the largest first."""
-    return torch.zeros_like(before).scatter(1, kept.indices[:, :k], kept.values[:, :k].relu())
+def _codes(activations: Tensor, largest: Any, k: int) -> Tensor:
+    """The k largest of `activations` [B, D] as codes; `largest` holds at least so many, the largest first."""
+    return torch.zeros_like(activations).scatter(1, largest.indices[:, :k], largest.values[:, :k].relu())
 
 
 def _without_diagonal(scores: Tensor) -> Tensor:

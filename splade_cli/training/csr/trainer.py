@@ -1,6 +1,6 @@
-"""A CSR model's trainer: texts with or without queries become dense vectors once, and the autoencoder learns from them.
+"""Training of a CSR model: texts become dense vectors once, and the sparse autoencoder learns from them.
 
-Knows no scores and no sparse loss; the dense model is never changed.
+The dense model is never changed.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def corpus_texts(path: Path) -> list[str]:
         texts = [Chunk(each.id, each.id, each.text, each.title).content for each in documents]
     else:
         texts = [chunk.content for chunk in split_documents(read_documents(path).documents)]
-    found = [text for text in dict.fromkeys(texts) if text.strip()]
-    if not found:
+    different = [text for text in dict.fromkeys(texts) if text.strip()]
+    if not different:
         raise InputError(f"{path} holds no text", "name a folder of documents, or a BEIR folder")
-    return found
+    return different
 
 
 def excerpts(texts: Sequence[str], seed: int) -> list[str]:
@@ -56,17 +56,17 @@ def excerpts(texts: Sequence[str], seed: int) -> list[str]:
     An autoencoder that has only seen whole documents codes queries worse (see docs/experiments.md).
     """
     generator = random.Random(seed)
-    found = []
+    short = []
     for text in texts:
         first, _, rest = text.partition("\n")
         if rest.strip() and len(first.split()) <= LONGEST:
-            found.append(first.strip("# "))
+            short.append(first.strip("# "))
         sentences = [
             part for part in SENTENCE_END.split(rest or text) if SHORTEST <= len(part.split()) <= LONGEST
         ]
         if sentences:
-            found.append(generator.choice(sentences))
-    return list(dict.fromkeys(found))
+            short.append(generator.choice(sentences))
+    return list(dict.fromkeys(short))
 
 
 def prepare_autoencoder(
@@ -100,21 +100,21 @@ def prepare_autoencoder(
         vectors = cached_vectors(
             lambda window: dense_vectors(trainable, window), list(numbers), cache, _space(config), progress
         )
-    measured = measure is not None and config.training.eval_strategy != "no"
+    validated = measure is not None and config.training.eval_strategy != "no"
     fresh = trainable.view.model.identity == "in training"
     trainer = prepare_csr(
         trainable.encoder,
         vectors,
         pairs if len(pairs) else None,
-        training_arguments(config, (), trainable, output, measured),
+        training_arguments(config, (), trainable, output, validated),
         output=output,
         weights=CsrWeights(
             auxiliary=config.loss.aux_loss_weight,
             contrastive=config.loss.contrastive_weight,
             anneal_from=config.model.csr_anneal_from,
         ),
-        measure=measure if measured else None,
-        callbacks=[*callbacks, *early_stopping(config, measured)],
+        measure=measure if validated else None,
+        callbacks=[*callbacks, *early_stopping(config, validated)],
         fresh=fresh,
     )
     set_intervals(trainer, config)
@@ -123,7 +123,8 @@ def prepare_autoencoder(
 
 def dense_vectors(trainable: Trainable, texts: Sequence[str], batch_size: int = 32) -> NDArray[np.float32]:
     """What the modules before the autoencoder give, float32 [n, d]; no prompt is put before a text."""
-    model, device = trainable.view.model, trainable.view.device.name
+    model = trainable.view.model
+    device = trainable.view.device.name
     out = np.empty((len(texts), trainable.encoder[-1].input_dim), dtype=np.float32)
     order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
     model.eval()

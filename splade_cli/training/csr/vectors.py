@@ -1,7 +1,4 @@
-"""Dense vectors of a corpus in, a trainer of the sparse autoencoder over them out; knows no text and no configuration.
-
-The dense model stays as it is, so its vectors are computed once (`cached_vectors`) and training reads nothing else.
-"""
+"""A trainer of a sparse autoencoder over dense vectors, which are computed once and cached."""
 
 from __future__ import annotations
 
@@ -59,23 +56,24 @@ class CsrTrainer(Trainer):  # type: ignore[misc]
         self, *args: Any, measure: Callable[[], dict[str, float]] | None, output: Path, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.measure, self.output = measure, output
+        self.measure = measure
+        self.output = output
 
     @property
     def objective(self) -> CsrObjective:
         """The loss, past what several processes wrap around it."""
-        found = self.accelerator.unwrap_model(self.model)
-        assert isinstance(found, CsrObjective)
-        return found
+        objective = self.accelerator.unwrap_model(self.model)
+        assert isinstance(objective, CsrObjective)
+        return objective
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The loss of one batch. Raises ModelError where it is not finite."""
         self.objective.progress = self.state.global_step / max(1, self.state.max_steps)
-        found = super().compute_loss(model, inputs, *args, **kwargs)
-        value = found[0] if isinstance(found, tuple) else found
+        output = super().compute_loss(model, inputs, *args, **kwargs)
+        loss = output[0] if isinstance(output, tuple) else output
         batch = {"rows": [str(row) for row in inputs["rows"].tolist()]}
-        check_loss({**self.objective.parts, "loss": value}, batch, self.state.global_step + 1, self.output)
-        return found
+        check_loss({**self.objective.parts, "loss": loss}, batch, self.state.global_step + 1, self.output)
+        return output
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Adds the parts of the last step's loss and the dead latents."""
@@ -86,8 +84,8 @@ class CsrTrainer(Trainer):  # type: ignore[misc]
 
     def evaluate(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> dict[str, float]:
         """What `measure` gives, as a trainer's metrics."""
-        found = self.measure() if self.measure else {}
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+        figures = self.measure() if self.measure else {}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
         self.log(dict(metrics))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -138,10 +136,15 @@ def prepare_csr(
     """
     if len(vectors) < 2:
         raise InputError(f"{len(vectors)} texts are too few to train on", "add documents")
-    links = torch.from_numpy(np.asarray(pairs if pairs is not None else np.empty((0, 2)), dtype=np.int64))
+    if pairs is None:
+        pairs = np.empty((0, 2), dtype=np.int64)
+    links = torch.from_numpy(np.asarray(pairs, dtype=np.int64))
     if links.numel() and not 0 <= int(links.min()) <= int(links.max()) < len(vectors):
-        raise InputError(f"a pair names row {int(links.max())} of {len(vectors)} vectors", "")
-    autoencoder, rows = encoder[-1], torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+        raise InputError(
+            f"a pair names row {int(links.max())} of {len(vectors)} vectors", "pairs are rows of the vectors"
+        )
+    autoencoder = encoder[-1]
+    rows = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
     if autoencoder.normalize:
         raise ModelError(
             "the autoencoder normalises its input, which cannot be trained here", "start from a dense model"

@@ -1,7 +1,7 @@
-"""A latent model's training loss: all columns of a batch embedded at once on the latents that they use. Knows no data.
+"""Losses of a latent model: a SpladeLoss over the latents that a batch uses, and distillation.
 
-`LatentLoss` has the shape of sentence-transformers' SpladeLoss; the loss inside it gets compact matrices [B, m] that
-share their m columns, so every loss that only multiplies or adds rows means the same as on [B, D].
+`LatentLoss` has the shape of sentence-transformers' SpladeLoss; the loss inside it gets compact matrices [B,
+m] that share their m columns, so every loss that only multiplies or adds rows means the same as on [B, D].
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class LatentLoss(nn.Module):
     Args:
         model: the SparseEncoder.
         loss: has ``compute_loss_from_embeddings(embeddings, labels)``, embeddings a list of [B, m].
-        document_regularizer_weight, query_regularizer_weight: lambda, which callbacks may change; None leaves the
-            queries' out.
-        document_regularizer, query_regularizer: have ``compute_loss_from_embeddings(embeddings, columns)`` with
-            columns int64 [m] naming the latents; FLOPS by default.
+        document_regularizer_weight, query_regularizer_weight: lambda, which callbacks may change; None leaves
+            the queries' out.
+        document_regularizer, query_regularizer: have ``compute_loss_from_embeddings(embeddings, columns)``
+            with columns int64 [m] naming the latents; FLOPS by default.
 
     Raises:
         ValueError: an inner loss without that method.
@@ -44,7 +44,8 @@ class LatentLoss(nn.Module):
             raise ValueError(
                 f"{type(loss).__name__} has no compute_loss_from_embeddings, which LatentLoss calls"
             )
-        self.model, self.loss = model, loss
+        self.model = model
+        self.loss = loss
         self.document_regularizer_weight = document_regularizer_weight
         self.query_regularizer_weight = query_regularizer_weight
         self.document_regularizer: Any = document_regularizer if document_regularizer is not None else Flops()
@@ -53,24 +54,26 @@ class LatentLoss(nn.Module):
     def forward(
         self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """``base_loss`` (or what the inner loss names), ``document_regularizer_loss``, ``query_regularizer_loss``.
+        """The losses by name: ``base_loss`` (or what the inner loss names), and one a regulariser.
 
         Args:
             sentence_features: tokenised queries, positives, negatives_1.., each of B texts.
             labels: the inner loss's.
         """
         head = self.model[1]
-        hidden, kept, sizes = [], [], []
+        hidden: list[Tensor] = []
+        limits: list[int] = []
+        sizes: list[int] = []
         for number, features in enumerate(sentence_features):
             tokens = self.model[0](features)
             summed = head.sum_tokens(tokens["token_embeddings"], tokens["attention_mask"])
             hidden.append(head.project(summed))
             sizes.append(len(summed))
-            kept += [head.k_of("document" if number else "query")] * len(summed)
-        columns, weights = head.compact_weights(torch.cat(hidden), kept)
+            limits += [head.k_of("document" if number else "query")] * len(summed)
+        columns, weights = head.compact_weights(torch.cat(hidden), limits)
         embeddings = list(weights.split(sizes))
-        found = self.loss.compute_loss_from_embeddings(embeddings, labels)  # type: ignore[operator]
-        losses: dict[str, Tensor] = dict(found) if isinstance(found, dict) else {"base_loss": found}
+        inner = self.loss.compute_loss_from_embeddings(embeddings, labels)  # type: ignore[operator]
+        losses: dict[str, Tensor] = dict(inner) if isinstance(inner, dict) else {"base_loss": inner}
         if self.document_regularizer_weight is not None:
             penalty = self.document_regularizer.compute_loss_from_embeddings(
                 torch.cat(embeddings[1:]), columns
@@ -93,10 +96,10 @@ class LatentLoss(nn.Module):
 
 
 class DenseDistillation(nn.Module):
-    """KL(softmax(T / tau_t) || softmax(S / tau)) over a batch's documents, plus cross-entropy on the positive.
+    """KL(softmax(T / tau_t) || softmax(S / tau)) over a batch's documents, plus cross-entropy.
 
-    S are the student's dot products, of vectors of length 1, T a dense teacher's (LASPAR distils from one; how is not
-    public, this is the usual form of Hinton et al. 2015 over in-batch candidates).
+    S are the student's dot products, of vectors of length 1, T a dense teacher's (LASPAR distils from one;
+    how is not public, this is the usual form of Hinton et al. 2015 over in-batch candidates).
 
     Args:
         model: accepted and kept out, for sentence-transformers.
@@ -114,7 +117,8 @@ class DenseDistillation(nn.Module):
         cross_entropy: float = 1.0,
     ) -> None:
         super().__init__()
-        self.student_temperature, self.teacher_temperature = student_temperature, teacher_temperature
+        self.student_temperature = student_temperature
+        self.teacher_temperature = teacher_temperature
         self.cross_entropy = cross_entropy
 
     def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
@@ -122,35 +126,37 @@ class DenseDistillation(nn.Module):
 
         Args:
             embeddings: queries [B, m], then 1 + n documents of each, each [B, m], positive first.
-            labels: the teacher's vectors [B, 2 + n, d] in the same order, or its scores: [B, 1 + n] of a query's own
-                documents, or [B, (1 + n) B] of all, document w of query i in column w B + i.
+            labels: the teacher's vectors [B, 2 + n, d] in the same order, or its scores: [B, 1 + n] of a
+                query's own documents, or [B, (1 + n) B] of all, document w of query i in column w B + i.
 
         Raises:
             ValueError: labels of another shape.
         """
-        queries, documents = embeddings[0], embeddings[1:]
-        size, ways = len(queries), len(documents)
-        student = queries @ torch.cat(documents).T / self.student_temperature
-        places = torch.arange(size, device=student.device)
+        queries = embeddings[0]
+        documents = embeddings[1:]
+        size = len(queries)
+        ways = len(documents)
+        every = queries @ torch.cat(documents).T / self.student_temperature
+        positives = torch.arange(size, device=every.device)
+        student = every
+        teacher = labels.to(every.dtype)
         if labels.ndim == 3 and labels.shape[:2] == (size, 1 + ways):
-            vectors = labels.to(student.dtype).transpose(0, 1)
-            scores, compared = vectors[0] @ vectors[1:].reshape(ways * size, -1).T, student
-        elif labels.shape == (size, ways * size):
-            scores, compared = labels.to(student.dtype), student
+            vectors = teacher.transpose(0, 1)
+            teacher = vectors[0] @ vectors[1:].reshape(ways * size, -1).T
         elif labels.shape == (size, ways):
-            own = places[:, None] + size * torch.arange(ways, device=student.device)
-            scores, compared = labels.to(student.dtype), student.gather(1, own)
-        else:
+            own = positives[:, None] + size * torch.arange(ways, device=every.device)
+            student = every.gather(1, own)
+        elif labels.shape != (size, ways * size):
             raise ValueError(f"labels {tuple(labels.shape)} for {size} queries with {ways} documents each")
         divergence = nn.functional.kl_div(
-            torch.log_softmax(compared, dim=1),
-            torch.log_softmax(scores / self.teacher_temperature, dim=1),
+            torch.log_softmax(student, dim=1),
+            torch.log_softmax(teacher / self.teacher_temperature, dim=1),
             reduction="batchmean",
             log_target=True,
         )
         if not self.cross_entropy:
             return divergence
-        return divergence + self.cross_entropy * nn.functional.cross_entropy(student, places)
+        return divergence + self.cross_entropy * nn.functional.cross_entropy(every, positives)
 
     def get_config_dict(self) -> dict[str, Any]:
         """Settings, for the model card."""

@@ -1,10 +1,11 @@
-"""AdamW for a latent model's body, row-wise Adagrad for the rows of U that a step lent. Knows no loss and no text.
+"""Optimiser of a latent model: AdamW for its body, row-wise Adagrad for the rows of U that a step gathered.
 
-A row of U, and b of a latent, has one accumulator: s += mean(g^2) over the row, row -= rate * g / sqrt(s) (row-wise
-Adagrad as in FBGEMM; Duchi et al. 2011 with one rate a row). The mean square is a row's own, so a step's length does
-not depend on the scale of the loss, and U needs D more floats where AdamW would need 2 D r. Rows that no text of a
-batch kept are not touched, nor read. Rows in bfloat16 are rounded up or down at random in proportion (stochastic
-rounding, Gupta et al. 2015, arXiv 1502.02551): a step far smaller than 1/256 of a number would otherwise vanish.
+A row of U, and b of a latent, has one accumulator: s += mean(g^2) over the row, row -= rate * g / sqrt(s)
+(row-wise Adagrad as in FBGEMM; Duchi et al. 2011 with one rate a row). The mean square is a row's own, so a
+step's length does not depend on the scale of the loss, and U needs D more floats where AdamW would need 2 D
+r. Rows that no text of a batch kept are not touched, nor read. Rows in bfloat16 are rounded up or down at
+random in proportion (stochastic rounding, Gupta et al. 2015, arXiv 1502.02551): a step far smaller than 1/256
+of a number would otherwise vanish.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from splade_cli.model.laspar.latent_matrix import LatentMatrix, RowBatch
+from splade_cli.training.sparsity.regularizers import processes
 
 ROW_RATE = 0.005
 """Of U's deviation, which is 1: what a row moves by in its first step, a number."""
@@ -25,12 +27,12 @@ TINY = 1e-12
 class RowsOptimizer(torch.optim.AdamW):
     """AdamW, and row-wise Adagrad for `tables`.
 
-    U's gradient never lies in ``.grad``, so clipping a model's gradients clips the others': it would do nothing to
-    Adagrad's steps, which their own history scales.
+    U's gradient never lies in ``.grad``, so clipping a model's gradients clips the others': it would do
+    nothing to Adagrad's steps, which their own history scales.
 
     Args:
         groups: AdamW's parameter groups.
-        tables: what rows are lent from.
+        tables: what rows are gathered from.
         rate: learning rate of rows; a scheduler scales it like every group's ``lr``.
     """
 
@@ -38,21 +40,28 @@ class RowsOptimizer(torch.optim.AdamW):
         self, groups: list[dict[str, Any]], tables: Sequence[LatentMatrix], rate: float = ROW_RATE
     ) -> None:
         self.tables = list(tables)
-        owned = [part for table in self.tables for part in (table.weight, table.bias) if part is not None]
-        super().__init__([*groups, {"params": owned, "lr": rate, "weight_decay": 0.0}])
+        parameters = []
+        for table in self.tables:
+            parameters.append(table.weight)
+            if table.bias is not None:
+                parameters.append(table.bias)
+        super().__init__([*groups, {"params": parameters, "lr": rate, "weight_decay": 0.0}])
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """One step of both; what was lent is given back."""
+        """One step of both; the rows that were gathered are written back."""
         loss = super().step(closure)
         rate = float(self.param_groups[-1]["lr"])
         for table in self.tables:
-            lent = _everyones(table.gathered)
+            gathered = _of_all_processes(table.gathered)
             table.gathered.clear()
-            self._update(table.weight, [(part.columns, part.rows) for part in lent], rate)
+            self._update(table.weight, [(batch.columns, batch.rows) for batch in gathered], rate)
             if table.bias is not None:
-                parts = [(part.columns, part.biases[:, None]) for part in lent if part.biases is not None]
-                self._update(table.bias, parts, rate)
+                biases = []
+                for batch in gathered:
+                    if batch.biases is not None:
+                        biases.append((batch.columns, batch.biases[:, None]))
+                self._update(table.bias, biases, rate)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -64,28 +73,28 @@ class RowsOptimizer(torch.optim.AdamW):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As torch's, but for the accumulators: torch would round them to bfloat16 where U is."""
         super().load_state_dict(state_dict)
-        for part, number in zip(
-            self.param_groups[-1]["params"], state_dict["param_groups"][-1]["params"], strict=True
-        ):
+        tables = self.param_groups[-1]["params"]
+        numbers = state_dict["param_groups"][-1]["params"]
+        for table, number in zip(tables, numbers, strict=True):
             saved = state_dict["state"].get(number)
             if saved is not None:
-                self.state[part]["sum"] = saved["sum"].to(part.device, torch.float32).clone()
+                self.state[table]["sum"] = saved["sum"].to(table.device, torch.float32).clone()
 
     def _update(self, table: Tensor, parts: list[tuple[Tensor, Tensor]], rate: float) -> None:
-        """One step for a table [D, r] or [D]; gradients [n, r] of the same column, lent twice, are added."""
+        """One step for a table [D, r] or [D]; gradients of a column that was gathered twice are added."""
         if not parts:
             return
-        columns, places = torch.unique(torch.cat([part[0] for part in parts]), return_inverse=True)
-        every = torch.cat([part[1] for part in parts])
-        gradient = every.new_zeros(len(columns), every.shape[1]).index_add_(0, places, every)
+        columns, positions = torch.unique(torch.cat([part[0] for part in parts]), return_inverse=True)
+        gradients = torch.cat([part[1] for part in parts])
+        gradient = gradients.new_zeros(len(columns), gradients.shape[1]).index_add_(0, positions, gradients)
         state = self.state[table]
         if not state:
             state["step"] = torch.zeros(())
             state["sum"] = torch.zeros(len(table), device=table.device)
         state["step"] += 1
-        sums = state["sum"][columns] + gradient.square().mean(1)
-        state["sum"][columns] = sums
-        change = gradient * (rate / (sums.sqrt() + TINY))[:, None]
+        accumulators = state["sum"][columns] + gradient.square().mean(1)
+        state["sum"][columns] = accumulators
+        change = gradient * (rate / (accumulators.sqrt() + TINY))[:, None]
         moved = table[columns].float() - change.view(-1, *table.shape[1:])
         if table.dtype == torch.bfloat16:
             moved = round_at_random(moved, seed=int(state["step"]))
@@ -102,28 +111,30 @@ def round_at_random(values: Tensor, seed: int) -> Tensor:
     return rounded
 
 
-def _everyones(taken: list[RowBatch]) -> list[RowBatch]:
-    """What was lent and has a gradient, as (columns, gradient, gradient); of all processes, averaged as DDP does."""
-    own = [
-        RowBatch(part.columns, part.rows.grad, None if part.biases is None else part.biases.grad)
-        for part in taken
-        if part.rows.grad is not None
-    ]
-    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
-        return own
-    world = distributed.get_world_size()
-    gathered: list[Any] = [None] * world
-    distributed.all_gather_object(
-        gathered, [tuple(None if x is None else x.cpu() for x in part) for part in own]
-    )
-    place = taken[0].rows.device if taken else torch.device("cpu")
-    return [
-        RowBatch(
-            columns.to(place), rows.to(place) / world, None if biases is None else biases.to(place) / world
-        )
-        for parts in gathered
-        for columns, rows, biases in parts
-    ]
+def _of_all_processes(gathered: list[RowBatch]) -> list[RowBatch]:
+    """The gradients of what was gathered, in place of the rows; a mean over processes, as DDP takes."""
+    gradients = []
+    for batch in gathered:
+        if batch.rows.grad is not None:
+            biases = None if batch.biases is None else batch.biases.grad
+            gradients.append(RowBatch(batch.columns, batch.rows.grad, biases))
+    world = processes()
+    if world == 1:
+        return gradients
+    sent: list[Any] = [None] * world
+    distributed.all_gather_object(sent, [_moved(batch, torch.device("cpu")) for batch in gradients])
+    device = gathered[0].rows.device if gathered else torch.device("cpu")
+    means = []
+    for batches in sent:
+        for batch in batches:
+            columns, rows, biases = _moved(RowBatch(*batch), device)
+            means.append(RowBatch(columns, rows / world, None if biases is None else biases / world))
+    return means
+
+
+def _moved(batch: RowBatch, device: torch.device) -> RowBatch:
+    biases = None if batch.biases is None else batch.biases.to(device)
+    return RowBatch(batch.columns.to(device), batch.rows.to(device), biases)
 
 
 def optimizer(
@@ -132,7 +143,8 @@ def optimizer(
     """The optimiser of a model that holds `LatentMatrix`.
 
     Args:
-        model: its other parameters that want gradients go to AdamW, matrices with weight decay, vectors without.
+        model: its other parameters that want gradients go to AdamW, matrices with weight decay, vectors
+            without.
         row_rate: learning rate of U and b.
 
     Raises:
@@ -141,9 +153,11 @@ def optimizer(
     tables = [part for part in model.modules() if isinstance(part, LatentMatrix) and part.trained]
     if not tables:
         raise ValueError("no latent rows to train in this model")
-    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
+    vectors = [parameter for parameter in parameters if parameter.ndim < 2]
     groups = [
-        {"params": [p for p in wanted if p.ndim >= 2], "lr": learning_rate, "weight_decay": weight_decay},
-        {"params": [p for p in wanted if p.ndim < 2], "lr": learning_rate, "weight_decay": 0.0},
+        {"params": matrices, "lr": learning_rate, "weight_decay": weight_decay},
+        {"params": vectors, "lr": learning_rate, "weight_decay": 0.0},
     ]
     return RowsOptimizer(groups, tables, row_rate)

@@ -1,4 +1,4 @@
-"""Training arguments of a run: what the configuration says, in the terms of sentence-transformers' trainer."""
+"""Training arguments: what the configuration says, in the terms of sentence-transformers' trainer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ NANOBEIR = "NanoBEIR_mean_dot_ndcg@10"
 def best_measure(config: Config) -> tuple[str, bool]:
     """The measure that chooses the best weights, by our name, and whether more of it is better.
 
-    ``eval_`` before it may be left out; NanoBEIR's mean stands for validation nDCG@10 where NanoBEIR is not measured.
+    ``eval_`` before it may be left out; NanoBEIR's mean stands for validation nDCG@10 where NanoBEIR is not
+    measured.
 
     Raises:
         InputError: no measure of that name.
@@ -102,7 +103,7 @@ def _checkpointing(wanted: bool) -> dict[str, bool | None]:
 
 
 def passes_per_epoch(settings: TrainingSection) -> int:
-    """Passes over the rows within one epoch of the trainer: all of them where batches are to grow over the run."""
+    """Passes over the rows within one epoch of the trainer: all of them where batches grow over the run."""
     if settings.grow_batch_from is None:
         return 1
     return max(1, round(settings.num_train_epochs))

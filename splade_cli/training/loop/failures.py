@@ -48,7 +48,8 @@ def check_loss(
 
     Args:
         loss: of one batch, any shape, or its parts by name.
-        inputs: the batch: columns of texts, or the trainer's features ``<column>_input_ids`` [B, L] with masks.
+        inputs: the batch: columns of texts, or the trainer's features ``<column>_input_ids`` [B, L] with
+            masks.
         step: the optimiser step that the batch is part of, from 1.
         output: run folder; ``bad_batch.json`` goes there: step, dataset, loss by part, texts by column.
         tokenizer: turns ids back to text.
@@ -81,7 +82,7 @@ def check_loss(
 
 
 def texts_of(inputs: Mapping[str, Any], tokenizer: Any = None) -> dict[str, list[str]]:
-    """The texts of a batch by column: columns of strings as they are, ids through `tokenizer`; other columns are left.
+    """The texts of a batch by column: strings as they are, ids through `tokenizer`; other columns are left.
 
     Without a tokenizer, ids are written as numbers.
     """
@@ -107,7 +108,7 @@ def _decoded(ids: torch.Tensor, tokenizer: Any) -> str:
 
 
 def memory_error(error: BaseException, settings: MemorySettings) -> ModelError | None:
-    """What to lower where `error`, caught around training, says that memory ran out; None for any other error."""
+    """What to lower where `error` says that memory ran out; None for any other error."""
     text = str(error).lower()
     no_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
     if isinstance(error, RuntimeError):

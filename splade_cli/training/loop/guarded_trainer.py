@@ -1,4 +1,4 @@
-"""SparseEncoderTrainer with guards: it stops at a loss that is not finite, and says what to lower where memory ends.
+"""SparseEncoderTrainer with guards against losses that are not finite and memory that runs out.
 
 It also logs how many terms are active, and adds the anchor to the loss where one is asked for.
 """
@@ -157,7 +157,7 @@ def _loss_kind(dataset: str) -> str:
 
 
 class _EpochNumbers(TrainerCallback):
-    """Tells the sampler its epoch, which transformers does not do through what shards and skips batches on resume."""
+    """Tells the sampler its epoch: transformers does not reach it through what shards and skips batches."""
 
     def __init__(self, trainer: GuardedTrainer) -> None:
         self.trainer = trainer

@@ -16,10 +16,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 class Interrupts(TrainerCallback):
     """A context around a transformers training loop, and a callback of it.
 
-    The first signal lets the step (and its evaluation) end, saves, and then raises; before the first step, or the
-    second time, it raises at once. `whole` says whether weights, optimiser and step number belong together, so that a
-    checkpoint may be written; `saved` whether it was written already. Signals can only be caught in the main thread:
-    elsewhere nothing is changed.
+    The first signal lets the step (and its evaluation) end, saves, and then raises; before the first step, or
+    the second time, it raises at once. `whole` says whether weights, optimiser and step number belong
+    together, so that a checkpoint may be written; `saved` whether it was written already. Signals can only be
+    caught in the main thread: elsewhere nothing is changed.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""Texts of random words, and how far a model has moved on them since training began; needs no data and no labels.
+"""Regularisation towards the base model: how far a model has moved on texts of random words.
 
-A small folder says nothing of most words, and training lets their expansions drift. Keeping the model where it was on
-texts of random words keeps what it knew of them (docs/experiments.md).
+A small folder says nothing of most words, and training lets their expansions drift. Keeping the model where
+it was on texts of random words keeps what it knew of them (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -30,24 +30,25 @@ class Anchor:
     """
 
     def __init__(self, trainable: Trainable, seed: int) -> None:
-        self.tokenizer, self.seed, self.routed = trainable.view.tokenizer, seed, trainable.routed
+        self.tokenizer = trainable.view.tokenizer
+        self.seed = seed
+        self.routed = trainable.routed
         self.frozen = copy.deepcopy(trainable.view.splade).eval().requires_grad_(False)
         self.device = trainable.view.device.name
         self.words = whole_words(self.tokenizer)
 
     def texts(self, step: int) -> list[str]:
-        """The texts of one step; words near the front of the vocabulary, which are frequent ones, come more often."""
+        """The texts of one step; words near the front of the vocabulary, frequent ones, come more often."""
         generator = random.Random(f"{self.seed}|{step}")
-        return [
-            " ".join(
-                self.words[int(len(self.words) * generator.random() ** 2)]
-                for _ in range(generator.randint(SHORTEST, LONGEST))
-            )
-            for _ in range(TEXTS)
-        ]
+        texts = []
+        for _ in range(TEXTS):
+            length = generator.randint(SHORTEST, LONGEST)
+            ranks = [int(len(self.words) * generator.random() ** 2) for _ in range(length)]
+            texts.append(" ".join(self.words[rank] for rank in ranks))
+        return texts
 
     def distance(self, encoder: Any, step: int) -> Tensor:
-        """Squared distance of the vectors now and before, a mean over the texts of `step`; a scalar with gradient.
+        """Squared distance of the vectors now and before, a mean over the texts of `step`.
 
         Args:
             encoder: the sentence-transformers model in training, wrapped or not.
@@ -66,9 +67,11 @@ def whole_words(tokenizer: Any) -> list[str]:
     """The words that are one token, in the order of the vocabulary."""
     tokens = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     marked = any(token.startswith(MARKS) for token, _ in tokens)
-    found = []
+    words = []
     for token, _ in tokens:
-        word = token[1:] if marked and token.startswith(MARKS) else "" if marked else token
+        if marked and not token.startswith(MARKS):
+            continue
+        word = token[1:] if marked else token
         if len(word) > 1 and word.isalpha():
-            found.append(word)
-    return found
+            words.append(word)
+    return words

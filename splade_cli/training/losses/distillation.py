@@ -1,7 +1,7 @@
-"""What training minimises, given embeddings: listwise distillation and its companions. Knows no data and no model.
+"""Listwise knowledge distillation from a teacher's scores.
 
-Each class has ``compute_loss_from_embeddings(embeddings, labels)``, which is what sentence-transformers' SpladeLoss
-asks of an inner loss; embeddings are [queries, positives, negatives_1, ...], each [B, V].
+The loss has ``compute_loss_from_embeddings(embeddings, labels)``, which is what sentence-transformers'
+SpladeLoss asks of an inner loss; embeddings are [queries, positives, negatives_1, ...], each [B, V].
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch import Tensor, nn
 class ListwiseDistillation(nn.Module):
     """KL(teacher || student) over each query's own documents and those of the rest of its batch.
 
-    Listwise distillation as in 2502.19712, with the batch's other documents as further candidates: a teacher that
-    ranked the whole corpus gave them no place among its best, so their teacher score is `floor`.
+    Listwise distillation as in 2502.19712, with the batch's other documents as further candidates: a teacher
+    that ranked the whole corpus gave them no place among its best, so their teacher score is `others_score`.
 
     Args:
         model: accepted and kept for sentence-transformers; not used.
         student_temperature: divides the student's dot products.
         teacher_temperature: divides the teacher's scores, which lie on [0, 1].
-        floor: teacher score of documents that belong to other queries; None leaves them out.
+        others_score: teacher score of documents that belong to other queries; None leaves them out.
     """
 
     def __init__(
@@ -31,14 +31,12 @@ class ListwiseDistillation(nn.Module):
         *,
         student_temperature: float = 1.5,
         teacher_temperature: float = 0.15,
-        floor: float | None = 0.0,
+        others_score: float | None = 0.0,
     ) -> None:
         super().__init__()
-        self.student_temperature, self.teacher_temperature, self.floor = (
-            student_temperature,
-            teacher_temperature,
-            floor,
-        )
+        self.student_temperature = student_temperature
+        self.teacher_temperature = teacher_temperature
+        self.others_score = others_score
 
     def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
         """The mean over queries of the divergence.
@@ -47,21 +45,22 @@ class ListwiseDistillation(nn.Module):
             embeddings: queries [B, V], then 1 + n documents of each, each [B, V].
             labels: teacher scores [B, 1 + n], positive first.
         """
-        queries, documents = embeddings[0], embeddings[1:]
-        size, ways = queries.shape[0], len(documents)
+        queries = embeddings[0]
+        documents = embeddings[1:]
+        size = queries.shape[0]
+        ways = len(documents)
         if labels.shape != (size, ways):
             raise ValueError(
                 f"{tuple(labels.shape)} teacher scores for {size} queries with {ways} documents each"
             )
-        every = queries @ torch.cat(documents).T  # [B, ways * B], document w of query i in column w * B + i
-        own = torch.arange(size, device=every.device)[:, None] + size * torch.arange(
-            ways, device=every.device
-        )
-        if self.floor is None:
-            student, teacher = every.gather(1, own), labels.to(every.dtype)
+        student = queries @ torch.cat(documents).T  # [B, ways * B], document w of query i in column w * B + i
+        teacher = labels.to(student.dtype)
+        rows = torch.arange(size, device=student.device)
+        own = rows[:, None] + size * torch.arange(ways, device=student.device)
+        if self.others_score is None:
+            student = student.gather(1, own)
         else:
-            student = every
-            teacher = torch.full_like(every, self.floor).scatter(1, own, labels.to(every.dtype))
+            teacher = torch.full_like(student, self.others_score).scatter(1, own, teacher)
         return nn.functional.kl_div(
             torch.log_softmax(student / self.student_temperature, dim=1),
             torch.log_softmax(teacher / self.teacher_temperature, dim=1),
@@ -74,5 +73,5 @@ class ListwiseDistillation(nn.Module):
         return {
             "student_temperature": self.student_temperature,
             "teacher_temperature": self.teacher_temperature,
-            "floor": self.floor,
+            "others_score": self.others_score,
         }

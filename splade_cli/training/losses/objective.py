@@ -1,7 +1,4 @@
-"""Rows and a configuration in, what a step minimises out: batchable datasets, and the loss of each.
-
-Rows are grouped by what a batch needs to have in common: the loss, and the number of negatives. Knows no loop.
-"""
+"""Training objectives: rows as datasets by their loss and number of negatives, and the loss of each."""
 
 from __future__ import annotations
 
@@ -23,10 +20,12 @@ def as_datasets(
         sources: rows by the name of their dataset.
         negatives: kept a row at most.
         scale: labels are teacher scores times this.
-        loss: ``auto`` distils (kl) the rows that carry scores for at least two documents and contrasts the rest.
+        loss: ``auto`` distils (kl) the rows that carry scores for at least two documents and contrasts the
+            rest.
 
     Returns:
-        ``{name: datasets.Dataset}`` with columns query, positive, negative_1.. and label, and ``{name: loss kind}``.
+        ``{name: datasets.Dataset}`` with columns query, positive, negative_1.. and label, and ``{name: loss
+        kind}``.
 
     Raises:
         InputError: a distillation loss was asked for and no row carries scores.
@@ -36,41 +35,51 @@ def as_datasets(
     groups: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
     for source, examples in sources.items():
         for example in examples:
-            texts = example.negatives[:negatives]
-            scored = example.scores is not None and len(texts) > 0
-            kind = "contrastive" if loss == "contrastive" or not scored else "kl" if loss == "auto" else loss
-            row: dict[str, Any] = {"query": example.query, "positive": example.positive}
-            row.update({f"negative_{number}": text for number, text in enumerate(texts, 1)})
-            if kind != "contrastive" and example.scores is not None:
-                row["label"] = [score * scale for score in example.scores[: 1 + len(texts)]]
-            groups[source, kind, len(texts)].append(row)
+            kind, row = _as_row(example, negatives, loss, scale)
+            count = min(negatives, len(example.negatives))
+            groups[source, kind, count].append(row)
     if loss in ("kl", "margin_mse") and not any(kind == loss for _, kind, _ in groups):
         raise InputError(
             f"loss '{loss}' needs rows with 'scores', and no row has any",
-            "use --loss contrastive, or let a teacher score them: --teacher NAME",
+            "use the contrastive loss, or let a teacher score them",
         )
-    datasets, kinds = {}, {}
+    datasets: dict[str, Any] = {}
+    kinds: dict[str, str] = {}
     for (source, kind, count), rows in sorted(groups.items()):
         name = f"{source}-{kind}-{count}"
-        datasets[name], kinds[name] = Dataset.from_list(rows), kind
+        datasets[name] = Dataset.from_list(rows)
+        kinds[name] = kind
     return datasets, kinds
 
 
-def loss_of(kind: str, encoder: Any, config: Config) -> Any:
-    """SpladeLoss with its regularisers around the inner loss of one kind of rows: kl, margin_mse or contrastive.
+def _as_row(example: Example, negatives: int, loss: str, scale: float) -> tuple[str, dict[str, Any]]:
+    """The kind of loss of one row, and its columns."""
+    texts = example.negatives[:negatives]
+    row: dict[str, Any] = {"query": example.query, "positive": example.positive}
+    for number, text in enumerate(texts, 1):
+        row[f"negative_{number}"] = text
+    if loss == "contrastive" or example.scores is None or not texts:
+        return "contrastive", row
+    row["label"] = [score * scale for score in example.scores[: 1 + len(texts)]]
+    return "kl" if loss == "auto" else loss, row
 
-    With `training.mini_batch_size` its cached form, which embeds a batch in parts (Gao et al. 2021, arXiv 2101.06983).
+
+def loss_of(kind: str, encoder: Any, config: Config) -> Any:
+    """SpladeLoss: regularisers around the inner loss of a kind of rows, kl, margin_mse or contrastive.
+
+    With `training.mini_batch_size` its cached form, which embeds a batch in parts (Gao et al. 2021, arXiv
+    2101.06983).
     """
     from sentence_transformers.sparse_encoder import losses as stock
 
-    wanted = config.loss
-    inner = inner_loss(kind, encoder, wanted)
+    settings = config.loss
+    inner = inner_loss(kind, encoder, settings)
     latents = encoder[-1].dimensions if config.model.architecture == "laspar" else None
     options: dict[str, Any] = {
-        "document_regularizer": regularizer(wanted.document_regularizer, wanted, latents),
-        "document_regularizer_weight": wanted.document_regularizer_weight,
-        "query_regularizer": regularizer(wanted.query_regularizer or "flops", wanted, latents),
-        "query_regularizer_weight": wanted.query_regularizer_weight,
+        "document_regularizer": regularizer(settings.document_regularizer, settings, latents),
+        "document_regularizer_weight": settings.document_regularizer_weight,
+        "query_regularizer": regularizer(settings.query_regularizer or "flops", settings, latents),
+        "query_regularizer_weight": settings.query_regularizer_weight,
     }
     if config.model.architecture == "laspar":
         from splade_cli.training.laspar.loss import LatentLoss
@@ -82,7 +91,7 @@ def loss_of(kind: str, encoder: Any, config: Config) -> Any:
     return stock.SpladeLoss(encoder, inner, **options)
 
 
-def inner_loss(kind: str, encoder: Any, wanted: LossSection) -> Any:
+def inner_loss(kind: str, encoder: Any, settings: LossSection) -> Any:
     """The loss of one kind of rows, given embeddings."""
     from sentence_transformers.sparse_encoder import losses as stock
 
@@ -91,15 +100,15 @@ def inner_loss(kind: str, encoder: Any, wanted: LossSection) -> Any:
     if kind == "kl":
         return ListwiseDistillation(
             encoder,
-            student_temperature=wanted.student_temperature,
-            teacher_temperature=wanted.teacher_temperature,
+            student_temperature=settings.student_temperature,
+            teacher_temperature=settings.teacher_temperature,
         )
     if kind == "margin_mse":
         return stock.SparseMarginMSELoss(encoder)
-    return stock.SparseMultipleNegativesRankingLoss(encoder, scale=wanted.scale)
+    return stock.SparseMultipleNegativesRankingLoss(encoder, scale=settings.scale)
 
 
-def regularizer(name: str, wanted: LossSection, latents: int | None = None) -> Any:
+def regularizer(name: str, settings: LossSection, latents: int | None = None) -> Any:
     """A regulariser by the name that the YAML gives it.
 
     Args:
@@ -107,7 +116,7 @@ def regularizer(name: str, wanted: LossSection, latents: int | None = None) -> A
     """
     from splade_cli.training.sparsity.regularizers import REGULARIZERS
 
-    options: dict[str, Any] = {"threshold": wanted.regularizer_threshold}
+    options: dict[str, Any] = {"threshold": settings.regularizer_threshold}
     if name == "equipartition" and latents is not None:
         options["dimensions"] = latents
     return REGULARIZERS[name](**options)

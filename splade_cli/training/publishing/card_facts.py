@@ -61,7 +61,8 @@ class CardFacts:
         base_model: what the model was trained from, as the configuration names it.
         licence: of the base; `license` is what the user puts this model under.
         share: of tuned weights in the average with the base.
-        before, after: figures by name (``nDCG@10``, ``query_terms``, ``document_terms``), empty without validation.
+        before, after: figures by name (``nDCG@10``, ``query_terms``, ``document_terms``), empty without
+            validation.
         guard_before, guard_after: the same for a collection that the model was not adapted to, `guard_name`.
         data: rows by dataset.
         sources: rows by the kind of file that they came from, see `rows_by_kind`.

@@ -1,7 +1,8 @@
-"""A base model's name in, its licence and what that demands of a model made from it out. Loads no model.
+"""Licences of base models, and what they ask of a model that is made from one.
 
-Looked for in this order: the front matter of its model card, a licence file beside it, the hub's card. What cannot be
-found out is ``unknown``; a licence is never guessed from a name. No legal advice: the licence's own text decides.
+Looked for in this order: the front matter of its model card, a licence file beside it, the hub's card. What
+cannot be found out is ``unknown``; a licence is never guessed from a name. No legal advice: the licence's own
+text decides.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ CARD = "README.md"
 
 _CREDIT = "name the author, link to the licence, and say what was changed"
 DEMANDS = {
-    "apache-2.0": "pass on a copy of the licence and any NOTICE file, keep the notices of the author, and say that "
-    "files were changed",
+    "apache-2.0": "pass on a copy of the licence and any NOTICE file, keep the notices of the author, "
+    "and say that files were changed",
     "mit": "keep the copyright notice and the text of the licence with every copy",
     "bsd-2-clause": "keep the copyright notice and the text of the licence with every copy",
-    "bsd-3-clause": "keep the copyright notice and the text of the licence with every copy, and do not advertise with "
-    "the author's name",
+    "bsd-3-clause": "keep the copyright notice and the text of the licence with every copy, "
+    "and do not advertise with the author's name",
     "cc0-1.0": "nothing",
     "unlicense": "nothing",
     "cc-by-4.0": _CREDIT,
@@ -34,9 +35,11 @@ DEMANDS = {
     "cc-by-nc-4.0": f"{_CREDIT}; no commercial use",
     "cc-by-nc-sa-4.0": f"{_CREDIT}; no commercial use; a model made from it goes under the same licence",
     "cc-by-nd-4.0": "no changed version may be passed on, so a fine-tuned one neither",
-    "cc-by-nc-nd-4.0": "no commercial use, and no changed version may be passed on, so a fine-tuned one neither",
+    "cc-by-nc-nd-4.0": "no commercial use, and no changed version may be passed on, "
+    "so a fine-tuned one neither",
     "gpl-3.0": "a work made from it goes under the same licence, with its source",
-    "agpl-3.0": "a work made from it goes under the same licence, with its source, also where it only serves a network",
+    "agpl-3.0": "a work made from it goes under the same licence, with its source, "
+    "also where it only serves a network",
     "lgpl-3.0": "changed versions go under the same licence, with their source",
     "openrail": "pass on its rules of use, and keep to them",
     UNKNOWN: "unknown as well: ask its author before this model is passed on or used for money",
@@ -94,7 +97,7 @@ class Licence:
 
 
 def base_licence(base_model: str) -> Licence:
-    """The licence of a folder, hub id or ``tiny``; ``unknown`` where nothing names one or the hub cannot be asked."""
+    """The licence of a folder, hub id or ``tiny``; ``unknown`` where nothing that can be read names one."""
     from splade_cli.model.load import resolve
 
     try:
@@ -119,7 +122,7 @@ def base_licence(base_model: str) -> Licence:
 
 
 def front_matter(card: str) -> dict[str, Any]:
-    """The YAML between the first two ``---`` lines of a model card; empty where there is none or it is broken."""
+    """The YAML between the first two ``---`` lines of a model card; empty where there is none to read."""
     import yaml
 
     match = re.match(r"\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", card, re.DOTALL)
@@ -139,7 +142,7 @@ def recognised(text: str) -> str | None:
 
 
 def copy_licence(licence: Licence, folder: Path) -> list[Path]:
-    """Copies the base's licence and notice files into a model folder, and says which; files that are there stay."""
+    """Copies the base's licence and notice files into a model folder, where they are not yet; says which."""
     copied = []
     for path in licence.files:
         if not (folder / path.name).exists():

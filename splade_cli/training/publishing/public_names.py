@@ -1,4 +1,4 @@
-"""Names of models that may be published: hub ids and packaged models, never a folder of somebody's machine."""
+"""Names of models that may be published: hub ids and packaged models, never a local folder."""
 
 from __future__ import annotations
 

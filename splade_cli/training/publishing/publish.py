@@ -1,4 +1,4 @@
-"""Upload of a finished model folder to the model hub: checked before it leaves, compared when it has arrived."""
+"""Upload of a model folder to the model hub: checked before it leaves, compared when it has arrived."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def push_to_hub(
         repo_id: ``name/model``, made if it is not there.
         private: whether a new repository can be read by others; the account's default by default.
         token, endpoint: see `require_push`.
-        vectors: CSR [len(PROBES), V] of PROBES by ``document`` and ``query``, by the model in memory; those of
-            `folder` by default.
+        vectors: CSR [len(PROBES), V] of PROBES by ``document`` and ``query``, by the model in memory; those
+            of `folder` by default.
         message: of the commit.
         options: how to open the model; on the CPU by default.
 
@@ -122,7 +122,7 @@ def push_checkpoint(
     token: str | None = None,
     endpoint: str | None = None,
 ) -> str:
-    """Uploads a whole checkpoint to ``last-checkpoint/`` of the repository, in place of the one before; its commit."""
+    """Uploads a checkpoint to ``last-checkpoint/`` of the repository, in place of the last; its commit."""
     api = _api(token, endpoint)
     try:
         api.create_repo(repo_id, private=private, exist_ok=True)
@@ -151,7 +151,7 @@ def _api(token: str | None, endpoint: str | None) -> Any:
 
 
 def _same(path: Path, arrived: tuple[int, str] | None) -> bool:
-    """Whether the hub's size and hash are a file's: sha256 of what it keeps as large, git's sha1 of all else."""
+    """Whether the hub's size and hash are a file's: sha256 of a large file, git's sha1 of any other."""
     size = path.stat().st_size
     if arrived is None or arrived[0] != size:
         return False

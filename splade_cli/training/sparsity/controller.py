@@ -1,4 +1,4 @@
-"""Constraint on the number of active terms: lambda set after each step by a controller that is told the terms."""
+"""Training under a constraint on the number of active terms: lambda is set after each step."""
 
 from __future__ import annotations
 
@@ -29,26 +29,28 @@ Measure = Callable[[], Mapping[str, float]]
 FIRST_BATCHES = 8
 """Batches over which the unit of lambda is measured."""
 CEILING = 30.0
-"""How many times the main loss the penalty may be: more would not prune faster, and be hard to come back from."""
+"""How many times the main loss the penalty may be: more would not prune faster, and would be
+hard to come back from."""
 
 
 class SparsityController(TrainerCallback, ExportableState):
     """Sets lambda of every loss after each step so that texts end with the wanted number of active terms.
 
-    The main loss's scale does not matter: a lambda is counted in units of main loss / penalty, measured for each loss
-    over its first batches. Its state is in each checkpoint's trainer_state.json, and read from there on resume.
+    The main loss's scale does not matter: a lambda is counted in units of main loss / penalty, measured for
+    each loss over its first batches. Its state is in each checkpoint's trainer_state.json, and read from
+    there on resume.
 
     Args:
         losses: by dataset, or one after the other; their regularisers count terms.
-        document_terms, query_terms: wanted active terms a text; None leaves that kind's weight as it is, and so does
-            a loss whose weight for that kind is None.
-        measure: terms of whole texts by kind, see `active_terms`; called after the first step, `measurements` times
-            on the way, four times as often towards the end, and after it. Without it the terms of training batches
-            are held to the target.
+        document_terms, query_terms: wanted active terms a text; None leaves that kind's weight as it is, and
+            so does a loss whose weight for that kind is None.
+        measure: terms of whole texts by kind, see `active_terms`; called after the first step, `measurements`
+            times on the way, four times as often towards the end, and after it. Without it the terms of
+            training batches are held to the target.
         ramp: see `LambdaController`.
-        decoder: the model's decoder. Its bias is raised for all terms alike where lambda is as good as 0 and terms
-            are missing: no penalty makes a model denser. Without it such a run ends too sparse. It is also moved, up
-            or down, over the last steps; see `LambdaController.bias_change`.
+        decoder: the model's decoder. Its bias is raised for all terms alike where lambda is as good as 0 and
+            terms are missing: no penalty makes a model denser. Without it such a run ends too sparse. It is
+            also moved, up or down, over the last steps; see `LambdaController.bias_change`.
 
     Attributes:
         bias_gain: how much the bias was raised in all, in logits.
@@ -95,7 +97,7 @@ class SparsityController(TrainerCallback, ExportableState):
         return {"args": {}, "attributes": attributes}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Goes on from what `state` gave; a target that was changed for the resumed run is the one that counts."""
+        """Goes on from what `state` gave; a target that was changed since is the one that counts."""
         saved = state["attributes"]
         self.bias_gain = saved["bias_gain"]
         for kind, values in saved["controllers"].items():
@@ -117,7 +119,7 @@ class SparsityController(TrainerCallback, ExportableState):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        # sentence-transformers' trainer adds a schedule of its own to a SpladeLoss; the later callback has its way
+        # sentence-transformers' trainer adds a schedule of its own to a SpladeLoss: the later callback wins
         for kind, ratios in self.ratios.items():
             for loss, ratio in zip(self.losses, ratios, strict=True):
                 set_lambda(loss, kind, self.lambdas[kind] * ratio.first)

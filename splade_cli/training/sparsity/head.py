@@ -1,4 +1,4 @@
-"""Calibration of a vocabulary head around a run: made fit before the first step, trimmed to its terms after the last.
+"""Calibration of a vocabulary head: made fit before the first step, trimmed to its terms after the last.
 
 What is done is told in sentences.
 """
@@ -25,7 +25,7 @@ NEAR = 0.15
 def make_ready(
     trainable: Trainable, config: Config, documents: Sequence[str], write: Callable[[dict[str, Any]], None]
 ) -> list[str]:
-    """Looks at the head, and calibrates or uncaps it where it could not become sparse; sentences for the user.
+    """Calibrates or uncaps the head where it could not become sparse; sentences for the user.
 
     Args:
         documents: the training corpus; some of it is encoded.
@@ -52,10 +52,10 @@ def trim(
     queries: Sequence[str],
     write: Callable[[dict[str, Any]], None],
 ) -> list[str]:
-    """Shifts all biases alike so that texts have the terms that were asked for; what cannot be reached is told.
+    """Shifts all biases alike so that texts have the terms that were asked for; notes what is not reached.
 
-    Comes after the best weights and their average with the base were chosen, which both move the terms that the
-    controller had reached.
+    Comes after the best weights and their average with the base were chosen, which both move the terms that
+    the controller had reached.
     """
     loss, loaded = config.loss, trainable.loaded
     targets = {"document": loss.target_document_terms, "query": loss.target_query_terms}

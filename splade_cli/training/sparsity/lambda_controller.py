@@ -11,9 +11,9 @@ from typing import ClassVar
 class LambdaController:
     """Steers one lambda so that texts have `target` active terms.
 
-    The terms are led from where they are to `target` along a straight line in log space over the `ramp` share of the
-    steps, and held there; the integral part is dual ascent on the constraint "active = reference". Time is measured in
-    units of steps / 60, so a short run is steered as a long one is.
+    The terms are led from where they are to `target` along a straight line in log space over the `ramp` share
+    of the steps, and held there; the integral part is dual ascent on the constraint "active = reference".
+    Time is measured in units of steps / 60, so a short run is steered as a long one is.
 
     Attributes:
         target: wanted active terms a text.
@@ -94,8 +94,8 @@ class LambdaController:
     def bias_change(self, step: int, steps: int) -> float:
         """What the decoder's bias should gain now, in logits.
 
-        It is not 0 where lambda is as good as 0 and terms are missing, and over the last 15% of the steps, when the
-        learning rate is too low for lambda to move much, where something is still amiss.
+        It is not 0 where lambda is as good as 0 and terms are missing, and over the last 15% of the steps,
+        when the learning rate is too low for lambda to move much, where something is still amiss.
         """
         error = -self.missing
         if not error and step > 0.85 * steps and abs(self.error) > 0.03:

@@ -1,4 +1,4 @@
-"""Exponential moving averages of regularisers, as part of a checkpoint: what a resumed run needs to go on alike."""
+"""Moving averages of regularisers as part of a checkpoint, so that a resumed run goes on alike."""
 
 from __future__ import annotations
 

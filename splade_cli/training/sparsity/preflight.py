@@ -1,4 +1,4 @@
-"""Preflight: diagnosis of a head before training, by its active dimensions, similarities and logits, and its cure."""
+"""Preflight: diagnosis of a head by its active dimensions, similarities and logits, and its cure."""
 
 from __future__ import annotations
 
@@ -137,9 +137,9 @@ def calibrate(
     Args:
         texts: as of `preflight`; some dozens at least.
         active: mean active terms a text; about twice what training is to end with.
-        each_term: against each term's background in the corpus (`calibration.background_shift`), for a head that
-            gives all texts the same; False shifts all terms alike, for a sparse encoder that is too dense or too
-            sparse and is to keep its terms' order.
+        each_term: against each term's background in the corpus (`calibration.background_shift`), for a head
+            that gives all texts the same; False shifts all terms alike, for a sparse encoder that is too
+            dense or too sparse and is to keep its terms' order.
 
     Raises:
         ModelError: see `calibration.shift_bias` and `calibration.background_shift`.
@@ -163,7 +163,8 @@ def make_usable(
         encoder: see `uncap`.
 
     Returns:
-        What was done (``""``, ``uncapped``, ``calibrated``) and the diagnosis after it, in order; the last one is ok.
+        What was done (``""``, ``uncapped``, ``calibrated``) and the diagnosis after it, in order; the last
+        one is ok.
 
     Raises:
         ModelError: the head cannot be made usable; the message says why.

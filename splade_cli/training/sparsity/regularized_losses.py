@@ -44,7 +44,7 @@ def set_lambda(loss: Any, kind: str, weight: float) -> None:
 def active_terms(
     loaded: LoadedModel, documents: Sequence[str], queries: Sequence[str] = (), batch_size: int = 32
 ) -> dict[str, float]:
-    """Mean active terms of whole texts by kind, encoded as a search would; the model's training mode is restored."""
+    """Mean active terms of whole texts by kind, encoded as for a search; the training mode is restored."""
     was_training = loaded.model.training
     loaded.model.eval()
     terms: dict[str, float] = {}

@@ -1,10 +1,11 @@
 """Sparsity regularisers over embeddings: FLOPS, L1, DF-FLOPS, and equipartition of latents.
 
-Each class has ``compute_loss_from_embeddings(embeddings, columns=None)``, what sentence-transformers' SpladeLoss asks
-of ``document_regularizer`` and ``query_regularizer``. Embeddings are [B, V], B texts of one process by V terms, >= 0.
+Each class has ``compute_loss_from_embeddings(embeddings, columns=None)``, what sentence-transformers'
+SpladeLoss asks of ``document_regularizer`` and ``query_regularizer``. Embeddings are [B, V], B texts of one
+process by V terms, >= 0.
 
-Where several processes train together every mean is taken over the texts of all of them: the value is that of one
-process with the whole batch, and so is the gradient after the average over processes that DDP takes.
+Where several processes train together every mean is taken over the texts of all of them: the value is that of
+one process with the whole batch, and so is the gradient after the average over processes that DDP takes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def processes() -> int:
 def global_sum(values: Tensor) -> Tensor:
     """The sum of `values` over all processes, any shape.
 
-    The gradient reaches this process's own values, times the number of processes: DDP divides by it afterwards.
+    The gradient reaches this process's own values, times the number of processes: DDP divides by it
+    afterwards.
     """
     if processes() == 1:
         return values
@@ -65,7 +67,7 @@ class Regularizer(nn.Module):
         weights = embeddings.float()
         active = (weights.detach() != 0).sum(1)
         counts = torch.stack([active.sum(), active.new_tensor(len(active))])
-        # latents of a compact slice are other ones in each process, so only DDP's average joins their penalties
+        # latents of a compact slice differ between processes, so only DDP's average joins their penalties
         self._local = columns is not None
         terms, texts = self._sum(counts).tolist()
         if self.threshold is not None:
@@ -119,11 +121,11 @@ class L1(Regularizer):
 
 
 class DfFlops(Regularizer):
-    """FLOPS that weighs a term by how many documents have it: sum_j (a_j mean_i w_ij)^2 [arXiv 2505.15070, eq. 2, 3].
+    """sum_j (a_j mean_i w_ij)^2, terms weighed by document frequency [arXiv 2505.15070, eq. 2, 3].
 
-    a_j = 1 / (1 + (x_j^(log_alpha 2) - 1)^beta) with x_j the share of documents in which term j is active: near 0 for
-    rare terms, 1/2 at x = alpha, 1 for terms that all documents have. The paper counts on validation documents every
-    100 steps; here x is a moving average over batches, of every process alike.
+    a_j = 1 / (1 + (x_j^(log_alpha 2) - 1)^beta) with x_j the share of documents in which term j is active:
+    near 0 for rare terms, 1/2 at x = alpha, 1 for terms that all documents have. The paper counts on
+    validation documents every 100 steps; here x is a moving average over batches, of every process alike.
 
     Args:
         alpha: share of documents at which a term's weight is 1/2.
@@ -175,12 +177,12 @@ class DfFlops(Regularizer):
 
 
 class Equipartition(Regularizer):
-    """D sum_j p_j^2 - 1, p_j = mean activation of latent j / total: 0 when all D are used alike, D - 1 when one is.
+    """D sum_j p_j^2 - 1, p_j = mean activation of latent j / total: 0 where all D are used alike.
 
-    It balances and does not sparsify, so it goes with top-k or L1. The formula is this project's own. With `decay` the
-    p of the value are those of a moving average, which D much larger than a batch's activations needs, and the
-    gradient is the one that this batch's activations would have in place of that average: its size does not depend
-    on `decay`.
+    It balances and does not sparsify, so it goes with top-k or L1. The formula is this project's own. With
+    `decay` the p of the value are those of a moving average, which D much larger than a batch's activations
+    needs, and the gradient is the one that this batch's activations would have in place of that average: its
+    size does not depend on `decay`.
 
     Args:
         dimensions: D; None for the width of the first embeddings.

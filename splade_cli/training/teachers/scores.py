@@ -1,13 +1,14 @@
 """Teacher scores of training rows, on a scale that means the same for every query.
 
-A teacher is a cross-encoder, a dense model, another sparse encoder, BM25 over the rows' documents, or several of them.
-What a model computed is cached, so that no text or pair is computed twice, killed or not.
+A teacher is a cross-encoder, a dense model, another sparse encoder, BM25 over the rows' documents, or several
+of them. What a model computed is cached, so that no text or pair is computed twice, killed or not.
 
-Scale: min-max over a row's few documents alone says 1 and 0 whatever the teacher thinks of them. So a query's scores
-lie between the best and the DEPTH-th best of its own documents and a background of others, cut off at 0: what is no
-better than search finds for anything scores 0, as it does in the mining of negatives, so that temperatures, and the 0
-of a batch's other documents, mean the same for both. The background is up to BACKGROUND documents of the rows where a
-score is a product; for cross-encoders, whose scores compare between queries, PAIRS random pairs serve all queries.
+Scale: min-max over a row's few documents alone says 1 and 0 whatever the teacher thinks of them. So a query's
+scores lie between the best and the DEPTH-th best of its own documents and a background of others, cut off at
+0: what is no better than search finds for anything scores 0, as it does in the mining of negatives, so that
+temperatures, and the 0 of a batch's other documents, mean the same for both. The background is up to
+BACKGROUND documents of the rows where a score is a product; for cross-encoders, whose scores compare between
+queries, PAIRS random pairs serve all queries.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class TeacherReport:
     Attributes:
         scored, carried, bare: rows that got scores, came with scores and kept them, or have no negatives.
         computed, reused: texts and pairs that went through a model, and that the cache had.
-        false_negatives: negatives with a score of at least CEILING of their positive's, before anything was done.
+        false_negatives: negatives with a score of at least CEILING of their positive's, before anything was
+            done.
         beaten: rows where a negative scores above the positive.
         removed, swapped: negatives dropped, and rows whose positive changed place with a better negative.
     """
@@ -78,12 +80,12 @@ def scored(
         options: how to open the teachers' models.
         false_negatives: see `settled`.
         rescore: score rows anew that carry scores; they are not touched otherwise.
-        raw: the scores of one teacher as it gives them (a cross-encoder's logits, products of vectors) instead of
-            scaled to [0, 1]; what is a false negative is decided by scaled scores all the same.
+        raw: the scores of one teacher as it gives them (a cross-encoder's logits, products of vectors)
+            instead of scaled to [0, 1]; what is a false negative is decided by scaled scores all the same.
 
     Raises:
-        InputError: no teacher, several with `raw`, an unknown option, or a cache that cannot be read or written; what
-            was computed before stays in it.
+        InputError: no teacher, several with `raw`, an unknown option, or a cache that cannot be read or
+            written; what was computed before stays in it.
         ModelError: a teacher that cannot be found, read or used.
     """
     _check(teachers, raw, false_negatives)
@@ -148,9 +150,9 @@ def settled(
 
     A false negative has a score above 0 that is at least CEILING of the positive's.
 
-    - keep: all stay as they are.
-    - drop: they are taken out; a row that has none left is one without negatives, and carries no scores.
-    - relabel: they stay, their label is their score, and where the best of them scores above the positive the two
+    - keep: all stay as they are. - drop: they are taken out; a row that has none left is one without
+    negatives, and carries no scores. - relabel: they stay, their label is their score, and where the best of
+    them scores above the positive the two
       change places. For a loss that uses the labels: a contrastive one would push the old positive away.
 
     Args:
@@ -186,7 +188,7 @@ def settled(
 
 
 def _reordered(notes: tuple[str, ...], order: Sequence[int], negatives: int) -> tuple[str, ...]:
-    """Notes on negatives in the new order of documents; the old positive has none. Other notes stay as they are."""
+    """Notes on negatives in the new order of documents, none on the old positive; other notes stay."""
     if len(notes) != negatives:
         return notes
     return tuple(notes[old - 1] if old else "" for old in order[1:])
@@ -197,9 +199,9 @@ def margin_scale(
 ) -> float:
     """What the labels of MarginMSE are multiplied by, so that teacher margins are of the size of a student's.
 
-    MarginMSE (Hofstätter et al. 2020, arXiv 2010.02666) compares margins as they are; a teacher on [0, 1] would ask a
-    student whose products reach 30 to shrink. The result is the ratio of root mean squares of s(q, d+) - s(q, d-) over
-    up to `sample` rows with scores; 1 where there is nothing to compare.
+    MarginMSE (Hofstätter et al. 2020, arXiv 2010.02666) compares margins as they are; a teacher on [0, 1]
+    would ask a student whose products reach 30 to shrink. The result is the ratio of root mean squares of
+    s(q, d+) - s(q, d-) over up to `sample` rows with scores; 1 where there is nothing to compare.
 
     Args:
         encode: the untrained student's, e.g. `SpladeEmbedder.encode`.

@@ -1,4 +1,4 @@
-"""Vectors of teacher encoders as byte strings: a dense model's and a sparse encoder's, with their similarity."""
+"""Vectors of teacher encoders as byte strings, a dense model's and a sparse encoder's."""
 
 from __future__ import annotations
 

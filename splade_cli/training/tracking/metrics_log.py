@@ -1,4 +1,4 @@
-"""What happens in a run, to a file and to whoever listens: metrics.jsonl, checkpoints' names. Knows no model."""
+"""The log of a run's metrics: a JSON object a line in metrics.jsonl, and to whoever listens."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ Listener = Callable[[dict[str, Any]], None]
 class MetricsLog(TrainerCallback):
     """Appends a JSON object a line: ``step``, ``epoch``, ``seconds`` and whatever was measured at that step.
 
-    A resumed run goes on in the same file: rows beyond its checkpoint are dropped, since they are about to be measured
-    again, and ``seconds`` counts on. A value that is not finite is null in the file. `followers` get the rows that are
-    written by hand; what the trainer logs they see as its callbacks. Of several processes only the first writes.
+    A resumed run goes on in the same file: rows beyond its checkpoint are dropped, since they are about to be
+    measured again, and ``seconds`` counts on. A value that is not finite is null in the file. `followers` get
+    the rows that are written by hand; what the trainer logs they see as its callbacks. Of several processes
+    only the first writes.
     """
 
     def __init__(self, path: Path, listener: Listener | None = None, first: bool = True) -> None:
-        self.path, self.listener, self.first = path, listener, first
+        self.path = path
+        self.listener = listener
+        self.first = first
         self.followers: list[Listener] = []
         self.started = time.monotonic()
 
@@ -72,7 +75,9 @@ class MetricsLog(TrainerCallback):
             self.listener({"step": state.global_step, "max_steps": state.max_steps, "tick": True})
 
     def _go_on_from(self, step: int) -> None:
-        kept: dict[str, str] = {}  # by content: what is measured again before the first step is there already
+        lines: dict[
+            str, str
+        ] = {}  # by content: what is measured again before the first step is logged already
         seconds = 0.0
         for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
@@ -81,16 +86,20 @@ class MetricsLog(TrainerCallback):
                 continue  # the last line of a killed run
             if row.get("step", 0) <= step:
                 seconds = max(seconds, row.pop("seconds", 0.0))
-                kept.setdefault(json.dumps(row), line)
+                lines.setdefault(json.dumps(row), line)
         with replacing(self.path) as path:
-            path.write_text("".join(line + "\n" for line in kept.values()), encoding="utf-8")
+            path.write_text("".join(line + "\n" for line in lines.values()), encoding="utf-8")
         self.started = min(self.started, time.monotonic() - seconds)
 
 
 def measured(logs: dict[str, Any] | None) -> dict[str, Any]:
     """What a trainer logged, under the names of metrics.jsonl: no speeds, no ``eval_`` before a measure."""
-    kept = {key: value for key, value in (logs or {}).items() if not key.endswith("_per_second")}
-    return {key if key == "eval_loss" else key.removeprefix("eval_"): value for key, value in kept.items()}
+    row = {}
+    for key, value in (logs or {}).items():
+        if not key.endswith("_per_second"):
+            name = key if key == "eval_loss" else key.removeprefix("eval_")
+            row[name] = value
+    return row
 
 
 def _finite(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One training run in MLflow: a folder, a database or a server. Knows no model.
+"""One training run in MLflow: a folder, a database or a server.
 
 A store that fails in the middle of a run is named once and left out: hours of training do not hang on it.
 """
@@ -64,8 +64,8 @@ class MlflowLog(Tracker):
         except Exception as error:  # each store raises its own kind: MlflowException, sqlalchemy's, requests'
             raise ServiceError(
                 f"MLflow cannot write to {self.uri}: {str(error).splitlines()[0][:200]}",
-                "check mlflow.tracking_uri (a folder, sqlite:///FILE.db or http://HOST:PORT), or leave mlflow out of "
-                "training.report_to",
+                "check mlflow.tracking_uri (a folder, sqlite:///FILE.db or http://HOST:PORT), "
+                "or leave mlflow out of training.report_to",
             ) from None
         write_json(
             run_folder / RUN_FILE, {"tracking_uri": self.uri, "run_id": self.run_id, "experiment": title}
@@ -74,7 +74,8 @@ class MlflowLog(Tracker):
     def record(self, row: Mapping[str, Any]) -> None:
         from mlflow.entities import Metric
 
-        now, step = int(time.time() * 1000), int(row.get("step", 0))
+        now = int(time.time() * 1000)
+        step = int(row.get("step", 0))
         metrics = [Metric(_allowed(name), value, now, step) for name, value in curves(row).items()]
         self._try(lambda: self.client.log_batch(self.run_id, metrics=metrics))
 
@@ -89,12 +90,10 @@ class MlflowLog(Tracker):
     def _known(self, run_folder: Path) -> str | None:
         """The run that is to be continued, if the store still has it."""
         try:
-            kept = json.loads((run_folder / RUN_FILE).read_text(encoding="utf-8"))
-            return (
-                str(self.client.get_run(kept["run_id"]).info.run_id)
-                if kept["tracking_uri"] == self.uri
-                else None
-            )
+            saved = json.loads((run_folder / RUN_FILE).read_text(encoding="utf-8"))
+            if saved["tracking_uri"] != self.uri:
+                return None
+            return str(self.client.get_run(saved["run_id"]).info.run_id)
         except Exception:  # no such file, or a run that was deleted: a new one is begun
             return None
 
@@ -122,8 +121,8 @@ class MlflowLog(Tracker):
 def tracking_store(uri: str | None) -> tuple[str, str | None]:
     """An MLflow tracking URI as MLflow takes it today, and where the artifacts of a new experiment go.
 
-    MLflow no longer begins file stores: a folder (``mlruns`` by default) holds ``mlflow.db`` and ``artifacts``, unless
-    it is a file store already or is named as ``file:``, which is used as it is.
+    MLflow no longer begins file stores: a folder (``mlruns`` by default) holds ``mlflow.db`` and
+    ``artifacts``, unless it is a file store already or is named as ``file:``, which is used as it is.
     """
     uri = uri or "mlruns"
     scheme = urlsplit(uri).scheme

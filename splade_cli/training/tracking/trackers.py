@@ -1,4 +1,4 @@
-"""Rows of metrics.jsonl also to TensorBoard and MLflow, where asked; both are optional packages. Knows no model."""
+"""Experiment trackers, TensorBoard and MLflow, which get the rows of metrics.jsonl; both are optional."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def require_tracking(report_to: Sequence[str] | str | None) -> list[str]:
 
 
 class Tracker(TrainerCallback):
-    """Gets what the trainer logs; `record` takes rows that no trainer logs, such as validation before and after."""
+    """Gets what the trainer logs; `record` takes other rows, such as validation before and after."""
 
     def record(self, row: Mapping[str, Any]) -> None:
         """One row of metrics.jsonl: ``step`` and numbers by name."""
@@ -70,7 +70,8 @@ class Tracker(TrainerCallback):
 class TensorBoardLog(Tracker):
     """Scalars in an events file.
 
-    transformers' own callback cannot be used: a resumed run has to hide what was logged beyond its checkpoint.
+    transformers' own callback cannot be used: a resumed run has to hide what was logged beyond its
+    checkpoint.
     """
 
     def __init__(self, folder: Path, parameters: Mapping[str, Any], resumed: bool = False) -> None:
@@ -126,7 +127,8 @@ def tracking_callbacks(
         InputError: see `require_tracking`.
         ServiceError: MLflow's store cannot be written.
     """
-    wanted, parameters = require_tracking(report_to), parameters or {}
+    wanted = require_tracking(report_to)
+    parameters = parameters or {}
     trackers: list[Tracker] = []
     if "tensorboard" in wanted:
         trackers.append(TensorBoardLog(run_folder / Path(logging_dir).expanduser(), parameters, resumed))
@@ -154,20 +156,19 @@ def followed(trackers: Sequence[Tracker]) -> Iterator[None]:
 
 
 def curves(row: Mapping[str, Any]) -> dict[str, float]:
-    """What of a row can be drawn: finite numbers, ``train/`` before what steps gave, ``eval/`` before all else.
+    """The finite numbers of a row: ``train/`` before what steps gave, ``eval/`` before all else.
 
-    Active terms are in rows of both kinds: those of training are of its batches, those of validation of its texts.
+    Active terms are in rows of both kinds: those of training are of its batches, those of validation of its
+    texts.
     """
-    return {
-        f"{'train' if 'loss' in row or name.startswith(('train_', 'total_')) else 'eval'}/{name}": float(
-            value
-        )
-        for name, value in row.items()
-        if isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and name not in ("step", "max_steps", "seconds")
-        and math.isfinite(value)
-    }
+    points: dict[str, float] = {}
+    for name, value in row.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or name in ("step", "max_steps", "seconds") or not math.isfinite(value):
+            continue
+        of_training = "loss" in row or name.startswith(("train_", "total_"))
+        points[f"{'train' if of_training else 'eval'}/{name}"] = float(value)
+    return points
 
 
 class CheckpointPush(TrainerCallback):
@@ -179,7 +180,8 @@ class CheckpointPush(TrainerCallback):
     """
 
     def __init__(self, repo_id: str, private: bool | None = None) -> None:
-        self.repo_id, self.private = repo_id, private
+        self.repo_id = repo_id
+        self.private = private
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -1,4 +1,4 @@
-"""Batches of many datasets: every row once, no false negative in a batch, lengths that hold, processes in step."""
+"""Batches of many datasets: every row once, no false negative, lengths that hold, processes in step."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def pairs(count: int, name: str = "a") -> Dataset:
 
 
 def repetitive(count: int, texts: int, seed: int = 0) -> Dataset:
-    """Queries and documents from small sets, so that nearly every two rows may clash; negatives and a label beside."""
+    """Queries and documents from small sets, so that nearly every two rows may clash; with negatives."""
     dice = random.Random(seed)
     rows = [
         {

@@ -187,10 +187,18 @@ def test_resumed_run_ends_in_the_same_weights(tmp_path: Path, vectors: torch.Ten
 def test_best_weights_by_what_is_measured_and_what_is_logged(tmp_path: Path, vectors: torch.Tensor) -> None:
     found = iter([0.2, 0.9, 0.5])
     trainer, autoencoder = _trainer(
-        tmp_path, vectors, measure=lambda: {"nDCG@10": next(found)}, eval_strategy="steps", eval_steps=10,
-        save_strategy="steps", save_steps=10, load_best_model_at_end=True, metric_for_best_model="eval_nDCG@10",
-        greater_is_better=True, logging_steps=10,
-    )  # fmt: skip
+        tmp_path,
+        vectors,
+        measure=lambda: {"nDCG@10": next(found)},
+        eval_strategy="steps",
+        eval_steps=10,
+        save_strategy="steps",
+        save_steps=10,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_nDCG@10",
+        greater_is_better=True,
+        logging_steps=10,
+    )
     trainer.train()
     assert trainer.state.best_metric == 0.9 and trainer.state.best_global_step == 20
     from safetensors.torch import load_file

@@ -36,7 +36,7 @@ def test_flops_of_the_trainer_against_a_loop_and_figures_made_outside(outside: d
 
 
 def slow(
-    embeddings: list[Tensor], labels: Tensor, student: float, teacher: float, floor: float | None
+    embeddings: list[Tensor], labels: Tensor, student: float, teacher: float, others: float | None
 ) -> float:
     """Sum p log(p / q) query by query, candidate by candidate."""
     queries, ways = embeddings[0], embeddings[1:]
@@ -45,10 +45,10 @@ def slow(
         scores, wanted = [], []
         for way, documents in enumerate(ways):
             for j, document in enumerate(documents):
-                if i != j and floor is None:
+                if i != j and others is None:
                     continue
                 scores.append(float(query @ document) / student)
-                wanted.append((float(labels[i, way]) if i == j else float(floor or 0.0)) / teacher)
+                wanted.append((float(labels[i, way]) if i == j else float(others or 0.0)) / teacher)
         q = [math.exp(score) / sum(map(math.exp, scores)) for score in scores]
         p = [math.exp(score) / sum(map(math.exp, wanted)) for score in wanted]
         total += sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
@@ -61,13 +61,13 @@ def batch(ways: int, seed: int = 0) -> tuple[list[Tensor], Tensor]:
     return embeddings, torch.rand(4, ways, generator=generator, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("floor", [0.0, 0.2, None])
+@pytest.mark.parametrize("others", [0.0, 0.2, None])
 @pytest.mark.parametrize("ways", [1, 3])
-def test_distillation_against_the_formula(floor: float | None, ways: int) -> None:
+def test_distillation_against_the_formula(others: float | None, ways: int) -> None:
     embeddings, labels = batch(ways)
-    loss = ListwiseDistillation(student_temperature=1.3, teacher_temperature=0.4, floor=floor)
+    loss = ListwiseDistillation(student_temperature=1.3, teacher_temperature=0.4, others_score=others)
     found = loss.compute_loss_from_embeddings(embeddings, labels).item()
-    assert found == pytest.approx(slow(embeddings, labels, 1.3, 0.4, floor), rel=1e-9, abs=1e-12)
+    assert found == pytest.approx(slow(embeddings, labels, 1.3, 0.4, others), rel=1e-9, abs=1e-12)
     assert found >= -1e-12
 
 
@@ -84,12 +84,12 @@ def test_a_student_that_agrees_with_its_teacher_loses_nothing() -> None:
     assert worse > 0.1
 
 
-@pytest.mark.parametrize("floor", [0.0, None])
-def test_gradients(floor: float | None) -> None:
+@pytest.mark.parametrize("others", [0.0, None])
+def test_gradients(others: float | None) -> None:
     embeddings, labels = batch(2)
     for tensor in embeddings:
         tensor.requires_grad_()
-    loss = ListwiseDistillation(floor=floor)
+    loss = ListwiseDistillation(others_score=others)
     assert torch.autograd.gradcheck(
         lambda *parts: loss.compute_loss_from_embeddings(list(parts), labels), embeddings
     )
@@ -104,5 +104,5 @@ def test_scores_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 def test_settings_for_the_model_card() -> None:
     assert ListwiseDistillation(teacher_temperature=0.5).get_config_dict() == {
-        "student_temperature": 1.5, "teacher_temperature": 0.5, "floor": 0.0
+        "student_temperature": 1.5, "teacher_temperature": 0.5, "others_score": 0.0
     }  # fmt: skip

@@ -234,7 +234,10 @@ def test_a_local_base_is_not_named(tmp_path: Path) -> None:
     assert "my-base" not in card
 
 
-MIT = "MIT License\n\nPermission is hereby granted, free of charge, to any person\nobtaining a copy of this software"
+MIT = (
+    "MIT License\n\nPermission is hereby granted, free of charge, to any person\n"
+    "obtaining a copy of this software"
+)
 
 
 @pytest.mark.parametrize(

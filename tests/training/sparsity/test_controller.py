@@ -1,4 +1,4 @@
-"""Lambda by schedule and by controller: on a model of a model, and in real runs of sentence-transformers' trainer."""
+"""Lambda by schedule and by controller: on a model of a model, and in real runs of the trainer."""
 
 from __future__ import annotations
 

@@ -18,14 +18,29 @@ from splade_cli.model.splade.encoder import SpladeModel
 from splade_cli.training.sparsity.preflight import calibrate, diagnose, make_usable, preflight, uncap
 
 Load = Callable[..., Any]
-SUBJECTS = ("reset a password", "the table saw", "two-factor login", "a sharp blade", "backups at night", "the lathe",
-            "a forgotten code", "every member", "a steady hand", "the next sign-in")  # fmt: skip
-TEXTS = [f"{subject} needs {other}; {subject} asks for {third}." for subject in SUBJECTS for other in SUBJECTS[:4]
-         for third in SUBJECTS[6:8] if subject != other]  # fmt: skip
+SUBJECTS = (
+    "reset a password",
+    "the table saw",
+    "two-factor login",
+    "a sharp blade",
+    "backups at night",
+    "the lathe",
+    "a forgotten code",
+    "every member",
+    "a steady hand",
+    "the next sign-in",
+)
+TEXTS = [
+    f"{subject} needs {other}; {subject} asks for {third}."
+    for subject in SUBJECTS
+    for other in SUBJECTS[:4]
+    for third in SUBJECTS[6:8]
+    if subject != other
+]
 
 
 def as_masked_lm(folder: Path, offset: float, steps: int = 60) -> tuple[Any, Any]:
-    """A model of `folder` taught to fill gaps in TEXTS, and all logits then moved by `offset`, as softmax allows."""
+    """A model of `folder` taught to fill gaps in TEXTS, all logits then moved by `offset`."""
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForMaskedLM.from_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Teachers' scores against direct predictions, their cache against kills and damage, false negatives by hand."""
+"""Teachers' scores against direct predictions, their cache against kills, false negatives by hand."""
 
 from __future__ import annotations
 
@@ -404,7 +404,10 @@ def test_margins_are_brought_to_the_size_of_the_students(bert_folder: Path) -> N
 
 
 def test_no_model_is_imported_before_it_is_needed() -> None:
-    script = "import sys, splade_cli.training.teachers.scores\nprint(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    script = (
+        "import sys, splade_cli.training.teachers.scores\n"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
     out = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )

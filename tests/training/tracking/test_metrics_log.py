@@ -29,14 +29,22 @@ class Line(torch.nn.Module):
 
 
 def run(folder: Path, steps: int, callbacks: list[Any], resume: Path | None = None) -> Any:
-    """Some steps of transformers' trainer on `Line`, with a checkpoint every second one and a log every one."""
+    """Some steps of transformers' trainer on `Line`, with a checkpoint every second and a log every one."""
     from transformers import PrinterCallback, Trainer, TrainingArguments
 
     arguments = TrainingArguments(
-        str(folder / "checkpoints"), max_steps=steps, logging_steps=1, save_steps=2, learning_rate=0.1, use_cpu=True,
-        per_device_train_batch_size=1, report_to="none", disable_tqdm=True, save_total_limit=5,
+        str(folder / "checkpoints"),
+        max_steps=steps,
+        logging_steps=1,
+        save_steps=2,
+        learning_rate=0.1,
+        use_cpu=True,
+        per_device_train_batch_size=1,
+        report_to="none",
+        disable_tqdm=True,
+        save_total_limit=5,
         lr_scheduler_type="constant",
-    )  # fmt: skip
+    )
     trainer = Trainer(Line(), arguments, train_dataset=[{"x": torch.tensor(1.0)}] * 20, callbacks=callbacks)
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -69,8 +77,13 @@ def begin(folder: Path, **options: Any) -> list[Any]:
     store = {"tracking_uri": f"file:{folder / 'mlruns'}", "experiment_name": "kilns", "tags": {"n": 1}}
     options.setdefault("mlflow", store)
     return tracking_callbacks(
-        ["tensorboard", "mlflow"], folder, logging_dir="runs", run_name="first", parameters=PARAMETERS, **options
-    )  # fmt: skip
+        ["tensorboard", "mlflow"],
+        folder,
+        logging_dir="runs",
+        run_name="first",
+        parameters=PARAMETERS,
+        **options,
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
