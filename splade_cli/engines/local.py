@@ -73,7 +73,7 @@ class LocalEngine:
             stop = start + len(segment.rows)
             mask = segment.alive
             if allowed is not None:
-                mask = allowed[start:stop] if mask is None else mask & allowed[start:stop]
+                mask = self.index.alive[start:stop] & allowed[start:stop]
             rows, scores = dense.search(segment.dense, vectors, k, allowed=mask)
             lists.append((np.where(rows >= 0, rows + start, -1), scores))
             start = stop

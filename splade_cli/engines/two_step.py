@@ -25,7 +25,8 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.index.vectors.pruning import keep_top, saturated
 
 NAME = "two-step"
-FOLDER, BACKENDS = "two-step", "backends"
+FOLDER = "two-step"
+BACKENDS = "backends"
 _MADE = "made.json"
 FILES = (f"{FOLDER}/steps.json", *(f"{FOLDER}/{name}" for name in POSTING_FILES))
 
@@ -48,7 +49,9 @@ class Steps:
     def prune(self, vectors: sp.csr_matrix) -> sp.csr_matrix:
         """Documents' vectors as the first step has them."""
         pruned = keep_top(vectors, self.document_terms)
-        return pruned if self.k1 is None else saturated(pruned, self.k1)
+        if self.k1 is None:
+            return pruned
+        return saturated(pruned, self.k1)
 
 
 class TwoStep:
@@ -149,8 +152,7 @@ def _dot_products(
     starts = vectors.indptr[rows]
     lengths = vectors.indptr[rows + 1] - starts
     ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    postings = np.arange(total) + np.repeat(starts - (ends - lengths), lengths)
+    postings = np.arange(lengths.sum()) + np.repeat(starts - (ends - lengths), lengths)
     weight = weights[vectors.indices[postings]]
     shared = weight != 0
     owners = np.repeat(np.arange(len(rows)), lengths)[shared]
@@ -195,7 +197,9 @@ class TwoStepEngine(LocalEngine):
         if name != NAME:
             hint = did_you_mean(name, [NAME]) or f"beside exact there is {NAME}"
             raise InputError(f"unknown backend '{setting}'", hint)
-        steps = parse_steps(terms) if terms else Steps()
+        steps = Steps()
+        if terms:
+            steps = parse_steps(terms)
         if index.folder is None:
             return cls(index, TwoStep.build(index.vectors, steps))
         folder = index.folder / BACKENDS / f"{NAME}-{steps.document_terms}-{steps.query_terms or 0}"
@@ -212,8 +216,10 @@ class TwoStepEngine(LocalEngine):
 
     def _search_rows(self, queries: sp.csr_matrix, k: int, allowed: Mask | None) -> Rows:
         alive = self.index.alive
-        if not alive.all():
-            allowed = alive if allowed is None else allowed & alive
+        if allowed is not None:
+            allowed = allowed & alive
+        elif not alive.all():
+            allowed = alive
         return self._two_step.search(queries, k, allowed=allowed)
 
 

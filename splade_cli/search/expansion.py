@@ -67,7 +67,7 @@ class Expander:
         for rule in rules:
             self.rules.setdefault(_key(rule.phrase), []).append(rule)
         longest = sorted(self.rules, key=lambda phrase: (-len(phrase), phrase))
-        self._pattern = re.compile("|".join(map(_pattern, longest)), re.IGNORECASE) if longest else None
+        self._pattern = re.compile("|".join(map(_pattern, longest)), re.IGNORECASE)
 
     @classmethod
     def open(cls, path: str | Path) -> Expander:
@@ -79,14 +79,17 @@ class Expander:
         path = Path(path)
         with open_text(path) as lines:
             text = "".join(lines)
-        structured = path.suffix.lower() in (".yaml", ".yml", ".json")
-        return cls(list(_from_yaml(path, text) if structured else _from_lines(path, text)))
+        if path.suffix.lower() in (".yaml", ".yml", ".json"):
+            return cls(_from_yaml(path, text))
+        return cls(_from_lines(path, text))
 
     def expand(self, query: str) -> Expansion:
         """What the rules add to `query`; nothing where no phrase of theirs stands in it."""
         added: dict[str, Rule] = {}
-        for match in self._pattern.finditer(query) if self._pattern else ():
-            for rule in self._of(match.group()):
+        if not self.rules:
+            return Expansion(query, ())
+        for match in self._pattern.finditer(query):
+            for rule in self._rules_of(match.group()):
                 known = added.get(rule.added.lower())
                 if known is None and re.search(_pattern(rule.added.lower()), query, re.IGNORECASE):
                     continue
@@ -94,13 +97,11 @@ class Expander:
                     added[rule.added.lower()] = rule
         return Expansion(query, tuple(added.values()))
 
-    def _of(self, found: str) -> list[Rule]:
-        spaced = " ".join(found.split())
-        return (
-            self.rules.get(spaced, [])
-            if _shouted(spaced) and spaced in self.rules
-            else self.rules.get(spaced.lower(), [])
-        )
+    def _rules_of(self, phrase: str) -> list[Rule]:
+        key = _key(phrase)
+        if key not in self.rules:
+            key = key.lower()
+        return self.rules.get(key, [])
 
 
 def combined(vectors: sp.csr_matrix, weights: Sequence[float]) -> sp.csr_matrix:
@@ -121,18 +122,21 @@ def _shouted(phrase: str) -> bool:
 
 def _key(phrase: str) -> str:
     spaced = " ".join(phrase.split())
-    return spaced if _shouted(spaced) else spaced.lower()
+    if _shouted(spaced):
+        return spaced
+    return spaced.lower()
 
 
 def _pattern(phrase: str) -> str:
     """Whole words: no letter or digit before or behind, where the phrase itself begins or ends with one."""
-    words = r"\s+".join(map(re.escape, phrase.split()))
-    bounded = (
-        (r"(?<!\w)" if re.match(r"\w", phrase) else "")
-        + words
-        + (r"(?!\w)" if re.search(r"\w$", phrase) else "")
-    )
-    return f"(?-i:{bounded})" if _shouted(phrase) else bounded
+    pattern = r"\s+".join(map(re.escape, phrase.split()))
+    if re.match(r"\w", phrase):
+        pattern = r"(?<!\w)" + pattern
+    if re.search(r"\w$", phrase):
+        pattern += r"(?!\w)"
+    if _shouted(phrase):
+        return f"(?-i:{pattern})"
+    return pattern
 
 
 def _from_lines(path: Path, text: str) -> Iterator[Rule]:
@@ -208,18 +212,25 @@ def _rules(path: Path, line: int, phrase: str, additions: Sequence[tuple[str, fl
 
 def _group(path: Path, line: int, phrases: Sequence[tuple[str, float]]) -> Iterator[Rule]:
     if len(phrases) < 2:
-        found = repr(phrases[0][0]) if phrases else "an empty list"
-        raise InputError(f"{path}: line {line} is no rule: {found}", _HINT)
+        given = "an empty list"
+        if phrases:
+            given = repr(phrases[0][0])
+        raise InputError(f"{path}: line {line} is no rule: {given}", _HINT)
     for phrase, _ in phrases:
         yield from _rules(path, line, phrase, [pair for pair in phrases if pair[0] != phrase])
 
 
 def _weighted(path: Path, line: int, part: str) -> tuple[str, float]:
+    phrase = part
+    weight = 1.0
     match = _WEIGHT.fullmatch(part.strip())
-    phrase = " ".join((match.group(1) if match else part).split())
+    if match:
+        phrase = match.group(1)
+        weight = _number(path, line, match.group(2))
+    phrase = " ".join(phrase.split())
     if not phrase:
         raise InputError(f"{path}: line {line} has an empty phrase", _HINT)
-    return phrase, _number(path, line, match.group(2)) if match else 1.0
+    return phrase, weight
 
 
 def _number(path: Path, line: int, text: str) -> float:

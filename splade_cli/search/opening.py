@@ -87,7 +87,9 @@ def over_index(
 
 
 def _engine(index: SpladeIndex, backend: str | None) -> LocalEngine:
-    return LocalEngine(index) if backend is None else TwoStepEngine.open(index, backend)
+    if backend is None:
+        return LocalEngine(index)
+    return TwoStepEngine.open(index, backend)
 
 
 def _model_encoder(index: SpladeIndex, model: str | None, opening: ModelOptions) -> ModelEncoder:
@@ -114,8 +116,9 @@ def open_matcher(index: SpladeIndex, encoder: QueryEncoder | None = None) -> Ter
     if not index.vocabulary:
         # latent dimensions have no names that could stand in a text
         tokenizer = None
-    words = index.info.bm25
-    return TermMatcher(tokenizer, words.language if words is not None else "english")
+    if index.info.bm25 is None:
+        return TermMatcher(tokenizer)
+    return TermMatcher(tokenizer, index.info.bm25.language)
 
 
 def _dense_opener(index: SpladeIndex, opening: ModelOptions) -> Callable[[], DenseEncoder]:

@@ -41,10 +41,10 @@ class ModelEncoder:
             backend = getattr(self.embedder.loaded.tokenizer, "backend_tokenizer", None)
             if backend is None:
                 return None
-            own: Tokenizer = copy.deepcopy(backend)
-        own.no_truncation()
-        own.no_padding()
-        return own
+            tokenizer: Tokenizer = copy.deepcopy(backend)
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
 
     def encode(self, texts: Sequence[str]) -> sp.csr_matrix:
         """Vectors [len(texts), V] of queries."""

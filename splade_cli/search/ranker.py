@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import Protocol, cast
 
@@ -50,11 +50,12 @@ class EncodedQueries:
         """The queries of these numbers, in this order."""
         if list(numbers) == list(range(len(self.texts))):
             return self
-        return EncodedQueries(
-            [self.texts[number] for number in numbers],
-            None if self.sparse is None else self.sparse[list(numbers)],
-            None if self.dense is None else self.dense[list(numbers)],
-        )
+        chosen = EncodedQueries([self.texts[number] for number in numbers])
+        if self.sparse is not None:
+            chosen = replace(chosen, sparse=self.sparse[list(numbers)])
+        if self.dense is not None:
+            chosen = replace(chosen, dense=self.dense[list(numbers)])
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ class Ranker:
     @property
     def modes(self) -> tuple[str, ...]:
         """`parts`, and ``hybrid`` where there is more than one."""
-        return (*self.parts, "hybrid") if len(self.parts) > 1 else self.parts
+        if len(self.parts) > 1:
+            return (*self.parts, "hybrid")
+        return self.parts
 
     def require(self, mode: str) -> None:
         """Raises InputError where this engine cannot be searched so, naming what to build."""
@@ -114,12 +117,12 @@ class Ranker:
             InputError: a mode or an IDF that the engine cannot give.
         """
         self.require(options.mode)
-        parts = self.parts if options.mode == "hybrid" else (options.mode,)
-        return EncodedQueries(
-            [list(query) for query in queries],
-            self.vectors(queries, options.idf_exponent) if "sparse" in parts else None,
-            self._dense_vectors(queries) if "dense" in parts else None,
-        )
+        encoded = EncodedQueries([list(query) for query in queries])
+        if options.mode in ("sparse", "hybrid"):
+            encoded = replace(encoded, sparse=self.vectors(queries, options.idf_exponent))
+        if options.mode == "dense" or (options.mode == "hybrid" and "dense" in self.parts):
+            encoded = replace(encoded, dense=self._dense_vectors(queries))
+        return encoded
 
     def vectors(self, queries: Sequence[Sequence[WeightedText]], idf_exponent: float = 0.0) -> sp.csr_matrix:
         """Vectors [q, V]: the largest weight that any text of a query gives a term, times its IDF."""

@@ -11,20 +11,20 @@ import scipy.sparse as sp
 
 from splade_cli.engines.base import Engine, VectorStore
 from splade_cli.errors import InputError, require_positive
-from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.model.query_encoders.base import QueryEncoder
 from splade_cli.records import Hit, Ranking, WeightedText
 from splade_cli.search import fusion
+from splade_cli.search.batch import QueryBatch, as_filter, require_text, require_words
 from splade_cli.search.expansion import Expander
 from splade_cli.search.explain.absence import Absence, absence_of
+from splade_cli.search.explain.hits import HitSource, RankedQuery, bare_hits, full_hits
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.terms import active_terms
 from splade_cli.search.grouping import FactsCache, Group, grouped, ungrouped
-from splade_cli.search.hits import HitSource, RankedQuery, bare_hits, full_hits, row_of
 from splade_cli.search.options import DEFAULT, SearchOptions
-from splade_cli.search.ranker import DenseEncoder, EncodedQueries, Ranked, Ranker
-from splade_cli.search.rerank import CrossEncoder, Reranker, rerank
+from splade_cli.search.ranker import DenseEncoder, Ranker
+from splade_cli.search.rerank import CrossEncoder, Reranker
 
 if TYPE_CHECKING:
     from splade_cli.index.index import SpladeIndex
@@ -225,17 +225,21 @@ class Searcher:
                 hits.append(self._hits(batch.ranked_query(number, groups), options))
         return hits
 
-    def _batches(self, queries: Sequence[str], k: int, options: SearchOptions) -> Iterator[_Batch]:
+    def _batches(self, queries: Sequence[str], k: int, options: SearchOptions) -> Iterator[QueryBatch]:
         for query in queries:
             require_text(query)
-        filter = None if options.filter is None else as_filter(options.filter)
-        reranker = None if options.reranker is None else self._reranker(options.reranker)
+        filter: Filter | None = None
+        if options.filter is not None:
+            filter = as_filter(options.filter)
+        reranker: CrossEncoder | None = None
+        if options.reranker is not None:
+            reranker = self._reranker(options.reranker)
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             texts = [self.expanded(query, options) for query in queries[start : start + QUERIES_AT_ONCE]]
             encoded = self.ranker.encode(texts, options)
-            yield _Batch(self.ranker, encoded, options, filter, reranker, max(k, fusion.DEPTH))
+            yield QueryBatch(self.ranker, encoded, options, filter, reranker, max(k, fusion.DEPTH))
 
-    def _groups(self, batch: _Batch, k: int, options: SearchOptions) -> list[list[Group]]:
+    def _groups(self, batch: QueryBatch, k: int, options: SearchOptions) -> list[list[Group]]:
         count = len(batch.queries.texts)
         if options.group:
             return grouped(batch.rank, count, k, self._facts)
@@ -253,77 +257,3 @@ class Searcher:
             if name not in self._rerankers:
                 self._rerankers[name] = self._open_reranker(name)
             return self._rerankers[name]
-
-
-class _Batch:
-    """Encoded queries that are ranked as deep as it takes; a reranker reads each query's first chunks once.
-
-    Args:
-        fused: how many texts of each part a hybrid fuses, however deep it goes.
-    """
-
-    def __init__(
-        self,
-        ranker: Ranker,
-        queries: EncodedQueries,
-        options: SearchOptions,
-        filter: Filter | None,
-        reranker: CrossEncoder | None,
-        fused: int,
-    ) -> None:
-        self.queries = queries
-        self._ranker = ranker
-        self._options = options
-        self._filter = filter
-        self._fused = fused
-        self._parts: list[dict[str, tuple[Sequence[str], Sequence[float]]]] = [{} for _ in queries.texts]
-        self._reranked = None if reranker is None else self._read(reranker)
-
-    def rank(self, numbers: Sequence[int], k: int) -> Ranking:
-        """The k best chunks of the queries of these numbers; all that a reranker has read, if any."""
-        if self._reranked is not None:
-            ids = [self._reranked.ids[number] for number in numbers]
-            return Ranking(ids, [self._reranked.scores[number] for number in numbers])
-        ranked = self._ranker.rank(self.queries.some(numbers), k, self._options, self._filter, self._fused)
-        self._remember(numbers, ranked)
-        return ranked.ranking
-
-    def ranked_query(self, number: int, groups: Sequence[Group]) -> RankedQuery:
-        """One query with its groups and what its last ranking was made of."""
-        sparse = self.queries.sparse
-        vector = None if sparse is None else sparse[number]
-        return RankedQuery(self.queries.texts[number], vector, groups, self._parts[number])
-
-    def _read(self, reranker: CrossEncoder) -> Ranking:
-        depth = self._options.rerank_depth
-        ranked = self._ranker.rank(self.queries, depth, self._options, self._filter, max(depth, self._fused))
-        numbers = range(len(self.queries.texts))
-        parts = {**ranked.parts, self._options.mode: ranked.ranking}
-        self._remember(numbers, Ranked(ranked.ranking, parts))
-        ids = list(dict.fromkeys(each for ids in ranked.ranking.ids for each in ids))
-        contents = {chunk.id: chunk.content for chunk in self._ranker.engine.fetch(ids)}
-        queries = [texts[0][0] for texts in self.queries.texts]
-        return rerank(queries, ranked.ranking, contents, reranker)
-
-    def _remember(self, numbers: Sequence[int], ranked: Ranked) -> None:
-        for row, number in enumerate(numbers):
-            self._parts[number] = {name: row_of(ranking, row) for name, ranking in ranked.parts.items()}
-
-
-def as_filter(filter: Filter | str) -> Filter:
-    """A filter as a tree. Raises InputError for a text that cannot be read."""
-    return parse_filter(filter) if isinstance(filter, str) else filter
-
-
-def require_text(query: str) -> None:
-    """Raises InputError for bytes that are no text: Python hands them on as lone surrogates."""
-    try:
-        query.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(f"the query is not UTF-8 at character {error.start + 1}", "type it again") from None
-
-
-def require_words(query: str) -> None:
-    """Raises InputError for an empty query."""
-    if not query.strip():
-        raise InputError("the query is empty", 'type some words: splade search "how to ..." --index DIR')

@@ -13,6 +13,7 @@ from splade_cli.search.explain.term_names import readable
 from splade_cli.search.explain.terms import Origin, origins
 
 INDENT = 4
+MARK_COLOURS = {"good": "green", "bad": "red"}
 
 NOTHING = "no document shares a term with this query"
 
@@ -51,10 +52,16 @@ def hits(
 def _heading(hit: Hit, mark: str | None) -> None:
     """Rank, score, title, id and mark: the last two below where they do not fit beside."""
     head = Text.assemble((f"{hit.rank:>2}", "bold"), "  ", (score(hit.score), "cyan"), "  ")
-    head.append(plain(hit.title or hit.id), style="" if hit.title else "bold")
-    name = Text(plain(hit.id) if hit.title else "", style="dim")
+    name = Text(style="dim")
+    if hit.title:
+        head.append(plain(hit.title))
+        name.append(plain(hit.id))
+    else:
+        head.append(plain(hit.id), style="bold")
     if mark:
-        name.append(f"{'  ' if name else ''}[{mark}]", style="green" if mark == "good" else "red")
+        if name:
+            name.append("  ")
+        name.append(f"[{mark}]", style=MARK_COLOURS[mark])
     if name and head.cell_len + 2 + name.cell_len <= out.width:
         head.append("  ").append_text(name)
         name = Text()
@@ -111,12 +118,16 @@ def grouped_line(hit: Hit) -> str:
 
 
 def _more(ids: Sequence[str]) -> str:
-    return f" and {len(ids) - 5} more" if len(ids) > 5 else ""
+    if len(ids) <= 5:
+        return ""
+    return f" and {len(ids) - 5} more"
 
 
 def score(value: float) -> str:
     """A score with as many digits as tell hits apart: those of a fusion are small."""
-    return f"{value:.2f}" if abs(value) >= 1 or not value else f"{value:.4f}"
+    if value and abs(value) < 1:
+        return f"{value:.4f}"
+    return f"{value:.2f}"
 
 
 def flowing(pieces: Sequence[Text], width: int, gap: str = "  ") -> Text:

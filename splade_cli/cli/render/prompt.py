@@ -93,10 +93,12 @@ def _keys(session: Session) -> KeyBindings:
     @keys.add("tab")
     def complete(event: Any) -> None:
         buffer = event.current_buffer
-        found = proposals(session, buffer.document.text_before_cursor)
-        if len(found) == 1:
-            buffer.delete_before_cursor(found[0].replaced)
-            buffer.insert_text(found[0].text + ("" if found[0].goes_on else " "))
+        proposed = proposals(session, buffer.document.text_before_cursor)
+        if len(proposed) == 1:
+            buffer.delete_before_cursor(proposed[0].replaced)
+            buffer.insert_text(proposed[0].text)
+            if not proposed[0].goes_on:
+                buffer.insert_text(" ")
         elif buffer.complete_state:
             buffer.complete_next()
         else:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 NARROW = 60
 """Columns below which what stands side by side is put one below the other."""
-_LISTED_TERMS, _LISTED_GAPS = 25, 6
+_LISTED_TERMS = 25
+_LISTED_GAPS = 6
 _SIGNS = {"same": "=", "up": "^", "down": "v", "new": "+", "gone": "-"}
 _SIGN_COLOURS = {"same": "dim", "up": "green", "down": "yellow", "new": "cyan", "gone": "red"}
 
@@ -191,8 +192,10 @@ def frequent_terms(report: FrequentTermReport) -> None:
 def _marks(answer: MarksReply) -> None:
     facts = answer.facts
     for name, verdict in answer.marks.items():
-        out.print(Text.assemble((f"{verdict:<4} ", "green" if verdict == "good" else "red"), plain(name)))
-    waiting = f", {facts['waiting']} bad wait for a good one of their query" if facts.get("waiting") else ""
+        out.print(Text.assemble((f"{verdict:<4} ", display.MARK_COLOURS[verdict]), plain(name)))
+    waiting = ""
+    if facts.get("waiting"):
+        waiting = f", {facts['waiting']} bad wait for a good one of their query"
     note(f"{facts['good']} good and {facts['bad']} bad marks in {facts['file']}{waiting}")
     if facts["good"]:
         note(f"next: splade train --train-file {facts['file']}")
@@ -232,15 +235,16 @@ def _facts(facts: Mapping[str, Any]) -> None:
     width = max(map(len, facts), default=0)
     beside = out.width >= width + 30
     for key, value in facts.items():
-        line = Text(f"{key:<{width}}" if beside else key, style="bold")
         shown = plain(str(value))
-        if beside:
-            for number, part in enumerate(Text(shown).wrap(out, out.width - width - 2)):
-                out.print((line if not number else Text(" " * width)).append("  ").append_text(part))
-        else:
-            out.print(line)
+        if not beside:
+            out.print(Text(key, style="bold"))
             if shown:
                 out.print(Text(f"  {shown}", style="dim"))
+            continue
+        name = Text(f"{key:<{width}}", style="bold")
+        for part in Text(shown).wrap(out, out.width - width - 2):
+            out.print(name.append("  ").append_text(part))
+            name = Text(" " * width)
 
 
 def _pairs(terms: Sequence[tuple[str, float]], indent: int = 0) -> Text:

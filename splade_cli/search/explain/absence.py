@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from splade_cli.engines.base import VectorStore
-from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.metadata.filters import And, Filter, Test, Value
 from splade_cli.records import Hit
+from splade_cli.search.batch import as_filter
+from splade_cli.search.explain.hits import RankedQuery, full_hits, row_of
 from splade_cli.search.explain.terms import missing_terms
 from splade_cli.search.grouping import Group
-from splade_cli.search.hits import RankedQuery, full_hits, row_of
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.ranker import EncodedQueries, Ranker
 
@@ -47,15 +47,18 @@ def absence_of(searcher: Searcher, query: str, name: str, options: SearchOptions
     engine = searcher.engine
     candidates = searcher.chunks_of(name)
     only = _only(name, candidates)
-    filter = parse_filter(options.filter) if isinstance(options.filter, str) else options.filter
+    filter: Filter | None = None
+    if options.filter is not None:
+        filter = as_filter(options.filter)
     filtered = filter is not None and not engine.count(And((filter, only)))
+    if filtered:
+        filter = None
     texts = searcher.expanded(query, options)
     encoded = searcher.ranker.encode([texts], options)
-    ranked = searcher.ranker.rank(encoded, DEPTH, options, None if filtered else filter)
+    ranked = searcher.ranker.rank(encoded, DEPTH, options, filter)
     ids, scores = row_of(ranked.ranking, 0)
     positions = {each: position for position, each in enumerate(ids)}
-    ranks = [positions[each] + 1 for each in candidates if each in positions]
-    rank = min(ranks) if ranks else None
+    rank = min((positions[each] + 1 for each in candidates if each in positions), default=None)
     if rank is not None:
         group = Group(ids[rank - 1], scores[rank - 1], (ids[rank - 1],))
     else:
@@ -84,12 +87,16 @@ def _best_unranked(
     ids, scores = row_of(ranker.rank(queries, len(candidates), options, only).ranking, 0)
     if not ids:
         return first
-    # scores of a fusion mean something only among all that was fused
-    score = 0.0 if options.mode == "hybrid" else scores[0]
-    return Group(ids[0], score, (ids[0],))
+    best = Group(ids[0], scores[0], (ids[0],))
+    if options.mode == "hybrid":
+        # scores of a fusion mean something only among all that was fused
+        return replace(best, score=0.0)
+    return best
 
 
 def _only(name: str, candidates: Sequence[str]) -> Filter:
     """A filter that only the chunks of a document pass, or only one chunk."""
-    field = "id" if list(candidates) == [name] else "document_id"
+    field = "document_id"
+    if list(candidates) == [name]:
+        field = "id"
     return Test(field, "=", (Value(name, bare=False),))

@@ -21,7 +21,8 @@ from splade_cli.search.explain.term_names import continues_a_word, readable
 from splade_cli.search.explain.terms import term_name
 
 ABOVE = 0.2
-_SAMPLE, _EXAMPLE_COLUMNS = 256, 80
+_SAMPLE = 256
+_EXAMPLE_COLUMNS = 80
 TermKind = Literal["stop word", "sign", "piece", "number", "word", "latent"]
 
 
@@ -158,7 +159,9 @@ class _Sample:
             return "sign"
         if continues_a_word(name):
             return "piece"
-        return "number" if name.isdecimal() else "word"
+        if name.isdecimal():
+            return "number"
+        return "word"
 
     def added(self, column: int) -> float | None:
         rows, _ = self._active(column)

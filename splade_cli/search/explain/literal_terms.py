@@ -82,8 +82,7 @@ class TermMatcher:
         wanted = set(terms)
         matched = self._matched(text, wanted)
         stems = self._stems_of_terms(terms)
-        spans = [match.span() for match in (_PLAIN_WORD if text.isascii() else _WORD).finditer(text)]
-        told = [(start, end) for start, end in spans if _is_telling(text[start:end])]
+        told = [(start, end) for start, end in _word_spans(text) if _is_telling(text[start:end])]
         stemmed = _stems([fold(text[start:end]) for start, end in told], self._language)
         words: list[MatchedWord] = []
         position = 0
@@ -99,10 +98,12 @@ class TermMatcher:
                 words.extend(self._words_of_run(text, start, end, inside, wanted))
                 continue
             covered = sum(min(end, token.end) - max(start, token.start) for token in inside)
-            found = [token.name for token in inside] if 2 * covered >= end - start else []
-            found.extend(stems.get(stem, ()))
-            if found:
-                words.append(MatchedWord(start, end, tuple(dict.fromkeys(found))))
+            literal: list[str] = []
+            if 2 * covered >= end - start:
+                literal.extend(token.name for token in inside)
+            literal.extend(stems.get(stem, ()))
+            if literal:
+                words.append(MatchedWord(start, end, tuple(dict.fromkeys(literal))))
         return words
 
     def _words_of_run(
@@ -113,9 +114,11 @@ class TermMatcher:
             spans = [(max(start, token.start), min(end, token.end), token.name) for token in tokens]
             return [MatchedWord(first, last, (name,)) for first, last, name in spans if first < last]
         words: list[MatchedWord] = []
-        names = {readable(term): term for term in wanted}
-        pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True) if name)
-        for match in re.finditer(pattern, text[start:end]) if pattern else ():
+        names = {readable(term): term for term in wanted if term}
+        if not names:
+            return words
+        pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+        for match in re.finditer(pattern, text[start:end]):
             words.append(MatchedWord(start + match.start(), start + match.end(), (names[match.group()],)))
         return words
 
@@ -150,6 +153,13 @@ class TermMatcher:
                 names.extend(encoding.tokens)
                 offsets.extend(encoding.offsets)
         return names, offsets
+
+
+def _word_spans(text: str) -> list[tuple[int, int]]:
+    pattern = _WORD
+    if text.isascii():
+        pattern = _PLAIN_WORD
+    return [match.span() for match in pattern.finditer(text)]
 
 
 def _stems(words: list[str], language: str) -> list[str]:

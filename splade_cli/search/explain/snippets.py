@@ -10,7 +10,8 @@ from functools import lru_cache
 from splade_cli.search.explain.literal_terms import MatchedWord
 
 SNIPPET_COLUMNS = 200
-_BEFORE, _BLANK_WITHIN = 30, 24
+_BEFORE = 30
+_BLANK_WITHIN = 24
 _JOINING = "\u200d\ufe0e\ufe0f"
 _CUT = "… "
 
@@ -41,7 +42,10 @@ def snippet(line: str, words: Sequence[MatchedWord], length: int = SNIPPET_COLUM
     start = min(max(0, _densest(words, length) - _BEFORE), _last_start(line, length))
     if start > 0:
         blank = line.find(" ", start, start + _BLANK_WITHIN)
-        start = blank + 1 if blank >= 0 else _whole(line, start)
+        if blank >= 0:
+            start = blank + 1
+        else:
+            start = _whole(line, start)
     end = _end(line, start, length)
     if end < len(line) and line[end] != " ":
         end = max(line.rfind(" ", start + (end - start) // 2, end), 0) or _whole(line, end, start + 1)
@@ -57,14 +61,18 @@ def snippet(line: str, words: Sequence[MatchedWord], length: int = SNIPPET_COLUM
 
 def columns(text: str) -> int:
     """Columns that `text` takes on a terminal."""
-    return len(text) if text.isascii() else sum(map(_width, text))
+    if text.isascii():
+        return len(text)
+    return sum(map(_width, text))
 
 
 @lru_cache(maxsize=8192)
 def _width(letter: str) -> int:
     if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
         return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 2
+    return 1
 
 
 def _densest(words: Sequence[MatchedWord], length: int) -> int:

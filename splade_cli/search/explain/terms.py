@@ -85,21 +85,26 @@ def gaps(first: Hit, second: Hit) -> list[Gap]:
     """
     left = {term.term: term.contribution for term in first.terms}
     right = {term.term: term.contribution for term in second.terms}
-    found = [Gap(name, left.get(name, 0.0), right.get(name, 0.0)) for name in {**left, **right}]
-    return sorted(found, key=lambda gap: -gap.difference)
+    between = [Gap(name, left.get(name, 0.0), right.get(name, 0.0)) for name in {**left, **right}]
+    return sorted(between, key=lambda gap: -gap.difference)
 
 
 def held_against(shown: Sequence[Hit], hit: Hit) -> Hit | None:
     """What `hit` lost to: the hit above it, the last one where it did not come up, None for the first."""
     ids = [each.id for each in shown]
-    place = ids.index(hit.id) if hit.id in ids else len(ids)
-    return shown[place - 1] if place else None
+    better = len(ids)
+    if hit.id in ids:
+        better = ids.index(hit.id)
+    if not better:
+        return None
+    return shown[better - 1]
 
 
 def active_terms(row: sp.csr_matrix, vocabulary: Sequence[str], limit: int = 20) -> list[tuple[str, float]]:
     """The `limit` heaviest terms of one row [1, V] with their weights."""
     order = np.argsort(-row.data, kind="stable")[:limit]
-    return [(term_name(vocabulary, int(row.indices[place])), float(row.data[place])) for place in order]
+    heaviest = zip(row.indices[order].tolist(), row.data[order].tolist(), strict=True)
+    return [(term_name(vocabulary, column), weight) for column, weight in heaviest]
 
 
 def missing_terms(
@@ -107,14 +112,16 @@ def missing_terms(
 ) -> list[tuple[str, float]]:
     """The query's terms that the document lacks, heaviest first."""
     lacking = ~np.isin(query.indices, document.indices)
-    found = zip(query.indices[lacking], query.data[lacking], strict=True)
-    ranked = sorted(found, key=lambda pair: -pair[1])
+    missing = zip(query.indices[lacking], query.data[lacking], strict=True)
+    ranked = sorted(missing, key=lambda pair: -pair[1])
     return [(term_name(vocabulary, int(index)), float(weight)) for index, weight in ranked]
 
 
 def term_name(vocabulary: Sequence[str], index: int) -> str:
     """The vocabulary's name of a column, or its number where the vocabulary is not known."""
-    return vocabulary[index] if index < len(vocabulary) else f"[{index}]"
+    if index < len(vocabulary):
+        return vocabulary[index]
+    return f"[{index}]"
 
 
 def closest_id(wanted: str, ids: Iterable[str]) -> str:

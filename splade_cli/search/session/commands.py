@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import Hit
 from splade_cli.search.explain.frequent_terms import ABOVE, frequent_terms
-from splade_cli.search.explain.terms import gaps, held_against, origins
-from splade_cli.search.hits import HIGHLIGHTED_TERMS
+from splade_cli.search.explain.hits import HIGHLIGHTED_TERMS
+from splade_cli.search.explain.terms import Gap, gaps, held_against, origins
 from splade_cli.search.session.compare import DEEPER, POOL, moves, overlap
 from splade_cli.search.session.marks import VERDICTS, Mark
 from splade_cli.search.session.replies import (
@@ -97,7 +97,9 @@ def _explain(session: Session, argument: str) -> Reply:
     if argument.lower() not in ("", "on", "off"):
         hit = session.hit(argument)
         return ExplainReply(hit, session.query, hit.rank, hit.terms, origins(hit.terms))
-    session.explain = argument.lower() == "on" if argument else not session.explain
+    session.explain = not session.explain
+    if argument:
+        session.explain = argument.lower() == "on"
     if session.explain and session.hits:
         return session.again()
     return NoteReply(f"explanations {'on' if session.explain else 'off'}")
@@ -105,7 +107,7 @@ def _explain(session: Session, argument: str) -> Reply:
 
 def _terms(session: Session, argument: str) -> Reply:
     first, _, rest = argument.partition(" ")
-    share = _share(rest) if rest else ABOVE
+    share = _share(rest or f"{ABOVE}")
     searcher = session.searcher
     if first.lower() == "frequent" and share is not None:
         report = frequent_terms(searcher.engine, searcher.vocabulary, searcher.matcher(), share)
@@ -128,7 +130,9 @@ def _share(text: str) -> float | None:
         number = float(text.removesuffix("%"))
     except ValueError:
         return None
-    return number / 100 if text.endswith("%") else number
+    if text.endswith("%"):
+        return number / 100
+    return number
 
 
 def _is_rank(session: Session, text: str) -> bool:
@@ -149,6 +153,9 @@ def _why(session: Session, argument: str) -> Reply:
             raise
         absence = session.why(session.hits[int(argument) - 1].id)
     against = held_against(session.hits, absence.hit)
+    differences: list[Gap] = []
+    if against is not None:
+        differences = gaps(against, absence.hit)
     return WhyReply(
         hit=absence.hit,
         query=session.query,
@@ -159,7 +166,7 @@ def _why(session: Session, argument: str) -> Reply:
         origins=origins(absence.hit.terms),
         filtered=absence.filtered,
         against=against,
-        gaps=tuple(gaps(against, absence.hit)) if against else (),
+        gaps=tuple(differences),
     )
 
 

@@ -42,7 +42,7 @@ class Move:
 def moves(before: Sequence[Hit], after: Sequence[Hit], top: int) -> list[Move]:
     """How the first `top` of two rankings differ: those of `after`, then those that are gone."""
     old, new = ({hit.id: hit.rank for hit in hits} for hits in (before, after))
-    found = []
+    moved = []
     for hit in after[:top]:
         rank = old.get(hit.id)
         change: Change = "same" if rank == hit.rank else "down"
@@ -50,17 +50,17 @@ def moves(before: Sequence[Hit], after: Sequence[Hit], top: int) -> list[Move]:
             change = "new"
         elif rank > hit.rank:
             change = "up"
-        found.append(Move(hit.id, hit.title, rank, hit.rank, change))
+        moved.append(Move(hit.id, hit.title, rank, hit.rank, change))
     for hit in before[:top]:
         rank = new.get(hit.id)
         if rank is None or rank > top:
-            found.append(Move(hit.id, hit.title, hit.rank, rank, "gone"))
-    return found
+            moved.append(Move(hit.id, hit.title, hit.rank, rank, "gone"))
+    return moved
 
 
-def overlap(found: Sequence[Move], top: int) -> int:
+def overlap(moved: Sequence[Move], top: int) -> int:
     """How many of the first `top` both sides show."""
-    return sum(move.change not in ("new", "gone") for move in found[:top])
+    return sum(move.change not in ("new", "gone") for move in moved[:top])
 
 
 class Others:

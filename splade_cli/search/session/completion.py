@@ -53,7 +53,10 @@ def _opening(word: str, choices: Iterable[tuple[str, str]]) -> list[Proposal]:
 def _arguments(session: Session, name: str, first: bool, word: str) -> Iterator[tuple[str, str]]:
     if name == "/filter":
         yield from ((field, kind) for field, kind in session.searcher.fields().items())
-        yield from [("off", "no filter")] if first else ((joint, "") for joint in _FILTER_WORDS)
+        if first:
+            yield "off", "no filter"
+        else:
+            yield from ((joint, "") for joint in _FILTER_WORDS)
     elif name == "/mark" and not first:
         yield from _hits(session, ranks=True)
     elif name in ("/open", "/why", "/explain") and first:
@@ -76,7 +79,10 @@ def _arguments(session: Session, name: str, first: bool, word: str) -> Iterator[
 
 def _hits(session: Session, ranks: bool) -> Iterator[tuple[str, str]]:
     for hit in session.hits:
-        yield (str(hit.rank), hit.title or hit.id) if ranks else (hit.id, hit.title)
+        if ranks:
+            yield str(hit.rank), hit.title or hit.id
+        else:
+            yield hit.id, hit.title
 
 
 def _folders(word: str) -> Iterator[tuple[str, str]]:
@@ -87,7 +93,11 @@ def _folders(word: str) -> Iterator[tuple[str, str]]:
     except OSError:
         return
     for path in entries[:_MOST_ENTRIES]:
-        if not path.name.startswith("."):
-            index, model = (path / "manifest.json").is_file(), (path / "config.json").is_file()
-            kind = "index" if index else "model" if model else ""
-            yield f"{parent}{path.name}{'' if kind else '/'}", kind
+        if path.name.startswith("."):
+            continue
+        if (path / "manifest.json").is_file():
+            yield f"{parent}{path.name}", "index"
+        elif (path / "config.json").is_file():
+            yield f"{parent}{path.name}", "model"
+        else:
+            yield f"{parent}{path.name}/", ""

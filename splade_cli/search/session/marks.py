@@ -97,7 +97,9 @@ class Marks:
         }
 
     def _rows(self) -> list[dict[str, Any]]:
-        return list(read_jsonl(self.path)) if self.path.exists() else []
+        if not self.path.exists():
+            return []
+        return list(read_jsonl(self.path))
 
 
 def _row(mark: Mark) -> dict[str, Any]:
@@ -110,7 +112,9 @@ def _row(mark: Mark) -> dict[str, Any]:
 def _key(row: dict[str, Any]) -> tuple[str, str] | None:
     """Query and id of a mark, None for a row that came from elsewhere."""
     ours = row.get("source") == SOURCE and "query" in row and "chunk_id" in row
-    return (row["query"], row["chunk_id"]) if ours else None
+    if not ours:
+        return None
+    return row["query"], row["chunk_id"]
 
 
 def _verdict(row: dict[str, Any]) -> str:

@@ -62,7 +62,9 @@ class Session:
         self.hits: list[Hit] = []
         self.opened = ""
         self.mode = searcher.mode
-        self.filter = self.known_filter(filter) if filter else ""
+        self.filter = ""
+        if filter:
+            self.filter = self.known_filter(filter)
 
     def handle(self, line: str) -> Reply:
         """Answers one line; a mistake of the user's becomes an `ErrorReply`."""
@@ -105,8 +107,10 @@ class Session:
 
     def options(self, searcher: Searcher) -> SearchOptions:
         """A searcher's options with this session's mode, where it has that, and its filter."""
-        mode = self.mode if self.mode in searcher.modes else searcher.mode
-        return replace(searcher.options, mode=mode, filter=self.filter or None)
+        options = replace(searcher.options, filter=self.filter or None)
+        if self.mode in searcher.modes:
+            options = replace(options, mode=self.mode)
+        return options
 
     def again(self) -> HitsReply | NoteReply:
         """The last hits once more."""
