@@ -39,7 +39,8 @@ class CrossEncoderModel:
         revision = options.revision
         self.name = name
         self.batch_size = options.batch_size
-        source = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+        folder = Path(name).expanduser()
+        source = str(folder) if folder.is_dir() else name
         quiet()
         require_hub(source, revision)
         config = read_json(source, "config.json", revision) or {}
@@ -56,14 +57,13 @@ class CrossEncoderModel:
             )
         from sentence_transformers import CrossEncoder
 
-        weights = None if options.allow_pickle else True
         try:
             self.encoder: Any = CrossEncoder(
                 source,
                 device=choose_device(options.device).name,
                 trust_remote_code=options.trust_remote_code,
                 revision=revision,
-                model_kwargs={"dtype": torch.float32, "use_safetensors": weights},
+                model_kwargs={"dtype": torch.float32, "use_safetensors": options.use_safetensors},
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             raise model_error(name, error, options, source=source, kind="cross-encoder") from None
@@ -85,12 +85,13 @@ class CrossEncoderModel:
         Raises:
             ModelError: a score that is not finite, or not enough memory on the device.
         """
-        batch_size = self.batch_size if batch_size is None else batch_size
+        if batch_size is None:
+            batch_size = self.batch_size
         require_positive(batch_size=batch_size)
         if not pairs:
             return np.empty(0, dtype=np.float32)
         try:
-            found = self.encoder.predict(
+            logits = self.encoder.predict(
                 [list(pair) for pair in pairs],
                 batch_size=batch_size,
                 activation_fn=torch.nn.Identity(),
@@ -101,7 +102,7 @@ class CrossEncoderModel:
             raise ModelError(
                 f"{self.name} does not fit in memory at batch size {batch_size}", "lower it"
             ) from None
-        scores: NDArray[np.float32] = np.asarray(found, dtype=np.float32)
+        scores: NDArray[np.float32] = np.asarray(logits, dtype=np.float32)
         if not np.isfinite(scores).all():
             raise ModelError(f"{self.name} gave a score that is not finite", "use another cross-encoder")
         return scores

@@ -97,9 +97,9 @@ def resolve_dense(name: str) -> str:
     if Path(name).expanduser().is_dir():
         return str(Path(name).expanduser())
     if name in PACKAGED:
-        found = find_spec(PACKAGE)
-        if found is not None and found.origin is not None:
-            return str(Path(found.origin).parent / "model")
+        package = find_spec(PACKAGE)
+        if package is not None and package.origin is not None:
+            return str(Path(package.origin).parent / "model")
         return PACKAGED[1]
     if name.startswith((".", "/", "~")) or name.endswith("/") or name.count("/") > 1:
         raise ModelError(

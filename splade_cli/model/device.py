@@ -54,13 +54,11 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
         raise InputError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}, or cuda:N")
     if precision not in PRECISIONS:
         raise InputError(f"unknown precision '{precision}'", f"one of {', '.join(PRECISIONS)}")
-    has_mps = torch.backends.mps.is_available()
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    name = device
-    if device == "auto" and count:
-        name = "cuda"
-    elif device == "auto":
-        name = "mps" if has_mps else "cpu"
+    has_mps = torch.backends.mps.is_available()
+    name = _first_device(count, has_mps) if device == "auto" else device
+    best = "fp32"
+    reason = "asked for"
     if name.startswith("cuda"):
         if int(name.partition(":")[2] or 0) >= count:
             raise InputError(
@@ -75,11 +73,9 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
             raise InputError(
                 "device 'mps' asked for, this machine has none", "name another device, such as cpu"
             )
-        best = "fp32"
         reason = "Apple GPU"
-    else:
-        best = "fp32"
-        reason = "no CUDA or Apple GPU" if device == "auto" else "asked for"
+    elif device == "auto":
+        reason = "no CUDA or Apple GPU"
     if precision == "fp16" and name == "cpu":
         raise InputError("precision 'fp16' is not supported on the CPU", "bf16 or fp32 are")
     if precision == "int8" and name != "cpu":
@@ -89,14 +85,24 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
     return Device(name, best if precision == "auto" else precision, reason)
 
 
+def _first_device(cuda_devices: int, has_mps: bool) -> str:
+    if cuda_devices:
+        return "cuda"
+    return "mps" if has_mps else "cpu"
+
+
 def available_threads() -> int:
     """CPU cores that this process may use: affinity and a container's quota (cgroup v2) count."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
     except (OSError, ValueError):
         return cores
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+    if quota == "max":
+        return cores
+    return max(1, min(cores, int(quota) // int(period)))
 
 
 def fit_threads() -> None:

@@ -62,12 +62,12 @@ class Layout:
         from safetensors.numpy import load_file
 
         try:
-            found: NDArray[np.float32] = load_file(self.query_weights)["weight"].astype(np.float32)
+            learned: NDArray[np.float32] = load_file(self.query_weights)["weight"].astype(np.float32)
         except (SafetensorError, KeyError):
             raise ModelError(
                 f"the query weights in {self.query_weights} are damaged", "copy or download the model again"
             ) from None
-        return found
+        return learned
 
 
 def read_layout(source: str, name: str, revision: str | None = None) -> Layout:
@@ -114,7 +114,9 @@ def position_limit(config: Any, tokenizer: Any = None) -> int:
     if config.model_type in PADDED_POSITIONS:
         positions -= 2  # their position ids start after the padding id
     limit = getattr(tokenizer, "model_max_length", NO_LIMIT)
-    return min(positions, int(limit)) if limit < NO_LIMIT else positions
+    if limit >= NO_LIMIT:
+        return positions
+    return min(positions, int(limit))
 
 
 def identity_of(source: str, revision: str | None = None) -> str:
@@ -142,11 +144,11 @@ def identity_of(source: str, revision: str | None = None) -> str:
 
 def _routed(source: str, name: str, revision: str | None) -> Layout:
     router = read_json(source, "router_config.json", revision) or {}
-    routes = {
-        route: [(part, _kind(router["types"][part])) for part in parts]
-        for route, parts in router.get("structure", {}).items()
-    }
-    documents, queries = routes.get("document", []), routes.get("query", [])
+    routes: dict[str, list[tuple[str, str]]] = {"document": [], "query": []}
+    for route, parts in router.get("structure", {}).items():
+        routes[route] = [(part, _kind(router["types"][part])) for part in parts]
+    documents = routes["document"]
+    queries = routes["query"]
     static = [kind for _, kind in queries] == ["SparseStaticEmbedding"]
     if [kind for _, kind in documents] not in ENCODERS or not (static or queries == documents):
         shown = {route: " + ".join(kind for _, kind in parts) for route, parts in routes.items()}
@@ -162,9 +164,11 @@ def _routed(source: str, name: str, revision: str | None) -> Layout:
         raise ModelError(
             f"{name} has no query weights: {wanted} is missing", "copy or download the model again"
         )
+    layout = replace(layout, query_weights=weights)
     limit = (read_json(source, f"{folder}/tokenizer_config.json", revision) or {}).get("model_max_length")
-    known = isinstance(limit, int) and limit < NO_LIMIT
-    return replace(layout, query_weights=weights, query_length=limit if known else None)
+    if isinstance(limit, int) and limit < NO_LIMIT:
+        layout = replace(layout, query_length=limit)
+    return layout
 
 
 def _encoder(source: str, transformer: str, pooling: str, revision: str | None) -> Layout:

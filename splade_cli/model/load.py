@@ -50,7 +50,9 @@ def resolve(name: str) -> str:
     if path.is_dir():
         nested = path / "final"
         is_model = any((path / mark).exists() for mark in MARKS)
-        return str(path if is_model or not nested.is_dir() else nested)
+        if nested.is_dir() and not is_model:
+            return str(nested)
+        return str(path)
     if path.exists():
         raise ModelError(f"{name} is a file, a model is a folder", "name the folder that holds config.json")
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith("/"):
@@ -137,7 +139,7 @@ def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptio
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
         masked_lm, info = AutoModelForMaskedLM.from_pretrained(
             source,
-            use_safetensors=None if options.allow_pickle else True,
+            use_safetensors=options.use_safetensors,
             dtype=torch.float32,
             output_loading_info=True,
             **shared,

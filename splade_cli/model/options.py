@@ -28,6 +28,11 @@ class ModelOptions:
     allow_pickle: bool = False
     revision: str | None = None
 
+    @property
+    def use_safetensors(self) -> bool | None:
+        """What transformers takes under this name: None lets it choose."""
+        return None if self.allow_pickle else True
+
 
 class ModelKeywords(TypedDict, total=False):
     """The fields of `ModelOptions` as keywords, for calls that name one or two of them."""

@@ -109,9 +109,13 @@ def _trainable_splade(section: ModelSection, options: ModelOptions, documents: S
         trust_remote_code=section.trust_remote_code,
         model_kwargs={"dtype": torch.float32},
     )
-    router = encoder[0] if isinstance(encoder[0], Router) else None
-    parts = encoder if router is None else router.sub_modules["document"]
-    transformer, pooling = parts[0], parts[1]
+    router = None
+    parts = encoder
+    if isinstance(encoder[0], Router):
+        router = encoder[0]
+        parts = router.sub_modules["document"]
+    transformer = parts[0]
+    pooling = parts[1]
     if not isinstance(pooling, SpladePooling):
         raise ModelError(
             f"{section.base_model} does not end in SpladePooling",

@@ -11,6 +11,7 @@ import copy
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -83,21 +84,20 @@ def tokens_to_keep(
             f"the share of weight to keep must be above 0 and at most 1, got {share}", "for example 0.99"
         )
     vocabulary = Vocabulary.of(loaded.tokenizer, loaded.model.name)
-    kept = _indispensable(vocabulary, loaded)
-    if size is not None and size < len(kept):
+    vital = _indispensable(vocabulary, loaded)
+    if size is not None and size < len(vital):
         raise InputError(
             f"a vocabulary of {size} is too small: the tokenizer of {loaded.model.name} cannot do without "
-            f"its {len(kept)} special tokens and single characters",
-            f"give more than {len(kept)}",
+            f"its {len(vital)} special tokens and single characters",
+            f"give more than {len(vital)}",
         )
     counts = np.zeros(loaded.model.dimensions, dtype=np.int64)
     prompts = [prompt for prompt in loaded.model.prompts.values() if prompt]
     for start in range(0, len(texts), WINDOW):
         part = [*texts[start : start + WINDOW], *prompts]
         rows = loaded.tokenizer(part, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
-        counts += np.bincount(
-            np.fromiter((number for row in rows for number in row), np.int64), minlength=len(counts)
-        )
+        numbers = np.fromiter(chain.from_iterable(rows), np.int64)
+        counts += np.bincount(numbers, minlength=len(counts))
         progress("tokenize", min(start + WINDOW, len(texts)), len(texts))
     sample = texts[:: -(-len(texts) // SAMPLE)]
     weights = np.asarray(encode(loaded, sample, progress=progress).sum(axis=0), dtype=np.float64).ravel()
@@ -108,8 +108,8 @@ def tokens_to_keep(
         order = order[: max(enough, int((counts > 0).sum()))]
     chosen: list[int] = []
     for number in order.tolist():
-        kept |= vocabulary.with_parts([number])
-        if size is not None and len(kept) > size:
+        vital |= vocabulary.with_parts([number])
+        if size is not None and len(vital) > size:
             break
         chosen.append(number)
     return chosen

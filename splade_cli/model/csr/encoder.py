@@ -173,13 +173,14 @@ def initialize(autoencoder: Any, vectors: Tensor, seed: int) -> None:
     have one length, that which makes decoding the first codes come closest to the vectors.
     """
     generator = torch.Generator().manual_seed(seed)
-    mean, latents = vectors.mean(0), autoencoder.hidden_dim
+    mean = vectors.mean(0)
+    latents = autoencoder.hidden_dim
     picked = torch.randint(len(vectors), (latents, 3), generator=generator)
     shares = torch.randn(latents, 3, generator=generator)
     rows = nn.functional.normalize(torch.einsum("lm,lmd->ld", shares, vectors[picked] - mean), dim=1)
     some = vectors[torch.randperm(len(vectors), generator=generator)[:SAMPLE]] - mean
-    kept = (some @ rows.T).topk(autoencoder.k, dim=1)
-    codes = torch.zeros(len(some), latents).scatter_(1, kept.indices, kept.values.relu())
+    largest = (some @ rows.T).topk(autoencoder.k, dim=1)
+    codes = torch.zeros(len(some), latents).scatter_(1, largest.indices, largest.values.relu())
     decoded = codes @ rows
     length = ((decoded * some).sum() / decoded.square().sum().clamp(min=1e-12)).clamp(min=1e-12).sqrt()
     autoencoder.encoder.weight.copy_(rows * length)
@@ -204,11 +205,10 @@ def _over_dense(
 
 
 def _settings(options: ModelOptions) -> dict[str, Any]:
-    weights = None if options.allow_pickle else True
     return {
         "trust_remote_code": options.trust_remote_code,
         "revision": options.revision,
-        "model_kwargs": {"dtype": torch.float32, "use_safetensors": weights},
+        "model_kwargs": {"dtype": torch.float32, "use_safetensors": options.use_safetensors},
     }
 
 

@@ -153,10 +153,11 @@ def _from_pretrained(source: str, subfolder: str, name: str, options: ModelOptio
     shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code, "revision": options.revision}
     if subfolder:
         shared["subfolder"] = subfolder
-    weights = None if options.allow_pickle else True
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
-        body = AutoModel.from_pretrained(source, dtype=torch.float32, use_safetensors=weights, **shared)
+        body = AutoModel.from_pretrained(
+            source, dtype=torch.float32, use_safetensors=options.use_safetensors, **shared
+        )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise model_error(
             name, error, options, source=source, subfolder=subfolder, kind="transformer"

@@ -173,13 +173,13 @@ class LatentHead(nn.Module):
         """
         device = hidden.device
         top, _ = self.rows.top_k(hidden, max(ks))
-        kept = torch.arange(max(ks), device=device) < torch.tensor(ks, device=device)[:, None]
-        columns, positions = torch.unique(top[kept], return_inverse=True)
+        within_k = torch.arange(max(ks), device=device) < torch.tensor(ks, device=device)[:, None]
+        columns, positions = torch.unique(top[within_k], return_inverse=True)
         rows, biases = self.rows.gather_rows(columns)
         scores = hidden @ rows.T
         if biases is not None:
             scores = scores + biases
-        texts = torch.arange(len(hidden), device=device)[:, None].expand_as(kept)[kept]
+        texts = torch.arange(len(hidden), device=device)[:, None].expand_as(within_k)[within_k]
         mask = torch.zeros_like(scores, dtype=torch.bool)
         mask[texts, positions] = True
         return CompactWeights(columns, nn.functional.normalize(_activate(scores) * mask, dim=1))
@@ -195,13 +195,13 @@ class LatentHead(nn.Module):
         count = len(hidden)
         k = self.k_of(task or "document")
         if torch.is_grad_enabled():
-            kept, weights = self.compact_weights(hidden, [k] * count)
+            latents, weights = self.compact_weights(hidden, [k] * count)
             texts, positions = torch.nonzero(weights, as_tuple=True)
-            columns = kept[positions]
+            columns = latents[positions]
         else:
-            kept, weights = self.encode(hidden, k)
+            latents, weights = self.encode(hidden, k)
             texts, positions = torch.nonzero(weights, as_tuple=True)
-            columns = kept[texts, positions]
+            columns = latents[texts, positions]
         values = weights[texts, positions]
         if self.dimensions <= DENSE_LIMIT:
             embedding = values.new_zeros(count, self.dimensions).index_put((texts, columns), values)

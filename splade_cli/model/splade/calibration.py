@@ -96,12 +96,18 @@ def balanced_shift(largest: Mapping[str, Tensor], active: Mapping[str, float]) -
         active: mean active terms a text wanted, for some or all of these kinds.
     """
     shifts = [float(uniform_shift(largest[kind], terms)[0]) for kind, terms in active.items()]
-    low, high = min(shifts), max(shifts)
+    low = min(shifts)
+    high = max(shifts)
     for _ in range(40):
         middle = (low + high) / 2
-        counts = {kind: float((largest[kind] + middle > 0).sum()) / len(largest[kind]) for kind in active}
-        missed = sum(math.log(max(counts[kind], 0.5) / terms) for kind, terms in active.items())
-        low, high = (low, middle) if missed > 0 else (middle, high)
+        missed = 0.0
+        for kind, terms in active.items():
+            reached = float((largest[kind] + middle > 0).sum()) / len(largest[kind])
+            missed += math.log(max(reached, 0.5) / terms)
+        if missed > 0:
+            high = middle
+        else:
+            low = middle
     return (low + high) / 2
 
 

@@ -111,8 +111,8 @@ class FusedHead(SpladeHead):
 
     def pool(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Weights [B, V], differentiable in hidden states, weight and bias."""
-        weight, bias = self.decoder.weight, self.decoder.bias
-        return sparse_pool(hidden, mask, weight, bias, self.pooling, self.activation)
+        decoder = self.decoder
+        return sparse_pool(hidden, mask, decoder.weight, decoder.bias, self.pooling, self.activation)
 
     def max_logits(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Largest logits [B, V] over real tokens."""
@@ -120,14 +120,16 @@ class FusedHead(SpladeHead):
 
     def sparse_rows(self, hidden: Tensor, mask: Tensor, low: bool = True) -> SparseRows:
         """CSR arrays of the weights, without ever holding more than a tile of logits."""
-        quantized = self._int8 if low else None
-        weight = self.decoder.weight if quantized is None else quantized
+        weight: Tensor | QuantizedMatrix = self.decoder.weight
+        if low and self._int8 is not None:
+            weight = self._int8
         return sparse_rows(hidden, mask, weight, self.decoder.bias, self.pooling, self.activation)
 
     def use_int8(self, wanted: bool = True) -> None:
         """Multiplies in int8 in `sparse_rows` from now on; changes nothing where the pooling is a sum."""
-        able = wanted and self.pooling == "max"
-        self._int8 = QuantizedMatrix.of(self.decoder.weight) if able else None
+        self._int8 = None
+        if wanted and self.pooling == "max":
+            self._int8 = QuantizedMatrix.of(self.decoder.weight)
 
 
 class ReferenceHead(SpladeHead):

@@ -37,7 +37,10 @@ class FusedSparseEncoder(SparseEncoder):
 
     @contextmanager
     def _stock_modules(self) -> Iterator[None]:
-        heads = [place for place in _children(self) if isinstance(place[2], FusedHead)]
+        heads: list[tuple[nn.Module, str, FusedHead]] = []
+        for container, name, module in _children(self):
+            if isinstance(module, FusedHead):
+                heads.append((container, name, module))
         stock: dict[int, SpladePooling] = {}
         for container, name, head in heads:
             if id(head) not in stock:
