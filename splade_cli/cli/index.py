@@ -1,14 +1,21 @@
-"""`splade index`: documents to an index folder, and changes to one; building is what it does without another word."""
+"""`splade index`: documents to an index folder, and changes to one; without another word it builds."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from splade_cli.cli import options
+
+if TYPE_CHECKING:
+    from splade_cli.evaluation.fidelity import Fidelity
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.model.dense import DenseModel
+    from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.model.options import ModelOptions
 
 BUILD = "build"
 IndexFolder = Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")]
@@ -25,7 +32,9 @@ class IndexCommands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Puts BUILD before everything else that is typed."""
-        return super().parse_args(ctx, args if args and args[0] in self.commands else [BUILD, *args])
+        if not args or args[0] not in self.commands:
+            args = [BUILD, *args]
+        return super().parse_args(ctx, args)
 
 
 app = typer.Typer(
@@ -39,23 +48,10 @@ app = typer.Typer(
     BUILD, epilog="Changes to an index: splade index add | remove | merge | verify, each with --help."
 )
 def index(
-    documents: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False
-        ),
-    ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Index folder.")] = None,
+    documents: options.Documents,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Index folder.")],
     model: options.Model = "tiny",
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Read every byte of an index folder and compare checksums.")
-    ] = False,
-    folder: Annotated[
-        Path | None,
-        typer.Option("--index", "-i", help="The index to --verify.", show_default=False),
-    ] = None,
     query: options.Query = "full",
-    fast_query: options.FastQuery = False,
     bm25: Annotated[
         bool, typer.Option("--bm25/--no-bm25", help="Count words as well, for --mode bm25.")
     ] = True,
@@ -81,57 +77,43 @@ def index(
 
     Afterwards: splade index add, remove, merge, verify.
     """
-    from splade_cli.cli import carried
     from splade_cli.cli.render import console
-    from splade_cli.errors import InputError
+    from splade_cli.cli.render import index as render
+    from splade_cli.corpus.chunks import Chunking
     from splade_cli.files import claim_output
-    from splade_cli.index.info import Chunking
     from splade_cli.index.store.manifest import MARKS
-    from splade_cli.index.store.opening import size_bytes
-    from splade_cli.index.vectors.impacts import check_bits
     from splade_cli.index.vectors.pruning import Pruning
     from splade_cli.indexing.build import index_documents
     from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.model.options import ModelOptions
 
-    if verify:
-        _verify(folder or documents, json_output)
-        return
-    if documents is None or output is None:
-        raise InputError("splade index needs documents and an output folder", "splade index DOCS -o DIR")
     options.positive(batch_size=batch_size, max_length=max_length, workers=workers)
-    pruning = Pruning(prune_terms, prune_mass)
-    if impacts is not None:
-        check_bits(impacts)
+    opening = ModelOptions(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_seq_length=max_length,
+        trust_remote_code=trust_remote_code,
+        allow_pickle=allow_pickle,
+    )
     claim_output(output, force, MARKS)  # before a dense model is loaded
-    export = options.query_encoder(query, fast_query)
-    embedder = SpladeEmbedder(
-        model, device=device, precision=precision, batch_size=batch_size, max_seq_length=max_length,
-        trust_remote_code=trust_remote_code, allow_pickle=allow_pickle,
-    )  # fmt: skip
+    chosen = IndexOptions(
+        chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
+        bm25=bm25,
+        dense=_dense_model(dense, opening),
+        query=options.query_encoder(query),
+        pruning=Pruning(prune_terms, prune_mass),
+        impacts=impacts,
+        workers=workers,
+    )
+    embedder = SpladeEmbedder(model, opening)
     with console.progress() as progress:
-        chosen = IndexOptions(
-            chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
-            bm25=bm25,
-            dense=_dense_model(dense, device, trust_remote_code),
-            query=export,
-            pruning=pruning,
-            impacts=impacts,
-            workers=workers,
-        )
         made = index_documents(documents, output, chosen, embedder=embedder, force=force, progress=progress)
     console.skipped(made.skipped)
-    parts = ["postings", *(["BM25"] if bm25 else []), *([f"vectors of {dense}"] if dense else [])]
-    facts = {
-        "documents": made.documents, "chunks": len(made.index),
-        "active terms a chunk": f"{made.index.nonzeros / len(made.index):.1f}", "holds": ", ".join(parts),
-        "megabytes": round(size_bytes(output) / 1e6, 2), "model": model, "precision": made.precision,
-        "queries": carried.described(made.index), "written to": str(output),
-    }  # fmt: skip
-    if export is not None:
-        carried.fidelity(made.index, embedder)
-    console.facts(facts, json_output)
-    console.next_command(f"splade query --index {output}")
+    if chosen.query is not None and made.index.info.query is not None:
+        render.fidelity(_fidelity(made.index, embedder), made.index.info.query)
+    render.built(made, model, output, json_output)
 
 
 @app.command()
@@ -152,21 +134,27 @@ def add(
     allow_pickle: options.AllowPickle = False,
     json_output: options.Json = False,
 ) -> None:
-    """Add documents to an index; those whose id is there replace the old ones, those that are unchanged are skipped."""
+    """Add documents to an index: those whose id is there replace the old ones, unchanged ones are skipped."""
     from splade_cli.cli.render import console
+    from splade_cli.cli.render import index as render
     from splade_cli.index.index import SpladeIndex
     from splade_cli.indexing.add import add_documents
     from splade_cli.indexing.models import dense_of, embedder_of
+    from splade_cli.model.options import ModelOptions
 
     options.positive(batch_size=batch_size, workers=workers)
-    before = SpladeIndex.open(folder)
-    embedder = embedder_of(
-        before, model, device=device, precision=precision, batch_size=batch_size,
-        trust_remote_code=trust_remote_code, allow_pickle=allow_pickle,
-    )  # fmt: skip
-    dense = (
-        dense_of(before, device=device, trust_remote_code=trust_remote_code) if before.info.dense else None
+    opening = ModelOptions(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        trust_remote_code=trust_remote_code,
+        allow_pickle=allow_pickle,
     )
+    before = SpladeIndex.open(folder)
+    embedder = embedder_of(before, model, opening)
+    dense = None
+    if before.info.dense is not None:
+        dense = dense_of(before, device=device, trust_remote_code=trust_remote_code)
     with console.progress() as progress:
         added = add_documents(
             documents, folder, embedder=embedder, dense=dense, workers=workers, progress=progress
@@ -178,9 +166,7 @@ def add(
         "unchanged": added.unchanged,
         "chunks written": added.chunks,
     }
-    if added.merged is not None:
-        facts["segments merged"] = f"{added.merged.before} to {added.merged.after}"
-    _changed(folder, facts, json_output)
+    render.changed(folder, facts | render.merge_facts(added.merged), json_output)
 
 
 @app.command()
@@ -190,80 +176,60 @@ def remove(
     json_output: options.Json = False,
 ) -> None:
     """Remove documents, or single chunks, from an index."""
+    from splade_cli.cli.render import index as render
     from splade_cli.index.store.writer import IndexWriter
 
     with IndexWriter(folder) as writer:
-        numbers = writer.rows_of(ids)
-        writer.delete(numbers)
+        rows = writer.rows_of(ids)
+        writer.delete(rows)
         merged = writer.merge_where_due()
-    facts: dict[str, Any] = {"chunks removed": len(numbers)}
-    if merged is not None:
-        facts["segments merged"] = f"{merged.before} to {merged.after}"
-    _changed(folder, facts, json_output)
+    render.changed(folder, {"chunks removed": len(rows)} | render.merge_facts(merged), json_output)
 
 
 @app.command()
 def merge(folder: IndexFolder, json_output: options.Json = False) -> None:
     """Make one segment of all, without what was removed: smaller, and as fast as newly built."""
+    from splade_cli.cli.render import index as render
     from splade_cli.index.store.writer import IndexWriter
 
     with IndexWriter(folder) as writer:
         merged = writer.merge()
-    facts: dict[str, Any] = {"segments merged": "none, there is one, and nothing was removed"}
-    if merged is not None:
-        facts = {
-            "segments merged": f"{merged.before} to {merged.after}",
-            "removed chunks dropped": merged.dropped,
-        }
-    _changed(folder, facts, json_output)
+    if merged is None:
+        facts: dict[str, Any] = {"segments merged": "none, there is one, and nothing was removed"}
+    else:
+        facts = render.merge_facts(merged) | {"removed chunks dropped": merged.dropped}
+    render.changed(folder, facts, json_output)
 
 
-@app.command("verify")
-def verify_folder(
-    folder: Annotated[Path | None, typer.Argument(help="Index folder.", show_default=False)] = None,
-    named: Annotated[Path | None, typer.Option("--index", "-i", help="The same.", show_default=False)] = None,
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Index folder.", show_default=False)],
     json_output: options.Json = False,
 ) -> None:
     """Read every byte of an index and compare checksums; exit code 1 where a file is damaged."""
-    _verify(folder or named, json_output)
-
-
-def _verify(folder: Path | None, json_output: bool) -> None:
-    from splade_cli.cli.render import console
-    from splade_cli.errors import InputError
+    from splade_cli.cli.render import index as render
     from splade_cli.index.index import SpladeIndex
 
-    if folder is None:
-        raise InputError("no index folder to verify", "splade index verify DIR")
-    opened = SpladeIndex.open(folder, verify=True)
-    facts = {
-        "index": str(folder),
-        "chunks": len(opened),
-        "segments": len(opened.segments),
-        "checksums": "match",
-    }
-    console.facts(facts, json_output)
+    render.verified(folder, SpladeIndex.open(folder, verify=True), json_output)
 
 
-def _changed(folder: Path, facts: dict[str, Any], json_output: bool) -> None:
-    """Says what was done, and what the index holds now."""
-    from splade_cli.cli.render import console
-    from splade_cli.index.index import SpladeIndex
-    from splade_cli.index.store.opening import size_bytes
+def _fidelity(index: SpladeIndex, embedder: SpladeEmbedder) -> Fidelity:
+    """What the query encoder that the index carries loses against the model."""
+    from splade_cli.evaluation.fidelity import query_fidelity
+    from splade_cli.model.query_encoders.carried import open_query_encoder
+    from splade_cli.search.searcher import Searcher
 
-    now = SpladeIndex.open(folder)
-    facts |= {
-        "documents": now.documents, "chunks": len(now), "segments": len(now.segments),
-        "megabytes": round(size_bytes(folder) / 1e6, 2), "index": str(folder),
-    }  # fmt: skip
-    console.facts(facts, json_output)
-    console.next_command(f"splade query --index {folder}")
+    carried = open_query_encoder(index.encoder_folder or Path(), index.info.query)
+    assert carried is not None
+    by_model = Searcher.over(index, embedder)
+    return query_fidelity(by_model, Searcher(by_model.engine, carried))
 
 
-def _dense_model(name: str | None, device: str, trust_remote_code: bool) -> Any:
+def _dense_model(name: str | None, options: ModelOptions) -> DenseModel | None:
+    """The dense model of that name, on the same device and as trusted as the sparse one."""
     if name is None:
         return None
     from splade_cli.model.dense import DenseModel
     from splade_cli.model.options import ModelOptions
 
-    return DenseModel(name, ModelOptions(device=device, trust_remote_code=trust_remote_code))
+    return DenseModel(name, ModelOptions(device=options.device, trust_remote_code=options.trust_remote_code))

@@ -120,11 +120,10 @@ Backend = Annotated[
         show_default="exact",
     ),
 ]
-FastQuery = Annotated[bool, typer.Option("--fast-query", help="The same as --query onnx.")]
 
 
-def query_encoder(name: str, fast: bool = False) -> ExportQueries | None:
-    """What --query and --fast-query ask for; None is the model itself. Raises InputError for another name."""
+def query_encoder(name: str) -> ExportQueries | None:
+    """What --query asks for; None is the model itself. Raises InputError for another name."""
     from functools import partial
 
     from splade_cli.errors import InputError
@@ -132,8 +131,6 @@ def query_encoder(name: str, fast: bool = False) -> ExportQueries | None:
     known = ("full", "static", "onnx", "onnx-int8")
     if name not in known:
         raise InputError(f"unknown --query '{name}'", f"one of {', '.join(known)}")
-    if fast and name == "full":
-        name = "onnx"
     if name == "full":
         return None
     if name == "static":

@@ -11,7 +11,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from splade_cli.cache import Cache, remove_cache
-from splade_cli.corpus.chunks import DEFAULT_CHUNKING
+from splade_cli.corpus.chunks import Chunking
 from splade_cli.corpus.documents import Skipped
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.records import Row
@@ -74,7 +74,7 @@ def add_documents(
     """
     with bars(progress) as report, IndexWriter(index_dir) as writer:
         index = writer.index
-        reader = ChunkReader(Path(documents), index.info.chunking or DEFAULT_CHUNKING, report)
+        reader = ChunkReader(Path(documents), index.info.chunking or Chunking(), report)
         additions = _Additions(index)
         chunks = additions.of(reader)
         first = next(chunks, None)

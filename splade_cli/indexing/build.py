@@ -80,6 +80,7 @@ def index_documents(
         InputError, ModelError: as reading, chunking, loading and encoding raise; other bits than 8 and 16, or
             negative weights with `impacts`.
     """
+    options.chunking.check()
     if options.impacts is not None:
         check_bits(options.impacts)
     embedder = embedder or SpladeEmbedder(model)

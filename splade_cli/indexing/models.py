@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def model_of(index: SpladeIndex, model: str | None = None) -> str:
-    """The name of an index's model, `model` where it has moved. Raises IndexFolderError where none is known."""
+    """The name of an index's model, or `model`, where it has moved. Raises IndexFolderError for none."""
     name = model or index.info.encoder.name
     if not name:
         raise IndexFolderError(

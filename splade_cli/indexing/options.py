@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from splade_cli.corpus.chunks import DEFAULT_CHUNKING, Chunking
+from splade_cli.corpus.chunks import Chunking
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.query_encoders.base import ExportQueries
@@ -27,7 +27,7 @@ class IndexOptions:
         workers: encoding processes, see `model.windows.encode_windows`.
     """
 
-    chunking: Chunking = DEFAULT_CHUNKING
+    chunking: Chunking = field(default_factory=Chunking)
     bm25: bool = True
     dense: DenseEncoder | None = None
     query: ExportQueries | None = None

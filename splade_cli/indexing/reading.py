@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from splade_cli.corpus.chunks import iterate_chunks
+from splade_cli.corpus.chunks import Chunking, iterate_chunks
 from splade_cli.corpus.documents import Skipped, iterate_documents
 from splade_cli.errors import InputError
-from splade_cli.index.info import Chunking
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, Document
 

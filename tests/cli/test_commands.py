@@ -121,7 +121,7 @@ def test_version(splade):
 
 
 def test_index_verify(splade, built):
-    assert splade("index", "--verify", built / "index").exit_code == 0
+    assert splade("index", "verify", built / "index").exit_code == 0
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def test_search_and_query_on_static_queries(splade, static, built):
     assert json.loads(named.stdout)["hits"] == json.loads(full.stdout)["hits"]
     asked = splade("query", "--index", folder, input="firing clay\n/terms\n")
     assert [json.loads(line)["kind"] for line in asked.stdout.splitlines()] == ["hits", "terms"]
-    assert splade("index", "--verify", folder).exit_code == 0
+    assert splade("index", "verify", folder).exit_code == 0
 
 
 def test_evaluate_with_static_queries(splade, built):

@@ -147,7 +147,7 @@ def test_damaged_index(splade, built, tmp_path):
     fails(splade("search", "clay", "--index", folder), "postings.weights.npy", "checksum")
     (folder / "manifest.json").write_text('{"version": 1')
     fails(splade("search", "clay", "--index", folder), "manifest.json")
-    fails(splade("index", "--verify", tmp_path / "none"), "no index")
+    fails(splade("index", "verify", tmp_path / "none"), "no index")
 
 
 def test_search_and_query_need_something(splade, built):

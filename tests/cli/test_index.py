@@ -40,14 +40,14 @@ def test_the_help_shows_building_and_names_the_others(splade):
         "--prune-terms",
         "--prune-mass",
         "--impacts",
-        "--verify",
     )
     for word in (*flags, "add", "remove", "merge", "verify"):
         assert word in result.stdout
-    for command in ("add", "remove", "merge", "verify"):
+    for command in ("add", "remove", "merge"):
         result = splade("index", command, "--help")
         assert result.exit_code == 0
         assert "--index" in result.stdout
+    assert "Index folder." in splade("index", "verify", "--help").stdout
 
 
 def test_build_is_the_command_without_a_name(splade, docs, tmp_path):
@@ -64,7 +64,7 @@ def test_build_is_the_command_without_a_name(splade, docs, tmp_path):
     result = splade("index", f"{tmp_path}/add", "-o", tmp_path / "four", "--no-bm25", "--json")
     assert facts(result)["holds"] == "postings"
     assert not list((tmp_path / "four").rglob("lexical*"))
-    assert splade("index").exit_code == 1
+    assert splade("index").exit_code == 2
 
 
 def test_add_replace_remove_merge(splade, index, tmp_path):
@@ -110,8 +110,10 @@ def test_what_is_refused(splade, index, docs, tmp_path):
     result = splade("index", "remove", "kiln.m", "--index", index)
     assert result.exit_code == 1
     assert "error: no document 'kiln.m'" in result.stderr and "did you mean 'kiln.md'?" in result.stderr
-    for words in (("add", docs), ("remove", "x"), ("merge",), ("verify",)):
-        result = splade("index", *words, "--index", tmp_path / "none")
+    none = tmp_path / "none"
+    commands = ("add", docs, "-i", none), ("remove", "x", "-i", none), ("merge", "-i", none), ("verify", none)
+    for words in commands:
+        result = splade("index", *words)
         assert result.exit_code == 1
         assert (
             "error: no index at" in result.stderr and "hint: make one: splade index DOCS -o" in result.stderr
@@ -121,7 +123,7 @@ def test_what_is_refused(splade, index, docs, tmp_path):
     assert result.exit_code == 1
     assert "Traceback" not in result.stderr
     assert splade("index", "add", docs).exit_code == 2
-    assert splade("index", "verify").exit_code == 1
+    assert splade("index", "verify").exit_code == 2
 
 
 def test_a_version_1_index_is_refused_with_what_to_type(splade, docs, tmp_path):
@@ -142,25 +144,18 @@ def test_a_version_1_index_is_refused_with_what_to_type(splade, docs, tmp_path):
 
 
 def test_verify_names_what_is_damaged(splade, index):
-    for words in (
-        ("--verify", index),
-        ("--verify", "--index", index),
-        ("verify", index),
-        ("verify", "-i", index),
-    ):
-        result = splade("index", *words)
-        assert result.exit_code == 0, result.output
-        assert "match" in result.stdout
+    result = splade("index", "verify", index)
+    assert result.exit_code == 0, result.output
+    assert "match" in result.stdout
     path = index / "segments" / "000001" / "postings.weights.npy"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     (index / "segments" / "000001" / "rows.jsonl").unlink()
-    for words in (("--verify", index), ("verify", index)):
-        result = splade("index", *words)
-        assert result.exit_code == 1
-        assert "segments/000001/postings.weights.npy does not match its checksum" in result.stderr
-        assert "segments/000001/rows.jsonl is missing" in result.stderr
-        assert "hint: make it again: splade index" in result.stderr
+    result = splade("index", "verify", index)
+    assert result.exit_code == 1
+    assert "segments/000001/postings.weights.npy does not match its checksum" in result.stderr
+    assert "segments/000001/rows.jsonl is missing" in result.stderr
+    assert "hint: make it again: splade index" in result.stderr
 
 
 def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_path):

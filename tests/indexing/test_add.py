@@ -16,10 +16,9 @@ import pytest
 import torch
 
 from splade_cli.cache import Cache
-from splade_cli.corpus.chunks import OVERLAP
+from splade_cli.corpus.chunks import Chunking
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.info import Chunking
 from splade_cli.index.store.manifest import Manifest
 from splade_cli.index.store.records import content_of
 from splade_cli.index.store.writer import IndexWriter
@@ -108,7 +107,7 @@ def test_new_changed_and_unchanged_documents(
     for number, text in enumerate(TEXTS[:4]):
         (docs / f"{number}.md").write_text(text)
     (docs / "long.md").write_text(f"# Saw\n\n{LONG}")
-    sizes = Chunking(200, 1200, 600, OVERLAP)
+    sizes = Chunking(200, 1200, 600)
     made = index_documents(
         docs, tmp_path / "index", IndexOptions(chunking=sizes, dense=Dense()), embedder=embedder
     )

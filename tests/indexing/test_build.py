@@ -16,11 +16,10 @@ import pytest
 import torch
 
 from splade_cli.cache import Cache
-from splade_cli.corpus.chunks import DEFAULT_CHUNKING, split_documents
+from splade_cli.corpus.chunks import Chunking, split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.info import Chunking
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing import build as indexing
@@ -113,7 +112,7 @@ def check_as_in_memory(documents: Path, made: SpladeIndex, embedder: SpladeEmbed
     found, _ = made.search_rows(made.vectors, 1)
     products = (made.vectors @ made.vectors.T).toarray()
     np.testing.assert_allclose(products[np.arange(len(made)), found[:, 0]], products.max(1), rtol=1e-5)
-    assert made.info.chunking == DEFAULT_CHUNKING
+    assert made.info.chunking == Chunking()
     assert made.vocabulary == embedder.vocabulary
     assert made.info.encoder == embedder.description
 

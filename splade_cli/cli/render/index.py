@@ -1,0 +1,97 @@
+"""Facts of an index, as `splade index` and its commands print them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from splade_cli.cli.render import console
+
+if TYPE_CHECKING:
+    from splade_cli.evaluation.fidelity import Fidelity
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.index.info import QueryInfo
+    from splade_cli.index.store.writer import Merged
+    from splade_cli.indexing.build import Indexed
+
+
+def built(made: Indexed, model: str, folder: Path, json_output: bool) -> None:
+    """Says what was read and what the index in `folder` holds."""
+    from splade_cli.index.store.opening import size_bytes
+
+    index = made.index
+    values: dict[str, Any] = {
+        "documents": made.documents,
+        "chunks": len(index),
+        "active terms a chunk": f"{index.nonzeros / len(index):.1f}",
+        "holds": ", ".join(_parts(index)),
+        "megabytes": round(size_bytes(folder) / 1e6, 2),
+        "model": model,
+        "precision": made.precision,
+        "queries": _queries(index.info.query),
+        "written to": str(folder),
+    }
+    console.facts(values, json_output)
+    console.next_command(f"splade query --index {folder}")
+
+
+def changed(folder: Path, values: dict[str, Any], json_output: bool) -> None:
+    """Says what was done, `values`, and what the index in `folder` holds now."""
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.index.store.opening import size_bytes
+
+    index = SpladeIndex.open(folder)
+    holds: dict[str, Any] = {
+        "documents": index.documents,
+        "chunks": len(index),
+        "segments": len(index.segments),
+        "megabytes": round(size_bytes(folder) / 1e6, 2),
+        "index": str(folder),
+    }
+    console.facts(values | holds, json_output)
+    console.next_command(f"splade query --index {folder}")
+
+
+def verified(folder: Path, index: SpladeIndex, json_output: bool) -> None:
+    """Says that an index is whole."""
+    values = {
+        "index": str(folder),
+        "chunks": len(index),
+        "segments": len(index.segments),
+        "checksums": "match",
+    }
+    console.facts(values, json_output)
+
+
+def merge_facts(merged: Merged | None) -> dict[str, Any]:
+    """What a merge did, where there was one."""
+    return {} if merged is None else {"segments merged": f"{merged.before} to {merged.after}"}
+
+
+def fidelity(measured: Fidelity, info: QueryInfo) -> None:
+    """Says what the query encoder that an index carries loses against the model."""
+    lost = measured.other - measured.full
+    console.note(
+        f"{measured.queries} queries written from these documents find their chunk with "
+        f"MRR@10 {measured.other:.4f}, {measured.full:.4f} by the model itself ({lost:+.4f}); "
+        f"{measured.common:.0%} of the ten best are the same"
+    )
+    name = "onnx-int8" if info.int8 else info.kind
+    console.note(f"on queries with judgements: splade evaluate --data DATA --query {name}")
+
+
+def _parts(index: SpladeIndex) -> list[str]:
+    parts = ["postings"]
+    if index.info.bm25 is not None:
+        parts.append("BM25")
+    if index.info.dense is not None:
+        parts.append(f"vectors of {index.info.dense.model}")
+    return parts
+
+
+def _queries(info: QueryInfo | None) -> str:
+    """What encodes the queries of an index, in words."""
+    if info is None:
+        return "by the model"
+    weights = f" ({info.weights})" if info.weights else ""
+    return f"{info.kind}{weights}, carried by the index"
