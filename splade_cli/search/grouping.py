@@ -6,24 +6,19 @@ there are as many groups as asked for, so grouping costs no results.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from splade_cli.corpus.near_duplicates import shingles
+from splade_cli.corpus.near_duplicates import Shingles, hashed_shingles, jaccard, prefix
 from splade_cli.engines.base import Engine
 from splade_cli.errors import require_positive
 from splade_cli.records import Ranking
 
 SIMILARITY = 0.9
 CACHED_TEXTS = 20_000
-Shingles = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -73,29 +68,18 @@ def merge_near_duplicates(
     """Shingle to the positions in `merged` of the groups that have it in their prefix."""
     for group in groups:
         hashes = facts[group.id].shingles
-        prefix = _prefix(hashes, similarity)
-        candidates = {position for shingle in prefix for position in holders.get(shingle, ())}
+        first_shingles = prefix(hashes, similarity)
+        candidates = {position for shingle in first_shingles for position in holders.get(shingle, ())}
         for position in sorted(candidates):
             like = merged[position]
-            if _jaccard(hashes, facts[like.id].shingles) >= similarity:
+            if jaccard(hashes, facts[like.id].shingles) >= similarity:
                 merged[position] = replace(like, duplicates=(*like.duplicates, group.id))
                 break
         else:
-            for shingle in prefix:
+            for shingle in first_shingles:
                 holders.setdefault(shingle, []).append(len(merged))
             merged.append(group)
     return merged
-
-
-def _prefix(hashes: Shingles, similarity: float) -> list[int]:
-    """The first shingles in their order, of which two texts so similar share one [Chaudhuri et al. 2006]."""
-    needed = math.ceil(similarity * len(hashes) - 1e-9)
-    return hashes[: len(hashes) - needed + 1].tolist()
-
-
-def _jaccard(left: Shingles, right: Shingles) -> float:
-    common = len(np.intersect1d(left, right, assume_unique=True))
-    return common / (len(left) + len(right) - common)
 
 
 def grouped(
@@ -135,12 +119,6 @@ def ungrouped(ranking: Ranking) -> list[list[Group]]:
         [Group(each, float(score), (each,)) for each, score in zip(ids, scores, strict=True)]
         for ids, scores in zip(ranking.ids, ranking.scores, strict=True)
     ]
-
-
-def hashed_shingles(text: str) -> Shingles:
-    """Hashes of the shingles of a text, ascending: a tenth of the memory of a set of strings."""
-    hashes = {hash(shingle) for shingle in shingles(text)}
-    return np.sort(np.fromiter(hashes, dtype=np.int64, count=len(hashes)))
 
 
 class FactsCache:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
-from splade_cli.corpus.near_duplicates import duplicate_groups, is_similar, minhash_signatures, shingles
+from splade_cli.corpus.near_duplicates import (
+    duplicate_groups,
+    hashed_shingles,
+    jaccard,
+    minhash_signatures,
+    prefix,
+    shingles,
+)
 
 WORDS = [f"word{number}" for number in range(400)]
 
@@ -75,14 +83,32 @@ def test_shingles_are_runs_of_five_words() -> None:
 
 @pytest.mark.parametrize(("common", "left", "right"), [(3, 1, 0), (3, 0, 1), (1, 1, 1), (9, 1, 0), (0, 2, 3)])
 def test_similarity_is_jaccards(common: int, left: int, right: int) -> None:
-    both = {f"both{number}" for number in range(common)}
-    one = frozenset(both | {f"left{number}" for number in range(left)})
-    other = frozenset(both | {f"right{number}" for number in range(right)})
-    similarity = common / (common + left + right)
-    assert is_similar(one, other, max(similarity - 0.01, 0.001)) is (common > 0)
-    assert not is_similar(one, other, similarity + 0.01)
+    both = list(range(100, 100 + common))
+    one = np.array([*range(left), *both])
+    other = np.array([*both, *range(1000, 1000 + right)])
+    assert jaccard(one, other) == jaccard(other, one) == common / (common + left + right)
 
 
 def test_a_text_without_words_is_similar_to_none() -> None:
-    assert not is_similar(frozenset(), frozenset(), 0.1)
-    assert not is_similar(shingles("one two"), frozenset(), 0.1)
+    empty = hashed_shingles("...")
+    assert jaccard(empty, empty) == jaccard(hashed_shingles("one two"), empty) == 0.0
+    assert prefix(empty, 0.9) == []
+
+
+def test_hashes_are_of_the_shingles_each_once() -> None:
+    hashes = hashed_shingles("a b c d e a b c d e")
+    assert hashes.tolist() == sorted(hash(each) for each in shingles("a b c d e a b c d e"))
+
+
+@pytest.mark.parametrize("similarity", [0.5, 0.9, 1.0])
+def test_similar_sets_share_a_shingle_of_their_prefixes(similarity: float) -> None:
+    generator = np.random.default_rng(3)
+    met = 0
+    for _ in range(300):
+        one = np.unique(generator.integers(0, 40, 20))
+        other = np.unique(np.concatenate([generator.choice(one, len(one) - 1), generator.integers(0, 40, 2)]))
+        other = one if generator.random() < 0.2 else other
+        if jaccard(one, other) >= similarity:
+            met += 1
+            assert set(prefix(one, similarity)) & set(prefix(other, similarity))
+    assert met > 20

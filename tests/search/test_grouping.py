@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from splade_cli.corpus.near_duplicates import hashed_shingles
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Ranking
 from splade_cli.search.grouping import (
@@ -18,7 +19,6 @@ from splade_cli.search.grouping import (
     TextFacts,
     group_chunks,
     grouped,
-    hashed_shingles,
     merge_near_duplicates,
 )
 
