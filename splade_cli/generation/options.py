@@ -59,7 +59,7 @@ class GenerateOptions:
         queries: where queries come from; an object with a method ``write`` (see `query_sources.Writer`) will
             do.
         language: of the queries that are written; that of the documents where None.
-        max_documents: read only the first so many, of those that queries are written for.
+        max_documents: read only the first so many; not with judged queries.
         chunking: how documents are cut; those of judged queries stay whole.
         model: a sparse model that mines and scores beside BM25, None for none; ``auto`` is tiny where there
             is no dense teacher: beside one it adds nothing.
@@ -91,8 +91,18 @@ class GenerateOptions:
     def __post_init__(self) -> None:
         """Raises InputError for what cannot be."""
         require_positive(negatives=self.negatives, round_trip=self.round_trip)
+        known = isinstance(self.queries, Offline | Llm | Judged | Rows)
+        if not known and not hasattr(self.queries, "write"):
+            raise InputError(
+                f"queries cannot come from a {type(self.queries).__name__}",
+                'from Offline(4), Llm("model"), Judged("train"), Rows("rows.jsonl"), or a writer of your own',
+            )
         if self.max_documents is not None:
             require_positive(max_documents=self.max_documents)
+            if isinstance(self.queries, Judged | Rows):
+                raise InputError(
+                    "max_documents does nothing with judged queries", "what they judge is read as a whole"
+                )
         if not 0 <= self.val_ratio < 1:
             raise InputError(
                 f"val_ratio must be from 0 to below 1, got {self.val_ratio:g}", "0.1 is the default"

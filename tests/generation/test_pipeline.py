@@ -15,7 +15,7 @@ import pytest
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import InputError
-from splade_cli.generation.options import GenerateOptions, Llm, Offline, Rows
+from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
 from splade_cli.generation.output import WRITTEN
 from splade_cli.generation.pipeline import Generated, generate, plan
 from splade_cli.records import Chunk, Progress, WrittenQuery, silent
@@ -195,6 +195,11 @@ def test_what_queries_cannot_be() -> None:
         Offline(0)
     with pytest.raises(InputError, match="queries-per-chunk must be above 0"):
         Llm("m", 0)
+    with pytest.raises(InputError, match="queries cannot come from a str"):
+        GenerateOptions("docs", "out", "offline")  # type: ignore[arg-type]
+    for judged in (Judged(), Rows("rows.jsonl")):
+        with pytest.raises(InputError, match="max_documents does nothing"):
+            GenerateOptions("docs", "out", judged, max_documents=3)
 
 
 class Nothing:
