@@ -29,6 +29,8 @@ from peers import Peer, available, built
 from vectors import documents, long_documents, queries
 
 from splade_cli.index.engine.postings import Postings
+from splade_cli.index.engine.postings_file import write_postings
+from splade_cli.index.store.container_writer import ContainerWriter
 
 KS = (10, 1000)
 TURN = 25
@@ -162,7 +164,7 @@ def _build_here(label: str, rows: int, cache: Path, peers: list[type[Peer]]) -> 
             "ours": lambda part, folder: Postings.build(part),
             "ours, to disk": lambda part, folder: (
                 folder.mkdir(),
-                Postings.write(folder, [part], part.shape[1]),
+                write_container(folder / "index.safetensors", part),
             ),
         }
         ways |= {peer.label: peer for peer in peers}
@@ -192,13 +194,25 @@ def _peak(reset: bool = False) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def write_container(path: Path, vectors: sp.csr_matrix) -> None:
+    """Writes vectors and posting lists as a segment has them."""
+    with ContainerWriter(path) as out:
+        out.add("vectors.indptr", vectors.indptr.astype(np.int64))
+        out.add("vectors.indices", vectors.indices)
+        out.add("vectors.data", vectors.data)
+        write_postings(out, "postings.", [vectors], vectors.shape[1])
+
+
 COLD = """
 import time; begin = time.perf_counter()
 import sys; import numpy as np; import scipy.sparse as sp
 from pathlib import Path
-from splade_cli.index.engine.postings import Postings
+from splade_cli.index.engine.postings_file import open_postings
+from splade_cli.index.store.container import Container
 loaded = time.perf_counter()
-postings = Postings.open(Path(sys.argv[1])); opened = time.perf_counter()
+container = Container(Path(sys.argv[1]))
+vectors = tuple(container.tensor("vectors." + name) for name in ("indptr", "indices", "data"))
+postings = open_postings(container, "postings.", vectors); opened = time.perf_counter()
 postings.search(sp.load_npz(sys.argv[2]), 10); first = time.perf_counter()
 print(loaded - begin, opened - loaded, first - opened, first - begin)
 """
@@ -208,12 +222,9 @@ def cold(vectors: sp.csr_matrix, query: sp.csr_matrix, rounds: int = 7) -> None:
     """Prints the time of imports, opening and the first query in fresh processes; and without kept machine code."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        Postings.write(folder, [vectors], vectors.shape[1])
-        np.save(folder / "vectors.indptr.npy", vectors.indptr.astype(np.int64))
-        np.save(folder / "vectors.indices.npy", vectors.indices)
-        np.save(folder / "vectors.data.npy", vectors.data)
+        write_container(folder / "index.safetensors", vectors)
         sp.save_npz(folder / "query.npz", query)
-        command = [sys.executable, "-c", COLD, str(folder), str(folder / "query.npz")]
+        command = [sys.executable, "-c", COLD, str(folder / "index.safetensors"), str(folder / "query.npz")]
         taken = [_numbers(command) for _ in range(rounds)]
         once = _numbers(command, NUMBA_CACHE_DIR=str(folder / "empty"))
         loaded, opened, first, whole = (statistics.median(column) for column in zip(*taken, strict=True))

@@ -177,7 +177,7 @@ def remove(
 ) -> None:
     """Remove documents, or single chunks, from an index."""
     from splade_cli.cli.render import index as render
-    from splade_cli.index.store.writer import IndexWriter
+    from splade_cli.index.updates import IndexWriter
 
     with IndexWriter(folder) as writer:
         rows = writer.rows_of(ids)
@@ -190,7 +190,7 @@ def remove(
 def merge(folder: IndexFolder, json_output: options.Json = False) -> None:
     """Make one segment of all, without what was removed: smaller, and as fast as newly built."""
     from splade_cli.cli.render import index as render
-    from splade_cli.index.store.writer import IndexWriter
+    from splade_cli.index.updates import IndexWriter
 
     with IndexWriter(folder) as writer:
         merged = writer.merge()

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.engines.base import TermTotals
-from splade_cli.errors import InputError
-from splade_cli.index.bm25.search import LexicalSearch
+from splade_cli.index.bm25.search import Bm25Search
 from splade_cli.index.engine.ranking import best
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata.filters import Filter
-from splade_cli.index.store.records import document_of
 from splade_cli.index.vectors import dense
 from splade_cli.records import Chunk, Ranking, WeightedText
 
@@ -30,10 +27,10 @@ class LocalEngine:
     def __init__(self, index: SpladeIndex) -> None:
         self.index = index
         self._lock = Lock()
-        self._words: LexicalSearch | None = None
+        self._words: Bm25Search | None = None
         self._last_mask: tuple[Filter, Mask] | None = None
         capabilities = {"exact", "filter", "vectors", "frequencies", "catalog"}
-        if index.segments and all(segment.lexical is not None for segment in index.segments):
+        if index.segments and all(segment.bm25 is not None for segment in index.segments):
             capabilities.add("bm25")
         if index.segments and all(segment.dense is not None for segment in index.segments):
             capabilities.add("dense")
@@ -70,7 +67,7 @@ class LocalEngine:
         start = 0
         for segment in self.index.segments:
             assert segment.dense is not None
-            stop = start + len(segment.rows)
+            stop = start + len(segment)
             mask = segment.alive
             if allowed is not None:
                 mask = self.index.alive[start:stop] & allowed[start:stop]
@@ -83,15 +80,15 @@ class LocalEngine:
         self, query: Sequence[WeightedText], ids: Sequence[str]
     ) -> list[list[tuple[str, float, float]]]:
         """See `WordEngine.explain_words`."""
-        return [self._lexical.explain(query, self._row(each)) for each in ids]
+        return [self._lexical.explain(query, self.index.row_of(each)) for each in ids]
 
     def fetch(self, ids: Sequence[str]) -> list[Chunk]:
         """See `Engine.fetch`."""
-        return [_chunk(self.index.rows[self._row(each)]) for each in ids]
+        return self.index.fetch(ids)
 
     def chunks_of(self, document_id: str) -> list[str]:
         """See `Engine.chunks_of`."""
-        return self._ids(self.index.find(document_id, chunks=False))
+        return self.index.chunks_of(document_id)
 
     def fields(self) -> Mapping[str, str]:
         """See `Engine.fields`."""
@@ -107,12 +104,7 @@ class LocalEngine:
 
     def vectors(self, ids: Sequence[str]) -> sp.csr_matrix:
         """See `VectorStore.vectors`."""
-        rows = [self.index.vector(self._row(each)) for each in ids]
-        lengths = [row.nnz for row in rows]
-        columns = np.concatenate([np.empty(0, dtype=np.int32), *(row.indices for row in rows)])
-        weights = np.concatenate([np.empty(0, dtype=np.float32), *(row.data for row in rows)])
-        starts = np.cumsum([0, *lengths])
-        return sp.csr_matrix((weights, columns, starts), shape=(len(ids), self.dimensions))
+        return self.index.vectors_of(ids)
 
     def document_frequencies(self) -> NDArray[np.int64]:
         """See `TermStatistics.document_frequencies`."""
@@ -137,7 +129,8 @@ class LocalEngine:
 
     def document_ids(self) -> Iterator[str]:
         """See `Catalog.document_ids`."""
-        names = (document_of(self.index.rows[row]) for row in self.index.live_rows().tolist())
+        document_ids = self.index.document_ids
+        names = (document_ids[row] for row in self.index.live_rows().tolist())
         return iter(dict.fromkeys(names))
 
     def describe(self) -> dict[str, str | int | float]:
@@ -156,12 +149,10 @@ class LocalEngine:
         return self.index.search_rows(queries, k, allowed=allowed)
 
     @property
-    def _lexical(self) -> LexicalSearch:
+    def _lexical(self) -> Bm25Search:
         with self._lock:
             if self._words is None:
-                segments = self.index.segments
-                parts = [segment.lexical for segment in segments if segment.lexical is not None]
-                self._words = LexicalSearch(parts, [segment.alive for segment in segments])
+                self._words = Bm25Search.of(self.index.segments)
             return self._words
 
     def _mask(self, filter: Filter | None) -> Mask | None:
@@ -175,12 +166,6 @@ class LocalEngine:
         self._last_mask = (filter, mask)
         return mask
 
-    def _row(self, chunk_id: str) -> int:
-        rows = self.index.find(chunk_id, documents=False)
-        if not len(rows):
-            raise InputError(f"no document '{chunk_id}' in the index", "ids stand behind each hit")
-        return int(rows[0])
-
     def _ids(self, rows: NDArray[np.int64]) -> list[str]:
         ids = self.index.ids
         return [ids[row] for row in rows.tolist()]
@@ -193,16 +178,3 @@ class LocalEngine:
             ids.append(self._ids(rows[filled]))
             scores.append(values[filled])
         return Ranking(ids, scores)
-
-
-def _chunk(record: dict[str, Any]) -> Chunk:
-    return Chunk(
-        id=record["id"],
-        document_id=document_of(record),
-        text=record.get("text", ""),
-        title=record.get("title", ""),
-        headings=tuple(record.get("headings", ())),
-        start=record.get("start", 0),
-        end=record.get("end", 0),
-        metadata=record.get("metadata", {}),
-    )

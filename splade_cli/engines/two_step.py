@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 from splade_cli.engines.local import LocalEngine, Mask, Rows
 from splade_cli.errors import IndexFolderError, InputError, did_you_mean, require_positive
 from splade_cli.files import replacing_folder
-from splade_cli.index.engine.postings import FILES as POSTING_FILES
 from splade_cli.index.engine.postings import Postings
+from splade_cli.index.engine.postings_file import open_postings, write_postings
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.store.container import Container
+from splade_cli.index.store.container_writer import ContainerWriter
 from splade_cli.index.vectors.pruning import keep_top, saturated
 
 NAME = "two-step"
-FOLDER = "two-step"
+FILE = "two-step.safetensors"
 BACKENDS = "backends"
 _MADE = "made.json"
-FILES = (f"{FOLDER}/steps.json", *(f"{FOLDER}/{name}" for name in POSTING_FILES))
 
 
 @dataclass(frozen=True)
@@ -80,20 +81,21 @@ class TwoStep:
 
     @staticmethod
     def write(folder: Path, parts: Iterable[sp.csr_matrix], dimensions: int, steps: Steps) -> None:
-        """Writes `FILES` into an existing folder from full vectors, one part in memory at a time."""
-        (folder / FOLDER).mkdir()
-        Postings.write(folder / FOLDER, (steps.prune(part) for part in parts), dimensions)
-        (folder / FOLDER / "steps.json").write_text(json.dumps(asdict(steps)), encoding="utf-8")
+        """Writes `FILE` into an existing folder from full vectors, one part in memory at a time."""
+        with ContainerWriter(folder / FILE) as out:
+            out.metadata["steps"] = json.dumps(asdict(steps))
+            write_postings(out, "", (steps.prune(part) for part in parts), dimensions)
 
     @classmethod
     def open(cls, folder: Path, vectors: sp.csr_matrix) -> TwoStep:
         """Over memory-mapped files. Raises IndexFolderError where they are missing or do not fit."""
-        path = folder / FOLDER / "steps.json"
+        path = folder / FILE
         try:
-            steps = Steps(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            container = Container(path)
+            steps = Steps(**json.loads(container.metadata["steps"]))
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise IndexFolderError(f"{path} cannot be read ({error})", "make the index again") from None
-        return cls(Postings.open(folder / FOLDER), vectors, steps)
+        return cls(open_postings(container, ""), vectors, steps)
 
     def search(
         self,

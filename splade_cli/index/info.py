@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Self
 
 from splade_cli.corpus.chunks import Chunking
@@ -29,6 +29,10 @@ class DenseInfo:
     model: str
     identity: str = ""
     dimensions: int = 0
+
+    def with_dimensions(self, dimensions: int) -> DenseInfo:
+        """The same, of vectors of this width."""
+        return replace(self, dimensions=dimensions)
 
 
 @dataclass(frozen=True)

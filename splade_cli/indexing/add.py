@@ -14,12 +14,12 @@ from splade_cli.cache import Cache, remove_cache
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.corpus.documents import Skipped
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.store.records import Row
-from splade_cli.index.store.writer import IndexWriter, Merged
+from splade_cli.index.store.chunks import chunk_from_json, chunk_to_json
+from splade_cli.index.updates import IndexWriter, Merged
 from splade_cli.indexing.build import cache_of
 from splade_cli.indexing.dense import DenseEncoder, DenseWindows
 from splade_cli.indexing.models import check_model, dense_of, embedder_of
-from splade_cli.indexing.pipeline import Pipeline, row_of
+from splade_cli.indexing.pipeline import Pipeline
 from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, bars
@@ -133,10 +133,10 @@ class _Additions:
         """Whether a document's chunks are those of the rows `old`."""
         if len(document) != len(old):
             return False
-        rows = (self._index.rows[number] for number in old)
-        return all(
-            _without_id(row_of(chunk)) == _without_id(row) for chunk, row in zip(document, rows, strict=True)
-        )
+        stored = (self._index.chunks[row] for row in old)
+        # an id may bear marks that keep it apart from other documents' ids
+        pairs = zip(document, stored, strict=True)
+        return all(replace(_as_stored(chunk), id=each.id) == each for chunk, each in pairs)
 
     def _free_id(self, name: str, replaced: set[int]) -> str:
         """`name`, with marks where another document's chunk has it."""
@@ -145,8 +145,6 @@ class _Additions:
         return name
 
 
-def _without_id(row: Row) -> Row:
-    """A record as it is stored, without its id, which may bear marks that keep it apart from other ids."""
-    stored: Row = json.loads(json.dumps(row))
-    del stored["id"]
-    return stored
+def _as_stored(chunk: Chunk) -> Chunk:
+    """A chunk as it is read back from an index, where metadata are JSON."""
+    return chunk_from_json(json.loads(json.dumps(chunk_to_json(chunk))))

@@ -19,9 +19,9 @@ from splade_cli.files import claim_output, remove_leftovers
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo, IndexInfo
 from splade_cli.index.store import folder as storage
+from splade_cli.index.store.batches import Batch
 from splade_cli.index.store.manifest import MARKS
-from splade_cli.index.store.records import Row
-from splade_cli.index.store.segment import Batch, Words
+from splade_cli.index.store.segment_writer import Bm25Request
 from splade_cli.index.vectors.impacts import Impacts, check_bits
 from splade_cli.indexing.dense import DenseEncoder, DenseWindows
 from splade_cli.indexing.options import IndexOptions
@@ -141,11 +141,11 @@ def _collected(
     progress: Progress = silent,
 ) -> SpladeIndex:
     """The index in memory of what comes out of a pipeline."""
-    rows: list[Row] = []
+    chunks: list[Chunk] = []
     vectors = [sp.csr_matrix(np.empty((0, pipeline.embedder.loaded.model.dimensions), dtype=np.float32))]
     dense: list[NDArray[np.float32]] = []
     for batch in pipeline.batches(opening, total=total, progress=progress):
-        rows.extend(batch.rows)
+        chunks.extend(batch.chunks)
         vectors.append(batch.vectors)
         if batch.dense is not None:
             dense.append(batch.dense)
@@ -159,7 +159,7 @@ def _collected(
         dense_part = (pipeline.dense.info(dense[0].shape[1]), np.concatenate(dense))
     index = SpladeIndex.from_vectors(
         matrix,
-        rows=rows,
+        chunks=chunks,
         vocabulary=pipeline.embedder.vocabulary,
         encoder=pipeline.embedder.description,
         language=opening.language() if options.bm25 else None,
@@ -183,7 +183,7 @@ def _write_index(
     export = _query_export(embedder, options)
     opening = Opening(reader)
     opening.settle_precision(embedder)
-    words = Words(opening.language()) if options.bm25 else None
+    bm25 = Bm25Request(opening.language()) if options.bm25 else None
     with Cache(cache_of(output)) as cache:
         pipeline = _pipeline(embedder, options, cache)
         chunks: Iterable[Chunk] = opening
@@ -209,7 +209,7 @@ def _write_index(
             def write_files(folder: Path) -> None:
                 _write_encoder_files(embedder, export, folder)
 
-            content = storage.Content(embedder.vocabulary, info, write_files, words)
+            content = storage.Content(embedder.vocabulary, info, write_files, bm25)
             every = _told(chain([first], batches), progress)
             storage.write(output, every, content, dimensions=embedder.loaded.model.dimensions, force=force)
     progress("write", 1, 1)

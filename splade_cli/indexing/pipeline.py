@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from splade_cli.cache import Cache
 from splade_cli.index.bm25.search import guess_language
-from splade_cli.index.store.records import Row
-from splade_cli.index.store.segment import Batch
+from splade_cli.index.store.batches import Batch
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing.dense import DenseWindows
 from splade_cli.model.embedder import SpladeEmbedder
@@ -95,11 +94,11 @@ class Pipeline:
         )
         done = 0
         for vectors in encoded:
-            rows: list[Row] = []
+            batch: list[Chunk] = []
             window: list[str] = []
             for _ in range(vectors.shape[0]):
                 chunk, content = waiting.popleft()
-                rows.append(row_of(chunk))
+                batch.append(chunk)
                 window.append(content)
             if count is not None:
                 count(window)
@@ -108,9 +107,4 @@ class Pipeline:
             if self.dense is not None:
                 dense = self.dense.encode(window)
                 progress("encode densely", done, total)
-            yield Batch(rows, self.pruning.applied(vectors), dense)
-
-
-def row_of(chunk: Chunk) -> Row:
-    """The record of a chunk."""
-    return {**asdict(chunk), "headings": list(chunk.headings)}
+            yield Batch(batch, self.pruning.applied(vectors), dense)

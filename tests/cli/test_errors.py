@@ -140,11 +140,12 @@ def test_index_of_another_model(splade, built, tmp_path):
 def test_damaged_index(splade, built, tmp_path):
     folder = tmp_path / "index"
     shutil.copytree(built / "index", folder)
-    data = (folder / "segments" / "000001" / "postings.weights.npy").read_bytes()
-    (folder / "segments" / "000001" / "postings.weights.npy").write_bytes(data[:-7])
-    fails(splade("search", "clay", "--index", folder), "postings.weights.npy", "splade index")
-    (folder / "segments" / "000001" / "postings.weights.npy").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    fails(splade("search", "clay", "--index", folder), "postings.weights.npy", "checksum")
+    tensors = folder / "segments" / "000001.safetensors"
+    data = tensors.read_bytes()
+    tensors.write_bytes(data[:-7])
+    fails(splade("search", "clay", "--index", folder), "000001.safetensors", "splade index")
+    tensors.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    fails(splade("search", "clay", "--index", folder), "000001.safetensors", "checksum")
     (folder / "manifest.json").write_text('{"version": 1')
     fails(splade("search", "clay", "--index", folder), "manifest.json")
     fails(splade("index", "verify", tmp_path / "none"), "no index")
@@ -178,12 +179,12 @@ def test_evaluate_fails_under_a_floor_with_3(splade, built):
 
 
 def test_full_disk_and_forbidden_folder(splade, docs, tmp_path, monkeypatch):
-    from splade_cli.index.store import folder as storage
+    from splade_cli.index.store import container_writer
 
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "out"))
 
-    monkeypatch.setattr(storage.np, "save", full)
+    monkeypatch.setattr(container_writer.os, "fsync", full)
     fails(splade("index", docs, "-o", tmp_path / "out"), "no space left")
     assert not (tmp_path / "out").exists()
     assert (tmp_path / ".out.cache.sqlite3").is_file(), "what was encoded is kept"

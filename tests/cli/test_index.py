@@ -63,7 +63,7 @@ def test_build_is_the_command_without_a_name(splade, docs, tmp_path):
     shutil.move(docs, tmp_path / "add")
     result = splade("index", f"{tmp_path}/add", "-o", tmp_path / "four", "--no-bm25", "--json")
     assert facts(result)["holds"] == "postings"
-    assert not list((tmp_path / "four").rglob("lexical*"))
+    assert SpladeIndex.open(tmp_path / "four").segments[0].bm25 is None
     assert splade("index").exit_code == 2
 
 
@@ -126,10 +126,12 @@ def test_what_is_refused(splade, index, docs, tmp_path):
     assert splade("index", "verify").exit_code == 2
 
 
-def test_a_version_1_index_is_refused_with_what_to_type(splade, docs, tmp_path):
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_index_is_refused_with_what_to_type(splade, docs, tmp_path, version):
     old = tmp_path / "old"
     old.mkdir()
-    (old / "manifest.json").write_text('{"format": "splade-index", "version": 1, "rows": 3, "files": {}}')
+    manifest = {"format": "splade-index", "version": version, "rows": 3, "files": {}}
+    (old / "manifest.json").write_text(json.dumps(manifest))
     for words in (
         ("search", "clay", "--index", old),
         ("index", "add", docs, "--index", old),
@@ -137,7 +139,7 @@ def test_a_version_1_index_is_refused_with_what_to_type(splade, docs, tmp_path):
     ):
         result = splade(*words)
         assert result.exit_code == 1
-        assert "has format version 1, this splade reads 3" in result.stderr
+        assert f"has format version {version}, this splade reads 3" in result.stderr
         assert "hint: make it again: splade index DOCS -o DIR --force" in result.stderr
     assert splade("index", docs, "-o", old, "--force").exit_code == 0
     assert found(splade, old, "firing clay")[0] == "kiln.md"
@@ -147,14 +149,14 @@ def test_verify_names_what_is_damaged(splade, index):
     result = splade("index", "verify", index)
     assert result.exit_code == 0, result.output
     assert "match" in result.stdout
-    path = index / "segments" / "000001" / "postings.weights.npy"
+    path = index / "segments" / "000001.safetensors"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    (index / "segments" / "000001" / "rows.jsonl").unlink()
+    (index / "segments" / "000001.jsonl").unlink()
     result = splade("index", "verify", index)
     assert result.exit_code == 1
-    assert "segments/000001/postings.weights.npy does not match its checksum" in result.stderr
-    assert "segments/000001/rows.jsonl is missing" in result.stderr
+    assert "segments/000001.safetensors does not match its checksum" in result.stderr
+    assert "segments/000001.jsonl is missing" in result.stderr
     assert "hint: make it again: splade index" in result.stderr
 
 
@@ -165,7 +167,7 @@ def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_pat
     small = SpladeIndex.open(tmp_path / "small", verify=True)
     assert small.info.pruning == Pruning(20, 0.9) and small.info.impacts.bits == 8
     full = SpladeIndex.open(index)
-    ids = [row["id"] for row in small.rows]
+    ids = list(small.ids)
     expected = keep_mass(keep_top(full.vectors[[int(full.find(each)[0]) for each in ids]], 20), 0.9)
     assert abs(small.vectors - expected).max() <= small.info.impacts.step / 2
     assert found(splade, tmp_path / "small", "firing clay")[0] == "kiln.md"
@@ -180,7 +182,7 @@ def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_pat
     assert merged.info == small.info
     assert max(merged.vectors.indptr[1:] - merged.vectors.indptr[:-1]) <= 20
     assert merged.segments[0].stored.dtype == "uint8"
-    living = grown.vectors[[n for n, row in enumerate(grown.rows) if row["document_id"] != "bike.md"]]
+    living = grown.vectors[[row for row, name in enumerate(grown.document_ids) if name != "bike.md"]]
     assert (merged.vectors != living).nnz == 0, "a merge prunes no second time"
     assert found(splade, tmp_path / "small", "laser goggles")[0] == "laser.md"
     for wrong, message in (

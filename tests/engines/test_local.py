@@ -11,21 +11,15 @@ import scipy.sparse as sp
 from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
-from splade_cli.index.store.writer import IndexWriter
+from splade_cli.index.updates import IndexWriter
 from splade_cli.records import Chunk
 
 WORDS = ("saw", "blade", "night", "backup")
 TEXTS = ("saw blade blade", "night backup", "blade", "saw night")
-RECORDS = [
-    {
-        "id": f"c{number}",
-        "document_id": f"d{number // 2}",
-        "text": text,
-        "title": f"T{number}",
-        "headings": ["H"],
-        "metadata": {"year": 2020 + number},
-    }
+CHUNKS = [
+    Chunk(f"c{number}", f"d{number // 2}", text, f"T{number}", ("H",), metadata={"year": 2020 + number})
     for number, text in enumerate(TEXTS)
 ]
 
@@ -40,7 +34,7 @@ def engine() -> LocalEngine:
     dense = np.eye(4, 3, dtype=np.float32)
     dense[3] = 1 / np.sqrt(3)
     index = SpladeIndex.from_vectors(
-        encode(TEXTS), rows=RECORDS, vocabulary=WORDS, language="english", dense=({"model": "m"}, dense)
+        encode(TEXTS), chunks=CHUNKS, vocabulary=WORDS, language="english", dense=(DenseInfo("m"), dense)
     )
     return LocalEngine(index)
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from splade_cli.engines.two_step import FILES, Steps, TwoStep, TwoStepEngine, parse_steps, score_candidates
+from splade_cli.engines.two_step import FILE, Steps, TwoStep, TwoStepEngine, parse_steps, score_candidates
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata.filter_parser import parse_filter
-from splade_cli.index.store.writer import IndexWriter
+from splade_cli.index.updates import IndexWriter
+from splade_cli.records import Chunk
 
 
 def csr(rows: list[list[float]]) -> sp.csr_matrix:
@@ -92,7 +93,7 @@ def test_written_and_opened_again(tmp_path: Path) -> None:
     vectors, queries = random_vectors(200, 100, 20, 7), random_vectors(5, 100, 10, 8)
     steps = Steps(8, 6, 20, None)
     TwoStep.write(tmp_path, [vectors[:150], vectors[150:]], 100, steps)
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == set(FILES)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
     opened = TwoStep.open(tmp_path, vectors)
     assert opened.steps == steps
     for expected, found in zip(
@@ -101,8 +102,10 @@ def test_written_and_opened_again(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found, expected)
     with pytest.raises(IndexFolderError, match="first step has shape"):
         TwoStep.open(tmp_path, vectors[:100])
-    (tmp_path / "two-step" / "steps.json").write_text('{"terms": 3}')
-    with pytest.raises(IndexFolderError, match=r"steps\.json"):
+    (tmp_path / FILE).write_bytes(
+        (tmp_path / FILE).read_bytes().replace(b"document_terms", b"document_turns")
+    )
+    with pytest.raises(IndexFolderError, match=r"two-step\.safetensors cannot be read"):
         TwoStep.open(tmp_path, vectors)
 
 
@@ -111,12 +114,12 @@ def test_written_and_opened_again(tmp_path: Path) -> None:
 
 VECTORS = random_vectors(120, 60, 12, 9)
 QUERIES = random_vectors(6, 60, 6, 10)
-RECORDS = [{"id": f"c{row}", "metadata": {"row": row}} for row in range(120)]
+CHUNKS = [Chunk(f"c{row}", f"c{row}", "", metadata={"row": row}) for row in range(120)]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    SpladeIndex.from_vectors(VECTORS, rows=RECORDS).save(tmp_path / "index")
+    SpladeIndex.from_vectors(VECTORS, chunks=CHUNKS).save(tmp_path / "index")
     return tmp_path / "index"
 
 

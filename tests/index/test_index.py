@@ -16,6 +16,7 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store.segment import Segment
+from splade_cli.records import Chunk
 
 # multiples of 1/4 with few bits: float32 sums are exact in any order, so ties are ties in both computations
 QUARTERS = st.integers(-8, 8).map(lambda number: number / 4)
@@ -107,8 +108,29 @@ def test_ids_of_a_folder_are_read_without_parsing_records(
 ) -> None:
     SpladeIndex.from_vectors(sp.eye(3, format="csr"), ["a", "b", "æ"]).save(tmp_path / "index")
     index = SpladeIndex.open(tmp_path / "index")
-    monkeypatch.setattr("splade_cli.index.store.records.json.loads", None)
+    monkeypatch.setattr("splade_cli.index.store.chunks.json.loads", None)
     assert [index.ids[row] for row in range(3)] == ["a", "b", "æ"]
+
+
+def test_chunks_and_vectors_by_id(tmp_path: Path) -> None:
+    chunks = [
+        Chunk("d/1", "d", "one", "T", ("H",), 3, 6, {"n": 1}),
+        Chunk("e/1", "e", "two"),
+        Chunk("d/2", "d", ""),
+    ]
+    built = SpladeIndex.from_vectors(sp.csr_matrix([[1.0, 0], [0, 2], [3, 4]]), chunks=chunks)
+    built.save(tmp_path / "index")
+    for index in (built, SpladeIndex.open(tmp_path / "index")):
+        assert (
+            index.fetch(["d/2", "d/1", "d/2"]) == [chunks[2], chunks[0], chunks[2]] and index.fetch([]) == []
+        )
+        assert index.chunks_of("d") == ["d/1", "d/2"] and index.chunks_of("d/1") == [] == index.chunks_of("x")
+        assert index.vectors_of(["e/1", "d/2"]).toarray().tolist() == [[0, 2], [3, 4]]
+        assert index.vectors_of([]).shape == (0, 2)
+        assert list(index.document_ids) == ["d", "e", "d"]
+        for ask in (index.fetch, index.vectors_of):
+            with pytest.raises(InputError, match="no document 'd' in the index"):
+                ask(["d"])
 
 
 def test_one_query_does_not_touch_the_next() -> None:
@@ -161,11 +183,11 @@ def test_ids_texts_and_rows_are_counted_and_unique() -> None:
         SpladeIndex.from_vectors(two, ["a"], ["x", "y"])
     with pytest.raises(InputError, match="2 vectors, 2 ids and 3 texts"):
         SpladeIndex.from_vectors(two, ["a", "b"], ["x", "y", "z"])
-    with pytest.raises(InputError, match="2 vectors and 1 records"):
-        SpladeIndex.from_vectors(two, rows=[{"id": "a"}])
+    with pytest.raises(InputError, match="2 vectors and 1 chunks"):
+        SpladeIndex.from_vectors(two, chunks=[Chunk("a", "a", "")])
     with pytest.raises(InputError, match="'a' comes twice"):
         SpladeIndex.from_vectors(two, ["a", "a"])
-    assert list(SpladeIndex.from_vectors(two).rows) == [{"id": "0", "text": ""}, {"id": "1", "text": ""}]
+    assert list(SpladeIndex.from_vectors(two).chunks) == [Chunk("0", "0", ""), Chunk("1", "1", "")]
 
 
 def test_add_and_remove(tmp_path: Path) -> None:
@@ -181,15 +203,15 @@ def test_add_and_remove(tmp_path: Path) -> None:
     for start in (first, SpladeIndex.open(tmp_path / "index")):
         grown = start.add(vectors[4:], ["e", "f"], ["E", "F"])
         assert len(start) == 4
-        assert [row["id"] for row in grown.rows] == list("abcdef")
-        assert [row["text"] for row in grown.rows] == list("ABCDEF")
+        assert list(grown.ids) == list("abcdef")
+        assert [chunk.text for chunk in grown.chunks] == list("ABCDEF")
         assert (grown.vectors != whole.vectors).nnz == 0
         assert (grown.vocabulary, grown.info) == (whole.vocabulary, whole.info)
         shrunk = grown.remove(["b", "e"])
-        assert [row["id"] for row in shrunk.rows] == list("acdf")
+        assert list(shrunk.ids) == list("acdf")
         query = vectors[5]
         found = [(index, index.search_rows(query, 6)[0][0]) for index in (grown, shrunk)]
-        names = [[index.rows[row]["id"] for row in rows if row >= 0] for index, rows in found]
+        names = [[index.ids[row] for row in rows if row >= 0] for index, rows in found]
         assert [name for name in names[0] if name not in "be"] == names[1]
         assert len(start.remove(list("abcd"))) == 0
     with pytest.raises(InputError, match="'a' comes twice"):
@@ -204,9 +226,7 @@ def divided(draw: st.DrawFn) -> tuple[SpladeIndex, np.ndarray, np.ndarray, np.nd
     width = draw(st.integers(1, 7))
     sizes = draw(st.lists(st.integers(0, 9), max_size=4))
     blocks = [draw(arrays(np.float32, (size, width), elements=QUARTERS, fill=st.just(0.0))) for size in sizes]
-    rows = [
-        {"id": str(number), "text": "", "document_id": f"doc {number // 2}"} for number in range(sum(sizes))
-    ]
+    rows = [Chunk(str(number), f"doc {number // 2}", "") for number in range(sum(sizes))]
     segments, start = [], 0
     for block in blocks:
         segment = Segment.build(sp.csr_matrix(block), rows[start : start + len(block)])
@@ -238,16 +258,21 @@ def test_segments_deleted_rows_and_masks_are_one_search(
     ):
         np.testing.assert_array_equal(masked, unmasked)
     assert len(index) == living.sum()
-    assert len(index.rows) == len(documents)
+    assert len(index.chunks) == len(index.ids) == len(documents)
     np.testing.assert_array_equal(index.alive, living)
     np.testing.assert_array_equal(index.live_rows(), np.flatnonzero(living))
     np.testing.assert_array_equal(index.vectors.toarray(), documents)
     np.testing.assert_array_equal(index.df, (documents[living] != 0).sum(0))
     assert index.documents == len({number // 2 for number in np.flatnonzero(living)})
-    assert [row["id"] for row in index.rows] == [str(number) for number in range(len(documents))]
+    assert (
+        list(index.ids)
+        == [chunk.id for chunk in index.chunks]
+        == [str(number) for number in range(len(documents))]
+    )
     for number in range(len(documents)):
         np.testing.assert_array_equal(index.vector(number).toarray()[0], documents[number])
-        assert index.rows[number]["id"] == str(number) == index.rows[number - len(documents)]["id"]
+        assert index.chunks[number].id == str(number) == index.chunks[number - len(documents)].id
+        assert index.ids[number] == str(number) and index.document_ids[number] == f"doc {number // 2}"
         assert index.find(str(number)).tolist() == ([number] if living[number] else [])
         pair = [
             each for each in (number // 2 * 2, number // 2 * 2 + 1) if each < len(living) and living[each]
@@ -259,11 +284,11 @@ def test_segments_deleted_rows_and_masks_are_one_search(
     with pytest.raises(IndexError):
         index.vector(len(documents))
     if len(index):
-        kept = [index.rows[int(number)]["id"] for number in index.live_rows()]
+        kept = [index.ids[int(number)] for number in index.live_rows()]
         fewer = index.remove(kept[:1])
-        assert [row["id"] for row in fewer.rows] == kept[1:]
+        assert list(fewer.ids) == kept[1:]
         more = index.add(sp.csr_matrix(documents[:1]), ["fresh"])
-        assert [row["id"] for row in more.rows] == [*kept, "fresh"]
+        assert list(more.ids) == [*kept, "fresh"]
         np.testing.assert_array_equal(more.vectors.toarray(), np.vstack([documents[living], documents[:1]]))
 
 
@@ -276,7 +301,7 @@ def test_a_mask_of_another_length() -> None:
 
 def test_a_filter_goes_over_all_segments() -> None:
     years = (2019, 2021, 2023, 2020)
-    rows = [{"id": str(place), "metadata": {"year": year}} for place, year in enumerate(years)]
+    rows = [Chunk(str(n), str(n), "", metadata={"year": year}) for n, year in enumerate(years)]
     parts = [Segment.build(sp.csr_matrix(np.ones((2, 1), np.float32)), rows[at : at + 2]) for at in (0, 2)]
     index = SpladeIndex(parts, 1)
     mask = index.mask(parse_filter("year > 2019"))
@@ -294,10 +319,10 @@ def test_words_and_dense_vectors_in_memory() -> None:
     )
     assert index.info.bm25 == Bm25Info("english")
     assert index.info.dense == DenseInfo("m", dimensions=5)
-    assert index.segments[0].lexical is not None and index.segments[0].lexical.words == ["blade", "saw"]
+    assert index.segments[0].bm25 is not None and list(index.segments[0].bm25.terms) == ["blade", "saw"]
     np.testing.assert_array_equal(index.segments[0].dense, dense)
     again = index.remove(["a"])
-    assert again.segments[0].lexical is not None and again.segments[0].lexical.words == ["blade"]
+    assert again.segments[0].bm25 is not None and list(again.segments[0].bm25.terms) == ["blade"]
     assert again.info.dense is None
     with pytest.raises(InputError, match="2 vectors"):
         SpladeIndex.from_vectors(two, dense=(DenseInfo("m"), dense[:1]))

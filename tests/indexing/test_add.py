@@ -20,8 +20,7 @@ from splade_cli.corpus.chunks import Chunking
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.manifest import Manifest
-from splade_cli.index.store.records import content_of
-from splade_cli.index.store.writer import IndexWriter
+from splade_cli.index.updates import IndexWriter
 from splade_cli.indexing.add import add_documents
 from splade_cli.indexing.build import cache_of, index_documents
 from splade_cli.indexing.models import embedder_of
@@ -82,19 +81,19 @@ def jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
 
 
 def texts(index: SpladeIndex) -> dict[str, str]:
-    return {index.rows[int(number)]["id"]: index.rows[int(number)]["text"] for number in index.live_rows()}
+    return {index.ids[int(row)]: index.chunks[int(row)].text for row in index.live_rows()}
 
 
 def same(index: SpladeIndex, other: SpladeIndex) -> None:
     """The same chunks with the same vectors and dense vectors, in whatever order."""
     for one in (index, other):
-        assert len({one.rows[int(number)]["id"] for number in one.live_rows()}) == len(one)
-    places = {other.rows[int(number)]["id"]: int(number) for number in other.live_rows()}
+        assert len({one.ids[int(number)] for number in one.live_rows()}) == len(one)
+    places = {other.ids[int(number)]: int(number) for number in other.live_rows()}
     assert len(index) == len(other)
     for number in index.live_rows().tolist():
-        row = index.rows[number]
-        assert row == other.rows[places[row["id"]]]
-        found, expected = index.vector(number), other.vector(places[row["id"]])
+        chunk = index.chunks[number]
+        assert chunk == other.chunks[places[chunk.id]]
+        found, expected = index.vector(number), other.vector(places[chunk.id])
         np.testing.assert_allclose(found.toarray(), expected.toarray(), rtol=1e-5, atol=1e-5)
 
 
@@ -125,12 +124,12 @@ def test_new_changed_and_unchanged_documents(
         docs, tmp_path / "expected", IndexOptions(chunking=sizes, dense=Dense()), embedder=embedder
     ).index
     same(index, expected)
-    order = {row["id"]: number for number, row in enumerate(expected.rows)}
+    order = {name: number for number, name in enumerate(expected.ids)}
     wanted = expected.segments[0].dense
     stacked = np.concatenate([segment.dense for segment in index.segments if segment.dense is not None])
     for number in index.live_rows().tolist():
         assert wanted is not None
-        np.testing.assert_array_equal(stacked[number], wanted[order[index.rows[number]["id"]]])
+        np.testing.assert_array_equal(stacked[number], wanted[order[index.ids[number]]])
     assert not cache_of(tmp_path / "index").exists()
     encoded.clear()
     generation = Manifest.read(tmp_path / "index").generation
@@ -184,7 +183,7 @@ def test_the_query_encoder_stays(embedder: SpladeEmbedder, tmp_path: Path) -> No
     assert index.encoder_folder is not None
     names = sorted(path.name for path in index.encoder_folder.iterdir())
     assert names == ["query.table.npy", "tokenizer.json", "vocabulary.json"]
-    assert [segment.lexical for segment in index.segments] == [None, None]
+    assert [segment.bm25 for segment in index.segments] == [None, None]
 
 
 def test_another_model_is_refused_before_anything_is_encoded(
@@ -212,7 +211,7 @@ def test_the_model_is_found_by_what_the_index_says(bert_folder: Path, tmp_path: 
     found = embedder_of(index, device="cpu")
     assert (found.loaded.model.max_seq_length, found.loaded.device.precision) == (9, "fp32")
     (number, *_) = index.find("b").tolist()
-    expected = made_by.encode([content_of(index.rows[number])])
+    expected = made_by.encode([index.chunks[number].content])
     np.testing.assert_allclose(index.vector(number).toarray(), expected.toarray(), rtol=1e-5, atol=1e-5)
     SpladeIndex.from_vectors(np.eye(2, dtype=np.float32)).save(tmp_path / "unnamed")
     with pytest.raises(IndexFolderError, match="does not say which model"):

@@ -101,11 +101,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def check_as_in_memory(documents: Path, made: SpladeIndex, embedder: SpladeEmbedder) -> None:
     chunks = split_documents(read_documents(documents).documents)
-    assert [row["id"] for row in made.rows] == [chunk.id for chunk in chunks]
-    for row, chunk in zip(made.rows, chunks, strict=True):
-        assert (row["text"], row["title"], row["document_id"]) == (chunk.text, chunk.title, chunk.document_id)
-        assert (tuple(row["headings"]), row["metadata"]) == (chunk.headings, chunk.metadata)
-        assert (row["start"], row["end"]) == (chunk.start, chunk.end)
+    assert list(made.chunks) == chunks
     expected = embedder.encode([chunk.content for chunk in chunks])
     assert expected.nnz > 0
     np.testing.assert_allclose(made.vectors.toarray(), expected.toarray(), rtol=1e-5, atol=1e-5)
@@ -129,7 +125,7 @@ def test_a_jsonl_file(embedder: SpladeEmbedder, tmp_path: Path, small: None) -> 
     check_as_in_memory(source, SpladeIndex.open(tmp_path / "index", verify=True), embedder)
     assert not cache_of(tmp_path / "index").exists()
     in_memory = index_documents(source, embedder=embedder)
-    assert (list(in_memory.index.rows), in_memory.documents) == (list(made.index.rows), 10)
+    assert (list(in_memory.index.chunks), in_memory.documents) == (list(made.index.chunks), 10)
 
 
 def test_a_folder(embedder: SpladeEmbedder, tmp_path: Path, small: None) -> None:
@@ -158,7 +154,7 @@ def test_chunk_sizes_are_handed_on(embedder: SpladeEmbedder, tmp_path: Path) -> 
         for size in (2000, 200)
     )
     assert len(few.index) < 3 < 10 < len(many.index)
-    assert "".join(row["text"] + " " for row in many.index.rows).split() == LONG.split(), (
+    assert "".join(chunk.text + " " for chunk in many.index.chunks).split() == LONG.split(), (
         "nothing is shared or lost"
     )
 
@@ -253,8 +249,8 @@ def test_two_processes_make_the_same_index(
     assert sum(encoded) == 14
     shared = index_documents(source, tmp_path / "two", IndexOptions(workers=2), embedder=embedder).index
     assert sum(encoded) == 14, "nothing is encoded in this process"
-    assert list(shared.rows) == list(alone.rows)
-    assert (shared.model, shared.vocabulary) == (alone.model, alone.vocabulary)
+    assert list(shared.chunks) == list(alone.chunks)
+    assert (shared.info, shared.vocabulary) == (alone.info, alone.vocabulary)
     np.testing.assert_allclose(shared.vectors.toarray(), alone.vectors.toarray(), rtol=1e-5, atol=1e-6)
     assert not cache_of(tmp_path / "two").exists()
 
@@ -263,7 +259,7 @@ def test_bad_lines_in_the_middle(embedder: SpladeEmbedder, tmp_path: Path) -> No
     rows = [{"_id": "a", "text": "the saw"}, '{"text": "cut', [1], {"n": 1}, "", {"text": "the blade"}]
     source = jsonl(tmp_path / "docs.jsonl", rows)
     made = index_documents(source, tmp_path / "index", embedder=embedder)
-    assert [(row["id"], row["text"]) for row in made.index.rows] == [
+    assert [(chunk.id, chunk.text) for chunk in made.index.chunks] == [
         ("a", "the saw"),
         ("docs.jsonl#5", "the blade"),
     ]
@@ -285,12 +281,12 @@ def test_ids_that_collide(embedder: SpladeEmbedder, tmp_path: Path) -> None:
     source = jsonl(tmp_path / "docs.jsonl", rows)
     made = index_documents(source, tmp_path / "index", embedder=embedder)
     assert made.documents == 6
-    ids = [row["id"] for row in made.index.rows]
+    ids = list(made.index.ids)
     assert len(set(ids)) == len(ids) > 6
-    owners = {row["text"]: row["document_id"] for row in made.index.rows}
+    owners = {chunk.text: chunk.document_id for chunk in made.index.chunks}
     assert (owners["short one"], owners["short two"], owners["first"]) == ("long::1", "long::2", "x")
     assert len({owners[text] for text in ("first", "second", "third")}) == 3
-    assert sum(row["document_id"] == "long" for row in made.index.rows) == len(ids) - 5
+    assert sum(chunk.document_id == "long" for chunk in made.index.chunks) == len(ids) - 5
 
 
 @pytest.mark.parametrize("content", ["", "\n \n", '{"broken\n', '{"text": " "}\n', r'"\u0000"'])
@@ -320,7 +316,7 @@ def test_rows_added_and_removed_keep_the_query_encoder(embedder: SpladeEmbedder,
     made = index_documents(
         documents, tmp_path / "index", embedder=embedder, options=IndexOptions(query=export_static)
     ).index
-    fewer = made.remove([made.rows[0]["id"]])
+    fewer = made.remove([made.ids[0]])
     more = fewer.add(embedder.encode(["backups"]), ["new"], ["backups"])
     more.save(tmp_path / "other")
     opened = Searcher.open(tmp_path / "other")

@@ -13,29 +13,25 @@ from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.records import Chunk
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
 
 LINK = "To reset a forgotten password, follow the link"
-ROWS: list[dict[str, Any]] = [
-    {"id": "g#1", "document_id": "g", "text": f"{LINK}.", "metadata": {"year": 2019}},
-    {
-        "id": "g#2",
-        "document_id": "g",
-        "text": "A password has twelve letters at least.",
-        "metadata": {"year": 2019},
-    },
-    {"id": "h", "document_id": "h", "text": f"{LINK}!", "metadata": {"year": 2024}},
-    {"id": "s", "document_id": "s", "text": "The table saw needs a sharp blade.", "metadata": {"year": 2024}},
+CHUNKS = [
+    Chunk("g#1", "g", f"{LINK}.", metadata={"year": 2019}),
+    Chunk("g#2", "g", "A password has twelve letters at least.", metadata={"year": 2019}),
+    Chunk("h", "h", f"{LINK}!", metadata={"year": 2024}),
+    Chunk("s", "s", "The table saw needs a sharp blade.", metadata={"year": 2024}),
 ]
 
 
 @pytest.fixture(scope="module")
 def index(embedder: SpladeEmbedder) -> SpladeIndex:
-    vectors = embedder.encode([row["text"] for row in ROWS])
+    vectors = embedder.encode([chunk.text for chunk in CHUNKS])
     return SpladeIndex.from_vectors(
-        vectors, rows=ROWS, vocabulary=embedder.vocabulary, language="english", encoder=embedder.description
+        vectors, chunks=CHUNKS, vocabulary=embedder.vocabulary, language="english", encoder=embedder.description
     )
 
 

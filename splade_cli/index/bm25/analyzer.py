@@ -1,4 +1,4 @@
-"""Texts in, the words that BM25 counts out: language, stop words, stemmer; sorted words in a file. Knows no counts.
+"""Text analysis for BM25: language, stop words and stemmer.
 
 bm25s splits, drops stop words and stems with Snowball; the language of the texts decides the lists.
 """
@@ -9,11 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, overload
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 _WORD = re.compile(r"(?u)\b\w\w+\b")
 _STEMMERS = (
@@ -31,10 +27,10 @@ _STEMMERS = (
 )
 
 
-def words_of(texts: Sequence[str], language: str) -> list[list[str]]:
-    """The stemmed words of each text, in their order."""
-    found: list[list[str]] = _tokens(texts, language, return_ids=False)
-    return found
+def analysed(texts: Sequence[str], language: str) -> list[list[str]]:
+    """The terms of each text, which are its stemmed words, in their order."""
+    terms: list[list[str]] = _tokens(texts, language, return_ids=False)
+    return terms
 
 
 def stems_of(words: Sequence[str], language: str) -> list[str]:
@@ -43,8 +39,8 @@ def stems_of(words: Sequence[str], language: str) -> list[str]:
     return stems
 
 
-def numbered_words(texts: Sequence[str], language: str) -> tuple[list[list[int]], list[str]]:
-    """The same as numbers, and the words that the numbers stand for, in an order that means nothing."""
+def analysed_codes(texts: Sequence[str], language: str) -> tuple[list[list[int]], list[str]]:
+    """The same as codes, and the terms that they stand for, in an order that means nothing."""
     tokens = _tokens(texts, language, return_ids=True)
     return tokens.ids, sorted(tokens.vocab, key=tokens.vocab.__getitem__)
 
@@ -66,30 +62,6 @@ def stop_words(language: str, full: bool = False) -> frozenset[str]:
     if language == "english":
         return frozenset(stopwords.STOPWORDS_EN_PLUS if full else stopwords.STOPWORDS_EN)
     return frozenset(getattr(stopwords, f"STOPWORDS_{language.upper()}", ()))
-
-
-class StoredWords(Sequence[str]):
-    """Sorted words in one memory-mapped file, read one at a time: a search looks up few of them."""
-
-    def __init__(self, path: Path, ends: NDArray[np.int64]) -> None:
-        self._bytes = np.memmap(path, dtype=np.uint8, mode="r") if ends[-1] else np.empty(0, dtype=np.uint8)
-        self._ends = ends
-        if len(self._bytes) != ends[-1]:
-            raise ValueError("the words do not fit")
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(len(self)))]
-        if not 0 <= place < len(self):
-            raise IndexError(place)
-        return bytes(self._bytes[self._ends[place] : self._ends[place + 1]]).decode()
 
 
 def _tokens(texts: Sequence[str], language: str, return_ids: bool) -> Any:

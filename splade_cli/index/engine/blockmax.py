@@ -1,9 +1,9 @@
-"""What a small group of rows can get at most, and the scores of the rows of the groups that are worth it.
+"""Block-max upper bounds of small groups of rows, and the scores of the rows whose groups may reach the threshold.
 
 For every frequent term of a block a "plane" keeps one byte a group of four rows: the largest weight, rounded up to 255
 levels. Adding up planes gives each group a bound, at a vectorised addition for a byte; terms that are rare are added
 from their postings. Groups are then scored best bound first through the rows' own vectors until no bound reaches the
-k-th score (block-max pruning: Mallia, Suel & Tonellotto, SIGIR 2024; planes and the small groups are ours).
+threshold, the k-th score so far (block-max pruning: Mallia, Suel & Tonellotto, SIGIR 2024; planes and the small groups are ours).
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.index.engine.accumulate import CHUNK, LOW, compiled, keep_largest
+from splade_cli.index.engine.accumulators import CHUNK, LOW, select_largest
+from splade_cli.index.engine.compiling import compiled
 
 SHIFT = 2
 GROUP = 1 << SHIFT
 
 
-def _bound_up(
+def _upper_bounds(
     slots: NDArray[np.int64],
     query_weights: NDArray[np.float32],
     postings: tuple[NDArray[Any], ...],
@@ -72,17 +73,17 @@ def _bound_up(
         if slot >= 0 and plane_of[slot] < 0:
             weight = query_weights[number]
             members, values = rows[starts[slot] : starts[slot + 1]], weights[starts[slot] : starts[slot + 1]]
-            for place in range(len(members)):
-                bounds[members[place] >> SHIFT] += weight * np.float32(values[place])
+            for position in range(len(members)):
+                bounds[members[position] >> SHIFT] += weight * np.float32(values[position])
     bounds[groups : (groups + CHUNK - 1) // CHUNK * CHUNK] = 0
 
 
-bound_up = compiled(_bound_up, fast=True)
+upper_bounds = compiled(_upper_bounds, fast=True)
 
 
 @compiled
-def close(bounds: NDArray[np.float32], allowed: NDArray[np.uint8]) -> None:
-    """A group of which no row is allowed gets the bound zero."""
+def exclude_groups(bounds: NDArray[np.float32], allowed: NDArray[np.uint8]) -> None:
+    """Gives the bound zero to groups of which no row is allowed."""
     for group in range((len(allowed) + GROUP - 1) >> SHIFT):
         some = np.uint8(0)
         for row in range(group << SHIFT, min((group + 1) << SHIFT, len(allowed))):
@@ -92,13 +93,13 @@ def close(bounds: NDArray[np.float32], allowed: NDArray[np.uint8]) -> None:
 
 
 @compiled
-def hang(
+def insert_query_terms(
     query_terms: NDArray[np.int32],
     query_weights: NDArray[np.float32],
-    owners: NDArray[np.int32],
+    table_terms: NDArray[np.int32],
     values: NDArray[np.float32],
 ) -> tuple[np.uint32, np.uint32]:
-    """Puts the query into a hash table without collisions, small if possible; its multiplier and shift, or 0, 0."""
+    """Puts the query's terms into a hash table without collisions, small if possible; its multiplier and shift, or 0, 0."""
     for bits in (12, 14, 16):
         shift = np.uint32(32 - bits)
         for choice in (2654435769, 2246822519, 3266489917, 668265263):
@@ -106,44 +107,44 @@ def hang(
             number = 0
             while number < len(query_terms):
                 slot = np.uint32(np.uint32(query_terms[number]) * multiplier) >> shift
-                if owners[slot] >= 0:
+                if table_terms[slot] >= 0:
                     break
-                owners[slot], values[slot] = query_terms[number], query_weights[number]
+                table_terms[slot], values[slot] = query_terms[number], query_weights[number]
                 number += 1
             if number == len(query_terms):
                 return multiplier, shift
-            take_down(query_terms[:number], owners, multiplier, shift)
+            clear_query_terms(query_terms[:number], table_terms, multiplier, shift)
     return np.uint32(0), np.uint32(0)
 
 
 @compiled
-def take_down(
-    query_terms: NDArray[np.int32], owners: NDArray[np.int32], multiplier: np.uint32, shift: np.uint32
+def clear_query_terms(
+    query_terms: NDArray[np.int32], table_terms: NDArray[np.int32], multiplier: np.uint32, shift: np.uint32
 ) -> None:
-    """Empties the hash table of `hang`."""
+    """Empties the hash table of `insert_query_terms`."""
     for term in query_terms:
-        owners[np.uint32(np.uint32(term) * multiplier) >> shift] = -1
+        table_terms[np.uint32(np.uint32(term) * multiplier) >> shift] = -1
 
 
 @compiled
-def offer_groups(
+def score_groups(
     groups: NDArray[np.int64],
     base: int,
     count: int,
     k: int,
     allowed: NDArray[np.uint8],
     vectors: tuple[NDArray[Any], ...],
-    owners: NDArray[np.int32],
+    table_terms: NDArray[np.int32],
     values: NDArray[np.float32],
     multiplier: np.uint32,
     shift: np.uint32,
     bounds: NDArray[np.float32],
     keys: NDArray[np.int64],
-    found: int,
-    floor: int,
+    filled: int,
+    threshold: int,
     cell: NDArray[np.float32],
 ) -> tuple[int, int]:
-    """Scores the rows of `groups` through their vectors, keeps those above `floor`; gives found and floor anew.
+    """Scores the rows of `groups` through their vectors, keeps those above the threshold; gives filled and threshold anew.
 
     The groups' bounds become zero: they are done. `cell` is one number, to read a score's bits.
     """
@@ -153,8 +154,8 @@ def offer_groups(
     touched = np.int32(0)
     for entry in groups:
         first = base + ((entry & LOW) << SHIFT)
-        for place in range(indptr[first], indptr[min(first + GROUP, count)], 16):
-            touched ^= indices[place] ^ np.int32(data[place] > 0)
+        for position in range(indptr[first], indptr[min(first + GROUP, count)], 16):
+            touched ^= indices[position] ^ np.int32(data[position] > 0)
     bits[0] = touched
     for entry in groups:
         bounds[entry & LOW] = 0
@@ -164,16 +165,16 @@ def offer_groups(
                 continue
             terms, weights = indices[indptr[row] : indptr[row + 1]], data[indptr[row] : indptr[row + 1]]
             total = np.float32(0)
-            for place in range(len(terms)):
-                slot = np.uint32(np.uint32(terms[place]) * multiplier) >> shift
-                weight = np.float32(weights[place])
-                total += (values[slot] if owners[slot] == terms[place] else np.float32(0)) * weight
+            for position in range(len(terms)):
+                slot = np.uint32(np.uint32(terms[position]) * multiplier) >> shift
+                weight = np.float32(weights[position])
+                total += (values[slot] if table_terms[slot] == terms[position] else np.float32(0)) * weight
             cell[0] = total
             key = (np.int64(bits[0]) << 32) | (LOW - row)
-            if total > 0 and key > floor:
-                keys[found] = key
-                found += 1
-                if found == len(keys):
-                    keep_largest(keys, found, k)
-                    found, floor = k, keys[k - 1]
-    return found, floor
+            if total > 0 and key > threshold:
+                keys[filled] = key
+                filled += 1
+                if filled == len(keys):
+                    select_largest(keys, filled, k)
+                    filled, threshold = k, keys[k - 1]
+    return filled, threshold

@@ -1,4 +1,4 @@
-"""CSR vectors in, the postings of blocks of 65,536 rows out, one block in memory at a time; knows no files.
+"""Inversion of CSR vectors: the posting lists of blocks of 65,536 rows, one block in memory at a time.
 
 A block lists its own terms, so a term costs nothing in a block where it does not come, and 4,000,000 dimensions cost
 no more than those in use.
@@ -14,9 +14,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError
-from splade_cli.index.engine.accumulate import BLOCK, compiled, survey
+from splade_cli.index.engine.accumulators import BLOCK, summarise
 from splade_cli.index.engine.blockmax import SHIFT
-from splade_cli.index.store.arrays import frozen
+from splade_cli.index.engine.compiling import compiled, read_only
 
 # a term has a plane in blocks where more than one of so many rows has it: one plane byte costs a fortieth of a posting
 RARE = 48
@@ -59,17 +59,17 @@ def invert(
     rows: NDArray[np.uint16],
     weights: NDArray[np.float32],
 ) -> None:
-    """Counting sort of one block's CSR rows by term; free[t] is the first place of term t and ends at its last."""
+    """Counting sort of one block's CSR rows by term; free[t] is the first position of term t and ends at its last."""
     for row in range(len(indptr) - 1):
-        for place in range(indptr[row], indptr[row + 1]):
-            target = free[indices[place]]
-            free[indices[place]] = target + 1
+        for position in range(indptr[row], indptr[row + 1]):
+            target = free[indices[position]]
+            free[indices[position]] = target + 1
             rows[target] = row
-            weights[target] = data[place]
+            weights[target] = data[position]
 
 
 @compiled
-def draw_planes(
+def fill_planes(
     slots: NDArray[np.int64],
     starts: NDArray[np.int64],
     rows: NDArray[np.uint16],
@@ -84,9 +84,9 @@ def draw_planes(
         scale = values.max() / np.float32(255)
         # a hair more than the scale of the levels, against the rounding of the division and of the product
         scales[plane] = scale * np.float32(1 + 2**-21)
-        for place in range(len(members)):
-            level = np.uint8(min(255, np.ceil(values[place] / scale))) if scale > 0 else np.uint8(255)
-            levels[plane, members[place] >> SHIFT] = max(level, levels[plane, members[place] >> SHIFT])
+        for position in range(len(members)):
+            level = np.uint8(min(255, np.ceil(values[position] / scale))) if scale > 0 else np.uint8(255)
+            levels[plane, members[position] >> SHIFT] = max(level, levels[plane, members[position] >> SHIFT])
 
 
 def cleaned(vectors: Any, dimensions: int) -> tuple[sp.csr_matrix, Summary]:
@@ -103,16 +103,16 @@ def cleaned(vectors: Any, dimensions: int) -> tuple[sp.csr_matrix, Summary]:
     matrix = vectors
     if not sp.issparse(matrix) or matrix.format != "csr" or matrix.data.dtype != np.float32:
         matrix = sp.csr_matrix(matrix, dtype=np.float32)
-    indptr, indices, data = frozen(matrix.indptr), frozen(matrix.indices), frozen(matrix.data)
-    ordered, finite, least, nearest, most = survey(indptr, indices, data)
+    indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
+    ordered, finite, least, nearest, most = summarise(indptr, indices, data)
     if not finite:
         raise InputError("a vector holds a weight that is not finite", "check the model that made it")
     if not ordered:
         matrix = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
-        _, _, least, nearest, most = survey(
-            frozen(matrix.indptr), frozen(matrix.indices), frozen(matrix.data)
+        _, _, least, nearest, most = summarise(
+            read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
         )
     return matrix, Summary(least, nearest, most, ordered)
 
@@ -165,18 +165,17 @@ def _stacked(pieces: list[sp.csr_matrix]) -> sp.csr_matrix:
 
 def _inverted(matrix: sp.csr_matrix, summary: Summary) -> Block:
     rows, dimensions = matrix.shape
-    indptr, indices = (
-        frozen(matrix.indptr.astype(np.int64)),
-        frozen(matrix.indices.astype(np.int32, copy=False)),
-    )
+    indptr = read_only(matrix.indptr.astype(np.int64))
+    indices = read_only(matrix.indices.astype(np.int32, copy=False))
     counts = np.zeros(dimensions, dtype=np.int64)
     count_terms(indices, counts)
     terms = np.flatnonzero(counts).astype(np.int32)
     lengths = counts[terms]
     ends = np.cumsum(lengths)
     counts[terms] = ends - lengths
-    numbers, weights = np.empty(matrix.nnz, dtype=np.uint16), np.empty(matrix.nnz, dtype=np.float32)
-    invert(indptr, indices, frozen(matrix.data), counts, numbers, weights)
+    numbers = np.empty(matrix.nnz, dtype=np.uint16)
+    weights = np.empty(matrix.nnz, dtype=np.float32)
+    invert(indptr, indices, read_only(matrix.data), counts, numbers, weights)
     starts = np.concatenate([[0], ends])
     shift = 0
     while ((dimensions - 1) >> shift) + 1 > max(64, 2 * len(terms)):
@@ -187,11 +186,9 @@ def _inverted(matrix: sp.csr_matrix, summary: Summary) -> Block:
     plane_of = np.full(len(terms), -1, dtype=np.int32)
     plane_of[frequent] = np.arange(len(frequent), dtype=np.int32)
     groups = (rows + (1 << SHIFT) - 1) >> SHIFT
-    levels, scales = (
-        np.zeros((len(frequent), groups), dtype=np.uint8),
-        np.empty(len(frequent), dtype=np.float32),
-    )
-    draw_planes(frequent, starts, numbers, weights, levels, scales)
+    levels = np.zeros((len(frequent), groups), dtype=np.uint8)
+    scales = np.empty(len(frequent), dtype=np.float32)
+    fill_planes(frequent, starts, numbers, weights, levels, scales)
     arrays = {
         "terms": terms,
         "starts": starts[1:],

@@ -25,12 +25,12 @@ class TextDictionary(Sequence[str]):
     def __init__(
         self, text: NDArray[np.uint8], ends: NDArray[np.int64], numbers: NDArray[np.float64] | None = None
     ) -> None:
-        self._text = text
-        self._ends = ends
+        self.text = text
+        self.ends = ends
         self.numbers = numbers
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self.ends)
 
     @overload
     def __getitem__(self, code: int) -> str: ...
@@ -41,13 +41,13 @@ class TextDictionary(Sequence[str]):
             return [self[each] for each in range(*code.indices(len(self)))]
         if not 0 <= code < len(self):
             raise IndexError(code)
-        start = self._ends[code - 1] if code else 0
-        return self._text[start : self._ends[code]].tobytes().decode("utf-8", "surrogatepass")
+        start = self.ends[code - 1] if code else 0
+        return self.text[start : self.ends[code]].tobytes().decode("utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
-        blob = self._text.tobytes()
+        blob = self.text.tobytes()
         start = 0
-        for end in self._ends.tolist():
+        for end in self.ends.tolist():
             yield blob[start:end].decode("utf-8", "surrogatepass")
             start = end
 

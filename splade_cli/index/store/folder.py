@@ -1,10 +1,11 @@
-"""The index folder, format version 3: writes it and keeps writers apart; knows no searching and opens no segment.
+"""The index folder, format version 3: written one generation after the other, by one process at a time.
 
-    manifest.json               the generation: segments, and size and CRC-32 of every other file; see `manifest`
-    segments/NAME/              rows with all that finds them; see `segments`
-    tombstones/NAME-GEN.npy     int64: which rows of a segment are deleted
-    encoders/NAME/              vocabulary.json (names of the V columns) and query.* (what encodes queries)
-    writer.lock                 held by the process that writes; no part of a generation
+    manifest.json                        the generation: segments, and size and CRC-32 of every other file
+    segments/NAME.safetensors, .jsonl    rows with all that finds them, and their texts; see `segment_file`
+    tombstones/NAME-GEN.safetensors      which rows of a segment are deleted
+    encoders/NAME/                       vocabulary.json (names of the V columns), tokenizer.json, and query.* (what
+                                         encodes queries without the model)
+    writer.lock                          held by the process that writes; no part of a generation
 
 Files are written once under new names; only manifest.json is replaced, in one step, when all that it names is on the
 disk. So a writer that is killed leaves the generation that was there, and what it had begun is swept away by the next.
@@ -23,10 +24,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.errors import IndexFolderError
 from splade_cli.files import claim_output, replacing_folder
 from splade_cli.index.info import Bm25Info, IndexInfo
-from splade_cli.index.store.arrays import sync_folder
+from splade_cli.index.store.batches import Batch, unique_ids
+from splade_cli.index.store.checksums import sync_folder
+from splade_cli.index.store.container_writer import ContainerWriter
 from splade_cli.index.store.manifest import (
     ENCODERS,
     MARKS,
@@ -39,8 +42,9 @@ from splade_cli.index.store.manifest import (
     SegmentEntry,
     entries,
 )
-from splade_cli.index.store.segment import Batch, Words, Written, write_segment
-from splade_cli.index.vectors.impacts import Impacts
+from splade_cli.index.store.opening import TOMBSTONE_ROWS
+from splade_cli.index.store.segment_file import tensors_of, texts_of
+from splade_cli.index.store.segment_writer import Bm25Request, write_segment
 
 LOCK = "writer.lock"
 _LOCK_HINT = "wait until it has ended, then type the same command again"
@@ -52,16 +56,16 @@ class Content:
 
     Attributes:
         vocabulary: names of the columns.
-        info: the models and settings that made it; `bm25` of it is written from `words`.
+        info: the models and settings that made it; `bm25` of it is written anew.
         encoder_files: writes the files that belong to the encoder, such as its ``tokenizer.json`` and those that encode
             queries, into a folder; called when the last batch has passed.
-        words: how to count words for BM25, None for no BM25.
+        bm25: how to count terms for BM25, None for no BM25.
     """
 
     vocabulary: Sequence[str] = ()
     info: IndexInfo = field(default_factory=IndexInfo)
     encoder_files: Callable[[Path], None] | None = None
-    words: Words | None = None
+    bm25: Bm25Request | None = None
 
 
 def write(
@@ -112,13 +116,12 @@ def _write_generation(
     (encoder / VOCABULARY).write_text(
         json.dumps(list(content.vocabulary), ensure_ascii=False), encoding="utf-8"
     )
-    entry, files, written = add_segment(
-        folder, name, unique_ids(batches), dimensions,
-        words=content.words, dense=content.info.dense is not None, impacts=content.info.impacts,
-    )  # fmt: skip
+    entry, files, language = add_segment(
+        folder, name, unique_ids(batches), dimensions, content.info, content.bm25
+    )
     if content.encoder_files is not None:
         content.encoder_files(encoder)
-    bm25 = None if written.language is None else Bm25Info(written.language)
+    bm25 = None if language is None else Bm25Info(language)
     manifest = Manifest(
         generation,
         dimensions,
@@ -132,35 +135,57 @@ def _write_generation(
     return manifest
 
 
+def copying(source: Path) -> Callable[[Path], None]:
+    """Copies the files of another index's encoder, but for the vocabulary, which is written anew."""
+
+    def copy(target: Path) -> None:
+        for path in source.iterdir():
+            if path.name != VOCABULARY:
+                shutil.copyfile(path, target / path.name)
+
+    return copy
+
+
 def add_segment(
     folder: Path,
     name: str,
     batches: Iterable[Batch],
     dimensions: int,
-    *,
-    words: Words | None,
-    dense: bool,
-    impacts: Impacts | None,
-) -> tuple[SegmentEntry, dict[str, FileEntry], Written]:
-    """Writes a segment that no manifest names yet; gives what one has to say of it. Raises as `write_segment`."""
-    place = folder / SEGMENTS / name
-    written = write_segment(place, batches, dimensions, words=words, dense=dense, impacts=impacts)
-    files = entries(folder, [path for path in place.rglob("*") if path.is_file()])
-    for path in (place, place.parent):
-        sync_folder(path)
-    return SegmentEntry(name, written.rows, written.nonzeros), files, written
+    info: IndexInfo,
+    bm25: Bm25Request | None,
+) -> tuple[SegmentEntry, dict[str, FileEntry], str | None]:
+    """Writes a segment that no manifest names yet; gives what one has to say of it, and its language.
+
+    Raises:
+        InputError: as `write_segment` does.
+    """
+    segments = folder / SEGMENTS
+    written = write_segment(
+        segments,
+        name,
+        batches,
+        dimensions,
+        bm25=bm25,
+        dense=info.dense is not None,
+        impacts=info.impacts,
+    )
+    files = entries(folder, [texts_of(segments, name)])
+    files[tensors_of(segments, name).relative_to(folder).as_posix()] = FileEntry.of(written.checksum)
+    sync_folder(segments)
+    return SegmentEntry(name, written.rows, written.nonzeros), files, written.language
 
 
 def add_tombstones(
-    folder: Path, segment: SegmentEntry, generation: int, numbers: NDArray[np.int64]
+    folder: Path, segment: SegmentEntry, generation: int, rows: NDArray[np.int64]
 ) -> tuple[SegmentEntry, dict[str, FileEntry]]:
-    """Writes which rows of a segment, `numbers`, are deleted from `generation` on; gives what a manifest is to say."""
-    name = f"{segment.name}-{generation:06d}.npy"
+    """Writes which rows of a segment are deleted from `generation` on; gives what a manifest is to say."""
+    name = f"{segment.name}-{generation:06d}.safetensors"
     path = folder / TOMBSTONES / name
     path.parent.mkdir(exist_ok=True)
-    np.save(path, np.sort(numbers).astype(np.int64))
+    with ContainerWriter(path) as out:
+        out.add(TOMBSTONE_ROWS, np.sort(rows).astype(np.int64))
     sync_folder(path.parent)
-    entry = SegmentEntry(segment.name, segment.rows, segment.nonzeros, len(numbers), name)
+    entry = SegmentEntry(segment.name, segment.rows, segment.nonzeros, len(rows), name)
     return entry, entries(folder, [path])
 
 
@@ -198,26 +223,18 @@ def commit(folder: Path, manifest: Manifest) -> None:
 
 def sweep(folder: Path, manifest: Manifest) -> None:
     """Removes what `manifest` does not use: of older generations, and what killed writers began."""
-    for kind in (SEGMENTS, ENCODERS):
+    for kind in (SEGMENTS, ENCODERS, TOMBSTONES):
         for path in (folder / kind).glob("*"):
-            if not manifest.uses(f"{kind}/{path.name}/"):
-                shutil.rmtree(
-                    path, ignore_errors=True
-                )  # may be open elsewhere, on systems where that forbids it
-    stale = [
-        path for path in (folder / TOMBSTONES).glob("*") if not manifest.uses(f"{TOMBSTONES}/{path.name}")
-    ]
-    for path in (*stale, *folder.glob(f".{NAME}.*.tmp")):
-        with suppress(OSError):
-            path.unlink()
+            if path.is_dir():
+                if not manifest.uses(f"{kind}/{path.name}/"):
+                    shutil.rmtree(path, ignore_errors=True)
+            elif not manifest.uses(f"{kind}/{path.name}"):
+                _remove(path)
+    for path in folder.glob(f".{NAME}.*.tmp"):
+        _remove(path)
 
 
-def unique_ids(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """The same batches. Raises InputError for an id that comes twice."""
-    seen: set[str] = set()
-    for batch in batches:
-        for row in batch.rows:
-            if row["id"] in seen:
-                raise InputError(f"the id '{row['id']}' comes twice", "ids must be unique in an index")
-            seen.add(row["id"])
-        yield batch
+def _remove(path: Path) -> None:
+    """Removes a file, unless it is open elsewhere on a system that forbids it."""
+    with suppress(OSError):
+        path.unlink()

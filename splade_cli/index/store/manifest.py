@@ -1,7 +1,7 @@
-"""What an index folder holds at one moment: the generation, its segments, and size and CRC-32 of each of its files.
+"""The manifest of an index folder: one generation, with its segments, and size and CRC-32 of each of its files.
 
 Everything else in the folder is written once under a new name and never changed; manifest.json alone is replaced, in
-one step. Who has read it has a whole generation or finds a file gone, and reads again. Knows no vectors and no rows.
+one step. Who has read it has a whole generation or finds a file gone, and reads again.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.info import IndexInfo
-from splade_cli.index.store.arrays import crc32, replacing_durably
+from splade_cli.index.store.checksums import Checksum, checksum_of, replacing_durably
 
 VERSION = 3
 FORMAT = "splade-index"
@@ -29,15 +29,21 @@ REBUILD = "make it again: splade index DOCS -o DIR --force"
 
 @dataclass(frozen=True)
 class FileEntry:
-    """What a file must be."""
+    """What a file must be; `head` is the CRC-32 of its first `checksums.HEAD_BYTES`."""
 
     bytes: int
     crc32: int
+    head: int
+
+    @classmethod
+    def of(cls, checksum: Checksum) -> Self:
+        """From a checksum."""
+        return cls(checksum.size, checksum.crc32, checksum.head)
 
 
 @dataclass(frozen=True)
 class SegmentEntry:
-    """A segment: a folder of that name in ``segments/``.
+    """A segment: the files of that name in ``segments/``.
 
     Attributes:
         rows, nonzeros: how many there are, deleted rows included.
@@ -80,8 +86,8 @@ class Manifest:
         """
         path = folder / NAME
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            version = found["version"]
+            content = json.loads(path.read_text(encoding="utf-8"))
+            version = content["version"]
         except (FileNotFoundError, NotADirectoryError):
             raise IndexFolderError(
                 f"no index at {folder}", f"make one: splade index DOCS -o {folder}"
@@ -93,13 +99,16 @@ class Manifest:
                 f"the index {folder} has format version {version}, this splade reads {VERSION}", REBUILD
             )
         try:
-            if found.pop("crc32") != _checksum(found) or found.pop("format") != FORMAT:
+            if content.pop("crc32") != _checksum(content) or content.pop("format") != FORMAT:
                 raise _unreadable(folder)
-            del found["version"]
-            found["segments"] = tuple(SegmentEntry(**each) for each in found["segments"])
-            found["files"] = {name: FileEntry(**each) for name, each in found["files"].items()}
-            found["info"] = IndexInfo.from_json(found["info"])
-            return cls(**found)
+            return cls(
+                generation=content["generation"],
+                dimensions=content["dimensions"],
+                segments=tuple(SegmentEntry(**each) for each in content["segments"]),
+                encoder=content["encoder"],
+                files={name: FileEntry(**each) for name, each in content["files"].items()},
+                info=IndexInfo.from_json(content["info"]),
+            )
         except (KeyError, TypeError, AttributeError, InputError):
             raise _unreadable(folder) from None
 
@@ -112,12 +121,11 @@ class Manifest:
                 encoding="utf-8",
             )
 
-    def next(self, **changes: Any) -> Self:
-        """The generation after this one; `files` is cut to what its segments and its encoder use."""
-        changed = replace(self, generation=self.generation + 1, **changes)
-        return replace(
-            changed, files={name: each for name, each in changed.files.items() if changed.uses(name)}
-        )
+    def next(self, segments: tuple[SegmentEntry, ...], files: dict[str, FileEntry]) -> Self:
+        """The generation after this one, of these segments; of its files and `files` it keeps what it uses."""
+        changed = replace(self, generation=self.generation + 1, segments=segments)
+        named = {name: each for name, each in (self.files | files).items() if changed.uses(name)}
+        return replace(changed, files=named)
 
     def uses(self, name: str) -> bool:
         """Whether a file, by its path below the index folder, is part of this generation."""
@@ -125,7 +133,7 @@ class Manifest:
         if kind == ENCODERS:
             return rest.startswith(f"{self.encoder}/")
         if kind == SEGMENTS:
-            return any(rest.startswith(f"{segment.name}/") for segment in self.segments)
+            return any(rest.startswith(f"{segment.name}.") for segment in self.segments)
         return kind == TOMBSTONES and any(rest == segment.tombstones for segment in self.segments)
 
     @property
@@ -142,12 +150,12 @@ class Manifest:
 def entries(folder: Path, paths: Iterable[Path]) -> dict[str, FileEntry]:
     """What the files at `paths` are now, by their path below `folder`; their bytes are on the disk afterwards."""
     return {
-        path.relative_to(folder).as_posix(): FileEntry(path.stat().st_size, crc32(path, sync=True))
+        path.relative_to(folder).as_posix(): FileEntry.of(checksum_of(path, sync=True))
         for path in sorted(paths)
     }
 
 
-def _checksum(content: dict[str, Any]) -> int:
+def _checksum(content: dict[str, object]) -> int:
     text = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return zlib.crc32(text.encode("ascii"))
 

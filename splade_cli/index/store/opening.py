@@ -1,4 +1,4 @@
-"""An index folder to one open generation, or the names of the files that are damaged; writes nothing, takes no lock.
+"""Opening of an index folder: one generation, or the names of the files that are damaged; takes no lock.
 
 A writer may replace the manifest at any moment and remove what it no longer names: who then finds a file gone reads
 again, and what is open stays valid.
@@ -15,7 +15,8 @@ from typing import TypeVar
 import numpy as np
 
 from splade_cli.errors import IndexFolderError
-from splade_cli.index.store.arrays import crc32, mapped
+from splade_cli.index.store.checksums import checksum_of, head_of
+from splade_cli.index.store.container import Container
 from splade_cli.index.store.manifest import (
     ENCODERS,
     NAME,
@@ -23,18 +24,20 @@ from splade_cli.index.store.manifest import (
     SEGMENTS,
     TOMBSTONES,
     VOCABULARY,
+    FileEntry,
     Manifest,
     SegmentEntry,
 )
 from splade_cli.index.store.segment import Segment
+from splade_cli.index.store.segment_file import Shape, open_segment
 
-ALWAYS_CHECKED_BYTES = 4 << 20
+TOMBSTONE_ROWS = "rows"
 SHOWN_DAMAGES = 5
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Stored:
+class Generation:
     """One generation of an index folder, open; arrays are memory-mapped."""
 
     manifest: Manifest
@@ -43,14 +46,14 @@ class Stored:
     encoder: Path
 
 
-def read(folder: Path, *, verify: bool = False) -> Stored:
-    """Opens the present generation. Sizes, shapes and small files are checked always, every byte if `verify`.
+def read(folder: Path, *, verify: bool = False) -> Generation:
+    """Opens the present generation. Sizes, shapes and the beginnings of files are checked always, every byte if `verify`.
 
     Raises:
         IndexFolderError: naming the files that are missing or damaged.
     """
 
-    def opened(manifest: Manifest) -> Stored:
+    def opened(manifest: Manifest) -> Generation:
         damaged = list(damages(folder, manifest, every_byte=verify))
         if damaged:
             more = f", and {len(damaged) - SHOWN_DAMAGES} more" if len(damaged) > SHOWN_DAMAGES else ""
@@ -61,11 +64,9 @@ def read(folder: Path, *, verify: bool = False) -> Stored:
         try:
             vocabulary = json.loads((encoder / VOCABULARY).read_text(encoding="utf-8"))
             segments = [_open_segment(folder, manifest, entry) for entry in manifest.segments]
-        except IndexFolderError:
-            raise
-        except Exception as error:  # see `Segment.open`
+        except (OSError, ValueError) as error:
             raise IndexFolderError(f"the index {folder} is damaged: {error}", REBUILD) from None
-        return Stored(manifest, segments, vocabulary, encoder)
+        return Generation(manifest, segments, vocabulary, encoder)
 
     return _consistently(folder, opened)
 
@@ -92,31 +93,28 @@ def damages(folder: Path, manifest: Manifest, *, every_byte: bool) -> Iterator[s
                 yield f"{name} is missing"
             elif size != expected.bytes:
                 yield f"{name} is {size} bytes instead of {expected.bytes}"
-            elif (every_byte or size <= ALWAYS_CHECKED_BYTES) and crc32(path) != expected.crc32:
+            elif _is_changed(path, expected, every_byte):
                 yield f"{name} does not match its checksum"
         except OSError as error:
             yield f"{name} cannot be read ({error.strerror or error})"
 
 
+def _is_changed(path: Path, expected: FileEntry, every_byte: bool) -> bool:
+    if every_byte:
+        return checksum_of(path).crc32 != expected.crc32
+    return head_of(path) != expected.head
+
+
 def _open_segment(folder: Path, manifest: Manifest, entry: SegmentEntry) -> Segment:
-    info = manifest.info
-    segment = Segment.open(
-        folder / SEGMENTS / entry.name,
-        (entry.rows, manifest.dimensions),
-        entry.nonzeros,
-        lexical=info.bm25 is not None,
-        dense=None if info.dense is None else info.dense.dimensions,
-        impacts=info.impacts,
-    )
+    shape = Shape(entry.rows, manifest.dimensions, entry.nonzeros)
+    segment = open_segment(folder / SEGMENTS, entry.name, shape, manifest.info)
     if entry.tombstones is not None:
-        numbers = mapped(folder / TOMBSTONES / entry.tombstones)
-        fits = len(numbers) == entry.deleted and (
-            not len(numbers) or 0 <= numbers[0] <= numbers[-1] < entry.rows
-        )
-        if not fits:
+        rows = Container(folder / TOMBSTONES / entry.tombstones).tensor(TOMBSTONE_ROWS, np.int64)
+        ascending = not len(rows) or 0 <= rows[0] <= rows[-1] < entry.rows
+        if len(rows) != entry.deleted or not ascending:
             raise ValueError(f"{entry.tombstones} does not fit its segment")
         segment.alive = np.ones(entry.rows, dtype=np.bool_)
-        segment.alive[numbers] = False
+        segment.alive[rows] = False
     return segment
 
 

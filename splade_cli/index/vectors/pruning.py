@@ -8,7 +8,6 @@ shape, which the same engine searches.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,22 +71,6 @@ def keep_mass(vectors: sp.csr_matrix, share: float) -> sp.csr_matrix:
     reached = (before[:-1] - before[start] >= share * total) & (np.arange(vectors.nnz) > start)
     kept[order[~reached]] = True
     return _masked(vectors, kept)
-
-
-def keep_share(vectors: sp.csr_matrix, share: float) -> sp.csr_matrix:
-    """The largest `share` of all absolute weights, whatever rows they are in: one threshold for the collection.
-
-    Weights equal to the threshold are kept. A row may lose all its terms, and is then no result of any query.
-
-    Raises:
-        InputError: a share that is not above 0 and at most 1.
-    """
-    _check_share(share)
-    if not vectors.nnz:
-        return _masked(vectors, np.zeros(0, dtype=bool))
-    weights = np.abs(vectors.data)
-    place = vectors.nnz - math.ceil(share * vectors.nnz)
-    return _masked(vectors, weights >= np.partition(weights, place)[place])
 
 
 def saturated(vectors: sp.csr_matrix, k1: float) -> sp.csr_matrix:

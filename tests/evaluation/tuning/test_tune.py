@@ -22,10 +22,10 @@ from splade_cli.evaluation.tuning.settings import SETTINGS, Setting, Variant
 from splade_cli.evaluation.tuning.tune import MEASURE, Tuning, tune
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import IndexInfo
-from splade_cli.index.store.writer import IndexWriter
+from splade_cli.index.updates import IndexWriter
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.index.vectors.pruning import Pruning, keep_top
-from splade_cli.records import Document, Ranking
+from splade_cli.records import Chunk, Document, Ranking
 from splade_cli.search.searcher import Searcher
 
 TOPICS, EACH = 60, 4
@@ -189,11 +189,9 @@ def test_two_steps_store_the_postings_of_both() -> None:
 
 def test_chunks_count_for_their_document_and_strangers_are_refused() -> None:
     documents, queries, collection = made()
-    rows = [
-        {"id": f"d{row}#{part}", "document_id": f"d{row}"} for row in range(TOPICS * EACH) for part in (0, 1)
-    ]
+    chunks = [Chunk(f"d{row}#{part}", f"d{row}", "") for row in range(TOPICS * EACH) for part in (0, 1)]
     twice = sp.csr_matrix(np.repeat(documents.toarray(), 2, axis=0))
-    index = SpladeIndex.from_vectors(twice, rows=rows)
+    index = SpladeIndex.from_vectors(twice, chunks=chunks)
     found = tune(searcher_of(index, queries), collection, settings=())
     assert len(found.rows) == 1 and found.rows[0].figure > 0.99
     strange = SpladeIndex.from_vectors(documents, [f"x{name}" for name in ids_of(collection)])

@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 
 from splade_cli.errors import IndexFolderError, InputError
-from splade_cli.index.bm25.analyzer import words_of
-from splade_cli.index.bm25.search import K1, B, Bm25, Lexical, LexicalSearch, guess_language, stop_words
+from splade_cli.index.bm25.analyzer import analysed, guess_language, stop_words
+from splade_cli.index.bm25.frequencies import K1, B, TermFrequencies
+from splade_cli.index.bm25.frequencies_file import open_frequencies, write_frequencies
+from splade_cli.index.bm25.search import Bm25, Bm25Search
+from splade_cli.index.store.container import Container
+from splade_cli.index.store.container_writer import ContainerWriter
 
 TEXTS = [
     "the backup runs every night and the backup is kept",
@@ -128,9 +132,9 @@ def same(
 def test_scores_against_bm25s() -> None:
     index = Bm25(MADE_UP, "english")
     oracle = bm25s.BM25(k1=K1, b=B, method="lucene")
-    oracle.index(words_of(MADE_UP, "english"), show_progress=False)
+    oracle.index(analysed(MADE_UP, "english"), show_progress=False)
     rows, scores = index.search(ASKED, 300)
-    for place, words in enumerate(words_of(ASKED, "english")):
+    for place, words in enumerate(analysed(ASKED, "english")):
         expected = oracle.get_scores(words) if words else np.zeros(300)
         found = np.zeros(300)
         there = rows[place] >= 0
@@ -139,14 +143,17 @@ def test_scores_against_bm25s() -> None:
         assert there.sum() == (expected > 0).sum()
 
 
-def parts_of(texts: list[str], cuts: list[int], mean: float | None) -> list[Lexical]:
+def parts_of(texts: list[str], cuts: list[int], mean: float | None) -> list[TermFrequencies]:
     ends = [0, *cuts, len(texts)]
-    return [Lexical.build(texts[start:stop], "english", mean_length=mean) for start, stop in pairwise(ends)]
+    return [
+        TermFrequencies.build(texts[start:stop], "english", mean_length=mean)
+        for start, stop in pairwise(ends)
+    ]
 
 
 def test_segments_are_searched_as_one() -> None:
     whole = Bm25(MADE_UP, "english")
-    several = LexicalSearch(parts_of(MADE_UP, [10, 10, 200], whole.mean_length))
+    several = Bm25Search(parts_of(MADE_UP, [10, 10, 200], whole.mean_length))
     expected, found = whole.search(ASKED, 20), several.search(ASKED, 20)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
@@ -157,23 +164,25 @@ def test_segments_are_searched_as_one() -> None:
 def test_dead_rows_count_for_nothing() -> None:
     alive = np.random.default_rng(1).random(300) < 0.6
     living = np.flatnonzero(alive)
-    mean = np.mean([len(words) for words in words_of([MADE_UP[row] for row in living], "english")])
-    search = LexicalSearch(parts_of(MADE_UP, [120], mean), [alive[:120], alive[120:]])
+    mean = np.mean([len(words) for words in analysed([MADE_UP[row] for row in living], "english")])
+    search = Bm25Search(parts_of(MADE_UP, [120], mean), [alive[:120], alive[120:]])
     assert search.rows == len(living)
     assert search.mean_length == pytest.approx(mean)
     rows, scores = search.search(ASKED, 40)
     rebuilt = Bm25([MADE_UP[row] for row in living], "english").search(ASKED, 40)
     assert same((rows, scores), (np.where(rebuilt[0] >= 0, living[rebuilt[0]], -1), rebuilt[1]))
     assert alive[rows[rows >= 0]].all()
-    one = LexicalSearch(parts_of(MADE_UP, [120], mean), [None, alive[120:]])
+    one = Bm25Search(parts_of(MADE_UP, [120], mean), [None, alive[120:]])
     assert one.weights(["w0x"]) != search.weights(["w0x"])
 
 
 def test_an_old_mean_length_moves_scores_by_little() -> None:
     """What a segment costs that was built before longer texts came: at most b times the change of the mean."""
     texts = [*MADE_UP[:150], *(f"{text} {text}" for text in MADE_UP[150:])]
-    search = LexicalSearch([Lexical.build(texts[:150], "english"), Lexical.build(texts[150:], "english")])
-    exact = LexicalSearch([Lexical.join(search.parts, [None, None])])
+    search = Bm25Search(
+        [TermFrequencies.build(texts[:150], "english"), TermFrequencies.build(texts[150:], "english")]
+    )
+    exact = Bm25Search([TermFrequencies.join(search.parts, [None, None])])
     means = [part.mean_length for part in search.parts]
     assert exact.parts[0].mean_length == pytest.approx(np.mean(means))
     change = max(abs(exact.mean_length / mean - 1) for mean in means)
@@ -192,54 +201,66 @@ def test_an_old_mean_length_moves_scores_by_little() -> None:
 def test_joining_is_building_anew() -> None:
     alive = np.arange(300) % 3 > 0
     parts = parts_of(MADE_UP, [100, 250], 7.0)
-    joined = Lexical.join(parts, [None, alive[100:250], alive[250:]])
+    joined = TermFrequencies.join(parts, [None, alive[100:250], alive[250:]])
     kept = [text for row, text in enumerate(MADE_UP) if row < 100 or alive[row]]
-    built = Lexical.build(kept, "english")
-    assert joined.words == built.words, "words that no row holds any more are gone"
+    built = TermFrequencies.build(kept, "english")
+    assert list(joined.terms) == list(built.terms), "terms that no row holds any more are gone"
     assert (joined.counts != built.counts).nnz == 0
     assert joined.mean_length == built.mean_length
     np.testing.assert_array_equal(joined.lengths, built.lengths)
-    np.testing.assert_array_equal(joined.frequencies, built.frequencies)
+    np.testing.assert_array_equal(joined.document_frequencies, built.document_frequencies)
     np.testing.assert_array_equal(joined.impacts().data, built.impacts().data)
 
 
 def mapped(array: np.ndarray | None) -> bool:
     """Whether an array's memory is a file's."""
     while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap):
-            return True
         array = array.base
-    return isinstance(array, mmap.mmap)
+    return isinstance(array, memoryview) and isinstance(array.obj, mmap.mmap)
 
 
 @pytest.mark.parametrize("texts", [MADE_UP, [""], ["the of and"], [], ["æble æblet Ørnen", "æble"]])
 def test_written_and_opened(texts: list[str], tmp_path: Path) -> None:
-    built = Lexical.build(texts, "english")
-    built.write(tmp_path)
-    opened = Lexical.open(tmp_path)
-    assert list(opened.words) == list(built.words)
-    assert opened.words[1:3] == list(built.words)[1:3]
+    built = TermFrequencies.build(texts, "english")
+    opened = open_frequencies(Container(written(built, tmp_path / "bm25")))
+    assert list(opened.terms) == list(built.terms)
+    assert opened.terms[1:3] == list(built.terms)[1:3]
     assert (len(opened), opened.language, opened.mean_length) == (len(built), "english", built.mean_length)
     assert not opened.counts.nnz or mapped(opened.counts.data), "not read into memory"
     asked = [*ASKED, "æble", "the"]
-    expected, found = LexicalSearch([built]).search(asked, 5), LexicalSearch([opened]).search(asked, 5)
+    expected, found = Bm25Search([built]).search(asked, 5), Bm25Search([opened]).search(asked, 5)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
-    np.testing.assert_array_equal(Lexical.join([opened], [None]).impacts().data, built.impacts().data)
+    np.testing.assert_array_equal(TermFrequencies.join([opened], [None]).impacts().data, built.impacts().data)
 
 
-def test_damaged_files(tmp_path: Path) -> None:
-    with pytest.raises(IndexFolderError, match=r"lexical\.json"):
-        Lexical.open(tmp_path)
-    Lexical.build(MADE_UP, "english").write(tmp_path)
-    words = tmp_path / "lexical.words.txt"
-    words.write_bytes(words.read_bytes()[:-1])
-    with pytest.raises(IndexFolderError, match="words do not fit"):
-        Lexical.open(tmp_path)
-    words.write_bytes(words.read_bytes() + b"x")
-    np.save(tmp_path / "lexical.lengths.npy", np.zeros(7, dtype=np.int32))
-    with pytest.raises(IndexFolderError, match="sizes do not fit"):
-        Lexical.open(tmp_path)
+def written(frequencies: TermFrequencies, path: Path) -> Path:
+    with ContainerWriter(path) as out:
+        write_frequencies(out, frequencies)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("terms.text", "terms of BM25 do not fit"),
+        ("lengths", "sizes of the BM25 part"),
+        ("document_frequencies", "sizes of the BM25 part"),
+        ("counts.data", "counts of the BM25 part"),
+        ("postings.rows", "do not fit"),
+        ("", "what is said of the BM25 part"),
+    ],
+)
+def test_damaged_parts(name: str, message: str, tmp_path: Path) -> None:
+    whole = Container(written(TermFrequencies.build(MADE_UP, "english"), tmp_path / "whole"))
+    with ContainerWriter(tmp_path / "damaged") as out:
+        for each in whole.names:
+            values = whole.tensor(each)
+            out.add(each, values[:-1] if each == f"bm25.{name}" else values)
+        if name:
+            out.metadata.update(whole.metadata)
+    with pytest.raises((ValueError, IndexFolderError), match=message):
+        open_frequencies(Container(tmp_path / "damaged"))
 
 
 def test_only_allowed_rows() -> None:
@@ -250,7 +271,7 @@ def test_only_allowed_rows() -> None:
     kept = (every[0] >= 0) & allowed[every[0]]
     np.testing.assert_array_equal(rows[0][rows[0] >= 0], every[0][kept])
     np.testing.assert_array_equal(scores[0][rows[0] >= 0], all_scores[0][kept])
-    half = LexicalSearch(parts_of(MADE_UP, [100], index.mean_length), [None, np.arange(200) % 2 == 0])
+    half = Bm25Search(parts_of(MADE_UP, [100], index.mean_length), [None, np.arange(200) % 2 == 0])
     rows, _ = half.search(["w0x"], 300, allowed=allowed)
     assert set(rows[0][rows[0] >= 0]) <= {
         row for row in range(300) if allowed[row] and (row < 100 or row % 2 == 0)
@@ -269,29 +290,31 @@ def test_pieces_of_a_query_count_by_their_weight() -> None:
 
 
 def test_explained_words_add_up() -> None:
-    index = LexicalSearch(parts_of(MADE_UP, [120], 20.0))
+    index = Bm25Search(parts_of(MADE_UP, [120], 20.0))
     (rows,), (scores,) = index.search([ASKED[0]], 10)
     assert any(row >= 120 for row in rows)
     for row, score in zip(rows, scores, strict=True):
         words = index.explain(ASKED[0], int(row))
         assert sum(query * document for _, query, document in words) == pytest.approx(score, rel=1e-5)
         assert words == sorted(words, key=lambda word: -word[1] * word[2])
-        assert {word for word, *_ in words} <= set(words_of([MADE_UP[row]], "english")[0])
+        assert {word for word, *_ in words} <= set(analysed([MADE_UP[row]], "english")[0])
 
 
 def test_two_languages_are_not_mixed() -> None:
     with pytest.raises(InputError, match="BM25 over rows in english and norwegian"):
-        LexicalSearch([Lexical.build(["a text"], "english"), Lexical.build(["en tekst"], "norwegian")])
+        Bm25Search(
+            [TermFrequencies.build(["a text"], "english"), TermFrequencies.build(["en tekst"], "norwegian")]
+        )
 
 
 def test_texts_may_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("splade_cli.index.bm25.frequencies.WINDOW", 7)
-    windows = Lexical.build(iter(MADE_UP), "english")
+    windows = TermFrequencies.build(iter(MADE_UP), "english")
     assert (
-        Lexical.build(iter(["den er en tekst og den er kort"])).language
-        == Lexical.build(["den er en tekst og den er kort"]).language
+        TermFrequencies.build(iter(["den er en tekst og den er kort"])).language
+        == TermFrequencies.build(["den er en tekst og den er kort"]).language
     )
     monkeypatch.undo()
-    whole = Lexical.build(MADE_UP, "english")
-    assert windows.words == whole.words
+    whole = TermFrequencies.build(MADE_UP, "english")
+    assert list(windows.terms) == list(whole.terms)
     assert (windows.counts != whole.counts).nnz == 0

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, InputError
-from splade_cli.index.engine import accumulate as kernels
-from splade_cli.index.engine.postings import FILES, Postings
+from splade_cli.index.engine.postings import DTYPES, Postings
+from splade_cli.index.engine.postings_file import open_postings, write_postings
+from splade_cli.index.store.container import Container
+from splade_cli.index.store.container_writer import ContainerWriter
 
 
 def matrix(
@@ -145,46 +148,49 @@ def test_flat_weights_give_the_first_rows() -> None:
     assert numbers.tolist() == [list(range(7))] and scores.tolist() == [[3.0] * 7]
 
 
+def write(path: Path, parts: Iterable[Any], dimensions: int) -> Path:
+    with ContainerWriter(path) as out:
+        write_postings(out, "p.", parts, dimensions)
+    return path
+
+
 def test_written_in_parts_and_opened_is_the_same(large: tuple[Any, Any], tmp_path: Path) -> None:
     vectors, queries = large
     built = Postings.build(vectors)
     cuts = [0, 1, 40_000, 40_000, 106_000, 139_999, 140_000]
-    Postings.write(tmp_path, (vectors[a:b] for a, b in itertools.pairwise(cuts)), vectors.shape[1])
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
-    opened = Postings.open(tmp_path)
+    parts = (vectors[a:b] for a, b in itertools.pairwise(cuts))
+    container = Container(write(tmp_path / "postings", parts, vectors.shape[1]))
+    assert sorted(container.names) == sorted(f"p.{name}" for name in DTYPES)
+    opened = open_postings(container, "p.")
     assert opened.shape == vectors.shape and not len(opened.vectors[0])
     assert all(np.array_equal(built.arrays[name], opened.arrays[name]) for name in built.arrays)
     assert same(opened.search(queries, 10), built.search(queries, 10))
-    for name, values in (("indptr", vectors.indptr.astype(np.int64)), ("indices", vectors.indices)):
-        np.save(tmp_path / f"vectors.{name}.npy", values)
-    np.save(tmp_path / "vectors.data.npy", vectors.data)
-    with_vectors = Postings.open(tmp_path)
+    rows = (vectors.indptr.astype(np.int64), vectors.indices, vectors.data)
+    with_vectors = open_postings(container, "p.", rows)
     assert len(with_vectors.vectors[2]) == vectors.nnz and not with_vectors.vectors[2].flags.owndata
     assert same(with_vectors.search(queries, 10), built.search(queries, 10))
-    np.save(tmp_path / "vectors.data.npy", vectors.data[1:])
     with pytest.raises(IndexFolderError, match="do not fit"):
-        Postings.open(tmp_path)
+        open_postings(container, "p.", (*rows[:2], vectors.data[1:]))
+    with pytest.raises(IndexFolderError, match="other types"):
+        open_postings(container, "p.", (*rows[:2], vectors.data.astype(np.float64)))
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_damaged_files_are_refused(name: str, tmp_path: Path) -> None:
-    Postings.write(tmp_path, [matrix(3000, 50, 0.2, 1)], 50)
-    path = tmp_path / name
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-8])
-    with pytest.raises(IndexFolderError, match=name):
-        Postings.open(tmp_path)
-    np.save(path, np.load(_restored(path, whole))[:-1])
-    with pytest.raises(IndexFolderError, match="do not fit"):
-        Postings.open(tmp_path)
-    path.unlink()
-    with pytest.raises(IndexFolderError, match=name):
-        Postings.open(tmp_path)
-
-
-def _restored(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
+@pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize("damage", ["shorter", "gone", "type"])
+def test_damaged_tensors_are_refused(name: str, damage: str, tmp_path: Path) -> None:
+    whole = Container(write(tmp_path / "whole", [matrix(3000, 50, 0.2, 1)], 50))
+    with ContainerWriter(tmp_path / "damaged") as out:
+        for each in whole.names:
+            values = whole.tensor(each)
+            if each != f"p.{name}":
+                out.add(each, values)
+            elif damage == "shorter":
+                out.add(each, values[:-1])
+            elif damage == "type":
+                out.add(each, values.astype(np.uint64))
+    message = "do not fit" if damage == "shorter" else f"p.{name} "
+    with pytest.raises(IndexFolderError, match=message):
+        open_postings(Container(tmp_path / "damaged"), "p.")
 
 
 def test_one_document_no_document_no_match(tmp_path: Path) -> None:
@@ -194,8 +200,7 @@ def test_one_document_no_document_no_match(tmp_path: Path) -> None:
     )
     assert numbers.tolist() == [[0, -1, -1], [-1, -1, -1]]
     assert scores[0, 0] == 6 and np.isneginf(scores[0, 1:]).all() and np.isneginf(scores[1]).all()
-    Postings.write(tmp_path, [], 3)
-    nothing = Postings.open(tmp_path)
+    nothing = open_postings(Container(write(tmp_path / "postings", [], 3)), "p.")
     assert nothing.shape == (0, 3) and (nothing.search(one, 2)[0] == -1).all()
     assert Postings.build(one).search(sp.csr_matrix((0, 3), dtype=np.float32), 2)[0].shape == (0, 2)
 
@@ -295,18 +300,6 @@ def test_wrong_input_is_named() -> None:
         postings.search(matrix(1, 4, 1, 1), 1, allowed=np.ones(4, dtype=bool))
     with pytest.raises(InputError, match="finite"):
         Postings.build(sp.csr_matrix(np.array([[np.nan]], dtype=np.float32)))
-
-
-def test_without_a_writable_cache_loops_are_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = kernels.numba.njit
-
-    def refusing(cache: bool = False, **options: Any) -> Any:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return real(**options)
-
-    monkeypatch.setattr(kernels.numba, "njit", refusing)
-    assert kernels.compiled(lambda number: number + 1)(2) == 3
 
 
 def test_importing_is_light() -> None:

@@ -10,25 +10,33 @@ from typing import Any
 import numpy as np
 import pytest
 
-from splade_cli.errors import IndexFolderError
-from splade_cli.index.metadata.columns import FILES, Columns
+from splade_cli.index.metadata.columns import Columns
 from splade_cli.index.metadata.fields import spelled_number, values_of
 from splade_cli.index.metadata.filter_parser import parse_filter
+from splade_cli.index.metadata.gathering import DTYPES
 from splade_cli.index.metadata.matching import passing
+from splade_cli.index.metadata.text_columns import TextColumn
+from splade_cli.index.store.container import Container
+from splade_cli.index.store.container_writer import ContainerWriter
+from splade_cli.records import Chunk
 
 
-def record(number: int = 0, **metadata: Any) -> dict[str, Any]:
-    return {
-        "id": f"c{number}",
-        "document_id": f"d{number}",
-        "title": "",
-        "text": "unseen",
-        "metadata": metadata,
-    }
+def record(number: int = 0, **metadata: Any) -> Chunk:
+    return Chunk(f"c{number}", f"d{number}", "unseen", metadata=metadata)
+
+
+def written(columns: Columns, path: Path) -> Path:
+    with ContainerWriter(path) as out:
+        columns.write(out)
+    return path
+
+
+def opened(columns: Columns, path: Path) -> Columns:
+    return Columns.open(Container(written(columns, path)))
 
 
 def fields(**metadata: Any) -> list[tuple[str, Any]]:
-    return sorted(set(values_of(record(**metadata))) - {("id", "c0"), ("document_id", "d0"), ("title", "")})
+    return sorted(set(values_of(record(**metadata))) - {("id", "c0"), ("document_id", "d0")})
 
 
 @pytest.mark.parametrize(
@@ -63,8 +71,9 @@ def test_fields_of_a_record(metadata: dict[str, Any], found: list[tuple[str, Any
     assert fields(**metadata) == found
 
 
-def test_a_record_without_metadata_or_names() -> None:
-    assert list(values_of({"id": "x", "metadata": None})) == [("id", "x")]
+def test_a_chunk_without_metadata() -> None:
+    assert list(values_of(Chunk("x", "y", "text"))) == [("id", "x"), ("document_id", "y")]
+    assert ("title", "T") in list(values_of(Chunk("x", "y", "text", "T")))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +91,7 @@ MIXED = [
     record(1, year="unknown", lang="da"),
     record(2, year=1999.5, draft=True, rare="x"),
     record(3, year=False, lang="", huge=10**400, odd=float("nan")),
-    {"id": "bare"},
+    Chunk("bare", "bare", ""),
 ]
 
 
@@ -95,7 +104,6 @@ def test_kinds_of_a_mixed_field() -> None:
     assert set(columns.fields) == {
         "id",
         "document_id",
-        "title",
         "year",
         "lang",
         "tags",
@@ -117,10 +125,8 @@ def test_texts_are_distinct_and_ascending() -> None:
 
 def test_written_and_opened_again(tmp_path: Path) -> None:
     built = Columns.build(MIXED)
-    built.write(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
-    opened = Columns.open(tmp_path)
-    assert len(opened) == 5 and set(opened.fields) == set(built.fields)
+    columns = opened(built, tmp_path / "columns")
+    assert len(columns) == 5 and set(columns.fields) == set(built.fields)
     for text in (
         "year >= 2000",
         "lang exists",
@@ -131,47 +137,66 @@ def test_written_and_opened_again(tmp_path: Path) -> None:
         "huge ~ 000",
     ):
         wanted = parse_filter(text)
-        np.testing.assert_array_equal(passing(wanted, [opened]), passing(wanted, [built]))
-    numbers = opened.fields["year"].numbers
+        np.testing.assert_array_equal(passing(wanted, [columns]), passing(wanted, [built]))
+    numbers = columns.fields["year"].numbers
     assert numbers is not None and not numbers.values.flags.owndata and not numbers.values.flags.writeable
-    (tmp_path / "copy").mkdir()
-    opened.write(tmp_path / "copy")
-    assert Columns.open(tmp_path / "copy").fields["lang"].kinds() == ("text",)
+    assert opened(columns, tmp_path / "copy").fields["lang"].kinds() == ("text",)
 
 
 def test_no_rows(tmp_path: Path) -> None:
-    Columns.build([]).write(tmp_path)
-    assert len(Columns.open(tmp_path)) == 0
+    columns = opened(Columns.build([]), tmp_path / "columns")
+    assert len(columns) == len(TextColumn.open(columns, "id")) == 0
+    assert len(TextColumn.open(columns, "id").rows_of("c0")) == 0
 
 
-def test_many_rare_fields_are_five_files_and_small(tmp_path: Path) -> None:
-    Columns.build(record(n, **{f"key{n}": n, f"word{n}": "w"}) for n in range(2000)).write(tmp_path)
-    assert len(list(tmp_path.iterdir())) == len(FILES)
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1_000_000
-    assert passing(parse_filter("key7 = 7 or word9 = w"), [Columns.open(tmp_path)]).nonzero()[0].tolist() == [
-        7,
-        9,
-    ]
+def test_ids_by_row_and_rows_by_id(tmp_path: Path) -> None:
+    chunks = [Chunk(f"c{n}", f"d{n % 3}", "") for n in (4, 1, 3, 0, 2)]
+    columns = opened(Columns.build(chunks), tmp_path / "columns")
+    for ids, documents in (
+        (TextColumn.open(columns, "id"), TextColumn.open(columns, "document_id")),
+        (
+            TextColumn.of([chunk.id for chunk in chunks]),
+            TextColumn.of([chunk.document_id for chunk in chunks]),
+        ),
+    ):
+        assert list(ids) == ["c4", "c1", "c3", "c0", "c2"] == [ids[row] for row in range(5)]
+        assert ids[1:3] == ["c1", "c3"] and ids[-1] == "c2"
+        assert ids.rows_of("c3").tolist() == [2]
+        assert ids.rows_of("c").tolist() == ids.rows_of("c5").tolist() == ids.rows_of("").tolist() == []
+        assert documents.rows_of("d1").tolist() == [0, 1]
+        with pytest.raises(IndexError):
+            ids[5]
+    with pytest.raises(ValueError, match="not every row has a title"):
+        TextColumn.open(columns, "title")
+
+
+def test_many_rare_fields_are_a_few_tensors_and_small(tmp_path: Path) -> None:
+    chunks = [record(n, **{f"key{n}": n, f"word{n}": "w"}) for n in range(2000)]
+    path = written(Columns.build(chunks), tmp_path / "columns")
+    assert path.stat().st_size < 1_000_000
+    assert len(Container(path).names) == len(DTYPES)
+    columns = Columns.open(Container(path))
+    assert passing(parse_filter("key7 = 7 or word9 = w"), [columns]).nonzero()[0].tolist() == [7, 9]
 
 
 @pytest.mark.parametrize("damage", ["gone", "json", "short", "dtype", "span", "rows"])
 def test_damage_is_named(tmp_path: Path, damage: str) -> None:
-    Columns.build(MIXED).write(tmp_path)
-    layout = json.loads((tmp_path / "columns.json").read_text())
-    numbers = np.load(tmp_path / "columns.numbers.npy")
+    whole = Container(written(Columns.build(MIXED), tmp_path / "whole"))
+    arrays = {name: whole.tensor(f"columns.{name}") for name in DTYPES}
+    layout = json.loads(whole.metadata["columns"])
     if damage == "gone":
-        (tmp_path / "columns.text.npy").unlink()
-    elif damage == "json":
-        (tmp_path / "columns.json").write_text('{"rows": 5')
+        del arrays["text"]
     elif damage == "short":
-        np.save(tmp_path / "columns.numbers.npy", numbers[:-1])
+        arrays["numbers"] = arrays["numbers"][:-1]
     elif damage == "dtype":
-        np.save(tmp_path / "columns.numbers.npy", numbers.astype(np.float32))
+        arrays["numbers"] = arrays["numbers"].astype(np.float32)
     elif damage == "span":
         layout["fields"]["id"]["texts"]["values"][1] = 10**6
-        (tmp_path / "columns.json").write_text(json.dumps(layout))
-    else:
+    elif damage == "rows":
         layout["rows"] = 6
-        (tmp_path / "columns.json").write_text(json.dumps(layout))
-    with pytest.raises(IndexFolderError, match="columns"):
-        Columns.open(tmp_path)
+    with ContainerWriter(tmp_path / "damaged") as out:
+        for name, values in arrays.items():
+            out.add(f"columns.{name}", values)
+        out.metadata["columns"] = '{"rows": 5' if damage == "json" else json.dumps(layout)
+    with pytest.raises(ValueError):
+        Columns.open(Container(tmp_path / "damaged"))

@@ -19,6 +19,7 @@ from splade_cli.index.metadata.columns import Columns
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.metadata.filters import And, Not, Or, Test, Value, fields_of
 from splade_cli.index.metadata.matching import passing
+from splade_cli.index.store.chunks import chunk_from_json
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -45,8 +46,12 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
+def columns_of(rows: list[dict[str, Any]]) -> Columns:
+    return Columns.build(map(chunk_from_json, rows))
+
+
 def found(text: str) -> list[int]:
-    return [int(row) for row in np.flatnonzero(passing(parse_filter(text), [Columns.build(ROWS)]))]
+    return [int(row) for row in np.flatnonzero(passing(parse_filter(text), [columns_of(ROWS)]))]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ def test_what_is_no_filter_is_told_with_its_place(text: str, message: str) -> No
 
 
 def test_an_unknown_field_is_told_with_those_there_are() -> None:
-    columns = Columns.build(ROWS)
+    columns = columns_of(ROWS)
     with pytest.raises(
         InputError, match="no field 'yaer'; there are and, author.name, document_id|and, author"
     ) as error:
@@ -160,11 +165,11 @@ def test_the_tree_is_made_of_frozen_parts() -> None:
     )
     assert hash(parse_filter("year >= 2020")) == hash(year)
     built = And((Not(Test("lang", "=", (Value("no"),))), Test("year", "=", (Value("2020"),))))
-    assert np.flatnonzero(passing(built, [Columns.build(ROWS)])).tolist() == [1]
+    assert np.flatnonzero(passing(built, [columns_of(ROWS)])).tolist() == [1]
 
 
 def test_a_field_need_only_be_in_one_segment() -> None:
-    segments = [Columns.build(ROWS[:2]), Columns.build([]), Columns.build(ROWS[2:])]
+    segments = [columns_of(ROWS[:2]), columns_of([]), columns_of(ROWS[2:])]
     np.testing.assert_array_equal(
         passing(parse_filter("tags = search"), segments), [False, False, True, True, False, False]
     )
@@ -173,7 +178,7 @@ def test_a_field_need_only_be_in_one_segment() -> None:
 
 
 def test_a_pattern_of_many_stars_is_not_slow() -> None:
-    columns = Columns.build([{"id": "a" * 20_000}])
+    columns = columns_of([{"id": "a" * 20_000}])
     start = time.perf_counter()
     assert not passing(parse_filter("id = " + "*a" * 30 + "*b"), [columns]).any()
     assert time.perf_counter() - start < 1
@@ -264,5 +269,5 @@ def test_like_a_slow_evaluator(records: list[dict[str, Any]], filtered: tuple[st
         }
         for record in [*records, {"f": [1], "g.h": ["x"]}]
     ]
-    segments = [Columns.build(rows[:cut]), Columns.build([*rows[cut:], everything])]
+    segments = [columns_of(rows[:cut]), columns_of([*rows[cut:], everything])]
     assert passing(parse_filter(text), segments).tolist() == [bool(passes(record)) for record in plain], text

@@ -20,38 +20,25 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import IndexFolderError, InputError
-from splade_cli.index.engine import postings
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo, IndexInfo, QueryInfo
-from splade_cli.index.metadata import columns
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
-from splade_cli.index.store.manifest import Manifest
-from splade_cli.index.store.records import FILES as rows_files
-from splade_cli.index.store.segment import Words, batched
-from splade_cli.index.store.writer import IndexWriter
+from splade_cli.index.store.batches import batched
+from splade_cli.index.store.checksums import checksum_of
+from splade_cli.index.store.container_writer import ContainerWriter
+from splade_cli.index.store.manifest import FileEntry, Manifest
+from splade_cli.index.store.segment_writer import Bm25Request
+from splade_cli.index.updates import IndexWriter
+from splade_cli.records import Chunk
 
 SEGMENT = "segments/000001"
-VECTORS_OF = ("vectors.indptr.npy", "vectors.indices.npy", "vectors.data.npy")
-PARTS_OF = tuple(
-    f"lexical.{name}" for name in ("json", "words.txt", "words.npy", "lengths.npy", "frequencies.npy")
-)
-WORDS_OF = (*PARTS_OF, *(f"lexical.counts.{name}.npy" for name in ("indptr", "indices", "data")))
-FILES = (
-    "encoders/000001/vocabulary.json",
-    *(
-        f"{SEGMENT}/{name}"
-        for name in (
-            *VECTORS_OF, *postings.FILES, *rows_files, *columns.FILES, *WORDS_OF,
-            *(f"lexical/{name}" for name in postings.FILES), "dense.npy",
-        )
-    ),
-)  # fmt: skip
+FILES = ("encoders/000001/vocabulary.json", f"{SEGMENT}.jsonl", f"{SEGMENT}.safetensors")
 ROWS = [
-    {"id": "a/1", "text": "first\nline two", "metadata": {"year": 2020, "tags": ["x"]}, "title": "T"},
-    {"id": "b", "text": "blåbær 日本 😀 \u2028 end"},
-    {"id": "c", "text": ""},
+    Chunk("a/1", "a", "first\nline two", "T", metadata={"year": 2020, "tags": ["x"]}),
+    Chunk("b", "b", "blåbær 日本 😀 \u2028 end", headings=("H", "I"), start=3, end=9),
+    Chunk("c", "c", ""),
 ]
 VECTORS = sp.csr_matrix(np.array([[0, 1.5, 0, 0.25], [2, 0, 0, 0], [0, 0, 0, 0]], dtype=np.float32))
 
@@ -61,7 +48,7 @@ DENSE = np.array([[1, 0], [0, 1], [0.6, -0.8]], dtype=np.float32)
 
 def make(seed: int = 0) -> SpladeIndex:
     return SpladeIndex.from_vectors(
-        VECTORS * (seed + 1), rows=ROWS, vocabulary=["x", "##y", "é", "z"], encoder=EncoderInfo("m", "1"),
+        VECTORS * (seed + 1), chunks=ROWS, vocabulary=["x", "##y", "é", "z"], encoder=EncoderInfo("m", "1"),
         language="english", dense=(DenseInfo("d"), DENSE),
     )  # fmt: skip
 
@@ -85,11 +72,11 @@ def test_there_and_back(folder: Path) -> None:
     index = SpladeIndex.open(folder, verify=True)
     for part in ("indptr", "indices", "data"):
         np.testing.assert_array_equal(getattr(index.vectors, part), getattr(make().vectors, part))
-    assert list(index.rows) == ROWS
-    assert index.rows[-1] == ROWS[-1]
-    assert index.rows[0:2] == ROWS[:2]
+    assert list(index.chunks) == ROWS
+    assert index.chunks[-1] == ROWS[-1]
+    assert index.chunks[0:2] == ROWS[:2]
     with pytest.raises(IndexError):
-        index.rows[3]
+        index.chunks[3]
     assert index.vocabulary == ["x", "##y", "é", "z"]
     assert index.info.encoder == EncoderInfo("m", "1")
     assert index.folder == folder
@@ -100,9 +87,7 @@ def test_there_and_back(folder: Path) -> None:
     (segment,) = index.segments
     np.testing.assert_array_equal(segment.dense, DENSE)
     assert segment.dense is not None and segment.dense.dtype == np.float32
-    assert segment.lexical is not None and list(segment.lexical.words) == list(
-        make().segments[0].lexical.words
-    )
+    assert segment.bm25 is not None and list(segment.bm25.terms) == list(make().segments[0].bm25.terms)
     assert index.mask(parse_filter("year = 2020")).tolist() == [True, False, False]
     assert index.find("a/1").tolist() == [0]
     assert opening.size_bytes(folder) == sum(map(len, files_of(folder).values()))
@@ -117,9 +102,9 @@ def test_vectors_stay_in_memory_mapped_files(folder: Path) -> None:
         segment.dense,
     ):
         assert array is not None
-        while array is not None and not isinstance(array, np.memmap | mmap.mmap):
+        while isinstance(array, np.ndarray):
             array = array.base
-        assert array is not None
+        assert isinstance(array, memoryview) and isinstance(array.obj, mmap.mmap)
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (3, 5), (0, 0)])
@@ -127,7 +112,7 @@ def test_an_index_without_rows_or_without_weights(shape: tuple[int, int], tmp_pa
     SpladeIndex.from_vectors(sp.csr_matrix(shape, dtype=np.float32)).save(tmp_path / "index")
     index = SpladeIndex.open(tmp_path / "index")
     assert index.vectors.shape == shape
-    assert len(list(index.rows)) == shape[0]
+    assert len(list(index.chunks)) == shape[0]
     assert index.search_rows(sp.csr_matrix((1, shape[1])), 2)[0].tolist() == [[-1, -1]]
 
 
@@ -158,42 +143,60 @@ def test_a_missing_or_truncated_file_is_named(name: str, verify: bool, folder: P
     assert "splade index" in caught.value.hint
 
 
-@pytest.mark.parametrize("always", [True, False])
+@pytest.mark.parametrize("verify", [True, False])
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("place", [0, -1])
-def test_a_flipped_byte_is_named(
-    name: str, place: int, always: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not always:
-        monkeypatch.setattr(opening, "ALWAYS_CHECKED_BYTES", 0)
+@pytest.mark.parametrize("position", [0, 9, 20, -1])
+def test_a_flipped_byte_is_named(name: str, position: int, verify: bool, folder: Path) -> None:
     content = bytearray((folder / name).read_bytes())
-    content[place] ^= 0x40
+    content[position] ^= 0x40
     (folder / name).write_bytes(content)
     with pytest.raises(IndexFolderError, match=f"{name} does not match its checksum"):
-        SpladeIndex.open(folder, verify=not always)
+        SpladeIndex.open(folder, verify=verify)
 
 
-@pytest.mark.parametrize("place", [0, 1, 7, 11, 40, -1])
-@pytest.mark.parametrize("name", FILES)
-def test_a_changed_byte_that_no_checksum_covers_gives_an_index_or_a_named_damage(
-    name: str, place: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_of_large_files_the_beginning_is_compared_when_opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a file too large to be read as a whole: no other error than the expected one may come of it."""
-    monkeypatch.setattr(opening, "ALWAYS_CHECKED_BYTES", 0)
-    content = bytearray((folder / name).read_bytes())
-    place %= len(content)
-    for bit in range(8):
+    monkeypatch.setattr("splade_cli.index.store.checksums.HEAD_BYTES", 1000)
+    make().save(folder, force=True)
+    (path,) = (folder / "segments").glob("*.safetensors")
+    content = path.read_bytes()
+    for position, found in ((999, True), (len(content) - 1, False)):
         changed = bytearray(content)
-        changed[place] ^= 1 << bit
-        (folder / name).write_bytes(changed)
-        with contextlib.suppress(IndexFolderError):
+        changed[position] ^= 1
+        path.write_bytes(changed)
+        if found:
+            with pytest.raises(IndexFolderError, match="does not match its checksum"):
+                SpladeIndex.open(folder)
+        else:
             SpladeIndex.open(folder)
-        with pytest.raises(IndexFolderError, match=f"{name} does not match its checksum"):
+        with pytest.raises(IndexFolderError, match="does not match its checksum"):
             SpladeIndex.open(folder, verify=True)
 
 
-HARMLESS = tuple(f"{SEGMENT}/columns.{name}.npy" for name in ("numbers", "text", "ends"))
-"""Files that are longer in the other index, so that all that is looked up is there."""
+def unless_all(path: Path, expected: FileEntry, every_byte: bool) -> bool:
+    """Only checks what is to be read as a whole, as for bytes behind the beginning of a large file."""
+    return every_byte and checksum_of(path).crc32 != expected.crc32
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_byte_that_no_checksum_covers_gives_an_index_or_a_named_damage(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other error than the expected one may come of it."""
+    monkeypatch.setattr(opening, "_is_changed", unless_all)
+    content = (folder / name).read_bytes()
+    header = 8 + int.from_bytes(content[:8], "little") if name.endswith("safetensors") else len(content)
+    positions = {*range(12), *range(0, header, 29), *range(header, len(content), 97), len(content) - 1}
+    for position in sorted(positions & set(range(len(content)))):
+        for bit in (0, 3, 6):
+            changed = bytearray(content)
+            changed[position] ^= 1 << bit
+            (folder / name).write_bytes(changed)
+            with contextlib.suppress(IndexFolderError):
+                SpladeIndex.open(folder)
+        with pytest.raises(IndexFolderError, match=f"{name} does not match its checksum"):
+            SpladeIndex.open(folder, verify=True)
 
 
 def accept(folder: Path) -> None:
@@ -213,22 +216,21 @@ def test_a_file_of_another_index_is_found_without_checksums(name: str, folder: P
     other.save(tmp_path / "other")
     shutil.copyfile(tmp_path / "other" / name, folder / name)
     accept(folder)
-    if name.endswith("vocabulary.json") or name in HARMLESS:
+    if name.endswith("vocabulary.json"):
         SpladeIndex.open(folder)
     else:
         with pytest.raises(IndexFolderError, match="damaged|cannot be read"):
             SpladeIndex.open(folder)
 
 
-def test_every_damaged_file_is_named(folder: Path) -> None:
-    for name in FILES[:3]:
+def test_every_damaged_file_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FILES:
         (folder / name).unlink()
     with pytest.raises(IndexFolderError) as caught:
         SpladeIndex.open(folder, verify=True)
-    assert all(f"{name} is missing" in caught.value.message for name in FILES[:3])
-    for name in FILES[3:]:
-        (folder / name).unlink()
-    with pytest.raises(IndexFolderError, match=f"and {len(FILES) - 5} more"):
+    assert all(f"{name} is missing" in caught.value.message for name in FILES)
+    monkeypatch.setattr(opening, "SHOWN_DAMAGES", 1)
+    with pytest.raises(IndexFolderError, match="and 2 more"):
         SpladeIndex.open(folder, verify=True)
 
 
@@ -237,7 +239,8 @@ def test_tombstones_that_do_not_fit(numbers: list[int], folder: Path) -> None:
     with IndexWriter(folder) as writer:
         writer.delete(np.array([1]))
     (path,) = (folder / "tombstones").iterdir()
-    np.save(path, np.array(numbers, dtype=np.int64))
+    with ContainerWriter(path) as out:
+        out.add("rows", np.array(numbers, dtype=np.int64))
     accept(folder)
     with pytest.raises(IndexFolderError, match="does not fit its segment"):
         SpladeIndex.open(folder)
@@ -322,7 +325,7 @@ def test_a_killed_write_leaves_what_was_there(error: BaseException, there: bool,
     if not there:
         shutil.rmtree(folder)
     index = make(seed=1)
-    index.segments[0].rows = Broken(error)
+    index.segments[0].chunks = Broken(error)
     with pytest.raises(type(error)):
         index.save(folder, force=True)
     assert [path.name for path in folder.parent.iterdir()] == (["index"] if there else [])
@@ -330,13 +333,13 @@ def test_a_killed_write_leaves_what_was_there(error: BaseException, there: bool,
         before = SpladeIndex.open(folder, verify=True)
         np.testing.assert_array_equal(before.vectors.toarray(), VECTORS.toarray())
         make(seed=1).save(folder, force=True)
-        assert len(list((folder / "segments").iterdir())) == 1, "what was begun is swept away"
+        assert len(list((folder / "segments").iterdir())) == 2, "what was begun is swept away"
 
 
 def test_a_manifest_that_cannot_be_replaced_leaves_the_old_index(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from splade_cli.index.store import arrays as files
+    from splade_cli.index.store import checksums as files
 
     def replace(source: Path, target: Path) -> None:
         raise PermissionError("in use")
@@ -360,7 +363,7 @@ def test_a_new_generation_of_an_index_leaves_nothing_of_the_old_one(folder: Path
     )
     np.testing.assert_array_equal(first.vectors.toarray(), VECTORS.toarray())
     np.testing.assert_array_equal(second.vectors.toarray(), 2 * VECTORS.toarray())
-    assert list(first.rows) == ROWS, "what is open stays readable"
+    assert list(first.chunks) == ROWS, "what is open stays readable"
 
 
 def test_an_existing_folder_is_replaced_only_with_force(folder: Path) -> None:
@@ -375,7 +378,7 @@ def test_an_existing_folder_is_replaced_only_with_force(folder: Path) -> None:
 def test_an_opened_index_can_be_saved_over_itself(folder: Path) -> None:
     index = SpladeIndex.open(folder)
     index.save(folder, force=True)
-    assert list(SpladeIndex.open(folder, verify=True).rows) == ROWS
+    assert list(SpladeIndex.open(folder, verify=True).chunks) == ROWS
 
 
 def write(
@@ -388,11 +391,11 @@ def write(
 ) -> Path:
     """Writes rows named by `names`, numbers by default, with vectors in `parts`."""
     count = sum(part.shape[0] for part in parts)
-    rows = ({"id": str(name)} for name in (range(count) if names is None else names))
+    rows = (Chunk(str(name), str(name), "") for name in (range(count) if names is None else names))
     content = storage.Content(
         [f"t{number}" for number in range(dimensions)],
         IndexInfo(query=query),
-        words=Words("english"),
+        bm25=Bm25Request("english"),
         **options,
     )
     storage.write(folder, batched(iter(parts), rows), content, dimensions=dimensions, force=False)
@@ -426,7 +429,7 @@ def test_several_parts_are_one(blocks: list[np.ndarray]) -> None:
 
 def test_no_parts_at_all(tmp_path: Path) -> None:
     index = SpladeIndex.open(write(tmp_path / "index", [], 4), verify=True)
-    assert (index.vectors.shape, index.segments[0].postings.shape, list(index.rows)) == ((0, 4), (0, 4), [])
+    assert (index.vectors.shape, index.segments[0].postings.shape, list(index.chunks)) == ((0, 4), (0, 4), [])
     assert index.search_rows(sp.csr_matrix((1, 4)), 1)[0].tolist() == [[-1]]
 
 
@@ -435,9 +438,9 @@ def test_an_id_of_another_part_and_counts_that_differ(tmp_path: Path) -> None:
     for names, message in (
         ("abca", "the id 'a' comes twice"),
         ("aabc", "the id 'a' comes twice"),
-        ("abc", "4 vectors and 3 records"),
-        ("abcde", "4 vectors and 5 records"),
-        ("", "vectors and 0 records"),
+        ("abc", "4 vectors and 3 chunks"),
+        ("abcde", "4 vectors and 5 chunks"),
+        ("", "vectors and 0 chunks"),
     ):
         with pytest.raises(InputError, match=message) as caught:
             write(tmp_path / "index", parts, 4, names)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splade_cli.errors import InputError
-from splade_cli.index.vectors.pruning import Pruning, keep_mass, keep_share, keep_top, saturated
+from splade_cli.index.vectors.pruning import Pruning, keep_mass, keep_top, saturated
 
 WEIGHTS = st.sampled_from([0.0, 0.0, 0.25, 0.5, 0.5, 1.0, 1.7, 3.25, -0.5, -2.0])
 MATRICES = st.integers(1, 8).flatmap(
@@ -62,21 +62,6 @@ def test_share_of_the_mass_of_each_row(rows: list[list[float]], share: float) ->
     np.testing.assert_array_equal(keep_mass(csr(rows), share).toarray(), expected)
 
 
-@settings(max_examples=100, deadline=None)
-@given(rows=MATRICES, share=st.sampled_from([0.01, 0.3, 0.5, 1.0]))
-def test_share_of_all_weights(rows: list[list[float]], share: float) -> None:
-    matrix = csr(rows)
-    found = keep_share(matrix, share)
-    wanted = int(np.ceil(share * matrix.nnz))
-    if wanted:
-        floor = np.sort(np.abs(matrix.data))[-wanted]
-        np.testing.assert_array_equal(
-            found.toarray(), np.where(abs(matrix.toarray()) >= floor, matrix.toarray(), 0)
-        )
-    else:
-        assert found.nnz == 0
-
-
 def test_saturation_keeps_order_sign_and_one() -> None:
     found = saturated(csr([[0.5, 1, 4, 100, -4]]), 2).toarray()[0]
     np.testing.assert_allclose(found, [3 * 0.5 / 2.5, 1, 2, 300 / 102, -2], rtol=1e-6)
@@ -87,7 +72,6 @@ def test_saturation_keeps_order_sign_and_one() -> None:
     [
         (lambda v: keep_top(v, 0), "prune-terms must be above 0"),
         (lambda v: keep_mass(v, 0), "share must be above 0 and at most 1, got 0"),
-        (lambda v: keep_share(v, 1.1), "at most 1, got 1.1"),
         (lambda v: Pruning(terms=0), "prune-terms must be above 0"),
         (lambda v: Pruning(mass=1.5), "at most 1, got 1.5"),
         (lambda v: saturated(v, 0), "saturation must be above 0"),
@@ -104,7 +88,6 @@ def test_nothing_of_the_input_is_changed() -> None:
     for result in (
         keep_top(matrix, 3),
         keep_mass(matrix, 0.5),
-        keep_share(matrix, 0.5),
         Pruning(3, 0.5).applied(matrix),
     ):
         result.data[:] = 7

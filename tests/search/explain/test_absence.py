@@ -12,18 +12,20 @@ import scipy.sparse as sp
 
 from splade_cli.engines.local import LocalEngine
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.info import DenseInfo
+from splade_cli.records import Chunk
 from splade_cli.search.explain import absence
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.session import Session
 
 WORDS = ("saw", "blade", "night", "backup", "login", "code")
-RECORDS = [
-    *({"id": f"many#{n}", "document_id": "many", "text": "saw saw blade blade"} for n in range(4)),
-    {"id": "guide#1", "document_id": "guide", "text": "night backup", "metadata": {"year": 2020}},
-    {"id": "guide#2", "document_id": "guide", "text": "saw login code", "metadata": {"year": 2020}},
-    {"id": "guide#3", "document_id": "guide", "text": "saw blade code", "metadata": {"year": 2020}},
-    {"id": "other", "document_id": "other", "text": "night"},
+CHUNKS = [
+    *(Chunk(f"many#{n}", "many", "saw saw blade blade") for n in range(4)),
+    Chunk("guide#1", "guide", "night backup", metadata={"year": 2020}),
+    Chunk("guide#2", "guide", "saw login code", metadata={"year": 2020}),
+    Chunk("guide#3", "guide", "saw blade code", metadata={"year": 2020}),
+    Chunk("other", "other", "night"),
 ]
 MODES = ("sparse", "bm25", "dense", "hybrid")
 
@@ -43,11 +45,11 @@ class Encoder:
 
 @pytest.fixture
 def searcher() -> Searcher:
-    texts = [str(record["text"]) for record in RECORDS]
+    texts = [chunk.text for chunk in CHUNKS]
     dense = Encoder().encode(texts, "document")
     dense /= np.linalg.norm(dense, axis=1, keepdims=True)
     index = SpladeIndex.from_vectors(
-        encode(texts), rows=RECORDS, vocabulary=WORDS, language="english", dense=({"model": "m"}, dense)
+        encode(texts), chunks=CHUNKS, vocabulary=WORDS, language="english", dense=(DenseInfo("m"), dense)
     )
     return Searcher(LocalEngine(index), Encoder(), vocabulary=WORDS, open_dense=Encoder)
 

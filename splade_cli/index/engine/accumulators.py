@@ -1,46 +1,29 @@
-"""Compiled loops over blocks of postings: arrays in, arrays out; knows no files and no SciPy.
+"""Accumulators of a block of rows, and the selection of the k largest: compiled loops over postings.
 
-A block is up to 65,536 rows, so a row is a 16-bit number inside it and its sums (256 KiB) stay in the L2 cache. For
-scores above zero the bits of a float32, read as an integer, are ordered as the numbers are: a candidate is one int64
-"key", the score's bits above and the row, counted downwards, below. The larger key is the better row.
+A block is up to 65,536 rows, so a row is a 16-bit number inside it and its accumulators (256 KiB) stay in the L2 cache.
+For scores above zero the bits of a float32, read as an integer, are ordered as the numbers are: a candidate is one
+int64 "key", the score's bits above and the row, counted downwards, below. The larger key is the better row.
 
-Machine code is kept on disk beside this file or in the user's cache folder; where neither can be written it is
-compiled once a process. Numba compiles again only what stands in a changed file: after a change to a constant that
-other files import, remove __pycache__/*.nbi. Loops count what passes instead of taking the largest, because LLVM
-vectorises only the former.
+Loops count what passes instead of taking the largest, because LLVM vectorises only the former.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+from splade_cli.index.engine.compiling import compiled
+
 BLOCK = 1 << 16
 CHUNK, PIECE = 64, 16
 LOW = (1 << 32) - 1
 EMPTY = -(1 << 63)
 
 
-def compiled(function: Kernel, fast: bool = False) -> Kernel:
-    """Machine code of `function` that lets other threads run, kept on disk where that is possible.
-
-    Args:
-        fast: let a product and a sum be rounded as one; only where a result needs no reproducible bits.
-    """
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"contract"} if fast else False}
-    try:
-        return cast(Kernel, numba.njit(cache=True, **options)(function))
-    except RuntimeError:  # numba finds no folder that it may write its cache to
-        return cast(Kernel, numba.njit(**options)(function))
-
-
 @compiled
-def survey(
+def summarise(
     indptr: NDArray[Any], indices: NDArray[Any], data: NDArray[np.float32]
 ) -> tuple[bool, bool, float, float, float]:
     """Looks at a CSR matrix once.
@@ -53,11 +36,11 @@ def survey(
     least, nearest, most = np.float32(np.inf), np.float32(np.inf), np.float32(0)
     for row in range(len(indptr) - 1):
         before = -1
-        for place in range(indptr[row], indptr[row + 1]):
-            weight = data[place]
-            ordered &= (indices[place] > before) & (weight != 0)
+        for position in range(indptr[row], indptr[row + 1]):
+            weight = data[position]
+            ordered &= (indices[position] > before) & (weight != 0)
             finite &= np.isfinite(weight)
-            before = indices[place]
+            before = indices[position]
             least = min(least, weight)
             nearest = min(nearest, abs(weight))
             most = max(most, abs(weight))
@@ -65,7 +48,7 @@ def survey(
 
 
 @compiled
-def locate(
+def find_terms(
     query_terms: NDArray[np.int32],
     block: int,
     blocks: NDArray[np.int64],
@@ -73,7 +56,7 @@ def locate(
     terms: NDArray[np.int32],
     slots: NDArray[np.int64],
 ) -> None:
-    """slots[i] becomes the place of the i-th query term among a block's ascending terms, -1 where it does not come.
+    """slots[i] becomes the position of the i-th query term among a block's ascending terms, -1 where it does not come.
 
     blocks[3 b : 3 b + 3] holds where the block's terms begin, where its directory begins, and a shift:
     directory[t >> shift] counts the block's terms below that bucket, so what is left to search is a few terms.
@@ -94,26 +77,26 @@ def locate(
 
 
 @compiled
-def add_up(
+def accumulate(
     slots: NDArray[np.int64],
     query_weights: NDArray[np.float32],
     starts: NDArray[np.int64],
     rows: NDArray[np.uint16],
     weights: NDArray[Any],
-    sums: NDArray[np.float32],
+    accumulators: NDArray[np.float32],
 ) -> None:
-    """Adds one block's postings, float32 or counts, to the sums of its rows, in the order of the query's terms."""
+    """Adds one block's postings, float32 or counts, to the accumulators of its rows, in the order of the query's terms."""
     for number in range(len(slots)):
         slot = slots[number]
         if slot >= 0:
             weight = query_weights[number]
             members, values = rows[starts[slot] : starts[slot + 1]], weights[starts[slot] : starts[slot + 1]]
-            for place in range(len(members)):
-                sums[members[place]] += weight * np.float32(values[place])
+            for position in range(len(members)):
+                accumulators[members[position]] += weight * np.float32(values[position])
 
 
 @compiled
-def keep_largest(keys: NDArray[np.int64], count: int, k: int) -> None:
+def select_largest(keys: NDArray[np.int64], count: int, k: int) -> None:
     """Moves the k largest of keys[:count] to its front, the smallest of them to k - 1; Hoare's quickselect."""
     low, high = 0, count - 1
     while low < high:
@@ -137,27 +120,26 @@ def keep_largest(keys: NDArray[np.int64], count: int, k: int) -> None:
 
 
 @compiled
-def collect(bits: NDArray[np.int32], size: int, low: int, found: NDArray[np.int64]) -> int:
-    """Writes (bits, place) of all of bits[:size] that reach `low`, above zero, to `found`; gives their number."""
+def collect(bits: NDArray[np.int32], size: int, threshold: int, candidates: NDArray[np.int64]) -> int:
+    """Writes (bits, position) of all of bits[:size] that reach `threshold`, above zero, to `candidates`; gives their number."""
     count = 0
     for chunk in range(0, size, CHUNK):
         whole = bits[chunk : chunk + CHUNK]
         over = 0
-        for place in range(CHUNK):
-            over += whole[place] >= low
+        for position in range(CHUNK):
+            over += whole[position] >= threshold
         if over == 0:
             continue
         for start in range(0, CHUNK, PIECE):
             piece = whole[start : start + PIECE]
             over = 0
-            for place in range(PIECE):
-                over += piece[place] >= low
+            for position in range(PIECE):
+                over += piece[position] >= threshold
             if over:
-                for place in range(
-                    PIECE
-                ):  # writes first and counts after: which ones pass cannot be foretold
-                    found[count] = (np.int64(piece[place]) << 32) | (chunk + start + place)
-                    count += piece[place] >= low
+                # writes first and counts after: which ones pass cannot be foretold
+                for position in range(PIECE):
+                    candidates[count] = (np.int64(piece[position]) << 32) | (chunk + start + position)
+                    count += piece[position] >= threshold
     return count
 
 
@@ -167,35 +149,35 @@ def class_maxima(bits: NDArray[np.int32], size: int, maxima: NDArray[np.int64]) 
     maxima[:] = 1
     for start in range(0, size, len(maxima)):
         piece = bits[start : min(start + len(maxima), size)]
-        for place in range(len(piece)):
-            maxima[place] = piece[place] if piece[place] > maxima[place] else maxima[place]
+        for position in range(len(piece)):
+            maxima[position] = piece[position] if piece[position] > maxima[position] else maxima[position]
 
 
 @compiled
-def cut(maxima: NDArray[np.int64], wanted: int, cuts: NDArray[np.int64]) -> int:
-    """cuts[i] becomes the (2^i wanted)-th largest of the maxima, which as many places reach; gives their number."""
+def descending_thresholds(maxima: NDArray[np.int64], wanted: int, thresholds: NDArray[np.int64]) -> int:
+    """thresholds[i] becomes the (2^i wanted)-th largest of the maxima, which as many positions reach; gives their number."""
     steps, size = 0, wanted
     while 4 * size <= len(maxima):
         size, steps = 2 * size, steps + 1
     before = len(maxima)
     for step in range(steps, -1, -1):
-        keep_largest(maxima, before, size)
-        cuts[step] = maxima[size - 1]
+        select_largest(maxima, before, size)
+        thresholds[step] = maxima[size - 1]
         before, size = size, size // 2
     return steps + 1
 
 
 @compiled
 def unpack(keys: NDArray[np.int64], numbers: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
-    """Row numbers and scores of ascending `keys`, best first; empty places become -1 and -inf."""
+    """Row numbers and scores of ascending `keys`, best first; missing ones become -1 and -inf."""
     bits = scores.view(np.int32)
     width = keys.shape[1]
     for query in range(len(keys)):
-        for place in range(width):
-            key = keys[query, width - 1 - place]
+        for position in range(width):
+            key = keys[query, width - 1 - position]
             if key == EMPTY:
-                numbers[query, place], scores[query, place] = -1, -np.inf
+                numbers[query, position], scores[query, position] = -1, -np.inf
             else:
                 value = key >> 32
-                numbers[query, place] = LOW - (key & LOW)
-                bits[query, place] = value if value >= 0 else (-1 - value) - 0x80000000
+                numbers[query, position] = LOW - (key & LOW)
+                bits[query, position] = value if value >= 0 else (-1 - value) - 0x80000000

@@ -22,24 +22,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from splade_cli.errors import IndexFolderError, InputError
-from splade_cli.index.bm25.search import Bm25, LexicalSearch
+from splade_cli.index import updates
+from splade_cli.index.bm25.search import Bm25, Bm25Search
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store import folder as storage
-from splade_cli.index.store import writer as updates
+from splade_cli.index.store.batches import Batch, batched
 from splade_cli.index.store.manifest import Manifest
-from splade_cli.index.store.segment import Batch, batched
-from splade_cli.index.store.writer import IndexWriter
+from splade_cli.index.updates import IndexWriter
+from splade_cli.records import Chunk
 
 WIDTH = 6
 WORDS = ("saw", "blade", "kiln", "clay", "loom", "wool")
 
 
-def row(name: str, seed: int) -> dict[str, Any]:
-    """A record whose text, field and document follow from a number."""
+def row(name: str, seed: int) -> Chunk:
+    """A chunk whose text, field and document follow from a number."""
     text = " ".join(WORDS[(seed * step + step) % len(WORDS)] for step in range(1, 3 + seed % 4))
-    return {"id": name, "text": text, "document_id": f"doc of {name[0]}", "metadata": {"seed": seed}}
+    return Chunk(name, f"doc of {name[0]}", text, metadata={"seed": seed})
 
 
 def vector(seed: int) -> np.ndarray:
@@ -60,7 +61,7 @@ def build(folder: Path, names: list[tuple[str, int]]) -> None:
     vectors_of_dense = np.array([dense(seed) for _, seed in names], dtype=np.float16).reshape(-1, 2)
     SpladeIndex.from_vectors(
         vectors,
-        rows=rows,
+        chunks=rows,
         vocabulary=list(WORDS),
         language="english",
         dense=(DenseInfo("d"), vectors_of_dense),
@@ -77,7 +78,7 @@ def append(writer: IndexWriter, names: list[tuple[str, int]], replaced: np.ndarr
 def check(index: SpladeIndex, expected: list[tuple[str, int]]) -> None:
     """Everything that an index answers is as in one that was made of these rows alone."""
     live = index.live_rows()
-    assert [index.rows[int(number)] for number in live] == [row(name, seed) for name, seed in expected]
+    assert [index.chunks[int(number)] for number in live] == [row(name, seed) for name, seed in expected]
     assert len(index) == len(expected)
     assert index.documents == len({name[0] for name, _ in expected})
     vectors = np.array([vector(seed) for _, seed in expected], dtype=np.float32).reshape(-1, WIDTH)
@@ -99,14 +100,13 @@ def check(index: SpladeIndex, expected: list[tuple[str, int]]) -> None:
         np.testing.assert_array_equal(scores, wanted_scores)
         np.testing.assert_array_equal(numbers, np.append(live, -1)[wanted])
     for name, _ in expected:
-        assert [index.rows[int(number)]["id"] for number in index.find(name)] == [name]
-    parts = [segment.lexical for segment in index.segments if segment.lexical is not None]
-    assert len(parts) == len(index.segments)
+        assert [index.ids[int(number)] for number in index.find(name)] == [name]
+    bm25 = Bm25Search.of(index.segments)
+    assert len(bm25.parts) == len(index.segments)
     if expected:
-        lexical = LexicalSearch(parts, [segment.alive for segment in index.segments])
-        assert lexical.rows == len(expected)
-        alone = Bm25([row(name, seed)["text"] for name, seed in expected], "english")
-        assert lexical.weights(WORDS) == pytest.approx(alone.weights(WORDS))
+        assert bm25.rows == len(expected)
+        alone = Bm25([row(name, seed).text for name, seed in expected], "english")
+        assert bm25.weights(WORDS) == pytest.approx(alone.weights(WORDS))
 
 
 class Updates(RuleBasedStateMachine):
@@ -238,7 +238,7 @@ def test_a_quarter_of_deleted_rows_is_merged_away(folder: Path) -> None:
         writer.delete(np.array([0, 1]))
         assert len(writer.index.segments) == 1
         assert writer.merge_where_due() == updates.Merged(before=1, after=1, dropped=2)
-        assert (len(writer.index), len(writer.index.rows)) == (0, 0)
+        assert (len(writer.index), len(writer.index.chunks)) == (0, 0)
         append(writer, [("a9", 9)])
         check(writer.index, [("a9", 9)])
 
@@ -249,7 +249,7 @@ def test_what_cannot_be_added(folder: Path) -> None:
     for parts, names, given, message in (
         (one, ["a1"], dense(7)[None], "the id 'a1' comes twice"),
         ([sp.vstack(one * 2, format="csr")], ["n", "n"], np.vstack([dense(7)] * 2), "the id 'n' comes twice"),
-        (one * 2, ["n"], dense(7)[None], "2 vectors and 1 records"),
+        (one * 2, ["n"], dense(7)[None], "2 vectors and 1 chunks"),
         (one, ["n"], np.vstack([dense(7)] * 2), "1 vectors and 2 dense ones"),
         (one, ["n"], None, "1 vectors and 0 dense ones"),
         ([sp.csr_matrix([[np.nan] * WIDTH])], ["n"], dense(7)[None], "not finite"),
@@ -259,7 +259,7 @@ def test_what_cannot_be_added(folder: Path) -> None:
             writer.append(batched(parts, rows, None if given is None else [given]))
         assert Manifest.read(folder) == before
     with IndexWriter(folder) as writer:
-        assert [path.name for path in (folder / "segments").iterdir()] == ["000001"], (
+        assert {path.stem for path in (folder / "segments").iterdir()} == {"000001"}, (
             "what failed is swept away"
         )
         with pytest.raises(InputError, match="no document 'a11'") as caught:
@@ -270,7 +270,7 @@ def test_what_cannot_be_added(folder: Path) -> None:
 def test_a_second_writer_is_refused(folder: Path) -> None:
     script = f"""
 import sys
-from splade_cli.index.store.writer import IndexWriter
+from splade_cli.index.updates import IndexWriter
 with IndexWriter({str(folder)!r}):
     print("mine", flush=True)
     sys.stdin.read()
@@ -381,7 +381,7 @@ def test_killed_at_any_moment_the_index_opens_as_before_or_after(
         folder, status = run(str(moment), moment)
         assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         index = SpladeIndex.open(folder, verify=True)
-        names = [index.rows[int(number)]["id"] for number in index.live_rows()]
+        names = [index.ids[int(number)] for number in index.live_rows()]
         changed = index.generation > Manifest.read(tmp_path / "start").generation
         state = AFTER[action] if changed else before
         assert names == [name for name, _ in state]
@@ -424,13 +424,13 @@ def test_searching_while_another_process_writes(times: int, folder: Path) -> Non
         while process.is_alive():
             index = SpladeIndex.open(folder)
             numbers, scores = index.search_rows(query, 50)
-            rows = [index.rows[int(number)] for number in numbers[0] if number >= 0]
-            names = {each["id"]: each["metadata"]["seed"] for each in rows}
+            rows = [index.chunks[int(number)] for number in numbers[0] if number >= 0]
+            names = {each.id: each.metadata["seed"] for each in rows}
             pairs = sorted(name for name in names if name[0] in "pq")
             assert {f"a{number}" for number in range(4)} <= {*names, *ids_without_weights()}
             assert not pairs or (len(pairs) == 2 and pairs[0][1:] == pairs[1][1:] == str(names[pairs[0]]))
             for each, score in zip(rows, scores[0], strict=False):
-                assert score == vector(each["metadata"]["seed"]).sum()
+                assert score == vector(each.metadata["seed"]).sum()
             opened += 1
             generations.add(index.generation)
     finally:
@@ -471,4 +471,5 @@ def test_the_manifest_is_json_that_names_every_file(folder: Path) -> None:
     content = json.loads((folder / "manifest.json").read_text())
     assert (content["format"], content["version"], content["generation"]) == ("splade-index", 3, 1)
     assert all((folder / name).stat().st_size == each["bytes"] for name, each in content["files"].items())
-    assert os.listdir(folder / "segments") == [each["name"] for each in content["segments"]]
+    segments = [f"{each['name']}{end}" for each in content["segments"] for end in (".jsonl", ".safetensors")]
+    assert sorted(os.listdir(folder / "segments")) == segments

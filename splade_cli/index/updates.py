@@ -1,7 +1,6 @@
-"""Changes to an index folder: rows added, replaced, deleted, segments merged, each as one new generation.
+"""Updates of an index folder: rows added, replaced, deleted, segments merged, each as one new generation.
 
-One process at a time may hold an `IndexWriter`; others go on searching the generation that they have opened. Knows no
-documents and no models.
+One process at a time may hold an `IndexWriter`; others go on searching the generation that they have opened.
 """
 
 from __future__ import annotations
@@ -13,17 +12,19 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, did_you_mean
-from splade_cli.index.bm25.search import Lexical, LexicalSearch
+from splade_cli.index.bm25.frequencies import TermFrequencies
+from splade_cli.index.bm25.search import Bm25Search
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store import folder as storage
+from splade_cli.index.store.batches import Batch, unique_ids
 from splade_cli.index.store.manifest import FileEntry, Manifest, SegmentEntry
-from splade_cli.index.store.segment import Batch, Words
+from splade_cli.index.store.segment_writer import Bm25Request
 
 MOST_SEGMENTS = 8
 MOST_DELETED = 0.25
@@ -51,35 +52,35 @@ class IndexWriter:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._held = ExitStack()
+        self._lock = ExitStack()
 
     def __enter__(self) -> Self:
         try:
-            self.manifest: Manifest = self._held.enter_context(storage.writing(self.folder))
+            self.manifest: Manifest = self._lock.enter_context(storage.writing(self.folder))
             self.index = SpladeIndex.open(self.folder)
         except BaseException:
-            self._held.close()
+            self._lock.close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._held.close()
+        self._lock.close()
 
     def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Numbers of the rows of chunk or document ids. Raises InputError for an id that is not there."""
-        found = []
+        found = [np.empty(0, dtype=np.int64)]
         for name in ids:
-            numbers = self.index.find(name)
-            if not len(numbers):
-                known = (self.index.rows[int(number)]["id"] for number in self.index.live_rows()[:10_000])
+            rows = self.index.find(name)
+            if not len(rows):
+                known = (self.index.ids[int(row)] for row in self.index.live_rows()[:10_000])
                 raise InputError(
                     f"no document '{name}' in the index {self.folder}",
                     did_you_mean(name, known) or "ids stand behind each hit of splade search",
                 )
-            found.append(numbers)
-        return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *found]))
+            found.append(rows)
+        return np.unique(np.concatenate(found))
 
     def append(
         self,
@@ -100,32 +101,27 @@ class IndexWriter:
         """
 
         def fresh() -> Iterator[Batch]:
-            for batch in storage.unique_ids(batches):
-                for row in batch.rows:
-                    if set(self.index.find(row["id"], documents=False).tolist()) - replaced:
-                        raise InputError(
-                            f"the id '{row['id']}' comes twice", "ids must be unique in an index"
-                        )
+            for batch in unique_ids(batches):
+                for chunk in batch.chunks:
+                    present = set(self.index.find(chunk.id, documents=False).tolist())
+                    if present - replaced:
+                        raise InputError(f"the id '{chunk.id}' comes twice", "ids must be unique in an index")
                 yield batch
 
-        words = None
+        bm25 = None
         if self.manifest.info.bm25 is not None:
-            present = [segment.lexical for segment in self.index.segments if segment.lexical is not None]
-            mean = LexicalSearch(present, [segment.alive for segment in self.index.segments]).mean_length
-            words = Words(self.manifest.info.bm25.language, mean_length=mean or None)
-        generation = self.manifest.generation + 1
-        entry, files, _ = storage.add_segment(
-            self.folder, f"{generation:06d}", fresh(), self.manifest.dimensions,
-            words=words, dense=self.manifest.info.dense is not None, impacts=self.manifest.info.impacts,
-        )  # fmt: skip
+            # The mean length of what is there, so that scores of old and new rows are on one scale.
+            mean = Bm25Search.of(self.index.segments).mean_length
+            bm25 = Bm25Request(self.manifest.info.bm25.language, mean_length=mean or None)
+        entry, files, _ = self._add_segment(fresh(), bm25)
         segments, tombstones = self._without(np.array(sorted(replaced), dtype=np.int64))
-        self._commit(segments=(*segments, entry), files=self.manifest.files | files | tombstones)
+        self._commit((*segments, entry), files | tombstones)
 
-    def delete(self, numbers: NDArray[np.int64]) -> None:
+    def delete(self, rows: NDArray[np.int64]) -> None:
         """Deletes rows by number, as `rows_of` gives them."""
-        if len(numbers):
-            segments, tombstones = self._without(numbers, keep_one=True)
-            self._commit(segments=segments, files=self.manifest.files | tombstones)
+        if len(rows):
+            segments, tombstones = self._without(rows, keep_one=True)
+            self._commit(segments, tombstones)
 
     def merge(self) -> Merged | None:
         """Makes one segment of all, without the deleted rows; None where it is so already."""
@@ -149,28 +145,29 @@ class IndexWriter:
         return self._merge(first)
 
     def _merge(self, first: int) -> Merged:
-        """Makes one segment of those from the place `first` on."""
+        """Makes one segment of those from the number `first` on."""
         merged = self.index.segments[first:]
         before = self.manifest
-        words = None
+        bm25 = None
         if before.info.bm25 is not None:
-            present = [segment.lexical for segment in merged if segment.lexical is not None]
-            words = Words(joined=lambda: Lexical.join(present, [segment.alive for segment in merged]))
-        generation = before.generation + 1
-        entry, files, _ = storage.add_segment(
-            self.folder,
-            f"{generation:06d}",
-            chain.from_iterable(each.live_batches() for each in merged),
-            before.dimensions,
-            words=words,
-            dense=before.info.dense is not None,
-            impacts=before.info.impacts,
-        )
-        self._commit(segments=(*before.segments[:first], entry), files=before.files | files)
+            parts = [segment.bm25 for segment in merged if segment.bm25 is not None]
+            alive = [segment.alive for segment in merged]
+            bm25 = Bm25Request(joined=lambda: TermFrequencies.join(parts, alive))
+        batches = chain.from_iterable(segment.live_batches() for segment in merged)
+        entry, files, _ = self._add_segment(batches, bm25)
+        self._commit((*before.segments[:first], entry), files)
         return Merged(len(before.segments), first + 1, before.deleted - self.manifest.deleted)
 
+    def _add_segment(
+        self, batches: Iterable[Batch], bm25: Bm25Request | None
+    ) -> tuple[SegmentEntry, dict[str, FileEntry], str | None]:
+        """Writes a segment for the next generation."""
+        manifest = self.manifest
+        name = f"{manifest.generation + 1:06d}"
+        return storage.add_segment(self.folder, name, batches, manifest.dimensions, manifest.info, bm25)
+
     def _without(
-        self, numbers: NDArray[np.int64], *, keep_one: bool = False
+        self, rows: NDArray[np.int64], *, keep_one: bool = False
     ) -> tuple[tuple[SegmentEntry, ...], dict[str, FileEntry]]:
         """The segments with these rows deleted as well, and the files that say so.
 
@@ -178,22 +175,23 @@ class IndexWriter:
         """
         segments: list[SegmentEntry] = []
         files: dict[str, FileEntry] = {}
-        places = list(zip(self.index.starts, self.manifest.segments, self.index.segments, strict=False))
-        for start, entry, segment in places:
+        parts = list(zip(self.index.starts, self.manifest.segments, self.index.segments, strict=False))
+        for number, (start, entry, segment) in enumerate(parts, 1):
             alive = np.ones(len(segment), dtype=np.bool_) if segment.alive is None else segment.alive.copy()
-            here = numbers[(numbers >= start) & (numbers < start + len(segment))] - start
-            alive[here] = False
-            needed = keep_one and not segments and entry is places[-1][1]
-            if not alive.any() and not needed:
+            inside = rows[(rows >= start) & (rows < start + len(segment))] - start
+            alive[inside] = False
+            is_last = keep_one and not segments and number == len(parts)
+            if not alive.any() and not is_last:
                 continue
-            if len(here):
-                gone = np.flatnonzero(~alive)
-                entry, named = storage.add_tombstones(self.folder, entry, self.manifest.generation + 1, gone)
+            if len(inside):
+                deleted = np.flatnonzero(~alive)
+                generation = self.manifest.generation + 1
+                entry, named = storage.add_tombstones(self.folder, entry, generation, deleted)
                 files |= named
             segments.append(entry)
         return tuple(segments), files
 
-    def _commit(self, **changes: Any) -> None:
-        self.manifest = self.manifest.next(**changes)
+    def _commit(self, segments: tuple[SegmentEntry, ...], files: dict[str, FileEntry]) -> None:
+        self.manifest = self.manifest.next(segments, files)
         storage.commit(self.folder, self.manifest)
         self.index = SpladeIndex.open(self.folder)

@@ -1,0 +1,69 @@
+"""Term frequencies in a container, with their impacts as posting lists."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import scipy.sparse as sp
+
+from splade_cli.index.bm25.frequencies import K1, B, TermFrequencies
+from splade_cli.index.engine.postings_file import open_postings, write_postings
+from splade_cli.index.store.container import Container
+from splade_cli.index.store.container_writer import ContainerWriter
+from splade_cli.index.store.dictionary import TextDictionary
+
+NAME = "bm25"
+POSTINGS = f"{NAME}.postings."
+
+
+def write_frequencies(out: ContainerWriter, frequencies: TermFrequencies) -> None:
+    """Writes them as tensors and metadata whose names begin with ``bm25``."""
+    counts = frequencies.counts
+    out.add(f"{NAME}.counts.indptr", counts.indptr.astype(np.int64))
+    out.add(f"{NAME}.counts.indices", counts.indices)
+    out.add(f"{NAME}.counts.data", counts.data)
+    out.add(f"{NAME}.lengths", frequencies.lengths)
+    out.add(f"{NAME}.document_frequencies", frequencies.document_frequencies)
+    out.add(f"{NAME}.terms.text", frequencies.terms.text)
+    out.add(f"{NAME}.terms.ends", frequencies.terms.ends)
+    facts = {"language": frequencies.language, "mean_length": frequencies.mean_length, "k1": K1, "b": B}
+    out.metadata[NAME] = json.dumps(facts)
+    write_postings(out, POSTINGS, [frequencies.impacts()], counts.shape[1])
+
+
+def open_frequencies(container: Container) -> TermFrequencies:
+    """Opens what `write_frequencies` wrote, memory-mapped.
+
+    Raises:
+        ValueError, IndexFolderError: tensors are missing, or do not fit.
+    """
+    data = container.tensor(f"{NAME}.counts.data")
+    indices = container.tensor(f"{NAME}.counts.indices", np.int32)
+    indptr = container.tensor(f"{NAME}.counts.indptr", np.int64)
+    lengths = container.tensor(f"{NAME}.lengths", np.int32)
+    document_frequencies = container.tensor(f"{NAME}.document_frequencies", np.int32)
+    text = container.tensor(f"{NAME}.terms.text", np.uint8)
+    ends = container.tensor(f"{NAME}.terms.ends", np.int64)
+    if len(text) != (int(ends[-1]) if len(ends) else 0):
+        raise ValueError("the terms of BM25 do not fit")
+    if len(indptr) != len(lengths) + 1 or len(document_frequencies) != len(ends):
+        raise ValueError("the sizes of the BM25 part do not fit")
+    if not len(data) == len(indices) == int(indptr[-1]):
+        raise ValueError("the counts of the BM25 part do not fit")
+    try:
+        facts = json.loads(container.metadata[NAME])
+        language = str(facts["language"])
+        mean_length = float(facts["mean_length"])
+    except (KeyError, TypeError):
+        raise ValueError("what is said of the BM25 part cannot be read") from None
+    counts = sp.csr_matrix((data, indices, indptr), shape=(len(lengths), len(ends)), copy=False)
+    return TermFrequencies(
+        counts,
+        TextDictionary(text, ends),
+        language,
+        mean_length,
+        lengths=lengths,
+        document_frequencies=document_frequencies,
+        postings=open_postings(container, POSTINGS),
+    )

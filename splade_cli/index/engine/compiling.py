@@ -1,0 +1,96 @@
+"""Compilation of the engine's loops to machine code, kept on disk between processes.
+
+Numba decides by the file of a function alone whether its machine code is stale, though a loop holds the loops and
+constants of other files inside. So the folder of the cache is named by a hash over the sources of all loops and the
+versions of what compiled them: after any change the code lies elsewhere, and what lay there is never looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numba.core import config
+from numpy.typing import NDArray
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+Number = TypeVar("Number", bound=np.generic)
+COMPILERS = ("numba", "llvmlite", "numpy")
+FOLDER = Path(__file__).parent
+
+
+def compiled(function: Kernel, fast: bool = False) -> Kernel:
+    """Machine code of `function` that lets other threads run, kept on disk where that is possible.
+
+    Args:
+        fast: let a product and a sum be rounded as one; only where a result needs no reproducible bits.
+    """
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"contract"} if fast else False}
+    if _CACHE is not None:
+        try:
+            with _cache_at(_CACHE):
+                return cast(Kernel, numba.njit(cache=True, **options)(function))
+        except RuntimeError:  # numba finds no folder that it may write its cache to
+            pass
+    return cast(Kernel, numba.njit(**options)(function))
+
+
+def read_only(array: NDArray[Number]) -> NDArray[Number]:
+    """A read-only view, as memory maps are: a loop is compiled once for both."""
+    view = array.view(np.ndarray)
+    view.flags.writeable = False
+    return view
+
+
+def cache_folder() -> Path | None:
+    """Where the machine code of these very sources lies; None where nothing can be written."""
+    sources = sorted(FOLDER.glob("*.py"))
+    try:
+        folder = _user_cache() / "splade" / "kernels" / cache_key(sources)
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # a folder that is read-only, or a user without a home
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def cache_key(sources: Iterable[Path]) -> str:
+    """A hash over source files and the versions of the compilers."""
+    digest = blake2b(digest_size=12)
+    for name in COMPILERS:
+        digest.update(f"{name} {version(name)}\n".encode())
+    for path in sources:
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _user_cache() -> Path:
+    """The folder for caches of this user: ``NUMBA_CACHE_DIR`` where it is set, else as the system has it."""
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        if os.environ.get(name):
+            return Path(os.environ[name])
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path.home() / ".cache"
+
+
+@contextmanager
+def _cache_at(folder: Path) -> Iterator[None]:
+    """Has numba keep in `folder` what is declared inside."""
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = before
+
+
+_CACHE = cache_folder()

@@ -1,0 +1,121 @@
+"""Posting lists in a container: written block by block, opened as memory maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import DTypeLike, NDArray
+
+from splade_cli.errors import IndexFolderError
+from splade_cli.index.engine.postings import DTYPES, GROWING, VECTORS, Arrays, Postings, invert_blocks
+from splade_cli.index.store.container import Container
+from splade_cli.index.store.container_writer import ContainerWriter
+
+REBUILD = "make the index again from its vectors"
+
+
+def write_postings(
+    out: ContainerWriter,
+    prefix: str,
+    parts: Iterable[sp.csr_matrix],
+    dimensions: int,
+    *,
+    weights: DTypeLike = np.float32,
+) -> None:
+    """Writes postings as tensors of names that begin with `prefix`.
+
+    Args:
+        parts: rows in order, of which one block is held at a time.
+        weights: float32, or for `parts` of counts the uint8 or uint16 that holds them.
+
+    Raises:
+        InputError: parts of another width, or a weight that is not finite.
+    """
+    dtypes = DTYPES | {"weights": np.dtype(weights)}
+    tensors = {name: out.growing(f"{prefix}{name}", dtypes[name]) for name in GROWING}
+    about, blocks = invert_blocks(parts, dimensions, lambda name, values: tensors[name].append(values))
+    out.add(f"{prefix}about", about)
+    out.add(f"{prefix}blocks", blocks)
+    _warm(np.dtype(weights))
+
+
+def open_postings(
+    container: Container,
+    prefix: str,
+    vectors: tuple[NDArray[Any], ...] = (),
+    *,
+    weights: DTypeLike = np.float32,
+    step: float = 1.0,
+) -> Postings:
+    """Postings over the tensors of a container, of which only the ends of pointers are read.
+
+    Args:
+        vectors: indptr, indices and data of the rows' vectors, to score rows by; none where they are not at hand.
+        weights: as they were written.
+        step: what a count of 1 is worth, a power of two.
+
+    Raises:
+        IndexFolderError: a tensor is missing, or does not fit the others.
+    """
+    dtypes = DTYPES | {"weights": np.dtype(weights)}
+    try:
+        arrays: Arrays = {name: container.tensor(f"{prefix}{name}", dtype) for name, dtype in dtypes.items()}
+        if not _fit(arrays):
+            raise ValueError("pointers of postings do not fit")
+        if vectors and arrays["about"][5]:
+            _check(vectors, arrays)
+    except ValueError as error:
+        raise IndexFolderError(f"{container.path} is damaged: {error}", REBUILD) from None
+    in_order = vectors if arrays["about"][5] else ()
+    return Postings.of(arrays, in_order, step)
+
+
+def _check(vectors: tuple[NDArray[Any], ...], arrays: Arrays) -> None:
+    """Raises ValueError where vectors and postings do not fit."""
+    kinds = VECTORS | {"data": arrays["weights"].dtype}
+    indptr, indices, data = vectors
+    whole = len(indptr) == arrays["about"][0] + 1 and indptr[-1] == len(arrays["rows"])
+    if not whole or not len(indices) == len(data) == len(arrays["rows"]):
+        raise ValueError("vectors and postings do not fit")
+    if tuple(each.dtype for each in vectors) != tuple(np.dtype(kind) for kind in kinds.values()):
+        raise ValueError("vectors and postings hold other types")
+
+
+def _warm(weights: np.dtype[Any]) -> None:
+    """Has the loops of a search compiled for weights of a type, and kept on disk where that can be, so that no first
+    query waits for it."""
+    one = sp.csr_matrix(np.ones((1, 1), dtype=np.float32))
+    built = Postings.build(one)
+    indptr, indices, data = built.vectors
+    arrays = built.arrays | {"weights": built.arrays["weights"].astype(weights)}
+    postings = Postings.of(arrays, (indptr, indices, data.astype(weights)))
+    for query in (one, -one):
+        postings.search(query, 1)
+
+
+def _fit(arrays: Arrays) -> bool:
+    """Whether the lengths of the arrays agree with each other and with the pointers into them."""
+    size = {name: len(array) for name, array in arrays.items()}
+    if (
+        size["about"] != 6
+        or size["blocks"] % 3
+        or not size["blocks"]
+        or not size["starts"]
+        or not size["plane_starts"]
+    ):
+        return False
+    if not np.isfinite(arrays["about"][:2]).all():
+        return False
+    rows, blocks = int(arrays["about"][0]), arrays["blocks"].reshape(-1, 3)
+    return bool(
+        0 <= rows <= (len(blocks) - 1) << 16 < rows + (1 << 16)
+        and np.all(np.diff(blocks[:, :2], axis=0) >= 0)
+        and blocks[-1, 0] == size["terms"] == size["plane_of"] == size["starts"] - 1
+        and blocks[-1, 1] == size["directory"]
+        and arrays["starts"][-1] == size["rows"] == size["weights"]
+        and size["scales"] == size["plane_starts"] - 1
+        and arrays["plane_starts"][-1] == size["levels"]
+    )

@@ -1,0 +1,102 @@
+"""Rows on their way into a segment: consecutive chunks with their vectors, one batch in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from splade_cli.errors import InputError
+from splade_cli.records import Chunk
+
+BLOCK_NONZEROS = 1 << 22
+"""Weights that are in memory at once where a segment is read to be written again."""
+Dense = NDArray[np.floating]
+
+
+class Batch(NamedTuple):
+    """Consecutive rows: chunks, vectors CSR [n, V], and dense vectors [n, d] of length 1."""
+
+    chunks: Sequence[Chunk]
+    vectors: sp.csr_matrix
+    dense: Dense | None = None
+
+
+def batched(
+    parts: Iterable[sp.csr_matrix], chunks: Iterable[Chunk], dense: Iterable[Dense] | None = None
+) -> Iterator[Batch]:
+    """Batches of parts of the vectors, of chunks, and of parts of the dense vectors cut as those.
+
+    Raises:
+        InputError: counts that differ.
+    """
+    waiting = iter(chunks)
+    others = None if dense is None else iter(dense)
+    count = 0
+    for part in parts:
+        batch = list(islice(waiting, part.shape[0]))
+        if len(batch) != part.shape[0]:
+            raise InputError(
+                f"{count + part.shape[0]} vectors and {count + len(batch)} chunks", "give one chunk a row"
+            )
+        count += part.shape[0]
+        yield Batch(batch, part, None if others is None else next(others, None))
+    more = sum(1 for _ in waiting)
+    if more:
+        raise InputError(f"{count} vectors and {count + more} chunks", "give one chunk a row")
+    if others is not None and next(others, None) is not None:
+        raise InputError("more dense vectors than sparse ones", "give one of each a row")
+
+
+def check_batch(batch: Batch, dense: bool) -> None:
+    """Raises InputError where the parts of a batch differ in length, or dense vectors are missing or too many."""
+    count = batch.vectors.shape[0]
+    if len(batch.chunks) != count:
+        raise InputError(f"{count} vectors and {len(batch.chunks)} chunks", "give one chunk a row")
+    given = 0 if batch.dense is None else len(batch.dense)
+    if given != (count if dense else 0):
+        raise InputError(
+            f"{count} vectors and {given} dense ones", "give one of each a row, or no dense ones"
+        )
+
+
+def unique_ids(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The same batches. Raises InputError for an id that comes twice."""
+    seen: set[str] = set()
+    for batch in batches:
+        for chunk in batch.chunks:
+            if chunk.id in seen:
+                raise InputError(f"the id '{chunk.id}' comes twice", "ids must be unique in an index")
+            seen.add(chunk.id)
+        yield batch
+
+
+def blocks(vectors: sp.csr_matrix, rows: NDArray[np.int64] | None = None) -> Iterator[sp.csr_matrix]:
+    """`vectors`, or these `rows` of it, in pieces of about BLOCK_NONZEROS weights."""
+    count = vectors.shape[0] if rows is None else len(rows)
+    mean = max(1.0, vectors.nnz / max(1, vectors.shape[0]))
+    step = max(1, int(BLOCK_NONZEROS // mean))
+    for start in range(0, count, step):
+        chosen = slice(start, start + step)
+        yield vectors[chosen] if rows is None else vectors[rows[chosen]]
+
+
+def canonical(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """The same with ascending columns, none twice, no stored zero, as float32; a copy where it was not so already.
+
+    Raises:
+        InputError: a weight that is not finite.
+    """
+    if not np.isfinite(matrix.data).all():
+        raise InputError(
+            "a document vector holds a weight that is not finite", "check the model that made it"
+        )
+    if matrix.dtype != np.float32 or not matrix.has_canonical_format or not matrix.data.all():
+        matrix = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+    return matrix

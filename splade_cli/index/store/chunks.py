@@ -1,0 +1,117 @@
+"""The stored texts of a segment: chunks as JSON lines in a memory-mapped file, parsed one at a time when asked for."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splade_cli.index.store.container_writer import GrowingTensor
+from splade_cli.records import Chunk
+
+_BLOCK = 4096
+
+
+class StoredChunks(Sequence[Chunk]):
+    """The chunks of a file of JSON lines.
+
+    Args:
+        path: the file.
+        offsets: int64 [n + 1], where each line starts.
+
+    Raises:
+        ValueError: offsets that do not fit the file.
+    """
+
+    def __init__(self, path: Path, offsets: NDArray[np.int64]) -> None:
+        self._offsets = offsets
+        with open(path, "rb") as file:
+            file.seek(0, 2)
+            self._bytes: mmap.mmap | bytes = b""
+            if file.tell():
+                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if not len(offsets) or int(offsets[-1]) != len(self._bytes):
+            raise ValueError(f"texts.offsets does not fit {path.name}")
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, row: int) -> Chunk: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Chunk]: ...
+    def __getitem__(self, row: int | slice) -> Chunk | list[Chunk]:
+        if isinstance(row, slice):
+            return [self[each] for each in range(*row.indices(len(self)))]
+        if not -len(self) <= row < len(self):
+            raise IndexError(row)
+        row %= len(self)
+        return chunk_from_json(json.loads(self._bytes[self._offsets[row] : self._offsets[row + 1]]))
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return (self[row] for row in range(len(self)))
+
+
+class ChunkWriter:
+    """Writes the file of `StoredChunks` while chunks pass by, so that others can read them on the way.
+
+    Args:
+        path: the file.
+        offsets: an empty tensor int64.
+    """
+
+    def __init__(self, path: Path, offsets: GrowingTensor) -> None:
+        self.path = path
+        self.count = 0
+        self._offsets = offsets
+
+    def passing(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """The same chunks again; the file is whole when the last has been taken."""
+        ends = [0]
+        end = 0
+        with open(self.path, "wb") as out:
+            for chunk in chunks:
+                line = json.dumps(chunk_to_json(chunk), ensure_ascii=False)
+                end += out.write(line.encode("utf-8", "surrogatepass") + b"\n")
+                ends.append(end)
+                self.count += 1
+                if len(ends) >= _BLOCK:
+                    self._offsets.append(np.array(ends, dtype=np.int64))
+                    ends.clear()
+                yield chunk
+        self._offsets.append(np.array(ends, dtype=np.int64))
+
+
+def chunk_to_json(chunk: Chunk) -> dict[str, object]:
+    """Plain values of a chunk; what is as by default is left out."""
+    values: dict[str, object] = {"id": chunk.id, "document_id": chunk.document_id, "text": chunk.text}
+    if chunk.title:
+        values["title"] = chunk.title
+    if chunk.headings:
+        values["headings"] = list(chunk.headings)
+    if chunk.start:
+        values["start"] = chunk.start
+    if chunk.end:
+        values["end"] = chunk.end
+    if chunk.metadata:
+        values["metadata"] = chunk.metadata
+    return values
+
+
+def chunk_from_json(values: dict[str, Any]) -> Chunk:
+    """The same from plain values. A chunk without a document is a document of its own."""
+    return Chunk(
+        id=str(values["id"]),
+        document_id=str(values.get("document_id") or values["id"]),
+        text=values.get("text", ""),
+        title=values.get("title", ""),
+        headings=tuple(values.get("headings", ())),
+        start=values.get("start", 0),
+        end=values.get("end", 0),
+        metadata=values.get("metadata", {}),
+    )
