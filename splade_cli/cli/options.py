@@ -162,7 +162,7 @@ def search_options(
     fused = fusion_weights(weights) if weights is not None else None
     return SearchOptions(
         mode=mode.lower(),
-        filter=filter,
+        filter=filter or None,
         idf_exponent=idf,
         expansion=expand,
         group=fold,

@@ -72,9 +72,7 @@ def query(
         marks = marks or index.resolve().parent / MARKS
     else:
         assert docs is not None
-        embedder = SpladeEmbedder(
-            model or "tiny", device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
-        )
+        embedder = SpladeEmbedder(model or "tiny", opening)
         with console.progress() as progress:
             made = index_documents(docs, embedder=embedder, progress=progress)
         console.skipped(made.skipped)

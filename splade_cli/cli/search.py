@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from splade_cli.cli import options
+
+if TYPE_CHECKING:
+    from splade_cli.search.searcher import Searcher
 
 
 def search(
@@ -49,30 +52,43 @@ def search(
     if weights is not None and mode.lower() != "hybrid":
         raise InputError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
     chosen = options.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
+    opening = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     searcher = Searcher.open(
         index,
         model=model,
         options=chosen,
         backend=options.backend_name(backend),
-        model_options=ModelOptions(
-            device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
-        ),
+        model_options=opening,
     )
     if query == "-":
-        for line in sys.stdin:
-            asked = line.strip().lstrip("\ufeff")
-            if asked:
-                hits = searcher.search(asked, k)
-                console.json_line({"query": asked, "hits": [hit.as_dict() for hit in hits]})
+        _answer_lines(searcher, k)
         return
     hits = searcher.search(query, k)
     if json_output:
         console.json_document({"query": query, "hits": [hit.as_dict() for hit in hits]})
         return
-    nothing = display.NOTHING
-    if filter:
-        nothing = "no document passes the filter and shares a term with this query"
-        if not searcher.passing(filter):
-            nothing = f"no document passes the filter '{filter}' (case and type count: a text is no number)"
-    display.hits(hits, query, explain, nothing=nothing)
+    if hits:
+        display.hits(hits, explain)
+    else:
+        console.note(f"{_nothing(searcher, filter)}; try other words")
     console.next_command(f"splade query --index {index}")
+
+
+def _answer_lines(searcher: Searcher, k: int) -> None:
+    """A JSON line for each query on standard input."""
+    from splade_cli.cli.render import console
+
+    for line in sys.stdin:
+        query = line.strip().lstrip("\ufeff")
+        if query:
+            hits = searcher.search(query, k)
+            console.json_line({"query": query, "hits": [hit.as_dict() for hit in hits]})
+
+
+def _nothing(searcher: Searcher, filter: str | None) -> str:
+    """Why there is no hit."""
+    if not filter:
+        return "no document shares a term with this query"
+    if searcher.passing(filter):
+        return "no document passes the filter and shares a term with this query"
+    return f"no document passes the filter '{filter}' (case and type count: a text is no number)"

@@ -15,25 +15,17 @@ from splade_cli.search.explain.terms import Origin, origins
 INDENT = 4
 MARK_COLOURS = {"good": "green", "bad": "red"}
 
-NOTHING = "no document shares a term with this query"
-
 
 def hits(
     ranked: Sequence[Hit],
-    query: str,
     explain: bool,
     marks: Mapping[str, str] | None = None,
-    nothing: str = NOTHING,
 ) -> None:
     """Ranked hits with snippets, and their terms and the part of each mode on demand.
 
     Args:
-        nothing: what to say where there is no hit.
         marks: id to ``good`` or ``bad``.
     """
-    if not ranked:
-        note(f"{nothing}; try other words")
-        return
     for hit in ranked:
         _heading(hit, (marks or {}).get(hit.id))
         if hit.snippet:

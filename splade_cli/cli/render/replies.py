@@ -59,7 +59,7 @@ def reply(answer: Reply, explain: bool) -> None:
     if isinstance(answer, HitsReply):
         if answer.remark:
             note(answer.remark)
-        display.hits(answer.hits, answer.query, explain, answer.marks)
+        display.hits(answer.hits, explain, answer.marks)
         return
     show = _SHOWN.get(type(answer))
     if show is not None:

@@ -37,13 +37,15 @@ TERMS = (
     Term("ĠblÃ¥", 1.0, 1.0, 1.0, False, True),
     Term("oven", 1.0, 1.0, 1.0, False),
 )
-HIT = Hit("docs/kiln.md::1", 1, 8.0, "The kiln fires blå clay.", "The kiln fires blå clay.", "Kiln", "docs/kiln.md",
-          terms=TERMS, highlights=((4, 8), (15, 18)))  # fmt: skip
+TEXT = "The kiln fires blå clay."
+HIT = Hit(
+    "docs/kiln.md::1", 1, 8.0, TEXT, TEXT, "Kiln", "docs/kiln.md", terms=TERMS, highlights=((4, 8), (15, 18))
+)
 
 
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """What a call prints on both streams of a terminal of so many columns, colours as escape sequences if wanted."""
+    """What a call prints on both streams of a terminal of so many columns; colours are escape sequences."""
 
     def run(function: Callable[..., None], *words: Any, width: int = 80, colour: bool = False) -> str:
         written = io.StringIO()
@@ -65,14 +67,13 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 
 def test_a_hit(printed: Callable[..., str]) -> None:
-    shown = printed(display.hits, [HIT], "hot kiln", False)
+    shown = printed(display.hits, [HIT], False)
     assert shown.splitlines() == [" 1  8.00  Kiln  docs/kiln.md::1", "    The kiln fires blå clay."]
-    assert printed(display.hits, [HIT], "q", False, {HIT.id: "good"}).splitlines()[0].endswith("[good]")
-    assert "no document shares a term" in printed(display.hits, [], "q", False)
+    assert printed(display.hits, [HIT], False, {HIT.id: "good"}).splitlines()[0].endswith("[good]")
 
 
 def test_stars_say_where_the_model_added_a_term(printed: Callable[..., str]) -> None:
-    line = printed(display.hits, [HIT], "hot kiln", True).splitlines()[2]
+    line = printed(display.hits, [HIT], True).splitlines()[2]
     assert line == "    kiln 4.00 (50%)  hot* 2.00 (25%)  *blå 1.00 (12%)  *oven* 1.00 (12%)"
 
 
@@ -85,7 +86,7 @@ def test_the_parts_of_a_fusion(printed: Callable[..., str]) -> None:
         "t",
         parts={"sparse": {"rank": 1, "score": 8.0}, "bm25": {"rank": 3, "score": 0.5}},
     )
-    shown = printed(display.hits, [hit], "q", True)
+    shown = printed(display.hits, [hit], True)
     assert " 1  0.0325  a" in shown
     assert "sparse rank 1, 8.00; bm25 rank 3, 0.5000" in shown
     assert "compares whole texts" in printed(replies.reply, ExplainReply(hit), False)
@@ -95,13 +96,11 @@ def test_what_was_grouped_into_a_hit(printed: Callable[..., str]) -> None:
     hit = Hit(
         "a.md::2", 1, 2.0, "t", "t", document_id="a.md", windows=("a.md::1", "a.md::3"), duplicates=("b.md",)
     )
-    assert "more of this document: ::1, ::3; nearly the same: b.md" in printed(
-        display.hits, [hit], "q", False
-    )
+    assert "more of this document: ::1, ::3; nearly the same: b.md" in printed(display.hits, [hit], False)
 
 
 def test_matched_words_are_bold(printed: Callable[..., str]) -> None:
-    shown = printed(display.hits, [HIT], "q", False, colour=True)
+    shown = printed(display.hits, [HIT], False, colour=True)
     assert "\x1b[1mkiln\x1b[0m fires \x1b[1mblå\x1b[0m" in shown
 
 
