@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from splade_cli.config.schema import Config, DatasetSpec, DatasetsSection
@@ -52,35 +53,41 @@ def nested(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return sections
 
 
-def check_known(key: str, origin: str, other_names: Iterable[str]) -> None:
+def check_known(key: str, origin: str, other_names: tuple[str, ...]) -> None:
     """Raises InputError with a suggestion for a key that neither the schema has nor `other_names`."""
     section, _, rest = key.partition(".")
     dataset, dot, setting = rest.partition(".")
-    known = _known_keys(other_names)
     in_dataset = section == "datasets" and bool(dot)
-    if (f"datasets.NAME.{setting}" if in_dataset else key) in known:
+    known = _known_keys(other_names)
+    name = f"datasets.NAME.{setting}" if in_dataset else key
+    if name in known:
         return
     if in_dataset:
-        nearest = difflib.get_close_matches(setting, DatasetSpec.model_fields, n=1, cutoff=0.6)
-        hint = f"did you mean 'datasets.{dataset}.{nearest[0]}'?" if nearest else ALL_KEYS
+        hint = _suggestion(setting, {name: f"datasets.{dataset}.{name}" for name in DatasetSpec.model_fields})
     else:
-        hint = _suggestion(key, known)
+        hint = _suggestion(key.rpartition(".")[2], _by_last_part(known))
         if section == "datasets" and rest:
             hint += f"; a dataset of that name is a section: datasets.{rest}.source"
     raise InputError(f"unknown config key '{key}' ({origin})", hint)
 
 
-def _known_keys(other_names: Iterable[str]) -> list[str]:
+@cache
+def _known_keys(other_names: tuple[str, ...]) -> list[str]:
     defaults = Config.model_construct(datasets=DatasetsSection())
     of_datasets = [f"datasets.NAME.{key}" for key in DatasetSpec.model_fields]
     return [*flatten(defaults.model_dump()), *other_names, *of_datasets]
 
 
-def _suggestion(key: str, known: Iterable[str]) -> str:
-    """The known key whose last part is nearest to that of `key`; of two with the same last part the first."""
-    by_last_part: dict[str, str] = {}
+def _by_last_part(known: Iterable[str]) -> dict[str, str]:
+    """Known keys by their last part; of two with the same the first."""
+    keys: dict[str, str] = {}
     for name in known:
         if ".NAME." not in name:
-            by_last_part.setdefault(name.rpartition(".")[2], name)
-    nearest = difflib.get_close_matches(key.rpartition(".")[2], by_last_part, n=1, cutoff=0.6)
-    return f"did you mean '{by_last_part[nearest[0]]}'?" if nearest else ALL_KEYS
+            keys.setdefault(name.rpartition(".")[2], name)
+    return keys
+
+
+def _suggestion(word: str, keys: Mapping[str, str]) -> str:
+    for near in difflib.get_close_matches(word, keys, n=1, cutoff=0.6):
+        return f"did you mean '{keys[near]}'?"
+    return ALL_KEYS

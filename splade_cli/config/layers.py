@@ -31,8 +31,8 @@ def layers_of_preset(name: str) -> list[Layer]:
     """A preset and those that it extends, the weakest first."""
     values = load_preset(name)
     base = values.pop("extends", None)
-    weaker = layers_of_preset(base) if base else []
-    return [*weaker, Layer(flatten(values), f"{_PRESET}{name}")]
+    layers = [Layer(flatten(values), f"{_PRESET}{name}")]
+    return layers_of_preset(base) + layers if base else layers
 
 
 def layers_of_file(path: Path, seen: tuple[Path, ...] = ()) -> list[Layer]:

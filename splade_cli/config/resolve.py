@@ -75,7 +75,9 @@ def resolve(
     Raises:
         InputError: an unknown preset, key or value, naming it and where it came from.
     """
-    layers = layers_of_file(yaml_file) if yaml_file is not None else []
+    layers: list[Layer] = []
+    if yaml_file is not None:
+        layers += layers_of_file(yaml_file)
     layers += layers_of_environment(environment or {})
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     layers.append(Layer(given, "flag"))
@@ -127,6 +129,8 @@ def _input_error(error: ValidationError, origins: Mapping[str, str]) -> InputErr
     if not key:
         return InputError(message, ALL_KEYS)
     value = first["input"]
-    shown = "" if isinstance(value, dict | BaseModel) else f", got {value!r}"
-    origin = f" ({origins[key]})" if key in origins else ""
-    return InputError(f"{key}: {message}{shown}{origin}", ALL_KEYS)
+    if not isinstance(value, dict | BaseModel):
+        message += f", got {value!r}"
+    if key in origins:
+        message += f" ({origins[key]})"
+    return InputError(f"{key}: {message}", ALL_KEYS)

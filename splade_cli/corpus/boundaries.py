@@ -112,7 +112,9 @@ def _fences(text: str) -> list[tuple[int, int]]:
 
 def _around_position(fences: list[tuple[int, int]], position: int) -> tuple[int, int] | None:
     before = bisect_left(fences, (position, 0)) - 1
-    return fences[before] if before >= 0 and position < fences[before][1] else None
+    if before < 0 or position >= fences[before][1]:
+        return None
+    return fences[before]
 
 
 def best_end(structure: TextStructure, within: Range, last: int, unit: int) -> Cut | None:

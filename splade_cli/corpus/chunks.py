@@ -183,7 +183,9 @@ def _next_start(structure: TextStructure, start: int, cut: Cut, chunking: Chunki
     wished = min(max(cut.end - round(chunking.overlap * length), low), high)
     within = Range(low, wished, high)
     shared = best_start(structure, within, _ANY_DISTANCE) or hard_cut(structure.text, within)
-    return shared.start if shared.start <= high else cut.start
+    if shared.start > high:
+        return cut.start
+    return shared.start
 
 
 def _heading_paths(structure: TextStructure, positions: list[int], title: str) -> Iterator[tuple[str, ...]]:

@@ -61,8 +61,8 @@ def iterate_documents(path: Path) -> Iterator[Document | Skipped]:
                 skipped.append(document)
             yield document
     if not ids:
-        plural = "" if len(files) == 1 else "s"
-        reasons = [f"{len(files)} file{plural} seen"]
+        seen = "1 file" if len(files) == 1 else f"{len(files)} files"
+        reasons = [f"{seen} seen"]
         reasons += [f"{each.path}: {each.reason}" for each in skipped[:3]]
         if len(skipped) > 3:
             reasons.append(f"and {len(skipped) - 3} more")

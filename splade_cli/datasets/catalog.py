@@ -171,21 +171,22 @@ def _elsewhere(name: str, part: DatasetPart, source: str, config: str | None) ->
     local = Path(source).expanduser()
     if config and local.exists() and not (local / config).is_dir():
         raise InputError(f"dataset '{name}': no folder {local / config}", "leave config out for a local file")
-    return replace(part, config=part.config if local.is_dir() else None, converted=False)
+    if not local.is_dir():
+        part = replace(part, config=None)
+    return replace(part, converted=False)
 
 
 def _with(part: DatasetPart, spec: DatasetSpec) -> DatasetPart:
-    changes: dict[str, Any] = {
-        "source": spec.source,
-        "config": spec.config,
-        "split": spec.split,
-        "languages": tuple(spec.languages) if spec.languages else None,
-        "language_column": spec.language_column,
-        "tasks": tuple(spec.tasks) if spec.tasks else None,
-        "task_column": spec.task_column,
-        "keep": {**part.keep, **spec.keep} if spec.keep else None,
-        "split_ratio": spec.split_ratio,
-    }
+    """The part with all that the settings say of it."""
+    changes: dict[str, Any] = {}
+    for key in ("source", "config", "split", "language_column", "task_column", "split_ratio"):
+        changes[key] = getattr(spec, key)
+    if spec.languages:
+        changes["languages"] = tuple(spec.languages)
+    if spec.tasks:
+        changes["tasks"] = tuple(spec.tasks)
+    if spec.keep:
+        changes["keep"] = {**part.keep, **spec.keep}
     if spec.columns is not None:
         named = spec.columns
         changes |= {
@@ -204,7 +205,9 @@ def _scandi_qa(spec: DatasetSpec) -> list[DatasetPart]:
             f"scandi_qa has parts of different columns: '{unwanted[0]}' fits none of them",
             "name a part as a dataset of its own, e.g. datasets.norquad.source: ltg/norquad",
         )
-    chosen = list(SCANDI_QA_PARTS) if spec.parts is None else spec.parts
+    chosen = spec.parts
+    if chosen is None:
+        chosen = list(SCANDI_QA_PARTS)
     if not chosen:
         raise InputError(
             "scandi_qa is enabled, and every part of it is off", f"name some of {', '.join(SCANDI_QA_PARTS)}"
@@ -229,7 +232,9 @@ def _scandi_qa_part(text: str, folder: str | None) -> DatasetPart:
                 f"scandi_qa: no such file or folder: {local}", f"leave it out to read {part.source}"
             )
         return replace(part, source=str(local))
-    return _local(part, folder) if folder is not None else part
+    if folder is not None:
+        return _local(part, folder)
+    return part
 
 
 def _local(part: DatasetPart, folder: str) -> DatasetPart:

@@ -38,6 +38,11 @@ class RowReader:
         self.languages = [language_code(language) for language in part.languages]
         self.keep = {column: _as_texts(values) for column, values in part.keep.items()}
         self.is_mapped = bool(part.anchor or part.positive)
+        self.query_columns: tuple[str, ...] = QUERY_KEYS
+        self.positive_columns: tuple[str, ...] = ("docs", *POSITIVE_KEYS)
+        if self.is_mapped:
+            self.query_columns = (part.anchor,)
+            self.positive_columns = (part.positive,)
         self.required = self._required_columns()
         self.irrelevant: dict[str, list[str]] = {}
 
@@ -85,10 +90,13 @@ class RowReader:
             self.removed[reason] += 1
             return
         part = self.part
-        queries = _filled(row, (part.anchor,) if self.is_mapped else QUERY_KEYS)
-        positives = _filled(row, (part.positive,) if self.is_mapped else ("docs", *POSITIVE_KEYS))
-        if not queries or not positives:
-            self.removed["without positive" if queries else "without query"] += 1
+        queries = _filled(row, self.query_columns)
+        if not queries:
+            self.removed["without query"] += 1
+            return
+        positives = _filled(row, self.positive_columns)
+        if not positives:
+            self.removed["without positive"] += 1
             return
         is_labelled = "is_relevant" in row and not self.is_mapped
         if is_labelled and str(row["is_relevant"]).strip().casefold() not in YES:
@@ -110,7 +118,8 @@ class RowReader:
         part = self.part
         if self.is_mapped:
             values: Row = {"negatives": _values_of(row, part.negatives)}
-            values["scores"] = row.get(part.scores) if part.scores else None
+            if part.scores:
+                values["scores"] = row.get(part.scores)
         else:
             values = {key: value for key, value in row.items() if key not in (*QUERY_KEYS, *POSITIVE_KEYS)}
         values["source"] = values.get("source") or self.name
@@ -138,20 +147,21 @@ def texts_of_ids(part: DatasetPart, rows: Iterator[Row]) -> Iterator[Row]:
     counts in a distillation loss, so the negative's score is 0.
     """
     columns = (part.anchor, part.positive, *part.negatives)
-    rows_of_ids: list[tuple[list[str], Any]] = []
+    rows_of_ids: list[tuple[list[str], Row]] = []
     query_ids: set[str] = set()
     document_ids: set[str] = set()
     for row in rows:
         ids = [str(row[column]) for column in columns]
-        rows_of_ids.append((ids, row.get(part.scores) if part.scores else None))
+        rows_of_ids.append((ids, row))
         query_ids.add(ids[0])
         document_ids.update(ids[1:])
     queries = _texts_by_id(part.source, "queries", "query_id", "query", query_ids)
     corpus = _texts_by_id(part.source, "corpus", "passage_id", "passage", document_ids)
-    for ids, margin in rows_of_ids:
+    for ids, row in rows_of_ids:
         texts = [queries.get(ids[0]), *map(corpus.get, ids[1:])]
         with_texts: Row = dict(zip(columns, texts, strict=True))
-        with_texts[part.scores] = None if margin is None else [margin, 0.0]
+        if part.scores and row.get(part.scores) is not None:
+            with_texts[part.scores] = [row[part.scores], 0.0]
         yield with_texts
 
 
@@ -168,11 +178,14 @@ def _texts_by_id(source: str, config: str, key: str, text: str, wanted: set[str]
 def _filled(row: Row, keys: Sequence[str]) -> list[Any]:
     """The values under the first key that holds any: of a list all that are not blank."""
     for key in keys:
-        value = row.get(key)
-        values = [each for each in (value if isinstance(value, list) else [value]) if not _is_blank(each)]
+        values = [value for value in _listed(row.get(key)) if not _is_blank(value)]
         if values:
             return values
     return []
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _is_blank(value: Any) -> bool:
@@ -183,15 +196,17 @@ def _values_of(row: Row, columns: Sequence[str]) -> list[Any]:
     """The values of several columns, those of a list one by one."""
     values: list[Any] = []
     for column in columns:
-        value = row.get(column)
-        values += value if isinstance(value, list) else [value]
+        values += _listed(row.get(column))
     return values
 
 
 def _as_texts(value: Any) -> set[str]:
     """Values as texts that compare alike from JSON, CSV and parquet: 1, 1.0, true and "1"."""
+    values = list(value) if isinstance(value, tuple) else _listed(value)
     texts = set()
-    for each in value if isinstance(value, list | tuple) else [value]:
-        is_number = isinstance(each, bool | int | float)
-        texts.add(f"{each:g}" if is_number else str(each).casefold())
+    for each in values:
+        if isinstance(each, bool | int | float):
+            texts.add(f"{each:g}")
+        else:
+            texts.add(str(each).casefold())
     return texts

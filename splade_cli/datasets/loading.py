@@ -43,8 +43,10 @@ class DatasetSplits:
         """One line for a log: sizes, and what was removed why."""
         sizes = f"{len(self.train)} train, {len(self.val)} val, {len(self.test)} test"
         line = f"{self.name}: {sizes} ({self.held_out})"
-        removed = ", ".join(f"{count} {reason}" for reason, count in self.removed.items())
-        return f"{line}; removed: {removed}" if removed else line
+        if self.removed:
+            removed = ", ".join(f"{count} {reason}" for reason, count in self.removed.items())
+            line += f"; removed: {removed}"
+        return line
 
 
 def load_datasets(section: DatasetsSection, seed: int) -> list[DatasetSplits]:

@@ -37,8 +37,9 @@ def open_tables(
     if path.is_file():
         tables = {"train": file_table([path])}
     elif path.is_dir():
-        has_subfolder = config is not None and (path / config).is_dir()
-        tables = _folder_tables(path / str(config) if has_subfolder else path)
+        if config is not None and (path / config).is_dir():
+            path = path / config
+        tables = _folder_tables(path)
     elif _HUB_ID.fullmatch(source) and path.suffix not in READERS:
         tables = dataset_tables(fetch(source, config, converted=converted))
     else:

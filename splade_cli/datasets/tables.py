@@ -123,5 +123,6 @@ def dataset_tables(dataset: Any) -> dict[str, Table]:
 
         return Table(read, set(split.column_names))
 
-    splits = dataset if isinstance(dataset, dict) else {"train": dataset}
-    return {str(name): table(split) for name, split in splits.items()}
+    if not isinstance(dataset, dict):
+        return {"train": table(dataset)}
+    return {str(name): table(split) for name, split in dataset.items()}

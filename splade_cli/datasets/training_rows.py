@@ -99,7 +99,9 @@ def _of_negatives(listed: Any, brought: list[str], filled: list[int]) -> tuple[s
             return tuple(texts)
         return tuple(texts[number] for number in filled)
     said = tuple(brought[number] for number in filled)
-    return said if any(said) else ()
+    if not any(said):
+        return ()
+    return said
 
 
 def _text(row: dict[str, Any], keys: Sequence[str], wanted: str, where: str) -> str:
@@ -125,13 +127,17 @@ def _negatives(row: dict[str, Any], where: str) -> list[_Negative]:
         return [_Negative("")] * len(values)
     negatives = []
     for value in values:
-        details = value if isinstance(value, dict) else {"document": value}
+        details = value
+        if not isinstance(value, dict):
+            details = {"document": value}
         text = details.get("document")
         if text is not None and not isinstance(text, str):
             raise InputError(f"{where}: a negative is a {type(text).__name__}, a text was expected", SHAPE)
         explanation = str(details.get("explanation") or "")
         strategy = str(details.get("strategy") or "")
-        negatives.append(_Negative(text if text and text.strip() else "", explanation, strategy))
+        if not text or not text.strip():
+            text = ""
+        negatives.append(_Negative(text, explanation, strategy))
     return negatives
 
 

@@ -26,7 +26,7 @@ def read_qrels(path: Path) -> Qrels:
     qrels: Qrels = {}
     with open_text(path) as lines:
         for number, line in enumerate(lines, 1):
-            cells = line.split("\t") if "\t" in line else line.split()
+            cells = line.split("\t" if "\t" in line else None)
             is_header = number == 1 and bool(cells) and cells[-1].strip() in _HEADERS
             if is_header or not line.strip():
                 continue
@@ -42,12 +42,13 @@ def read_qrels(path: Path) -> Qrels:
 
 
 def _judgement(cells: list[str]) -> tuple[str, str, int]:
-    query = cells[0]
-    document = cells[1] if len(cells) == 3 else cells[2]
-    grade = float(cells[2] if len(cells) == 3 else cells[3])
+    if len(cells) != 3:
+        # TREC's second column says nothing.
+        cells = [cells[0], *cells[2:]]
+    grade = float(cells[2])
     if not grade.is_integer():
         raise ValueError(f"a grade of {grade}")
-    return query, document, int(grade)
+    return cells[0], cells[1], int(grade)
 
 
 def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:

@@ -19,9 +19,9 @@ class TrainingSection(Section):
     caching on: a batch is embedded in parts of so many texts. `grow_batch_from` starts with smaller batches,
     which grow to the full size.
 
-    `tuned_share` is the share of tuned weights in the average with the base; None is 0.5 (less where the guard
-    collection would lose over 1%), and 1 where terms are asked for, which an average would move; ``validation``
-    lets held-out rows choose, which suits rows that people wrote.
+    `tuned_share` is the share of tuned weights in the average with the base; None is 0.5 (less where the
+    guard collection would lose over 1%), and 1 where terms are asked for, which an average would move;
+    ``validation`` lets held-out rows choose, which suits rows that people wrote.
     """
 
     output_dir: str | None = None

@@ -28,7 +28,9 @@ def split_front_matter(source: str) -> tuple[dict[str, Any], str]:
         front = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         looks_like_yaml = re.match(r"[\w-]+:", text)
-        return {}, as_code if looks_like_yaml else source
+        if looks_like_yaml:
+            return {}, as_code
+        return {}, source
     if front is None:
         return {}, body
     if not isinstance(front, dict):

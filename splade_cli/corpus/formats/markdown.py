@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
 _ATTRIBUTES = re.compile(r"\{:?\s*(?:[.#][\w-]|[\w-]+=)[^{}]*\}")
+_LEADING_ATTRIBUTES = re.compile(r"\A" + _ATTRIBUTES.pattern)
 _HEADING_ATTRIBUTES = re.compile(r"\s*" + _ATTRIBUTES.pattern + r"\s*\Z")
 _SHELLS = ("", "console", "bash", "sh", "shell", "terminal", "text")
 _TERMINAL_COLOURS = re.compile(r"</?(?:font|span|u|b|i)\b[^>]*>")
@@ -35,8 +36,8 @@ def read_markdown(source: str) -> Prose:
     """Text, title and front matter of a file, with the blocks of MkDocs and its kin understood."""
     front, body = split_front_matter(source)
     text, first_heading = _body(body)
-    title = front.pop("title", None)
-    return Prose(text, str(title).strip() if title else first_heading, front)
+    title = str(front.pop("title", None) or "").strip()
+    return Prose(text, title or first_heading, front)
 
 
 def _body(source: str) -> tuple[str, str]:
@@ -45,7 +46,9 @@ def _body(source: str) -> tuple[str, str]:
 
     nodes = SyntaxTreeNode(grammar().parse(source)).children
     lines = source.split("\n")
-    highest = _level(nodes[0]) if nodes and nodes[0].type == "heading" else 1
+    highest = 1
+    if nodes and nodes[0].type == "heading":
+        highest = _level(nodes[0])
     blocks = []
     title = ""
     for run in _adjacent(nodes):
@@ -60,10 +63,14 @@ def _body(source: str) -> tuple[str, str]:
             block = _block(node)
             blocks.append(block)
             if not title and node.type in ("heading", "html_block"):
-                heading = r"^#+ (.+)" if node is nodes[0] else r"^# (.+)"
-                match = re.search(heading, block, re.MULTILINE)
-                title = match[1] if match else ""
+                title = _title_in(block, at_top=node is nodes[0])
     return squeezed("\n\n".join(block for block in blocks if block.strip())), title
+
+
+def _title_in(block: str, *, at_top: bool) -> str:
+    """The words of a main heading; at the top of a text a heading of any level is one."""
+    match = re.search(r"^#+ (.+)" if at_top else r"^# (.+)", block, re.MULTILINE)
+    return match[1] if match else ""
 
 
 def _adjacent(nodes: list[SyntaxTreeNode]) -> Iterator[list[SyntaxTreeNode]]:
@@ -85,8 +92,7 @@ def _level(node: SyntaxTreeNode) -> int:
 def _block(node: SyntaxTreeNode) -> str:
     kind = node.type
     if kind == "heading":
-        words = _HEADING_ATTRIBUTES.sub("", _one_line(node))
-        return f"{'#' * _level(node)} {words}" if words else ""
+        return _heading(node)
     if kind == "fence":
         return _code(node)
     if kind == "code_block":
@@ -111,6 +117,13 @@ def _block(node: SyntaxTreeNode) -> str:
     if kind == "dd":
         return f": {indented(_blocks(node.children), 2).lstrip(' ')}"
     return _blocks(node.children)
+
+
+def _heading(node: SyntaxTreeNode) -> str:
+    words = _HEADING_ATTRIBUTES.sub("", _one_line(node))
+    if not words:
+        return ""
+    return f"{'#' * _level(node)} {words}"
 
 
 def _blocks(nodes: Iterable[SyntaxTreeNode]) -> str:
@@ -151,14 +164,17 @@ def _labelled(opening: str, content: list[SyntaxTreeNode]) -> str:
     text = _blocks(content)
     if not opening or not text:
         return opening or text
-    gap = "\n" if content[0].type == "paragraph" else "\n\n"
-    return f"{opening}{gap}{text}"
+    if content[0].type == "paragraph":
+        return f"{opening}\n{text}"
+    return f"{opening}\n\n{text}"
 
 
 def _with_inline_markup(text: str) -> str:
     from markdown_it.tree import SyntaxTreeNode
 
-    return _one_line(SyntaxTreeNode(grammar().parseInline(text)).children[0]) if text else ""
+    if not text:
+        return ""
+    return _one_line(SyntaxTreeNode(grammar().parseInline(text)).children[0])
 
 
 def _code(node: SyntaxTreeNode) -> str:
@@ -211,8 +227,7 @@ def _inline(node: SyntaxTreeNode) -> str:
     if kind == "text":
         before = node.previous_sibling
         if before is not None and before.type in ("link", "image"):
-            attributes = _ATTRIBUTES.match(node.content)
-            return node.content[attributes.end() :] if attributes else node.content
+            return _LEADING_ATTRIBUTES.sub("", node.content)
         return node.content
     if kind in ("softbreak", "hardbreak"):
         return "\n"
@@ -224,12 +239,14 @@ def _inline(node: SyntaxTreeNode) -> str:
     return words
 
 
+def _text_of(node: SyntaxTreeNode | None) -> str:
+    return "" if node is None else node.content
+
+
 def _is_emphasis(node: SyntaxTreeNode, words: str) -> bool:
     """Whether it is, whatever the grammar says: not in sha*sum and mk*temp, __init__.py, obj.__dict__."""
-    before = node.previous_sibling
-    after = node.next_sibling
-    letter_before = before.content[-1:] if before is not None else ""
-    text_after = after.content if after is not None else ""
+    letter_before = _text_of(node.previous_sibling)[-1:]
+    text_after = _text_of(node.next_sibling)
     if node.markup[0] == "*":
         return not (re.match(r"\w", letter_before) and re.match(r"\w", words))
     is_name = node.markup == "__" and re.fullmatch(r"\w+", words)

@@ -31,7 +31,6 @@ _ADMONITION = re.compile(r"(?:!!!|\?\?\?\+?)[ \t]+(?P<kind>[\w-]+)[\w \t-]*(?:\"
 _TAB = re.compile(r"===[+!]?[ \t]+\"(?P<title>.*)\"\s*\Z")
 _OPENS_ANYWHERE: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list", "footnote_def"]}
 
-
 # Kinds of blocks that only arrange what is in them: their name tells a reader nothing.
 _ARRANGING = names("tab tabs tab-set code-group details html define grid grid-item col row div")
 
@@ -60,10 +59,14 @@ def grammar() -> MarkdownIt:
 
 def label(kind: str | None, title: str | None) -> str:
     """How a block opens in words: ``Note: its title``, or only what there is of both."""
-    if not kind or kind in _ARRANGING:
-        return f"{title}:" if title else ""
-    kind = kind.replace("-", " ").capitalize()
-    return f"{kind}: {title}" if title else f"{kind}:"
+    words = []
+    if kind and kind not in _ARRANGING:
+        words.append(kind.replace("-", " ").capitalize())
+    if title:
+        words.append(title)
+    if len(words) == 1:
+        return f"{words[0]}:"
+    return ": ".join(words)
 
 
 def label_of(node: SyntaxTreeNode) -> str:
@@ -71,20 +74,27 @@ def label_of(node: SyntaxTreeNode) -> str:
     if node.type == "tab":
         return label("tab", node.info)
     if node.type == "admonition":
+        pattern = _ADMONITION
         line = f"{node.markup}{node.info}"
-        opening = _ADMONITION.match(line) if len(line) <= _LONGEST_DIRECTIVE else None
-        return label(opening["kind"], opening["title"]) if opening else line
-    if node.type == "container_slashes":
-        opening = _SLASHES.match(node.info)
-        return label(opening["kind"], opening["title"]) if opening else ""
-    opening = _COLONS.match(node.info)
-    return label(opening["kind"], opening["short"] or opening["title"]) if opening else ""
+    else:
+        pattern = _SLASHES if node.type == "container_slashes" else _COLONS
+        line = node.info
+    if len(line) > _LONGEST_DIRECTIVE:
+        return line
+    opening = pattern.match(line)
+    if opening is None:
+        return line
+    parts = opening.groupdict()
+    return label(parts["kind"], parts["title"] or parts.get("short"))
 
 
 def without_generated_lines(text: str) -> str:
     """`text` with an empty line for each that a site generator replaces."""
     lines = text.split("\n")
-    return "\n".join("" if _is_generated(line) else line for line in lines)
+    for number, line in enumerate(lines):
+        if _is_generated(line):
+            lines[number] = ""
+    return "\n".join(lines)
 
 
 def _is_generated(line: str) -> bool:

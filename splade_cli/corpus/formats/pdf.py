@@ -38,7 +38,7 @@ def read_pdf(data: bytes) -> Prose:
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted PDF")
         pages = [page.extract_text() for page in reader.pages]
-        title = reader.metadata.title if reader.metadata else None
+        title = getattr(reader.metadata, "title", None)
     except DependencyError:
         raise Unreadable("encrypted PDF") from None
     except (PyPdfError, NotImplementedError, OSError, zlib.error, *_DAMAGE) as error:

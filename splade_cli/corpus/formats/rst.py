@@ -42,7 +42,7 @@ def read_rst(source: str) -> Prose:
     lines = _Reader(source.expandtabs(8).split("\n"), outline).read()
     for name, words in _REPLACEMENT.findall(source):
         lines = [line.replace(f"|{name}|", words) for line in lines]
-    return Prose(squeezed("\n".join(lines)), outline.titles[0] if outline.titles else "")
+    return Prose(squeezed("\n".join(lines)), "".join(outline.titles[:1]))
 
 
 class _Outline:
@@ -117,7 +117,8 @@ class _Reader:
 
     def _literal_block(self, line: str) -> None:
         words = _plain(line.rstrip()[:-1])
-        self.text.append("" if words.strip() == ":" else words)
+        if words.strip() != ":":
+            self.text.append(words)
         code = textwrap.dedent("\n".join(self._indented_block(line)))
         if code.strip():
             indent = len(line) - len(line.lstrip())
@@ -160,7 +161,9 @@ def _directive(name: str, argument: str, body: list[str], outline: _Outline) -> 
     lines = _Reader(content.split("\n"), outline).read()
     if name == "figure":
         return [alt, "", *lines]
-    label = "" if ":" in name or name in _UNNAMED else f"{name.replace('-', ' ').capitalize()}: "
+    label = ""
+    if ":" not in name and name not in _UNNAMED:
+        label = f"{name.replace('-', ' ').capitalize()}: "
     if argument:
         return [label + _plain(argument), *lines]
     return [label.strip(), *lines[next_text(lines, 0) :]]

@@ -136,14 +136,18 @@ def _distinct(names: list[str]) -> list[str]:
     distinct: list[str] = []
     for number, name in enumerate(names, 1):
         name = name or f"column {number}"
-        distinct.append(f"{name} {number}" if name in distinct else name)
+        if name in distinct:
+            name = f"{name} {number}"
+        distinct.append(name)
     return distinct
 
 
 def _documents_of(row: Any, number: int, seen: set[str]) -> Iterator[RawDocument | Unreadable]:
     """The document in one row, or of a training row all its documents that are not among `seen`."""
-    if isinstance(row, str):
-        yield RawDocument(clean(row)) if row.strip() else Unreadable(f"row {number}: empty text")
+    if isinstance(row, str) and row.strip():
+        yield RawDocument(clean(row))
+    elif isinstance(row, str):
+        yield Unreadable(f"row {number}: empty text")
     elif not isinstance(row, dict):
         yield Unreadable(f"row {number}: a {type(row).__name__}, not a document")
     elif _is_training_row(row):
@@ -167,9 +171,10 @@ def _texts_of_training_row(row: dict[Any, Any]) -> Iterator[str]:
     if isinstance(negatives, list):
         documents += negatives
     for document in documents:
-        text = document.get("document") if isinstance(document, dict) else document
-        if isinstance(text, str):
-            yield text
+        if isinstance(document, dict):
+            document = document.get("document")
+        if isinstance(document, str):
+            yield document
 
 
 def _is_document(row: Any) -> bool:
@@ -189,13 +194,20 @@ def _from_fields(row: dict[str, Any]) -> RawDocument | None:
     given_id = _first_key(row, ID_KEYS, str | int)
     if text is None and title is None:
         return None
-    heading = "" if title is None else " ".join(clean(row[title]).split())
+    heading = " ".join(_value(row, title).split())
     return RawDocument(
-        text=heading if text is None else clean(row[text]).strip(),
+        text=heading if text is None else _value(row, text).strip(),
         title=heading,
-        id="" if given_id is None else clean(str(row[given_id])).strip(),
+        id=_value(row, given_id).strip(),
         metadata=as_json({key: value for key, value in row.items() if key not in (text, title, given_id)}),
     )
+
+
+def _value(row: dict[str, Any], key: str | None) -> str:
+    """The value under a key as text, empty without a key."""
+    if key is None:
+        return ""
+    return clean(str(row[key]))
 
 
 def _first_key(row: dict[str, Any], known: tuple[str, ...], kind: Any) -> str | None:
@@ -209,7 +221,9 @@ def _first_key(row: dict[str, Any], known: tuple[str, ...], kind: Any) -> str | 
 
 
 def _keys(row: dict[Any, Any]) -> str:
-    return f"keys: {', '.join(map(str, list(row)[:8]))}" if row else "no keys"
+    if not row:
+        return "no keys"
+    return f"keys: {', '.join(map(str, list(row)[:8]))}"
 
 
 def as_json(value: Any) -> Any:

@@ -74,7 +74,9 @@ def words_of_tag(tag: str) -> str:
         return "\n"
     if name in ("td", "th"):
         return " "
-    return "" if name in TAGS else tag
+    if name in TAGS:
+        return ""
+    return tag
 
 
 def _parsed(source: str) -> LexborHTMLParser:
@@ -121,4 +123,6 @@ def _content(page: LexborHTMLParser) -> str:
     if marked and any(node.tag != "article" for node in outermost):
         return marked
     whole = text_of(page.css("body"), hidden)
-    return marked if len(marked) >= _LEAST_SHARE * len(whole) else whole
+    if len(marked) >= _LEAST_SHARE * len(whole):
+        return marked
+    return whole
