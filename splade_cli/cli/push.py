@@ -9,6 +9,8 @@ import typer
 
 from splade_cli.cli import options
 
+SHOWN_OTHERS = 5
+
 
 def push(
     model: Annotated[
@@ -66,9 +68,8 @@ def push(
     facts |= {"pushed to": made.url, "commit": made.commit, "files": _shown(made.files)}
     console.facts(facts, json_output, "checked: the hub has the bytes that are here")
     if made.others:
-        console.note(
-            f"in the repository, not here: {', '.join(made.others[:5])}{' ...' if made.others[5:] else ''}"
-        )
+        more = " ..." if len(made.others) > SHOWN_OTHERS else ""
+        console.note(f"in the repository, not here: {', '.join(made.others[:SHOWN_OTHERS])}{more}")
     console.next_command(f"splade index DOCS -o index --model {repo_id}")
 
 

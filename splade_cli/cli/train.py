@@ -105,6 +105,7 @@ def train(
     import os
 
     from splade_cli.cli.render import console
+    from splade_cli.cli.render import training as render
     from splade_cli.config.resolve import resolve
     from splade_cli.errors import InputError
 
@@ -159,11 +160,7 @@ def train(
         yaml_file=config, preset=preset, environment=os.environ, flags=flags, settings=settings or ()
     )
     if print_config:
-        if json_output:
-            found = resolved.entries().items()
-            console.json_document({key: {"value": value, "origin": origin} for key, (value, origin) in found})
-        else:
-            console.lines(resolved.lines())
+        render.configuration(resolved, json_output)
         return
     from splade_cli.training.trainer import SpladeTrainer
 
@@ -174,18 +171,8 @@ def train(
             facts = trainer.estimate().facts()
         console.facts(facts, json_output, "nothing was written (--dry-run)")
         return
-    with console.training() as listener:
+    with render.progress() as listener:
         trainer.listener = listener
-        result = trainer.train()
-    if int(os.environ.get("RANK", "0")):
-        return  # the first of several processes speaks for all
-    facts = {"model": str(result.model_dir), "steps": result.steps, "rows": result.rows}
-    if result.after:
-        facts |= {"best step": result.best_step, "share of tuned weights": result.share}
-        facts |= {"before": result.before, "after": result.after}
-    if result.guard_after:
-        facts |= {"guard before": result.guard_before, "guard after": result.guard_after}
-    console.facts(facts, json_output)
-    for note in result.notes:
-        console.note(note)
-    console.next_command(f"splade index DOCS -o index --model {result.model_dir}")
+        trained = trainer.train()
+    if int(os.environ.get("RANK", "0")) == 0:  # the first of several processes speaks for all
+        render.result(trained, json_output)

@@ -65,18 +65,18 @@ def test_print_config_names_every_key_once_with_its_origin(splade: Splade, tmp_p
     keys = [line.split(" = ")[0] for line in lines]
     assert keys == sorted({*flatten(Config().model_dump()), "datasets.a.source"})
     for line in (
-        "training.seed = 7  (--set)",
+        "training.seed = 7  (setting)",
         "training.eval_steps = 6  (SPLADE_TRAINING__EVAL_STEPS)",
         "training.max_steps = 9  (flag)",
         f"training.warmup_ratio = 0.05  ({file})",
         "model.csr_hidden_dim = 4096  (preset csr)",
         "training.max_grad_norm = 1.0  (default)",
-        "datasets.a.source = 'b.json'  (--set)",
+        "datasets.a.source = 'b.json'  (setting)",
     ):
         assert line in lines
     found = json.loads(splade(*words, "--print-config", "--json", env=environment).stdout)
     assert list(found) == keys
-    assert found["training.seed"] == {"value": 7, "origin": "--set"}
+    assert found["training.seed"] == {"value": 7, "origin": "setting"}
     assert found["training.report_to"] == {"value": [], "origin": "default"}
 
 
@@ -107,10 +107,10 @@ def test_a_key_that_does_nothing_is_named_on_standard_error(splade: Splade, tmp_
     [
         (["--preset", "spade"], "unknown preset 'spade'", "did you mean 'splade'"),
         (["--preset", "zzz"], "unknown preset 'zzz'", "one of csr, inference-free"),
-        (["--set", "training.learning_rte=1"], r"key 'training.learning_rte' \(--set\)", "learning_rate"),
-        (["--set", "seed"], "--set takes section.key=value, got 'seed'", "training.seed=7"),
-        (["--set", "training.seed=[1"], r"--set training.seed: '\[1' is no value", "quote"),
-        (["--set", "training.warmup_ratio=2"], r"training.warmup_ratio: .*got 2 \(--set\)", "print-config"),
+        (["--set", "training.learning_rte=1"], r"key 'training.learning_rte' \(setting\)", "learning_rate"),
+        (["--set", "seed"], "a setting is section.key=value, got 'seed'", "training.seed=7"),
+        (["--set", "training.seed=[1"], r"setting training.seed: '\[1' is no value", "quote"),
+        (["--set", "training.warmup_ratio=2"], r"training.warmup_ratio: .*got 2 \(setting\)", "print-config"),
         (["--loss", "cosine"], r"loss.type: .*got 'cosine' \(flag\)", "print-config"),
         (["--precision", "fp8"], "unknown precision 'fp8'", "one of fp32, bf16, fp16"),
         (["--batch-size", "0"], "--batch-size must be above 0, got 0", "default"),
@@ -145,7 +145,7 @@ def test_a_key_that_does_nothing_is_named_on_standard_error(splade: Splade, tmp_
             "save_steps 3 is no multiple",
             "best",
         ),
-        (["--loss", "kl"], "loss 'kl' needs rows with 'scores'", "--teacher"),
+        (["--loss", "kl"], "loss 'kl' needs rows with 'scores'", "let a teacher score them"),
         (["--set", "training.report_to=wandb"], "unknown tracker 'wandb'", "tensorboard, mlflow"),
         (["--device", "cuda:9"], "cuda:9", ""),
     ],

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from splade_cli.cli.render.training import BLOCKS, TrainingView, duration, measure_of, validation_line
+from splade_cli.cli.render.numbers import duration
 from splade_cli.records import Progress
 
 if TYPE_CHECKING:
@@ -146,53 +146,6 @@ class _PlainProgress:
         rate = (done - first) / (now - start)
         left = "" if total is None else f", {duration((total - done) / rate)} left"
         return f" ({rate:.{0 if rate >= 10 else 1}f}/s{left})"
-
-
-@contextmanager
-def training() -> Iterator[Any]:
-    """A listener for the trainer: a live table on a terminal; elsewhere a line a validation, and one every while."""
-    live = err.is_terminal and os.environ.get("TERM") != "dumb"
-    view = TrainingView(ascii_only=not _draws_blocks(err.encoding))
-    spoken = [-QUIET_SECONDS]
-
-    def listen(row: dict[str, Any]) -> None:
-        view.take(row)
-        if measure_of(row) and "loss" not in row:
-            last = view.losses[-1] if view.losses else None
-            err.print(escape(validation_line(row, last, err.width if live else None)), soft_wrap=True)
-        elif "share" in row:
-            mixture = f"{row['share']:.2f} tuned + {1 - row['share']:.2f} base"
-            chosen = (
-                ": as good on validation"
-                if "averaging" in row
-                else ": for the guard"
-                if "guarded" in row
-                else ""
-            )
-            err.print(f"averaging  {mixture}{chosen}", soft_wrap=True)
-        elif "loss" in row and not live and time.monotonic() - spoken[0] >= QUIET_SECONDS:
-            spoken[0] = time.monotonic()
-            err.print(escape(view.line()), soft_wrap=True)
-
-    if not live:
-        yield listen
-        return
-    from rich.live import Live
-
-    with Live(
-        get_renderable=lambda: view.table(err.width), console=err, refresh_per_second=4, transient=True
-    ):
-        yield listen
-    if curves := view.curves(err.width):
-        err.print(escape(curves), style="dim", overflow="crop", no_wrap=True)
-
-
-def _draws_blocks(encoding: str) -> bool:
-    try:
-        BLOCKS.encode(encoding)
-    except (LookupError, UnicodeEncodeError):
-        return False
-    return True
 
 
 def _figure(value: Any) -> str:

@@ -1,212 +1,109 @@
-"""Rows of a training run in, a small live table out: curves of loss and active terms, validation, time left.
-
-Knows rows and widths, not trainers; what is drawn depends on nothing but the rows, the clock and the width.
-"""
+"""Printing of `splade train`: its progress, its result, and its configuration."""
 
 from __future__ import annotations
 
-import math
+import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-from rich.text import Text
+from rich.markup import escape
 
-BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-~=+*#"
-LONGEST_CURVE = 40
-_PARTS = {
-    "base_loss": "base",
-    "document_regularizer_loss": "doc. penalty",
-    "query_regularizer_loss": "query penalty",
-}
-_LAMBDAS = {"document_regularizer_weight": "lambda doc.", "query_regularizer_weight": "lambda query"}
-_STAGES = ("before", "after")
+from splade_cli.cli.render import console
+from splade_cli.cli.render.numbers import BLOCKS
+from splade_cli.cli.render.training_view import TrainingView, measure_of
+
+if TYPE_CHECKING:
+    from splade_cli.config.resolve import Resolved
+    from splade_cli.training.result import Trained
+
+STAGES = ("before", "after")
 
 
-def sparkline(values: Sequence[float], width: int, ascii_only: bool = False) -> str:
-    """The course of `values` in at most `width` letters, from the lowest value to the highest.
-
-    Neighbours are averaged where there are more values than letters; values that are not finite are left out.
-    """
-    known = [value for value in values if math.isfinite(value)]
-    if not known or width < 1:
-        return ""
-    if len(known) > width:
-        bounds = [round(number * len(known) / width) for number in range(width + 1)]
-        known = [sum(known[a:b]) / (b - a) for a, b in pairwise(bounds)]
-    letters = ASCII_BLOCKS if ascii_only else BLOCKS
-    low, high = min(known), max(known)
-    span = high - low
-    if span <= 1e-9 * max(abs(low), abs(high)):
-        return letters[len(letters) // 2] * len(known)
-    return "".join(
-        letters[min(len(letters) - 1, int((value - low) / span * len(letters)))] for value in known
-    )
+def configuration(resolved: Resolved, as_json: bool) -> None:
+    """Every setting and where it came from."""
+    if not as_json:
+        console.lines(resolved.lines())
+        return
+    entries = {}
+    for key, (value, origin) in resolved.entries().items():
+        entries[key] = {"value": value, "origin": origin}
+    console.json_document(entries)
 
 
-def figure(value: float) -> str:
-    """Four digits that count, in at most nine letters."""
-    if not math.isfinite(value):
-        return str(value)
-    if value != 0 and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.2e}"
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
+def result(trained: Trained, as_json: bool) -> None:
+    """What a run gave, and the next command."""
+    facts: dict[str, Any] = {"model": str(trained.model_dir), "steps": trained.steps, "rows": trained.rows}
+    if trained.after:
+        facts["best step"] = trained.best_step
+        facts["share of tuned weights"] = trained.share
+        facts["before"] = trained.before
+        facts["after"] = trained.after
+    if trained.guard_after:
+        facts["guard before"] = trained.guard_before
+        facts["guard after"] = trained.guard_after
+    console.facts(facts, as_json)
+    for note in trained.notes:
+        console.note(note)
+    console.next_command(f"splade index DOCS -o index --model {trained.model_dir}")
 
 
-@dataclass
-class TrainingView:
-    """What is known of a run so far; `take` each row, then `table` or `line` shows it."""
+@contextmanager
+def progress() -> Iterator[Any]:
+    """A listener for the trainer: a live table on a terminal, else a line a validation and every while."""
+    live = console.err.is_terminal and os.environ.get("TERM") != "dumb"
+    view = TrainingView(ascii_only=not _draws_blocks(console.err.encoding))
+    spoken = [-console.QUIET_SECONDS]
 
-    ascii_only: bool = False
-    step: int = 0
-    steps: int = 0
-    latest: dict[str, float] = field(default_factory=dict)
-    losses: list[float] = field(default_factory=list)
-    terms: list[float] = field(default_factory=list)
-    validated_terms: list[float] = field(default_factory=list)
-    validated: dict[str, float] = field(default_factory=dict)
-    before: float | None = None
-    best: tuple[float, int] | None = None
-    measure: str = "nDCG@10"
-    _began: tuple[float, int] | None = None
+    def listen(row: dict[str, Any]) -> None:
+        view.take(row)
+        if measure_of(row) and "loss" not in row:
+            last = view.losses[-1] if view.losses else None
+            width = console.err.width if live else None
+            console.err.print(escape(validation_line(row, last, width)), soft_wrap=True)
+        elif "share" in row:
+            console.err.print(averaging_line(row), soft_wrap=True)
+        elif "loss" in row and not live and time.monotonic() - spoken[0] >= console.QUIET_SECONDS:
+            spoken[0] = time.monotonic()
+            console.err.print(escape(view.line()), soft_wrap=True)
 
-    def take(self, row: dict[str, Any], now: float | None = None) -> None:
-        """One row of metrics.jsonl, or a tick after a step; unknown names are left alone."""
-        now = time.monotonic() if now is None else now
-        if row.get("max_steps"):
-            self.step, self.steps = int(row.get("step", self.step)), int(row["max_steps"])
-            if self._began is None or self.step < self._began[1]:
-                self._began = (now, self.step)
-        numbers = {
-            key: float(value)
-            for key, value in row.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        }
-        if "loss" in numbers:
-            self.losses.append(numbers["loss"])
-            self.latest = {**self.latest, **numbers}  # never changed in place: another thread draws it
-            if "document_terms" in numbers:
-                self.terms.append(numbers["document_terms"])
-        elif name := measure_of(row):
-            self._validated(name, numbers, row.get("stage"))
+    if not live:
+        yield listen
+        return
+    from rich.live import Live
 
-    def _validated(self, name: str, numbers: dict[str, float], stage: str | None) -> None:
-        self.measure, self.validated = name, numbers
-        if stage == "before":
-            self.before = numbers[name]
-        elif stage is None and (self.best is None or numbers[name] > self.best[0]):
-            self.best = (numbers[name], self.step)
-        if "document_terms" in numbers:
-            self.validated_terms.append(numbers["document_terms"])
-
-    def left(self, now: float | None = None) -> float | None:
-        """Seconds to the last step at the pace so far; None before it can be known."""
-        now = time.monotonic() if now is None else now
-        if self._began is None or self.step <= self._began[1] or not self.steps:
-            return None
-        return (now - self._began[0]) / (self.step - self._began[1]) * (self.steps - self.step)
-
-    def table(self, width: int, now: float | None = None) -> Table:
-        """The state as lines of name, figure and curve or remark, none longer than `width`."""
-        grid = Table.grid(padding=(0, 2))
-        for justify in ("left", "right", "left"):
-            grid.add_column(justify=justify, no_wrap=True, overflow="crop")  # type: ignore[arg-type]
-        rows = self._rows(now)
-        names, values = (max((len(row[place]) for row in rows), default=0) for place in (0, 1))
-        room = max(0, min(LONGEST_CURVE, width - names - values - 5))
-        for name, value, rest in rows:
-            shown = rest if isinstance(rest, str) else sparkline(rest, room, self.ascii_only)
-            if name == "step":
-                shown = self._bar(room, shown)
-            elif rest == "compared":
-                shown = self._compared(room)
-            grid.add_row(
-                Text(name, style="dim" if name[0] == " " else ""),
-                Text(value),
-                Text(shown[:room], style="cyan"),
-            )
-        return grid
-
-    def line(self, now: float | None = None) -> str:
-        """The state in one plain line."""
-        shown = [f"step {self.step}" + (f"/{self.steps}" if self.steps else "")]
-        shown += [f"loss {figure(self.losses[-1])}"] if self.losses else []
-        if "document_terms" in self.latest:
-            shown.append(f"document terms {figure(self.latest['document_terms'])}")
-        left = self.left(now)
-        return "  ".join(shown + ([f"{duration(left)} left"] if left else []))
-
-    def curves(self, width: int) -> str:
-        """Both curves in a line, for the end of a run; empty where nothing was logged."""
-        room = max(8, min(LONGEST_CURVE, (width - 44) // 2))
-        parts = [
-            f"{name} {sparkline(values, room, self.ascii_only)} {figure(values[-1])}"
-            for name, values in (
-                ("loss", self.losses),
-                ("document terms", self.terms or self.validated_terms),
-            )
-            if len(values) > 1
-        ]
-        return "  ".join(parts)
-
-    def _rows(self, now: float | None) -> list[tuple[str, str, str | list[float]]]:
-        left = self.left(now)
-        rest = "" if left is None else f"{duration(left)} left"
-        rows: list[tuple[str, str, str | list[float]]] = [("step", f"{self.step}/{self.steps or '?'}", rest)]
-        if self.losses:
-            rows.append(("loss", figure(self.losses[-1]), self.losses))
-        for key, value in self.latest.items():
-            if key.endswith("_loss"):
-                rows.append(
-                    (f"  {_PARTS.get(key, key.removesuffix('_loss').replace('_', ' '))}", figure(value), "")
-                )
-        for key, value in self.latest.items():
-            if key in _LAMBDAS or "lambda" in key:
-                rows.append((f"  {_LAMBDAS.get(key, key.replace('_', ' '))}", figure(value), ""))
-        known = {**self.validated, **self.latest}
-        if "document_terms" in known:
-            rows.append(
-                ("document terms", figure(known["document_terms"]), self.terms or self.validated_terms)
-            )
-        if "query_terms" in known:
-            rows.append(("query terms", figure(known["query_terms"]), ""))
-        if self.validated:
-            rows.append((self.measure, figure(self.validated[self.measure]), "compared"))
-        if "learning_rate" in self.latest:
-            rows.append(("learning rate", figure(self.latest["learning_rate"]), ""))
-        return rows
-
-    def _compared(self, room: int) -> str:
-        said = [] if self.before is None else [f"before {figure(self.before)}"]
-        said += [f"best {figure(self.best[0])} at {self.best[1]}"] if self.best else []
-        while said and len(", ".join(said)) > room:
-            said.pop(0)
-        return ", ".join(said)
-
-    def _bar(self, room: int, rest: str) -> str:
-        length = room - len(rest) - 2 if rest else room
-        if length < 4 or not self.steps:
-            return rest
-        done = min(length, round(self.step / self.steps * length))
-        full, empty = ("#", ".") if self.ascii_only else ("━", "┄")
-        return f"{full * done}{empty * (length - done)}  {rest}".rstrip()
+    with Live(
+        get_renderable=lambda: view.table(console.err.width),
+        console=console.err,
+        refresh_per_second=4,
+        transient=True,
+    ):
+        yield listen
+    curves = view.curves(console.err.width)
+    if curves:
+        console.err.print(escape(curves), style="dim", overflow="crop", no_wrap=True)
 
 
-def measure_of(row: dict[str, Any]) -> str | None:
-    """The measure by which a validation row is shown: nDCG@10, else the first; None for other rows."""
-    found = [key for key, value in row.items() if "@" in key and isinstance(value, int | float)]
-    return "nDCG@10" if "nDCG@10" in found else next(iter(found), None)
+def averaging_line(row: dict[str, Any]) -> str:
+    """What the model is a mixture of, and who chose it."""
+    mixture = f"averaging  {row['share']:.2f} tuned + {1 - row['share']:.2f} base"
+    if "averaging" in row:
+        return f"{mixture}: as good on validation"
+    if "guarded" in row:
+        return f"{mixture}: for the guard"
+    return mixture
 
 
 def validation_line(row: dict[str, Any], loss: float | None, width: int | None = None) -> str:
     """A validation row in a plain line, told shorter where it is longer than `width`."""
     name = measure_of(row) or "nDCG@10"
     stage = row.get("stage") or f"step {row.get('step', 0)}"
-    lost = "" if loss is None or stage in _STAGES else f"loss {loss:.4f}"
-    terms = {kind: f"{row[f'{kind}_terms']:.1f}" for kind in ("query", "document") if f"{kind}_terms" in row}
+    lost = "" if loss is None or stage in STAGES else f"loss {loss:.4f}"
+    terms: dict[str, str] = {}
+    for kind in ("query", "document"):
+        if f"{kind}_terms" in row:
+            terms[kind] = f"{row[f'{kind}_terms']:.1f}"
     told = ", ".join(f"{kind} {value}" for kind, value in terms.items())
     seconds = f"{row['seconds']:.0f} s" if "seconds" in row else ""
     line = ""
@@ -226,9 +123,9 @@ def validation_line(row: dict[str, Any], loss: float | None, width: int | None =
     return line
 
 
-def duration(seconds: float) -> str:
-    """``40 s``, ``12 min`` or ``3 h 5 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+def _draws_blocks(encoding: str) -> bool:
+    try:
+        BLOCKS.encode(encoding)
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""The live table of a run: what it draws at several widths, and what a real terminal, a pipe and Ctrl-C leave."""
+"""The live table of a run: what it draws at several widths, what a terminal, a pipe and Ctrl-C leave."""
 
 from __future__ import annotations
 
@@ -13,15 +13,9 @@ import pexpect
 import pytest
 from rich.console import Console
 
-from splade_cli.cli.render.training import (
-    ASCII_BLOCKS,
-    BLOCKS,
-    TrainingView,
-    duration,
-    figure,
-    sparkline,
-    validation_line,
-)
+from splade_cli.cli.render.numbers import ASCII_BLOCKS, BLOCKS, duration, figure, sparkline
+from splade_cli.cli.render.training import validation_line
+from splade_cli.cli.render.training_view import TrainingView
 
 BEFORE = {
     "step": 0,
@@ -33,13 +27,13 @@ BEFORE = {
 }
 RUN = f"""
 import sys, time
-from splade_cli.cli.render import console
-with console.training() as listen:
+from splade_cli.cli.render import training
+with training.progress() as listen:
     listen({BEFORE})
     for step in range(1, 2001):
         listen({{"step": step, "max_steps": 2000, "tick": True}})
-        listen({{"step": step, "max_steps": 2000, "loss": 4 / step, "base_loss": 3 / step, "learning_rate": 2e-4,
-                "document_terms": 100.0 + 100 / step, "seconds": 3.0}})
+        listen({{"step": step, "max_steps": 2000, "loss": 4 / step, "base_loss": 3 / step,
+                "learning_rate": 2e-4, "document_terms": 100.0 + 100 / step, "seconds": 3.0}})
         if step == int(sys.argv[1]):
             time.sleep(3600)  # until it is interrupted
     listen({{"step": 2000, "averaging": {{}}, "share": 0.75, "seconds": 9.0}})
