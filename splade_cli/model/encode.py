@@ -1,4 +1,4 @@
-"""Texts to a SciPy CSR matrix [n, V], in memory or window by window; knows no index and no file formats.
+"""Encoding of texts to a CSR matrix [n, V], whole or window by window.
 
 Texts are tokenised in windows, sorted by token length inside a window and batched by a budget of tokens, so
 that little is padded and memory does not grow with the corpus. A row does not depend on its neighbours beyond
@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError, require_positive
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.query_encoders.static import static_rows
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 
 WINDOW = 2048
 WINDOW_CHARACTERS = 1 << 24
@@ -48,7 +49,8 @@ def encode(
         ModelError: a weight that is not finite.
     """
     require_positive(batch_size=batch_size)
-    done, parts = 0, []
+    done = 0
+    parts: list[sp.csr_matrix] = []
     for window in windows(texts):
         parts.append(encode_window(loaded, window, kind, batch_size, progress, done, len(texts)))
         done += len(window)
@@ -64,7 +66,8 @@ def windows(texts: Iterable[str]) -> Iterator[list[str]]:
         characters += len(text)
         if len(window) == WINDOW or characters >= WINDOW_CHARACTERS:
             yield window
-            window, characters = [], 0
+            window = []
+            characters = 0
     if window:
         yield window
 
@@ -109,37 +112,38 @@ def encode_window(
         budget = min(budget, UNFUSED_TOKENS)
     rows: list[sp.csr_matrix] = []
     for batch in _batches(order, lengths, batch_size, budget):
-        rows.append(_encode_batch(loaded, {key: [tokens[key][i] for i in batch] for key in tokens}, kind))
+        features = {key: [values[text] for text in batch] for key, values in tokens.items()}
+        rows.append(_encode_batch(loaded, features, kind))
         done += len(batch)
         progress("encode", done, total)
     matrix = stack(rows, loaded.model.dimensions)
-    back = np.empty_like(order)
-    back[order] = np.arange(len(order))
-    return sp.csr_matrix(matrix[back])
+    return sp.csr_matrix(matrix[np.argsort(order)])
 
 
-def _batches(order: np.ndarray, lengths: np.ndarray, batch_size: int, budget: int) -> Iterator[np.ndarray]:
+def _batches(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, budget: int
+) -> Iterator[NDArray[np.int64]]:
+    """Numbers of texts, longest first, as many together as `budget` tokens allow when they are padded."""
     start = 0
     while start < len(order):
-        size = max(1, min(batch_size, budget // max(1, int(lengths[order[start]]))))
+        longest = max(1, int(lengths[order[start]]))
+        size = max(1, min(batch_size, budget // longest))
         yield order[start : start + size]
         start += size
 
 
 def _encode_batch(loaded: LoadedModel, tokens: dict[str, list[list[int]]], kind: str) -> sp.csr_matrix:
-    place = loaded.device
+    device = loaded.device
     padded = loaded.tokenizer.pad(tokens, return_tensors="pt")
-    features = {key: value.to(place.name) for key, value in padded.items()}
-    low = place.torch_dtype != torch.float32
-    with (
-        torch.inference_mode(),
-        torch.autocast(place.name.split(":")[0], dtype=place.torch_dtype, enabled=low),
-    ):
+    features = {key: value.to(device.name) for key, value in padded.items()}
+    is_low = device.torch_dtype != torch.float32
+    autocast = torch.autocast(device.name.split(":")[0], dtype=device.torch_dtype, enabled=is_low)
+    with torch.inference_mode(), autocast:
         try:
             bounds, terms, values = loaded.model.sparse_rows(kind=kind, low=kind == "document", **features)
         except FloatingPointError:
             raise ModelError(
                 f"{loaded.model.name} gave a weight that is not finite",
-                "use --precision fp32, or another model",
+                "use precision fp32, or another model",
             ) from None
     return sp.csr_matrix((values, terms, bounds), shape=(len(bounds) - 1, loaded.model.dimensions))

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ from splade_cli.model import encode as encoding
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.query_encoders.static import StaticQueryEncoder
 from splade_cli.model.query_encoders.static_export import export_static
+from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 from splade_cli.model.splade import automatic_int8
 from splade_cli.model.windows import space_of
+from splade_cli.records import Chunk
 from splade_cli.search.searcher import Searcher
 
 Make = Callable[..., Any]
@@ -425,3 +427,57 @@ def test_a_smaller_index_in_memory_is_that_of_the_folder(
     with pytest.raises(InputError, match="8 or 16, got 4"):
         index_documents(source, tmp_path / "no", IndexOptions(impacts=4), embedder=embedder)
     assert not (tmp_path / "no").exists()
+
+
+def test_every_index_keeps_the_tokenizer_of_its_model(embedder: SpladeEmbedder, tmp_path: Path) -> None:
+    source = jsonl(tmp_path / "docs.jsonl", texts_as_rows(["the table saw", "reset the password"]))
+    index = index_documents(source, tmp_path / "index", embedder=embedder).index
+    assert index.tokenizer_path is not None
+    tokenizer = read_tokenizer(index.tokenizer_path)
+    expected = embedder.loaded.tokenizer("reset the table saw")["input_ids"]
+    assert tokenizer.encode("reset the table saw").ids == expected
+
+
+def test_documents_are_read_no_further_than_they_are_encoded(
+    embedder: SpladeEmbedder, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A window at a time beyond the opening, so that memory does not grow with the corpus."""
+    monkeypatch.setattr(pipeline, "AUTOMATIC_FROM", 6)
+    read: list[int] = []
+
+    def chunks() -> Iterator[Chunk]:
+        for number in range(40):
+            read.append(number)
+            yield Chunk(f"c{number}", f"c{number}", sentence(number))
+
+    encoded = 0
+    counted: list[str] = []
+    batches = pipeline.Pipeline(embedder).batches(pipeline.Opening(chunks()), count=counted.extend)
+    for batch in batches:
+        encoded += len(batch.rows)
+        assert len(read) <= max(6, encoded)
+        assert len(counted) == encoded
+    assert encoded == 40
+    assert counted == [sentence(number) for number in range(40)]
+
+
+def test_impacts_read_the_documents_twice_and_encode_them_once(
+    embedder: SpladeEmbedder, tmp_path: Path, small: None, encoded: list[int]
+) -> None:
+    source = jsonl(tmp_path / "docs.jsonl", [{"text": sentence(n)} for n in range(10)])
+    seen: list[tuple[str, int, int | None]] = []
+    made = index_documents(
+        source,
+        tmp_path / "index",
+        IndexOptions(impacts=16, query=export_static),
+        embedder=embedder,
+        progress=lambda *step: seen.append(step),
+    )
+    assert sum(encoded) == 10
+    assert (made.documents, len(made.index)) == (10, 10)
+    assert [done for stage, done, _ in seen if stage == "read"] == [*range(1, 11), 10], "told once"
+    assert made.index.encoder_folder is not None
+    table = np.load(made.index.encoder_folder / "query.table.npy")
+    plain = index_documents(source, tmp_path / "plain", IndexOptions(query=export_static), embedder=embedder)
+    assert plain.index.encoder_folder is not None
+    np.testing.assert_array_equal(table, np.load(plain.index.encoder_folder / "query.table.npy"))
