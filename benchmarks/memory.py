@@ -30,7 +30,7 @@ def child(side: str, task: str) -> None:
     from splade_cli.model.encode import encode
     from splade_cli.model.load import load_splade_model, resolve
     from splade_cli.model.options import ModelOptions
-    from splade_cli.model.trainable import open_trainable
+    from splade_cli.training.trainable import open_trainable
 
     texts = long_texts(2 * TEXTS)
     loaded: Any = None

@@ -15,7 +15,7 @@ from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesR
 from splade_cli.config.schema import ModelSection
 from splade_cli.model.load import resolve
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.trainable import open_trainable
+from splade_cli.training.trainable import open_trainable
 
 
 def step(model: Any, texts: list[str]) -> Callable[[], float]:

@@ -11,10 +11,10 @@ from splade_cli.config.schema import Config
 from splade_cli.datasets.collections import load_collection
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
-from splade_cli.model.trainable import Trainable
 from splade_cli.records import Example
 from splade_cli.training.averaging import average, average_by_guard, average_by_validation
 from splade_cli.training.loop.arguments import best_measure
+from splade_cli.training.trainable import Trainable
 from splade_cli.training.validation import MEASURES, Validation
 
 SHARES = (0.5, 0.75, 1.0)

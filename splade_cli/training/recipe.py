@@ -10,7 +10,6 @@ from typing import Any
 from splade_cli.config.schema import Config
 from splade_cli.model.encode import encode
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.trainable import Trainable
 from splade_cli.records import Example
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
 from splade_cli.training.losses.anchor import Anchor
@@ -19,6 +18,7 @@ from splade_cli.training.sparsity.controller import SparsityController
 from splade_cli.training.sparsity.lambda_schedule import LambdaWarmup
 from splade_cli.training.sparsity.moving_averages import MovingAverages
 from splade_cli.training.sparsity.regularized_losses import active_terms
+from splade_cli.training.trainable import Trainable
 
 SAMPLE = 64
 """Texts of either kind whose active terms the controller looks at."""

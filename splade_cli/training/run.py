@@ -20,7 +20,6 @@ from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.errors import ServiceError
 from splade_cli.evaluation.mteb import mteb_scores, require_tasks
-from splade_cli.model.trainable import open_trainable
 from splade_cli.records import Progress, silent
 from splade_cli.training.csr.trainer import corpus_texts, prepare_autoencoder
 from splade_cli.training.figures import GUARD_MEASURE, Figures
@@ -34,6 +33,7 @@ from splade_cli.training.run_folder import CACHE, CONFIG, FINAL, METRICS, begin_
 from splade_cli.training.sparsity.head import make_ready, trim
 from splade_cli.training.tracking.metrics_log import Listener, MetricsLog
 from splade_cli.training.tracking.trackers import CheckpointPush, Tracker, followed, tracking_callbacks
+from splade_cli.training.trainable import open_trainable
 
 WITH_VOCABULARY = ("splade", "inference-free-splade")
 """Architectures whose base is a model of the same kind, worth keeping a part of."""

@@ -16,7 +16,7 @@ from splade_cli.model.encode import encode
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.splade.encoder import SpladeModel
 from splade_cli.model.splade.head import ReferenceHead
-from splade_cli.model.trainable import open_trainable
+from splade_cli.training.trainable import open_trainable
 
 FAMILIES = ("bert", "roberta", "distilbert", "mpnet", "modernbert", "electra", "xlm-roberta")
 Make = Callable[..., Any]

@@ -135,7 +135,7 @@ def test_queries_have_a_limit_of_their_own(
 def test_an_inference_free_model_is_refused_as_a_plain_one(free: Path, load: Make) -> None:
     from splade_cli.config.schema import ModelSection
     from splade_cli.model.options import ModelOptions
-    from splade_cli.model.trainable import open_trainable
+    from splade_cli.training.trainable import open_trainable
 
     with pytest.raises(ModelError, match="inference-free") as caught:
         open_trainable(ModelSection(base_model=str(free)), ModelOptions(device="cpu"))

@@ -17,7 +17,7 @@ from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.frequencies import TokenFrequencies
-from splade_cli.model.trainable import open_trainable
+from splade_cli.training.trainable import open_trainable
 from splade_cli.training.trainer import SpladeTrainer
 
 WORDS = ("reset", "saw", "login", "blade", "night", "backups", "lathe", "code")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +26,6 @@ from splade_cli.model.layout import identity_of, last_module
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows, nonzero_rows
-
-if TYPE_CHECKING:
-    from splade_cli.config.schema import ModelSection
 
 AUTOENCODER = "SparseAutoEncoder"
 WIDER = 4
@@ -152,17 +149,6 @@ def make_csr(
         )
     fit_threads()
     return encoder, LoadedModel(encoder.tokenizer, model, device)
-
-
-def trainable_csr(section: ModelSection, options: ModelOptions) -> tuple[Any, LoadedModel]:
-    """`make_csr` as the model section of a configuration asks for it."""
-    return make_csr(
-        section.base_model,
-        k=section.csr_k,
-        k_aux=section.csr_k_aux,
-        hidden=section.csr_hidden_dim,
-        options=options,
-    )
 
 
 @torch.no_grad()

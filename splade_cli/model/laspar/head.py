@@ -11,7 +11,7 @@ s is divided by the length that h' usually has (`calibrate`), so that U and b ha
 body.
 
 The head is what sentence-transformers asks of a module without importing it, which takes 8 s;
-`trainable.as_encoder` makes it one of theirs.
+`training.laspar.trainable` makes it one of theirs.
 """
 
 from __future__ import annotations

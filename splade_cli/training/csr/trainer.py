@@ -21,12 +21,12 @@ from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.datasets.beir import read_corpus
 from splade_cli.errors import InputError
-from splade_cli.model.trainable import Trainable
 from splade_cli.records import Chunk, Example, Progress, silent
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
 from splade_cli.training.run_folder import CACHE
+from splade_cli.training.trainable import Trainable
 
 SHORTEST, LONGEST = 5, 40
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")

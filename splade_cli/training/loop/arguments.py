@@ -10,9 +10,9 @@ from typing import Any
 from splade_cli.config.schema import Config, TrainingSection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import parse_measure
-from splade_cli.model.trainable import Trainable
 from splade_cli.training.batches.samplers import mixed_batches, row_batches
 from splade_cli.training.run_folder import CHECKPOINTS
+from splade_cli.training.trainable import Trainable
 
 EVALUATIONS = 5
 """Validations in a run whose configuration does not say."""

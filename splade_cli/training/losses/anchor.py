@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splade_cli.model.trainable import Trainable
+from splade_cli.training.trainable import Trainable
 
 TEXTS = 24
 SHORTEST, LONGEST = 4, 16

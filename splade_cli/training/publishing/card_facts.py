@@ -10,11 +10,11 @@ from typing import Any
 
 from splade_cli.config.schema import Config
 from splade_cli.model.splade.decoder import UNCAPPED
-from splade_cli.model.trainable import Trainable
 from splade_cli.records import Example
 from splade_cli.training.publishing.licence import Licence, base_licence
 from splade_cli.training.publishing.public_names import public_teacher
 from splade_cli.training.result import Trained
+from splade_cli.training.trainable import Trainable
 
 FILE_KINDS = {
     "Markdown files": (".md", ".markdown"),

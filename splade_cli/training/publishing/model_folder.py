@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from splade_cli.config.schema import Config
 from splade_cli.files import replacing_folder, write_json
-from splade_cli.model.trainable import Trainable
 from splade_cli.records import Example
 from splade_cli.training.publishing.card import render
 from splade_cli.training.publishing.card_facts import card_facts
 from splade_cli.training.publishing.licence import copy_licence
 from splade_cli.training.result import Trained
+from splade_cli.training.trainable import Trainable
 
 CARD = "README.md"
 RECORD = "training.json"

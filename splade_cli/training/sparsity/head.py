@@ -13,8 +13,8 @@ import torch
 
 from splade_cli.config.schema import Config
 from splade_cli.model.splade.calibration import balanced_shift, largest_logits, shift_bias
-from splade_cli.model.trainable import Trainable
 from splade_cli.training.sparsity.preflight import make_usable
+from splade_cli.training.trainable import Trainable
 
 TEXTS = 200
 WANTED_TERMS = 150

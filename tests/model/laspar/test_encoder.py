@@ -21,9 +21,9 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.laspar.encoder import make_latent, open_latent
 from splade_cli.model.laspar.head import LatentHead
-from splade_cli.model.laspar.trainable import calibrate, trainable_latent
 from splade_cli.model.options import ModelOptions
 from splade_cli.training.laspar.loss import DenseDistillation, LatentLoss
+from splade_cli.training.laspar.trainable import calibrate, trainable_latent
 
 VARIANTS = ("attention", "sum")
 D, QUERY, DOCUMENT = 3000, 6, 20
@@ -345,7 +345,7 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.model.device import choose_device
 from splade_cli.model.encode import encode
 from splade_cli.model.laspar.encoder import make_latent
-from splade_cli.model.laspar.trainable import calibrate
+from splade_cli.training.laspar.trainable import calibrate
 from splade_cli.training.laspar.loss import DenseDistillation, LatentLoss
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions

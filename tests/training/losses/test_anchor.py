@@ -13,8 +13,8 @@ import torch
 from splade_cli.config.schema import ModelSection
 from splade_cli.model.encode import encode
 from splade_cli.model.options import ModelOptions
-from splade_cli.model.trainable import open_trainable
 from splade_cli.training.losses.anchor import TEXTS, Anchor, whole_words
+from splade_cli.training.trainable import open_trainable
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from splade_cli.config.schema import ModelSection
 from splade_cli.errors import ModelError
-from splade_cli.model.csr.encoder import trainable_csr
+from splade_cli.model.csr.encoder import make_csr
 from splade_cli.model.encode import tokenize
 from splade_cli.model.hub import find_file
-from splade_cli.model.laspar.trainable import trainable_latent
 from splade_cli.model.load import DEFAULT_MODEL, load_splade_model, resolve
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.frequencies import TokenFrequencies
 from splade_cli.model.splade.encoder import SpladeModel
+from splade_cli.training.laspar.trainable import trainable_latent
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,13 @@ def open_trainable(
     if options.precision == "auto":
         options = replace(options, precision="fp32")
     if section.architecture == "csr":
-        encoder, view = trainable_csr(section, options)
+        encoder, view = make_csr(
+            section.base_model,
+            k=section.csr_k,
+            k_aux=section.csr_k_aux,
+            hidden=section.csr_hidden_dim,
+            options=options,
+        )
         return Trainable(encoder, encoder[0], view)
     if section.architecture == "laspar":
         encoder, view = trainable_latent(section, options, documents)
