@@ -102,7 +102,8 @@ def _of_retriever(
         subject = of_searcher(name, retriever, collection)
     else:
         subject = of_retriever(name, retriever)
-    with _baseline(wanted, units_of(collection), progress) as baseline:
+    units = [] if wanted.baseline is None else units_of(collection)
+    with _baseline(wanted, units, progress) as baseline:
         yield Lineup(subject, collection, wanted, baseline, progress)
 
 

@@ -108,17 +108,6 @@ def run_of_ranking(
     return run
 
 
-def run_from_rows(
-    query_ids: Sequence[str], rows: np.ndarray, scores: np.ndarray, document_ids: Sequence[str], depth: int
-) -> Run:
-    """`run_of_ranking` of row numbers [q, k] with -1 in empty places."""
-    filled = [line >= 0 for line in rows]
-    ids = [[str(row) for row in line[mask]] for line, mask in zip(rows, filled, strict=True)]
-    ranking = Ranking(ids, [line[mask] for line, mask in zip(scores, filled, strict=True)])
-    documents = {str(row): document for row, document in enumerate(document_ids)}
-    return run_of_ranking(query_ids, ranking, depth, documents)
-
-
 def parse_thresholds(settings: Sequence[str]) -> dict[str, float]:
     """``["nDCG@10=0.45"]`` as ``{"nDCG@10": 0.45}``. Raises InputError for another shape."""
     thresholds: dict[str, float] = {}

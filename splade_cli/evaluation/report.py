@@ -26,10 +26,11 @@ Cell = str | float | None
 
 @dataclass(frozen=True)
 class Column:
-    """`name` is its heading; `format` how its numbers are written, as `format` takes it."""
+    """`name` is its heading, `short` one for want of room; `format` how its numbers are written."""
 
     name: str
     format: str = ""
+    short: str = ""
 
     def text(self, cell: Cell) -> str:
         """A cell as it is drawn; nothing for None."""
@@ -71,15 +72,15 @@ class Table:
 
 _COSTS = (
     Column("system"),
-    Column("query terms", ".1f"),
-    Column("document terms", ".1f"),
-    Column("zeros", ".2%"),
+    Column("active terms, query", ".1f", "query terms"),
+    Column("active terms, document", ".1f", "document terms"),
+    Column("zeros in a document", ".2%", "zeros"),
     Column("FLOPS", ".2f"),
-    Column("MB", ".2f"),
-    Column("ms p50", ".1f"),
-    Column("ms p95", ".1f"),
-    Column("encoding p50", ".1f"),
-    Column("encoding p95", ".1f"),
+    Column("postings, MB", ".2f", "MB"),
+    Column("query p50, ms", ".1f", "ms p50"),
+    Column("query p95, ms", ".1f", "ms p95"),
+    Column("encoding p50, ms", ".1f", "encoding p50"),
+    Column("encoding p95, ms", ".1f", "encoding p95"),
 )
 
 

@@ -150,8 +150,9 @@ def test_few_systems_stand_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None
     text = " ".join(" ".join(lines).split())
     said = "nDCG@10 over a system, number 0: -0.0662 [-0.0900, -0.0400], p = 0.0001, significant (50 queries"
     assert said in text
-    shown = {line[:16].strip(): line.split()[-1] for line in lines[11:21]}
-    assert shown["ms p50"] == "1.2" and shown["encoding p95"] == "0.5" and shown["zeros"] == "99.00%"
+    shown = {line[:22].strip(): line.split()[-1] for line in lines[11:20]}
+    assert shown["query p50, ms"] == "1.2" and shown["encoding p95, ms"] == "0.5"
+    assert shown["zeros in a document"] == "99.00%" and shown["active terms, document"] == "250.1"
     assert lines[-1] == "a remark"
 
 

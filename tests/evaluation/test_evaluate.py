@@ -337,8 +337,8 @@ def test_the_first_row_is_what_search_does_without_options(embedder: Any) -> Non
 def test_near_duplicates_rank_directly_behind_the_text_that_they_are_like(embedder: Any) -> None:
     text = (
         "The angle grinder is kept in the second drawer of the red cabinet, beside the two spare discs and a "
-        "pair of gloves that nobody else may borrow. Put it back after every use, with its guard on and its "
-        "cable wound around the handle twice, so that whoever comes next finds it as dry and as clean as they "
+        "pair of gloves that nobody else may borrow. Put it back after every use, with the guard on and the "
+        "cable wound around the handle twice, so that whoever comes next finds it dry and as clean as they "
         "would like to."
     )
     other = "An angle grinder in a drawer needs a guard."
@@ -382,6 +382,22 @@ def test_a_searcher_that_is_ready(embedder: Any) -> None:
     assert options[0] == {"idf_exponent": 0.5, "weights": "rrf"}, "its own are those of the first row"
     assert options[2] == {"mode": "hybrid", "idf_exponent": 0.5}
     assert options[3] == {"mode": "hybrid", "idf_exponent": 0.5, "weights": "rrf"}
+
+
+def test_a_searcher_that_searches_by_another_mode(embedder: Any) -> None:
+    units = units_of(collection())
+    searcher = Searcher.over(
+        index_chunks(units, embedder, bm25=True), embedder, options=SearchOptions(mode="hybrid")
+    )
+    report = evaluate(searcher, collection(), baseline=embedder, fit_split=collection())
+    names = [system.name for system in report.systems]
+    assert names == [
+        "search", "search, sparse", "tiny", "BM25 (english)", "hybrid, equal weights", "hybrid, RRF",
+        "hybrid, fitted",
+    ]  # fmt: skip
+    assert report.systems[0].run == report.systems[4].run
+    assert report.systems[1].run == report.systems[2].run
+    assert report.fitted is not None and report.fitted.names == ("search, sparse", "BM25 (english)")
 
 
 def test_an_index_of_other_documents_is_refused(embedder: Any) -> None:

@@ -45,8 +45,8 @@ VERBS = (
     "sings",
 )
 TEXTS = [
-    f"The old {noun} {verb} in the workshop of master {noun}son. Every {noun} {verb} well if it is oiled on a "
-    f"Monday and kept dry. Ask for {noun} parts number {place + 100} at the counter."
+    f"The old {noun} {verb} in the workshop of master {noun}son. Every {noun} {verb} well if it is oiled on "
+    f"a Monday and kept dry. Ask for {noun} parts number {place + 100} at the counter."
     for place, (noun, verb) in enumerate(zip(NOUNS, VERBS, strict=True))
 ]
 WORDS = sorted({word.strip(".").lower() for text in TEXTS for word in text.split()})

@@ -103,7 +103,7 @@ def trec_eval_means(path: Path) -> dict[str, float]:
 
 
 def test_trec_eval_means(shared_data: Path) -> None:
-    """trec_eval averages over the queries that both files have; ours is over all judged ones: cut to those."""
+    """trec_eval averages over the queries that both files have; ours is over all judged ones."""
     folder = shared_data / "data/trec_eval"
     run, qrels = read_run(folder / "results.test"), read_qrels(folder / "qrels.test")
     qrels = {query: grades for query, grades in qrels.items() if query in run}

@@ -100,8 +100,10 @@ def test_tables() -> None:
     assert quality.texts()[0][-2:] == ["", ""]
     costs = REPORT.cost_table()
     assert [row[0] for row in costs.rows] == ["tiny"], "only systems that have costs"
-    assert costs.only(["MB", "system", "zeros"]).texts() == [["10.54", "tiny", "99.00%"]]
-    assert costs.to_json()["headers"][:3] == ["system", "query terms", "document terms"]
+    assert costs.only(["postings, MB", "system", "zeros in a document"]).texts() == [
+        ["10.54", "tiny", "99.00%"]
+    ]
+    assert costs.to_json()["headers"][:3] == ["system", "active terms, query", "active terms, document"]
     assert costs.to_json()["rows"] == [["tiny", 50.2, 250.1, 0.99, 10.03, 10.54, 1.2, 3.4, 0.2, 0.5]]
 
 

@@ -56,7 +56,7 @@ class Lineup:
         measures = [*wanted.measures, wanted.compare_on]
         if self.hybrid:
             measures.append(NDCG)
-        self.evaluator = Evaluator(collection, list(dict.fromkeys(measures)), subject.documents_of, progress)
+        self.evaluator = Evaluator(collection, list(dict.fromkeys(measures)), progress)
         self.results: list[SystemResult] = []
         self.notes = _notes(collection, subject)
 
@@ -66,8 +66,11 @@ class Lineup:
         wanted = self.wanted
         sparse = subject.system(subject.name, subject.options)
         self._measure(sparse)
+        if subject.options.mode != "sparse":
+            sparse = subject.system(f"{subject.name}, sparse", replace(subject.options, mode="sparse"))
+            self._measure(sparse)
         if wanted.idf_exponent:
-            reweighted = replace(subject.options, idf_exponent=wanted.idf_exponent)
+            reweighted = replace(sparse.options, idf_exponent=wanted.idf_exponent)
             sparse = subject.system(f"{subject.name}, IDF queries", reweighted)
             self._measure(sparse)
         for system in self.beside:
@@ -129,10 +132,9 @@ class Lineup:
         names = {part: system.name for part, system in parts.items()}
         fitted = fit(names, rankings, list(fit_on.queries), documents, fit_on.qrels)
         weights = fitted.by_part(fitted.weights)
-        options = replace(self._fusing, weights=weights)
-        self._measure(
-            System("hybrid, fitted", HeldOutFusion(self.subject.retriever, fitted, fit_on.queries), options)
-        )
+        hybrid = self.subject.system("hybrid, fitted", replace(self._fusing, weights=weights))
+        held_out = HeldOutFusion(self.subject.retriever, fitted, fit_on.queries)
+        self._measure(replace(hybrid, retriever=held_out))
         shares = ",".join(f"{part}={weight:g}" for part, weight in weights.items())
         self.notes.append(f"fitted on {fit_on.split} ({len(fit_on.queries)} queries): weights {shares}")
         self.notes.append(f"on {fit_on.split}, cross-validated, {fitted.sentence}")

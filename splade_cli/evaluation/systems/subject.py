@@ -63,7 +63,7 @@ class Subject:
 
     def system(self, name: str, options: SearchOptions) -> System:
         """It under `name`, with other search options."""
-        return System(name, self.retriever, options, self._cost(options))
+        return System(name, self.retriever, self.documents_of, options, self._cost(options))
 
     def encoding_by(self, export: ExportQueries, units: Sequence[Chunk], folder: Path) -> System:
         """The same documents under the query encoder that `export` makes in an empty folder."""
@@ -74,7 +74,8 @@ class Subject:
         carried = exported(export_of_model, (unit.content for unit in units), folder)
         searcher = Searcher(self.searcher.engine, carried, vocabulary=self.searcher.vocabulary)
         cost = partial(_cost_of, searcher, searcher, self.index, self.options, self.index_seconds)
-        return System(f"{self.name}, {export_of_model.info.kind} queries", searcher, self.options, cost)
+        name = f"{self.name}, {export_of_model.info.kind} queries"
+        return System(name, searcher, self.documents_of, self.options, cost)
 
     def _cost(self, options: SearchOptions) -> CostOf | None:
         if self.searcher is None or self.index is None or options.mode != "sparse" or options.reranker:

@@ -32,10 +32,16 @@ CostOf = Callable[[Sequence[str], Progress], Cost]
 
 @dataclass(frozen=True)
 class System:
-    """A retriever with its search options, as a report names it; `cost` measures what an answer costs."""
+    """A retriever with its search options, as a report names it.
+
+    Attributes:
+        documents_of: the documents of chunks, for those that are folded into a hit.
+        cost: measures what answers cost.
+    """
 
     name: str
     retriever: Retriever
+    documents_of: DocumentsOf
     options: SearchOptions = DEFAULT
     cost: CostOf | None = None
 
@@ -49,12 +55,10 @@ class Evaluator:
 
     Attributes:
         measures: names, see `metrics.MEASURES`.
-        documents_of: the documents of chunks.
     """
 
     collection: Collection
     measures: Sequence[str]
-    documents_of: DocumentsOf
     progress: Progress
 
     @property
@@ -66,17 +70,12 @@ class Evaluator:
         """What the system reached."""
         hits = self._hits(system)
         duplicates = {each for ranked in hits for hit in ranked for each in hit.duplicates}
-        documents = self.documents_of(sorted(duplicates))
+        documents = system.documents_of(sorted(duplicates))
         run = run_of(list(self.collection.queries), hits, documents, DEPTH)
         values = per_query(run, self.collection.qrels, self.measures)
-        return SystemResult(
-            system.name,
-            means(values),
-            values,
-            None if system.cost is None else system.cost(self.queries, self.progress),
-            options=changed(system.options),
-            run=run,
-        )
+        cost = None if system.cost is None else system.cost(self.queries, self.progress)
+        options = changed(system.options)
+        return SystemResult(system.name, means(values), values, cost, options=options, run=run)
 
     def _hits(self, system: System) -> list[list[Hit]]:
         options = replace(system.options, explain=False, texts=False)
@@ -120,8 +119,8 @@ class HeldOutFusion:
 
 
 def ranked_chunks(system: System, queries: Sequence[str], k: int) -> tuple[Ranking, dict[str, str]]:
-    """The `k` best chunks of each query, none grouped, and the documents of all of them."""
-    options = replace(system.options, group=False, explain=False, texts=False)
+    """The `k` best chunks of each query, neither grouped nor reranked, and the documents of all of them."""
+    options = replace(system.options, group=False, reranker=None, explain=False, texts=False)
     ranking = Ranking([], [])
     documents: dict[str, str] = {}
     for hits in system.retriever.search(queries, k, options):
