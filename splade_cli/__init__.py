@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from splade_cli.deploy.export.variant import export_variant
+    from splade_cli.deploy.export.variant import ExportOptions, export_variant
     from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
     from splade_cli.evaluation.evaluate import evaluate
     from splade_cli.generation.llm.options import Llm
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from splade_cli.indexing.build import index_documents
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.load import load_splade_model
+    from splade_cli.model.options import ModelOptions
     from splade_cli.records import Document, Example, Hit
     from splade_cli.search.in_memory import retrieve_documents
     from splade_cli.search.options import SearchOptions
@@ -30,6 +31,7 @@ _HOMES = {
     "And": "index.metadata.filters",
     "Document": "records",
     "Example": "records",
+    "ExportOptions": "deploy.export.variant",
     "Filter": "index.metadata.filters",
     "GenerateOptions": "generation.options",
     "Hit": "records",
@@ -38,6 +40,7 @@ _HOMES = {
     "Judged": "generation.options",
     "Llm": "generation.llm.options",
     "ModelError": "errors",
+    "ModelOptions": "model.options",
     "Not": "index.metadata.filters",
     "Offline": "generation.options",
     "Or": "index.metadata.filters",
@@ -64,6 +67,7 @@ __all__ = [
     "And",
     "Document",
     "Example",
+    "ExportOptions",
     "Filter",
     "GenerateOptions",
     "Hit",
@@ -72,6 +76,7 @@ __all__ = [
     "Judged",
     "Llm",
     "ModelError",
+    "ModelOptions",
     "Not",
     "Offline",
     "Or",
