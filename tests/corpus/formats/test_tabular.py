@@ -1,0 +1,108 @@
+"""Files of many texts: JSON, JSONL, CSV and TSV in every shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_json_shapes(tmp_path: Path, many: Any) -> None:
+    rows = [
+        "plain",
+        {"content": "c", "title": "T", "id": 7, "lang": "en"},
+        {"text": "t"},
+        {"Body": "b", "n": None},
+    ]
+    reading = many(tmp_path, "a.json", rows)
+    assert [(each.id, each.text, each.title) for each in reading.documents] == [
+        ("a.json#1", "plain", ""),
+        ("7", "c", "T"),
+        ("a.json#3", "t", ""),
+        ("a.json#4", "b", ""),
+    ]
+    assert reading.documents[1].metadata == {"path": "a.json", "lang": "en"}
+    assert reading.documents[3].metadata == {"path": "a.json", "n": None}
+    assert not reading.skipped
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        ({"document": "only one", "tags": ["x"]}, ["only one"]),
+        ({"name": "faq", "items": [{"text": "a"}, {"text": "b"}]}, ["a", "b"]),
+        ({"tags": ["x", "y"], "rows": [{"body": "a"}]}, ["a"]),
+        ({"texts": ["a", "b"]}, ["a", "b"]),
+        (
+            [
+                {"query": "q", "positive_document": "p", "negative_documents": ["n", {"document": "m"}]},
+                {"query": "r", "positive_document": "n", "negative_documents": None},
+                {"query": "s", "positive_document": "o"},
+            ],
+            ["p", "n", "m", "o"],
+        ),
+        ({"train": [{"query": "q", "positive_document": "p", "negative_documents": []}]}, ["p"]),
+        (["emoji \U0001f600 \ud800 lone"], ["emoji \U0001f600 \ufffd lone"]),
+        ([{"title": "Only a title", "text": ""}], ["Only a title"]),
+    ],
+)
+def test_json_objects_and_training_files(tmp_path: Path, value: object, texts: list[str], many: Any) -> None:
+    assert [each.text for each in many(tmp_path, "a.json", value).documents] == texts
+
+
+def test_rows_of_another_shape_are_reported(tmp_path: Path, many: Any) -> None:
+    rows = ["ok", {"a": 1, "b": 2}, 5, " ", {"text": ""}, {"text": "fine"}, None]
+    reading = many(tmp_path, "a.json", rows)
+    assert [each.id for each in reading.documents] == ["a.json#1", "a.json#6"]
+    assert [each.reason for each in reading.skipped] == [
+        "row 2: no text in it (keys: a, b)",
+        "row 3: a int, not a document",
+        "row 4: empty text",
+        "row 5: empty text (keys: text)",
+        "row 7: a NoneType, not a document",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_jsonl(tmp_path: Path, name: str, many: Any) -> None:
+    lines = ['{"_id": "d1", "title": "T", "text": "x"}', "", '"a \u2028 string"', '{"text": "y"}', '{"x": 1}']
+    reading = many(tmp_path, name, "\n".join(lines))
+    assert [(each.id, each.text) for each in reading.documents] == [
+        ("d1", "x"),
+        (f"{name}#2", "a \u2028 string"),
+        (f"{name}#3", "y"),
+    ]
+    assert reading.skipped[0].reason == "row 4: no text in it (keys: x)"
+    broken = many(tmp_path, "b.jsonl", '{"text": "x"}\n{oops\n')
+    assert len(broken.documents) == 1
+    assert broken.skipped[0].reason.startswith("row 2: broken JSON")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_csv(tmp_path: Path, delimiter: str, many: Any) -> None:
+    rows = [["Doc_ID", "Text", "Title", "lang"], ["d1", '"two\nlines"', "T", "no"], ["", "x", "", ""], [""]]
+    reading = many(tmp_path, "a.csv", "\r\n".join(delimiter.join(row) for row in rows))
+    first, second = reading.documents
+    assert (first.id, first.text, first.title, first.metadata) == (
+        "d1",
+        "two\nlines",
+        "T",
+        {"path": "a.csv", "lang": "no"},
+    )
+    assert (second.id, second.text, second.metadata) == ("a.csv#2", "x", {"path": "a.csv"})
+
+
+def test_csv_without_a_text_column(tmp_path: Path, many: Any) -> None:
+    (document,) = many(tmp_path, "a.csv", "id,name,price,price\n9,Chair,10,20\n").documents
+    assert (document.id, document.text) == ("9", "id: 9\nname: Chair\nprice: 10\nprice 4: 20")
+
+
+def test_csv_oddities(tmp_path: Path, many: Any) -> None:
+    texts = [each.text for each in many(tmp_path, "a.csv", "text\nOne, two, three\nFour\n").documents]
+    assert texts == ["One, two, three", "Four"]
+    assert len(many(tmp_path, "b.csv", f"text,n\n{'x' * 300_000},1\n").documents[0].text) == 300_000
+    texts = [each.text for each in many(tmp_path, "c.tsv", 'id\ttext\n1\t"5 inch disk\n2\tother\n').documents]
+    assert texts == ['"5 inch disk', "other"]
+    questions = many(tmp_path, "d.csv", "question,answer\nWhy?,Because\n").documents[0]
+    assert (questions.text, questions.title) == ("Because", "Why?")

@@ -1,0 +1,111 @@
+"""Web pages: their content and title, and nothing of what stands around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PAGE = """<!doctype html><html><head><title>Install guide | Acme</title>
+<script>var x = "<p>no</p>"</script></head>
+<body>
+<header><a href="/">Acme home</a></header><nav><ul><li>Menu one</li><li>Menu two</li></ul></nav>
+{open}<h1>Install guide</h1>
+<p>Use the <code>&lt;div&gt;</code> tag, *then* <b>restart</b> the machine so that every
+change that was made to the configuration takes effect, which may take a minute or two on a slow disk.</p>
+<h2>Linux<a class="headerlink" href="#linux">¶</a></h2>
+<ul><li>First <a href="/x">download</a></li><li>Unpack</li></ul>
+<pre><code># a comment
+x  =  1
+</code></pre><table><tr><th>Key</th><th>Value</th></tr><tr><td>port</td><td>8080</td></tr></table>
+<p>The server then listens on the port that was given in the table above, unless another program has
+taken it.</p>
+{close}
+<footer>Copyright Acme, legal notice</footer></body></html>"""
+
+
+@pytest.mark.parametrize("tag", ["main", "article", "div"])
+def test_html(tmp_path: Path, tag: str, one: Any) -> None:
+    document = one(tmp_path, "a.html", PAGE.replace("{open}", f"<{tag}>").replace("{close}", f"</{tag}>"))
+    assert document.title == "Install guide"
+    text = document.text
+    for gone in ("Menu", "home", "Copyright", "var x", "¶", "<code>", "**"):
+        assert gone not in text
+    for kept in (
+        "# Install guide\n",
+        "<div> tag, *then* restart",
+        "## Linux\n",
+        "- First download\n",
+        "# a comment\nx",
+    ):
+        assert kept in text
+    assert text.count("```") == 2
+    assert "Key | Value\nport | 8080" in text
+    assert text.index("Linux") < text.index("Unpack") < text.index("8080") < text.index("listens")
+
+
+@pytest.mark.parametrize(
+    ("source", "title", "text"),
+    [
+        ("<title>Tiny</title><nav>Menu</nav><p>One line.</p>", "Tiny", "One line."),
+        ("<h1>Head</h1><p>One &lt;b&gt; line.<!-- no -->", "Head", "# Head\n\nOne <b> line."),
+        ("<p>Just a fragment</p><![if x]><![broken", "a", "Just a fragment\n\nbroken"),
+        ("words without any tag", "a", "words without any tag"),
+        ("<div role=main>In</div><div>Out</div>", "a", "In"),
+        ("<main><div role=search><div>Find</div></div>In</main><p>Out", "a", "In"),
+        ("<form id=all><header>Site</header><p>In a form", "a", "In a form"),
+        ("<!--[if !IE]><!--><p>All<!--<![endif]--> of it</p><!-- never ended <p>no", "a", "All of it"),
+    ],
+)
+def test_short_html(tmp_path: Path, source: str, title: str, text: str, one: Any) -> None:
+    document = one(tmp_path, "a.htm", source)
+    assert (document.title, document.text) == (title, text)
+
+
+def test_html_cells_items_and_code_that_hold_other_blocks(tmp_path: Path, one: Any) -> None:
+    source = (
+        "<ul><li><p>one</p><p>more</p><li><h3>Two</h3>x<li></li></ul><h2></h2>"
+        "<table><tr><th>A<th><th>C</tr><tr><td><p>1</p></td><td><p>2</p></td></tr><tr><td></td></tr></table>"
+        "<ol><li><pre>a\n  <b>b</b><br># c</pre></ol><table><tr><td><pre>1</pre><td><pre>x</pre></table>end"
+    )
+    assert one(tmp_path, "a.html", source).text == (
+        "- one\n\nmore\n\n### Two\n\nx\n\nA | | C\n1 | 2\n\n"
+        "```\na\n  b\n# c\n```\n\n```\n1\n```\n\n```\nx\n```\n\nend"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        # notes and footnotes within the content, and those that say what they are
+        ("<main>One.<aside><p>Note.</p><aside>Deep.</aside></aside></main><aside>Ad</aside>",
+         "One.\n\nNote.\n\nDeep."),
+        ("<article>One.<div role=complementary>Note.</div></article><div role=complementary>Ad</div>",
+         "One.\n\nNote."),
+        ("<aside>Ad</aside><p>One.<aside role=doc-footnote>A footnote.</aside>", "One.\n\nA footnote."),
+        ("<main><blockquote>Words.<footer>Their author</footer></blockquote><footer>Site</footer></main>",
+         "Words.\n\nTheir author"),
+        # a card that is a small part of the page is not the whole of it; an article that is most of it is
+        ("<div>The page's own text, in a div.</div><article>A card</article>",
+         "The page's own text, in a div.\n\nA card"),
+        ("<div>Sidebar</div><article>The page's own text</article>", "The page's own text"),
+        ("<main> </main><p>Beside an empty main", "Beside an empty main"),
+        # what is hidden within what is hidden, and within code
+        ("<nav>a<nav>b</nav>c</nav><button>d<svg><title>e</title></svg></button>One.", "One."),
+        ("<pre>x <button>Copy<b>!</b></button>= 1</pre>", "```\nx = 1\n```"),
+        ("<div>" * 3000 + "Deep.", "Deep."),
+    ],
+)  # fmt: skip
+def test_html_keeps_the_content_and_only_that(tmp_path: Path, source: str, text: str, one: Any) -> None:
+    assert one(tmp_path, "a.html", source).text == text
+
+
+def test_the_title_of_a_drawing_is_not_that_of_the_page(tmp_path: Path, one: Any) -> None:
+    assert one(tmp_path, "a.html", "<svg><title>Icon</title></svg><title>Page</title><p>x").title == "Page"
+
+
+def test_html_of_another_format_keeps_cells_apart_and_unknown_tags(tmp_path: Path, one: Any) -> None:
+    table = "<table>\n<tr>\n\n<td>a</td><td>b</td>\n\n</tr></table>"
+    source = f"{table}\n\n<div>\nA <Your-Name> in <!-- <x> --> it\n</div>"
+    assert one(tmp_path, "a.md", source).text == "a | b\n\nA <Your-Name> in it"
