@@ -99,8 +99,8 @@ class Hit:
 
     Attributes:
         parts: where several rankings made this one, what each gave: ``{"bm25": {"rank": 3, "score": 7.1}}``.
-        windows: ids of other windows of the same document that were found, best first, where they are folded.
-        duplicates: ids of hits with nearly the same text, best first, where they are folded.
+        windows: ids of lower ranked chunks of the same document, best first, where they are grouped.
+        duplicates: ids of hits with nearly the same text, best first, where they are grouped.
         highlights: (start, end) in `snippet` of the words that the terms stand for.
     """
 

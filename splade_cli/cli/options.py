@@ -95,7 +95,7 @@ Expand = Annotated[
         show_default=False,
     ),
 ]
-Fold = Annotated[
+Group = Annotated[
     bool,
     typer.Option(
         "--fold/--no-fold", help="One hit for the windows of a document, and for nearly equal texts."
@@ -147,7 +147,7 @@ def search_options(
     filter: str | None,
     idf: float,
     expand: Path | None,
-    fold: bool,
+    group: bool,
     rerank: str | None,
     rerank_top: int,
     weights: str | None,
@@ -165,7 +165,7 @@ def search_options(
         filter=filter or None,
         idf_exponent=idf,
         expansion=expand,
-        group=fold,
+        group=group,
         reranker=rerank,
         rerank_depth=rerank_top,
         weights=fused,

@@ -35,7 +35,7 @@ def query(
     ] = None,
     idf: options.Idf = 0.0,
     expand: options.Expand = None,
-    fold: options.Fold = True,
+    group: options.Group = True,
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
@@ -59,7 +59,7 @@ def query(
         raise InputError(
             "splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR"
         )
-    chosen = options.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
+    chosen = options.search_options(mode, None, idf, expand, group, rerank, rerank_top, weights)
     opening = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     if index is not None:
         searcher = Searcher.open(

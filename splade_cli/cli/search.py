@@ -31,7 +31,7 @@ def search(
     filter: options.Filter = None,
     idf: options.Idf = 0.0,
     expand: options.Expand = None,
-    fold: options.Fold = True,
+    group: options.Group = True,
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
@@ -51,7 +51,7 @@ def search(
     options.positive(top=k)
     if weights is not None and mode.lower() != "hybrid":
         raise InputError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
-    chosen = options.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
+    chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)
     opening = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     searcher = Searcher.open(
         index,

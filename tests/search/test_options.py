@@ -31,7 +31,11 @@ CHUNKS = [
 def index(embedder: SpladeEmbedder) -> SpladeIndex:
     vectors = embedder.encode([chunk.text for chunk in CHUNKS])
     return SpladeIndex.from_vectors(
-        vectors, chunks=CHUNKS, vocabulary=embedder.vocabulary, language="english", encoder=embedder.description
+        vectors,
+        chunks=CHUNKS,
+        vocabulary=embedder.vocabulary,
+        language="english",
+        encoder=embedder.description,
     )
 
 

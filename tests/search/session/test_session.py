@@ -13,8 +13,9 @@ from splade_cli.indexing.build import index_chunks
 from splade_cli.records import Chunk
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
-from splade_cli.search.session.commands import COMMANDS, LEAVE, MOST_HITS
+from splade_cli.search.session.commands import COMMANDS, LEAVE
 from splade_cli.search.session.session import Session
+from splade_cli.search.session.settings import MOST_HITS
 
 TEXTS = (
     "To reset a forgotten password, open the login page and follow the link in the mail.",

@@ -1,0 +1,145 @@
+"""Commands about texts and hits: their terms, why they rank where they do, marks, and other models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from splade_cli.errors import InputError, did_you_mean
+from splade_cli.records import Hit
+from splade_cli.search.explain.frequent_terms import ABOVE, frequent_terms
+from splade_cli.search.explain.hits import HIGHLIGHTED_TERMS
+from splade_cli.search.explain.terms import Gap, gaps, held_against, origins
+from splade_cli.search.session.compare import DEEPER, POOL, moves, overlap
+from splade_cli.search.session.marks import VERDICTS, Mark
+from splade_cli.search.session.replies import (
+    CompareReply,
+    FrequentTermsReply,
+    MarksReply,
+    Reply,
+    TermsReply,
+    TextReply,
+    WhyReply,
+)
+
+if TYPE_CHECKING:
+    from splade_cli.search.session.session import Session
+
+
+def show_terms(session: Session, argument: str) -> Reply:
+    """``/terms [TEXT]``, ``/terms of ID``, ``/terms frequent [SHARE]``."""
+    first, _, rest = argument.partition(" ")
+    share = _share(rest or f"{ABOVE}")
+    searcher = session.searcher
+    if first.lower() == "frequent" and share is not None:
+        report = frequent_terms(searcher.engine, searcher.vocabulary, searcher.matcher(), share)
+        return FrequentTermsReply(report)
+    if first.lower() == "of" and rest:
+        name = rest
+        if _is_rank(session, rest):
+            name = session.hits[int(rest) - 1].id
+        chunk = session.chunks_of(name)[0]
+        return TermsReply(name, tuple(searcher.stored_terms(chunk)))
+    text = argument or session.query
+    if not text:
+        raise InputError("/terms needs a text, nothing was asked yet", "e.g. /terms how to reset a password")
+    return TermsReply(text, tuple(searcher.terms(text)))
+
+
+def _share(text: str) -> float | None:
+    """0.2 or 20% as a number, None where it is none."""
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        return None
+    if text.endswith("%"):
+        return number / 100
+    return number
+
+
+def _is_rank(session: Session, text: str) -> bool:
+    return text.isdecimal() and 1 <= int(text) <= len(session.hits)
+
+
+def show_why(session: Session, argument: str) -> Reply:
+    """``/why ID``."""
+    if not session.query:
+        raise InputError("/why looks at the last query, and nothing was asked yet", "ask something first")
+    if not argument:
+        raise InputError(
+            "/why needs a document's id", "ids stand behind each hit; also ids that did not come up"
+        )
+    try:
+        absence = session.why(argument)
+    except InputError:
+        if not _is_rank(session, argument):
+            raise
+        absence = session.why(session.hits[int(argument) - 1].id)
+    against = held_against(session.hits, absence.hit)
+    differences: list[Gap] = []
+    if against is not None:
+        differences = gaps(against, absence.hit)
+    return WhyReply(
+        hit=absence.hit,
+        query=session.query,
+        rank=absence.rank,
+        depth=absence.depth,
+        terms=tuple(absence.lacking),
+        explained=absence.hit.terms,
+        origins=origins(absence.hit.terms),
+        filtered=absence.filtered,
+        against=against,
+        gaps=tuple(differences),
+    )
+
+
+def open_text(session: Session, argument: str) -> Reply:
+    """``/open [RANK|ID]``."""
+    hit = session.hit(argument)
+    session.opened = hit.id
+    return TextReply(hit, session.query, hit.rank, _highlights(session, hit))
+
+
+def _highlights(session: Session, hit: Hit) -> tuple[tuple[int, int], ...]:
+    names = [term.term for term in hit.terms[:HIGHLIGHTED_TERMS]]
+    return tuple((word.start, word.end) for word in session.searcher.matcher().words(hit.text, names))
+
+
+def mark(session: Session, argument: str) -> Reply:
+    """``/mark VERDICT [RANK ..]``."""
+    words = argument.split()
+    if not words:
+        return _marked(session)
+    verdict = words[0].lower()
+    if verdict not in VERDICTS:
+        hint = did_you_mean(verdict, VERDICTS) or "e.g. /mark good 1, /mark bad 2 3, /mark none 1"
+        raise InputError(f"/mark takes good, bad or none, got '{words[0]}'", hint)
+    marks = []
+    for word in words[1:] or [""]:
+        hit = session.hit(word)
+        marks.append(Mark(session.query, hit.id, verdict, session.chunk(hit.id).content or hit.text))
+    if verdict != "none" and not all(each.text.strip() for each in marks):
+        raise InputError("a document without a text cannot be learnt from", "mark another one")
+    session.marks.put(marks)
+    return _marked(session)
+
+
+def _marked(session: Session) -> MarksReply:
+    facts: dict[str, int | str] = {**session.marks.counts(), "file": str(session.marks.path)}
+    return MarksReply(session.query, session.marks.of(session.query), facts)
+
+
+def compare_with(session: Session, argument: str) -> Reply:
+    """``/compare MODEL|INDEX``."""
+    if not session.query:
+        raise InputError("/compare takes the last query, and nothing was asked yet", "ask something first")
+    if not argument:
+        raise InputError(
+            "/compare needs a model or an index folder", "e.g. /compare tiny, or /compare other-index"
+        )
+    depth = max(POOL, DEEPER * session.top)
+    before = session.find(session.searcher, session.query, depth)
+    other, remark = session.others.open(argument, session.searcher, before, session.progress)
+    after = session.find(other, session.query, depth)
+    moved = moves(before, after, session.top)
+    message = f"{overlap(moved, session.top)} of the first {session.top} are the same"
+    return CompareReply(session.query, argument, tuple(moved), message, remark)

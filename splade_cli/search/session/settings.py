@@ -1,0 +1,66 @@
+"""Commands that change how a session searches and what it shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from splade_cli.errors import InputError
+from splade_cli.search.explain.terms import origins
+from splade_cli.search.session.replies import ExplainReply, NoteReply, Reply
+
+if TYPE_CHECKING:
+    from splade_cli.search.session.session import Session
+
+MOST_HITS = 1000
+
+
+def change_top(session: Session, argument: str) -> Reply:
+    """``/top N``."""
+    if not argument.isdecimal() or not 1 <= int(argument) <= MOST_HITS:
+        raise InputError(f"/top takes a number from 1 to {MOST_HITS}, got '{argument}'", "e.g. /top 10")
+    return _changed(session, top=int(argument))
+
+
+def change_mode(session: Session, argument: str) -> Reply:
+    """``/mode [NAME]``."""
+    if not argument:
+        return NoteReply(f"mode {session.mode}, of {', '.join(session.searcher.modes)}")
+    return _changed(session, mode=session.known_mode(argument))
+
+
+def change_filter(session: Session, argument: str) -> Reply:
+    """``/filter [EXPR|off]``."""
+    if not argument:
+        fields = ", ".join(f"{name} ({kind})" for name, kind in session.searcher.fields().items())
+        return NoteReply(f"filter: {session.filter or 'none'}", hint=f"fields: {fields or 'none'}")
+    if argument.lower() in ("off", "none"):
+        return _changed(session, filter="")
+    return _changed(session, filter=session.known_filter(argument))
+
+
+def _changed(session: Session, **settings: int | str) -> Reply:
+    """Changes a setting and asks again; where that fails or is stopped, the setting is as before."""
+    before = {name: getattr(session, name) for name in settings}
+    session.__dict__.update(settings)
+    message = ", ".join(f"{name} {value or 'off'} from now on" for name, value in settings.items())
+    if not session.query:
+        return NoteReply(message)
+    try:
+        return replace(session.ask(session.query), remark=message)
+    except BaseException:
+        session.__dict__.update(before)
+        raise
+
+
+def explain(session: Session, argument: str) -> Reply:
+    """``/explain [RANK|on|off]``."""
+    if argument.lower() not in ("", "on", "off"):
+        hit = session.hit(argument)
+        return ExplainReply(hit, session.query, hit.rank, hit.terms, origins(hit.terms))
+    session.explain = not session.explain
+    if argument:
+        session.explain = argument.lower() == "on"
+    if session.explain and session.hits:
+        return session.again()
+    return NoteReply(f"explanations {'on' if session.explain else 'off'}")
