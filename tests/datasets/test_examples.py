@@ -159,9 +159,13 @@ def test_a_single_number_is_a_label_of_the_pair(label: Any, kept: int, tmp_path:
 @pytest.mark.parametrize(("name", "mark"), [("rows.csv", ","), ("rows.tsv", "\t")])
 def test_tables(name: str, mark: str, tmp_path: Path) -> None:
     lines = [
-        ["Query", " document", "is_relevant", "more"], ["q1", '"a, ""quoted""\nline"', "1", "x"],
-        ["q1", "b", "0", ""], ["q2", "c", "True", ""], ["q1", "d", "yes", ""], ["q3", "only a negative", "0", ""],
-    ]  # fmt: skip
+        ["Query", " document", "is_relevant", "more"],
+        ["q1", '"a, ""quoted""\nline"', "1", "x"],
+        ["q1", "b", "0", ""],
+        ["q2", "c", "True", ""],
+        ["q1", "d", "yes", ""],
+        ["q3", "only a negative", "0", ""],
+    ]
     assert read(tmp_path, "\n".join(mark.join(line) for line in lines) + "\n", name) == [
         Example("q1", 'a, "quoted"\nline', ("b",)), Example("q1", "d", ("b",)), Example("q2", "c")
     ]  # fmt: skip

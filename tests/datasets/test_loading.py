@@ -1,4 +1,4 @@
-"""Named datasets: each of the known ones in its own schema, files of every kind, filters that are counted, splits."""
+"""Named datasets: the known ones in their own schemas, files of every kind, counted filters, splits."""
 
 from __future__ import annotations
 
@@ -51,11 +51,18 @@ def refused(name: str, **keys: Any) -> InputError:
 
 
 DDSC = [
-    {"query": f"q{n}", "positive": f"p{n}", "negative": f"n{n}" if n % 5 < 2 else None, "instruction": "Find it",
-     "task": "retrieval" if n % 5 < 2 else "classification", "language": ("norwegian", "danish", "swedish")[n % 3],
-     "prompt": "write", "response": "{}"}
+    {
+        "query": f"q{n}",
+        "positive": f"p{n}",
+        "negative": f"n{n}" if n % 5 < 2 else None,
+        "instruction": "Find it",
+        "task": "retrieval" if n % 5 < 2 else "classification",
+        "language": ("norwegian", "danish", "swedish")[n % 3],
+        "prompt": "write",
+        "response": "{}",
+    }
     for n in range(100)
-]  # fmt: skip
+]
 
 
 def test_ddsc_keeps_rows_without_a_negative_and_takes_no_metadata_for_text(tmp_path: Path) -> None:
@@ -98,10 +105,17 @@ def test_nli_in_its_own_splits(tmp_path: Path) -> None:
 
 def test_eti_has_no_negative_in_its_first_row(tmp_path: Path) -> None:
     rows = [
-        {"anchor": f"a{n}", "positive": f"p{n}", "negative": None if n == 0 else f"n{n}", "source": "helfo.no",
-         "language": "no", "task_type": "qa", "mode": "x"}
+        {
+            "anchor": f"a{n}",
+            "positive": f"p{n}",
+            "negative": None if n == 0 else f"n{n}",
+            "source": "helfo.no",
+            "language": "no",
+            "task_type": "qa",
+            "mode": "x",
+        }
         for n in range(4)
-    ]  # fmt: skip
+    ]
     path = jsonl(tmp_path / "eti.jsonl", rows)
     loaded = load("eti", source=str(path), split_ratio=[1.0, 0, 0])
     assert sorted(texts(loaded.train)) == [
@@ -170,8 +184,10 @@ def test_msmarco_ids_are_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def scandi_qa(folder: Path) -> Path:
-    squad = [{"id": n, "question": f"q{n}", "context": f"c{n}", "answers": {"text": ["x"], "answer_start": [1]}}
-             for n in range(10)]  # fmt: skip
+    squad = [
+        {"id": n, "question": f"q{n}", "context": f"c{n}", "answers": {"text": ["x"], "answer_start": [1]}}
+        for n in range(10)
+    ]
     for split, count in (("train", 5), ("validation", 2), ("test", 2)):
         parquet(folder / "norquad" / f"{split}-00000.parquet", squad[:count])
     book = [{"id": "1", "question_stem": "stem", "fact": "a fact", "choices": {"text": ["a"]}, "answer": "A"},
@@ -243,8 +259,12 @@ def test_files_of_every_kind_with_a_column_mapping(suffix: str, tmp_path: Path) 
     )
     assert texts(loaded.train) == [("q1", "c1", ())]
     assert loaded.removed == {"without positive": 1, "by split": 1, "without query": 1}
-    with_negative = load("mine", source=str(path), columns={"query": "question", "positive": "context",
-                                                            "negative": "answer"}, keep={"id": [1, 3]})  # fmt: skip
+    with_negative = load(
+        "mine",
+        source=str(path),
+        columns={"query": "question", "positive": "context", "negative": "answer"},
+        keep={"id": [1, 3]},
+    )
     assert texts(with_negative.train) == [("q1", "c1", ("yes",)), ("q3", "c3", ("no",))]
     error = refused("mine", source=str(path), columns={"anchor": "questoin", "positive": "context"})
     assert "no column 'questoin'" in error.message
