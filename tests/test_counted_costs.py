@@ -1,0 +1,147 @@
+"""What things cost, counted and not timed: postings, groups, forward passes, bytes, modules."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from splade_cli.index.index import SpladeIndex
+
+ROOT = Path(__file__).resolve().parents[1]
+COUNTED = """
+import json
+
+import numpy as np
+import scipy.sparse as sp
+
+from splade_cli.index.engine import topk
+from splade_cli.index.engine.postings import Postings
+
+ROWS, TERMS, QUERIES = 20_000, 200, 8
+topk.ROWS_PER_RESULT = 1000  # bounds are used where there are more rows to a result
+counts = {}
+score_groups, accumulate = topk.score_groups, topk.accumulate
+
+
+def count_groups(groups, *others):
+    counts["groups"] += len(groups)
+    return score_groups(groups, *others)
+
+
+def count_postings(slots, weights, starts, *others):
+    counts["postings"] += sum(int(starts[slot + 1] - starts[slot]) for slot in slots if slot >= 0)
+    return accumulate(slots, weights, starts, *others)
+
+
+topk.score_groups, topk.accumulate = count_groups, count_postings
+generator = np.random.default_rng(0)
+share = 1 / np.arange(1, TERMS + 1)
+rows = [np.unique(generator.choice(TERMS, 7, p=share / share.sum())) for _ in range(ROWS)]
+bounds = np.cumsum([0, *map(len, rows)])
+weights = generator.gamma(0.5, 1.0, bounds[-1]).astype(np.float32)
+vectors = sp.csr_matrix((weights, np.concatenate(rows), bounds), shape=(ROWS, TERMS))
+queries = sp.random(QUERIES, TERMS, density=6 / TERMS, format="csr", random_state=1, dtype=np.float32)
+postings = Postings.build(vectors)
+exact = -np.sort(-(queries @ vectors.T).toarray(), axis=1)
+frequencies = np.bincount(vectors.indices, minlength=TERMS)
+found = {"all groups": QUERIES * ROWS // 8, "all postings": int(frequencies[queries.indices].sum())}
+for k in (1, 10, 100):
+    counts.update(groups=0, postings=0)
+    _, scores = postings.search(queries, k, threads=1)
+    assert np.allclose(scores, exact[:, :k], rtol=1e-4), k
+    found[str(k)] = dict(counts)
+print(json.dumps(found))
+"""
+
+
+def run(script: str, *words: str, **more: str) -> Any:
+    """The JSON that a script prints in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **more}
+    command = [sys.executable, "-W", "ignore", "-c", script, *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_few_results_score_few_groups_and_many_read_each_posting_once() -> None:
+    counted = run(COUNTED, NUMBA_DISABLE_JIT="1")
+    for k in ("1", "10"):
+        assert counted[k]["postings"] == 0, "nothing is added up where bounds serve"
+        assert 0 < counted[k]["groups"] <= counted["all groups"] / 100
+    assert counted["100"] == {"groups": 0, "postings": counted["all postings"]}
+
+
+def test_a_batch_of_queries_is_one_forward_pass(embedder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from splade_cli.search.searcher import Searcher
+
+    texts = [f"note {number} about clay, wool and steel" for number in range(200)]
+    model = embedder.loaded.model
+    passes = []
+    sparse_rows = type(model).sparse_rows
+
+    def counted(self: Any, **features: Any) -> Any:
+        passes.append(len(features["input_ids"]))
+        return sparse_rows(self, **features)
+
+    monkeypatch.setattr(type(model), "sparse_rows", counted)
+    index = SpladeIndex.from_vectors(embedder.encode(texts), texts=texts)
+    assert sum(passes) == 200
+    assert len(passes) <= 4, "short texts go 64 at a time"
+    passes.clear()
+    searcher = Searcher.over(index, embedder)
+    hits = searcher.search(["clay", "wool", "steel", "a note"], k=3)
+    assert [len(found) for found in hits] == [3, 3, 3, 3]
+    assert len(passes) == 1
+
+
+def test_bytes_of_a_row(tmp_path: Path) -> None:
+    rows, terms = 2000, 50
+    generator = np.random.default_rng(0)
+    columns = np.concatenate([np.sort(generator.choice(3000, terms, replace=False)) for _ in range(rows)])
+    weights = generator.random(rows * terms, dtype=np.float32) + 0.1
+    bounds = np.arange(0, rows * terms + 1, terms)
+    vectors = sp.csr_matrix((weights, columns, bounds), shape=(rows, 3000))
+    SpladeIndex.from_vectors(vectors, texts=["x" * 100] * rows).save(tmp_path / "index")
+    files = [path for path in (tmp_path / "index").rglob("*") if path.is_file()]
+    assert len(files) <= 8, sorted(map(str, files))
+    size = sum(path.stat().st_size for path in files)
+    # a weight stands in its vector (8 bytes) and in its posting list (6 bytes), with bounds beside the lists
+    assert size / rows <= 18 * terms + 100 + 250
+
+
+LOADED = "import json, sys; {}; print(json.dumps(sorted(sys.modules)))"
+HEAVY = {"torch", "transformers", "sentence_transformers", "openai", "datasets", "mteb"}
+
+
+def test_modules_of_a_start() -> None:
+    door = set(run(LOADED.format("import splade_cli")))
+    assert not door & {*HEAVY, "numpy", "scipy", "pydantic"}
+    command = set(run(LOADED.format("import splade_cli.cli.main")))
+    assert not command & {*HEAVY, "numpy", "scipy", "numba", "pydantic", "prompt_toolkit"}
+    assert sum(name.startswith("splade_cli") for name in command) <= 25
+
+
+def test_modules_of_a_search_without_the_model(tmp_path: Path, embedder: Any) -> None:
+    from splade_cli.indexing.build import IndexOptions, index_documents
+    from splade_cli.model.query_encoders.static_export import export_static
+
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "kiln.md").write_text("# Kiln\n\nThe kiln fires clay at 1,060 degrees.\n")
+    index_documents(
+        tmp_path / "docs", tmp_path / "index", IndexOptions(query=export_static), embedder=embedder
+    )
+    script = (
+        "import json, sys; from splade_cli.search.searcher import Searcher; "
+        "hits = Searcher.open(sys.argv[1]).search('firing clay'); assert hits[0].terms; "
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    loaded = set(run(script, str(tmp_path / "index")))
+    assert not loaded & {*HEAVY, "pydantic", "typer", "rich", "ir_measures", "sklearn", "pandas"}
