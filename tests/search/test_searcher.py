@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.indexing.build import cache_of, index_chunks, index_documents
@@ -16,6 +18,8 @@ from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Chunk, Hit
 from splade_cli.search.in_memory import retrieve_documents
 from splade_cli.search.options import SearchOptions
+from splade_cli.search.query_encoder import ModelEncoder
+from splade_cli.search.retriever import Retriever
 from splade_cli.search.searcher import Searcher
 
 TEXTS = {
@@ -199,3 +203,50 @@ def test_hits_of_a_hybrid_do_not_move_when_more_are_asked_for(
         more = asked[2][: len(fewer)]
         assert [(hit.id, hit.score) for hit in fewer] == [(hit.id, hit.score) for hit in more]
     assert max(len(hits) for hits in asked) == 5
+
+
+def test_terms_are_literal_by_the_tokenizer_that_the_index_keeps(
+    embedder: SpladeEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docs = tmp_path / "docs.jsonl"
+    text = "Resetting a forgotten password takes one mail and an unglazed cup of tea."
+    docs.write_text(json.dumps({"id": "a", "text": text}) + "\n")
+    index_documents(docs, tmp_path / "index", embedder=embedder)
+    query = "resets of passwords, unglazed"
+    in_memory = Searcher.over(index_documents(docs, embedder=embedder).index, embedder).search(query)
+
+    def no_model(self: ModelEncoder) -> None:
+        raise AssertionError("the folder has a tokenizer of its own")
+
+    monkeypatch.setattr(ModelEncoder, "tokenizer", no_model)
+    [hit] = Searcher.open(tmp_path / "index", device="cpu").search(query)
+    assert [(hit.snippet, hit.highlights)] == [(each.snippet, each.highlights) for each in in_memory]
+    assert [(t.term, t.literal, t.in_document) for t in hit.terms] == [
+        (t.term, t.literal, t.in_document) for t in in_memory[0].terms
+    ]
+    tokens = {
+        side: set(embedder.loaded.tokenizer.tokenize(each)) for side, each in (("q", query), ("d", text))
+    }
+    for term in hit.terms:
+        assert (term.literal, term.in_document) == (term.term in tokens["q"], term.term in tokens["d"])
+    assert {term.term for term in hit.terms if term.literal and term.in_document} >= {"reset", "##gl"}
+    words = [hit.snippet[start:end] for start, end in hit.highlights]
+    assert {"Resetting", "password", "unglazed"} <= set(words)
+    assert not {"a", "of"} & set(words)
+
+
+def test_one_query_looks_at_few_texts(embedder: SpladeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks = [Chunk(f"c{number}", f"d{number}", f"password {number} backup") for number in range(200)]
+    large = Searcher.over(index_chunks(chunks, embedder), embedder)
+    fetched: list[int] = []
+    fetch = LocalEngine.fetch
+
+    def counting(self: LocalEngine, ids: Any) -> list[Chunk]:
+        fetched.append(len(ids))
+        return fetch(self, ids)
+
+    monkeypatch.setattr(LocalEngine, "fetch", counting)
+    assert len(large.search("password", 5)) == 5
+    assert fetched == [15, 5], "three times as many as asked for to group, then the hits"
+    retriever: Retriever = large
+    assert len(retriever.search(["password", "backup"], 2)) == 2
