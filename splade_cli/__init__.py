@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from splade_cli.index.metadata.filter_parser import parse_filter
     from splade_cli.index.metadata.filters import And, Filter, Not, Or, Test, Value
     from splade_cli.indexing.build import index_documents
+    from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.load import load_splade_model
     from splade_cli.model.options import ModelOptions
@@ -36,6 +37,7 @@ _HOMES = {
     "GenerateOptions": "generation.options",
     "Hit": "records",
     "IndexFolderError": "errors",
+    "IndexOptions": "indexing.options",
     "InputError": "errors",
     "Judged": "generation.options",
     "Llm": "generation.llm.options",
@@ -72,6 +74,7 @@ __all__ = [
     "GenerateOptions",
     "Hit",
     "IndexFolderError",
+    "IndexOptions",
     "InputError",
     "Judged",
     "Llm",
