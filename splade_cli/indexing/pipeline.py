@@ -1,4 +1,4 @@
-"""Pipeline of indexing: chunks to batches of records with sparse and dense vectors, a window at a time."""
+"""Pipeline of indexing: chunks to batches with sparse and dense vectors, a window at a time."""
 
 from __future__ import annotations
 

@@ -454,7 +454,7 @@ def test_documents_are_read_no_further_than_they_are_encoded(
     counted: list[str] = []
     batches = pipeline.Pipeline(embedder).batches(pipeline.Opening(chunks()), count=counted.extend)
     for batch in batches:
-        encoded += len(batch.rows)
+        encoded += len(batch.chunks)
         assert len(read) <= max(6, encoded)
         assert len(counted) == encoded
     assert encoded == 40

@@ -10,7 +10,6 @@ Frequencies are kept beside the impacts, so that segments can be joined.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -77,16 +76,9 @@ class TermFrequencies:
         if language is None:
             texts = texts if isinstance(texts, Sequence) else list(texts)
             language = guess_language(texts)
-        code_of: dict[str, int] = {}
-        parts: list[sp.csr_matrix] = []
-        waiting = iter(texts)
-        while window := list(islice(waiting, WINDOW)):
-            parts.append(_counted(window, language, code_of))
-        terms = sorted(code_of)
-        ranks = np.empty(len(terms), dtype=np.int32)
-        ranks[[code_of[term] for term in terms]] = np.arange(len(terms), dtype=np.int32)
-        ordered = [_with_columns(part, ranks, len(terms)) for part in parts]
-        return cls(_smallest(_stacked(ordered, len(terms))), terms, language, mean_length)
+        counter = TermCounter(language)
+        counter.add(texts)
+        return counter.frequencies(mean_length)
 
     @classmethod
     def join(
@@ -120,6 +112,42 @@ class TermFrequencies:
         if self._postings is None:
             self._postings = Postings.build(self.impacts())
         return self._postings
+
+
+class TermCounter:
+    """Counts the terms of texts that pass, WINDOW texts at a time.
+
+    Args:
+        language: whose stop words and stemmer are used.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._waiting: list[str] = []
+        self._code_of: dict[str, int] = {}
+        self._parts: list[sp.csr_matrix] = []
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Counts the terms of more texts."""
+        for text in texts:
+            self._waiting.append(text)
+            if len(self._waiting) == WINDOW:
+                self._count()
+
+    def frequencies(self, mean_length: float | None = None) -> TermFrequencies:
+        """Those of all texts that have passed; `mean_length` as in `TermFrequencies.build`."""
+        if self._waiting:
+            self._count()
+        terms = sorted(self._code_of)
+        ranks = np.empty(len(terms), dtype=np.int32)
+        ranks[[self._code_of[term] for term in terms]] = np.arange(len(terms), dtype=np.int32)
+        ordered = [_with_columns(part, ranks, len(terms)) for part in self._parts]
+        counts = _smallest(_stacked(ordered, len(terms)))
+        return TermFrequencies(counts, terms, self._language, mean_length)
+
+    def _count(self) -> None:
+        self._parts.append(_counted(self._waiting, self._language, self._code_of))
+        self._waiting = []
 
 
 def language_of(parts: Sequence[TermFrequencies]) -> str:

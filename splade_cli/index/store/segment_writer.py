@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,17 @@ import scipy.sparse as sp
 
 from splade_cli.errors import InputError
 from splade_cli.index.bm25.analyzer import guess_language
-from splade_cli.index.bm25.frequencies import TermFrequencies
+from splade_cli.index.bm25.frequencies import DEFAULT_LANGUAGE, TermCounter, TermFrequencies
 from splade_cli.index.bm25.frequencies_file import write_frequencies
 from splade_cli.index.engine.postings_file import write_postings
 from splade_cli.index.metadata.columns import Columns
 from splade_cli.index.store.batches import Batch, blocks, canonical, check_batch
 from splade_cli.index.store.checksums import Checksum
-from splade_cli.index.store.chunks import ChunkWriter, StoredChunks
+from splade_cli.index.store.chunks import ChunkWriter
 from splade_cli.index.store.container_writer import ContainerWriter, GrowingTensor
 from splade_cli.index.store.segment_file import DENSE, OFFSETS, POSTINGS, VECTORS, tensors_of, texts_of
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.records import Chunk
-
-LANGUAGE_SAMPLE = 200
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Bm25Request:
     """That a segment is to hold term frequencies for BM25, and how they are made.
 
     Attributes:
-        language: whose stop words and stemmer; guessed from the segment's rows where None.
+        language: whose stop words and stemmer; guessed from the first batch where None.
         joined: makes them from those of other segments, in place of counting the terms of the texts.
         mean_length: terms of a row in the whole index; that of the segment's own rows where None.
     """
@@ -78,11 +75,14 @@ def write_segment(
         dense_vectors = _DenseWriter(out)
         chunks = ChunkWriter(texts_of(folder, name), out.growing(OFFSETS, np.int64))
 
+        counter = _Counter(bm25)
+
         def passing() -> Iterator[Chunk]:
             for batch in batches:
                 check_batch(batch, dense)
                 vectors.append(batch.vectors)
                 dense_vectors.append(batch)
+                counter.add(batch.chunks)
                 yield from batch.chunks
 
         Columns.build(chunks.passing(passing())).write(out)
@@ -91,9 +91,8 @@ def write_segment(
         stored = vectors.mapped(dimensions)
         write_postings(out, POSTINGS, blocks(stored), dimensions, weights=stored.dtype)
         language = None
-        if bm25 is not None:
-            offsets = out.mapped(OFFSETS)
-            frequencies = _frequencies(StoredChunks(chunks.path, offsets), bm25)
+        frequencies = counter.frequencies()
+        if frequencies is not None:
             language = frequencies.language
             write_frequencies(out, frequencies)
         nonzeros = int(stored.nnz)
@@ -148,12 +147,27 @@ class _DenseWriter:
         self._tensor.append(batch.dense)
 
 
-def _frequencies(chunks: StoredChunks, request: Bm25Request) -> TermFrequencies:
-    if request.joined is not None:
-        return request.joined()
-    language = request.language
-    if language is None:
-        step = max(1, len(chunks) // LANGUAGE_SAMPLE)
-        language = guess_language([chunk.content for chunk in islice(chunks, 0, None, step)])
-    contents = (chunk.content for chunk in chunks)
-    return TermFrequencies.build(contents, language, mean_length=request.mean_length)
+class _Counter:
+    """Counts terms for BM25 while chunks pass, where that is asked for."""
+
+    def __init__(self, request: Bm25Request | None) -> None:
+        self._request = request
+        self._counter: TermCounter | None = None
+
+    def add(self, chunks: Sequence[Chunk]) -> None:
+        """Counts the terms of what is read of more chunks."""
+        if self._request is None or self._request.joined is not None:
+            return
+        texts = [chunk.content for chunk in chunks]
+        if self._counter is None:
+            self._counter = TermCounter(self._request.language or guess_language(texts))
+        self._counter.add(texts)
+
+    def frequencies(self) -> TermFrequencies | None:
+        """Those of the segment; None where none were asked for."""
+        if self._request is None:
+            return None
+        if self._request.joined is not None:
+            return self._request.joined()
+        counter = self._counter or TermCounter(self._request.language or DEFAULT_LANGUAGE)
+        return counter.frequencies(self._request.mean_length)
