@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from splade_cli.engines.base import TermTotals
 from splade_cli.index.bm25.search import Bm25Search
-from splade_cli.index.engine.ranking import best
+from splade_cli.index.engine.merging import merge
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.index.vectors import dense
@@ -74,7 +74,7 @@ class LocalEngine:
             rows, scores = dense.search(segment.dense, vectors, k, allowed=mask)
             lists.append((np.where(rows >= 0, rows + start, -1), scores))
             start = stop
-        return self._ranking(best(lists, k, len(vectors)))
+        return self._ranking(merge(lists, k, len(vectors)))
 
     def explain_words(
         self, query: Sequence[WeightedText], ids: Sequence[str]

@@ -1,4 +1,5 @@
-"""Making of an index in memory: a segment from vectors and chunks, and one index from another with rows more or less."""
+"""Making of an index in memory: a segment from vectors and chunks, and one index from another with rows more
+or less."""
 
 from __future__ import annotations
 
@@ -6,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import scipy.sparse as sp
 
 from splade_cli.errors import InputError
 from splade_cli.index.store.batches import Batch, Dense, canonical, unique_ids
 from splade_cli.index.store.segment import Segment
+from splade_cli.index.vectors.csr import stacked
 from splade_cli.records import Chunk
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ def given_chunks(count: int, ids: Sequence[str] | None, texts: Sequence[str] | N
 
 
 def build_segment(
-    vectors: sp.spmatrix, chunks: Sequence[Chunk], language: str | None, dense: Dense | None
+    vectors: sp.csr_matrix, chunks: Sequence[Chunk], language: str | None, dense: Dense | None
 ) -> Segment:
-    """A segment in memory; see `SpladeIndex.from_vectors`."""
-    matrix = canonical(sp.csr_matrix(vectors, dtype=np.float32, copy=True))
+    """A segment in memory of vectors that it may change; see `SpladeIndex.from_vectors`."""
+    matrix = canonical(vectors)
     count = matrix.shape[0]
     if len(chunks) != count or (dense is not None and len(dense) != count):
         raise InputError(f"{count} vectors and {len(chunks)} chunks", "give one chunk a row")
@@ -46,13 +47,11 @@ def build_segment(
     return Segment.build(matrix, chunks, language=language, dense=dense)
 
 
-def add_rows(index: SpladeIndex, vectors: sp.spmatrix, chunks: Sequence[Chunk]) -> SpladeIndex:
+def add_rows(index: SpladeIndex, vectors: sp.csr_matrix, chunks: Sequence[Chunk]) -> SpladeIndex:
     """See `SpladeIndex.add`."""
-    more = canonical(sp.csr_matrix(vectors, dtype=np.float32, copy=True))
-    empty = sp.csr_matrix((0, index.dimensions), dtype=np.float32)
     blocks = [block for segment in index.segments for block in segment.live_blocks()]
     live = [index.chunks[row] for row in index.live_rows().tolist()]
-    matrix = sp.vstack([empty, *blocks, more], format="csr")
+    matrix = stacked([*blocks, canonical(vectors)], index.dimensions)
     return _with_rows(index, matrix, [*live, *chunks], numbered=False)
 
 
@@ -75,7 +74,7 @@ def _with_rows(
     """An index of other rows, with what `index` carries for queries."""
     info = index.info
     if info.impacts is not None:
-        matrix = canonical(sp.csr_matrix(vectors, dtype=np.float32))
+        matrix = canonical(vectors)
         vectors = info.impacts.weights(info.impacts.counts(matrix))
     segment = build_segment(vectors, chunks, info.bm25.language if info.bm25 else None, None)
     return replace(

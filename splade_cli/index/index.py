@@ -1,33 +1,30 @@
-"""An exact inverted index over one or several segments: top-k search of sparse vectors, and what is stored of each row.
+"""An exact inverted index over one or several segments: top-k search of sparse vectors, and what is stored of
+each row.
 
-Rows are numbered through all segments, one after the other. A deleted row keeps its number until segments are merged:
-`chunks`, `vectors`, `alive` and every mask have an entry for it, and it is never a result.
+Rows are numbered through all segments, one after the other; see `rows`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
-from splade_cli.index.engine.ranking import Ranking, best
+from splade_cli.index.engine.merging import Ranking, merge
 from splade_cli.index.in_memory import add_rows, build_segment, given_chunks, remove_rows
 from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo, IndexInfo
-from splade_cli.index.metadata.filters import Filter
-from splade_cli.index.metadata.matching import passing
+from splade_cli.index.rows import Rows
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
 from splade_cli.index.store.batches import Dense
-from splade_cli.index.store.chained import Chained
 from splade_cli.index.store.manifest import TOKENIZER
-from splade_cli.index.store.segment import Mask, Segment
+from splade_cli.index.store.segment import Mask
 from splade_cli.index.store.segment_writer import Bm25Request
+from splade_cli.index.vectors.csr import Sparse, as_csr
 from splade_cli.records import Chunk
 
 Ids = list[list[str]] | list[list[int]]
@@ -35,7 +32,7 @@ __all__ = ["SpladeIndex"]
 
 
 @dataclass
-class SpladeIndex:
+class SpladeIndex(Rows):
     """An exact inverted index. ``len(index)`` counts the rows that are not deleted.
 
     Attributes:
@@ -48,8 +45,6 @@ class SpladeIndex:
         encoder_folder: the folder that holds the files of the encoder, None where there are none.
     """
 
-    segments: list[Segment]
-    dimensions: int
     vocabulary: Sequence[str] = ()
     info: IndexInfo = field(default_factory=IndexInfo)
     folder: Path | None = None
@@ -59,7 +54,7 @@ class SpladeIndex:
     @classmethod
     def from_vectors(
         cls,
-        vectors: sp.spmatrix,
+        vectors: Sparse,
         ids: Sequence[str] | None = None,
         texts: Sequence[str] | None = None,
         *,
@@ -84,10 +79,11 @@ class SpladeIndex:
         Raises:
             InputError: counts that differ, an id that comes twice, a weight that is not finite.
         """
+        matrix = as_csr(vectors, copy=True)
         numbered = ids is None and chunks is None
         if chunks is None:
-            chunks = given_chunks(vectors.shape[0], ids, texts)
-        segment = build_segment(vectors, chunks, language, None if dense is None else dense[1])
+            chunks = given_chunks(matrix.shape[0], ids, texts)
+        segment = build_segment(matrix, chunks, language, None if dense is None else dense[1])
         info = IndexInfo(
             encoder=encoder or EncoderInfo(),
             bm25=None if language is None else Bm25Info(language),
@@ -98,7 +94,8 @@ class SpladeIndex:
 
     @classmethod
     def open(cls, folder: str | Path, *, verify: bool = False) -> SpladeIndex:
-        """Opens the present generation of an index folder; vectors, postings and texts stay in memory-mapped files.
+        """Opens the present generation of an index folder; vectors, postings and texts stay in memory-mapped
+        files.
 
         Another process may write to the folder meanwhile and later: this index stays what it is.
 
@@ -120,7 +117,8 @@ class SpladeIndex:
         )
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
-        """Writes the rows that are not deleted as an index of one segment; what is there goes only if `force` is given.
+        """Writes the rows that are not deleted as an index of one segment; what is there goes only if `force`
+        is given.
 
         Raises:
             InputError: `folder` exists and is not empty.
@@ -132,35 +130,33 @@ class SpladeIndex:
         batches = (batch for segment in self.segments for batch in segment.live_batches())
         storage.write(Path(folder), batches, content, dimensions=self.dimensions, force=force)
 
-    def __len__(self) -> int:
-        return sum(segment.live for segment in self.segments)
-
-    def search(self, queries: sp.spmatrix, k: int = 10) -> tuple[Ids, list[NDArray[np.float32]]]:
-        """The k texts of largest dot product with each query, best first, equal scores in the order they were given.
+    def search(self, queries: Sparse, k: int = 10) -> tuple[Ids, list[NDArray[np.float32]]]:
+        """The k texts of largest dot product with each query, best first, equal scores in the order they were
+        given.
 
         Args:
             queries: [q, V] sparse.
             k: results wanted, at least 1.
 
         Returns:
-            Lists of ids, row numbers where the index was made without ids, and arrays of scores, one of each a query. A
-            text that shares no term with the query is no result, so a list may be shorter than k.
+            Lists of ids, row numbers where the index was made without ids, and arrays of scores, one of each
+            a query. A text that shares no term with the query is no result, so a list may be shorter than k.
 
         Raises:
             InputError: k below 1, vectors of another width.
         """
         rows, scores = self.search_rows(queries, k)
         sizes = (rows >= 0).sum(axis=1)
-        values = [found[:size] for found, size in zip(scores, sizes, strict=True)]
-        ids = [
-            [self.ids[row] for row in found[:size]] for found, size in zip(rows.tolist(), sizes, strict=True)
-        ]
+        values = [line[:size] for line, size in zip(scores, sizes, strict=True)]
+        ids: list[list[str]] = []
+        for line, size in zip(rows.tolist(), sizes, strict=True):
+            ids.append([self.ids[row] for row in line[:size]])
         if self.info.numbered:
             return [list(map(int, each)) for each in ids], values
         return ids, values
 
     def search_rows(
-        self, queries: sp.spmatrix, k: int = 10, *, allowed: Mask | None = None, threads: int | None = None
+        self, queries: Sparse, k: int = 10, *, allowed: Mask | None = None, threads: int | None = None
     ) -> Ranking:
         """The k rows of largest dot product with each query, best first, equal scores by row number.
 
@@ -178,7 +174,7 @@ class SpladeIndex:
             InputError: k below 1, vectors of another width, a mask of another length.
         """
         require_positive(k=k)
-        matrix = sp.csr_matrix(queries, dtype=np.float32)
+        matrix = as_csr(queries)
         if matrix.shape[1] != self.dimensions:
             raise InputError(
                 f"queries have {matrix.shape[1]} dimensions, the index has {self.dimensions}",
@@ -196,31 +192,9 @@ class SpladeIndex:
                 mask = part if mask is None else part & mask
             rows, scores = segment.postings.search(matrix, k, allowed=mask, threads=threads)
             rankings.append((np.where(rows >= 0, rows + start, -1) if start else rows, scores))
-        return rankings[0] if len(rankings) == 1 else best(rankings, k, matrix.shape[0])
+        return rankings[0] if len(rankings) == 1 else merge(rankings, k, matrix.shape[0])
 
-    def fetch(self, ids: Sequence[str]) -> list[Chunk]:
-        """The chunks of `ids`, in their order. Raises InputError for an id that is not there."""
-        return [self.chunks[self.row_of(name)] for name in ids]
-
-    def chunks_of(self, document_id: str) -> list[str]:
-        """The ids of a document's chunks, in the order of the document; empty where it is not there."""
-        return [self.ids[row] for row in self.find(document_id, chunks=False).tolist()]
-
-    def vectors_of(self, ids: Sequence[str]) -> sp.csr_matrix:
-        """The vectors CSR [len(ids), V] of `ids`, in their order. Raises InputError for an id that is not there."""
-        empty = sp.csr_matrix((0, self.dimensions), dtype=np.float32)
-        return sp.vstack([empty, *(self.vector(self.row_of(name)) for name in ids)], format="csr")
-
-    def row_of(self, chunk_id: str) -> int:
-        """The row of a chunk. Raises InputError where there is none."""
-        rows = self.find(chunk_id, documents=False)
-        if not len(rows):
-            raise InputError(f"no document '{chunk_id}' in the index", "ids stand behind each hit")
-        return int(rows[0])
-
-    def add(
-        self, vectors: sp.spmatrix, ids: Sequence[str], texts: Sequence[str] | None = None
-    ) -> SpladeIndex:
+    def add(self, vectors: Sparse, ids: Sequence[str], texts: Sequence[str] | None = None) -> SpladeIndex:
         """A new index in memory with more rows after those that are not deleted; dense vectors are left out.
 
         The new vectors are rounded to the step of this index's impacts, and not pruned.
@@ -228,7 +202,8 @@ class SpladeIndex:
         Raises:
             InputError: an id that is there.
         """
-        return add_rows(self, vectors, given_chunks(vectors.shape[0], ids, texts))
+        matrix = as_csr(vectors, copy=True)
+        return add_rows(self, matrix, given_chunks(matrix.shape[0], ids, texts))
 
     def remove(self, ids: Sequence[str]) -> SpladeIndex:
         """A new index in memory without the rows of these ids; dense vectors are left out.
@@ -238,107 +213,9 @@ class SpladeIndex:
         """
         return remove_rows(self, ids)
 
-    @cached_property
-    def ids(self) -> Sequence[str]:
-        """The id of each row, deleted ones included; read from an index folder without its texts."""
-        if len(self.segments) == 1:
-            return self.segments[0].ids
-        return Chained([segment.ids for segment in self.segments])
-
-    @cached_property
-    def document_ids(self) -> Sequence[str]:
-        """The document of each row, as `ids`."""
-        if len(self.segments) == 1:
-            return self.segments[0].document_ids
-        return Chained([segment.document_ids for segment in self.segments])
-
-    @cached_property
-    def chunks(self) -> Sequence[Chunk]:
-        """The stored text of each row, deleted ones included."""
-        if len(self.segments) == 1:
-            return self.segments[0].chunks
-        return Chained([segment.chunks for segment in self.segments])
-
-    @cached_property
-    def vectors(self) -> sp.csr_matrix:
-        """CSR float32 [rows, V]; a copy in memory of several segments or of counts, made when first asked for."""
-        if len(self.segments) == 1:
-            return self.segments[0].vectors
-        empty = sp.csr_matrix((0, self.dimensions), dtype=np.float32)
-        return sp.vstack([empty, *(segment.vectors for segment in self.segments)], format="csr")
-
-    def vector(self, row: int) -> sp.csr_matrix:
-        """The vector [1, V] of one row."""
-        if not 0 <= row < self.starts[-1]:
-            raise IndexError(row)
-        number = int(np.searchsorted(self.starts, row, side="right")) - 1
-        return self.segments[number].vector(row - self.starts[number])
-
-    @property
-    def nonzeros(self) -> int:
-        """Weights of all rows."""
-        return sum(int(segment.stored.nnz) for segment in self.segments)
-
-    @cached_property
-    def starts(self) -> list[int]:
-        """The number of each segment's first row, and how many rows there are."""
-        return [0, *np.cumsum([len(segment) for segment in self.segments], dtype=np.int64).tolist()]
-
-    @cached_property
-    def alive(self) -> Mask:
-        """bool [rows]: False where a row is deleted."""
-        parts = [np.ones(len(each), np.bool_) if each.alive is None else each.alive for each in self.segments]
-        return np.concatenate([np.empty(0, np.bool_), *parts])
-
-    def live_rows(self) -> NDArray[np.int64]:
-        """Numbers of the rows that are not deleted."""
-        return np.flatnonzero(self.alive)
-
-    @cached_property
-    def documents(self) -> int:
-        """Distinct documents that the rows that are not deleted belong to."""
-        present: list[set[str]] = []
-        for segment in self.segments:
-            codes = np.unique(segment.document_ids.codes[segment.survivors()])
-            if len(self.segments) == 1:
-                return len(codes)
-            present.append({segment.document_ids.dictionary[code] for code in codes.tolist()})
-        return len(set().union(*present))
-
-    @cached_property
-    def df(self) -> NDArray[np.int64]:
-        """int64 [V]: in how many of the rows that are not deleted each dimension is active."""
-        counts = np.zeros(self.dimensions, dtype=np.int64)
-        for segment in self.segments:
-            for part in segment.live_blocks():
-                counts += np.bincount(part.indices, minlength=self.dimensions)
-        return counts
-
-    def mask(self, filter: Filter) -> Mask:
-        """bool [rows]: which rows pass a filter, deleted ones included. Raises InputError for an unknown field."""
-        return passing(filter, [segment.columns for segment in self.segments])
-
-    def find(self, name: str, *, chunks: bool = True, documents: bool = True) -> NDArray[np.int64]:
-        """Numbers of the rows, deleted ones left out, that bear a name, ascending.
-
-        Args:
-            chunks: those whose own id it is.
-            documents: those whose document's id it is.
-        """
-        found = [np.empty(0, dtype=np.int64)]
-        for start, segment in zip(self.starts, self.segments, strict=False):
-            if chunks:
-                found.append(segment.live_rows_of(segment.ids, name) + start)
-            if documents:
-                found.append(segment.live_rows_of(segment.document_ids, name) + start)
-        return np.unique(np.concatenate(found))
-
     @property
     def tokenizer_path(self) -> Path | None:
-        """The ``tokenizer.json`` of the model, kept in an index folder; None in memory, or where none was kept."""
+        """The ``tokenizer.json`` of the model, kept in an index folder; None in memory, or where none was
+        kept."""
         path = None if self.encoder_folder is None else self.encoder_folder / TOKENIZER
         return path if path is not None and path.is_file() else None
-
-    @property
-    def query_folder(self) -> Path | None:
-        return self.encoder_folder

@@ -1,4 +1,5 @@
-"""What an index says of itself: the models and settings that made it, for those who search it and add to it."""
+"""What an index says of itself: the models and settings that made it, for those who search it and add to
+it."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class Bm25Info:
 
 @dataclass(frozen=True)
 class DenseInfo:
-    """The dense model of an index, and the width of its vectors; `identity` is a hash of its files, or its hub id."""
+    """The dense model of an index, and the width of its vectors; `identity` is a hash of its files, or its
+    hub id."""
 
     model: str
     identity: str = ""

@@ -91,13 +91,14 @@ class IndexWriter:
         """Adds a segment, and deletes the rows `replaced` in the same step.
 
         Args:
-            batches: the rows, read once; vectors pruned as those that are there, and with dense ones where the index has
-                them. Where it has impacts, weights are rounded to its step, and those above its largest become that.
+            batches: the rows, read once; vectors pruned as those that are there, and with dense ones where
+                the index has them. Where it has impacts, weights are rounded to its step, and those above its
+                largest become that.
             replaced: numbers of rows; may grow while the batches are read.
 
         Raises:
-            InputError: counts that differ, an id twice or of a row that stays, a weight that is not finite, or negative
-                where the index has impacts.
+            InputError: counts that differ, an id twice or of a row that stays, a weight that is not finite,
+                or negative where the index has impacts.
         """
 
         def fresh() -> Iterator[Batch]:
@@ -128,11 +129,11 @@ class IndexWriter:
         return self._merge(0) if len(self.manifest.segments) > 1 or self.manifest.deleted else None
 
     def merge_where_due(self) -> Merged | None:
-        """Merges everything where more than MOST_DELETED of the rows are deleted, else the last, smaller segments where
-        there are more than MOST_SEGMENTS; None where neither is so.
+        """Merges everything where more than MOST_DELETED of the rows are deleted, else the last, smaller
+        segments where there are more than MOST_SEGMENTS; None where neither is so.
 
-        A segment joins those behind it unless it is more than twice as large as they are together, so that each row is
-        written again a number of times that grows with the logarithm of the rows only.
+        A segment joins those behind it unless it is more than twice as large as they are together, so that
+        each row is written again a number of times that grows with the logarithm of the rows only.
         """
         segments = self.manifest.segments
         if self.manifest.deleted > MOST_DELETED * self.manifest.rows:

@@ -222,7 +222,8 @@ def test_add_and_remove(tmp_path: Path) -> None:
 
 @st.composite
 def divided(draw: st.DrawFn) -> tuple[SpladeIndex, np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
-    """An index of up to four segments with deleted rows; its documents, which live, queries, and a mask or none."""
+    """An index of up to four segments with deleted rows; its documents, which live, queries, and a mask or
+    none."""
     width = draw(st.integers(1, 7))
     sizes = draw(st.lists(st.integers(0, 9), max_size=4))
     blocks = [draw(arrays(np.float32, (size, width), elements=QUARTERS, fill=st.just(0.0))) for size in sizes]

@@ -1,4 +1,5 @@
-"""Rows added, replaced, deleted and merged, against an index that is built anew; writers, readers and kills."""
+"""Rows added, replaced, deleted and merged, against an index that is built anew; writers, readers and
+kills."""
 
 from __future__ import annotations
 
@@ -322,7 +323,8 @@ def change(folder: Path, action: str) -> None:
 
 
 def change_and_die(folder: Path, action: str, moment: int) -> int:
-    """The wait status of a process that makes a change and gets SIGKILL at its file operation number `moment`."""
+    """The wait status of a process that makes a change and gets SIGKILL at its file operation number
+    `moment`."""
     process = os.fork()
     if process:
         return os.waitpid(process, 0)[1]
@@ -401,7 +403,8 @@ def next_to_last(amount: int) -> int:
 
 
 def change_for_a_while(folder: Path, times: int) -> None:
-    """Another process: in each generation the rows of one number stand for each other, and it says which are in."""
+    """Another process: in each generation the rows of one number stand for each other, and it says which are
+    in."""
     with IndexWriter(folder) as writer:
         for number in range(100, 100 + times):
             pair = [(f"p{number}", number), (f"q{number}", number)]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from splade_cli.evaluation.fidelity import Fidelity
     from splade_cli.index.index import SpladeIndex
     from splade_cli.index.info import QueryInfo
-    from splade_cli.index.store.writer import Merged
+    from splade_cli.index.updates import Merged
     from splade_cli.indexing.build import Indexed
 
 

@@ -71,7 +71,8 @@ class TermFrequencies:
 
         Args:
             language: guessed where not given, for which the texts must all be at hand.
-            mean_length: to use in place of these texts' own, e.g. that of a whole index to which they are added.
+            mean_length: to use in place of these texts' own, e.g. that of a whole index to which they are
+                added.
         """
         if language is None:
             texts = texts if isinstance(texts, Sequence) else list(texts)
@@ -84,7 +85,8 @@ class TermFrequencies:
     def join(
         cls, parts: Sequence[TermFrequencies], alive: Sequence[NDArray[np.bool_] | None]
     ) -> TermFrequencies:
-        """Those of the living rows of several segments, in their order, with the mean length of just these rows."""
+        """Those of the living rows of several segments, in their order, with the mean length of just these
+        rows."""
         terms = sorted({term for part in parts for term in part.terms})
         code_of = {term: code for code, term in enumerate(terms)}
         stacked = []
@@ -177,8 +179,8 @@ def _with_columns(counts: sp.csr_matrix, columns: NDArray[np.int32], width: int)
 
 def _stacked(parts: Sequence[sp.csr_matrix], columns: int) -> sp.csr_matrix:
     if not parts:
-        return sp.csr_matrix((0, columns), dtype=np.int32)
-    return sp.vstack(parts, format="csr")
+        return sp.csr_matrix(np.empty((0, columns), dtype=np.int32))
+    return sp.csr_matrix(sp.vstack(parts, format="csr"))
 
 
 def _smallest(counts: sp.csr_matrix) -> sp.csr_matrix:

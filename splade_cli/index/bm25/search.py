@@ -2,13 +2,15 @@
 
 BM25 is a dot product, searched by the engine of the sparse vectors:
 
-    score(q, d) = sum over words t of  count(t, q) idf(t)  *  tf / (tf + k1 (1 - b + b length(d) / mean length))
+    score(q, d) = sum over terms t of  count(t, q) idf(t) * impact(t, d)
+    impact(t, d) = tf / (tf + k1 (1 - b + b length(d) / mean length))
     idf(t) = ln(1 + (N - n + 0.5) / (n + 0.5)),  N rows, n of them with t
 
-The right factor is stored, one `TermFrequencies` a segment. The left one is made for each query from the counts of all living
-rows of all segments, so adding and deleting rows moves every IDF at once. The mean length is the exception: it stands
-inside the stored factor, so a segment keeps the one that it was built with until segments are joined. A mean that is
-x% off moves a score by at most b x%, and not the order of rows of equal length.
+The impact is stored, one `TermFrequencies` a segment. The rest is made for each query from the
+counts of all living rows of all segments, so adding and deleting rows moves every IDF at once. The mean
+length is the exception: it stands inside the stored factor, so a segment keeps the one that it was built with
+until segments are joined. A mean that is x% off moves a score by at most b x%, and not the order of rows of
+equal length.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from splade_cli.errors import require_positive
 from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.bm25.analyzer import analysed, guess_language, stop_words
 from splade_cli.index.bm25.frequencies import TermFrequencies, language_of
-from splade_cli.index.engine.ranking import Ranking, best
+from splade_cli.index.engine.merging import Ranking, merge
 from splade_cli.records import WeightedText
 
 if TYPE_CHECKING:
@@ -82,7 +84,8 @@ class Bm25Search:
 
     @property
     def mean_length(self) -> float:
-        """Words of a living row, on average: what a segment that is added is built with, for scores of one scale."""
+        """Words of a living row, on average: what a segment that is added is built with, for scores of one
+        scale."""
         total = 0
         for part, mask in zip(self.parts, self.alive, strict=True):
             total += int(part.lengths.sum() if mask is None else part.lengths[mask].sum())
@@ -134,7 +137,7 @@ class Bm25Search:
                 rows, scores = part.postings.search(matrix, k, allowed=mask, threads=threads)
                 rankings.append((np.where(rows >= 0, rows + start, -1), scores))
             start = stop
-        return best(rankings, k, len(queries))
+        return merge(rankings, k, len(queries))
 
     def explain(self, query: Query, row: int) -> list[tuple[str, float, float]]:
         """(term, query weight, document weight) of what a row shares with a query, heaviest product first."""

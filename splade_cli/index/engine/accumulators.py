@@ -1,8 +1,10 @@
 """Accumulators of a block of rows, and the selection of the k largest: compiled loops over postings.
 
-A block is up to 65,536 rows, so a row is a 16-bit number inside it and its accumulators (256 KiB) stay in the L2 cache.
-For scores above zero the bits of a float32, read as an integer, are ordered as the numbers are: a candidate is one
-int64 "key", the score's bits above and the row, counted downwards, below. The larger key is the better row.
+A block is up to 65,536 rows, so a row is a 16-bit number inside it and its accumulators (256 KiB) stay in the
+L2 cache.
+For scores above zero the bits of a float32, read as an integer, are ordered as the numbers are: a candidate
+is one int64 "key", the score's bits above and the row, counted downwards, below. The larger key is the better
+row.
 
 Loops count what passes instead of taking the largest, because LLVM vectorises only the former.
 """
@@ -29,8 +31,8 @@ def summarise(
     """Looks at a CSR matrix once.
 
     Returns:
-        Whether the terms of every row ascend and none is zero; whether all weights are finite; the smallest weight;
-        the smallest and the largest absolute weight (inf, inf, 0 where there is none).
+        Whether the terms of every row ascend and none is zero; whether all weights are finite; the smallest
+        weight; the smallest and the largest absolute weight (inf, inf, 0 where there is none).
     """
     ordered, finite = True, True
     least, nearest, most = np.float32(np.inf), np.float32(np.inf), np.float32(0)
@@ -56,10 +58,12 @@ def find_terms(
     terms: NDArray[np.int32],
     slots: NDArray[np.int64],
 ) -> None:
-    """slots[i] becomes the position of the i-th query term among a block's ascending terms, -1 where it does not come.
+    """slots[i] becomes the position of the i-th query term among a block's ascending terms, -1 where it does
+    not come.
 
     blocks[3 b : 3 b + 3] holds where the block's terms begin, where its directory begins, and a shift:
-    directory[t >> shift] counts the block's terms below that bucket, so what is left to search is a few terms.
+    directory[t >> shift] counts the block's terms below that bucket, so what is left to search is a few
+    terms.
     """
     first, shelf, shift = blocks[3 * block], blocks[3 * block + 1], blocks[3 * block + 2]
     for number in range(len(query_terms)):
@@ -85,7 +89,8 @@ def accumulate(
     weights: NDArray[Any],
     accumulators: NDArray[np.float32],
 ) -> None:
-    """Adds one block's postings, float32 or counts, to the accumulators of its rows, in the order of the query's terms."""
+    """Adds one block's postings, float32 or counts, to the accumulators of its rows, in the order of the
+    query's terms."""
     for number in range(len(slots)):
         slot = slots[number]
         if slot >= 0:
@@ -97,7 +102,8 @@ def accumulate(
 
 @compiled
 def select_largest(keys: NDArray[np.int64], count: int, k: int) -> None:
-    """Moves the k largest of keys[:count] to its front, the smallest of them to k - 1; Hoare's quickselect."""
+    """Moves the k largest of keys[:count] to its front, the smallest of them to k - 1; Hoare's
+    quickselect."""
     low, high = 0, count - 1
     while low < high:
         pivot = keys[(low + high) >> 1]
@@ -121,7 +127,8 @@ def select_largest(keys: NDArray[np.int64], count: int, k: int) -> None:
 
 @compiled
 def collect(bits: NDArray[np.int32], size: int, threshold: int, candidates: NDArray[np.int64]) -> int:
-    """Writes (bits, position) of all of bits[:size] that reach `threshold`, above zero, to `candidates`; gives their number."""
+    """Writes (bits, position) of all of bits[:size] that reach `threshold`, above zero, to `candidates`;
+    gives their number."""
     count = 0
     for chunk in range(0, size, CHUNK):
         whole = bits[chunk : chunk + CHUNK]
@@ -155,7 +162,8 @@ def class_maxima(bits: NDArray[np.int32], size: int, maxima: NDArray[np.int64]) 
 
 @compiled
 def descending_thresholds(maxima: NDArray[np.int64], wanted: int, thresholds: NDArray[np.int64]) -> int:
-    """thresholds[i] becomes the (2^i wanted)-th largest of the maxima, which as many positions reach; gives their number."""
+    """thresholds[i] becomes the (2^i wanted)-th largest of the maxima, which as many positions reach; gives
+    their number."""
     steps, size = 0, wanted
     while 4 * size <= len(maxima):
         size, steps = 2 * size, steps + 1

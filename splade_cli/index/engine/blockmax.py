@@ -1,9 +1,11 @@
-"""Block-max upper bounds of small groups of rows, and the scores of the rows whose groups may reach the threshold.
+"""Block-max upper bounds of small groups of rows, and the scores of the rows whose groups may reach the
+threshold.
 
-For every frequent term of a block a "plane" keeps one byte a group of four rows: the largest weight, rounded up to 255
-levels. Adding up planes gives each group a bound, at a vectorised addition for a byte; terms that are rare are added
-from their postings. Groups are then scored best bound first through the rows' own vectors until no bound reaches the
-threshold, the k-th score so far (block-max pruning: Mallia, Suel & Tonellotto, SIGIR 2024; planes and the small groups are ours).
+For every frequent term of a block a "plane" keeps one byte a group of four rows: the largest weight, rounded
+up to 255 levels. Adding up planes gives each group a bound, at a vectorised addition for a byte; terms that
+are rare are added from their postings. Groups are then scored best bound first through the rows' own vectors
+until no bound reaches the threshold, the k-th score so far (block-max pruning: Mallia, Suel & Tonellotto,
+SIGIR 2024; planes and the small groups are ours).
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ def _upper_bounds(
     groups: int,
     bounds: NDArray[np.float32],
 ) -> None:
-    """Fills bounds[:groups] with at least the score of each group's best row, and zeros to the end of the chunk."""
+    """Fills bounds[:groups] with at least the score of each group's best row, and zeros to the end of the
+    chunk."""
     starts, rows, weights = postings[3], postings[4], postings[5]
     plane_of, plane_starts, scales, levels = planes
     first = np.zeros(4, dtype=np.int64)
@@ -99,7 +102,8 @@ def insert_query_terms(
     table_terms: NDArray[np.int32],
     values: NDArray[np.float32],
 ) -> tuple[np.uint32, np.uint32]:
-    """Puts the query's terms into a hash table without collisions, small if possible; its multiplier and shift, or 0, 0."""
+    """Puts the query's terms into a hash table without collisions, small if possible; its multiplier and
+    shift, or 0, 0."""
     for bits in (12, 14, 16):
         shift = np.uint32(32 - bits)
         for choice in (2654435769, 2246822519, 3266489917, 668265263):
@@ -144,7 +148,8 @@ def score_groups(
     threshold: int,
     cell: NDArray[np.float32],
 ) -> tuple[int, int]:
-    """Scores the rows of `groups` through their vectors, keeps those above the threshold; gives filled and threshold anew.
+    """Scores the rows of `groups` through their vectors, keeps those above the threshold; gives filled and
+    threshold anew.
 
     The groups' bounds become zero: they are done. `cell` is one number, to read a score's bits.
     """

@@ -1,8 +1,10 @@
 """Compilation of the engine's loops to machine code, kept on disk between processes.
 
-Numba decides by the file of a function alone whether its machine code is stale, though a loop holds the loops and
-constants of other files inside. So the folder of the cache is named by a hash over the sources of all loops and the
-versions of what compiled them: after any change the code lies elsewhere, and what lay there is never looked at.
+Numba decides by the file of a function alone whether its machine code is stale, though a loop holds the loops
+and constants of other files inside. So the folder of the cache is named by a hash over the sources of all
+loops and the
+versions of what compiled them: after any change the code lies elsewhere, and what lay there is never looked
+at.
 """
 
 from __future__ import annotations

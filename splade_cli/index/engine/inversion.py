@@ -1,7 +1,7 @@
 """Inversion of CSR vectors: the posting lists of blocks of 65,536 rows, one block in memory at a time.
 
-A block lists its own terms, so a term costs nothing in a block where it does not come, and 4,000,000 dimensions cost
-no more than those in use.
+A block lists its own terms, so a term costs nothing in a block where it does not come, and 4,000,000
+dimensions cost no more than those in use.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from splade_cli.errors import InputError
 from splade_cli.index.engine.accumulators import BLOCK, summarise
 from splade_cli.index.engine.blockmax import SHIFT
 from splade_cli.index.engine.compiling import compiled, read_only
+from splade_cli.index.vectors.csr import as_csr
 
-# a term has a plane in blocks where more than one of so many rows has it: one plane byte costs a fortieth of a posting
+# a term has a plane in blocks where more than one of so many rows has it: one plane byte costs a fortieth of
+# a posting
 RARE = 48
 
 
 class Summary(NamedTuple):
-    """What searching must know: smallest weight, smallest and largest absolute one, and whether all was in order."""
+    """What searching must know: smallest weight, smallest and largest absolute one, and whether all was in
+    order."""
 
     least: float
     nearest: float
@@ -59,7 +62,8 @@ def invert(
     rows: NDArray[np.uint16],
     weights: NDArray[np.float32],
 ) -> None:
-    """Counting sort of one block's CSR rows by term; free[t] is the first position of term t and ends at its last."""
+    """Counting sort of one block's CSR rows by term; free[t] is the first position of term t and ends at its
+    last."""
     for row in range(len(indptr) - 1):
         for position in range(indptr[row], indptr[row + 1]):
             target = free[indices[position]]
@@ -77,7 +81,8 @@ def fill_planes(
     levels: NDArray[np.uint8],
     scales: NDArray[np.float32],
 ) -> None:
-    """Fills levels [planes, groups] and scales [planes] for the terms `slots` of one block, whose weights are > 0."""
+    """Fills levels [planes, groups] and scales [planes] for the terms `slots` of one block, whose weights are
+    > 0."""
     for plane in range(len(slots)):
         members = rows[starts[slots[plane]] : starts[slots[plane] + 1]]
         values = weights[starts[slots[plane]] : starts[slots[plane] + 1]]
@@ -89,7 +94,7 @@ def fill_planes(
             levels[plane, members[position] >> SHIFT] = max(level, levels[plane, members[position] >> SHIFT])
 
 
-def cleaned(vectors: Any, dimensions: int) -> tuple[sp.csr_matrix, Summary]:
+def cleaned(vectors: sp.csr_matrix, dimensions: int) -> tuple[sp.csr_matrix, Summary]:
     """Float32 CSR with ascending terms, no duplicates and no zeros; the caller's matrix is left as it is.
 
     Raises:
@@ -101,14 +106,14 @@ def cleaned(vectors: Any, dimensions: int) -> tuple[sp.csr_matrix, Summary]:
             "encode with the model that made the index",
         )
     matrix = vectors
-    if not sp.issparse(matrix) or matrix.format != "csr" or matrix.data.dtype != np.float32:
-        matrix = sp.csr_matrix(matrix, dtype=np.float32)
+    if vectors.format != "csr" or vectors.data.dtype != np.float32:
+        matrix = as_csr(vectors)
     indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
     ordered, finite, least, nearest, most = summarise(indptr, indices, data)
     if not finite:
         raise InputError("a vector holds a weight that is not finite", "check the model that made it")
     if not ordered:
-        matrix = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
+        matrix = as_csr(matrix, copy=True)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         _, _, least, nearest, most = summarise(
@@ -117,13 +122,13 @@ def cleaned(vectors: Any, dimensions: int) -> tuple[sp.csr_matrix, Summary]:
     return matrix, Summary(least, nearest, most, ordered)
 
 
-def blocks_of(parts: Iterable[Any], dimensions: int) -> Iterator[Block]:
+def blocks_of(parts: Iterable[sp.csr_matrix], dimensions: int) -> Iterator[Block]:
     """The postings of `parts`, rows in order, block by block. Raises InputError as `cleaned` does."""
     for matrix, summary in _pieces(parts, dimensions):
         yield _inverted(matrix, summary)
 
 
-def _pieces(parts: Iterable[Any], dimensions: int) -> Iterator[tuple[sp.csr_matrix, Summary]]:
+def _pieces(parts: Iterable[sp.csr_matrix], dimensions: int) -> Iterator[tuple[sp.csr_matrix, Summary]]:
     """The rows of `parts` in pieces of `BLOCK` rows, the last one shorter."""
     waiting: list[sp.csr_matrix] = []
     rows, summary = 0, NOTHING

@@ -1,14 +1,14 @@
 """Posting lists, searched exactly: the k rows of largest dot product with a query.
 
-"Exact" means: a score is the dot product, its products and sums rounded to float32 and added in ascending order of
-terms, whichever way the rows were found; scores that are equal as such are ordered by row number. A stored zero is no
-term.
+"Exact" means: a score is the dot product, its products and sums rounded to float32 and added in ascending
+order of terms, whichever way the rows were found; scores that are equal as such are ordered by row number. A
+stored zero is no term.
 
-Rows found by their bounds are scored from their own vectors, which are shared with whoever holds them, not kept twice.
-Where they are missing all postings are added up, with the same results.
+Rows found by their bounds are scored from their own vectors, which are shared with whoever holds them, not
+kept twice. Where they are missing all postings are added up, with the same results.
 
-Weights are float32, or counts of a `step` in 8 or 16 bits, see `impacts`; then the vectors' are so too, and queries are
-multiplied by the step, which changes no bit of a score.
+Weights are float32, or counts of a `step` in 8 or 16 bits, see `impacts`; then the vectors' are so too, and
+queries are multiplied by the step, which changes no bit of a score.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ class Postings:
     Attributes:
         shape: rows and dimensions.
         arrays: by name; N postings of T terms (counted anew in each of B blocks), P planes:
-            ``about`` float64 [6]: rows, dimensions, smallest weight, smallest and largest absolute weight, and 1 where
-            the vectors that were given are in order; ``blocks`` int64 [3 (B + 1)]: where a block's terms and directory
-            begin, and the directory's shift; ``directory`` int32: see `accumulators.find_terms`; ``terms`` int32 [T];
-            ``starts`` int64 [T + 1]: where a term's postings begin; ``rows`` uint16 [N], counted from the block's
-            first; ``weights`` float32, uint8 or uint16 [N]; ``plane_of`` int32 [T]: the term's plane or -1;
-            ``plane_starts`` int64 [P + 1]; ``scales`` float32 [P]; ``levels`` uint8: a byte a group of rows, see
-            `blockmax`.
+            ``about`` float64 [6]: rows, dimensions, smallest weight, smallest and largest absolute weight,
+            and 1 where the vectors that were given are in order; ``blocks`` int64 [3 (B + 1)]: where a
+            block's terms and directory begin, and the directory's shift; ``directory`` int32: see
+            `accumulators.find_terms`; ``terms`` int32 [T]; ``starts`` int64 [T + 1]: where a term's postings
+            begin; ``rows`` uint16 [N], counted from the block's first; ``weights`` float32, uint8 or uint16
+            [N]; ``plane_of`` int32 [T]: the term's plane or -1; ``plane_starts`` int64 [P + 1]; ``scales``
+            float32 [P]; ``levels`` uint8: a byte a group of rows, see `blockmax`.
         vectors: indptr int64 [rows + 1], indices int32 [N], data [N] as ``weights``; empty where missing.
         step: what a weight of 1 is worth, a power of two.
     """
@@ -77,7 +77,8 @@ class Postings:
 
     @classmethod
     def build(cls, vectors: sp.csr_matrix) -> Postings:
-        """Postings in memory of CSR vectors [rows, dimensions], whose arrays are shared; do not change them after.
+        """Postings in memory of CSR vectors [rows, dimensions], whose arrays are shared; do not change them
+        after.
 
         Raises:
             InputError: a weight that is not finite.
@@ -128,8 +129,8 @@ class Postings:
             result, and missing ones are -1 and -inf.
 
         Raises:
-            InputError: k below 1, queries of another width or with weights that are not finite, or a mask of another
-                length.
+            InputError: k below 1, queries of another width or with weights that are not finite, or a mask of
+                another length.
         """
         from splade_cli.index.engine import accumulators as kernels
         from splade_cli.index.engine import inversion
@@ -164,7 +165,8 @@ class Postings:
         return numbers, scores
 
     def _positive(self, queries: Summary) -> bool:
-        """Whether every product is above zero, also when rounded, and no sum can leave the range of float32."""
+        """Whether every product is above zero, also when rounded, and no sum can leave the range of
+        float32."""
         _, dimensions, least, nearest, most, _ = self.arrays["about"]
         smallest = float(queries.nearest) * nearest
         largest = float(queries.most) * most * dimensions

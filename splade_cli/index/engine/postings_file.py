@@ -53,7 +53,8 @@ def open_postings(
     """Postings over the tensors of a container, of which only the ends of pointers are read.
 
     Args:
-        vectors: indptr, indices and data of the rows' vectors, to score rows by; none where they are not at hand.
+        vectors: indptr, indices and data of the rows' vectors, to score rows by; none where they are not at
+            hand.
         weights: as they were written.
         step: what a count of 1 is worth, a power of two.
 
@@ -85,8 +86,8 @@ def _check(vectors: tuple[NDArray[Any], ...], arrays: Arrays) -> None:
 
 
 def _warm(weights: np.dtype[Any]) -> None:
-    """Has the loops of a search compiled for weights of a type, and kept on disk where that can be, so that no first
-    query waits for it."""
+    """Has the loops of a search compiled for weights of a type, and kept on disk where that can be, so that
+    no first query waits for it."""
     one = sp.csr_matrix(np.ones((1, 1), dtype=np.float32))
     built = Postings.build(one)
     indptr, indices, data = built.vectors

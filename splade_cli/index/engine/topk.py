@@ -1,8 +1,9 @@
 """Top-k search of one query over all blocks: by accumulators, or by block-max bounds where that is cheaper.
 
-Adding up all postings of a block is the way for large k, for flat weights and for small indexes; bounds are the way
-where few rows are wanted of many. Both add the same numbers in the same order, so a row's score has the same bits
-either way, and a block can begin by its bounds and go over to adding up when too many groups must be looked at.
+Adding up all postings of a block is the way for large k, for flat weights and for small indexes; bounds are
+the way where few rows are wanted of many. Both add the same numbers in the same order, so a row's score has
+the same bits either way, and a block can begin by its bounds and go over to adding up when too many groups
+must be looked at.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from splade_cli.index.engine.compiling import compiled
 
 CLASSES, MORE_CLASSES = 1024, 4096
 TABLE = 1 << 16
-# measured at 100,000 to 900,000 rows: with fewer rows to each result, adding up all postings is as fast or faster
+# measured at 100,000 to 900,000 rows: with fewer rows to each result, adding up all postings is as fast or
+# faster
 ROWS_PER_RESULT = 15_000
 
 
@@ -64,7 +66,8 @@ def select_rows(
     filled: int,
     threshold: int,
 ) -> tuple[int, int]:
-    """Keeps the rows of a block whose accumulators are above the threshold, but those of groups that are done (bound zero)."""
+    """Keeps the rows of a block whose accumulators are above the threshold, but those of groups that are done
+    (bound zero)."""
     bits = accumulators.view(np.int32)
     if len(allowed):
         for row in range(size):
@@ -103,8 +106,9 @@ def search_positive(
 ) -> int:
     """Keys of the k best rows at the front of `keys` (room for more than k), unordered; gives their number.
 
-    All weights are above zero, so a row that shares a term has a score above zero. Without `vectors` (an empty
-    indptr) all postings are added up. The scratch comes and goes with zeros in the accumulators and -1 in the table's terms.
+    All weights are above zero, so a row that shares a term has a score above zero. Without `vectors` (an
+    empty indptr) all postings are added up. The scratch comes and goes with zeros in the accumulators and -1
+    in the table's terms.
     """
     blocks, directory, terms, starts, rows, weights = postings
     accumulators, bounds, candidates, table_terms, values = scratch

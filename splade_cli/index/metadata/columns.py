@@ -1,10 +1,10 @@
 """Typed columns of metadata: the values of each field, by kind, over the rows of a segment.
 
-A field may hold several kinds at once: numbers (float64), booleans and text, each kept apart, so that rows and segments
-need not agree. Dates are text, and ISO dates sort as such.
+A field may hold several kinds at once: numbers (float64), booleans and text, each kept apart, so that rows
+and segments need not agree. Dates are text, and ISO dates sort as such.
 
-In a container the layout is JSON in the metadata (``columns``): rows and, for each field and kind, the spans of the
-tensors below, which hold all fields one after the other.
+In a container the layout is JSON in the metadata (``columns``): rows and, for each field and kind, the spans
+of the tensors below, which hold all fields one after the other.
 
     columns.numbers    float64: numbers, NaN where there is none; then what number a text spells
     columns.integers   int32: codes of texts and truth values (-1 where there is none), numbers of rows
@@ -35,7 +35,8 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Entries:
-    """Values of one kind. `rows` int32 ascending names the row of each; None: entry i is of row i, and may be empty."""
+    """Values of one kind. `rows` int32 ascending names the row of each; None: entry i is of row i, and may be
+    empty."""
 
     rows: NDArray[np.int32] | None
     values: NDArray[Any]
@@ -43,7 +44,7 @@ class Entries:
     def present(self) -> NDArray[np.bool_]:
         """Which entries hold a value."""
         if self.values.dtype == np.float64:
-            return ~np.isnan(self.values)
+            return np.asarray(~np.isnan(self.values))
         return np.asarray(self.values >= 0)
 
     def mark(self, mask: NDArray[np.bool_], hits: NDArray[np.bool_]) -> None:

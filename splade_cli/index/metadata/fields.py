@@ -1,8 +1,10 @@
 """Fields of a chunk: the names and values that filters may ask for.
 
-- ``id``, ``document_id``, and ``title`` where there is one; then the keys of the metadata, nested ones with dots (``author.name``), those
-  below a key ``metadata`` without it. A metadata key named like one of the first three is ``metadata.id`` and so on.
-- ``path`` also gives ``folder``, ``file`` and ``extension`` (lower case, no dot), where the metadata has none.
+- ``id``, ``document_id``, and ``title`` where there is one; then the keys of the metadata, nested ones with
+  dots (``author.name``), those below a key ``metadata`` without it. A metadata key named like one of the
+  first three is ``metadata.id`` and so on.
+- ``path`` also gives ``folder``, ``file`` and ``extension`` (lower case, no dot), where the metadata has
+  none.
 - A list gives one value a member (objects in it give dotted fields), null and an empty list give none.
 """
 
@@ -22,7 +24,8 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCI
 
 
 def spelled_number(text: str) -> float:
-    """The number that `text` spells in decimal digits, NaN where it spells none or one too large for float64."""
+    """The number that `text` spells in decimal digits, NaN where it spells none or one too large for
+    float64."""
     value = float(text) if _NUMBER.match(text) else math.nan
     return value if math.isfinite(value) else math.nan
 

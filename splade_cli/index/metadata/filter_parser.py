@@ -3,8 +3,8 @@
     year >= 2020 and (lang = no or tags in (search, "machine learning")) and not path = drafts/*
 
 ``and``, ``or``, ``not`` and parentheses join tests: ``= != < <= > >=``, ``in (a, b)``, ``not in (a, b)``,
-``contains`` or ``~`` (substring, case ignored), ``exists``. Names and values with blanks or signs stand in quotes.
-How a row's value is compared stands in `matching`.
+``contains`` or ``~`` (substring, case ignored), ``exists``. Names and values with blanks or signs stand in
+quotes. How a row's value is compared stands in `matching`.
 """
 
 from __future__ import annotations

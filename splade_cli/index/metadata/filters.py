@@ -1,7 +1,7 @@
 """The syntax tree of a metadata filter: tests of one field each, joined by and, or, not.
 
-`parse_filter` reads one from text, `matching.passing` evaluates it over an index's columns, and an engine on a server
-translates it into a query of its own.
+`parse_filter` reads one from text, `matching.passing` evaluates it over an index's columns, and an engine on
+a server translates it into a query of its own.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import Literal, TypeAlias
 from splade_cli.index.metadata.fields import spelled_number
 
 Operator = Literal["=", "<", "<=", ">", ">=", "~", "exists"]
-"""``~`` is "contains", case ignored; ``!=``, ``in`` and ``not in`` are ``=`` with several values or negated."""
+"""``~`` is "contains", case ignored; ``!=``, ``in`` and ``not in`` are ``=`` with several values or
+negated."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """What a field is compared with; only a bare (unquoted) value is a pattern, or a number when texts are compared."""
+    """What a field is compared with; only a bare (unquoted) value is a pattern, or a number when texts are
+    compared."""
 
     text: str
     bare: bool = True
@@ -31,7 +33,8 @@ class Value:
 
 @dataclass(frozen=True)
 class Test:
-    """A test of one field, which passes where one of the field's values stands in `operator` to one of `values`.
+    """A test of one field, which passes where one of the field's values stands in `operator` to one of
+    `values`.
 
     `negated` passes the other rows that have the field: a row without it passes no test.
     """

@@ -88,7 +88,8 @@ class ColumnArrays:
         """Values of one kind, and the numbers of their rows where not every row has a place."""
         numbers = np.array(rows, dtype=np.int32)
         kind = "numbers" if values.dtype == np.float64 else "integers"
-        # One entry a row needs no row numbers: smaller from half of the rows on, and several times faster to scan.
+        # One entry a row needs no row numbers: smaller from half of the rows on, and several times faster to
+        # scan.
         if 2 * len(numbers) >= count and np.all(np.diff(numbers) > 0):
             by_row = np.full(count, np.nan if kind == "numbers" else -1, dtype=values.dtype)
             by_row[numbers] = values

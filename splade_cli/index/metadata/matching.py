@@ -2,11 +2,11 @@
 
 A row's value is compared in its own kind, whatever other rows hold:
 
-- a number with a value that spells a number; true and false with true/yes/on and false/no/off (YAML reads an unquoted
-  ``no`` as false);
-- text by its characters, so ISO dates compare as dates; but for ``< <= > >=`` as a number where both spell one and the
-  value is not in quotes. In an unquoted value of ``=``, ``!=`` and ``in``, ``*`` stands for any characters and ``?``
-  for one;
+- a number with a value that spells a number; true and false with true/yes/on and false/no/off (YAML reads an
+  unquoted ``no`` as false);
+- text by its characters, so ISO dates compare as dates; but for ``< <= > >=`` as a number where both spell
+  one and the value is not in quotes. In an unquoted value of ``=``, ``!=`` and ``in``, ``*`` stands for any
+  characters and ``?`` for one;
 - a list passes where one member passes.
 
 A row without the field passes no test, ``!=`` and ``not in`` among them; ``not (...)`` is all other rows.
@@ -62,9 +62,11 @@ def _evaluated(filter: Filter, columns: Columns) -> Mask:
     if isinstance(filter, Not):
         return ~_evaluated(filter.part, columns)
     if isinstance(filter, And):
-        return np.logical_and.reduce([_evaluated(part, columns) for part in filter.parts])
+        masks = [_evaluated(part, columns) for part in filter.parts]
+        return np.asarray(np.logical_and.reduce(masks))
     if isinstance(filter, Or):
-        return np.logical_or.reduce([_evaluated(part, columns) for part in filter.parts])
+        masks = [_evaluated(part, columns) for part in filter.parts]
+        return np.asarray(np.logical_or.reduce(masks))
     mask = np.zeros(len(columns), dtype=bool)
     field = columns.fields.get(filter.field)
     if field is None:

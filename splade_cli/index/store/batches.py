@@ -53,7 +53,8 @@ def batched(
 
 
 def check_batch(batch: Batch, dense: bool) -> None:
-    """Raises InputError where the parts of a batch differ in length, or dense vectors are missing or too many."""
+    """Raises InputError where the parts of a batch differ in length, or dense vectors are missing or too
+    many."""
     count = batch.vectors.shape[0]
     if len(batch.chunks) != count:
         raise InputError(f"{count} vectors and {len(batch.chunks)} chunks", "give one chunk a row")
@@ -86,7 +87,8 @@ def blocks(vectors: sp.csr_matrix, rows: NDArray[np.int64] | None = None) -> Ite
 
 
 def canonical(matrix: sp.csr_matrix) -> sp.csr_matrix:
-    """The same with ascending columns, none twice, no stored zero, as float32; a copy where it was not so already.
+    """The same with ascending columns, none twice, no stored zero, as float32; a copy where it was not so
+    already.
 
     Raises:
         InputError: a weight that is not finite.

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HEAD_BYTES = 1 << 20
-"""So much of each file is compared whenever an index is opened: all of small files, the header of a container."""
+"""So much of each file is compared whenever an index is opened: all of small files, the header of a
+container."""
 PIECE = 1 << 20
 
 

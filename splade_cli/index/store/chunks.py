@@ -1,4 +1,5 @@
-"""The stored texts of a segment: chunks as JSON lines in a memory-mapped file, parsed one at a time when asked for."""
+"""The stored texts of a segment: chunks as JSON lines in a memory-mapped file, parsed one at a time when
+asked for."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """Reader of a container: a safetensors file, memory-mapped, with its metadata.
 
     8 bytes          length of the header, little-endian
-    header           JSON: dtype, shape and span of each tensor, and ``__metadata__``, texts by name; padded with blanks
-    data             the tensors, those of wider numbers first, so that each is aligned
+    header           JSON: dtype, shape and span of each tensor, and ``__metadata__``, texts by name; padded
+    with blanks data             the tensors, those of wider numbers first, so that each is aligned
 
-The safetensors library opens the same file. This reader hands out views of the map, where the library would copy.
+The safetensors library opens the same file. This reader hands out views of the map, where the library would
+copy.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import math
 import mmap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-Array = NDArray[np.generic]
-DTYPES = {
+Array = NDArray[Any]
+DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype(np.float64),
     "I64": np.dtype(np.int64),
     "U64": np.dtype(np.uint64),

@@ -1,7 +1,7 @@
 """Writer of a container whose tensors grow: memory does not, however large they become.
 
-Each tensor is a file of its own until the last is whole. Then the header is known, and they are put one after the other
-behind it, while the checksum of the result is computed.
+Each tensor is a file of its own until the last is whole. Then the header is known, and they are put one after
+the other behind it, while the checksum of the result is computed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -120,7 +120,7 @@ class ContainerWriter:
             _write(out, checksum, [_header(self.metadata, ordered)])
             for _, tensor in ordered:
                 with open(tensor.path, "rb") as source:
-                    _write(out, checksum, iter(lambda source=source: source.read(PIECE), b""))
+                    _write(out, checksum, _pieces(source))
                 with suppress(OSError):  # may still be mapped, on systems where that forbids it
                     tensor.path.unlink()
             out.flush()
@@ -147,6 +147,11 @@ def _header(metadata: dict[str, str], tensors: Iterable[tuple[str, GrowingTensor
     header = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     header += b" " * (-(LENGTH_BYTES + len(header)) % ALIGNMENT)
     return len(header).to_bytes(LENGTH_BYTES, "little") + header
+
+
+def _pieces(source: BinaryIO) -> Iterator[bytes]:
+    while piece := source.read(PIECE):
+        yield piece
 
 
 def _write(out: BinaryIO, checksum: Checksum, pieces: Iterable[bytes]) -> None:

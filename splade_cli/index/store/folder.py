@@ -3,13 +3,14 @@
     manifest.json                        the generation: segments, and size and CRC-32 of every other file
     segments/NAME.safetensors, .jsonl    rows with all that finds them, and their texts; see `segment_file`
     tombstones/NAME-GEN.safetensors      which rows of a segment are deleted
-    encoders/NAME/                       vocabulary.json (names of the V columns), tokenizer.json, and query.* (what
+    encoders/NAME/                       vocabulary.json (names of the V columns), tokenizer.json, and query.*
+    (what
                                          encodes queries without the model)
     writer.lock                          held by the process that writes; no part of a generation
 
-Files are written once under new names; only manifest.json is replaced, in one step, when all that it names is on the
-disk. So a writer that is killed leaves the generation that was there, and what it had begun is swept away by the next.
-docs/index-format.md says it at length.
+Files are written once under new names; only manifest.json is replaced, in one step, when all that it names is
+on the disk. So a writer that is killed leaves the generation that was there, and what it had begun is swept
+away by the next. docs/index-format.md says it at length.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class Content:
     Attributes:
         vocabulary: names of the columns.
         info: the models and settings that made it; `bm25` of it is written anew.
-        encoder_files: writes the files that belong to the encoder, such as its ``tokenizer.json`` and those that encode
-            queries, into a folder; called when the last batch has passed.
+        encoder_files: writes the files that belong to the encoder, such as its ``tokenizer.json`` and those
+            that encode queries, into a folder; called when the last batch has passed.
         bm25: how to count terms for BM25, None for no BM25.
     """
 
@@ -78,15 +79,15 @@ def write(
 ) -> None:
     """Writes an index of one segment, one batch in memory at a time.
 
-    Where there is an index already it gets a new generation, so that it opens at any moment; any other folder is
-    replaced as a whole.
+    Where there is an index already it gets a new generation, so that it opens at any moment; any other folder
+    is replaced as a whole.
 
     Args:
         batches: the rows, read once; their ids must be unique.
 
     Raises:
-        InputError: `folder` is taken and `force` is not given; an id that comes twice, a count that differs, a weight
-            that is not finite, or negative where there are impacts.
+        InputError: `folder` is taken and `force` is not given; an id that comes twice, a count that differs,
+            a weight that is not finite, or negative where there are impacts.
         IndexFolderError: another process is writing to the index that is to be replaced.
     """
     claim_output(folder, force, MARKS)
@@ -191,7 +192,8 @@ def add_tombstones(
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Manifest]:
-    """The sole right to write to an index folder; gives its present manifest. The system frees the lock of a dead one.
+    """The sole right to write to an index folder; gives its present manifest. The system frees the lock of a
+    dead one.
 
     Raises:
         IndexFolderError: no index there, or another process is writing to it.
@@ -213,7 +215,8 @@ def writing(folder: Path) -> Iterator[Manifest]:
 
 
 def commit(folder: Path, manifest: Manifest) -> None:
-    """Makes `manifest` the folder's generation and removes what it does not use; readers keep what they have open."""
+    """Makes `manifest` the folder's generation and removes what it does not use; readers keep what they have
+    open."""
     for kind in (SEGMENTS, ENCODERS, TOMBSTONES):
         if (folder / kind).is_dir():
             sync_folder(folder / kind)

@@ -1,7 +1,8 @@
-"""The manifest of an index folder: one generation, with its segments, and size and CRC-32 of each of its files.
+"""The manifest of an index folder: one generation, with its segments, and size and CRC-32 of each of its
+files.
 
-Everything else in the folder is written once under a new name and never changed; manifest.json alone is replaced, in
-one step. Who has read it has a whole generation or finds a file gone, and reads again.
+Everything else in the folder is written once under a new name and never changed; manifest.json alone is
+replaced, in one step. Who has read it has a whole generation or finds a file gone, and reads again.
 """
 
 from __future__ import annotations
@@ -122,7 +123,8 @@ class Manifest:
             )
 
     def next(self, segments: tuple[SegmentEntry, ...], files: dict[str, FileEntry]) -> Self:
-        """The generation after this one, of these segments; of its files and `files` it keeps what it uses."""
+        """The generation after this one, of these segments; of its files and `files` it keeps what it
+        uses."""
         changed = replace(self, generation=self.generation + 1, segments=segments)
         named = {name: each for name, each in (self.files | files).items() if changed.uses(name)}
         return replace(changed, files=named)
@@ -148,7 +150,8 @@ class Manifest:
 
 
 def entries(folder: Path, paths: Iterable[Path]) -> dict[str, FileEntry]:
-    """What the files at `paths` are now, by their path below `folder`; their bytes are on the disk afterwards."""
+    """What the files at `paths` are now, by their path below `folder`; their bytes are on the disk
+    afterwards."""
     return {
         path.relative_to(folder).as_posix(): FileEntry.of(checksum_of(path, sync=True))
         for path in sorted(paths)

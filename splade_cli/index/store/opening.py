@@ -1,7 +1,7 @@
 """Opening of an index folder: one generation, or the names of the files that are damaged; takes no lock.
 
-A writer may replace the manifest at any moment and remove what it no longer names: who then finds a file gone reads
-again, and what is open stays valid.
+A writer may replace the manifest at any moment and remove what it no longer names: who then finds a file gone
+reads again, and what is open stays valid.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Generation:
 
 
 def read(folder: Path, *, verify: bool = False) -> Generation:
-    """Opens the present generation. Sizes, shapes and the beginnings of files are checked always, every byte if `verify`.
+    """Opens the present generation. Sizes, shapes and the beginnings of files are checked always, every byte
+    if `verify`.
 
     Raises:
         IndexFolderError: naming the files that are missing or damaged.
@@ -72,7 +73,8 @@ def read(folder: Path, *, verify: bool = False) -> Generation:
 
 
 def _consistently(folder: Path, action: Callable[[Manifest], Result]) -> Result:
-    """What `action` makes of a generation; once more where it failed because a writer has replaced that meanwhile."""
+    """What `action` makes of a generation; once more where it failed because a writer has replaced that
+    meanwhile."""
     manifest = Manifest.read(folder)
     while True:
         try:

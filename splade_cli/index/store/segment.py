@@ -68,7 +68,8 @@ class Segment:
 
     @cached_property
     def vectors(self) -> sp.csr_matrix:
-        """CSR float32 [rows, V]; where counts are stored the weights are a copy in memory, made when first asked."""
+        """CSR float32 [rows, V]; where counts are stored the weights are a copy in memory, made when first
+        asked."""
         return self._weights(self.stored)
 
     def vector(self, row: int) -> sp.csr_matrix:
@@ -113,7 +114,8 @@ class Segment:
         return map(self._weights, blocks(self.stored, None if self.alive is None else self.survivors()))
 
     def live_batches(self) -> Iterator[Batch]:
-        """The rows that are not deleted with all that is known of them, cut as `live_blocks`; one batch at least."""
+        """The rows that are not deleted with all that is known of them, cut as `live_blocks`; one batch at
+        least."""
         rows = self.survivors()
         start = 0
         for vectors in self.live_blocks() if len(rows) else (self._weights(self.stored[:0]),):

@@ -1,11 +1,12 @@
 """The files of a segment, and opening them.
 
-NAME.safetensors   a container: vectors, posting lists, columns of metadata, and where the index asks for it BM25
+NAME.safetensors   a container: vectors, posting lists, columns of metadata, and where the index asks for it
+BM25
                    and dense vectors
 NAME.jsonl         the chunks, a line each
 
-vectors.{indptr,indices,data}   CSR [rows, V]: a row's terms and weights, or counts where the index has impacts
-postings.*                      the same by term, see `engine.postings`
+vectors.{indptr,indices,data}   CSR [rows, V]: a row's terms and weights, or counts where the index has
+impacts postings.*                      the same by term, see `engine.postings`
 texts.offsets                   int64 [rows + 1]: where each line of the chunks starts
 columns.*                       metadata by field, see `metadata.columns`
 bm25.*                          term frequencies and their impacts, see `bm25.frequencies_file`

@@ -112,7 +112,8 @@ class _VectorWriter:
         self._indptr.append(np.zeros(1, dtype=np.int64))
 
     def append(self, part: sp.csr_matrix) -> None:
-        """Writes more rows. Raises InputError for a weight that is not finite, or negative where there are impacts."""
+        """Writes more rows. Raises InputError for a weight that is not finite, or negative where there are
+        impacts."""
         clean = canonical(part)
         if self._impacts is not None:
             clean = self._impacts.counts(clean)

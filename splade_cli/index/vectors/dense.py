@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
-from splade_cli.index.engine.ranking import Ranking
+from splade_cli.index.engine.merging import Ranking
 
 TILE, QUERIES = 8192, 256
 Vectors = NDArray[np.float32] | NDArray[np.float16]
@@ -23,8 +23,8 @@ def search(
 ) -> Ranking:
     """The k rows of largest dot product with each query; unlike sparse vectors, every row is a result.
 
-    Rows are read in tiles of TILE and widened to float32 there, so memory does not grow with n. float16 halves the
-    file; widening it makes one query at a time some ten times slower, hundreds at once twice.
+    Rows are read in tiles of TILE and widened to float32 there, so memory does not grow with n. float16
+    halves the file; widening it makes one query at a time some ten times slower, hundreds at once twice.
 
     Args:
         vectors: [n, d] float32 or float16.
@@ -76,7 +76,8 @@ def _keep(
     line: NDArray[np.float32],
     k: int,
 ) -> Ranking:
-    """The k best of those kept and a tile's; later rows lose ties, so a full list takes only what is above its last."""
+    """The k best of those kept and a tile's; later rows lose ties, so a full list takes only what is above
+    its last."""
     if len(rows) == k:
         fresh = np.flatnonzero(line > scores[-1])
     elif len(line) > k:

@@ -1,8 +1,8 @@
 """Float weights in, counts of one step in 8 or 16 bits out, and back; pure functions that know no index.
 
-The step is a power of two, so a weight is `count * step` exactly, in float32 too: a score is the same to the bit
-whether an engine multiplies rounded weights, or counts by queries whose weights were multiplied by the step. That
-costs at most one bit. A weight takes 1 or 2 bytes instead of 4.
+The step is a power of two, so a weight is `count * step` exactly, in float32 too: a score is the same to the
+bit whether an engine multiplies rounded weights, or counts by queries whose weights were multiplied by the
+step. That costs at most one bit. A weight takes 1 or 2 bytes instead of 4.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Impacts:
         return np.dtype(np.uint8) if self.bits == 8 else np.dtype(np.uint16)
 
     def counts(self, vectors: sp.csr_matrix) -> sp.csr_matrix:
-        """Weights as the nearest counts, of the same shape. Those below half a step are left out, those above the
-        largest count become it.
+        """Weights as the nearest counts, of the same shape. Those below half a step are left out, those above
+        the largest count become it.
 
         Raises:
             InputError: a negative weight.

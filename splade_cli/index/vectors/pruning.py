@@ -1,9 +1,10 @@
 """CSR vectors in, smaller CSR vectors out: static pruning; pure functions that know no index.
 
-Lassance, Lupart, Déjean, Clinchant and Tonellotto 2023 (arXiv 2304.12702) compare what to leave out of learned sparse
-vectors: a number of terms a document, or every weight below one threshold. A share of each vector's mass is the third
-way [Bruch, Nardini, Rulli and Venturini 2024, arXiv 2404.18812]. The results are vectors as any other, of the same
-shape, which the same engine searches.
+Lassance, Lupart, Déjean, Clinchant and Tonellotto 2023 (arXiv 2304.12702) compare what to leave out of
+learned sparse
+vectors: a number of terms a document, or every weight below one threshold. A share of each vector's mass is
+the third way [Bruch, Nardini, Rulli and Venturini 2024, arXiv 2404.18812]. The results are vectors as any
+other, of the same shape, which the same engine searches.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Pruning:
 
 
 def keep_top(vectors: sp.csr_matrix, terms: int) -> sp.csr_matrix:
-    """The `terms` largest absolute weights of each row, of equal ones the first. Raises InputError below 1."""
+    """The `terms` largest absolute weights of each row, of equal ones the first. Raises InputError below
+    1."""
     require_positive(prune_terms=terms)
     order, start = _descending(vectors)
     kept = np.zeros(vectors.nnz, dtype=bool)
@@ -87,7 +89,8 @@ def saturated(vectors: sp.csr_matrix, k1: float) -> sp.csr_matrix:
 def _descending(vectors: sp.csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of the weights, row after row, largest first; and for each of them where its row starts."""
     lengths = np.diff(vectors.indptr)
-    # One integer holds row and weight, whose bits are ordered as absolute float32 are: one sort instead of three.
+    # One integer holds row and weight, whose bits are ordered as absolute float32 are: one sort instead of
+    # three.
     keys = np.repeat(np.arange(vectors.shape[0], dtype=np.uint64) << np.uint64(32), lengths)
     keys |= np.uint64(0xFFFFFFFF) - np.abs(vectors.data.astype(np.float32, copy=False)).view(np.uint32)
     return np.argsort(keys, kind="stable"), np.repeat(vectors.indptr[:-1], lengths).astype(np.int64)

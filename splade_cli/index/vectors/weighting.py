@@ -1,12 +1,13 @@
 """How rare a term is in a corpus, put into sparse vectors; knows no model and needs no training.
 
-A learned sparse model weighs terms by the corpus that it was trained on. Multiplying sparse vectors by the inverse
-document frequencies of the corpus that is searched corrects for words that are common or rare there [Iida and Okazaki
-2022, arXiv 2211.03988]. Weights on both sides and on one come to the same ranking,
+A learned sparse model weighs terms by the corpus that it was trained on. Multiplying sparse vectors by the
+inverse document frequencies of the corpus that is searched corrects for words that are common or rare there
+[Iida and Okazaki 2022, arXiv 2211.03988]. Weights on both sides and on one come to the same ranking,
 
     sum over t of (q_t idf_t^a) (d_t idf_t^a)  =  sum over t of (q_t idf_t^2a) d_t
 
-and on the query they follow every added or deleted row at once and leave the index as it is. `alpha`, the exponent, is
+and on the query they follow every added or deleted row at once and leave the index as it is. `alpha`, the
+exponent, is
 ours: 1 is the IDF itself. A term counts as in a row where the row's vector holds it, expansions
 included.
 """
@@ -21,14 +22,6 @@ from splade_cli.errors import InputError
 
 ALPHA = 0.5
 """Gains on SciFact, Cranfield and sample_docs alike, where 1 gains nothing on the last."""
-
-
-def idf(frequencies: NDArray[np.integer], rows: int) -> NDArray[np.float32]:
-    """``ln(1 + (N - n + 0.5) / (n + 0.5))`` [V] from frequencies n [V] in N rows; BM25's in Lucene, never negative."""
-    counted = np.asarray(frequencies, dtype=np.float64)
-    if len(counted) and counted.max() > rows:
-        raise InputError(f"a term is in {int(counted.max())} rows of {rows}", "count both over the same rows")
-    return np.log1p((rows - counted + 0.5) / (counted + 0.5)).astype(np.float32)
 
 
 def reweighted(vectors: sp.csr_matrix, weights: NDArray[np.float32], alpha: float = ALPHA) -> sp.csr_matrix:

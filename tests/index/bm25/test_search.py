@@ -177,7 +177,8 @@ def test_dead_rows_count_for_nothing() -> None:
 
 
 def test_an_old_mean_length_moves_scores_by_little() -> None:
-    """What a segment costs that was built before longer texts came: at most b times the change of the mean."""
+    """What a segment costs that was built before longer texts came: at most b times the change of the
+    mean."""
     texts = [*MADE_UP[:150], *(f"{text} {text}" for text in MADE_UP[150:])]
     search = Bm25Search(
         [TermFrequencies.build(texts[:150], "english"), TermFrequencies.build(texts[150:], "english")]

@@ -39,11 +39,12 @@ def test_a_change_of_any_source_is_another_cache(tmp_path: Path) -> None:
 def test_another_compiler_is_another_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     sources = sorted(compiling.FOLDER.glob("*.py"))
     whole = compiling.cache_key(sources)
-    for name in ("numba", "llvmlite", "numpy"):
-        real = compiling.version
-        monkeypatch.setattr(compiling, "version", lambda each, name=name: "0" if each == name else real(each))
+    versions = {name: compiling.version(name) for name in compiling.COMPILERS}
+    assert {"numba", "llvmlite", "numpy"} == set(versions)
+    for name in versions:
+        changed = {**versions, name: "0"}
+        monkeypatch.setattr(compiling, "version", changed.__getitem__)
         assert compiling.cache_key(sources) != whole
-        monkeypatch.undo()
 
 
 def test_every_file_with_a_loop_is_in_the_folder_that_is_hashed() -> None:

@@ -27,7 +27,8 @@ from splade_cli.index.store.container_writer import ContainerWriter
 def matrix(
     rows: int, dimensions: int, density: float, seed: int, levels: int = 8, signed: bool = False
 ) -> Any:
-    """Random CSR whose weights are eighths, so that float32 products and sums are exact and many scores are equal."""
+    """Random CSR whose weights are eighths, so that float32 products and sums are exact and many scores are
+    equal."""
     dice = np.random.default_rng(seed)
     made = sp.random(rows, dimensions, density=density, format="csr", dtype=np.float32, random_state=dice)
     made.data = (dice.integers(1, levels + 1, made.nnz) / 8).astype(np.float32)
@@ -235,7 +236,8 @@ def test_four_million_dimensions_and_long_vectors() -> None:
 
 
 def test_terms_of_one_hash_are_told_apart() -> None:
-    """Each query holds half the rare terms of a row and thirty others, so the row's other half meets the hash table."""
+    """Each query holds half the rare terms of a row and thirty others, so the row's other half meets the hash
+    table."""
     dice = np.random.default_rng(4)
     terms = np.hstack([np.tile(np.arange(20), (15_500, 1)), 20 + dice.integers(0, 3_000_000, (15_500, 30))])
     weights = np.hstack([dice.gamma(1.0, 1.0, (15_500, 20)) + 0.01, np.ones((15_500, 30))]).astype(np.float32)
@@ -261,7 +263,8 @@ def test_copies_of_the_best_row_come_in_row_order() -> None:
 
 
 def test_a_block_may_go_over_from_bounds_to_adding_up() -> None:
-    """Forty groups promise 8 by two rows of 5; three of them hold an 8. All others hold a 6, as they promise."""
+    """Forty groups promise 8 by two rows of 5; three of them hold an 8. All others hold a 6, as they
+    promise."""
     dense = np.full((63_000, 2), 3, dtype=np.float32)
     for group in range(40):
         dense[1500 * group : 1500 * group + 4] = [[4, 1], [1, 4], [1, 1], [1, 1]]

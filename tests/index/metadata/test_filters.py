@@ -1,4 +1,5 @@
-"""Filters are held against a slow evaluator that looks at one record at a time, over segments that do not agree."""
+"""Filters are held against a slow evaluator that looks at one record at a time, over segments that do not
+agree."""
 
 from __future__ import annotations
 

@@ -87,9 +87,13 @@ def test_tensors_grow_and_are_views_of_the_aligned_file(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_what_fails(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), ContainerWriter(tmp_path / "one") as out:
-        out.growing("x", np.int64).append(np.arange(9))
-        raise KeyboardInterrupt
+    def fail() -> None:
+        with ContainerWriter(tmp_path / "one") as out:
+            out.growing("x", np.int64).append(np.arange(9))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,5 @@
-"""The index folder: there and back, in parts, every kind of damage named; a killed write leaves the old one."""
+"""The index folder: there and back, in parts, every kind of damage named; a killed write leaves the old
+one."""
 
 from __future__ import annotations
 
@@ -273,7 +274,8 @@ def test_a_manifest_that_is_no_text(folder: Path) -> None:
 
 
 def test_a_flipped_bit_of_the_manifest(folder: Path) -> None:
-    """Blanks between the values aside, any bit counts: numbers, names and settings are covered by its own checksum."""
+    """Blanks between the values aside, any bit counts: numbers, names and settings are covered by its own
+    checksum."""
     content = (folder / "manifest.json").read_bytes()
     before = Manifest.read(folder)
     for place in range(len(content)):

@@ -1,4 +1,5 @@
-"""Weights as counts against NumPy's own rounding; an index of counts against one of the rounded floats, to the bit."""
+"""Weights as counts against NumPy's own rounding; an index of counts against one of the rounded floats, to
+the bit."""
 
 from __future__ import annotations
 

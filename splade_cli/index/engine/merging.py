@@ -1,7 +1,7 @@
-"""Rankings of different rows, such as those of segments, merged into one.
+"""Rankings of rows, and merging those of different rows into one.
 
-A ranking is a pair (rows int64 [q, k], scores float32 [q, k]), best first, empty places -1 and -inf, as every
-search of an index gives it.
+A ranking is a pair (rows int64 [q, k], scores float32 [q, k]), best first, missing ones -1 and -inf, as every
+search of rows gives it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from splade_cli.errors import require_positive
 Ranking = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
-def best(lists: Sequence[Ranking], k: int, queries: int | None = None) -> Ranking:
+def merge(lists: Sequence[Ranking], k: int, queries: int | None = None) -> Ranking:
     """The k best of rankings of different rows, whose scores mean the same; ties by row.
 
     Args:

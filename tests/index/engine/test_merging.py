@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from splade_cli.index.engine.ranking import Ranking, best
+from splade_cli.index.engine.merging import Ranking, merge
 
 
 def ranking(*lists: list[tuple[int, float]], width: int | None = None) -> Ranking:
@@ -24,13 +24,13 @@ def pairs(found: Ranking, query: int = 0) -> list[tuple[int, float]]:
     return [(int(row), float(score)) for row, score in zip(rows, scores, strict=True) if row >= 0]
 
 
-def test_best_of_segments() -> None:
+def test_merging_of_segments() -> None:
     one, other = ranking([(1, 5.0), (0, 1.0)], [(0, 2.0)]), ranking([(7, 5.0), (9, 2.0)], [])
-    found = best([other, one], 3)
+    found = merge([other, one], 3)
     assert pairs(found) == [(1, 5.0), (7, 5.0), (9, 2.0)], "ties by row, not by list"
     assert pairs(found, 1) == [(0, 2.0)]
     assert found[0].shape == (2, 3)
-    rows, scores = best([], 2, 3)
+    rows, scores = merge([], 2, 3)
     assert (rows == -1).all()
     assert np.isneginf(scores).all()
     assert (rows.shape, rows.dtype, scores.dtype) == ((3, 2), np.int64, np.float32)
