@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -85,21 +85,12 @@ class TermMatcher:
         told = [(start, end) for start, end in _word_spans(text) if _is_telling(text[start:end])]
         stemmed = _stems([fold(text[start:end]) for start, end in told], self._language)
         words: list[MatchedWord] = []
-        position = 0
-        for (start, end), stem in zip(told, stemmed, strict=True):
-            while position < len(matched) and matched[position].end <= start:
-                position += 1
-            inside = []
-            for token in matched[position:]:
-                if token.start >= end:
-                    break
-                inside.append(token)
+        for (start, end), stem, inside in zip(told, stemmed, _inside(told, matched), strict=True):
             if _RUN.match(text[start:end]):
                 words.extend(self._words_of_run(text, start, end, inside, wanted))
                 continue
-            covered = sum(min(end, token.end) - max(start, token.start) for token in inside)
             literal: list[str] = []
-            if 2 * covered >= end - start:
+            if 2 * _covered(inside, start, end) >= end - start:
                 literal.extend(token.name for token in inside)
             literal.extend(stems.get(stem, ()))
             if literal:
@@ -110,10 +101,14 @@ class TermMatcher:
         self, text: str, start: int, end: int, tokens: Sequence[Token], wanted: set[str]
     ) -> list[MatchedWord]:
         """Where no blanks part words each token is one; without a tokenizer, each occurrence of a term."""
-        if self._tokenizer is not None:
-            spans = [(max(start, token.start), min(end, token.end), token.name) for token in tokens]
-            return [MatchedWord(first, last, (name,)) for first, last, name in spans if first < last]
         words: list[MatchedWord] = []
+        for token in tokens:
+            # of the bytes of one letter, which are tokens of one place, the first stands for all
+            if token.start >= start and token.end <= end:
+                words.append(MatchedWord(token.start, token.end, (token.name,)))
+                start = token.end
+        if self._tokenizer is not None:
+            return words
         names = {readable(term): term for term in wanted if term}
         if not names:
             return words
@@ -153,6 +148,28 @@ class TermMatcher:
                 names.extend(encoding.tokens)
                 offsets.extend(encoding.offsets)
         return names, offsets
+
+
+def _inside(spans: Sequence[tuple[int, int]], tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """The tokens that reach into each span; both are in order."""
+    first = 0
+    for start, end in spans:
+        while first < len(tokens) and tokens[first].end <= start:
+            first += 1
+        inside = []
+        for token in tokens[first:]:
+            if token.start >= end:
+                break
+            inside.append(token)
+        yield inside
+
+
+def _covered(tokens: Sequence[Token], start: int, end: int) -> int:
+    """How many letters of ``text[start:end]`` belong to one of `tokens`."""
+    letters: set[int] = set()
+    for token in tokens:
+        letters.update(range(max(start, token.start), min(end, token.end)))
+    return len(letters)
 
 
 def _word_spans(text: str) -> list[tuple[int, int]]:

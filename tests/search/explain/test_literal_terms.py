@@ -190,18 +190,28 @@ def test_marks_of_a_first_piece_do_not_shift_highlights(make: object, term: str)
     assert shown(matcher, "How to reset, resets and reset", [term]) == ["reset", "resets", "reset"]
 
 
+MATCHERS = [WORDS_ONLY, *(TermMatcher(make()) for make in (wordpiece, byte_pairs, sentence_pieces))]
+
+
 @given(
     st.text(st.sampled_from("abcåßé ̈\n.İı日ンไ ह\u094d\u200d🏳"), max_size=80),
     st.lists(st.text(st.sampled_from("abå#Ġ▁İ日é.\u0300"), max_size=5), max_size=5),
-    st.booleans(),
+    st.sampled_from(MATCHERS),
 )
-def test_highlights_lie_in_the_text_in_order_and_apart(text: str, terms: list[str], tokens: bool) -> None:
-    matcher = TermMatcher(TOKENIZER) if tokens else WORDS_ONLY
+def test_highlights_lie_in_the_text_in_order_and_apart(
+    text: str, terms: list[str], matcher: TermMatcher
+) -> None:
+    tokens = matcher._tokenized(text)[0]
+    terms = [*terms, *tokens[::2]]
     words = matcher.words(text, terms)
     assert all(0 <= word.start < word.end <= len(text) for word in words)
     assert all(left.end <= right.start for left, right in pairwise(words))
     assert all(set(word.terms) <= set(terms) and word.terms for word in words)
-    assert matcher.literal(terms, text) <= set(terms)
+    assert set(tokens[::2]) <= matcher.literal(terms, text) <= set(terms)
 
 
-TOKENIZER = wordpiece()
+def test_bytes_of_one_letter_are_highlighted_once() -> None:
+    matcher = TermMatcher(byte_pairs())
+    terms = matcher._tokenized("日")[0]
+    assert len(terms) > 1
+    assert shown(matcher, "x日y", terms) == ["日"]
