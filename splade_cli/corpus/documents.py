@@ -13,8 +13,8 @@ from pathlib import Path
 from splade_cli.corpus.decoding import decode, decoded_lines
 from splade_cli.corpus.folders import NamedFile, Skipped, list_files
 from splade_cli.corpus.formats import BINARY_READERS, LINE_READERS, ROW_READERS, TEXT_READERS, Unreadable
-from splade_cli.corpus.formats.prose import clean
-from splade_cli.corpus.formats.tabular import RawDocument, as_json
+from splade_cli.corpus.formats.prose import as_json, clean
+from splade_cli.corpus.formats.tabular import RawDocument
 from splade_cli.errors import InputError, require_positive
 from splade_cli.records import Document
 

@@ -39,13 +39,13 @@ def _refused(folder: Path, name: str, content: str | bytes) -> str:
     return reading.skipped[0].reason
 
 
-def _make_pdf(*pages: str, title: str = "") -> bytes:
+def _make_pdf(*pages: str, title: str = "", encoding: str = "WinAnsiEncoding") -> bytes:
     """A minimal PDF: each page's lines drawn one below the other."""
     kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /{encoding} >>",
     ]
     for number, page in enumerate(pages):
         drawn = "".join(f"({line}) Tj T* " for line in page.split("\n") if line)

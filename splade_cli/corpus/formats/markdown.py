@@ -53,8 +53,7 @@ def _body(source: str) -> tuple[str, str]:
     title = ""
     for run in _adjacent(nodes):
         if any(node.type == "heading" and _level(node) < highest for node in run):
-            # A text that opens with ## and has a # further down was made from pages that lost their code
-            # blocks: the # is a root prompt or a comment.
+            # Below a text that opens with ##, a # is a root prompt: the pages lost their code blocks.
             start = (run[0].map or (0, 0))[0]
             end = (run[-1].map or (0, 0))[1]
             blocks.append(fenced("\n".join(lines[start:end])))
@@ -222,11 +221,9 @@ def _one_line(node: SyntaxTreeNode) -> str:
 
 def _inline(node: SyntaxTreeNode) -> str:
     kind = node.type
-    if kind in ("code_inline", "text_special"):
-        return node.content
-    if kind == "text":
+    if kind in ("text", "code_inline", "text_special"):
         before = node.previous_sibling
-        if before is not None and before.type in ("link", "image"):
+        if kind == "text" and before is not None and before.type in ("link", "image"):
             return _LEADING_ATTRIBUTES.sub("", node.content)
         return node.content
     if kind in ("softbreak", "hardbreak"):

@@ -13,6 +13,15 @@ _TOOL_TITLE = re.compile(
     r"(?i)\s*(?:untitled.*|microsoft word\b.*|.*\.(?:docx?|tex|dvi|indd|pdf|qxd|rtf|odt))?\s*\Z"
 )
 _HYPHEN_AT_LINE_END = re.compile(r"(?<=[^\W\d_])[-\u00ad]\n(?=([^\W\d_]))")
+_LIGATURES = {
+    0xFB00: "ff",
+    0xFB01: "fi",
+    0xFB02: "fl",
+    0xFB03: "ffi",
+    0xFB04: "ffl",
+    0xFB05: "st",
+    0xFB06: "st",
+}
 _LEADER_DOTS = re.compile(r"(?:[ \t]?\.){6,}")
 # What pypdf lets through on damaged files, beside its own errors.
 _DAMAGE = (
@@ -46,6 +55,7 @@ def read_pdf(data: bytes) -> Prose:
     text = squeezed("\n\n".join(page.strip() for page in pages))
     if not text.strip():
         raise Unreadable(f"PDF without extractable text (scanned? {len(pages)} pages)")
+    text = text.translate(_LIGATURES)
     text = _HYPHEN_AT_LINE_END.sub(lambda break_: "" if break_[1].islower() else "-\n", text)
     text = _LEADER_DOTS.sub(" ...", text)
     if not isinstance(title, str) or _TOOL_TITLE.match(title):

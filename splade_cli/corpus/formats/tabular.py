@@ -9,16 +9,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
-from splade_cli.corpus.formats.prose import Unreadable, clean
+from splade_cli.corpus.formats.prose import Unreadable, as_json, clean
 
 TEXT_KEYS = ("text", "content", "body", "document", "passage", "answer")
 TITLE_KEYS = ("title", "heading", "headline", "subject", "question")
 ID_KEYS = ("_id", "id", "doc_id", "docid")
+_ID = re.compile(r"\S*\d\S*")
+_SENTENCE = re.compile(r"\S+(?:\s+\S+){2,}[.!?][\"'”’»)]*\Z")
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ def read_csv(source: str, delimiter: str = "") -> Iterator[RawDocument | Unreada
         for cells in rows:
             if not any(cell.strip() for cell in cells):
                 continue
-            if not header:
+            if not header and _is_id_and_sentence(cells):
+                header = ["id", "text"]
+            elif not header:
                 header = _distinct([cell.strip() for cell in cells])
                 continue
             number += 1
@@ -108,6 +112,11 @@ def read_csv(source: str, delimiter: str = "") -> Iterator[RawDocument | Unreada
         raise Unreadable(f"broken CSV (row {number + 1}: {error})") from None
     if not number:
         raise Unreadable("no rows below the header")
+
+
+def _is_id_and_sentence(cells: list[str]) -> bool:
+    """Whether a first row is no header: collections of passages are written without one."""
+    return len(cells) == 2 and bool(_ID.fullmatch(cells[0].strip()) and _SENTENCE.search(cells[1].strip()))
 
 
 def _document_of_cells(
@@ -224,21 +233,6 @@ def _keys(row: dict[Any, Any]) -> str:
     if not row:
         return "no keys"
     return f"keys: {', '.join(map(str, list(row)[:8]))}"
-
-
-def as_json(value: Any) -> Any:
-    """The same value as JSON can hold it: dates as ISO text, every text clean."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {clean(str(key)): as_json(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_json(each) for each in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return str(value)
 
 
 LINE_READERS: dict[str, Callable[[Iterable[str | Unreadable]], Iterator[RawDocument | Unreadable]]] = {

@@ -30,3 +30,9 @@ def test_encrypted_pdf(tmp_path: Path, refused: Any, make_pdf: Any) -> None:
 def test_pdfs_without_text_and_cut_off(tmp_path: Path, refused: Any, make_pdf: Any) -> None:
     assert refused(tmp_path, "a.pdf", make_pdf("")) == "PDF without extractable text (scanned? 1 pages)"
     assert refused(tmp_path, "a.pdf", make_pdf("x")[:300]).startswith("broken PDF (")
+
+
+def test_ligatures_of_a_pdf_are_letters(tmp_path: Path, one: Any, make_pdf: Any) -> None:
+    # In this encoding the bytes 0o336 and 0o337 are the signs for fi and fl.
+    page = make_pdf(r"A \336lter \337ask", encoding="MacRomanEncoding")
+    assert one(tmp_path, "a.pdf", page).text == "A filter flask"

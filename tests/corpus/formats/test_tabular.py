@@ -106,3 +106,23 @@ def test_csv_oddities(tmp_path: Path, many: Any) -> None:
     assert texts == ['"5 inch disk', "other"]
     questions = many(tmp_path, "d.csv", "question,answer\nWhy?,Because\n").documents[0]
     assert (questions.text, questions.title) == ("Because", "Why?")
+
+
+def test_a_table_of_ids_and_texts_without_a_header_keeps_its_first_row(tmp_path: Path, many: Any) -> None:
+    rows = "11\tThe otter swims at night.\n12\tA badger digs\n13\tFoxes hunt.\n"
+    documents = many(tmp_path, "a.tsv", rows).documents
+    assert [(each.id, each.text) for each in documents] == [
+        ("11", "The otter swims at night."),
+        ("12", "A badger digs"),
+        ("13", "Foxes hunt."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Q1\tHow well", "Question\tHow well do you sleep at night?", "2024\tamount", "a.b\tSee page 7."],
+)
+def test_a_header_that_looks_a_little_like_a_row_is_one(tmp_path: Path, many: Any, header: str) -> None:
+    (document,) = many(tmp_path, "a.tsv", f"{header}\n1\tvalue\n").documents
+    name = header.split("\t")[1]
+    assert document.text.endswith(f"{name}: value")
