@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from splade_cli.model.splade import max_pooling
-from splade_cli.model.splade.pooling import sparse_pool
+from splade_cli.model.splade.pooling import sparse_pool, sparse_rows
 
 CASES = [(kind, activation) for kind in ("max", "sum") for activation in ("relu", "log1p_relu")]
 
@@ -201,3 +201,23 @@ def test_any_shape_and_any_mask(
     hidden, _, weight, bias = make(texts, tokens, width, terms, seed=seed)
     mask = torch.randint(0, 2, (texts, tokens), generator=torch.Generator().manual_seed(seed))
     check(*both(hidden, mask, weight, bias if with_bias else None, *case), 1e-11)
+
+
+def test_no_more_logits_are_held_than_a_tile_and_each_is_computed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+    original = max_pooling.product
+
+    def counted(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        logits = original(rows, weight)
+        sizes.append(logits.numel())
+        return logits
+
+    monkeypatch.setattr(max_pooling, "product", counted)
+    batch, length, vocabulary = 6, 200, 4000
+    mask = torch.ones(batch, length, dtype=torch.long)
+    mask[0, 50:] = 0
+    sparse_rows(torch.randn(batch, length, 8), mask, torch.randn(vocabulary, 8), None)
+    assert max(sizes) <= max_pooling.TILE_ELEMENTS["cpu"]
+    assert sum(sizes) == int(mask.sum()) * vocabulary, "padding costs nothing"
