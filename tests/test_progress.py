@@ -10,10 +10,11 @@ import tqdm.auto
 from splade_cli.progress import bars, silent
 
 
+MADE: list[Bar] = []
+
+
 class Bar:
     """A tqdm bar that remembers."""
-
-    made: list[Bar] = []
 
     def __init__(self, *, desc: str, total: int | None, disable: bool | None) -> None:
         self.desc = desc
@@ -21,7 +22,7 @@ class Bar:
         self.disable = disable
         self.n = 0
         self.closed = False
-        self.made.append(self)
+        MADE.append(self)
 
     def update(self, more: int) -> None:
         self.n += more
@@ -32,9 +33,9 @@ class Bar:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Bar]:
-    monkeypatch.setattr(Bar, "made", [])
+    MADE.clear()
     monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
-    return Bar.made
+    return MADE
 
 
 def test_a_bar_a_stage(made: list[Bar]) -> None:
@@ -52,9 +53,13 @@ def test_a_bar_a_stage(made: list[Bar]) -> None:
 
 
 def test_bars_are_closed_where_a_call_fails(made: list[Bar]) -> None:
-    with pytest.raises(KeyboardInterrupt), bars() as progress:
-        progress("read", 1, None)
-        raise KeyboardInterrupt
+    def fails() -> None:
+        with bars() as progress:
+            progress("read", 1, None)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fails()
     assert made[0].closed
 
 

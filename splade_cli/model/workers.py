@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,8 @@ from splade_cli.model.loaded import LoadedModel
 class WorkerPool:
     """Processes that wait for windows, as a context; as many threads as there are workers may call `encode`.
 
+    They are started when the first window comes: where all are known already, none is needed.
+
     Args:
         loaded: lies on the CPU while the pool is open, since what a process is handed must be in shared
             memory.
@@ -35,8 +38,12 @@ class WorkerPool:
         self._batch_size = batch_size
         self._processes: list[BaseProcess] = []
         self._free: SimpleQueue[Connection] = SimpleQueue()
+        self._starting = Lock()
 
     def __enter__(self) -> Self:
+        return self
+
+    def _start(self) -> None:
         context = torch.multiprocessing.get_context("spawn")
         threads = max(1, available_threads() // self._workers)
         self._loaded.model.to("cpu")
@@ -49,7 +56,6 @@ class WorkerPool:
             theirs.close()
             self._processes.append(process)
             self._free.put(ours)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -66,6 +72,9 @@ class WorkerPool:
         Raises:
             ModelError: as `encode.encode` does in the worker, or the worker died.
         """
+        with self._starting:
+            if not self._processes:
+                self._start()
         connection = self._free.get()
         try:
             connection.send(window)

@@ -27,7 +27,7 @@ from splade_cli.model.windows import (
     matrix_to_bytes,
     space_of,
 )
-from splade_cli.model.workers import devices_of_workers
+from splade_cli.model.workers import WorkerPool, devices_of_workers
 
 Make = Callable[..., Any]
 
@@ -196,6 +196,8 @@ def test_workers_make_the_same_vectors(
     assert seen[-1] == len(many)
     same(whole(loaded, many, cache), shared)
     assert count.texts == 0, "what workers made is kept"
+    monkeypatch.setattr(WorkerPool, "_start", None)
+    same(whole(loaded, many, cache, workers=2), shared)
     with pytest.raises(InputError, match="workers must be above 0"):
         encode_windows(loaded, many, workers=0)
 
