@@ -28,7 +28,7 @@ from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows, nonzero_rows
 
 AUTOENCODER = "SparseAutoEncoder"
-WIDER = 4
+EXPANSION = 4
 """D over d where nobody says."""
 SAMPLE = 1024
 """Vectors that decide the length of an untrained autoencoder's rows."""
@@ -101,7 +101,7 @@ def open_csr(source: Path | str, name: str, options: ModelOptions | None = None)
         ) from None
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise model_error(name, error, options, source=source) from None
-    model = _view(encoder, name, identity_of(source, options.revision), options.max_seq_length)
+    model = _csr_model(encoder, name, identity_of(source, options.revision), options.max_seq_length)
     return LoadedModel(encoder.tokenizer, model, device)
 
 
@@ -141,8 +141,8 @@ def make_csr(
         encoder.max_active_dims = k
         model.max_active = k
     else:
-        encoder = _over_dense(source, base, device.name, hidden, k, k_aux, options)
-        model = _view(encoder, base, "in training", options.max_seq_length)
+        encoder = _with_fresh_autoencoder(source, base, device.name, hidden, k, k_aux, options)
+        model = _csr_model(encoder, base, "in training", options.max_seq_length)
     if k > model.dimensions:
         raise ModelError(
             f"k {k} is more than the {model.dimensions} latents", "lower csr_k or raise csr_hidden_dim"
@@ -174,7 +174,7 @@ def initialize(autoencoder: Any, vectors: Tensor, seed: int) -> None:
     autoencoder.latent_bias.zero_()
 
 
-def _over_dense(
+def _with_fresh_autoencoder(
     source: str, name: str, device: str, hidden: int | None, k: int, k_aux: int, options: ModelOptions
 ) -> Any:
     from sentence_transformers import SentenceTransformer, SparseEncoder
@@ -185,7 +185,7 @@ def _over_dense(
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise model_error(name, error, options, source=source, kind="dense model") from None
     width = int(dense.get_embedding_dimension() or 0)
-    latents = hidden or WIDER * width
+    latents = hidden or EXPANSION * width
     autoencoder = SparseAutoEncoder(width, hidden_dim=latents, k=min(k, latents), k_aux=min(k_aux, latents))
     return SparseEncoder(modules=[*dense, autoencoder], device=device, prompts=dense.prompts)
 
@@ -198,7 +198,7 @@ def _settings(options: ModelOptions) -> dict[str, Any]:
     }
 
 
-def _view(encoder: Any, name: str, identity: str, max_seq_length: int | None) -> CsrModel:
+def _csr_model(encoder: Any, name: str, identity: str, max_seq_length: int | None) -> CsrModel:
     kinds = [type(part).__name__ for part in encoder]
     if kinds[0] != "Transformer" or kinds[-1] != AUTOENCODER:
         raise ModelError(
