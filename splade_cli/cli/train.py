@@ -125,11 +125,11 @@ def train(
         target_query_terms=target_query_terms,
     )
     flags: dict[str, Any] = {
-        "datasets.train_file": str(train_file) if train_file else None,
-        "datasets.val_file": str(val_file) if val_file else None,
-        "datasets.corpus": str(corpus) if corpus else None,
-        "evaluation.guard": str(guard) if guard else None,
-        "training.output_dir": str(output) if output else None,
+        "datasets.train_file": _text(train_file),
+        "datasets.val_file": _text(val_file),
+        "datasets.corpus": _text(corpus),
+        "evaluation.guard": _text(guard),
+        "training.output_dir": _text(output),
         "model.base_model": model,
         "model.trust_remote_code": trust_remote_code,
         "model.allow_pickle": allow_pickle,
@@ -143,10 +143,8 @@ def train(
         "training.truncate_to": truncate,
         "training.eval_steps": eval_steps,
         "training.early_stopping_patience": patience,
-        "training.bf16": None if precision is None else precision == "bf16",
-        "training.fp16": None if precision is None else precision == "fp16",
         "training.seed": seed,
-        "training.push_to_hub": True if push_to_hub else None,
+        "training.push_to_hub": bool(push_to_hub) or None,
         "training.hub_model_id": push_to_hub,
         "loss.type": loss,
         "loss.teachers": teacher or None,
@@ -156,6 +154,9 @@ def train(
         "loss.document_regularizer_weight": lambda_d,
         "hardware.device": device,
     }
+    if precision is not None:
+        flags["training.bf16"] = precision == "bf16"
+        flags["training.fp16"] = precision == "fp16"
     resolved = resolve(
         yaml_file=config, preset=preset, environment=os.environ, flags=flags, settings=settings or ()
     )
@@ -176,3 +177,7 @@ def train(
         trained = trainer.train()
     if int(os.environ.get("RANK", "0")) == 0:  # the first of several processes speaks for all
         render.result(trained, json_output)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -5,6 +5,7 @@ Writes nothing that stays, and changes no file of the run.
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
 import time
@@ -117,14 +118,17 @@ def _step_seconds(trainer: Any) -> float:
         started = time.perf_counter()
         trainer.compute_loss(model, trainer._prepare_inputs(batch)).backward()
         seconds.append(time.perf_counter() - started)
-    later = sorted(seconds[1:] or seconds)
-    return later[len(later) // 2] if later else 0.0
+    if not seconds:
+        return 0.0
+    return statistics.median_high(seconds[1:] or seconds)
 
 
 def _as_scored(row: Example) -> Example:
     # teachers are not asked: a step costs the same whatever they say
     # rows without scores would have another loss
-    return row if row.scores is not None else replace(row, scores=(1.0, *(0.0 for _ in row.negatives)))
+    if row.scores is not None:
+        return row
+    return replace(row, scores=(1.0, *(0.0 for _ in row.negatives)))
 
 
 def _sparsity(resolved: Resolved, dimensions: int) -> str:

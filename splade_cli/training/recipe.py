@@ -75,7 +75,9 @@ def prepare(
         validation = as_datasets({"val": held_out}, negatives, "auto", scale)[0]
     losses = {name: loss_of(kind, encoder, config) for name, kind in kinds.items()}
     validated = measure is not None and settings.eval_strategy != "no"
+    evaluator = _evaluator(measure) if measure is not None and validated else None
     anchored = config.loss.anchor_weight > 0 and config.model.architecture != "laspar"
+    anchor = Anchor(trainable, settings.seed) if anchored else None
     columns = list(dict.fromkeys(column for rows in datasets.values() for column in rows.column_names))
     # its card looks for examples in the data, aloud; ours says what was measured
     encoder.model_card_data.set_widget_examples = lambda dataset: None
@@ -84,7 +86,7 @@ def prepare(
         args=training_arguments(config, columns, trainable, output, validated),
         train_dataset=datasets,
         loss=losses,
-        evaluator=_evaluator(measure) if measure is not None and validated else None,
+        evaluator=evaluator,
         callbacks=[
             *sparsity_callbacks(config, trainable, losses, sources),
             *callbacks,
@@ -93,7 +95,7 @@ def prepare(
         config=config,
         output=output,
         held_out=validation,
-        anchor=Anchor(trainable, settings.seed) if anchored else None,
+        anchor=anchor,
     )
     # it is added to every SpladeLoss that has none, and would have a word beside ours
     trainer.remove_callback(SpladeRegularizerWeightSchedulerCallback)

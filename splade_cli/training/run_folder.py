@@ -49,7 +49,9 @@ def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
     One without its trainer state was cut short; so was one of several `processes` that lacks the random state
     of any.
     """
-    random_states = [f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else []
+    random_states: list[str] = []
+    if processes > 1:
+        random_states = [f"rng_state_{rank}.pth" for rank in range(processes)]
     steps: dict[int, Path] = {}
     for path in folder.glob("checkpoint-*"):
         step = path.name.removeprefix("checkpoint-")

@@ -57,17 +57,18 @@ class SpladeTrainer:
         listener: Listener | None = None,
         progress: Progress = silent,
     ) -> None:
-        flags = {
-            "model.base_model": model_name,
-            "training.output_dir": str(output_dir) if output_dir else None,
-            "datasets.train_file": str(train_file) if train_file else None,
-            "datasets.val_file": str(val_file) if val_file else None,
-            "training.learning_rate": learning_rate,
-            "training.per_device_train_batch_size": batch_size,
-            "training.num_train_epochs": epochs,
-            **(settings or {}),
-        }
-        self.resolved = resolved or resolve(flags=flags)
+        if resolved is None:
+            named = {
+                "model.base_model": model_name,
+                "training.output_dir": _text(output_dir),
+                "datasets.train_file": _text(train_file),
+                "datasets.val_file": _text(val_file),
+                "training.learning_rate": learning_rate,
+                "training.per_device_train_batch_size": batch_size,
+                "training.num_train_epochs": epochs,
+            }
+            resolved = resolve(flags={**named, **(settings or {})})
+        self.resolved = resolved
         asked = self.config.training.resume_from_checkpoint
         self.resume = resume or (Path(asked) if isinstance(asked, str) else bool(asked))
         self.force = force
@@ -83,9 +84,9 @@ class SpladeTrainer:
         """Rows of every dataset. Raises InputError where there is none, or no row to train on."""
         data = self.config.datasets
         if self.config.model.architecture == "csr" and data.corpus and not (data.train_file or data.named):
-            return (
-                [DatasetSplits("val_file", val=read_examples(Path(data.val_file)))] if data.val_file else []
-            )
+            if not data.val_file:
+                return []
+            return [DatasetSplits("val_file", val=read_examples(Path(data.val_file)))]
         return load_datasets(data, self.config.training.seed)
 
     def estimate(self) -> Estimate:
@@ -125,3 +126,7 @@ class SpladeTrainer:
             return self.resume
         processes = int(os.environ.get("WORLD_SIZE", "1"))
         return newest_checkpoint(output / CHECKPOINTS, processes) if self.resume else None
+
+
+def _text(path: str | Path | None) -> str | None:
+    return str(path) if path else None

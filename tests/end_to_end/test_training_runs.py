@@ -286,7 +286,7 @@ def test_no_memory_names_the_settings(given: Words, tmp_path: Path, monkeypatch:
         "error: not enough memory in RAM for a training step with per_device_train_batch_size 4"
     )
     assert "mini_batch_size to 1" in hint
-    assert "--batch-size 2 --accumulate 2" in hint
+    assert "per_device_train_batch_size 4 -> 2 with gradient_accumulation_steps 1 -> 2" in hint
     assert not (tmp_path / "run" / "final").exists()
 
 

@@ -64,7 +64,8 @@ class TrainingView:
                 self._validated(measure, numbers, row.get("stage"))
 
     def _validated(self, name: str, numbers: dict[str, float], stage: str | None) -> None:
-        self.measure, self.validated = name, numbers
+        self.measure = name
+        self.validated = numbers
         if stage == "before":
             self.before = numbers[name]
         elif stage is None and (self.best is None or numbers[name] > self.best[0]):

@@ -69,8 +69,7 @@ class RowBatches:
         self.epoch = 0
         self.processes = processes
         self._texts = text_numbers(dataset) if unique else None
-        first = batch_size if grow_from is None else grow_from
-        edges = np.linspace(first, batch_size, passes + 1)
+        edges = np.linspace(grow_from or batch_size, batch_size, passes + 1)
         self._plans: list[tuple[Integers, Integers]] = []
         for number, (low, high) in enumerate(pairwise(edges)):
             self._plans.append(self._plan(float(low), float(high), number))

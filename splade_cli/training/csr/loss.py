@@ -105,8 +105,11 @@ class CsrObjective(nn.Module):
         """The loss of texts, given as numbers [B], and of neighbours that are drawn for them."""
         weights = self.weights
         texts = self.vectors[self._with_neighbours(rows)]
-        queries = self._moved(texts) if weights.noise else texts
-        both = torch.cat([queries, texts]) if weights.noise else texts
+        queries = texts
+        both = texts
+        if weights.noise:
+            queries = self._moved(texts)
+            both = torch.cat([queries, texts])
         activations = self._pre_activations(both)
         largest = activations.topk(min(4 * self.k, activations.shape[1]), dim=1)
         self._note_use(largest.indices[:, : self.k], largest.values[:, : self.k])

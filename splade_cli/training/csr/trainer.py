@@ -28,7 +28,8 @@ from splade_cli.training.loop.arguments import early_stopping, set_intervals, tr
 from splade_cli.training.run_folder import CACHE
 from splade_cli.training.trainable import Trainable
 
-SHORTEST, LONGEST = 5, 40
+SHORTEST = 5
+LONGEST = 40
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 """Words of an excerpt, and where one may end."""
 
@@ -105,7 +106,7 @@ def prepare_autoencoder(
     trainer = prepare_csr(
         trainable.encoder,
         vectors,
-        pairs if len(pairs) else None,
+        pairs,
         training_arguments(config, (), trainable, output, validated),
         output=output,
         weights=CsrWeights(

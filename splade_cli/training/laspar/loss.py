@@ -48,8 +48,8 @@ class LatentLoss(nn.Module):
         self.loss = loss
         self.document_regularizer_weight = document_regularizer_weight
         self.query_regularizer_weight = query_regularizer_weight
-        self.document_regularizer: Any = document_regularizer if document_regularizer is not None else Flops()
-        self.query_regularizer: Any = query_regularizer if query_regularizer is not None else Flops()
+        self.document_regularizer: Any = document_regularizer or Flops()
+        self.query_regularizer: Any = query_regularizer or Flops()
 
     def forward(
         self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None

@@ -128,7 +128,8 @@ def _of_all_processes(gathered: list[RowBatch]) -> list[RowBatch]:
     for batches in sent:
         for batch in batches:
             columns, rows, biases = _moved(RowBatch(*batch), device)
-            means.append(RowBatch(columns, rows / world, None if biases is None else biases / world))
+            mean = None if biases is None else biases / world
+            means.append(RowBatch(columns, rows / world, mean))
     return means
 
 

@@ -34,7 +34,9 @@ def best_measure(config: Config) -> tuple[str, bool]:
     if name != "loss" and not name.startswith("NanoBEIR"):
         parse_measure(name)
     greater = config.training.greater_is_better
-    return name, name != "loss" if greater is None else greater
+    if greater is None:
+        greater = name != "loss"
+    return name, greater
 
 
 def training_arguments(
@@ -50,10 +52,6 @@ def training_arguments(
     from sentence_transformers import SparseEncoderTrainingArguments
 
     settings = config.training
-    device = trainable.loaded.device.name
-    cuda = device.startswith("cuda")
-    best, greater = best_measure(config)
-    pin_memory = settings.dataloader_pin_memory
     return SparseEncoderTrainingArguments(
         output_dir=str(output / CHECKPOINTS),
         num_train_epochs=settings.num_train_epochs / passes_per_epoch(settings),
@@ -64,33 +62,53 @@ def training_arguments(
         **_checkpointing(config.hardware.gradient_checkpointing),
         learning_rate=settings.learning_rate,
         learning_rate_mapping=_learning_rates(config, trainable),
-        router_mapping=_routes(config, columns) if trainable.routed else {},
+        router_mapping=_routes(config, columns, trainable),
         lr_scheduler_type=settings.lr_scheduler_type,
         warmup_steps=settings.warmup_ratio,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         fp16=settings.fp16,
         bf16=settings.bf16,
-        tf32=config.hardware.tf32 if cuda and _has_tf32() else None,
-        use_cpu=device == "cpu",
-        ddp_backend="gloo" if device == "cpu" and "LOCAL_RANK" in os.environ else None,
         torch_compile=settings.torch_compile,
-        eval_strategy=settings.eval_strategy if validated else "no",
         save_strategy=settings.save_strategy,
         save_total_limit=settings.save_total_limit,
         logging_nan_inf_filter=False,
-        load_best_model_at_end=validated and settings.load_best_model_at_end,
-        metric_for_best_model=f"eval_{best}" if validated else None,
-        greater_is_better=greater,
+        **_on_device(config, trainable.loaded.device.name),
+        **_validation(config, validated),
         **_batch_samplers(config),
         seed=settings.seed,
         data_seed=settings.seed,
         disable_tqdm=True,
         report_to="none",
-        dataloader_pin_memory=cuda if pin_memory is None else pin_memory and cuda,
         dataloader_num_workers=settings.dataloader_num_workers,
         dataloader_prefetch_factor=settings.dataloader_prefetch_factor,
     )
+
+
+def _on_device(config: Config, device: str) -> dict[str, Any]:
+    """What goes by the device of a run."""
+    cuda = device.startswith("cuda")
+    options: dict[str, Any] = {"use_cpu": device == "cpu", "dataloader_pin_memory": cuda}
+    if config.training.dataloader_pin_memory is False:
+        options["dataloader_pin_memory"] = False
+    if cuda and _has_tf32():
+        options["tf32"] = config.hardware.tf32
+    if device == "cpu" and "LOCAL_RANK" in os.environ:
+        options["ddp_backend"] = "gloo"
+    return options
+
+
+def _validation(config: Config, validated: bool) -> dict[str, Any]:
+    """When a run is validated, and what that decides."""
+    best, greater = best_measure(config)
+    if not validated:
+        return {"eval_strategy": "no", "load_best_model_at_end": False, "greater_is_better": greater}
+    return {
+        "eval_strategy": config.training.eval_strategy,
+        "load_best_model_at_end": config.training.load_best_model_at_end,
+        "metric_for_best_model": f"eval_{best}",
+        "greater_is_better": greater,
+    }
 
 
 def _checkpointing(wanted: bool) -> dict[str, bool | None]:
@@ -170,8 +188,10 @@ def _learning_rates(config: Config, trainable: Trainable) -> dict[str, float]:
     return {r"sub_modules\.query\.": config.training.query_learning_rate}
 
 
-def _routes(config: Config, columns: Sequence[str]) -> dict[str, str]:
-    """The way through the encoder of each column: that of queries, or that of documents."""
+def _routes(config: Config, columns: Sequence[str], trainable: Trainable) -> dict[str, str]:
+    """The route through a router of each column: that of queries, or that of documents."""
+    if not trainable.routed:
+        return {}
     routes = {column: "document" for column in columns if column != "label"}
     if "query" in routes:
         routes["query"] = "query"

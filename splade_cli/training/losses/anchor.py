@@ -16,7 +16,8 @@ from torch import Tensor
 from splade_cli.training.trainable import Trainable
 
 TEXTS = 24
-SHORTEST, LONGEST = 4, 16
+SHORTEST = 4
+LONGEST = 16
 MARKS = ("▁", "Ġ")
 """What stands before the first piece of a word in SentencePiece and byte-pair vocabularies."""
 

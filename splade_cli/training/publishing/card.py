@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from splade_cli.training.publishing.card_facts import CardFacts
+from splade_cli.training.publishing.licence import Licence
 from splade_cli.training.publishing.public_names import LOCAL_MODEL, is_hub_id, public_name
 
 if TYPE_CHECKING:
@@ -64,25 +65,27 @@ def _metadata(facts: CardFacts) -> ModelCardData:
     from huggingface_hub import ModelCardData
 
     stock = facts.architecture in STOCK
-    base = facts.base_model if is_hub_id(facts.base_model) else facts.licence.base_model
-    license_id = facts.license or facts.licence.id
-    is_of_base = license_id == facts.licence.id
     tags = ["sparse-encoder", "sparse", facts.architecture]
+    library = "splade-cli"
     if stock:
         tags.append("sentence-transformers")
+        library = "sentence-transformers"
+    bases = [name for name in (facts.base_model, facts.licence.base_model) if is_hub_id(name)]
+    license_id = facts.license or facts.licence.id
+    details = facts.licence if license_id == facts.licence.id else Licence()
     results = _evaluation_results(facts)
     named = facts.model_name
     if results and not named:
         named = _title(facts).replace("`", "")  # the hub wants results to have a model
     return ModelCardData(
-        base_model=base if is_hub_id(base) else None,
+        base_model=next(iter(bases), None),
         datasets=[name for name in facts.datasets_used if is_hub_id(name)] or None,
         eval_results=results or None,
         language=list(facts.language) or None,
-        library_name=facts.library_name or ("sentence-transformers" if stock else "splade-cli"),
+        library_name=facts.library_name or library,
         license=license_id,
-        license_name=facts.licence.name or None if is_of_base else None,
-        license_link=facts.licence.link or None if is_of_base else None,
+        license_name=details.name or None,
+        license_link=details.link or None,
         model_name=named,
         pipeline_tag="feature-extraction",
         tags=list(dict.fromkeys([*tags, "splade-cli", *facts.tags])),

@@ -89,11 +89,9 @@ class Licence:
 
     def __str__(self) -> str:
         shown = f"{self.name} ({self.id})" if self.name else self.id
-        return (
-            f"{shown}, as its {self.found_in} says"
-            if self.found_in
-            else f"{shown}: nothing beside it names one"
-        )
+        if not self.found_in:
+            return f"{shown}: nothing beside it names one"
+        return f"{shown}, as its {self.found_in} says"
 
 
 def base_licence(base_model: str) -> Licence:
@@ -106,14 +104,11 @@ def base_licence(base_model: str) -> Licence:
         return Licence()
     card = front_matter(_text(source, CARD))
     files = tuple(path for name in (*NAMES, *NOTICES) if (path := Path(source) / name).is_file())
-    parents = card.get("base_model")
-    parent = parents[0] if isinstance(parents, list) and parents else parents
-    made_from = parent if isinstance(parent, str) else ""
-    named = card.get("license")
-    named = named[0] if isinstance(named, list) and named else named
-    if isinstance(named, str) and named.strip() and named.strip().lower() != UNKNOWN:
+    made_from = _first_text(card.get("base_model"))
+    named = _first_text(card.get("license")).strip().lower()
+    if named and named != UNKNOWN:
         name, link = (str(card.get(key) or "") for key in ("license_name", "license_link"))
-        return Licence(named.strip().lower(), "model card", name, link, made_from, files)
+        return Licence(named, "model card", name, link, made_from, files)
     for name in NAMES:
         known = recognised(_text(source, name))
         if known:
@@ -148,6 +143,13 @@ def copy_licence(licence: Licence, folder: Path) -> list[Path]:
         if not (folder / path.name).exists():
             copied.append(Path(shutil.copyfile(path, folder / path.name)))
     return copied
+
+
+def _first_text(value: Any) -> str:
+    """A text, or the first of a list of them; empty where there is none."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    return value if isinstance(value, str) else ""
 
 
 def _text(source: str, name: str) -> str:

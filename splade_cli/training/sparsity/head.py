@@ -57,11 +57,12 @@ def trim(
     Comes after the best weights and their average with the base were chosen, which both move the terms that
     the controller had reached.
     """
-    loss, loaded = config.loss, trainable.loaded
+    loss = config.loss
+    loaded = trainable.loaded
     targets = {"document": loss.target_document_terms, "query": loss.target_query_terms}
     asked = {kind: terms for kind, terms in targets.items() if terms is not None}
-    decoder = loaded.splade.decoder if asked else None
-    if decoder is None or decoder.bias is None:
+    decoder = loaded.splade.decoder
+    if not asked or decoder is None or decoder.bias is None:
         return []
     generator = random.Random(config.training.seed)
     texts = {"document": list(documents), "query": list(queries)}

@@ -36,7 +36,9 @@ class LossRatio:
         # where the loss is solved already small steps are right: lambda is found from anywhere
         scale = abs(main_loss) if abs(main_loss) > SOLVED else SCALE_OF_SOLVED
         ratio = scale / penalty
-        self.now = self.now + 0.1 * (ratio - self.now) if self.batches else ratio
+        if not self.batches:
+            self.now = ratio
+        self.now += 0.1 * (ratio - self.now)
         if self.batches < first_batches:
             self.first += (ratio - self.first) / (self.batches + 1)
         self.batches += 1
@@ -58,6 +60,8 @@ class MainLossRecorder:
 
     def take(self) -> float | None:
         """The mean since the last call, None where there was no batch."""
-        mean = sum(self.values) / len(self.values) if self.values else None
+        if not self.values:
+            return None
+        mean = sum(self.values) / len(self.values)
         self.values.clear()
         return mean

@@ -18,7 +18,8 @@ SAMPLE = 200
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 TOO_MANY = 0.25
 """Share of the vocabulary that is active in a mean text from which on a head counts as all-active."""
-TOO_FEW, TOO_OFTEN_EMPTY = 2.0, 0.25
+TOO_FEW = 2.0
+TOO_OFTEN_EMPTY = 0.25
 """Mean active terms, and share of texts without any, from which on a head counts as all-zero."""
 TOO_ALIKE = 0.95
 

@@ -19,7 +19,9 @@ from torch import Tensor, distributed, nn
 
 def processes() -> int:
     """How many processes train together; 1 outside of torch.distributed."""
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return 1
+    return int(distributed.get_world_size())
 
 
 def global_sum(values: Tensor) -> Tensor:

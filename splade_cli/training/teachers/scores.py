@@ -191,7 +191,8 @@ def _reordered(notes: tuple[str, ...], order: Sequence[int], negatives: int) -> 
     """Notes on negatives in the new order of documents, none on the old positive; other notes stay."""
     if len(notes) != negatives:
         return notes
-    return tuple(notes[old - 1] if old else "" for old in order[1:])
+    by_document = ("", *notes)
+    return tuple(by_document[old] for old in order[1:])
 
 
 def margin_scale(

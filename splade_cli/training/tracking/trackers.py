@@ -167,7 +167,8 @@ def curves(row: Mapping[str, Any]) -> dict[str, float]:
         if not is_number or name in ("step", "max_steps", "seconds") or not math.isfinite(value):
             continue
         of_training = "loss" in row or name.startswith(("train_", "total_"))
-        points[f"{'train' if of_training else 'eval'}/{name}"] = float(value)
+        group = "train" if of_training else "eval"
+        points[f"{group}/{name}"] = float(value)
     return points
 
 
