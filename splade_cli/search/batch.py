@@ -89,4 +89,4 @@ def require_text(query: str) -> None:
 def require_words(query: str) -> None:
     """Raises InputError for an empty query."""
     if not query.strip():
-        raise InputError("the query is empty", 'type some words: splade search "how to ..." --index DIR')
+        raise InputError("the query is empty", "type some words, such as: how to reset a password")

@@ -66,7 +66,7 @@ def test_marks_lie_beside_the_index(splade: Callable[..., Result], built: Path, 
         (["--mode", "dense"], "dense", "--dense"),
         (["--filter", "titel = x"], "no field 'titel'", "did you mean 'title'?"),
         (["--filter", "title ="], "expected a value", "e.g."),
-        (["--marks", "marks.json"], "not in marks.json", "--marks marks.jsonl"),
+        (["--marks", "marks.json"], "not in marks.json", "such as marks.jsonl"),
         (["--top", "0"], "--top must be above 0", ""),
     ],
 )

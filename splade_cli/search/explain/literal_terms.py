@@ -103,7 +103,7 @@ class TermMatcher:
         """Where no blanks part words each token is one; without a tokenizer, each occurrence of a term."""
         words: list[MatchedWord] = []
         for token in tokens:
-            # of the bytes of one letter, which are tokens of one place, the first stands for all
+            # the bytes of one letter are tokens at the same offsets: the first stands for all
             if token.start >= start and token.end <= end:
                 words.append(MatchedWord(token.start, token.end, (token.name,)))
                 start = token.end

@@ -46,11 +46,11 @@ class Marks:
     def __init__(self, path: Path) -> None:
         if path.suffix != ".jsonl":
             raise InputError(
-                f"marks are kept as JSONL, not in {path.name}", "name the file .jsonl: --marks marks.jsonl"
+                f"marks are kept as JSONL, not in {path.name}", "name the file .jsonl, such as marks.jsonl"
             )
         if path.is_dir():
             raise InputError(
-                f"{path} is a folder, marks are kept in a file", f"--marks {path / 'marks.jsonl'}"
+                f"{path} is a folder, marks are kept in a file", f"name a file in it: {path / 'marks.jsonl'}"
             )
         self.path = path
 
@@ -78,7 +78,7 @@ class Marks:
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(
-                f"marks cannot be written to {self.path}: {reason}", "choose another file: --marks FILE"
+                f"marks cannot be written to {self.path}: {reason}", "choose another file for the marks"
             ) from None
 
     def of(self, query: str) -> dict[str, str]:

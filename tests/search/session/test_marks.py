@@ -149,4 +149,4 @@ def test_other_files(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="marks cannot be written to") as raised:
         Marks(tmp_path / "file" / "marks.jsonl").put([good("q", "a")])
-    assert "--marks" in raised.value.hint
+    assert raised.value.hint == "choose another file for the marks"
