@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from splade_cli.deploy.export.variant import ExportOptions, export_variant
     from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
     from splade_cli.evaluation.evaluate import evaluate
+    from splade_cli.evaluation.options import EvaluationOptions
+    from splade_cli.evaluation.report import Report
     from splade_cli.generation.llm.options import Llm
     from splade_cli.generation.options import GenerateOptions, Judged, Offline, Rows
     from splade_cli.generation.pipeline import generate
@@ -31,6 +33,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "And": "index.metadata.filters",
     "Document": "records",
+    "EvaluationOptions": "evaluation.options",
     "Example": "records",
     "ExportOptions": "deploy.export.variant",
     "Filter": "index.metadata.filters",
@@ -46,6 +49,7 @@ _HOMES = {
     "Not": "index.metadata.filters",
     "Offline": "generation.options",
     "Or": "index.metadata.filters",
+    "Report": "evaluation.report",
     "Rows": "generation.options",
     "SearchOptions": "search.options",
     "Searcher": "search.searcher",
@@ -68,6 +72,7 @@ _HOMES = {
 __all__ = [
     "And",
     "Document",
+    "EvaluationOptions",
     "Example",
     "ExportOptions",
     "Filter",
@@ -83,6 +88,7 @@ __all__ = [
     "Not",
     "Offline",
     "Or",
+    "Report",
     "Rows",
     "SearchOptions",
     "Searcher",

@@ -6,7 +6,7 @@ Whatever is measured answers through `Retriever.search`, so that a figure is tha
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,7 @@ from splade_cli.evaluation.systems.subject import of_model, of_retriever, of_sea
 from splade_cli.evaluation.systems.system import System, units_of
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.records import Chunk, Progress, silent
-from splade_cli.search.rerank import Reranker
+from splade_cli.records import Progress, silent
 from splade_cli.search.retriever import Retriever
 from splade_cli.search.searcher import Searcher
 
@@ -70,21 +69,21 @@ def _of_model(
     if wanted.fit_split is not None and not wanted.bm25 and wanted.dense is None:
         raise InputError(*NOTHING_TO_FUSE)
     units = units_of(collection)
-    embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
+    embedder = _embedder(model)
     with _window_cache(wanted.cache, embedder) as cache, tempfile.TemporaryDirectory() as folder:
         subject = of_model(
             embedder,
             units,
             bm25=wanted.bm25,
             dense=_dense(wanted.dense),
-            reranker=wanted.reranker if isinstance(wanted.reranker, Reranker) else None,
+            reranker=wanted.reranker,
             cache=cache,
             progress=progress,
         )
         beside = []
         if wanted.query is not None:
             beside.append(subject.encoding_by(wanted.query, units, Path(folder)))
-        with _baseline(wanted, units, progress) as baseline:
+        with _baseline(wanted, collection, progress) as baseline:
             yield Lineup(subject, collection, wanted, [*beside, *baseline], progress)
 
 
@@ -102,23 +101,21 @@ def _of_retriever(
         subject = of_searcher(name, retriever, collection)
     else:
         subject = of_retriever(name, retriever)
-    units = [] if wanted.baseline is None else units_of(collection)
-    with _baseline(wanted, units, progress) as baseline:
+    with _baseline(wanted, collection, progress) as baseline:
         yield Lineup(subject, collection, wanted, baseline, progress)
 
 
 @contextmanager
 def _baseline(
-    wanted: EvaluationOptions, units: Sequence[Chunk], progress: Progress
+    wanted: EvaluationOptions, collection: Collection, progress: Progress
 ) -> Iterator[list[System]]:
     """Another model over the same texts, if one was asked for."""
     if wanted.baseline is None:
         yield []
         return
-    model = wanted.baseline
-    embedder = model if isinstance(model, SpladeEmbedder) else SpladeEmbedder(model)
+    embedder = _embedder(wanted.baseline)
     with _window_cache(wanted.cache, embedder) as cache:
-        subject = of_model(embedder, units, cache=cache, progress=progress)
+        subject = of_model(embedder, units_of(collection), cache=cache, progress=progress)
         yield [subject.system(subject.name, subject.options)]
 
 
@@ -144,6 +141,10 @@ def _fit_collection(data: str | Path | Collection, wanted: str | Collection | No
             f"the split '{wanted}' of a loaded collection is not known", "load it: load_collection(path)"
         )
     return load_collection(Path(data), wanted)
+
+
+def _embedder(model: str | SpladeEmbedder) -> SpladeEmbedder:
+    return SpladeEmbedder(model) if isinstance(model, str) else model
 
 
 def _dense(model: str | DenseEncoder | None) -> DenseEncoder | None:

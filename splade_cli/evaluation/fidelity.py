@@ -80,7 +80,8 @@ def _common(full: Sequence[str], other: Sequence[str]) -> float:
 
 
 def _mrr(ranked: Sequence[Sequence[str]], sources: Sequence[str]) -> float:
-    values = []
-    for ids, source in zip(ranked, sources, strict=True):
-        values.append(1 / (ids.index(source) + 1) if source in ids else 0.0)
-    return float(np.mean(values))
+    values = np.zeros(len(sources))
+    for number, (ids, source) in enumerate(zip(ranked, sources, strict=True)):
+        if source in ids:
+            values[number] = 1 / (ids.index(source) + 1)
+    return float(values.mean())

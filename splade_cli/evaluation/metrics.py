@@ -26,14 +26,15 @@ _NAMES["success"] = _NAMES["hit"] = "Success"
 def parse_measure(name: str) -> tuple[str, int | None]:
     """``nDCG@10`` to ir-measures' name and cutoff. Raises InputError for a measure that is not known."""
     match = re.fullmatch(r"([A-Za-z]+)(?:@(\d+))?", name.strip())
-    known = _NAMES.get(match.group(1).lower()) if match else None
-    if match is None or known is None or (match.group(2) and int(match.group(2)) == 0):
-        raise InputError(
-            f"unknown measure '{name}'", did_you_mean(name, MEASURES) or f"one of {', '.join(MEASURES)}"
-        )
-    if known in ("P", "Success") and match.group(2) is None:
+    if match is None or match.group(1).lower() not in _NAMES or match.group(2) == "0":
+        hint = did_you_mean(name, MEASURES) or f"one of {', '.join(MEASURES)}"
+        raise InputError(f"unknown measure '{name}'", hint)
+    base = _NAMES[match.group(1).lower()]
+    if match.group(2) is not None:
+        return base, int(match.group(2))
+    if base in ("P", "Success"):
         raise InputError(f"measure '{name}' needs a cutoff", f"e.g. {name}@10")
-    return known, int(match.group(2)) if match.group(2) else None
+    return base, None
 
 
 def per_query(run: Run, qrels: Qrels, measures: Sequence[str] = MEASURES) -> PerQuery:
@@ -101,9 +102,12 @@ def run_of_ranking(
     """
     run: Run = {}
     for query, ids, scores in zip(queries, ranking.ids, ranking.scores, strict=True):
+        names: Sequence[str] = ids
+        if documents is not None:
+            names = [documents[chunk] for chunk in ids]
         best: dict[str, float] = {}
-        for chunk, score in zip(ids, scores.tolist(), strict=True):
-            best.setdefault(chunk if documents is None else documents[chunk], score)
+        for name, score in zip(names, scores.tolist(), strict=True):
+            best.setdefault(name, score)
         run[query] = dict(list(best.items())[:depth])
     return run
 

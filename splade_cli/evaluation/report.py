@@ -129,14 +129,14 @@ class Report:
 
     def quality_table(self) -> Table:
         """A row a system: its measures, then its gain over the first one and the p-value of that."""
-        measures = list(self.systems[0].figures) if self.systems else []
+        measures = list(dict.fromkeys(name for system in self.systems for name in system.figures))
         figures = [Column(name, ".4f") for name in measures]
         rows: list[tuple[Cell, ...]] = []
         for system in self.systems:
-            versus = system.versus
-            gain = None if versus is None else -versus.difference
-            p_value = None if versus is None else versus.p_value
-            rows.append((system.name, *(system.figures[name] for name in measures), gain, p_value))
+            gain: tuple[Cell, Cell] = (None, None)
+            if system.versus is not None:
+                gain = (-system.versus.difference, system.versus.p_value)
+            rows.append((system.name, *(system.figures[name] for name in measures), *gain))
         columns = (Column("system"), *figures, Column("gain", "+.4f"), Column("p", ".4f"))
         return Table(columns, tuple(rows))
 
@@ -150,17 +150,18 @@ class Report:
 
     def to_json(self, per_query: bool = True) -> dict[str, JsonValue]:
         """All but the runs; without values of single queries on demand."""
-        by_query: dict[str, Any] = {"systems": {"__all__": {"values"}}, "fitted": {"held_out"}}
+        excluded: dict[str, Any] = {}
+        if not per_query:
+            excluded = {"systems": {"__all__": {"values"}}, "fitted": {"held_out"}}
         written: dict[str, JsonValue] = _adapter().dump_python(
-            self, mode="json", by_alias=True, exclude_none=True, exclude=None if per_query else by_query
+            self, mode="json", by_alias=True, exclude_none=True, exclude=excluded
         )
         return written
 
     @classmethod
     def from_json(cls, document: JsonValue) -> Report:
         """The report that `to_json` wrote. Raises InputError for anything else."""
-        version = document.get("format") if isinstance(document, dict) else None
-        if version != FORMAT:
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise InputError(f"no report of format {FORMAT}", "splade evaluate --report FILE writes one")
         try:
             return _adapter().validate_python(document)

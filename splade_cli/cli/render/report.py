@@ -57,8 +57,10 @@ def _flags(system: SystemResult) -> str:
     weights = system.options["weights"]
     assert isinstance(weights, dict)
     shares = ",".join(f"{part}={weight:g}" for part, weight in weights.items())
-    exponent = system.options.get("idf_exponent")
-    return f"--mode hybrid --weights {shares}" + (f" --idf {exponent:g}" if exponent else "")
+    flags = f"--mode hybrid --weights {shares}"
+    if "idf_exponent" in system.options:
+        flags += f" --idf {system.options['idf_exponent']:g}"
+    return flags
 
 
 def _side_by_side(measured: Report) -> None:

@@ -25,12 +25,12 @@ def tuning(measured: Tuning, name: str) -> None:
     for number, heading in enumerate(("", "nDCG@10", "p", "MB", "ms", "terms", "")):
         table.add_column(heading, justify="right" if number else "left", overflow="fold")
     for row in measured.rows:
-        verdict, style = "", ""
         if row is measured.cheapest:
-            verdict, style = "advised", "bold"
-        elif not row.as_good:
-            verdict, style = "loses", "dim"
-        table.add_row(*_cells(row), verdict, style=style)
+            table.add_row(*_cells(row), "advised", style="bold")
+        elif row.as_good:
+            table.add_row(*_cells(row), "")
+        else:
+            table.add_row(*_cells(row), "loses", style="dim")
     out.print(table)
     out.print(advice(measured), markup=False)
 

@@ -90,7 +90,7 @@ def of_model(
     *,
     bm25: bool = False,
     dense: DenseEncoder | None = None,
-    reranker: CrossEncoder | None = None,
+    reranker: str | Reranker | None = None,
     cache: Cache | None = None,
     progress: Progress = silent,
 ) -> Subject:
@@ -98,7 +98,7 @@ def of_model(
 
     Args:
         bm25, dense: what the index holds beside the model's vectors.
-        reranker: the cross-encoder of any name.
+        reranker: opened as it says; by its name with the usual options.
         cache: where encoded windows are kept.
     """
     start = time.perf_counter()
@@ -106,13 +106,20 @@ def of_model(
     seconds = time.perf_counter() - start
     engine = LocalEngine(index)
     encoder = ModelEncoder(embedder)
-    remembered_dense = None if dense is None else RememberedDense(dense)
+
+    def open_dense() -> RememberedDense:
+        assert dense is not None
+        return RememberedDense(dense)
+
+    def open_reranker(name: str) -> CrossEncoder:
+        return Reranker(name) if isinstance(reranker, str) or reranker is None else reranker
+
     retriever = Searcher(
         engine,
         RememberedQueries(encoder),
         vocabulary=index.vocabulary,
-        open_dense=None if remembered_dense is None else lambda: remembered_dense,
-        open_reranker=Reranker if reranker is None else lambda name: reranker,
+        open_dense=open_dense,
+        open_reranker=open_reranker,
     )
     name = embedder.loaded.model.name
     device = embedder.loaded.device
@@ -120,7 +127,7 @@ def of_model(
     return Subject(
         name=name,
         retriever=retriever,
-        parts=_parts(retriever, index, name, None if dense is None else dense.name),
+        parts=_parts(retriever, index, name),
         documents_of=lambda ids: {each: documents[each] for each in ids},
         documents=len(set(documents.values())),
         chunks=len(units),
@@ -148,7 +155,7 @@ def of_searcher(name: str, searcher: Searcher, collection: Collection) -> Subjec
     return Subject(
         name=name,
         retriever=searcher,
-        parts=_parts(searcher, index, name, None),
+        parts=_parts(searcher, index, name),
         documents_of=lambda ids: {chunk.id: chunk.document_id or chunk.id for chunk in engine.fetch(ids)},
         documents=documents,
         chunks=chunks,
@@ -165,14 +172,13 @@ def of_retriever(name: str, retriever: Retriever) -> Subject:
     return Subject(name, retriever, {"sparse": name}, lambda ids: {each: each for each in ids}, ready=True)
 
 
-def _parts(searcher: Searcher, index: SpladeIndex | None, name: str, dense: str | None) -> dict[str, str]:
+def _parts(searcher: Searcher, index: SpladeIndex | None, name: str) -> dict[str, str]:
+    """What a searcher can be searched by, and how a report calls each."""
     names = {"sparse": name, "bm25": "BM25", "dense": "dense"}
     if index is not None and index.info.bm25 is not None:
         names["bm25"] = f"BM25 ({index.info.bm25.language})"
-    if dense is None and index is not None and index.info.dense is not None:
-        dense = index.info.dense.model
-    if dense is not None:
-        names["dense"] = short(dense)
+    if index is not None and index.info.dense is not None:
+        names["dense"] = short(index.info.dense.model)
     return {part: names[part] for part in searcher.ranker.parts}
 
 

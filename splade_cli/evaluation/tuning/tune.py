@@ -124,7 +124,9 @@ def tune(
     require_documents(collection, documents)
     ids = list(engine.ids())
     live = index.live_rows()
-    vectors = index.vectors if len(live) == index.vectors.shape[0] else index.vectors[live]
+    vectors = index.vectors
+    if len(live) < vectors.shape[0]:
+        vectors = vectors[live]
     if vectors.nnz and vectors.data.min() < 0:
         settings = [setting for setting in settings if setting.impacts is None]
     depth = CUTOFF if len(ids) == len(documents) else CHUNK_DEPTH
@@ -191,9 +193,9 @@ def interleaved(first: Engine, second: Engine, queries: sp.csr_matrix) -> tuple[
 
 
 def _refuse_smaller(index: SpladeIndex) -> None:
-    impacts = index.info.impacts
-    bits = None if impacts is None else impacts.bits
-    made = Setting(index.info.pruning.terms, index.info.pruning.mass, bits)
+    made = Setting(index.info.pruning.terms, index.info.pruning.mass)
+    if index.info.impacts is not None:
+        made = replace(made, impacts=index.info.impacts.bits)
     if made != Setting():
         raise InputError(
             f"the index was built with {made.name}: what that costs cannot be measured on it",
