@@ -9,7 +9,6 @@ import tqdm.auto
 
 from splade_cli.progress import bars, silent
 
-
 MADE: list[Bar] = []
 
 

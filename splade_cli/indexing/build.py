@@ -113,7 +113,7 @@ def index_chunks(
     """
     options = IndexOptions(bm25=bm25, dense=dense)
     pipeline = _pipeline(embedder, options, cache)
-    return _collected(Opening(chunks), pipeline, options, total=len(chunks), progress=progress)
+    return _collected(Opening(chunks), pipeline, options, len(chunks), progress)
 
 
 def cache_of(output_dir: str | Path) -> Path:
@@ -127,7 +127,8 @@ def _index_in_memory(
 ) -> SpladeIndex:
     opening = Opening(reader)
     opening.settle_precision(embedder)
-    index = _collected(opening, _pipeline(embedder, options, None), options, progress=progress)
+    pipeline = _pipeline(embedder, options, None)
+    index = _collected(opening, pipeline, options, opening.total, progress)
     index.info = replace(index.info, chunking=options.chunking)
     return index
 
@@ -136,9 +137,8 @@ def _collected(
     opening: Opening,
     pipeline: Pipeline,
     options: IndexOptions,
-    *,
-    total: int | None = None,
-    progress: Progress = silent,
+    total: int | None,
+    progress: Progress,
 ) -> SpladeIndex:
     """The index in memory of what comes out of a pipeline."""
     chunks: list[Chunk] = []
@@ -190,12 +190,14 @@ def _write_index(
         impacts = None
         if options.impacts is not None:
             # Only the largest weight of all says what step fits: all is encoded first, and then read again.
-            encoded = pipeline.batches(opening, progress=progress)
+            encoded = pipeline.batches(opening, total=opening.total, progress=progress)
             impacts = Impacts.fitting((batch.vectors for batch in encoded), options.impacts)
             chunks = reader.again()
         count = None if export is None else export.count
         reported = progress if impacts is None else silent
-        with closing(pipeline.batches(chunks, count=count, progress=reported)) as batches:
+        with closing(
+            pipeline.batches(chunks, count=count, total=opening.total, progress=reported)
+        ) as batches:
             first = next(batches)
             info = IndexInfo(
                 encoder=embedder.description,

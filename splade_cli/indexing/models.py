@@ -20,7 +20,7 @@ def model_of(index: SpladeIndex, model: str | None = None) -> str:
     name = model or index.info.encoder.name
     if not name:
         raise IndexFolderError(
-            f"the index {index.folder} does not say which model made it", "name it: --model MODEL"
+            f"the index {index.folder} does not say which model made it", "name the model that made it"
         )
     return name
 

@@ -23,11 +23,19 @@ LANGUAGE_SAMPLE = 200
 
 
 class Opening:
-    """The first chunks of a stream, at most AUTOMATIC_FROM, by which is decided how all of it is treated."""
+    """The first chunks of a stream, at most AUTOMATIC_FROM, by which is decided how all of it is treated.
+
+    Attributes:
+        first: those chunks.
+        total: of the whole stream, None where it goes on.
+    """
 
     def __init__(self, chunks: Iterable[Chunk]) -> None:
         self._rest = iter(chunks)
         self.first = list(islice(self._rest, AUTOMATIC_FROM))
+        self.total: int | None = None
+        if len(self.first) < AUTOMATIC_FROM:
+            self.total = len(self.first)
 
     def settle_precision(self, embedder: SpladeEmbedder) -> None:
         """Lets the embedder choose its precision by a sample, from AUTOMATIC_FROM chunks on."""

@@ -351,6 +351,7 @@ def test_progress_tells_every_stage_in_turn(embedder: SpladeEmbedder, tmp_path: 
         steps = [(done, total) for name, done, total in seen if name == stage]
         assert steps == sorted(steps, key=lambda step: step[0])
         assert steps[-1] == (last, last)
+    assert {total for stage, _, total in seen if stage == "encode"} == {10}
 
 
 @pytest.mark.parametrize(
