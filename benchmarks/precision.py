@@ -16,13 +16,14 @@ import torch
 from measure import SHARED, long_texts, short_texts
 
 from splade_cli.datasets.collections import load_collection
-from splade_cli.evaluation.metrics import means, per_query
-from splade_cli.evaluation.systems import rank, units_of
+from splade_cli.evaluation.metrics import means, per_query, run_of_ranking
+from splade_cli.evaluation.systems.system import DEPTH, units_of
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.encode import encode
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.splade.automatic_int8 import settle_precision
+from splade_cli.records import Ranking
 
 PRECISIONS = ("fp32", "int8", "bf16")
 
@@ -33,7 +34,9 @@ def quality(loaded: LoadedModel, exact: LoadedModel, folder: Path) -> dict[str, 
     vectors = encode(loaded, [unit.content for unit in units])
     index = SpladeIndex.from_vectors(vectors, [unit.id for unit in units])
     queries = encode(exact, list(collection.queries.values()), "query")
-    return means(per_query(rank(queries, collection, units, index), collection.qrels, ["nDCG@10", "R@100"]))
+    ranking = Ranking(*index.search(queries, DEPTH))
+    run = run_of_ranking(list(collection.queries), ranking, DEPTH)
+    return means(per_query(run, collection.qrels, ["nDCG@10", "R@100"]))
 
 
 def main() -> None:

@@ -113,7 +113,7 @@ def tune(
 
     Raises:
         InputError: judged documents are not in the index, or the index is no local one, or pruned or rounded
-        already.
+            already.
     """
     engine = searcher.engine
     if not isinstance(engine, LocalEngine):
@@ -130,32 +130,32 @@ def tune(
     if vectors.nnz and vectors.data.min() < 0:
         settings = [setting for setting in settings if setting.impacts is None]
     depth = CUTOFF if len(ids) == len(documents) else CHUNK_DEPTH
-    judge = _Judge(searcher, collection, depth)
+    judged = _JudgedQueries(searcher, collection, depth)
     full = Variant.build(Setting(), vectors, ids)
-    values_of_full = judge.values(full)
+    values_of_full = judged.values(full)
     rows: list[Measured] = []
     times_of_full = []
     for number, setting in enumerate(settings, 1):
         variant = Variant.build(setting, vectors, ids)
-        values = judge.values(variant)
-        full_time, time_of_variant = interleaved(full.engine, variant.engine, judge.vectors)
+        values = judged.values(variant)
+        full_time, time_of_variant = interleaved(full.engine, variant.engine, judged.vectors)
         times_of_full.append(full_time)
         # a ratio: the machine may be busier for one setting than for another
         ratio = time_of_variant / full_time
         rows.append(_measured(variant, values, ratio, compare(values, values_of_full)))
         progress("tune", number, len(settings))
     if not times_of_full:
-        times_of_full = [interleaved(full.engine, full.engine, judge.vectors)[0]]
+        times_of_full = [interleaved(full.engine, full.engine, judged.vectors)[0]]
     milliseconds = float(np.median(times_of_full))
     rows = [replace(row, milliseconds=row.milliseconds * milliseconds) for row in rows]
     first = _measured(full, values_of_full, milliseconds, None)
     good = [first, *(row for row in rows if row.as_good)]
     cheapest = min(good, key=lambda row: (row.megabytes, row.milliseconds))
     fastest = min(good, key=lambda row: row.milliseconds)
-    return Tuning([first, *rows], cheapest, fastest, len(judge.queries))
+    return Tuning([first, *rows], cheapest, fastest, len(judged.queries))
 
 
-class _Judge:
+class _JudgedQueries:
     """Judged queries, encoded once, for the engines of all settings."""
 
     def __init__(self, searcher: Searcher, collection: Collection, depth: int) -> None:
