@@ -25,13 +25,13 @@ def given_chunks(count: int, ids: Sequence[str] | None, texts: Sequence[str] | N
     Raises:
         InputError: counts that differ.
     """
-    names = [str(number) for number in range(count)] if ids is None else list(ids)
-    bodies = [""] * count if texts is None else list(texts)
-    if len(names) != count or len(bodies) != count:
-        raise InputError(
-            f"{count} vectors, {len(names)} ids and {len(bodies)} texts", "give one of each a row"
-        )
-    return [Chunk(name, name, body) for name, body in zip(names, bodies, strict=True)]
+    if ids is None:
+        ids = [str(number) for number in range(count)]
+    if texts is None:
+        texts = [""] * count
+    if len(ids) != count or len(texts) != count:
+        raise InputError(f"{count} vectors, {len(ids)} ids and {len(texts)} texts", "give one of each a row")
+    return [Chunk(name, name, text) for name, text in zip(ids, texts, strict=True)]
 
 
 def build_segment(
@@ -76,7 +76,8 @@ def _with_rows(
     if info.impacts is not None:
         matrix = canonical(vectors)
         vectors = info.impacts.weights(info.impacts.counts(matrix))
-    segment = build_segment(vectors, chunks, info.bm25.language if info.bm25 else None, None)
+    language = None if info.bm25 is None else info.bm25.language
+    segment = build_segment(vectors, chunks, language, None)
     return replace(
         index,
         segments=[segment],

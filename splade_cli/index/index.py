@@ -7,7 +7,7 @@ Rows are numbered through all segments, one after the other; see `rows`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,13 +83,14 @@ class SpladeIndex(Rows):
         numbered = ids is None and chunks is None
         if chunks is None:
             chunks = given_chunks(matrix.shape[0], ids, texts)
-        segment = build_segment(matrix, chunks, language, None if dense is None else dense[1])
-        info = IndexInfo(
-            encoder=encoder or EncoderInfo(),
-            bm25=None if language is None else Bm25Info(language),
-            dense=None if dense is None else dense[0].with_dimensions(dense[1].shape[1]),
-            numbered=numbered,
-        )
+        info = IndexInfo(encoder=encoder or EncoderInfo(), numbered=numbered)
+        if language is not None:
+            info = replace(info, bm25=Bm25Info(language))
+        dense_vectors = None
+        if dense is not None:
+            dense_info, dense_vectors = dense
+            info = replace(info, dense=replace(dense_info, dimensions=int(dense_vectors.shape[1])))
+        segment = build_segment(matrix, chunks, language, dense_vectors)
         return cls([segment], segment.stored.shape[1], vocabulary, info)
 
     @classmethod
@@ -124,9 +125,11 @@ class SpladeIndex(Rows):
             InputError: `folder` exists and is not empty.
             IndexFolderError: another process is writing to it.
         """
-        bm25 = None if self.info.bm25 is None else Bm25Request(self.info.bm25.language)
-        files = None if self.encoder_folder is None else storage.copying(self.encoder_folder)
-        content = storage.Content(self.vocabulary, self.info, files, bm25)
+        content = storage.Content(self.vocabulary, self.info)
+        if self.encoder_folder is not None:
+            content = replace(content, encoder_files=storage.copying(self.encoder_folder))
+        if self.info.bm25 is not None:
+            content = replace(content, bm25=Bm25Request(self.info.bm25.language))
         batches = (batch for segment in self.segments for batch in segment.live_batches())
         storage.write(Path(folder), batches, content, dimensions=self.dimensions, force=force)
 
@@ -191,8 +194,10 @@ class SpladeIndex(Rows):
                 part = allowed[start : start + len(segment)]
                 mask = part if mask is None else part & mask
             rows, scores = segment.postings.search(matrix, k, allowed=mask, threads=threads)
-            rankings.append((np.where(rows >= 0, rows + start, -1) if start else rows, scores))
-        return rankings[0] if len(rankings) == 1 else merge(rankings, k, matrix.shape[0])
+            rankings.append((np.where(rows >= 0, rows + start, -1), scores))
+        if len(rankings) == 1:
+            return rankings[0]
+        return merge(rankings, k, matrix.shape[0])
 
     def add(self, vectors: Sparse, ids: Sequence[str], texts: Sequence[str] | None = None) -> SpladeIndex:
         """A new index in memory with more rows after those that are not deleted; dense vectors are left out.
@@ -217,5 +222,7 @@ class SpladeIndex(Rows):
     def tokenizer_path(self) -> Path | None:
         """The ``tokenizer.json`` of the model, kept in an index folder; None in memory, or where none was
         kept."""
-        path = None if self.encoder_folder is None else self.encoder_folder / TOKENIZER
-        return path if path is not None and path.is_file() else None
+        if self.encoder_folder is None:
+            return None
+        path = self.encoder_folder / TOKENIZER
+        return path if path.is_file() else None

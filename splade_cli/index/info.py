@@ -3,7 +3,7 @@ it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Self
 
 from splade_cli.corpus.chunks import Chunking
@@ -31,10 +31,6 @@ class DenseInfo:
     model: str
     identity: str = ""
     dimensions: int = 0
-
-    def with_dimensions(self, dimensions: int) -> DenseInfo:
-        """The same, of vectors of this width."""
-        return replace(self, dimensions=dimensions)
 
 
 @dataclass(frozen=True)

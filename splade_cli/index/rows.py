@@ -149,10 +149,10 @@ class Rows:
             chunks: those whose own id it is.
             documents: those whose document's id it is.
         """
-        found = [np.empty(0, dtype=np.int64)]
+        parts = [np.empty(0, dtype=np.int64)]
         for start, segment in zip(self.starts, self.segments, strict=False):
             if chunks:
-                found.append(segment.live_rows_of(segment.ids, name) + start)
+                parts.append(segment.live_rows_of(segment.ids, name) + start)
             if documents:
-                found.append(segment.live_rows_of(segment.document_ids, name) + start)
-        return np.unique(np.concatenate(found))
+                parts.append(segment.live_rows_of(segment.document_ids, name) + start)
+        return np.unique(np.concatenate(parts))

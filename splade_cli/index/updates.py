@@ -70,7 +70,7 @@ class IndexWriter:
 
     def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Numbers of the rows of chunk or document ids. Raises InputError for an id that is not there."""
-        found = [np.empty(0, dtype=np.int64)]
+        parts = [np.empty(0, dtype=np.int64)]
         for name in ids:
             rows = self.index.find(name)
             if not len(rows):
@@ -79,8 +79,8 @@ class IndexWriter:
                     f"no document '{name}' in the index {self.folder}",
                     did_you_mean(name, known) or "ids stand behind each hit of splade search",
                 )
-            found.append(rows)
-        return np.unique(np.concatenate(found))
+            parts.append(rows)
+        return np.unique(np.concatenate(parts))
 
     def append(
         self,

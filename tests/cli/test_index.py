@@ -186,7 +186,7 @@ def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_pat
     assert (merged.vectors != living).nnz == 0, "a merge prunes no second time"
     assert found(splade, tmp_path / "small", "laser goggles")[0] == "laser.md"
     for wrong, message in (
-        (("--impacts", "4"), "--impacts must be 8 or 16, got 4"),
+        (("--impacts", "4"), "impacts must be of 8 or 16 bits, got 4"),
         (("--prune-terms", "0"), "prune-terms must be above 0"),
         (("--prune-mass", "1.5"), "at most 1, got 1.5"),
     ):

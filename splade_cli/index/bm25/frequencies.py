@@ -50,7 +50,9 @@ class TermFrequencies:
         postings: Postings | None = None,
     ) -> None:
         self.counts = counts
-        self.terms = terms if isinstance(terms, TextDictionary) else TextDictionary(*encoded(terms))
+        if not isinstance(terms, TextDictionary):
+            terms = TextDictionary(*encoded(terms))
+        self.terms = terms
         self.language = language
         if lengths is None:
             lengths = np.asarray(counts.sum(1, dtype=np.int32)).ravel()
@@ -75,7 +77,7 @@ class TermFrequencies:
                 added.
         """
         if language is None:
-            texts = texts if isinstance(texts, Sequence) else list(texts)
+            texts = list(texts)
             language = guess_language(texts)
         counter = TermCounter(language)
         counter.add(texts)
@@ -91,7 +93,9 @@ class TermFrequencies:
         code_of = {term: code for code, term in enumerate(terms)}
         stacked = []
         for part, mask in zip(parts, alive, strict=True):
-            rows = part.counts if mask is None else part.counts[np.flatnonzero(mask)]
+            rows = part.counts
+            if mask is not None:
+                rows = rows[np.flatnonzero(mask)]
             columns = np.array([code_of[term] for term in part.terms], dtype=np.int32)
             stacked.append(_with_columns(rows, columns, len(terms)))
         counts = _stacked(stacked, len(terms))
@@ -157,7 +161,9 @@ def language_of(parts: Sequence[TermFrequencies]) -> str:
     languages = sorted({part.language for part in parts})
     if len(languages) > 1:
         raise InputError(f"BM25 over rows in {' and '.join(languages)}", "index them with one language")
-    return languages[0] if languages else DEFAULT_LANGUAGE
+    if not languages:
+        return DEFAULT_LANGUAGE
+    return languages[0]
 
 
 def _counted(texts: Sequence[str], language: str, code_of: dict[str, int]) -> sp.csr_matrix:

@@ -164,12 +164,13 @@ def search_positive(
                     left = collect(bound_bits, groups, low, candidates)
                     step, stage = min(left, 64), steps + 1
                 else:
-                    kept = 0
+                    remaining = 0
                     for position in range(step, left):
                         if candidates[position] >> 32 >= low:
-                            candidates[kept] = candidates[position]
-                            kept += 1
-                    left, step = kept, min(kept, 2 * step)
+                            candidates[remaining] = candidates[position]
+                            remaining += 1
+                    left = remaining
+                    step = min(remaining, 2 * step)
                 if stage > steps:
                     if left == 0:
                         break

@@ -26,7 +26,9 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCI
 def spelled_number(text: str) -> float:
     """The number that `text` spells in decimal digits, NaN where it spells none or one too large for
     float64."""
-    value = float(text) if _NUMBER.match(text) else math.nan
+    if not _NUMBER.match(text):
+        return math.nan
+    value = float(text)
     return value if math.isfinite(value) else math.nan
 
 
@@ -58,4 +60,6 @@ def _leaves(name: str, value: object) -> Iterator[tuple[str, Scalar]]:
     elif isinstance(value, date):
         yield name, value.isoformat()
     elif value is not None:
-        yield name, value if isinstance(value, str | bool | int | float) else str(value)
+        if not isinstance(value, str | bool | int | float):
+            value = str(value)
+        yield name, value

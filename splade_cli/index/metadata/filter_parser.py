@@ -80,13 +80,17 @@ class _Parser:
         parts = [self._all_of(depth)]
         while self._accept("or", kind="word"):
             parts.append(self._all_of(depth))
-        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+        if len(parts) == 1:
+            return parts[0]
+        return Or(tuple(parts))
 
     def _all_of(self, depth: int) -> Filter:
         parts = [self._one(depth)]
         while self._accept("and", kind="word"):
             parts.append(self._one(depth))
-        return parts[0] if len(parts) == 1 else And(tuple(parts))
+        if len(parts) == 1:
+            return parts[0]
+        return And(tuple(parts))
 
     def _one(self, depth: int) -> Filter:
         if depth > _NESTING:

@@ -91,7 +91,8 @@ class ColumnArrays:
         # One entry a row needs no row numbers: smaller from half of the rows on, and several times faster to
         # scan.
         if 2 * len(numbers) >= count and np.all(np.diff(numbers) > 0):
-            by_row = np.full(count, np.nan if kind == "numbers" else -1, dtype=values.dtype)
+            missing = np.nan if kind == "numbers" else -1
+            by_row = np.full(count, missing, dtype=values.dtype)
             by_row[numbers] = values
             return {"rows": None, "values": self._append(kind, by_row)}
         return {"rows": self._append("integers", numbers), "values": self._append(kind, values)}
@@ -100,11 +101,14 @@ class ColumnArrays:
         """Ascending texts, and the number that each spells."""
         text, ends = encoded(texts)
         numbers = np.array([spelled_number(each) for each in texts])
-        return {
+        spans: Spans = {
             "text": self._append("text", text),
             "ends": self._append("ends", ends),
-            "numbers": None if np.isnan(numbers).all() else self._append("numbers", numbers),
+            "numbers": None,
         }
+        if not np.isnan(numbers).all():
+            spans["numbers"] = self._append("numbers", numbers)
+        return spans
 
     def joined(self) -> dict[str, NDArray[Any]]:
         """Each of the arrays as one."""

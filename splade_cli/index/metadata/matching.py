@@ -75,7 +75,9 @@ def _evaluated(filter: Filter, columns: Columns) -> Mask:
         return _present(field, mask)
     for value in filter.values:
         _mark(field, filter.operator, value, mask)
-    return _present(field, np.zeros_like(mask)) & ~mask if filter.negated else mask
+    if filter.negated:
+        return _present(field, np.zeros_like(mask)) & ~mask
+    return mask
 
 
 def _present(field: Field, mask: Mask) -> Mask:

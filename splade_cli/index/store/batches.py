@@ -59,7 +59,7 @@ def check_batch(batch: Batch, dense: bool) -> None:
     if len(batch.chunks) != count:
         raise InputError(f"{count} vectors and {len(batch.chunks)} chunks", "give one chunk a row")
     given = 0 if batch.dense is None else len(batch.dense)
-    if given != (count if dense else 0):
+    if given != count * dense:
         raise InputError(
             f"{count} vectors and {given} dense ones", "give one of each a row, or no dense ones"
         )
@@ -78,12 +78,14 @@ def unique_ids(batches: Iterable[Batch]) -> Iterator[Batch]:
 
 def blocks(vectors: sp.csr_matrix, rows: NDArray[np.int64] | None = None) -> Iterator[sp.csr_matrix]:
     """`vectors`, or these `rows` of it, in pieces of about BLOCK_NONZEROS weights."""
-    count = vectors.shape[0] if rows is None else len(rows)
     mean = max(1.0, vectors.nnz / max(1, vectors.shape[0]))
     step = max(1, int(BLOCK_NONZEROS // mean))
-    for start in range(0, count, step):
-        chosen = slice(start, start + step)
-        yield vectors[chosen] if rows is None else vectors[rows[chosen]]
+    if rows is None:
+        for start in range(0, vectors.shape[0], step):
+            yield vectors[start : start + step]
+        return
+    for start in range(0, len(rows), step):
+        yield vectors[rows[start : start + step]]
 
 
 def canonical(matrix: sp.csr_matrix) -> sp.csr_matrix:

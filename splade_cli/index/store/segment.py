@@ -79,12 +79,16 @@ class Segment:
     @property
     def live(self) -> int:
         """Rows that are not deleted."""
-        return len(self) if self.alive is None else int(np.count_nonzero(self.alive))
+        if self.alive is None:
+            return len(self)
+        return int(np.count_nonzero(self.alive))
 
     @cached_property
     def columns(self) -> Columns:
         """The metadata by field."""
-        return Columns.build(self.chunks) if self.stored_columns is None else self.stored_columns
+        if self.stored_columns is None:
+            return Columns.build(self.chunks)
+        return self.stored_columns
 
     @cached_property
     def ids(self) -> TextColumn:
@@ -103,26 +107,41 @@ class Segment:
     def live_rows_of(self, column: TextColumn, name: str) -> NDArray[np.int64]:
         """Numbers of the rows, deleted ones left out, that bear a name in a column."""
         rows = column.rows_of(name)
-        return rows if self.alive is None else rows[self.alive[rows]]
+        if self.alive is None:
+            return rows
+        return rows[self.alive[rows]]
 
     def survivors(self) -> NDArray[np.int64]:
         """Numbers of the rows that are not deleted."""
-        return np.arange(len(self)) if self.alive is None else np.flatnonzero(self.alive)
+        if self.alive is None:
+            return np.arange(len(self))
+        return np.flatnonzero(self.alive)
 
     def live_blocks(self) -> Iterator[sp.csr_matrix]:
         """The vectors of the rows that are not deleted, in pieces of about BLOCK_NONZEROS weights."""
-        return map(self._weights, blocks(self.stored, None if self.alive is None else self.survivors()))
+        if self.alive is None:
+            return map(self._weights, blocks(self.stored))
+        return map(self._weights, blocks(self.stored, self.survivors()))
 
     def live_batches(self) -> Iterator[Batch]:
         """The rows that are not deleted with all that is known of them, cut as `live_blocks`; one batch at
         least."""
         rows = self.survivors()
+        if not len(rows):
+            yield self._batch(rows, self._weights(self.stored[:0]))
         start = 0
-        for vectors in self.live_blocks() if len(rows) else (self._weights(self.stored[:0]),):
-            chosen = rows[start : start + vectors.shape[0]]
-            start += vectors.shape[0]
-            chunks = [self.chunks[row] for row in chosen.tolist()]
-            yield Batch(chunks, vectors, None if self.dense is None else self.dense[chosen])
+        for vectors in self.live_blocks():
+            end = start + vectors.shape[0]
+            yield self._batch(rows[start:end], vectors)
+            start = end
+
+    def _batch(self, rows: NDArray[np.int64], vectors: sp.csr_matrix) -> Batch:
+        chunks = [self.chunks[row] for row in rows.tolist()]
+        if self.dense is None:
+            return Batch(chunks, vectors)
+        return Batch(chunks, vectors, self.dense[rows])
 
     def _weights(self, stored: sp.csr_matrix) -> sp.csr_matrix:
-        return stored if self.impacts is None else self.impacts.weights(stored)
+        if self.impacts is None:
+            return stored
+        return self.impacts.weights(stored)

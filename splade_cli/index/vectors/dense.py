@@ -1,4 +1,4 @@
-"""Dense vectors in, exact top-k rows out; knows no model. The vectors may lie in a memory-mapped file."""
+"""Exact top-k search of dense vectors, which may lie in a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.engine.merging import Ranking
 
-TILE, QUERIES = 8192, 256
+TILE = 8192
+QUERIES = 256
 Vectors = NDArray[np.float32] | NDArray[np.float16]
 
 
@@ -32,7 +33,7 @@ def search(
         allowed: bool [n]; other rows are no results.
 
     Returns:
-        Rows int64 [q, k] and scores float32 [q, k], best first, ties by row; empty places -1 and -inf.
+        Rows int64 [q, k] and scores float32 [q, k], best first, ties by row; missing ones -1 and -inf.
 
     Raises:
         InputError: k below 1, queries of another width, a score that is not finite.
@@ -46,9 +47,8 @@ def search(
     scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
     for first in range(0, len(queries), QUERIES):
         block = np.asarray(queries[first : first + QUERIES], dtype=np.float32)
-        kept: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = [
-            (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)) for _ in block
-        ]
+        nothing = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+        best: list[Ranking] = [nothing] * len(block)
         for start in range(0, len(vectors), TILE):
             tile = np.asarray(vectors[start : start + TILE], dtype=np.float32)
             within = np.arange(start, start + len(tile))
@@ -56,27 +56,29 @@ def search(
                 chosen = allowed[start : start + TILE]
                 if not chosen.any():
                     continue
-                tile, within = tile[chosen], within[chosen]
+                tile = tile[chosen]
+                within = within[chosen]
             products = block @ tile.T
             if not np.isfinite(products).all():
                 raise InputError(
                     "a dense vector holds a number that is not finite", "check the model that made it"
                 )
-            for place, line in enumerate(products):
-                kept[place] = _keep(*kept[place], within, line, k)
-        for place, (numbers, found) in enumerate(kept, first):
-            rows[place, : len(numbers)], scores[place, : len(numbers)] = numbers, found
+            for query, line in enumerate(products):
+                best[query] = _best(*best[query], within, line, k)
+        for query, (best_rows, best_scores) in enumerate(best, first):
+            rows[query, : len(best_rows)] = best_rows
+            scores[query, : len(best_rows)] = best_scores
     return rows, scores
 
 
-def _keep(
+def _best(
     rows: NDArray[np.int64],
     scores: NDArray[np.float32],
     within: NDArray[np.int64],
     line: NDArray[np.float32],
     k: int,
 ) -> Ranking:
-    """The k best of those kept and a tile's; later rows lose ties, so a full list takes only what is above
+    """The k best of those so far and a tile's; later rows lose ties, so a full list takes only what is above
     its last."""
     if len(rows) == k:
         fresh = np.flatnonzero(line > scores[-1])
@@ -86,6 +88,7 @@ def _keep(
         fresh = np.arange(len(line))
     if not len(fresh):
         return rows, scores
-    every, sums = np.concatenate([rows, within[fresh]]), np.concatenate([scores, line[fresh]])
-    order = np.lexsort((every, -sums))[:k]
-    return every[order], sums[order]
+    all_rows = np.concatenate([rows, within[fresh]])
+    all_scores = np.concatenate([scores, line[fresh]])
+    order = np.lexsort((all_rows, -all_scores))[:k]
+    return all_rows[order], all_scores[order]

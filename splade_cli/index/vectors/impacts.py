@@ -1,4 +1,4 @@
-"""Float weights in, counts of one step in 8 or 16 bits out, and back; pure functions that know no index.
+"""Quantised impacts: weights as counts of one step, in 8 or 16 bits.
 
 The step is a power of two, so a weight is `count * step` exactly, in float32 too: a score is the same to the
 bit whether an engine multiplies rounded weights, or counts by queries whose weights were multiplied by the
@@ -74,9 +74,9 @@ class Impacts:
         _refuse_negative(vectors.data, self.bits)
         rounded = np.rint(vectors.data / np.float32(self.step))
         counted = np.minimum(rounded, np.float32(2**self.bits - 1)).astype(self.dtype)
-        kept = counted != 0
-        ends = np.concatenate([[0], np.cumsum(kept)])[vectors.indptr]
-        return sp.csr_matrix((counted[kept], vectors.indices[kept], ends), shape=vectors.shape)
+        mask = counted != 0
+        ends = np.concatenate([[0], np.cumsum(mask)])[vectors.indptr]
+        return sp.csr_matrix((counted[mask], vectors.indices[mask], ends), shape=vectors.shape)
 
     def weights(self, counts: sp.csr_matrix) -> sp.csr_matrix:
         """Counts as weights, float32; the places of the weights are shared, not copied."""
@@ -94,12 +94,12 @@ def quantised(vectors: sp.csr_matrix, bits: int) -> sp.csr_matrix:
 def check_bits(bits: int) -> None:
     """Raises InputError for other bits than BITS."""
     if bits not in BITS:
-        raise InputError(f"--impacts must be 8 or 16, got {bits}", "leave it out for full weights")
+        raise InputError(f"impacts must be of 8 or 16 bits, got {bits}", "leave it out for full weights")
 
 
 def _refuse_negative(weights: NDArray[np.float32], bits: int) -> None:
     if len(weights) and weights.min() < 0:
         raise InputError(
-            f"--impacts {bits} takes no negative weights, and there is one of {float(weights.min()):g}",
-            "build the index without --impacts",
+            f"impacts of {bits} bits take no negative weights, and there is one of {float(weights.min()):g}",
+            "store full weights",
         )

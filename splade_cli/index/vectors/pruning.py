@@ -1,4 +1,4 @@
-"""CSR vectors in, smaller CSR vectors out: static pruning; pure functions that know no index.
+"""Static pruning of sparse vectors.
 
 Lassance, Lupart, Déjean, Clinchant and Tonellotto 2023 (arXiv 2304.12702) compare what to leave out of
 learned sparse
@@ -51,9 +51,9 @@ def keep_top(vectors: sp.csr_matrix, terms: int) -> sp.csr_matrix:
     1."""
     require_positive(prune_terms=terms)
     order, start = _descending(vectors)
-    kept = np.zeros(vectors.nnz, dtype=bool)
-    kept[order[np.arange(vectors.nnz) - start < terms]] = True
-    return _masked(vectors, kept)
+    mask = np.zeros(vectors.nnz, dtype=bool)
+    mask[order[np.arange(vectors.nnz) - start < terms]] = True
+    return _masked(vectors, mask)
 
 
 def keep_mass(vectors: sp.csr_matrix, share: float) -> sp.csr_matrix:
@@ -68,11 +68,11 @@ def keep_mass(vectors: sp.csr_matrix, share: float) -> sp.csr_matrix:
     before = np.concatenate([[0.0], np.cumsum(weights)])
     lengths = np.diff(vectors.indptr)
     total = np.repeat(np.add.reduceat(np.append(weights, 0.0), vectors.indptr[:-1]) * (lengths > 0), lengths)
-    kept = np.zeros(vectors.nnz, dtype=bool)
+    mask = np.zeros(vectors.nnz, dtype=bool)
     # The first weight is kept whatever the rounding of long sums.
     reached = (before[:-1] - before[start] >= share * total) & (np.arange(vectors.nnz) > start)
-    kept[order[~reached]] = True
-    return _masked(vectors, kept)
+    mask[order[~reached]] = True
+    return _masked(vectors, mask)
 
 
 def saturated(vectors: sp.csr_matrix, k1: float) -> sp.csr_matrix:
@@ -96,9 +96,9 @@ def _descending(vectors: sp.csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.i
     return np.argsort(keys, kind="stable"), np.repeat(vectors.indptr[:-1], lengths).astype(np.int64)
 
 
-def _masked(vectors: sp.csr_matrix, kept: NDArray[np.bool_]) -> sp.csr_matrix:
-    ends = np.concatenate([[0], np.cumsum(kept)])[vectors.indptr]
-    return sp.csr_matrix((vectors.data[kept], vectors.indices[kept], ends), shape=vectors.shape)
+def _masked(vectors: sp.csr_matrix, mask: NDArray[np.bool_]) -> sp.csr_matrix:
+    ends = np.concatenate([[0], np.cumsum(mask)])[vectors.indptr]
+    return sp.csr_matrix((vectors.data[mask], vectors.indices[mask], ends), shape=vectors.shape)
 
 
 def _check_share(share: float) -> None:

@@ -1,4 +1,4 @@
-"""How rare a term is in a corpus, put into sparse vectors; knows no model and needs no training.
+"""IDF weighting of sparse vectors by the corpus that is searched.
 
 A learned sparse model weighs terms by the corpus that it was trained on. Multiplying sparse vectors by the
 inverse document frequencies of the corpus that is searched corrects for words that are common or rare there

@@ -30,7 +30,7 @@ LANGUAGES = {
     "english": "The backups are kept for thirty days and then they will be deleted by the server.",
     "norwegian": "Sikkerhetskopiene blir tatt vare på i tretti dager, og så blir de slettet av serveren.",
     "german": "Die Sicherungen werden für dreißig Tage aufbewahrt und dann von dem Server gelöscht.",
-    "french": "Les sauvegardes sont gardées pendant trente jours, ensuite elles sont effacées par le serveur.",
+    "french": "Les sauvegardes sont gardées trente jours, ensuite elles sont effacées par le serveur.",
 }
 
 

@@ -180,12 +180,12 @@ def test_adding_removing_and_merging_keep_the_step(bits: int, tmp_path: Path) ->
 def test_negative_weights_are_refused(tmp_path: Path) -> None:
     signed = sp.csr_matrix(np.array([[1.0, -0.5]], dtype=np.float32))
     with pytest.raises(
-        InputError, match=r"--impacts 8 takes no negative weights, and there is one of -0\.5"
+        InputError, match=r"impacts of 8 bits take no negative weights, and there is one of -0\.5"
     ) as caught:
         Impacts.fitting([signed], 8)
-    assert "without --impacts" in caught.value.hint
+    assert "full weights" in caught.value.hint
     for bits in (4, 32):
-        with pytest.raises(InputError, match=f"8 or 16, got {bits}"):
+        with pytest.raises(InputError, match=f"8 or 16 bits, got {bits}"):
             Impacts.fitting([signed], bits)
     for step in (0.3, 0.0, -1.0, float("inf"), float("nan")):
         with pytest.raises(InputError, match="power of two"):
@@ -200,11 +200,11 @@ def test_negative_weights_are_refused(tmp_path: Path) -> None:
     before = (folder / "manifest.json").read_bytes()
     with (
         IndexWriter(folder) as writer,
-        pytest.raises(InputError, match="--impacts 16 takes no negative weights"),
+        pytest.raises(InputError, match="impacts of 16 bits take no negative weights"),
     ):
         writer.append(batched(negative(), [Chunk(f"n{number}", f"n{number}", "") for number in range(20)]))
     assert (folder / "manifest.json").read_bytes() == before
-    with pytest.raises(InputError, match="--impacts 8 takes no negative weights"):
+    with pytest.raises(InputError, match="impacts of 8 bits take no negative weights"):
         written(tmp_path / "new", sp.vstack([vectors, -vectors], format="csr"), Impacts(8, 1.0))
     assert not (tmp_path / "new").exists()
 
