@@ -14,6 +14,7 @@ from splade_cli.model.encode import encode
 from splade_cli.records import Example
 from splade_cli.training.averaging import average, average_by_guard, average_by_validation
 from splade_cli.training.loop.arguments import best_measure
+from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.trainable import Trainable
 from splade_cli.training.validation import MEASURES, Validation
 
@@ -44,7 +45,7 @@ class Figures:
         trainable: Trainable,
         held_out: Sequence[Example],
         training: Sequence[Example],
-        write: Callable[[dict[str, Any]], None],
+        write: Listener,
     ) -> None:
         self.config = config
         self.trainable = trainable
@@ -69,7 +70,7 @@ class Figures:
         """
         wanted = self.config.training.tuned_share
         encoder = self.trainable.encoder
-        row: dict[str, Any]
+        row: dict[str, object]
         if wanted == "validation" and self.validation is not None:
             share, tried = average_by_validation(encoder, base, SHARES, self._by_query)
             row = {"averaging": tried, "share": share}

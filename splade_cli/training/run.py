@@ -31,7 +31,8 @@ from splade_cli.training.recipe import model_options, prepare
 from splade_cli.training.result import Trained
 from splade_cli.training.run_folder import CACHE, CONFIG, FINAL, METRICS, begin_run_folder
 from splade_cli.training.sparsity.head import make_ready, trim
-from splade_cli.training.tracking.metrics_log import Listener, MetricsLog
+from splade_cli.training.tracking.metrics_log import MetricsLog
+from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.tracking.trackers import CheckpointPush, Tracker, followed, tracking_callbacks
 from splade_cli.training.trainable import open_trainable
 

@@ -17,7 +17,7 @@ from splade_cli.training.publishing.publish import require_push
 from splade_cli.training.result import Trained
 from splade_cli.training.run import Run
 from splade_cli.training.run_folder import CHECKPOINTS, newest_checkpoint
-from splade_cli.training.tracking.metrics_log import Listener
+from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.tracking.trackers import require_tracking
 
 if TYPE_CHECKING:

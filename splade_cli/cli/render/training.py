@@ -12,7 +12,8 @@ from rich.markup import escape
 
 from splade_cli.cli.render import console
 from splade_cli.cli.render.numbers import BLOCKS
-from splade_cli.cli.render.training_view import TrainingView, measure_of
+from splade_cli.cli.render.training_view import TrainingView, measure_of, stage_of
+from splade_cli.training.tracking.rows import Listener, Row, numbers_of, step_of
 
 if TYPE_CHECKING:
     from splade_cli.config.resolve import Resolved
@@ -50,13 +51,13 @@ def result(trained: Trained, as_json: bool) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Any]:
+def progress() -> Iterator[Listener]:
     """A listener for the trainer: a live table on a terminal, else a line a validation and every while."""
     live = console.err.is_terminal and os.environ.get("TERM") != "dumb"
     view = TrainingView(ascii_only=not _draws_blocks(console.err.encoding))
     spoken = [-console.QUIET_SECONDS]
 
-    def listen(row: dict[str, Any]) -> None:
+    def listen(row: Row) -> None:
         view.take(row)
         if measure_of(row) and "loss" not in row:
             last = view.losses[-1] if view.losses else None
@@ -85,9 +86,10 @@ def progress() -> Iterator[Any]:
         console.err.print(escape(curves), style="dim", overflow="crop", no_wrap=True)
 
 
-def averaging_line(row: dict[str, Any]) -> str:
+def averaging_line(row: Row) -> str:
     """What the model is a mixture of, and who chose it."""
-    mixture = f"averaging  {row['share']:.2f} tuned + {1 - row['share']:.2f} base"
+    share = numbers_of(row)["share"]
+    mixture = f"averaging  {share:.2f} tuned + {1 - share:.2f} base"
     if "averaging" in row:
         return f"{mixture}: as good on validation"
     if "guarded" in row:
@@ -95,17 +97,18 @@ def averaging_line(row: dict[str, Any]) -> str:
     return mixture
 
 
-def validation_line(row: dict[str, Any], loss: float | None, width: int | None = None) -> str:
+def validation_line(row: Row, loss: float | None, width: int | None = None) -> str:
     """A validation row in a plain line, told shorter where it is longer than `width`."""
+    numbers = numbers_of(row)
     name = measure_of(row) or "nDCG@10"
-    stage = row.get("stage") or f"step {row.get('step', 0)}"
+    stage = stage_of(row) or f"step {step_of(row)}"
     lost = "" if loss is None or stage in STAGES else f"loss {loss:.4f}"
     terms: dict[str, str] = {}
     for kind in ("query", "document"):
-        if f"{kind}_terms" in row:
-            terms[kind] = f"{row[f'{kind}_terms']:.1f}"
+        if f"{kind}_terms" in numbers:
+            terms[kind] = f"{numbers[f'{kind}_terms']:.1f}"
     told = ", ".join(f"{kind} {value}" for kind, value in terms.items())
-    seconds = f"{row['seconds']:.0f} s" if "seconds" in row else ""
+    seconds = f"{numbers['seconds']:.0f} s" if "seconds" in numbers else ""
     line = ""
     short = f"terms {' / '.join(terms.values())}"
     wordings = (
@@ -116,7 +119,13 @@ def validation_line(row: dict[str, Any], loss: float | None, width: int | None =
         ("", ""),
     )
     for loss_said, terms_said in wordings:
-        parts = [f"{stage:<9}", loss_said, f"{name} {row[name]:.4f}", terms_said if terms else "", seconds]
+        parts = [
+            f"{stage:<9}",
+            loss_said,
+            f"{name} {numbers[name]:.4f}",
+            terms_said if terms else "",
+            seconds,
+        ]
         line = "  ".join(part for part in parts if part)
         if width is None or len(line) <= width:
             return line

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from splade_cli.cli.render.numbers import duration, figure, sparkline
+from splade_cli.training.tracking.rows import Row, numbers_of
 
 LONGEST_CURVE = 40
 _PARTS = {
@@ -40,19 +40,15 @@ class TrainingView:
     measure: str = "nDCG@10"
     _began: tuple[float, int] | None = None
 
-    def take(self, row: dict[str, Any], now: float | None = None) -> None:
+    def take(self, row: Row, now: float | None = None) -> None:
         """One row of metrics.jsonl, or a tick after a step; unknown names are left alone."""
         now = time.monotonic() if now is None else now
-        if row.get("max_steps"):
-            self.step = int(row.get("step", self.step))
-            self.steps = int(row["max_steps"])
+        numbers = numbers_of(row)
+        if numbers.get("max_steps"):
+            self.step = int(numbers.get("step", self.step))
+            self.steps = int(numbers["max_steps"])
             if self._began is None or self.step < self._began[1]:
                 self._began = (now, self.step)
-        numbers = {
-            key: float(value)
-            for key, value in row.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        }
         if "loss" in numbers:
             self.losses.append(numbers["loss"])
             self.latest = {**self.latest, **numbers}  # never changed in place: another thread draws it
@@ -61,7 +57,7 @@ class TrainingView:
         else:
             measure = measure_of(row)
             if measure is not None:
-                self._validated(measure, numbers, row.get("stage"))
+                self._validated(measure, numbers, stage_of(row))
 
     def _validated(self, name: str, numbers: dict[str, float], stage: str | None) -> None:
         self.measure = name
@@ -166,7 +162,13 @@ class TrainingView:
         return f"{full * done}{empty * (length - done)}  {rest}".rstrip()
 
 
-def measure_of(row: dict[str, Any]) -> str | None:
+def measure_of(row: Row) -> str | None:
     """The measure by which a validation row is shown: nDCG@10, else the first; None for other rows."""
-    found = [key for key, value in row.items() if "@" in key and isinstance(value, int | float)]
-    return "nDCG@10" if "nDCG@10" in found else next(iter(found), None)
+    measures = [name for name in numbers_of(row) if "@" in name]
+    return "nDCG@10" if "nDCG@10" in measures else next(iter(measures), None)
+
+
+def stage_of(row: Row) -> str | None:
+    """``before`` or ``after`` training, None for a row on the way."""
+    stage = row.get("stage")
+    return str(stage) if stage else None

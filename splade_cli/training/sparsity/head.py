@@ -6,14 +6,14 @@ What is done is told in sentences.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 
 from splade_cli.config.schema import Config
 from splade_cli.model.splade.calibration import balanced_shift, largest_logits, shift_bias
 from splade_cli.training.sparsity.preflight import make_usable
+from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.trainable import Trainable
 
 TEXTS = 200
@@ -22,9 +22,7 @@ WANTED_TERMS = 150
 NEAR = 0.15
 
 
-def make_ready(
-    trainable: Trainable, config: Config, documents: Sequence[str], write: Callable[[dict[str, Any]], None]
-) -> list[str]:
+def make_ready(trainable: Trainable, config: Config, documents: Sequence[str], write: Listener) -> list[str]:
     """Calibrates or uncaps the head where it could not become sparse; sentences for the user.
 
     Args:
@@ -50,7 +48,7 @@ def trim(
     config: Config,
     documents: Sequence[str],
     queries: Sequence[str],
-    write: Callable[[dict[str, Any]], None],
+    write: Listener,
 ) -> list[str]:
     """Shifts all biases alike so that texts have the terms that were asked for; notes what is not reached.
 

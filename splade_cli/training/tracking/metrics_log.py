@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from splade_cli.files import replacing
-
-Listener = Callable[[dict[str, Any]], None]
-"""Called with each row of metrics.jsonl as it is written."""
+from splade_cli.training.tracking.rows import Listener, Row
 
 
 class MetricsLog(TrainerCallback):
@@ -33,7 +31,7 @@ class MetricsLog(TrainerCallback):
         self.followers: list[Listener] = []
         self.started = time.monotonic()
 
-    def write(self, row: dict[str, Any]) -> None:
+    def write(self, row: Row) -> None:
         """Appends one row, and tells the listener and the followers."""
         if not self.first:
             return
@@ -41,7 +39,7 @@ class MetricsLog(TrainerCallback):
             follower(row)
         self._append(row)
 
-    def _append(self, row: dict[str, Any]) -> None:
+    def _append(self, row: Row) -> None:
         row = {**row, "seconds": round(time.monotonic() - self.started, 2)}
         with open(self.path, "a", encoding="utf-8") as out:
             out.write(json.dumps({key: _finite(value) for key, value in row.items()}, allow_nan=False) + "\n")
@@ -92,9 +90,9 @@ class MetricsLog(TrainerCallback):
         self.started = min(self.started, time.monotonic() - seconds)
 
 
-def measured(logs: dict[str, Any] | None) -> dict[str, Any]:
+def measured(logs: Mapping[str, Any] | None) -> dict[str, object]:
     """What a trainer logged, under the names of metrics.jsonl: no speeds, no ``eval_`` before a measure."""
-    row = {}
+    row: dict[str, object] = {}
     for key, value in (logs or {}).items():
         if not key.endswith("_per_second"):
             name = key if key == "eval_loss" else key.removeprefix("eval_")

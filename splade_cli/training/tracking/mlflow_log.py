@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from splade_cli.errors import ServiceError
 from splade_cli.files import write_json
+from splade_cli.training.tracking.rows import Row, step_of
 from splade_cli.training.tracking.trackers import Tracker, curves
 
 RUN_FILE = "mlflow.json"
@@ -71,11 +72,11 @@ class MlflowLog(Tracker):
             run_folder / RUN_FILE, {"tracking_uri": self.uri, "run_id": self.run_id, "experiment": title}
         )
 
-    def record(self, row: Mapping[str, Any]) -> None:
+    def record(self, row: Row) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        step = int(row.get("step", 0))
+        step = step_of(row)
         metrics = [Metric(_allowed(name), value, now, step) for name, value in curves(row).items()]
         self._try(lambda: self.client.log_batch(self.run_id, metrics=metrics))
 

@@ -15,6 +15,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from splade_cli.errors import InputError, SpladeError, did_you_mean
 from splade_cli.training.publishing.publish import push_checkpoint
 from splade_cli.training.tracking.metrics_log import measured
+from splade_cli.training.tracking.rows import Row, numbers_of, step_of
 
 KNOWN = ("tensorboard", "mlflow", "none")
 
@@ -45,7 +46,7 @@ def require_tracking(report_to: Sequence[str] | str | None) -> list[str]:
 class Tracker(TrainerCallback):
     """Gets what the trainer logs; `record` takes other rows, such as validation before and after."""
 
-    def record(self, row: Mapping[str, Any]) -> None:
+    def record(self, row: Row) -> None:
         """One row of metrics.jsonl: ``step`` and numbers by name."""
         raise NotImplementedError
 
@@ -84,9 +85,9 @@ class TensorBoardLog(Tracker):
             shown = "\n".join(f"    {key}: {value}" for key, value in parameters.items())
             self.writer.add_text("config", shown, 0)
 
-    def record(self, row: Mapping[str, Any]) -> None:
+    def record(self, row: Row) -> None:
         for name, value in curves(row).items():
-            self.writer.add_scalar(name, value, row.get("step", 0))
+            self.writer.add_scalar(name, value, step_of(row))
         self.writer.flush()
 
     def on_train_begin(
@@ -155,20 +156,19 @@ def followed(trackers: Sequence[Tracker]) -> Iterator[None]:
             tracker.close(status)
 
 
-def curves(row: Mapping[str, Any]) -> dict[str, float]:
+def curves(row: Row) -> dict[str, float]:
     """The finite numbers of a row: ``train/`` before what steps gave, ``eval/`` before all else.
 
     Active terms are in rows of both kinds: those of training are of its batches, those of validation of its
     texts.
     """
     points: dict[str, float] = {}
-    for name, value in row.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or name in ("step", "max_steps", "seconds") or not math.isfinite(value):
+    for name, value in numbers_of(row).items():
+        if name in ("step", "max_steps", "seconds") or not math.isfinite(value):
             continue
         of_training = "loss" in row or name.startswith(("train_", "total_"))
         group = "train" if of_training else "eval"
-        points[f"{group}/{name}"] = float(value)
+        points[f"{group}/{name}"] = value
     return points
 
 
