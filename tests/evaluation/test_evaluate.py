@@ -324,14 +324,24 @@ def test_the_first_hits_of_the_model_reranked(embedder: Any) -> None:
     assert any("the first 2 only" in note for note in report.notes)
 
 
-def test_the_first_row_is_what_search_does_without_options(embedder: Any) -> None:
+@pytest.mark.parametrize("k", [1, 10])
+def test_rows_are_what_search_answers(embedder: Any, k: int) -> None:
+    """The first hits of a search are the first documents of the run, in every mode and whatever k is."""
     units = units_of(collection(chunked=True))
-    searcher = Searcher.over(index_chunks(units, embedder), embedder)
-    report = evaluate(embedder, collection(chunked=True), bm25=False)
-    assert report.systems[0].options == {}
-    for query, text in QUERIES.items():
-        found = {hit.document_id: pytest.approx(hit.score) for hit in searcher.search(text, 100)}
-        assert report.systems[0].run[query] == found
+    searcher = Searcher.over(index_chunks(units, embedder, bm25=True), embedder)
+    report = evaluate(embedder, collection(chunked=True), hybrid=True)
+    assert report.systems[0].options == {}, "the first is what search does without options"
+    for system, options in (
+        (report.systems[0], SearchOptions()),
+        (report.systems[1], SearchOptions(mode="bm25")),
+        (report.systems[2], SearchOptions(mode="hybrid")),
+        (report.systems[3], SearchOptions(mode="hybrid", weights="rrf")),
+    ):
+        for query, text in QUERIES.items():
+            answered = [
+                (hit.document_id, pytest.approx(hit.score)) for hit in searcher.search(text, k, options)
+            ]
+            assert list(system.run[query].items())[: len(answered)] == answered, system.name
 
 
 def test_near_duplicates_rank_directly_behind_the_text_that_they_are_like(embedder: Any) -> None:
