@@ -7,10 +7,11 @@ small part; never what is marked as menu, footer or button. Runs no script and f
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from splade_cli.corpus.formats.html_text import BLOCKS, TAGS, text_of
-from splade_cli.corpus.formats.prose import Prose
+from splade_cli.corpus.formats.prose import Prose, names
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
 # What a browser does not show as text.
 _SILENT = "script, style, template, svg, textarea, select, title"
 # What stands around the content wherever it is: menus, and what belongs to the site as a whole.
-_AROUND = "nav, button, dialog, iframe, noscript"
-_AROUND_ROLES = ("navigation", "banner", "contentinfo", "search", "complementary")
-# What does so unless it stands within such an element.
+_AROUND = names("nav button dialog iframe noscript navigation banner contentinfo search")
+# What does so unless it stands within one of these elements, or is marked as a note.
 _AROUND_UNLESS_IN = {
     "header": ("main", "article"),
     "aside": ("main", "article"),
     "complementary": ("main", "article"),
     "footer": ("blockquote",),
 }
-_CONTENT = "main, article, [role=main]"
 _LEAST_SHARE = 0.5
 # Office writes ``<![if x]>`` around what it means to be shown.
 _CONDITION = re.compile(r"<!\[(?:[^\[\]<>]*\]>|CDATA\[)?")
@@ -89,40 +88,56 @@ def _matching(page: LexborHTMLParser, selector: str) -> set[int]:
     return {node.mem_id for node in page.css(selector)}
 
 
-def _hidden(page: LexborHTMLParser) -> set[int]:
-    """What of a page is not read: the silent elements, and menus and the like around the content."""
-    hidden = _matching(page, f"{_SILENT}, {_AROUND}")
-    for node in page.css("header, aside, footer, [role]"):
-        role = node.attributes.get("role") or ""
-        kind = node.tag or ""
-        if role in _AROUND_ROLES and kind in BLOCKS:
-            kind = role
-        elif kind not in _AROUND_UNLESS_IN or role == "note" or role.startswith("doc-"):
-            continue
-        if not _is_in(node, _AROUND_UNLESS_IN.get(kind, ())):
-            hidden.add(node.mem_id)
-    return hidden
-
-
-def _is_in(node: LexborNode, names: tuple[str, ...]) -> bool:
-    """Whether an element of one of the names holds `node`; an element in the role of `main` is one."""
-    parent = node.parent
-    while parent is not None:
-        name = "main" if parent.attributes.get("role") == "main" else parent.tag
-        if name in names:
-            return True
-        parent = parent.parent
-    return False
-
-
 def _content(page: LexborHTMLParser) -> str:
     """The text of the outermost content elements where they hold most of the page's, or else of its body."""
-    hidden = _hidden(page)
-    outermost = [node for node in page.css(_CONTENT) if not _is_in(node, ("main", "article"))]
-    marked = text_of(outermost, hidden)
-    if marked and any(node.tag != "article" for node in outermost):
+    if page.body is None:
+        return ""
+    survey = _Survey(page, page.body)
+    hidden = survey.around | _matching(page, _SILENT)
+    marked = text_of(survey.content, hidden)
+    if marked and any(node.tag != "article" for node in survey.content):
         return marked
-    whole = text_of(page.css("body"), hidden)
+    whole = text_of([page.body], hidden)
     if len(marked) >= _LEAST_SHARE * len(whole):
         return marked
     return whole
+
+
+class _Survey:
+    """One walk over a page: which elements hold its content, and which stand around it (by `mem_id`)."""
+
+    def __init__(self, page: LexborHTMLParser, body: LexborNode) -> None:
+        self.content: list[LexborNode] = []
+        self.around: set[int] = set()
+        self._roles = {node.mem_id: node.attributes["role"] or "" for node in page.css("[role]")}
+        self._open: Counter[str] = Counter()
+        pending = [("body", body.iter())]
+        while pending:
+            kind, children = pending[-1]
+            node = next(children, None)
+            if node is None:
+                self._open[kind] -= 1
+                pending.pop()
+            else:
+                kind = self._enter(node)
+                self._open[kind] += 1
+                pending.append((kind, node.iter()))
+
+    def _enter(self, node: LexborNode) -> str:
+        """Looks at an element, and says what it is: by its role, where that tells, or its name."""
+        kind = node.tag or ""
+        role = self._roles.get(node.mem_id, "")
+        if role == "main":
+            kind = "main"
+        elif kind in BLOCKS and (role in _AROUND or role in _AROUND_UNLESS_IN):
+            kind = role
+        if kind in ("main", "article") and not self._is_within(("main", "article")):
+            self.content.append(node)
+        is_note = role == "note" or role.startswith("doc-")
+        is_beside = kind in _AROUND_UNLESS_IN and not self._is_within(_AROUND_UNLESS_IN[kind])
+        if kind in _AROUND or (is_beside and not is_note):
+            self.around.add(node.mem_id)
+        return kind
+
+    def _is_within(self, kinds: tuple[str, ...]) -> bool:
+        return any(self._open[kind] > 0 for kind in kinds)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from splade_cli.corpus.formats import TEXT_READERS
+
 PAGE = """<!doctype html><html><head><title>Install guide | Acme</title>
 <script>var x = "<p>no</p>"</script></head>
 <body>
@@ -95,6 +97,9 @@ def test_html_cells_items_and_code_that_hold_other_blocks(tmp_path: Path, one: A
         ("<nav>a<nav>b</nav>c</nav><button>d<svg><title>e</title></svg></button>One.", "One."),
         ("<pre>x <button>Copy<b>!</b></button>= 1</pre>", "```\nx = 1\n```"),
         ("<div>" * 3000 + "Deep.", "Deep."),
+        ("<p>One." + "<aside>" * 3000 + "Deep.", "One."),
+        ("<header>Site</header><main><header role=banner>No</header><header>Yes</header></main>", "Yes"),
+        ("<ul role=navigation><li>Menu</ul><p><span role=search>Find</span> it", "Find it"),
     ],
 )  # fmt: skip
 def test_html_keeps_the_content_and_only_that(tmp_path: Path, source: str, text: str, one: Any) -> None:
@@ -109,3 +114,10 @@ def test_html_of_another_format_keeps_cells_apart_and_unknown_tags(tmp_path: Pat
     table = "<table>\n<tr>\n\n<td>a</td><td>b</td>\n\n</tr></table>"
     source = f"{table}\n\n<div>\nA <Your-Name> in <!-- <x> --> it\n</div>"
     assert one(tmp_path, "a.md", source).text == "a | b\n\nA <Your-Name> in it"
+
+
+@pytest.mark.parametrize("tag", ["aside", "main", "div role=navigation", "pre"])
+def test_deep_pages_take_no_quadratic_time(tag: str) -> None:
+    """10,000 elements inside one another: searching up to the root from each would show."""
+    prose = TEXT_READERS[".html"](f"<{tag}>" * 10_000 + "Deep.")
+    assert prose.text in ("", "Deep.", "- Deep.", "```\nDeep.\n```")
