@@ -14,7 +14,7 @@ import numpy as np
 
 from splade_cli.engines.base import Catalog
 from splade_cli.generation.offline_writer import OfflineWriter
-from splade_cli.index.bm25.search import guess_language, stop_words
+from splade_cli.index.bm25.analyzer import guess_language, stop_words
 from splade_cli.records import Chunk
 from splade_cli.search.searcher import Searcher
 

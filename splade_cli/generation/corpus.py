@@ -9,7 +9,7 @@ from pathlib import Path
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import Skipped, read_documents
 from splade_cli.generation.options import GenerateOptions
-from splade_cli.index.bm25.search import guess_language
+from splade_cli.index.bm25.analyzer import guess_language
 from splade_cli.records import Chunk, Document
 
 

@@ -21,7 +21,7 @@ from splade_cli.generation.output import GenerationReport, MinedQuery, check_out
 from splade_cli.generation.query_sources import JudgedQueries, QuerySource, Writer, WrittenQueries
 from splade_cli.generation.run_cache import earlier_cache, forget_vectors, run_cache
 from splade_cli.generation.teachers import Teachers, open_teachers
-from splade_cli.index.bm25.search import stop_words
+from splade_cli.index.bm25.analyzer import stop_words
 from splade_cli.progress import Progress, bars
 
 QUERIES_AT_ONCE = 256

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from splade_cli.cache import Cache
-from splade_cli.index.bm25.search import guess_language
+from splade_cli.index.bm25.analyzer import guess_language
 from splade_cli.index.store.batches import Batch
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing.dense import DenseWindows

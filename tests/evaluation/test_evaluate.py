@@ -19,7 +19,7 @@ from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.systems.system import short, units_of
 from splade_cli.idf import inverse_document_frequency
-from splade_cli.index.bm25.search import Bm25
+from splade_cli.index.bm25.search import Bm25Search
 from splade_cli.index.vectors import dense as dense_index
 from splade_cli.index.vectors.weighting import ALPHA, reweighted
 from splade_cli.indexing.build import index_chunks
@@ -235,7 +235,7 @@ def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None
     letters = [dense_index.unit(Letters().encode(each)) for each in (texts, queries)]
     lists = [
         ranking_of(order, np.take_along_axis(sparse, order, 1), units),
-        ranking_of(*Bm25(texts).search(queries, len(texts)), units),
+        ranking_of(*Bm25Search.over(texts).search(queries, len(texts)), units),
         ranking_of(*dense_index.search(*letters, len(texts)), units),
     ]
     equal = weighted(lists, [1, 1, 1], 100)

@@ -17,7 +17,7 @@ from splade_cli.generation.offline_writer import (
     TURNS,
     OfflineWriter,
 )
-from splade_cli.index.bm25.search import stop_words
+from splade_cli.index.bm25.analyzer import stop_words
 from splade_cli.records import Chunk, WrittenQuery
 
 KINDS = ("question", "keywords", "title", "span", "sentence")

@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index import updates
-from splade_cli.index.bm25.search import Bm25, Bm25Search
+from splade_cli.index.bm25.search import Bm25Search
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
@@ -106,7 +106,7 @@ def check(index: SpladeIndex, expected: list[tuple[str, int]]) -> None:
     assert len(bm25.parts) == len(index.segments)
     if expected:
         assert bm25.rows == len(expected)
-        alone = Bm25([row(name, seed).text for name, seed in expected], "english")
+        alone = Bm25Search.over([row(name, seed).text for name, seed in expected], "english")
         assert bm25.weights(WORDS) == pytest.approx(alone.weights(WORDS))
 
 

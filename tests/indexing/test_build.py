@@ -425,7 +425,7 @@ def test_a_smaller_index_in_memory_is_that_of_the_folder(
     memory.save(tmp_path / "saved")
     saved = SpladeIndex.open(tmp_path / "saved", verify=True)
     assert saved.segments[0].stored.dtype == np.uint8 and (saved.vectors != memory.vectors).nnz == 0
-    with pytest.raises(InputError, match="8 or 16, got 4"):
+    with pytest.raises(InputError, match="8 or 16 bits, got 4"):
         index_documents(source, tmp_path / "no", IndexOptions(impacts=4), embedder=embedder)
     assert not (tmp_path / "no").exists()
 

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from splade_cli.errors import InputError
-from splade_cli.index.bm25.search import Bm25
+from splade_cli.index.bm25.search import Bm25Search
 from splade_cli.search.expansion import Expander, combined
 
 RULES = """
@@ -152,7 +152,7 @@ def test_vectors_of_pieces_are_joined_by_their_maximum() -> None:
 
 
 def test_bm25_takes_the_pieces(tmp_path: Path) -> None:
-    index = Bm25(["kubernetes runs pods", "pods are small", "docker runs images"], "english")
+    index = Bm25Search.over(["kubernetes runs pods", "pods are small", "docker runs images"], "english")
     pieces = expander(tmp_path, "k8s = kubernetes ^0.5").expand("k8s images").weighted_texts
     rows, scores = index.search([pieces], 3)
     assert rows[0].tolist() == [2, 0, -1]

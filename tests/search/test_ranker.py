@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import InputError
-from splade_cli.index.bm25.search import Bm25
+from splade_cli.index.bm25.search import Bm25Search
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
@@ -69,7 +69,7 @@ def test_each_mode_is_its_own_ranking() -> None:
     assert sparse.ids == [["a", "d", "e"]]
     assert sparse.scores[0].tolist() == [3, 1, 1]
     lexical = rank(ranker, "bm25", 10).ranking
-    rows, scores = Bm25(TEXTS, "english").search(["saw blade"], 10)
+    rows, scores = Bm25Search.over(TEXTS, "english").search(["saw blade"], 10)
     assert lexical.ids == [["abcde"[row] for row in rows[0] if row >= 0]]
     np.testing.assert_allclose(lexical.scores[0], scores[0][rows[0] >= 0], rtol=1e-6)
     dense = rank(ranker, "dense", 10).ranking

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,15 +25,11 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import require_positive
 from splade_cli.idf import inverse_document_frequency
-from splade_cli.index.bm25.analyzer import analysed, guess_language, stop_words
+from splade_cli.index.bm25.analyzer import analysed
 from splade_cli.index.bm25.frequencies import TermFrequencies, language_of
 from splade_cli.index.engine.merging import Ranking, merge
+from splade_cli.index.store.segment import Segment
 from splade_cli.records import WeightedText
-
-if TYPE_CHECKING:
-    from splade_cli.index.store.segment import Segment
-
-__all__ = ["Bm25", "Bm25Search", "guess_language", "stop_words"]
 
 Query = str | Sequence[WeightedText]
 """A text, or texts with a weight each, such as an expansion that should count for less."""
@@ -56,11 +51,16 @@ class Bm25Search:
         self.language = language_of(parts)
 
     @classmethod
+    def over(cls, texts: Sequence[str], language: str | None = None) -> Bm25Search:
+        """Over texts in memory; the language, which decides stop words and stemmer, is guessed where not given."""
+        return cls([TermFrequencies.build(texts, language)])
+
+    @classmethod
     def of(cls, segments: Sequence[Segment]) -> Bm25Search:
         """Over those segments of an index that hold term frequencies."""
         held = [segment for segment in segments if segment.bm25 is not None]
         parts = [segment.bm25 for segment in held if segment.bm25 is not None]
-        return Bm25Search(parts, [segment.alive for segment in held])
+        return cls(parts, [segment.alive for segment in held])
 
     @cached_property
     def rows(self) -> int:
@@ -175,17 +175,6 @@ class Bm25Search:
             for term, count in Counter(terms).items():
                 counted[term] = max(counted.get(term, 0.0), count * weight)
         return counted
-
-
-class Bm25(Bm25Search):
-    """BM25 over `texts`; the language decides stop words and stemmer, and is guessed where not given."""
-
-    def __init__(self, texts: Sequence[str], language: str | None = None) -> None:
-        super().__init__([TermFrequencies.build(texts, language)])
-
-    def words(self, text: str) -> list[str]:
-        """The terms of `text`, which are its stemmed words."""
-        return analysed([text], self.language)[0]
 
 
 def _weighted(terms: dict[str, float], idf: dict[str, float]) -> dict[str, float]:

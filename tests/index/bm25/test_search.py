@@ -15,7 +15,7 @@ from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.bm25.analyzer import analysed, guess_language, stop_words
 from splade_cli.index.bm25.frequencies import K1, B, TermFrequencies
 from splade_cli.index.bm25.frequencies_file import open_frequencies, write_frequencies
-from splade_cli.index.bm25.search import Bm25, Bm25Search
+from splade_cli.index.bm25.search import Bm25Search
 from splade_cli.index.store.container import Container
 from splade_cli.index.store.container_writer import ContainerWriter
 
@@ -49,8 +49,8 @@ def formula(query: list[str], documents: list[list[str]]) -> np.ndarray:
 
 @pytest.mark.parametrize("query", ["password backup", "reset", "account passwords", "backup backup night"])
 def test_scores_against_the_formula(query: str) -> None:
-    index = Bm25(TEXTS, "english")
-    expected = formula(index.words(query), [index.words(text) for text in TEXTS])
+    index = Bm25Search.over(TEXTS, "english")
+    expected = formula(analysed([query], "english")[0], analysed(TEXTS, "english"))
     rows, scores = index.search([query], 10)
     found = {int(row): float(score) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0}
     assert found == pytest.approx({row: score for row, score in enumerate(expected) if score > 0}, rel=1e-5)
@@ -60,7 +60,7 @@ def test_scores_against_the_formula(query: str) -> None:
 
 
 def test_edges() -> None:
-    index = Bm25(TEXTS, "english")
+    index = Bm25Search.over(TEXTS, "english")
     rows, scores = index.search(["the of and", "", "zebra", "password"], 2)
     assert (rows[:3] == -1).all()
     assert rows[3].tolist() == [2, 1]
@@ -73,14 +73,14 @@ def test_edges() -> None:
 
 @pytest.mark.parametrize("texts", [[""], ["the of and"], []])
 def test_nothing_to_index(texts: list[str]) -> None:
-    rows, _ = Bm25(texts, "english").search(["password"], 2)
+    rows, _ = Bm25Search.over(texts, "english").search(["password"], 2)
     assert rows.tolist() == [[-1, -1]]
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_languages_are_guessed(language: str) -> None:
     assert guess_language([LANGUAGES[language]] * 3 + ["12345"]) == language
-    assert Bm25([LANGUAGES[language]]).language == language
+    assert Bm25Search.over([LANGUAGES[language]]).language == language
 
 
 def test_without_words_it_is_english() -> None:
@@ -88,8 +88,8 @@ def test_without_words_it_is_english() -> None:
 
 
 def test_stemming_follows_the_language() -> None:
-    assert Bm25(TEXTS, "english").words("passwords resetting") == ["password", "reset"]
-    rows, _ = Bm25(["sikkerhetskopiene slettes"] * 2, "norwegian").search(["sikkerhetskopi"], 1)
+    assert analysed(["passwords resetting"], "english") == [["password", "reset"]]
+    rows, _ = Bm25Search.over(["sikkerhetskopiene slettes"] * 2, "norwegian").search(["sikkerhetskopi"], 1)
     assert rows.tolist() == [[0]]
 
 
@@ -130,7 +130,7 @@ def same(
 
 
 def test_scores_against_bm25s() -> None:
-    index = Bm25(MADE_UP, "english")
+    index = Bm25Search.over(MADE_UP, "english")
     oracle = bm25s.BM25(k1=K1, b=B, method="lucene")
     oracle.index(analysed(MADE_UP, "english"), show_progress=False)
     rows, scores = index.search(ASKED, 300)
@@ -152,7 +152,7 @@ def parts_of(texts: list[str], cuts: list[int], mean: float | None) -> list[Term
 
 
 def test_segments_are_searched_as_one() -> None:
-    whole = Bm25(MADE_UP, "english")
+    whole = Bm25Search.over(MADE_UP, "english")
     several = Bm25Search(parts_of(MADE_UP, [10, 10, 200], whole.mean_length))
     expected, found = whole.search(ASKED, 20), several.search(ASKED, 20)
     np.testing.assert_array_equal(found[0], expected[0])
@@ -169,7 +169,7 @@ def test_dead_rows_count_for_nothing() -> None:
     assert search.rows == len(living)
     assert search.mean_length == pytest.approx(mean)
     rows, scores = search.search(ASKED, 40)
-    rebuilt = Bm25([MADE_UP[row] for row in living], "english").search(ASKED, 40)
+    rebuilt = Bm25Search.over([MADE_UP[row] for row in living], "english").search(ASKED, 40)
     assert same((rows, scores), (np.where(rebuilt[0] >= 0, living[rebuilt[0]], -1), rebuilt[1]))
     assert alive[rows[rows >= 0]].all()
     one = Bm25Search(parts_of(MADE_UP, [120], mean), [None, alive[120:]])
@@ -265,7 +265,7 @@ def test_damaged_parts(name: str, message: str, tmp_path: Path) -> None:
 
 
 def test_only_allowed_rows() -> None:
-    index = Bm25(MADE_UP, "english")
+    index = Bm25Search.over(MADE_UP, "english")
     allowed = np.arange(300) % 7 == 3
     rows, scores = index.search(["w0x w1x"], 300, allowed=allowed)
     every, all_scores = index.search(["w0x w1x"], 300)
@@ -280,7 +280,7 @@ def test_only_allowed_rows() -> None:
 
 
 def test_pieces_of_a_query_count_by_their_weight() -> None:
-    index = Bm25(TEXTS, "english")
+    index = Bm25Search.over(TEXTS, "english")
     whole = dict(zip(*(values[0].tolist() for values in index.search(["password"], 3)), strict=True))
     rows, scores = index.search([[("backup", 1.0), ("passwords backup", 0.5)]], 5)
     alone = dict(zip(*(values[0].tolist() for values in index.search(["backup"], 5)), strict=True))

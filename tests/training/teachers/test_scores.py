@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
-from splade_cli.index.bm25.search import Bm25
+from splade_cli.index.bm25.search import Bm25Search
 from splade_cli.model.crossencoder import CrossEncoderModel
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
@@ -115,7 +115,7 @@ def by_hand(kind: str, name: str, rows: list[Example]) -> list[list[float]]:
             products = embedder.encode([row.query], "query") @ embedder.encode(texts).T
             found.append(products.toarray()[0].tolist())
         else:
-            places, scores = Bm25(documents).search([row.query], len(documents))
+            places, scores = Bm25Search.over(documents).search([row.query], len(documents))
             every = dict(zip(places[0].tolist(), scores[0].tolist(), strict=True))
             found.append([every.get(documents.index(text), 0.0) for text in texts])
     return found
