@@ -94,6 +94,7 @@ def evaluate(
     """Measure a model: ranking, sparsity, FLOPS, latency, size; BM25, dense and hybrid search beside it."""
     from splade_cli.cli.render import console
     from splade_cli.cli.render import report as figures
+    from splade_cli.cli.render.progress import show_progress
     from splade_cli.datasets.trec import write_run
     from splade_cli.evaluation.evaluate import evaluate as measured
     from splade_cli.evaluation.metrics import MEASURES, below_thresholds, parse_measure, parse_thresholds
@@ -136,7 +137,7 @@ def evaluate(
         measures=measures,
         cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished",
     )
-    with console.progress() as progress:
+    with show_progress() as progress:
         report = measured(
             subject, data, split, wanted, name=None if index is None else index.name, progress=progress
         )

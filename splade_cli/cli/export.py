@@ -48,6 +48,7 @@ def export(
 ) -> None:
     """Make a model smaller by its vocabulary, and measure what that costs."""
     from splade_cli.cli.render import console
+    from splade_cli.cli.render.progress import show_progress
     from splade_cli.deploy.export.variant import MEASURE, ExportOptions, export_variant
     from splade_cli.errors import InputError
     from splade_cli.model.options import ModelOptions
@@ -79,7 +80,7 @@ def export(
         ),
         force=force,
     )
-    with console.progress() as progress:
+    with show_progress() as progress:
         made = export_variant(model, output, corpus, settings, progress=progress)
     console.skipped(made.skipped)
     if json_output:

@@ -103,7 +103,7 @@ def gen_data(
     json_output: options.Json = False,
 ) -> None:
     """Make training data: chunks, queries (written, or your own), mined hard negatives, train / val files."""
-    from splade_cli.cli.render import console
+    from splade_cli.cli.render.progress import show_progress
     from splade_cli.corpus.chunks import Chunking
     from splade_cli.errors import InputError
     from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
@@ -165,7 +165,7 @@ def gen_data(
     if dry_run:
         _show_plan(plan(settings), json_output)
         return
-    with console.progress() as progress:
+    with show_progress() as progress:
         made = generate(settings, progress)
     _show(made, json_output)
 

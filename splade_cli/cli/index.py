@@ -79,6 +79,7 @@ def index(
     """
     from splade_cli.cli.render import console
     from splade_cli.cli.render import index as render
+    from splade_cli.cli.render.progress import show_progress
     from splade_cli.corpus.chunks import Chunking
     from splade_cli.files import claim_output
     from splade_cli.index.store.manifest import MARKS
@@ -108,7 +109,7 @@ def index(
         workers=workers,
     )
     embedder = SpladeEmbedder(model, opening)
-    with console.progress() as progress:
+    with show_progress() as progress:
         made = index_documents(documents, output, chosen, embedder=embedder, force=force, progress=progress)
     console.skipped(made.skipped)
     if chosen.query is not None and made.index.info.query is not None:
@@ -137,6 +138,7 @@ def add(
     """Add documents to an index: those whose id is there replace the old ones, unchanged ones are skipped."""
     from splade_cli.cli.render import console
     from splade_cli.cli.render import index as render
+    from splade_cli.cli.render.progress import show_progress
     from splade_cli.index.index import SpladeIndex
     from splade_cli.indexing.add import add_documents
     from splade_cli.indexing.models import dense_of, embedder_of
@@ -155,7 +157,7 @@ def add(
     dense = None
     if before.info.dense is not None:
         dense = dense_of(before, device=device, trust_remote_code=trust_remote_code)
-    with console.progress() as progress:
+    with show_progress() as progress:
         added = add_documents(
             documents, folder, embedder=embedder, dense=dense, workers=workers, progress=progress
         )

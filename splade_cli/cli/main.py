@@ -1,4 +1,4 @@
-"""The `splade` command: registers the commands, and turns every expected failure into two lines and an exit code.
+"""The `splade` command line: its commands, and every expected failure as two lines and an exit code.
 
 Nothing heavy is imported here or at the top of a command's file, so that --help is instant.
 """
@@ -46,25 +46,29 @@ class Commands(TyperGroup):
         except MemoryError:
             _fail("not enough memory", "lower --batch-size or --max-length")
         except OSError as error:
-            where = f": {error.filename}" if error.filename else ""
-            if error.errno == errno.ENOSPC:
-                _fail(f"no space left on the disk{where}", "make room and run the same command again")
-            _fail(f"{error.strerror or error}{where}", "check the path and its permissions")
+            _fail_of_the_system(error)
         except RuntimeError as error:
-            if "No space left" in str(error) or "os error 28" in str(error):
+            message = str(error).lower()
+            if "no space left" in message or "os error 28" in message:
                 _fail("no space left on the disk", "make room and run the same command again")
-            if (
-                "out of memory" not in str(error).lower()
-                and "can't allocate memory" not in str(error).lower()
-            ):
-                raise
-            _fail("not enough memory", "lower --batch-size or --max-length")
+            if "out of memory" in message or "can't allocate memory" in message:
+                _fail("not enough memory", "lower --batch-size or --max-length")
+            raise
 
 
 def _fail(message: str, hint: str) -> None:
     print(f"error: {message}", file=sys.stderr)
     _hint(hint)
     raise SystemExit(1) from None
+
+
+def _fail_of_the_system(error: OSError) -> None:
+    where = ""
+    if error.filename:
+        where = f": {error.filename}"
+    if error.errno == errno.ENOSPC:
+        _fail(f"no space left on the disk{where}", "make room and run the same command again")
+    _fail(f"{error.strerror or error}{where}", "check the path and its permissions")
 
 
 def _hint(hint: str) -> None:

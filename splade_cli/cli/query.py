@@ -46,6 +46,7 @@ def query(
 ) -> None:
     """Search interactively: hits with the reasons why they matched."""
     from splade_cli.cli.render import console
+    from splade_cli.cli.render.progress import show_progress
     from splade_cli.errors import InputError
     from splade_cli.indexing.build import index_documents
     from splade_cli.model.embedder import SpladeEmbedder
@@ -73,7 +74,7 @@ def query(
     else:
         assert docs is not None
         embedder = SpladeEmbedder(model or "tiny", opening)
-        with console.progress() as progress:
+        with show_progress() as progress:
             made = index_documents(docs, embedder=embedder, progress=progress)
         console.skipped(made.skipped)
         searcher = Searcher.over(made.index, embedder, options=chosen, backend=options.backend_name(backend))

@@ -106,6 +106,7 @@ def train(
 
     from splade_cli.cli.render import console
     from splade_cli.cli.render import training as render
+    from splade_cli.cli.render.progress import show_progress
     from splade_cli.config.resolve import resolve
     from splade_cli.errors import InputError
 
@@ -167,7 +168,7 @@ def train(
 
     trainer = SpladeTrainer(resolved=resolved, resume=resume_from or resume, force=force)
     if dry_run:
-        with console.progress() as progress:
+        with show_progress() as progress:
             trainer.progress = progress
             facts = trainer.estimate().facts()
         console.facts(facts, json_output, "nothing was written (--dry-run)")

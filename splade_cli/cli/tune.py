@@ -35,6 +35,7 @@ def tune(
 ) -> None:
     """Measure what pruning, rounding and two-step search cost an index: quality, size, milliseconds."""
     from splade_cli.cli.render import console, tuning
+    from splade_cli.cli.render.progress import show_progress
     from splade_cli.datasets.collections import load_collection
     from splade_cli.evaluation.tuning.tune import tune as measured
     from splade_cli.model.options import ModelOptions
@@ -46,7 +47,7 @@ def tune(
         device=device, batch_size=batch_size, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
     )
     searcher = Searcher.open(index, model=model, model_options=opening)
-    with console.progress() as progress:
+    with show_progress() as progress:
         tuned = measured(searcher, collection, progress=progress)
     recommended = tuning.flags(tuned.cheapest.setting)
     if json_output:

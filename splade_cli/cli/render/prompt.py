@@ -18,6 +18,7 @@ from prompt_toolkit.output import ColorDepth, create_output
 from prompt_toolkit.utils import get_cwidth, is_dumb_terminal
 
 from splade_cli.cli.render import console, replies
+from splade_cli.cli.render.progress import show_progress
 from splade_cli.search.session.completion import proposals
 from splade_cli.search.session.replies import QuitReply
 
@@ -121,7 +122,7 @@ def toolbar(session: Session, columns: int) -> str:
 def _answer(session: Session, line: str) -> Reply:
     if not line.lstrip().startswith("/compare"):
         return session.handle(line)
-    with console.progress() as session.progress:  # another model may have to encode the index
+    with show_progress() as session.progress:  # another model may have to encode the index
         return session.handle(line)
 
 

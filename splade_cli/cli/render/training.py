@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from splade_cli.cli.render import console
 from splade_cli.cli.render.numbers import BLOCKS
+from splade_cli.cli.render.progress import QUIET_SECONDS
 from splade_cli.cli.render.training_view import TrainingView, measure_of, stage_of
 from splade_cli.training.tracking.rows import Listener, Row, numbers_of, step_of
 
@@ -55,7 +56,7 @@ def progress() -> Iterator[Listener]:
     """A listener for the trainer: a live table on a terminal, else a line a validation and every while."""
     live = console.err.is_terminal and os.environ.get("TERM") != "dumb"
     view = TrainingView(ascii_only=not _draws_blocks(console.err.encoding))
-    spoken = [-console.QUIET_SECONDS]
+    spoken = [-QUIET_SECONDS]
 
     def listen(row: Row) -> None:
         view.take(row)
@@ -65,7 +66,7 @@ def progress() -> Iterator[Listener]:
             console.err.print(escape(validation_line(row, last, width)), soft_wrap=True)
         elif "share" in row:
             console.err.print(averaging_line(row), soft_wrap=True)
-        elif "loss" in row and not live and time.monotonic() - spoken[0] >= console.QUIET_SECONDS:
+        elif "loss" in row and not live and time.monotonic() - spoken[0] >= QUIET_SECONDS:
             spoken[0] = time.monotonic()
             console.err.print(escape(view.line()), soft_wrap=True)
 
