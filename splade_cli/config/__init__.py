@@ -1,1 +1,1 @@
-"""Settings: what may be set, and the layers that set it. Knows no model."""
+"""Settings of a training run: their schema, and the layers that set them. Loads no model."""

@@ -1,1 +1,1 @@
-"""Documents to chunks, queries, negatives and training files. Text only: knows no torch, no index."""
+"""Texts of files and folders: read, decoded, and cut into chunks. Needs no torch and no index."""

@@ -1,1 +1,1 @@
-"""Labelled rows and collections, in every shape that users have them. Knows no torch, no index."""
+"""Labelled rows and test collections, in every shape that people have them. Needs no torch and no index."""
