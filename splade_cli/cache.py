@@ -64,11 +64,11 @@ class Cache:
             self._connection = sqlite3.connect(path, timeout=WAIT_SECONDS, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-            found = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-            if found not in (0, FORMAT):
+            version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+            if version not in (0, FORMAT):
                 self._connection.close()
                 raise InputError(
-                    f"{path} is a cache of format {found}, not {FORMAT}", f"delete it: rm {path}"
+                    f"{path} is a cache of format {version}, not {FORMAT}", f"delete it: rm {path}"
                 )
             with self._connection:
                 self._connection.execute(_TABLE)
@@ -94,7 +94,7 @@ class Cache:
 
     def get(self, space: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """The values that are there, by key. One whose checksum is wrong counts as missing."""
-        found: dict[bytes, bytes] = {}
+        values: dict[bytes, bytes] = {}
         distinct = list(dict.fromkeys(keys))
         for start in range(0, len(distinct), KEYS_AT_ONCE):
             wanted = distinct[start : start + KEYS_AT_ONCE]
@@ -102,8 +102,8 @@ class Cache:
             query = f"SELECT key, value, crc32 FROM entries WHERE space = ? AND key IN ({marks})"
             for key, value, checksum in self._read(query, [space, *wanted]):
                 if zlib.crc32(value) == checksum:
-                    found[key] = value
-        return found
+                    values[key] = value
+        return values
 
     def put(self, space: str, items: Mapping[bytes, bytes]) -> None:
         """Keeps values, all of them or none; a key that is there gets the new value."""

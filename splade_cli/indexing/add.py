@@ -81,10 +81,10 @@ def add_documents(
         if first is not None:
             embedder = embedder or embedder_of(index)
             check_model(index, embedder)
-            if dense is None and index.info.dense is not None:
-                dense = dense_of(index)
             with Cache(cache_of(index_dir)) as cache:
-                windows = None if index.info.dense is None or dense is None else DenseWindows(dense, cache)
+                windows = None
+                if index.info.dense is not None:
+                    windows = DenseWindows(dense or dense_of(index), cache)
                 pipeline = Pipeline(embedder, windows, index.info.pruning, workers, cache)
                 with closing(pipeline.batches(chain([first], chunks), progress=report)) as batches:
                     writer.append(batches, replaced=additions.replaced)

@@ -180,28 +180,35 @@ def _write_index(
 ) -> None:
     claim_output(output, force, MARKS)
     remove_leftovers(output)
+    query = None
+    count = None
     export = _query_export(embedder, options)
+    if export is not None:
+        query = export.info
+        count = export.count
     opening = Opening(reader)
     opening.settle_precision(embedder)
-    bm25 = Bm25Request(opening.language()) if options.bm25 else None
+    bm25 = None
+    if options.bm25:
+        bm25 = Bm25Request(opening.language())
     with Cache(cache_of(output)) as cache:
         pipeline = _pipeline(embedder, options, cache)
         chunks: Iterable[Chunk] = opening
+        reported = progress
         impacts = None
         if options.impacts is not None:
             # Only the largest weight of all says what step fits: all is encoded first, and then read again.
             encoded = pipeline.batches(opening, total=opening.total, progress=progress)
             impacts = Impacts.fitting((batch.vectors for batch in encoded), options.impacts)
             chunks = reader.again()
-        count = None if export is None else export.count
-        reported = progress if impacts is None else silent
+            reported = silent
         with closing(
             pipeline.batches(chunks, count=count, total=opening.total, progress=reported)
         ) as batches:
             first = next(batches)
             info = IndexInfo(
                 encoder=embedder.description,
-                query=None if export is None else export.info,
+                query=query,
                 dense=_dense_info(pipeline, first),
                 impacts=impacts,
                 pruning=options.pruning,
@@ -228,7 +235,9 @@ def _query_export(embedder: SpladeEmbedder, options: IndexOptions) -> QueryEncod
 
 
 def _pipeline(embedder: SpladeEmbedder, options: IndexOptions, cache: Cache | None) -> Pipeline:
-    dense = None if options.dense is None else DenseWindows(options.dense, cache)
+    dense = None
+    if options.dense is not None:
+        dense = DenseWindows(options.dense, cache)
     return Pipeline(embedder, dense, options.pruning, options.workers, cache)
 
 
