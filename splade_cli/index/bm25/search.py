@@ -52,7 +52,7 @@ class Bm25Search:
 
     @classmethod
     def over(cls, texts: Sequence[str], language: str | None = None) -> Bm25Search:
-        """Over texts in memory; the language, which decides stop words and stemmer, is guessed where not given."""
+        """Over texts in memory; the language of stop words and stemmer is guessed where not given."""
         return cls([TermFrequencies.build(texts, language)])
 
     @classmethod

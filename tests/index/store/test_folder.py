@@ -94,6 +94,17 @@ def test_there_and_back(folder: Path) -> None:
     assert opening.size_bytes(folder) == sum(map(len, files_of(folder).values()))
 
 
+def test_files_and_bytes_of_an_index(tmp_path: Path) -> None:
+    """Four files, and no more bytes than vectors, postings, ids and texts need."""
+    dice = np.random.default_rng(0)
+    vectors = sp.random(2000, 500, 0.04, "csr", np.float32, dice)
+    SpladeIndex.from_vectors(vectors, [f"document-{n}" for n in range(2000)]).save(tmp_path / "index")
+    sizes = {name.rpartition(".")[2]: len(content) for name, content in files_of(tmp_path / "index").items()}
+    assert sorted(sizes) == ["json", "jsonl", "safetensors"] and len(files_of(tmp_path / "index")) == 4
+    # a row: indptr and text offset, id and document's id as code, end and text; a weight: 8 bytes and 6 as a posting
+    assert sizes["safetensors"] < 2000 * (16 + 2 * (4 + 8 + 13)) + vectors.nnz * 14 + 300_000
+
+
 def test_vectors_stay_in_memory_mapped_files(folder: Path) -> None:
     (segment,) = SpladeIndex.open(folder).segments
     for array in (

@@ -1,0 +1,82 @@
+"""How much work a search does, counted: postings added up, and groups of rows that are scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from splade_cli.index.engine import topk
+from splade_cli.index.engine.accumulators import LOW
+from splade_cli.index.engine.blockmax import GROUP
+from splade_cli.index.engine.postings import Postings
+
+ROWS, TERMS = 60_000, 2_000
+
+
+@pytest.fixture(scope="module")
+def built() -> tuple[Postings, sp.csr_matrix]:
+    """Rows of thirty skewed terms with skewed weights, as a sparse model makes them; and one as query."""
+    dice = np.random.default_rng(7)
+    terms = np.minimum(dice.zipf(1.3, ROWS * 30), TERMS) - 1
+    weights = dice.gamma(1.0, 0.5, ROWS * 30).astype(np.float32)
+    vectors = sp.csr_matrix((weights, (np.repeat(np.arange(ROWS), 30), terms)), shape=(ROWS, TERMS))
+    vectors.sum_duplicates()
+    return Postings.build(vectors), vectors[123]
+
+
+class Counted:
+    """The loops of a search in Python, with what they are given counted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.groups = 0
+        self.postings = 0
+        score_groups, accumulate = topk.score_groups, topk.accumulate
+
+        def scored(groups: NDArray[np.int64], *arguments: Any) -> Any:
+            self.groups += len(groups)
+            return score_groups(groups, *arguments)
+
+        def accumulated(
+            slots: NDArray[np.int64], weights: Any, starts: NDArray[np.int64], *rest: Any
+        ) -> None:
+            met = slots[slots >= 0]
+            self.postings += int((starts[met + 1] - starts[met]).sum())
+            accumulate(slots, weights, starts, *rest)
+
+        monkeypatch.setattr(topk, "score_groups", scored)
+        monkeypatch.setattr(topk, "accumulate", accumulated)
+
+    def search(self, postings: Postings, query: sp.csr_matrix, k: int) -> list[int]:
+        room = np.empty(2 * k + 16, dtype=np.int64)
+        search = topk.search_positive.py_func  # type: ignore[attr-defined]
+        filled = search(
+            query.indices, query.data, postings._lists, postings._planes, postings.vectors, ROWS, k,
+            np.empty(0, dtype=np.uint8), topk.scratch(), room,
+        )  # fmt: skip
+        return [int(LOW - (key & LOW)) for key in sorted(room[:filled].tolist(), reverse=True)]
+
+
+def test_few_groups_are_scored_for_few_results(
+    built: tuple[Postings, sp.csr_matrix], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postings, query = built
+    counted = Counted(monkeypatch)
+    rows = counted.search(postings, query, 3)
+    assert rows == postings.search(query, 3)[0][0].tolist()
+    assert counted.postings == 0, "bounds suffice"
+    assert 0 < counted.groups < ROWS / GROUP / 200
+
+
+def test_for_many_results_each_posting_of_the_query_is_added_once(
+    built: tuple[Postings, sp.csr_matrix], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postings, query = built
+    counted = Counted(monkeypatch)
+    rows = counted.search(postings, query, 1000)
+    assert rows == postings.search(query, 1000)[0][0].tolist()
+    frequencies = np.bincount(postings.vectors[1], minlength=TERMS)
+    assert (counted.groups, counted.postings) == (0, int(frequencies[query.indices].sum()))
