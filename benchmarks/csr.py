@@ -30,8 +30,9 @@ from splade_cli.model.csr.encoder import make_csr
 from splade_cli.model.dense import DenseModel
 from splade_cli.records import Ranking
 from splade_cli.training.csr.loss import CsrWeights
-from splade_cli.training.csr.trainer import excerpts
-from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
+from splade_cli.training.csr.texts import excerpts
+from splade_cli.training.csr.trainer import prepare_csr
+from splade_cli.training.csr.vectors import cached_vectors
 
 BASE, MEASURE = "all-MiniLM-L6-v2", "nDCG@10"
 SPLITS = {"scifact": "test", "cranfield": "all"}

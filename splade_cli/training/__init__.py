@@ -1,1 +1,1 @@
-"""Documents to training files, training files to a model. Knows no terminal."""
+"""Training of sparse encoders: rows and documents to a model folder."""

@@ -1,152 +1,136 @@
-"""Training of a CSR model: texts become dense vectors once, and the sparse autoencoder learns from them.
-
-The dense model is never changed.
-"""
+"""A trainer of a sparse autoencoder over dense vectors."""
 
 from __future__ import annotations
 
-import random
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from transformers import Trainer, TrainingArguments
 
-from splade_cli.cache import Cache
-from splade_cli.config.schema import Config
-from splade_cli.corpus.chunks import split_documents
-from splade_cli.corpus.documents import read_documents
-from splade_cli.datasets.beir import read_corpus
-from splade_cli.errors import InputError
-from splade_cli.records import Chunk, Example, Progress, silent
-from splade_cli.training.csr.loss import CsrWeights
-from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
-from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
-from splade_cli.training.run_folder import CACHE
-from splade_cli.training.trainable import Trainable
-
-SHORTEST = 5
-LONGEST = 40
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
-"""Words of an excerpt, and where one may end."""
+from splade_cli.errors import InputError, ModelError
+from splade_cli.model.csr.encoder import initialize
+from splade_cli.training.csr.loss import CsrObjective, CsrWeights
+from splade_cli.training.loop.failures import check_loss
 
 
-def corpus_texts(path: Path) -> list[str]:
-    """Texts of a BEIR folder's corpus, or of the chunks of a file or folder of documents.
+class CsrTrainer(Trainer):  # type: ignore[misc]
+    """A transformers.Trainer over row numbers, whose validation is whatever `measure` says."""
 
-    Raises:
-        InputError: nothing to read.
-    """
-    if (path / "corpus.jsonl").is_file():
-        documents = read_corpus(path / "corpus.jsonl")
-        texts = [Chunk(each.id, each.id, each.text, each.title).content for each in documents]
-    else:
-        texts = [chunk.content for chunk in split_documents(read_documents(path).documents)]
-    different = [text for text in dict.fromkeys(texts) if text.strip()]
-    if not different:
-        raise InputError(f"{path} holds no text", "name a folder of documents, or a BEIR folder")
-    return different
+    def __init__(
+        self, *args: Any, measure: Callable[[], dict[str, float]] | None, output: Path, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.measure = measure
+        self.output = output
+
+    @property
+    def objective(self) -> CsrObjective:
+        """The loss, past what several processes wrap around it."""
+        objective = self.accelerator.unwrap_model(self.model)
+        assert isinstance(objective, CsrObjective)
+        return objective
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The loss of one batch. Raises ModelError where it is not finite."""
+        self.objective.progress = self.state.global_step / max(1, self.state.max_steps)
+        output = super().compute_loss(model, inputs, *args, **kwargs)
+        loss = output[0] if isinstance(output, tuple) else output
+        batch = {"rows": [str(row) for row in inputs["rows"].tolist()]}
+        check_loss({**self.objective.parts, "loss": loss}, batch, self.state.global_step + 1, self.output)
+        return output
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Adds the parts of the last step's loss and the dead latents."""
+        if "loss" in logs:
+            logs |= {f"{name}_loss": round(float(part), 5) for name, part in self.objective.parts.items()}
+            logs["dead_latents"] = self.objective.dead
+        super().log(logs, *args, **kwargs)
+
+    def evaluate(self, *args: Any, metric_key_prefix: str = "eval", **kwargs: Any) -> dict[str, float]:
+        """What `measure` gives, as a trainer's metrics."""
+        figures = self.measure() if self.measure else {}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
+        self.log(dict(metrics))
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
 
 
-def excerpts(texts: Sequence[str], seed: int) -> list[str]:
-    """Of each text its first line, if it is a short one, and a sentence: texts as short as queries are.
+@dataclass(frozen=True)
+class _Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    count: int
+    column_names: list[str] = field(default_factory=lambda: ["rows"])
 
-    An autoencoder that has only seen whole documents codes queries worse (see docs/experiments.md).
-    """
-    generator = random.Random(seed)
-    short = []
-    for text in texts:
-        first, _, rest = text.partition("\n")
-        if rest.strip() and len(first.split()) <= LONGEST:
-            short.append(first.strip("# "))
-        sentences = [
-            part for part in SENTENCE_END.split(rest or text) if SHORTEST <= len(part.split()) <= LONGEST
-        ]
-        if sentences:
-            short.append(generator.choice(sentences))
-    return list(dict.fromkeys(short))
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, row: int) -> int:
+        return row
 
 
-def prepare_autoencoder(
-    trainable: Trainable,
-    config: Config,
-    texts: Sequence[str],
-    sources: Mapping[str, Sequence[Example]],
+def _batch(rows: Sequence[int]) -> dict[str, Tensor]:
+    return {"rows": torch.tensor(rows)}
+
+
+def prepare_csr(
+    encoder: Any,
+    vectors: NDArray[np.float32],
+    pairs: NDArray[np.int64] | None,
+    arguments: TrainingArguments,
+    *,
     output: Path,
-    measure: Callable[[], dict[str, float]] | None,
+    weights: CsrWeights | None = None,
+    measure: Callable[[], dict[str, float]] | None = None,
     callbacks: Sequence[Any] = (),
-    progress: Progress = silent,
-) -> Any:
-    """A trainer of the autoencoder that the model ends in, ready to train.
+    fresh: bool = True,
+) -> CsrTrainer:
+    """A trainer of the autoencoder that `encoder` ends in, ready to run.
 
     Args:
-        texts: documents without queries.
-        sources: rows, whose queries and positives belong together; their texts are learned from as well.
-        output: the run folder; dense vectors are kept in its cache.
-        measure: validation figures of the current weights, None without validation.
+        encoder: a SparseEncoder, see `autoencoder.make_csr`; its autoencoder is trained in place.
+        vectors: [n, d] of the unique texts, from the modules before the autoencoder.
+        pairs: [m, 2], the rows of a query and its positive; None for a corpus alone.
+        arguments: steps, rate, batch (texts, whose neighbours come on top), evaluation, checkpoints.
+        output: the run folder, for the rows of a batch whose loss is not finite.
+        measure: validation figures of the current weights.
+        fresh: start the autoencoder's parameters from the vectors; False to go on with those that it has.
 
     Raises:
-        InputError: too few texts.
+        InputError: fewer than two vectors, or pairs of rows that are not there.
+        ModelError: an autoencoder that normalises its input, whose loss is another.
     """
-    rows = [row for part in sources.values() for row in part]
-    short = excerpts(texts, config.training.seed)
-    named = [text for row in rows for text in (row.query, row.positive, *row.negatives)]
-    numbers = {text: number for number, text in enumerate(dict.fromkeys([*texts, *short, *named]))}
-    linked = [(numbers[row.query], numbers[row.positive]) for row in rows]
-    pairs = np.array(linked, dtype=np.int64).reshape(-1, 2)
-    with Cache(output / CACHE) as cache:
-        vectors = cached_vectors(
-            lambda window: dense_vectors(trainable, window), list(numbers), cache, _space(config), progress
+    if len(vectors) < 2:
+        raise InputError(f"{len(vectors)} texts are too few to train on", "add documents")
+    if pairs is None:
+        pairs = np.empty((0, 2), dtype=np.int64)
+    links = torch.from_numpy(np.asarray(pairs, dtype=np.int64))
+    if links.numel() and not 0 <= int(links.min()) <= int(links.max()) < len(vectors):
+        raise InputError(
+            f"a pair names row {int(links.max())} of {len(vectors)} vectors", "pairs are rows of the vectors"
         )
-    validated = measure is not None and config.training.eval_strategy != "no"
-    fresh = trainable.view.model.identity == "in training"
-    trainer = prepare_csr(
-        trainable.encoder,
-        vectors,
-        pairs,
-        training_arguments(config, (), trainable, output, validated),
+    autoencoder = encoder[-1]
+    rows = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+    if autoencoder.normalize:
+        raise ModelError(
+            "the autoencoder normalises its input, which cannot be trained here", "start from a dense model"
+        )
+    if fresh:
+        initialize(autoencoder.cpu(), rows, arguments.seed)
+    objective = CsrObjective(autoencoder, rows, links, weights or CsrWeights())
+    dataset = _Rows(len(rows))
+    trainer = CsrTrainer(
+        model=objective,
+        args=arguments,
+        train_dataset=dataset,
+        eval_dataset=dataset if measure else None,
+        data_collator=_batch,
+        callbacks=list(callbacks),
+        measure=measure,
         output=output,
-        weights=CsrWeights(
-            auxiliary=config.loss.aux_loss_weight,
-            contrastive=config.loss.contrastive_weight,
-            anneal_from=config.model.csr_anneal_from,
-        ),
-        measure=measure if validated else None,
-        callbacks=[*callbacks, *early_stopping(config, validated)],
-        fresh=fresh,
     )
-    set_intervals(trainer, config)
     return trainer
-
-
-def dense_vectors(trainable: Trainable, texts: Sequence[str], batch_size: int = 32) -> NDArray[np.float32]:
-    """What the modules before the autoencoder give, float32 [n, d]; no prompt is put before a text."""
-    model = trainable.view.model
-    device = trainable.view.device.name
-    out = np.empty((len(texts), trainable.encoder[-1].input_dim), dtype=np.float32)
-    order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
-    model.eval()
-    for start in range(0, len(order), batch_size):
-        part = order[start : start + batch_size]
-        features = trainable.view.tokenizer(
-            [texts[row] for row in part],
-            truncation=True,
-            max_length=model.max_seq_length,
-            padding=True,
-            return_tensors="pt",
-        ).to(device)
-        with torch.inference_mode():
-            out[part] = model.dense(**features).float().cpu().numpy()  # type: ignore[operator]
-    return out
-
-
-def _space(config: Config) -> str:
-    """The cache's space of what the dense modules of the base give."""
-    from splade_cli.model.dense import resolve_dense
-    from splade_cli.model.layout import identity_of
-
-    identity = identity_of(resolve_dense(config.model.base_model))
-    return f"dense {identity} of {config.training.max_seq_length or 'all'} tokens"

@@ -98,11 +98,5 @@ def check_vectors(
 def _encoded(folder: Path, options: ModelOptions) -> dict[str, sp.csr_matrix]:
     from splade_cli.model.embedder import SpladeEmbedder
 
-    embedder = SpladeEmbedder(
-        folder,
-        device=options.device,
-        precision="fp32",
-        trust_remote_code=options.trust_remote_code,
-        allow_pickle=options.allow_pickle,
-    )
+    embedder = SpladeEmbedder(folder, options, precision="fp32")
     return {kind: embedder.encode(PROBES, kind) for kind in ("document", "query")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
@@ -91,15 +90,7 @@ class SparseVectors:
     """
 
     def __init__(self, source: str, options: ModelOptions) -> None:
-        exact = replace(options, precision="fp32")
-        self._embedder = SpladeEmbedder(
-            source,
-            device=exact.device,
-            precision=exact.precision,
-            batch_size=exact.batch_size,
-            trust_remote_code=exact.trust_remote_code,
-            allow_pickle=exact.allow_pickle,
-        )
+        self._embedder = SpladeEmbedder(source, options, precision="fp32")
 
     def encode(self, texts: Sequence[str], kind: str) -> list[bytes]:
         matrix = self._embedder.encode(texts, kind)

@@ -18,7 +18,8 @@ from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.csr.encoder import initialize
 from splade_cli.training.csr.loss import CsrObjective, CsrWeights, nearest
-from splade_cli.training.csr.vectors import cached_vectors, prepare_csr
+from splade_cli.training.csr.trainer import prepare_csr
+from splade_cli.training.csr.vectors import cached_vectors
 
 WIDTH, LATENTS, K = 16, 64, 8
 NO_PAIRS = torch.empty((0, 2), dtype=torch.long)
