@@ -46,7 +46,7 @@ def file_table(paths: list[Path]) -> Table:
 
 
 def _parquet_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[Row]:
-    from pyarrow import ArrowInvalid, parquet  # type: ignore[import-untyped]
+    from pyarrow import ArrowInvalid, parquet
 
     try:
         with parquet.ParquetFile(path) as file:
