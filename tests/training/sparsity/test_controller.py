@@ -167,9 +167,12 @@ def test_a_run_ends_with_the_terms_that_were_asked_for(
         def compute_loss_from_embeddings(self, *given: Any) -> Any:
             return scale * super().compute_loss_from_embeddings(*given)
 
+    steps = 140
+    if scale != 1.0:
+        steps = 240  # lambda has orders of magnitude to go, and roundings differ between processors
     found: list[Any] = []
     _, view = run(
-        bert_folder, tmp_path, controlled(24, found=found), shift=shift,
+        bert_folder, tmp_path, controlled(24, found=found), shift=shift, steps=steps,
         loss=lambda encoder: spladed(encoder, inner=Scaled(encoder)),
     )  # fmt: skip
     terms = active_terms(view, TEXTS, [text.split()[1] for text in TEXTS])
