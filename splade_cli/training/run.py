@@ -118,7 +118,8 @@ class Run:
         with followed(self.trackers):
             result = self._train()
             if self.is_first:
-                self._save(result)
+                self.trainable.read_at_most(self.trainable.view.model.max_seq_length)
+                save_model(self.trainable, self.config, result, self.sources)
                 self._publish(result, tasks)
                 for tracker in self.trackers:
                     tracker.keep([self.output / CONFIG, self.output / METRICS, self.output / FINAL / CARD])
@@ -223,10 +224,6 @@ class Run:
                 self.notes.append(
                     f"no row of {name} was scored by a teacher: they carry scores, or have no negatives"
                 )
-
-    def _save(self, result: Trained) -> None:
-        self.trainable.read_at_most(self.trainable.view.model.max_seq_length)
-        save_model(self.trainable, self.config, result, self.sources)
 
     def _publish(self, result: Trained, tasks: Sequence[Any]) -> None:
         """MTEB's scores and the hub, after the model is safe: what fails here is a note and costs nothing."""

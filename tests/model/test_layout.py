@@ -139,7 +139,7 @@ def test_an_inference_free_model_is_refused_as_a_plain_one(free: Path, load: Mak
 
     with pytest.raises(ModelError, match="inference-free") as caught:
         open_trainable(ModelSection(base_model=str(free)), ModelOptions(device="cpu"))
-    assert "--preset inference-free" in caught.value.hint
+    assert "architecture inference-free-splade" in caught.value.hint
 
 
 def test_an_empty_query_and_none_at_all(free: Path, load: Make) -> None:

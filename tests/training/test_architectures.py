@@ -180,7 +180,7 @@ def test_architectures_do_not_pass_for_one_another(
     result = train(bert_folder, rows, tmp_path / "free", val=False, model__architecture="inference-free")
     with pytest.raises(ModelError, match="inference-free already") as caught:
         train(result.model_dir, rows, tmp_path / "plain")
-    assert "--preset inference-free" in caught.value.hint
+    assert "architecture inference-free-splade" in caught.value.hint
     section = ModelSection(base_model=str(bert_folder), load_pretrained_sparse_encoder=True)
     with pytest.raises(ModelError, match="no sparse encoder"):
         open_trainable(section, ModelOptions(device="cpu"))
