@@ -163,10 +163,10 @@ def _checked_base(loaded: LoadedModel, name: str, architecture: str) -> SpladeMo
     if not isinstance(model, SpladeModel):
         raise ModelError(
             f"{name} is a {model.architecture} model, not {architecture}",
-            f"train with architecture {model.architecture}",
+            f"set architecture {model.architecture}",
         )
     if model.query_table is not None and architecture != "inference-free-splade":
-        raise ModelError(f"{name} is inference-free already", "train it on with architecture inference-free-splade")
+        raise ModelError(f"{name} is inference-free already", "set architecture inference-free-splade")
     return model
 
 
