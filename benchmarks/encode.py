@@ -1,4 +1,5 @@
-"""Encoding: ours and sentence-transformers' SparseEncoder, interleaved on the same texts; the vectors must be equal.
+"""Encoding: ours and sentence-transformers' SparseEncoder, interleaved on the same texts; the vectors must be
+equal.
 
     python benchmarks/encode.py [--rounds 5]
 

@@ -1,11 +1,12 @@
-"""The exact engine against its peers: same vectors, same queries, one thread each, asked in turn in one process.
+"""The exact engine against its peers: same vectors, same queries, one thread each, asked in turn in one
+process.
 
-    python benchmarks/engine.py --cache FOLDER [--rows 100000 1000000] [--peers-path FOLDER ...] [--only scipy BMP]
-    python benchmarks/engine.py --cache FOLDER --part latency|build|cold|growth
+    python benchmarks/engine.py --cache FOLDER [--rows 100000 1000000] [--peers-path FOLDER ...] [--only scipy
+    BMP] python benchmarks/engine.py --cache FOLDER --part latency|build|cold|growth
 
-The vectors are real (see vectors.py). Latency: p50 over the queries, asked one by one; engines take turns of 25
-queries, the same ones, in an order that moves on by one each turn. Ratio is theirs over ours. Where a peer rounds
-weights, its overlap with the exact top 10 says so.
+The vectors are real (see vectors.py). Latency: p50 over the queries, asked one by one; engines take turns of
+25 queries, the same ones, in an order that moves on by one each turn. Ratio is theirs over ours. Where a peer
+rounds weights, its overlap with the exact top 10 says so.
 """
 
 from __future__ import annotations
@@ -219,7 +220,8 @@ print(loaded - begin, opened - loaded, first - opened, first - begin)
 
 
 def cold(vectors: sp.csr_matrix, query: sp.csr_matrix, rounds: int = 7) -> None:
-    """Prints the time of imports, opening and the first query in fresh processes; and without kept machine code."""
+    """Prints the time of imports, opening and the first query in fresh processes; and without kept machine
+    code."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_container(folder / "index.safetensors", vectors)

@@ -1,8 +1,10 @@
-"""The head alone (max over tokens of hidden states times decoder) against square matrix products of this machine.
+"""The head alone (max over tokens of hidden states times decoder) against square matrix products of this
+machine.
 
     python benchmarks/head.py [--rounds 7]
 
-Two squares: PyTorch's own product, and the faster of that and oneDNN's, which our head uses where it is faster.
+Two squares: PyTorch's own product, and the faster of that and oneDNN's, which our head uses where it is
+faster.
 """
 
 from __future__ import annotations

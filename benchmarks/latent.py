@@ -2,10 +2,10 @@
 
     python benchmarks/latent.py [--dimensions 32768 131072 1048576 4194304] [--documents 500] [--steps 20]
 
-No label is used for training: U and b learn to give the similarities that the dense model gives to documents of the
-corpus, a sixth of them neighbours of one another. The body is frozen and its vectors are computed once. Each D has a
-process of its own, whose peak memory is shown. A corpus is what the queries need and documents drawn at random. Times
-are CPU time of one thread.
+No label is used for training: U and b learn to give the similarities that the dense model gives to documents
+of the corpus, a sixth of them neighbours of one another. The body is frozen and its vectors are computed
+once. Each D has a process of its own, whose peak memory is shown. A corpus is what the queries need and
+documents drawn at random. Times are CPU time of one thread.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ class Figures(NamedTuple):
 def interleaved(
     ours: Callable[[], object], theirs: Callable[[], object], rounds: int, clock: Callable[[], float]
 ) -> Figures:
-    """Medians of `rounds` runs each, one after the other in every round, after one round that does not count."""
+    """Medians of `rounds` runs each, one after the other in every round, after one round that does not
+    count."""
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(rounds + 1):
         for place, run in enumerate((ours, theirs)):
@@ -46,7 +47,8 @@ def interleaved(
 
 
 def both_clocks(what: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> None:
-    """Prints CPU seconds of this process at one thread, then wall seconds at as many threads as torch starts with."""
+    """Prints CPU seconds of this process at one thread, then wall seconds at as many threads as torch
+    starts with."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     print(
@@ -85,7 +87,8 @@ def _slices(lengths: list[int]) -> list[str]:
 
 
 def minilm_with_a_head(folder: Path) -> str:
-    """A masked LM of 6 layers and 384 dimensions: the body of all-MiniLM-L6-v2 under its own embeddings as decoder.
+    """A masked LM of 6 layers and 384 dimensions: the body of all-MiniLM-L6-v2 under its own embeddings as
+    decoder.
 
     No trained head of that size lies in a package; its bias is set so that a text has about 250 active terms.
     """
@@ -110,7 +113,8 @@ def minilm_with_a_head(folder: Path) -> str:
 
 
 def for_each_model(compare: Callable[[str, str, int], None]) -> None:
-    """Calls ``compare(name, folder, rounds)`` for tiny and, where it can be made, the 384-dimensional model."""
+    """Calls ``compare(name, folder, rounds)`` for tiny and, where it can be made, the 384-dimensional
+    model."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds

@@ -1,9 +1,10 @@
-"""Peak memory of encoding and of a training step, 32 texts of 256 tokens, ours and the peer each in its own process.
+"""Peak memory of encoding and of a training step, 32 texts of 256 tokens, ours and the peer each in its own
+process.
 
     python benchmarks/memory.py
 
-Ours trains a second time with activation checkpointing (``hardware.gradient_checkpointing``). Prints the peak resident
-size of each process, and what it rises above the process with libraries and model loaded.
+Ours trains a second time with activation checkpointing (``hardware.gradient_checkpointing``). Prints the peak
+resident size of each process, and what it rises above the process with libraries and model loaded.
 """
 
 from __future__ import annotations

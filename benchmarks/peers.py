@@ -1,12 +1,14 @@
-"""Peers of the engine behind one shape: built from the same CSR matrix, asked one query at a time on one thread.
+"""Peers of the engine behind one shape: built from the same CSR matrix, asked one query at a time on one
+thread.
 
-Each is its own PyPI package and is asked through the fastest call that it offers; turning a query into what that call
-takes is not timed. BMP and PISA keep weights as small integers, so their results are exact for rounded weights only.
-A peer whose package is missing is skipped and named:
+Each is its own PyPI package and is asked through the fastest call that it offers; turning a query into what
+that call takes is not timed. BMP and PISA keep weights as small integers, so their results are exact for
+rounded weights only. A peer whose package is missing is skipped and named:
 
     pip install splade-index qdrant-edge-py bmp impact-index pyterrier-pisa
 
-PISA loads libtbb.so.2, which its package puts into the environment's lib folder: name that in LD_LIBRARY_PATH.
+PISA loads libtbb.so.2, which its package puts into the environment's lib folder: name that in
+LD_LIBRARY_PATH.
 """
 
 from __future__ import annotations
@@ -213,7 +215,8 @@ class ImpactIndex(Peer):
 
 
 class Pisa(Peer):
-    """PISA through pyterrier-pisa: block-max MaxScore over 8-bit impacts; query weights are tenths, as repeated terms.
+    """PISA through pyterrier-pisa: block-max MaxScore over 8-bit impacts; query weights are tenths, as
+    repeated terms.
 
     Asked below the data frames of its pipeline, which cost more than the search.
     """

@@ -2,7 +2,8 @@
 
     python benchmarks/precision.py [--data FOLDER ...]
 
-FOLDER is in BEIR layout; without --data SciFact and Cranfield of ../shared/data are taken where they are there.
+FOLDER is in BEIR layout; without --data SciFact and Cranfield of ../shared/data are taken where they are
+there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Queries by the model, by a static table and by ONNX: a cold `splade search`, and encoding a query when warm.
+"""Queries by the model, by a static table and by ONNX: a cold `splade search`, and encoding a query when
+warm.
 
     python benchmarks/query.py [--rounds 7]
 

@@ -2,8 +2,8 @@
 
     python benchmarks/scale.py [--counts 1000 10000 100000] [--workers 1]
 
-Documents are slices of sample_docs, 8 to 24 words each. Memory that is the process's own (anonymous) is told apart from
-pages of the index files, which the system may drop.
+Documents are slices of sample_docs, 8 to 24 words each. Memory that is the process's own (anonymous) is told
+apart from pages of the index files, which the system may drop.
 """
 
 from __future__ import annotations

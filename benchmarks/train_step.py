@@ -1,4 +1,5 @@
-"""A training step (SpladeLoss, AdamW): our head and products in a SparseEncoder against an untouched one, interleaved.
+"""A training step (SpladeLoss, AdamW): our head and products in a SparseEncoder against an untouched one,
+interleaved.
 
 python benchmarks/train_step.py [--rounds 5]
 """

@@ -1,7 +1,9 @@
-"""Real sparse vectors for the benchmark of the engine: sentences of ../shared/data encoded by the embedded model.
+"""Real sparse vectors for the benchmark of the engine: sentences of ../shared/data encoded by the embedded
+model.
 
-Distinct sentences come first, in a fixed random order; once they are used up, windows of 16 to 28 words that begin
-elsewhere than sentences do. Pieces of 20,000 rows are kept in the cache folder, so a stopped run goes on where it was.
+Distinct sentences come first, in a fixed random order; once they are used up, windows of 16 to 28 words that
+begin elsewhere than sentences do. Pieces of 20,000 rows are kept in the cache folder, so a stopped run goes
+on where it was.
 
     python benchmarks/vectors.py --cache FOLDER --rows 1000000
 """
@@ -25,7 +27,8 @@ DOCUMENT_TERMS, QUERY_TERMS, LONG_TERMS = 40, 20, 242
 
 
 def sentences() -> list[str]:
-    """Distinct sentences of 5 to 60 words, shuffled; then windows of words, shuffled; then windows between those."""
+    """Distinct sentences of 5 to 60 words, shuffled; then windows of words, shuffled; then windows between
+    those."""
     texts: list[str] = []
     for name in COLLECTIONS:
         for line in (SHARED / name / "corpus.jsonl").read_text(encoding="utf-8").splitlines():
@@ -63,7 +66,8 @@ def query_texts(count: int) -> list[str]:
 
 
 def documents(rows: int, cache: Path) -> sp.csr_matrix:
-    """The first `rows` documents, CSR float32 [rows, V], at most 40 non-zeros each; encodes what the cache lacks.
+    """The first `rows` documents, CSR float32 [rows, V], at most 40 non-zeros each; encodes what the cache
+    lacks.
 
     Fewer rows come back where the texts run out (above 1.1 million).
     """

@@ -6,7 +6,8 @@
     ├── IndexFolderError   an index folder that is missing, corrupt or made by another model
     └── ServiceError       an LLM server that cannot be reached or refuses
 
-The command line prints ``error: message`` and ``hint: hint`` and exits with 1; Python callers catch `SpladeError`.
+The command line prints ``error: message`` and ``hint: hint`` and exits with 1; Python callers catch
+`SpladeError`.
 """
 
 from __future__ import annotations

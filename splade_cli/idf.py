@@ -1,4 +1,7 @@
-"""Inverse document frequency: how much a term tells, from how many texts have it. The one formula of this package."""
+"""Inverse document frequency: how much a term tells, from how many texts have it.
+
+The one formula of this package.
+"""
 
 from __future__ import annotations
 

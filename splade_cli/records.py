@@ -1,19 +1,13 @@
-"""The nouns that cross folders: documents, chunks, training rows, hits. Knows nothing of where they come from."""
+"""The nouns that cross folders: documents, chunks, training rows, hits."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from splade_cli.progress import Progress, silent
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-__all__ = [
-    "Chunk", "Document", "Example", "Hit", "Progress", "Ranking", "Term", "WeightedText", "WrittenQuery", "silent",
-]  # fmt: skip
 
 WeightedText = tuple[str, float]
 """A text and how much it counts: of a query in parts, such as the query itself and what an expansion adds."""
@@ -21,7 +15,10 @@ WeightedText = tuple[str, float]
 
 @dataclass(frozen=True)
 class Document:
-    """One text of the user's. `text` has ``#`` headings where the source had headings; `id` is unique in a corpus."""
+    """One text of the user's.
+
+    `text` has ``#`` headings where the source had headings; `id` is unique in a corpus.
+    """
 
     id: str
     text: str
@@ -47,17 +44,21 @@ class Chunk:
 
     @property
     def content(self) -> str:
-        """What a model reads: title and headings that the slice does not already begin with, then the text."""
+        """What a model reads: title and headings, where the slice does not begin with them, then the text."""
         opening = self.text.lstrip("# \n").casefold()
-        above = [
-            part for part in (self.title, *self.headings) if part and not opening.startswith(part.casefold())
-        ]
-        return "\n".join([": ".join(dict.fromkeys(above)), self.text]) if above else self.text
+        above: list[str] = []
+        for part in (self.title, *self.headings):
+            if part and part not in above and not opening.startswith(part.casefold()):
+                above.append(part)
+        if not above:
+            return self.text
+        return ": ".join(above) + "\n" + self.text
 
 
 @dataclass(frozen=True)
 class WrittenQuery:
-    """A query that was written for a chunk; `type` is its kind: question, keywords, natural, claim, title or span."""
+    """A query that was written for a chunk; `type` is its kind: question, keywords, natural, claim, title
+    or span."""
 
     text: str
     type: str = ""
@@ -82,7 +83,8 @@ class Example:
 class Term:
     """One vocabulary entry's part in a score: ``query_weight * document_weight == contribution``.
 
-    `literal` says that it stands in the query itself, `in_document` in the document; else the model added it there.
+    `literal` says that it stands in the query itself, `in_document` in the document; else the model added it
+    there.
     """
 
     term: str
@@ -164,7 +166,8 @@ class QueryInfo:
 
 
 class Ranking(NamedTuple):
-    """Ranked lists, one a query, best first: ``ids[q][r]`` has ``scores[q][r]``, float32; lists may differ in length."""
+    """Ranked lists, one a query, best first: ``ids[q][r]`` has ``scores[q][r]``, float32; lists may differ
+    in length."""
 
     ids: list[list[str]]
     scores: list[NDArray[np.float32]]

@@ -1,7 +1,7 @@
 """Makes a virtual environment with this package and its development tools; standard library only.
 
-The one thing that needs thought is torch: on Linux the default wheel brings gigabytes of CUDA libraries. Where
-this machine has no NVIDIA GPU and pip would fetch them, the CPU build is installed instead.
+The one thing that needs thought is torch: on Linux the default wheel brings gigabytes of CUDA libraries.
+Where this machine has no NVIDIA GPU and pip would fetch them, the CPU build is installed instead.
 
     python3 tools/install.py .venv
     python3 tools/install.py .venv --lowest      # the lowest direct dependencies that pyproject.toml allows

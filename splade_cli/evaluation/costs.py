@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 
 if TYPE_CHECKING:
     from splade_cli.index.index import SpladeIndex

@@ -22,7 +22,7 @@ from splade_cli.evaluation.systems.subject import of_model, of_retriever, of_sea
 from splade_cli.evaluation.systems.system import System, units_of
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 from splade_cli.search.retriever import Retriever
 from splade_cli.search.searcher import Searcher
 

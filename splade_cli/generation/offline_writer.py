@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from splade_cli.generation.dedupe import query_key
-from splade_cli.records import Chunk, Progress, WrittenQuery, silent
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk, WrittenQuery
 
 _WORD = re.compile(r"[^\W_]+(?:[-'’.][^\W_]+)*")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")

@@ -14,7 +14,8 @@ from splade_cli.generation.dedupe import copies, query_key
 from splade_cli.generation.judged_queries import JudgedCorpus, JudgedQuery, split_queries
 from splade_cli.generation.negatives import Mined, MiningRules, mine, mine_judged
 from splade_cli.generation.split import split_documents_by_group
-from splade_cli.records import Chunk, Progress, WrittenQuery, silent
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk, WrittenQuery
 
 LITERAL_TYPES = ("sentence", "title")
 """Types that may stand in their chunk word for word: their use is what the teachers rank beside it."""

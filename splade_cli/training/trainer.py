@@ -12,7 +12,7 @@ from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.loading import DatasetSplits, load_datasets
 from splade_cli.errors import InputError
 from splade_cli.files import claim_output
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 from splade_cli.training.publishing.publish import require_push
 from splade_cli.training.result import Trained
 from splade_cli.training.run import Run

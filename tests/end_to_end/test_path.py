@@ -1,4 +1,7 @@
-"""The whole path on real collections and documentation, by the commands of the README. Minutes, hence marked slow."""
+"""The whole path on real collections and documentation, by the commands of the README.
+
+Minutes, hence marked slow.
+"""
 
 from __future__ import annotations
 

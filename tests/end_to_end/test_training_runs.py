@@ -1,4 +1,5 @@
-"""Training as it is stopped and split in practice: kill -9, Ctrl-C, two processes, no memory, no finite loss."""
+"""Training as it is stopped and split in practice: kill -9, Ctrl-C, two processes, no memory, no finite
+loss."""
 
 from __future__ import annotations
 

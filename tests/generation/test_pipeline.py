@@ -18,7 +18,8 @@ from splade_cli.errors import InputError
 from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
 from splade_cli.generation.output import WRITTEN
 from splade_cli.generation.pipeline import Generated, generate, plan
-from splade_cli.records import Chunk, Progress, WrittenQuery, silent
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk, WrittenQuery
 
 PLAIN: dict[str, Any] = {"model": None, "teacher": None}
 """BM25 alone."""

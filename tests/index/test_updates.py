@@ -255,9 +255,10 @@ def test_what_cannot_be_added(folder: Path) -> None:
         (one, ["n"], None, "1 vectors and 0 dense ones"),
         ([sp.csr_matrix([[np.nan] * WIDTH])], ["n"], dense(7)[None], "not finite"),
     ):
+        rows = [row(name, 7) for name in names]
+        batches = batched(parts, rows, None if given is None else [given])
         with IndexWriter(folder) as writer, pytest.raises(InputError, match=message):
-            rows = [row(name, 7) for name in names]
-            writer.append(batched(parts, rows, None if given is None else [given]))
+            writer.append(batches)
         assert Manifest.read(folder) == before
     with IndexWriter(folder) as writer:
         assert {path.stem for path in (folder / "segments").iterdir()} == {"000001"}, (

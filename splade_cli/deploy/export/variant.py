@@ -17,7 +17,7 @@ from splade_cli.evaluation.evaluate import evaluate
 from splade_cli.files import claim_output, replacing_folder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 
 MEASURE = "nDCG@10"
 

@@ -27,7 +27,7 @@ from splade_cli.model.encode import WINDOW, encode
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 
 SAMPLE = 2000
 STALE = (

@@ -20,7 +20,7 @@ from splade_cli.evaluation.systems.system import (
     ranked_chunks,
     short,
 )
-from splade_cli.records import Progress
+from splade_cli.progress import Progress
 from splade_cli.search import fusion
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.rerank import Reranker

@@ -22,7 +22,8 @@ from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.query_encoders.base import ExportQueries
 from splade_cli.model.query_encoders.carried import exported
-from splade_cli.records import Chunk, Progress, silent
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.rerank import CrossEncoder, Reranker

@@ -16,7 +16,8 @@ from splade_cli.evaluation.costs import Cost
 from splade_cli.evaluation.fitting import Fitted, Weights
 from splade_cli.evaluation.metrics import means, per_query, run_of
 from splade_cli.evaluation.report import SystemResult
-from splade_cli.records import Chunk, Hit, Progress, Ranking
+from splade_cli.progress import Progress
+from splade_cli.records import Chunk, Hit, Ranking
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.retriever import Retriever
 

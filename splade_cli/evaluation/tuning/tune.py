@@ -24,7 +24,7 @@ from splade_cli.evaluation.systems.remembered import RememberedQueries
 from splade_cli.evaluation.systems.system import require_documents
 from splade_cli.evaluation.tuning.settings import SETTINGS, Setting, Variant
 from splade_cli.index.index import SpladeIndex
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 from splade_cli.search.searcher import Searcher
 
 MEASURE = "nDCG@10"

@@ -19,7 +19,8 @@ from splade_cli.generation.llm.event_loop import event_loop
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.parsing import read_queries
 from splade_cli.generation.llm.prompts import EXAMPLES, Prompt
-from splade_cli.records import Chunk, Progress, WrittenQuery, silent
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk, WrittenQuery
 
 if TYPE_CHECKING:
     import asyncio

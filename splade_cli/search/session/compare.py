@@ -13,7 +13,8 @@ from splade_cli.errors import InputError
 from splade_cli.indexing.build import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
-from splade_cli.records import Chunk, Hit, Progress, silent
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk, Hit
 from splade_cli.search.searcher import Searcher
 
 WHOLE_ROWS = 2000

@@ -12,7 +12,8 @@ import numpy as np
 
 from splade_cli.engines.base import Catalog
 from splade_cli.errors import InputError, SpladeError, did_you_mean
-from splade_cli.records import Chunk, Hit, Progress, silent
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk, Hit
 from splade_cli.search.explain.absence import Absence
 from splade_cli.search.explain.terms import closest_id
 from splade_cli.search.options import SearchOptions

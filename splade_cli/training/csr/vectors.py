@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from splade_cli.cache import Cache
 from splade_cli.errors import InputError
-from splade_cli.records import Progress, silent
+from splade_cli.progress import Progress, silent
 from splade_cli.training.cached import READ, Item, compute_missing, read_cached
 from splade_cli.training.trainable import Trainable
 

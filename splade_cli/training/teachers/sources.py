@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from splade_cli.cache import Cache
 from splade_cli.config.schema import Config
 from splade_cli.model.options import ModelOptions
-from splade_cli.records import Example, Progress, silent
+from splade_cli.progress import Progress, silent
+from splade_cli.records import Example
 from splade_cli.training.teachers.scores import BATCH_SIZE, TeacherReport, scored
 
 
