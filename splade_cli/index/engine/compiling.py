@@ -19,12 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-import numpy as np
 from numba.core import config
-from numpy.typing import NDArray
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
-Number = TypeVar("Number", bound=np.generic)
 COMPILERS = ("numba", "llvmlite", "numpy")
 FOLDER = Path(__file__).parent
 
@@ -43,13 +40,6 @@ def compiled(function: Kernel, fast: bool = False) -> Kernel:
         except RuntimeError:  # numba finds no folder that it may write its cache to
             pass
     return cast(Kernel, numba.njit(**options)(function))
-
-
-def read_only(array: NDArray[Number]) -> NDArray[Number]:
-    """A read-only view, as memory maps are: a loop is compiled once for both."""
-    view = array.view(np.ndarray)
-    view.flags.writeable = False
-    return view
 
 
 def cache_folder() -> Path | None:

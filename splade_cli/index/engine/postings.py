@@ -25,6 +25,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
+from splade_cli.index.engine.arrays import read_only
 
 if TYPE_CHECKING:
     from splade_cli.index.engine.inversion import Summary
@@ -100,7 +101,6 @@ class Postings:
     @classmethod
     def of(cls, arrays: Arrays, vectors: tuple[NDArray[Any], ...], step: float = 1.0) -> Postings:
         kinds = VECTORS | {"data": arrays["weights"].dtype}  # loops are compiled for these types
-        from splade_cli.index.engine.compiling import read_only
 
         given = vectors or tuple(np.empty(0, dtype=dtype) for dtype in kinds.values())
         shape = (int(arrays["about"][0]), int(arrays["about"][1]))
@@ -134,7 +134,6 @@ class Postings:
         """
         from splade_cli.index.engine import accumulators as kernels
         from splade_cli.index.engine import inversion
-        from splade_cli.index.engine.compiling import read_only
 
         require_positive(k=k)
         if self.step != 1:
@@ -184,7 +183,6 @@ class Postings:
     ) -> None:
         """Fills the rows first, first + step, ... of `keys`."""
         from splade_cli.index.engine import topk
-        from splade_cli.index.engine.compiling import read_only
 
         room = np.empty(2 * k + 16, dtype=np.int64)
         try:

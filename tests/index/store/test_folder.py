@@ -101,8 +101,7 @@ def test_files_and_bytes_of_an_index(tmp_path: Path) -> None:
     SpladeIndex.from_vectors(vectors, [f"document-{n}" for n in range(2000)]).save(tmp_path / "index")
     sizes = {name.rpartition(".")[2]: len(content) for name, content in files_of(tmp_path / "index").items()}
     assert sorted(sizes) == ["json", "jsonl", "safetensors"] and len(files_of(tmp_path / "index")) == 4
-    # a row: indptr and text offset, id and document's id as code, end and text; a weight: 8 bytes and 6 as
-    # a posting
+    # a row: pointer and text offset, two ids as code, end and text; a weight: 8 bytes, and 6 as a posting
     assert sizes["safetensors"] < 2000 * (16 + 2 * (4 + 8 + 13)) + vectors.nnz * 14 + 300_000
 
 
