@@ -134,7 +134,14 @@ def test_records_are_frozen_and_hits_are_json_ready() -> None:
     hit = Hit("a", 1, 0.5, "text", terms=(Term("t", 1.0, 0.5, 0.5, True),))
     value = json.loads(json.dumps(hit.as_dict()))
     assert value["terms"] == [
-        {"term": "t", "query_weight": 1.0, "document_weight": 0.5, "contribution": 0.5, "literal": True}
+        {
+            "term": "t",
+            "query_weight": 1.0,
+            "document_weight": 0.5,
+            "contribution": 0.5,
+            "literal": True,
+            "in_document": False,
+        }
     ]
     assert Document("a", "b").metadata is not Document("a", "b").metadata
 

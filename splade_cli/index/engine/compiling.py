@@ -36,10 +36,32 @@ def compiled(function: Kernel, fast: bool = False) -> Kernel:
     if _CACHE is not None:
         try:
             with _cache_at(_CACHE):
-                return cast(Kernel, numba.njit(cache=True, **options)(function))
+                kernel = numba.njit(cache=True, **options)(function)
+            save_one_at_a_time(kernel, _CACHE / "lock")
+            return cast(Kernel, kernel)
         except RuntimeError:  # numba finds no folder that it may write its cache to
             pass
     return cast(Kernel, numba.njit(**options)(function))
+
+
+def save_one_at_a_time(kernel: Any, lock: Path) -> None:
+    """Has processes that compile the same loop at the same time write its cache one after the other.
+
+    Numba reads a loop's index of machine code, takes the next free file name and writes both: two processes in
+    between take one name for different argument types, and a third is then given the wrong code.
+    """
+    cache_file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    if cache_file is None:  # compilation is switched off
+        return
+    save = cache_file.save
+
+    def save_alone(key: Any, data: Any) -> None:
+        from filelock import FileLock
+
+        with FileLock(lock):
+            save(key, data)
+
+    cache_file.save = save_alone
 
 
 def cache_folder() -> Path | None:

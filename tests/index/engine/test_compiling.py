@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 
 from splade_cli.index.engine import compiling
 
@@ -94,3 +96,29 @@ def test_machine_code_is_kept_and_used_again(tmp_path: Path) -> None:
     assert len(kept) > 10
     subprocess.run([sys.executable, "-c", SEARCH], env=environment, check=True)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")} == kept
+
+
+def test_processes_write_the_cache_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that add machine code of different argument types must not take the same file for it."""
+    locked = []
+
+    class Index:
+        def save(self, key: Any, data: Any) -> None:
+            with pytest.raises(Timeout):
+                FileLock(tmp_path / "lock").acquire(timeout=0)
+            locked.append((key, data))
+
+    kernel = SimpleNamespace(_cache=SimpleNamespace(_cache_file=Index()))
+    compiling.save_one_at_a_time(kernel, tmp_path / "lock")
+    kernel._cache._cache_file.save("types", "code")
+    assert locked == [("types", "code")]
+    with FileLock(tmp_path / "lock").acquire(timeout=0):
+        pass
+
+
+def test_the_loops_of_the_engine_are_saved_so() -> None:
+    from splade_cli.index.engine import topk
+
+    assert topk.search_positive._cache._cache_file.save.__name__ == "save_alone"  # type: ignore[attr-defined]
