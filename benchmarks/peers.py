@@ -5,7 +5,7 @@ Each is its own PyPI package and is asked through the fastest call that it offer
 that call takes is not timed. BMP and PISA keep weights as small integers, so their results are exact for
 rounded weights only. A peer whose package is missing is skipped and named:
 
-    pip install splade-index qdrant-edge-py bmp impact-index pyterrier-pisa
+    pip install splade-index qdrant-edge-py pyseismic-lsr bmp impact-index pyterrier-pisa
 
 PISA loads libtbb.so.2, which its package puts into the environment's lib folder: name that in
 LD_LIBRARY_PATH.
@@ -159,6 +159,42 @@ class Qdrant(Peer):
         return [int(point.id) for point in answer]
 
 
+class Seismic(Peer):
+    """Seismic (Bruch, Nardini, Rulli & Venturini 2024), approximate: 20 query terms, heap factor 0.8.
+
+    Dimensions are renumbered to those in use, since it makes a list for each.
+    """
+
+    label, package = "Seismic", "seismic"
+    query_cut, heap_factor = 20, 0.8
+
+    def __init__(self, vectors: sp.csr_matrix, folder: Path) -> None:
+        import seismic
+
+        self.terms, columns = np.unique(vectors.indices, return_inverse=True)
+        self.names = np.arange(len(self.terms)).astype(seismic.get_seismic_string())
+        dataset = seismic.SeismicDataset(len(self.terms))
+        dataset.add_documents_by_id(
+            [str(row) for row in range(vectors.shape[0])],
+            columns.astype(np.int64),
+            np.ascontiguousarray(vectors.data, dtype=np.float32),
+            vectors.indptr.astype(np.int64),
+        )
+        with quiet():
+            self.index = seismic.SeismicIndex.build_from_dataset(dataset)
+
+    def prepare(self, query: sp.csr_matrix) -> Any:
+        position = np.minimum(np.searchsorted(self.terms, query.indices), len(self.terms) - 1)
+        known = self.terms[position] == query.indices
+        return self.names[position[known]], query.data[known]
+
+    def search(self, query: Any, k: int) -> Any:
+        return self.index.search("0", *query, k, self.query_cut, self.heap_factor)
+
+    def rows(self, answer: Any) -> list[int]:
+        return [int(row) for _, _, row in answer]
+
+
 class Bmp(Peer):
     """Block-Max Pruning (Mallia, Suel & Tonellotto, SIGIR 2024), weights as 8 bits, blocks of four rows."""
 
@@ -278,7 +314,16 @@ def quiet() -> Iterator[None]:
                 os.close(copy)
 
 
-PEERS: tuple[type[Peer], ...] = (Scipy, ScipyTransposed, SpladeIndexPeer, Qdrant, Bmp, ImpactIndex, Pisa)
+PEERS: tuple[type[Peer], ...] = (
+    Scipy,
+    ScipyTransposed,
+    SpladeIndexPeer,
+    Qdrant,
+    Seismic,
+    Bmp,
+    ImpactIndex,
+    Pisa,
+)
 
 
 def available(names: list[str] | None, extra: list[Path]) -> list[type[Peer]]:

@@ -1,6 +1,6 @@
 """Inverse document frequency: how much a term tells, from how many texts have it.
 
-The one formula of this package.
+The one formula of everything that ranks; what the offline writer calls rarity is no ranking.
 """
 
 from __future__ import annotations

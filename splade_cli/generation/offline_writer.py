@@ -81,8 +81,8 @@ class OfflineWriter:
         frequencies: Counter[str] = Counter()
         for chunk in chunks:
             frequencies.update(set(_words(chunk.content)))
-        # not BM25's formula, which makes nothing of a word in half of a small corpus
-        self._idf = {word: math.log(1 + len(chunks) / count) for word, count in frequencies.items()}
+        # ln(1 + N / n), not the IDF of ranking, which makes nothing of a word in half of a small corpus
+        self._rarity = {word: math.log(1 + len(chunks) / count) for word, count in frequencies.items()}
         self._makers: dict[str, Callable[[Chunk, random.Random], str]] = {
             "question": self._question,
             "keywords": self._keywords,
@@ -117,7 +117,7 @@ class OfflineWriter:
         lower = word.casefold()
         if lower in self.stop_words or len(lower) < 3 or lower.isdigit():
             return 0.0
-        return self._idf.get(lower, 0.0)
+        return self._rarity.get(lower, 0.0)
 
     def _phrases(self, chunk: Chunk) -> list[tuple[str, float]]:
         """Runs of one to three content words, weighed by rarity and by how often they come in the chunk."""
