@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from splade_cli.deploy.export.variant import ExportOptions, export_variant
+    from splade_cli.engines.base import Engine
     from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
     from splade_cli.evaluation.evaluate import evaluate
     from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.evaluation.report import Report
+    from splade_cli.evaluation.tuning.tune import tune
     from splade_cli.generation.llm.options import Llm
     from splade_cli.generation.options import GenerateOptions, Judged, Offline, Rows
     from splade_cli.generation.pipeline import generate
     from splade_cli.index.index import SpladeIndex
     from splade_cli.index.metadata.filter_parser import parse_filter
     from splade_cli.index.metadata.filters import And, Filter, Not, Or, Test, Value
+    from splade_cli.indexing.add import add_documents
     from splade_cli.indexing.build import index_documents
     from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
     from splade_cli.records import Document, Example, Hit
     from splade_cli.search.in_memory import retrieve_documents
     from splade_cli.search.options import SearchOptions
+    from splade_cli.search.retriever import Retriever
     from splade_cli.search.searcher import Searcher
+    from splade_cli.training.publishing.publish import push_to_hub
     from splade_cli.training.trainer import SpladeTrainer
 
 __version__ = "0.1.0"
@@ -33,6 +38,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "And": "index.metadata.filters",
     "Document": "records",
+    "Engine": "engines.base",
     "EvaluationOptions": "evaluation.options",
     "Example": "records",
     "ExportOptions": "deploy.export.variant",
@@ -50,6 +56,7 @@ _HOMES = {
     "Offline": "generation.options",
     "Or": "index.metadata.filters",
     "Report": "evaluation.report",
+    "Retriever": "search.retriever",
     "Rows": "generation.options",
     "SearchOptions": "search.options",
     "Searcher": "search.searcher",
@@ -60,18 +67,22 @@ _HOMES = {
     "SpladeTrainer": "training.trainer",
     "Test": "index.metadata.filters",
     "Value": "index.metadata.filters",
+    "add_documents": "indexing.add",
     "evaluate": "evaluation.evaluate",
     "export_variant": "deploy.export.variant",
     "generate": "generation.pipeline",
     "index_documents": "indexing.build",
     "load_splade_model": "model.load",
     "parse_filter": "index.metadata.filter_parser",
+    "push_to_hub": "training.publishing.publish",
     "retrieve_documents": "search.in_memory",
+    "tune": "evaluation.tuning.tune",
 }
 
 __all__ = [
     "And",
     "Document",
+    "Engine",
     "EvaluationOptions",
     "Example",
     "ExportOptions",
@@ -89,6 +100,7 @@ __all__ = [
     "Offline",
     "Or",
     "Report",
+    "Retriever",
     "Rows",
     "SearchOptions",
     "Searcher",
@@ -100,13 +112,16 @@ __all__ = [
     "Test",
     "Value",
     "__version__",
+    "add_documents",
     "evaluate",
     "export_variant",
     "generate",
     "index_documents",
     "load_splade_model",
     "parse_filter",
+    "push_to_hub",
     "retrieve_documents",
+    "tune",
 ]
 
 

@@ -15,6 +15,9 @@ os.environ.setdefault(
     "OMP_WAIT_POLICY", "PASSIVE"
 )  # as splade_cli.model sets it; some tests import torch first
 
+# kept between runs, also for commands that a test gives a cache folder of their own
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".pytest_cache"))
+
 import pytest
 from hypothesis import HealthCheck, settings
 

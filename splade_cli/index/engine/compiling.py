@@ -47,8 +47,8 @@ def compiled(function: Kernel, fast: bool = False) -> Kernel:
 def save_one_at_a_time(kernel: Any, lock: Path) -> None:
     """Has processes that compile the same loop at the same time write its cache one after the other.
 
-    Numba reads a loop's index of machine code, takes the next free file name and writes both: two processes in
-    between take one name for different argument types, and a third is then given the wrong code.
+    Numba reads a loop's index of machine code, takes the next free file name and writes both: two processes
+    in between take one name for different argument types, and a third is then given the wrong code.
     """
     cache_file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
     if cache_file is None:  # compilation is switched off
