@@ -34,7 +34,8 @@ from splade_cli.training.run_folder import CACHE, CONFIG, FINAL, METRICS, begin_
 from splade_cli.training.sparsity.head import make_ready, trim
 from splade_cli.training.tracking.metrics_log import MetricsLog
 from splade_cli.training.tracking.rows import Listener
-from splade_cli.training.tracking.trackers import CheckpointPush, Tracker, followed, tracking_callbacks
+from splade_cli.training.tracking.tracker import Tracker
+from splade_cli.training.tracking.trackers import CheckpointPush, followed, tracking_callbacks
 from splade_cli.training.trainable import open_trainable
 
 WITH_VOCABULARY = ("splade", "inference-free-splade")

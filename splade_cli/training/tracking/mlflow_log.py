@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from splade_cli.errors import ServiceError
 from splade_cli.files import write_json
 from splade_cli.training.tracking.rows import Row, step_of
-from splade_cli.training.tracking.trackers import Tracker, curves
+from splade_cli.training.tracking.tracker import Tracker, curves
 
 RUN_FILE = "mlflow.json"
 _LONGEST_PARAMETER = 500

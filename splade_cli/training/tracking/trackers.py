@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -14,8 +13,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from splade_cli.errors import InputError, SpladeError, did_you_mean
 from splade_cli.training.publishing.publish import push_checkpoint
-from splade_cli.training.tracking.metrics_log import measured
-from splade_cli.training.tracking.rows import Row, numbers_of, step_of
+from splade_cli.training.tracking.mlflow_log import MlflowLog
+from splade_cli.training.tracking.rows import Row, step_of
+from splade_cli.training.tracking.tracker import Tracker, curves
 
 KNOWN = ("tensorboard", "mlflow", "none")
 
@@ -41,31 +41,6 @@ def require_tracking(report_to: Sequence[str] | str | None) -> list[str]:
             'pip install "splade-cli[tracking]"',
         )
     return wanted
-
-
-class Tracker(TrainerCallback):
-    """Gets what the trainer logs; `record` takes other rows, such as validation before and after."""
-
-    def record(self, row: Row) -> None:
-        """One row of metrics.jsonl: ``step`` and numbers by name."""
-        raise NotImplementedError
-
-    def keep(self, paths: Sequence[Path]) -> None:
-        """Files of the finished run."""
-
-    def close(self, status: str = "FINISHED") -> None:
-        """Ends the run: ``FINISHED``, ``FAILED`` or ``KILLED``."""
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if state.is_world_process_zero:
-            self.record({"step": state.global_step, **measured(logs)})
 
 
 class TensorBoardLog(Tracker):
@@ -134,8 +109,6 @@ def tracking_callbacks(
     if "tensorboard" in wanted:
         trackers.append(TensorBoardLog(run_folder / Path(logging_dir).expanduser(), parameters, resumed))
     if "mlflow" in wanted:
-        from splade_cli.training.tracking.mlflow_log import MlflowLog
-
         name = run_name or run_folder.absolute().name
         trackers.append(MlflowLog(run_folder, name, mlflow or {}, parameters, resumed))
     return trackers
@@ -154,22 +127,6 @@ def followed(trackers: Sequence[Tracker]) -> Iterator[None]:
     finally:
         for tracker in trackers:
             tracker.close(status)
-
-
-def curves(row: Row) -> dict[str, float]:
-    """The finite numbers of a row: ``train/`` before what steps gave, ``eval/`` before all else.
-
-    Active terms are in rows of both kinds: those of training are of its batches, those of validation of its
-    texts.
-    """
-    points: dict[str, float] = {}
-    for name, value in numbers_of(row).items():
-        if name in ("step", "max_steps", "seconds") or not math.isfinite(value):
-            continue
-        of_training = "loss" in row or name.startswith(("train_", "total_"))
-        group = "train" if of_training else "eval"
-        points[f"{group}/{name}"] = value
-    return points
 
 
 class CheckpointPush(TrainerCallback):
