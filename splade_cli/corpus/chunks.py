@@ -81,19 +81,14 @@ class _Slice(NamedTuple):
 DEFAULT_CHUNKING = Chunking()
 
 
-def split_document(document: Document, chunking: Chunking = DEFAULT_CHUNKING) -> list[Chunk]:
-    """Slices of `document` that together hold all of its text; a short document is kept whole.
-
-    Every slice of a longer one has `min_chars` to `max_chars` characters, and begins with the last 10-20% of
-    the slice before it (with nothing of it if `overlap` is 0). The exception to both is a run of blanks that
-    is wider than the sizes leave room for. Nothing but blanks gives no slice.
-    """
-    chunking.check()
-    return _chunks(document, chunking)
-
-
 def split_documents(documents: Iterable[Document], chunking: Chunking = DEFAULT_CHUNKING) -> list[Chunk]:
-    """The slices of all documents in order, with ids that are unique if those of the documents are."""
+    """The slices of all documents in order, with ids that are unique if those of the documents are.
+
+    The slices of a document together hold all of its text; a short one is kept whole. Every slice of a longer
+    one has `min_chars` to `max_chars` characters, and begins with the last 10-20% of the slice before it
+    (with nothing of it if `overlap` is 0). The exception to both is a run of blanks that is wider than the
+    sizes leave room for. Nothing but blanks gives no slice.
+    """
     documents = list(documents)
     known = {document.id for document in documents}
     return list(iterate_chunks(documents, chunking, known=known))

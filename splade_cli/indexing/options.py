@@ -15,7 +15,7 @@ class IndexOptions:
     """What an index is to hold.
 
     Attributes:
-        chunking: sizes of chunks, see `corpus.chunks.split_document`.
+        chunking: sizes of chunks, see `corpus.chunks.split_documents`.
         bm25: store the words of the chunks as well, for searching by BM25 and by both.
         dense: store vectors of this model as well.
         query: makes what the index is to carry for encoding queries without the model, such as

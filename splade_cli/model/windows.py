@@ -93,11 +93,6 @@ def space_of(loaded: LoadedModel) -> str:
     return f"{SPACE} of {model.identity}, {limits}, {loaded.device.precision}"
 
 
-def forget_windows(cache: Cache) -> None:
-    """Drops all encoded windows, of whatever model."""
-    cache.forget([space for space in cache.spaces() if space.startswith(SPACE)])
-
-
 def matrix_to_bytes(matrix: sp.csr_matrix) -> bytes:
     """The arrays of a float32 CSR matrix, one after the other: row lengths and columns as int32, values."""
     lengths = np.diff(matrix.indptr).astype("<i4")

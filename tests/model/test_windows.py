@@ -22,7 +22,6 @@ from splade_cli.model.splade import automatic_int8
 from splade_cli.model.splade.automatic_int8 import neighbours_in_common, settle_precision
 from splade_cli.model.windows import (
     encode_windows,
-    forget_windows,
     matrix_from_bytes,
     matrix_to_bytes,
     space_of,
@@ -150,14 +149,6 @@ def test_the_order_and_the_borders_of_texts_count(
         assert count.texts == len(other)
 
 
-def test_windows_can_be_forgotten(bert_folder: Path, load: Make, texts: list[str], cache: Cache) -> None:
-    loaded = load(str(bert_folder))
-    whole(loaded, texts, cache)
-    cache.put("answers", {b"key": b"value"})
-    forget_windows(cache)
-    assert cache.spaces() == ["answers"]
-
-
 def test_a_window_too_large_for_the_cache_is_computed_again(
     bert_folder: Path, load: Make, texts: list[str], cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,7 +230,7 @@ def test_int8_is_chosen_where_texts_rank_alike(
     monkeypatch.setattr(automatic_int8, "neighbours_in_common", lambda exact, other: 0.9)
     settled = settle_precision(load("tiny", precision="fp32"), texts)
     assert settled.device.precision == "fp32"
-    assert not settled.model.head.in_int8
+    assert settled.model.head._int8 is None
 
 
 @pytest.mark.parametrize("why", ["slow", "bf16", "sum", "one text"])

@@ -100,11 +100,6 @@ class FusedHead(SpladeHead):
         """The masked LM's decoder."""
         return self._decoder[0]
 
-    @property
-    def in_int8(self) -> bool:
-        """Whether `sparse_rows` multiplies in int8."""
-        return self._int8 is not None
-
     def input_of(self, logits: Tensor) -> Tensor:
         """The hidden states that the decoder was given."""
         return self.decoder.input_of(logits)

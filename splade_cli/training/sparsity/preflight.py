@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from splade_cli.errors import ModelError
 from splade_cli.model.loaded import LoadedModel
-from splade_cli.model.splade.calibration import background_shift, largest_logits, shift_bias, uniform_shift
+from splade_cli.model.splade.calibration import background_shift, largest_logits, shift_bias
 from splade_cli.model.splade.pooling import activate
 
 SAMPLE = 200
-PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 TOO_MANY = 0.25
 """Share of the vocabulary that is active in a mean text from which on a head counts as all-active."""
 TOO_FEW = 2.0
@@ -35,7 +33,6 @@ class Diagnosis:
         texts, dimensions: how many were looked at; V.
         active, least, most: active terms a text: mean, smallest, largest.
         similarity: mean cosine of two different texts' vectors.
-        percentiles: of all texts' largest logits a term, by percent.
     """
 
     verdict: str
@@ -46,7 +43,6 @@ class Diagnosis:
     least: int
     most: int
     similarity: float
-    percentiles: dict[int, float]
 
     @property
     def usable(self) -> bool:
@@ -79,7 +75,6 @@ def diagnose(largest: Tensor, *, activation: str = "relu", capped: bool = False)
     counts = (largest > 0).sum(1)
     active = float(counts.float().mean())
     alike = _similarity(activate(largest, activation))
-    values = torch.quantile(_some(largest), torch.tensor([p / 100 for p in PERCENTILES])).tolist()
     empty = float((counts == 0).float().mean())
     shown = f"{active:.0f} of {dimensions} terms are active in a mean text"
     if capped and float(largest.min()) > 0:
@@ -107,7 +102,6 @@ def diagnose(largest: Tensor, *, activation: str = "relu", capped: bool = False)
         least=int(counts.min()),
         most=int(counts.max()),
         similarity=alike,
-        percentiles=dict(zip(PERCENTILES, values, strict=True)),
     )
 
 
@@ -130,17 +124,14 @@ def uncap(loaded: LoadedModel, encoder: Any = None) -> None:
         encoder.insert_head(model.head)
 
 
-def calibrate(
-    loaded: LoadedModel, texts: Sequence[str], active: float, *, each_term: bool = True
-) -> Diagnosis:
+def calibrate(loaded: LoadedModel, texts: Sequence[str], active: float) -> Diagnosis:
     """Shifts the decoder's bias, in place, so that texts have `active` terms in the mean; the new diagnosis.
+
+    Each term is shifted against its background in the corpus, see `calibration.background_shift`.
 
     Args:
         texts: as of `preflight`; some dozens at least.
         active: mean active terms a text; about twice what training is to end with.
-        each_term: against each term's background in the corpus (`calibration.background_shift`), for a head
-            that gives all texts the same; False shifts all terms alike, for a sparse encoder that is too
-            dense or too sparse and is to keep its terms' order.
 
     Raises:
         ModelError: see `calibration.shift_bias` and `calibration.background_shift`.
@@ -149,7 +140,7 @@ def calibrate(
     if not sample:
         raise ModelError("there is no text to calibrate the model on", "add documents that are not empty")
     largest = largest_logits(loaded, sample)
-    shift = background_shift(largest, active) if each_term else uniform_shift(largest, active)
+    shift = background_shift(largest, active)
     shift_bias(loaded.splade, shift)
     return diagnose(largest + shift, activation=loaded.splade.activation)
 
@@ -183,12 +174,6 @@ def make_usable(
             "start from another base model, or give more texts to calibrate on",
         )
     return steps
-
-
-def _some(values: Tensor, at_most: int = 1_000_000) -> Tensor:
-    """Values at even distances: torch.quantile takes no more than 16 million."""
-    flat = values.flatten()
-    return flat[:: max(1, -(-len(flat) // at_most))]
 
 
 def _similarity(weights: Tensor) -> float:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,7 +157,7 @@ def writer(
 ) -> LlmWriter:
     """A writer that keeps its answers in `tmp_path`."""
     url = server if isinstance(server, str) else server.url
-    options = Llm("tiny", base_url=url, **{"concurrency": 2, "timeout": 5.0, "retries": 2, **settings})
+    options = Llm("tiny", base_url=url, **{"concurrency": 2, "timeout": 60.0, "retries": 2, **settings})
     return LlmWriter(options, Cache(tmp_path / "cache.sqlite3"), language=language)
 
 
@@ -478,11 +479,18 @@ def test_password_in_the_address_is_not_shown(tmp_path: Path) -> None:
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
-def test_rate_limit_spaces_the_calls(serve: Serve, tmp_path: Path) -> None:
+def test_rate_limit_spaces_the_calls(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still: each call is told to wait for those before it."""
+    waits: list[float] = []
+
+    async def noted(chat_client: Any, seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(chat, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    monkeypatch.setattr(chat.ChatClient, "_sleep", noted)
     server = serve(says(GOOD))
-    start = time.monotonic()
     list(writer(server, tmp_path, concurrency=4, rate_limit=600).write(chunks(5)))
-    assert time.monotonic() - start >= 0.4
+    assert waits == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
 
 
 def test_estimate_asks_nobody_and_needs_no_key() -> None:

@@ -145,7 +145,7 @@ def test_a_number_is_a_query_while_there_are_no_hits(session: Session) -> None:
 def test_superscripts_are_no_rank(session: Session) -> None:
     """str.isdigit() is true for ², int() refuses it."""
     session.handle("password")
-    assert session.handle("²").kind in ("hits", "note")
+    assert session.handle("²").kind == "hits"
     assert session.handle("/explain ²").kind == "error"
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
-from splade_cli.model.splade.calibration import background_shift, largest_logits, uniform_shift
+from splade_cli.model.splade.calibration import background_shift, largest_logits, shift_bias, uniform_shift
 from splade_cli.model.splade.decoder import UNCAPPED, skip_decoder
 from splade_cli.model.splade.encoder import SpladeModel
 from splade_cli.training.sparsity.preflight import calibrate, diagnose, make_usable, preflight, uncap
@@ -258,9 +258,8 @@ def test_other_poolings_and_activations(pooling: str, activation: str, base: Any
 def test_all_terms_alike_keep_their_order(base: Any, load: Load) -> None:
     loaded = load(str(base("bert", -30.0)))
     before = largest_logits(loaded, TEXTS)
-    found = calibrate(loaded, TEXTS, 20, each_term=False)
+    shift_bias(loaded.splade, uniform_shift(before, 20))
     after = largest_logits(loaded, TEXTS)
-    assert found.active == pytest.approx(20, abs=0.1)
     assert float((after - before).std()) < 1e-4
     assert int((after > 0).sum()) == round(20 * len(TEXTS))
 
@@ -270,7 +269,6 @@ def test_the_numbers_of_a_diagnosis() -> None:
     found = diagnose(largest)
     assert (found.verdict, found.active, found.least, found.most) == ("ok", 2.0, 2, 2)
     assert found.similarity == pytest.approx(0.5)
-    assert found.percentiles[50] == -1
     assert diagnose(torch.cat([largest[:1]] * 3)).verdict == "collapsed"
     assert diagnose(largest - 5).verdict == "all-zero"
     assert diagnose(largest + 5).verdict == "all-active"
