@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -63,20 +64,49 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling that takes the place of `path` when the block ends well; gone when it does not."""
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """A temporary sibling that takes the place of `path` when the block ends well; gone when it does not.
+
+    Args:
+        durable: its bytes are on the disk before it takes the place, and its name is after.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary_sibling(path)
     try:
         yield temporary
+        if durable:
+            _sync_file(temporary)
         os.replace(temporary, path)
+        if durable:
+            sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def sync_folder(folder: Path) -> None:
+    """Puts the names in a folder on the disk, where the system can."""
+    if os.name == "nt":
+        return  # folders cannot be opened there, and need not be
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_file(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _temporary_sibling(path: Path, ending: str = "tmp") -> Path:
+    """A name that no other call has, in any process; `remove_leftovers` reads its process from it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.{ending}")
+
+
 def remove_leftovers(path: Path) -> None:
     """Removes the temporary siblings of `path` that killed processes left; those of running ones stay."""
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.tmp")
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.[0-9a-f]+\.tmp")
     for sibling in path.parent.iterdir() if path.parent.is_dir() else ():
         match = pattern.fullmatch(sibling.name)
         if match is None or is_running(int(match[1])):
@@ -111,8 +141,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     The old folder is moved aside first and removed last: killed at any point, one whole folder can be found.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    temporary = _temporary_sibling(path)
+    old = _temporary_sibling(path, "old")
     try:
         temporary.mkdir()
         yield temporary

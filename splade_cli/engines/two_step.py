@@ -7,10 +7,7 @@ in BM25; the second scores its best rows with the full vectors [Lassance, Déjea
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,18 +15,11 @@ from numpy.typing import NDArray
 
 from splade_cli.engines.local import LocalEngine, Mask, Rows
 from splade_cli.errors import IndexFolderError, InputError, did_you_mean, require_positive
-from splade_cli.files import replacing_folder
 from splade_cli.index.engine.postings import Postings
-from splade_cli.index.engine.postings_file import open_postings, write_postings
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.store.container import Container
-from splade_cli.index.store.container_writer import ContainerWriter
 from splade_cli.index.vectors.pruning import keep_top, saturated
 
 NAME = "two-step"
-FILE = "two-step.safetensors"
-BACKENDS = "backends"
-_MADE = "made.json"
 
 
 @dataclass(frozen=True)
@@ -78,24 +68,6 @@ class TwoStep:
     def build(cls, vectors: sp.csr_matrix, steps: Steps) -> TwoStep:
         """In memory."""
         return cls(Postings.build(steps.prune(vectors)), vectors, steps)
-
-    @staticmethod
-    def write(folder: Path, parts: Iterable[sp.csr_matrix], dimensions: int, steps: Steps) -> None:
-        """Writes `FILE` into an existing folder from full vectors, one part in memory at a time."""
-        with ContainerWriter(folder / FILE) as out:
-            out.metadata["steps"] = json.dumps(asdict(steps))
-            write_postings(out, "", (steps.prune(part) for part in parts), dimensions)
-
-    @classmethod
-    def open(cls, folder: Path, vectors: sp.csr_matrix) -> TwoStep:
-        """Over memory-mapped files. Raises IndexFolderError where they are missing or do not fit."""
-        path = folder / FILE
-        try:
-            container = Container(path)
-            steps = Steps(**json.loads(container.metadata["steps"]))
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise IndexFolderError(f"{path} cannot be read ({error})", "make the index again") from None
-        return cls(open_postings(container, ""), vectors, steps)
 
     def search(
         self,
@@ -187,7 +159,7 @@ class TwoStepEngine(LocalEngine):
 
     @classmethod
     def open(cls, index: SpladeIndex, setting: str) -> TwoStepEngine:
-        """The first step's index is kept in ``<index>/backends/``, and made again when the index has changed.
+        """With a first step made in memory: an index folder that is searched is not written into.
 
         Args:
             setting: ``two-step``, or ``two-step=D:Q`` for a first step of D terms a document and Q a query.
@@ -202,19 +174,7 @@ class TwoStepEngine(LocalEngine):
         steps = Steps()
         if terms:
             steps = parse_steps(terms)
-        if index.folder is None:
-            return cls(index, TwoStep.build(index.vectors, steps))
-        folder = index.folder / BACKENDS / f"{NAME}-{steps.document_terms}-{steps.query_terms or 0}"
-        made_from = {
-            "identity": str(index.generation),
-            "shape": list(index.vectors.shape),
-            "nonzeros": int(index.vectors.nnz),
-        }
-        if _read_json(folder / _MADE) != made_from:
-            with replacing_folder(folder) as new:
-                TwoStep.write(new, [index.vectors], index.dimensions, steps)
-                (new / _MADE).write_text(json.dumps(made_from), encoding="utf-8")
-        return cls(index, TwoStep.open(folder, index.vectors))
+        return cls(index, TwoStep.build(index.vectors, steps))
 
     def _search_rows(self, queries: sp.csr_matrix, k: int, allowed: Mask | None) -> Rows:
         alive = self.index.alive
@@ -232,10 +192,3 @@ def parse_steps(setting: str) -> Steps:
     if not numbers or int(document_terms) == 0:
         raise InputError(f"{NAME} takes D:Q terms, got '{setting}'", f"e.g. {NAME}=64:16")
     return Steps(int(document_terms), int(query_terms or 0) or None)
-
-
-def _read_json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

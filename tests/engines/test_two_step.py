@@ -1,15 +1,15 @@
-"""Two-step search against a full one, and what an index folder keeps of it."""
+"""Two-step search against a full one, and as an engine of an index folder that nobody writes into."""
 
 from __future__ import annotations
 
-import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from splade_cli.engines.two_step import FILE, Steps, TwoStep, TwoStepEngine, parse_steps, score_candidates
+from splade_cli.engines.two_step import Steps, TwoStep, TwoStepEngine, parse_steps, score_candidates
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
@@ -89,24 +89,10 @@ def test_two_steps_obey_a_mask_and_refuse_other_widths() -> None:
         score_candidates(vectors, queries[:, :99], numbers, 10)
 
 
-def test_written_and_opened_again(tmp_path: Path) -> None:
-    vectors, queries = random_vectors(200, 100, 20, 7), random_vectors(5, 100, 10, 8)
-    steps = Steps(8, 6, 20, None)
-    TwoStep.write(tmp_path, [vectors[:150], vectors[150:]], 100, steps)
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
-    opened = TwoStep.open(tmp_path, vectors)
-    assert opened.steps == steps
-    for expected, found in zip(
-        TwoStep.build(vectors, steps).search(queries, 9), opened.search(queries, 9), strict=True
-    ):
-        np.testing.assert_array_equal(found, expected)
+def test_a_first_step_of_other_vectors_is_refused() -> None:
+    vectors = random_vectors(200, 100, 20, 7)
     with pytest.raises(IndexFolderError, match="first step has shape"):
-        TwoStep.open(tmp_path, vectors[:100])
-    (tmp_path / FILE).write_bytes(
-        (tmp_path / FILE).read_bytes().replace(b"document_terms", b"document_turns")
-    )
-    with pytest.raises(IndexFolderError, match=r"two-step\.safetensors cannot be read"):
-        TwoStep.open(tmp_path, vectors)
+        TwoStep(Postings.build(vectors), vectors[:100], Steps())
 
 
 # ---------------------------------------------------------------- as an engine of an index
@@ -137,26 +123,14 @@ def test_an_engine_gives_ids_of_texts_that_pass_and_are_not_deleted(folder: Path
         assert engine.search(QUERIES, 5, filter).ids == expected
 
 
-def test_the_first_step_is_kept_until_the_index_changes(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written = []
-    write = TwoStep.write
-    monkeypatch.setattr(
-        TwoStep, "write", staticmethod(lambda *arguments: written.append(1) or write(*arguments))
-    )
-    first = TwoStepEngine.open(SpladeIndex.open(folder), "two-step=8:6").search(QUERIES, 3)
-    again = TwoStepEngine.open(SpladeIndex.open(folder), "two-step=8:6").search(QUERIES, 3)
-    assert (again.ids, len(written)) == (first.ids, 1)
-    kept = folder / "backends" / "two-step-8-6"
-    assert [path.name for path in (folder / "backends").iterdir()] == [kept.name]
-    before = json.loads((kept / "made.json").read_text())
-    with IndexWriter(folder) as writer:
-        writer.delete(writer.rows_of(["c3"]))
-    TwoStepEngine.open(SpladeIndex.open(folder), "two-step=8:6")
-    assert len(written) == 2
-    assert json.loads((kept / "made.json").read_text()) != before
-    SpladeIndex.open(folder, verify=True)
+def test_many_threads_open_one_folder_and_leave_it_as_it_was(folder: Path) -> None:
+    before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+    index = SpladeIndex.open(folder)
+    with ThreadPoolExecutor(8) as pool:
+        engines = list(pool.map(lambda _: TwoStepEngine.open(index, "two-step=8:6"), range(8)))
+    rankings = [engine.search(QUERIES, 3).ids for engine in engines]
+    assert rankings == [rankings[0]] * 8 and all(rankings[0])
+    assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
 
 
 def test_settings() -> None:

@@ -1,11 +1,9 @@
-"""Checksums of files, and writes that survive a power cut."""
+"""Checksums of files."""
 
 from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 HEAD_BYTES = 1 << 20
@@ -51,27 +49,3 @@ def head_of(path: Path) -> int:
     """CRC-32 of the first HEAD_BYTES of a file."""
     with open(path, "rb") as file:
         return zlib.crc32(file.read(HEAD_BYTES))
-
-
-def sync_folder(folder: Path) -> None:
-    """Puts the names in a folder on the disk, where the system can."""
-    if os.name == "nt":
-        return  # folders cannot be opened there, and need not be
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def replacing_durably(path: Path) -> Iterator[Path]:
-    """A temporary sibling that atomically takes the place of `path`, on the disk before it does and after."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        checksum_of(temporary, sync=True)
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)

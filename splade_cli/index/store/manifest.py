@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Self
 
 from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.files import replacing
 from splade_cli.index.info import IndexInfo
-from splade_cli.index.store.checksums import Checksum, checksum_of, replacing_durably
+from splade_cli.index.store.checksums import Checksum, checksum_of
 
 VERSION = 3
 FORMAT = "splade-index"
@@ -116,7 +117,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Makes this the folder's generation, in one step. The files that it names must be on the disk."""
         content = {"format": FORMAT, "version": VERSION, **asdict(self)}
-        with replacing_durably(folder / NAME) as temporary:
+        with replacing(folder / NAME, durable=True) as temporary:
             temporary.write_text(
                 json.dumps({**content, "crc32": _checksum(content)}, ensure_ascii=False, indent=1) + "\n",
                 encoding="utf-8",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from splade_cli.errors import ModelError
+from splade_cli.files import replacing
 
 if TYPE_CHECKING:
     from splade_cli.model.laspar.head import LatentHead
@@ -28,8 +28,8 @@ def save_head(head: LatentHead, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(json.dumps(head.get_config_dict(), indent=2), encoding="utf-8")
     state = {name: value.detach().cpu().contiguous() for name, value in head.state_dict().items()}
-    save_file(state, folder / f"{WEIGHTS}.part", metadata={"format": "pt"})
-    os.replace(folder / f"{WEIGHTS}.part", folder / WEIGHTS)
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})
 
 
 def load_head(kind: type[LatentHead], folder: Path) -> LatentHead:
