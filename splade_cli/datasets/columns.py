@@ -12,7 +12,7 @@ from splade_cli.datasets.catalog import DatasetPart
 from splade_cli.datasets.examples import YES
 from splade_cli.datasets.languages import is_among, language_code
 from splade_cli.datasets.sources import open_tables
-from splade_cli.datasets.tables import Row, Table
+from splade_cli.datasets.tables import RowTable, TableRow
 from splade_cli.datasets.training_rows import (
     NEGATIVE_KEYS,
     POSITIVE_KEYS,
@@ -57,7 +57,7 @@ class RowReader:
             columns.add(part.language_column)
         return columns - {""}
 
-    def examples(self, table: Table) -> list[Example]:
+    def examples(self, table: RowTable) -> list[Example]:
         """Raises InputError where a column that is needed is in no row."""
         self.irrelevant = {}
         rows = table.rows(self._is_read)
@@ -84,7 +84,7 @@ class RowReader:
             return True
         return not self.is_mapped and (column in _BY_NAME or _NUMBERED.fullmatch(column) is not None)
 
-    def _examples_of(self, row: Row, number: int) -> Iterator[Example]:
+    def _examples_of(self, row: TableRow, number: int) -> Iterator[Example]:
         reason = self._reason_to_remove(row)
         if reason:
             self.removed[reason] += 1
@@ -113,11 +113,11 @@ class RowReader:
             self.removed["not relevant"] += 1
         yield from examples
 
-    def _values(self, row: Row) -> Row:
+    def _values(self, row: TableRow) -> TableRow:
         """All of a row but its query and positive, under the names of a training row."""
         part = self.part
         if self.is_mapped:
-            values: Row = {"negatives": _values_of(row, part.negatives)}
+            values: TableRow = {"negatives": _values_of(row, part.negatives)}
             if part.scores:
                 values["scores"] = row.get(part.scores)
         else:
@@ -125,7 +125,7 @@ class RowReader:
         values["source"] = values.get("source") or self.name
         return values
 
-    def _reason_to_remove(self, row: Row) -> str:
+    def _reason_to_remove(self, row: TableRow) -> str:
         """Why a row is not taken; empty where it is."""
         part = self.part
         if self.languages:
@@ -140,14 +140,14 @@ class RowReader:
         return ""
 
 
-def texts_of_ids(part: DatasetPart, rows: Iterator[Row]) -> Iterator[Row]:
+def texts_of_ids(part: DatasetPart, rows: Iterator[TableRow]) -> Iterator[TableRow]:
     """Rows of ids with texts instead, from the configurations ``queries`` and ``corpus`` of the source.
 
     A single score is the margin of the positive over its negative: only the difference is known, and only it
     counts in a distillation loss, so the negative's score is 0.
     """
     columns = (part.anchor, part.positive, *part.negatives)
-    rows_of_ids: list[tuple[list[str], Row]] = []
+    rows_of_ids: list[tuple[list[str], TableRow]] = []
     query_ids: set[str] = set()
     document_ids: set[str] = set()
     for row in rows:
@@ -159,7 +159,7 @@ def texts_of_ids(part: DatasetPart, rows: Iterator[Row]) -> Iterator[Row]:
     corpus = _texts_by_id(part.source, "corpus", "passage_id", "passage", document_ids)
     for ids, row in rows_of_ids:
         texts = [queries.get(ids[0]), *map(corpus.get, ids[1:])]
-        with_texts: Row = dict(zip(columns, texts, strict=True))
+        with_texts: TableRow = dict(zip(columns, texts, strict=True))
         if part.scores and row.get(part.scores) is not None:
             with_texts[part.scores] = [row[part.scores], 0.0]
         yield with_texts
@@ -175,7 +175,7 @@ def _texts_by_id(source: str, config: str, key: str, text: str, wanted: set[str]
     return texts
 
 
-def _filled(row: Row, keys: Sequence[str]) -> list[Any]:
+def _filled(row: TableRow, keys: Sequence[str]) -> list[Any]:
     """The values under the first key that holds any: of a list all that are not blank."""
     for key in keys:
         values = [value for value in _listed(row.get(key)) if not _is_blank(value)]
@@ -192,7 +192,7 @@ def _is_blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _values_of(row: Row, columns: Sequence[str]) -> list[Any]:
+def _values_of(row: TableRow, columns: Sequence[str]) -> list[Any]:
     """The values of several columns, those of a list one by one."""
     values: list[Any] = []
     for column in columns:

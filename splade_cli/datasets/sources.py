@@ -11,17 +11,17 @@ from pathlib import Path
 
 from splade_cli.datasets.hub import fetch
 from splade_cli.datasets.splits import split_of
-from splade_cli.datasets.tables import READERS, Row, Table, beir_tables, dataset_tables, file_table
+from splade_cli.datasets.tables import READERS, RowTable, TableRow, beir_tables, dataset_tables, file_table
 from splade_cli.errors import InputError, did_you_mean
 
-__all__ = ["Row", "Table", "open_tables"]
+__all__ = ["RowTable", "TableRow", "open_tables"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def open_tables(
     source: str, *, config: str | None = None, split: str | None = None, converted: bool = False
-) -> dict[str, Table]:
+) -> dict[str, RowTable]:
     """The splits of a source under the names train, val and test; only train is always there.
 
     Args:
@@ -47,14 +47,14 @@ def open_tables(
     return _by_kind(source, tables, split)
 
 
-def _by_kind(source: str, tables: dict[str, Table], split: str | None) -> dict[str, Table]:
+def _by_kind(source: str, tables: dict[str, RowTable], split: str | None) -> dict[str, RowTable]:
     """The tables by what their names say of them, with the split that is to be trained on as train."""
     if split is not None and split not in tables:
         raise InputError(
             f"{source} has no split '{split}', only {', '.join(sorted(tables))}",
             did_you_mean(split, tables) or "choose one",
         )
-    by_kind: dict[str, Table] = {}
+    by_kind: dict[str, RowTable] = {}
     for name in sorted(tables, reverse=True):
         kind = split_of(name)
         if kind and name != split:
@@ -71,7 +71,7 @@ def _by_kind(source: str, tables: dict[str, Table], split: str | None) -> dict[s
     return by_kind
 
 
-def _folder_tables(folder: Path) -> dict[str, Table]:
+def _folder_tables(folder: Path) -> dict[str, RowTable]:
     if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
         from datasets import load_from_disk
 

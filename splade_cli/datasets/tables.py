@@ -15,37 +15,37 @@ from splade_cli.errors import InputError
 from splade_cli.files import open_text
 from splade_cli.records import Chunk
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 Wanted = Callable[[str], bool]
 
 
 @dataclass
-class Table:
+class RowTable:
     """One split.
 
     `columns` are those of the rows that were read so far, or all where the format says so before.
     """
 
-    read: Callable[[Wanted, set[str]], Iterator[Row]]
+    read: Callable[[Wanted, set[str]], Iterator[TableRow]]
     columns: set[str] = field(default_factory=set)
 
-    def rows(self, wanted: Wanted) -> Iterator[Row]:
+    def rows(self, wanted: Wanted) -> Iterator[TableRow]:
         """Rows with at least the columns for which `wanted` is true, those that the source has."""
         return self.read(wanted, self.columns)
 
 
-def file_table(paths: list[Path]) -> Table:
+def file_table(paths: list[Path]) -> RowTable:
     """The rows of several files, one behind the other."""
 
-    def read(wanted: Wanted, columns: set[str]) -> Iterator[Row]:
+    def read(wanted: Wanted, columns: set[str]) -> Iterator[TableRow]:
         for path in paths:
             read_file = READERS.get(path.suffix, _json_rows)
             yield from read_file(path, wanted, columns)
 
-    return Table(read)
+    return RowTable(read)
 
 
-def _parquet_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[Row]:
+def _parquet_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[TableRow]:
     from pyarrow import ArrowInvalid, parquet
 
     try:
@@ -58,7 +58,7 @@ def _parquet_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[Row
         raise InputError(f"{path} is not parquet: {error}", "copy or download it again") from None
 
 
-def _json_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[Row]:
+def _json_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[TableRow]:
     for number, row in enumerate(json_rows(path), 1):
         if not isinstance(row, dict):
             raise InputError(
@@ -69,7 +69,7 @@ def _json_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[Row]:
         yield row
 
 
-def _csv_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[Row]:
+def _csv_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[TableRow]:
     csv.field_size_limit(1 << 30)
     with open_text(path) as lines:
         reader = csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",")
@@ -78,7 +78,7 @@ def _csv_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[Row]:
             yield {key: value for key, value in row.items() if isinstance(key, str)}
 
 
-READERS: dict[str, Callable[[Path, Wanted, set[str]], Iterator[Row]]] = {
+READERS: dict[str, Callable[[Path, Wanted, set[str]], Iterator[TableRow]]] = {
     ".json": _json_rows,
     ".jsonl": _json_rows,
     ".csv": _csv_rows,
@@ -87,15 +87,15 @@ READERS: dict[str, Callable[[Path, Wanted, set[str]], Iterator[Row]]] = {
 }
 
 
-def beir_tables(folder: Path) -> dict[str, Table]:
+def beir_tables(folder: Path) -> dict[str, RowTable]:
     """A table for each file of judgements: each pair above grade 0 is a row, the document its positive."""
     if not (folder / "corpus.jsonl").is_file():
         raise InputError(f"{folder} has qrels/ but no corpus.jsonl", "its documents are the positives")
     texts: dict[str, str] = {}
     queries: dict[str, str] = {}
 
-    def table(path: Path) -> Table:
-        def read(wanted: Wanted, columns: set[str]) -> Iterator[Row]:
+    def table(path: Path) -> RowTable:
+        def read(wanted: Wanted, columns: set[str]) -> Iterator[TableRow]:
             columns.update(("query", "positive"))
             if not texts:
                 queries.update(read_queries(folder / "queries.jsonl"))
@@ -107,21 +107,21 @@ def beir_tables(folder: Path) -> dict[str, Table]:
                     if grade > 0:
                         yield {"query": queries.get(query), "positive": texts.get(document_id)}
 
-        return Table(read)
+        return RowTable(read)
 
     return {path.stem: table(path) for path in sorted((folder / "qrels").glob("*.tsv"))}
 
 
-def dataset_tables(dataset: Any) -> dict[str, Table]:
+def dataset_tables(dataset: Any) -> dict[str, RowTable]:
     """A table for each split of a `datasets.DatasetDict`; a `datasets.Dataset` is train."""
 
-    def table(split: Any) -> Table:
-        def read(wanted: Wanted, columns: set[str]) -> Iterator[Row]:
+    def table(split: Any) -> RowTable:
+        def read(wanted: Wanted, columns: set[str]) -> Iterator[TableRow]:
             chosen = split.select_columns([name for name in split.column_names if wanted(name)])
             for batch in chosen.with_format("arrow").iter(batch_size=8192):
                 yield from batch.to_pylist()
 
-        return Table(read, set(split.column_names))
+        return RowTable(read, set(split.column_names))
 
     if not isinstance(dataset, dict):
         return {"train": table(dataset)}

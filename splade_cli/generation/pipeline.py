@@ -14,7 +14,7 @@ from splade_cli.corpus.documents import Skipped
 from splade_cli.errors import InputError
 from splade_cli.generation.corpus import Corpus, chunked_corpus
 from splade_cli.generation.judged_queries import JudgedCorpus, read_judged_rows, read_judged_split
-from splade_cli.generation.llm.writer import Estimate, LlmWriter, Usage
+from splade_cli.generation.llm.writer import CallEstimate, LlmWriter, Usage
 from splade_cli.generation.offline_writer import OfflineWriter
 from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
 from splade_cli.generation.output import GenerationReport, MinedQuery, check_output, write_training_files
@@ -41,7 +41,7 @@ class Plan:
     chunks: int
     language: str
     queries: int | None
-    estimate: Estimate | None = None
+    estimate: CallEstimate | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ DEPTH = 100
 MEASURES = ("nDCG@10", "MRR@10", "Recall@100")
 
 
-class EncodedQueries:
+class FixedQueries:
     """A query encoder for queries that are encoded already, all at once."""
 
     def __init__(self, queries: Sequence[str], vectors: sp.csr_matrix) -> None:
@@ -95,7 +95,7 @@ class Validation:
         queries = encode(loaded, self.queries, "query", batch_size=batch_size)
         depth = max([DEPTH, *(parse_measure(name)[1] or 0 for name in measures)])
         engine = LocalEngine(SpladeIndex.from_vectors(documents))
-        searcher = Searcher(engine, EncodedQueries(self.queries, queries))
+        searcher = Searcher(engine, FixedQueries(self.queries, queries))
         ranking = searcher.rank(self.queries, depth)
         run = run_of_ranking([str(number) for number in range(len(self.queries))], ranking, depth)
         terms = {"query_terms": sparsity(queries).mean, "document_terms": sparsity(documents).mean}

@@ -14,7 +14,7 @@ from splade_cli.cli.render import console
 from splade_cli.cli.render.numbers import BLOCKS
 from splade_cli.cli.render.progress import QUIET_SECONDS
 from splade_cli.cli.render.training_view import TrainingView, measure_of, stage_of
-from splade_cli.training.tracking.rows import Listener, Row, numbers_of, step_of
+from splade_cli.training.tracking.rows import Listener, MetricsRow, numbers_of, step_of
 
 if TYPE_CHECKING:
     from splade_cli.config.resolve import Resolved
@@ -58,7 +58,7 @@ def progress() -> Iterator[Listener]:
     view = TrainingView(ascii_only=not _draws_blocks(console.err.encoding))
     spoken = [-QUIET_SECONDS]
 
-    def listen(row: Row) -> None:
+    def listen(row: MetricsRow) -> None:
         view.take(row)
         if measure_of(row) and "loss" not in row:
             last = view.losses[-1] if view.losses else None
@@ -87,7 +87,7 @@ def progress() -> Iterator[Listener]:
         console.err.print(escape(curves), style="dim", overflow="crop", no_wrap=True)
 
 
-def averaging_line(row: Row) -> str:
+def averaging_line(row: MetricsRow) -> str:
     """What the model is a mixture of, and who chose it."""
     share = numbers_of(row)["share"]
     mixture = f"averaging  {share:.2f} tuned + {1 - share:.2f} base"
@@ -98,7 +98,7 @@ def averaging_line(row: Row) -> str:
     return mixture
 
 
-def validation_line(row: Row, loss: float | None, width: int | None = None) -> str:
+def validation_line(row: MetricsRow, loss: float | None, width: int | None = None) -> str:
     """A validation row in a plain line, told shorter where it is longer than `width`."""
     numbers = numbers_of(row)
     name = measure_of(row) or "nDCG@10"

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from splade_cli.cli.render.numbers import duration, figure, sparkline
-from splade_cli.training.tracking.rows import Row, numbers_of
+from splade_cli.training.tracking.rows import MetricsRow, numbers_of
 
 LONGEST_CURVE = 40
 _PARTS = {
@@ -40,7 +40,7 @@ class TrainingView:
     measure: str = "nDCG@10"
     _began: tuple[float, int] | None = None
 
-    def take(self, row: Row, now: float | None = None) -> None:
+    def take(self, row: MetricsRow, now: float | None = None) -> None:
         """One row of metrics.jsonl, or a tick after a step; unknown names are left alone."""
         now = time.monotonic() if now is None else now
         numbers = numbers_of(row)
@@ -82,7 +82,7 @@ class TrainingView:
         for justify in ("left", "right", "left"):
             grid.add_column(justify=justify, no_wrap=True, overflow="crop")  # type: ignore[arg-type]
         rows = self._rows(now)
-        names, values = (max((len(row[place]) for row in rows), default=0) for place in (0, 1))
+        names, values = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
         room = max(0, min(LONGEST_CURVE, width - names - values - 5))
         for name, value, rest in rows:
             shown = rest if isinstance(rest, str) else sparkline(rest, room, self.ascii_only)
@@ -162,13 +162,13 @@ class TrainingView:
         return f"{full * done}{empty * (length - done)}  {rest}".rstrip()
 
 
-def measure_of(row: Row) -> str | None:
+def measure_of(row: MetricsRow) -> str | None:
     """The measure by which a validation row is shown: nDCG@10, else the first; None for other rows."""
     measures = [name for name in numbers_of(row) if "@" in name]
     return "nDCG@10" if "nDCG@10" in measures else next(iter(measures), None)
 
 
-def stage_of(row: Row) -> str | None:
+def stage_of(row: MetricsRow) -> str | None:
     """``before`` or ``after`` training, None for a row on the way."""
     stage = row.get("stage")
     return str(stage) if stage else None

@@ -61,7 +61,7 @@ SETTINGS = (
 
 
 @dataclass(frozen=True)
-class Variant:
+class TunedIndex:
     """An index in memory that was made by a setting.
 
     Attributes:
@@ -76,7 +76,7 @@ class Variant:
     terms: float
 
     @classmethod
-    def build(cls, setting: Setting, vectors: sp.csr_matrix, ids: Sequence[str]) -> Variant:
+    def build(cls, setting: Setting, vectors: sp.csr_matrix, ids: Sequence[str]) -> TunedIndex:
         """The index of `vectors` [texts, V] whose texts have `ids`."""
         stored = setting.applied(vectors)
         index = SpladeIndex.from_vectors(stored, ids)

@@ -22,7 +22,7 @@ from splade_cli.evaluation.metrics import per_query, run_of_ranking
 from splade_cli.evaluation.significance import Comparison, compare
 from splade_cli.evaluation.systems.remembered import RememberedQueries
 from splade_cli.evaluation.systems.system import require_documents
-from splade_cli.evaluation.tuning.settings import SETTINGS, Setting, Variant
+from splade_cli.evaluation.tuning.settings import SETTINGS, Setting, TunedIndex
 from splade_cli.index.index import SpladeIndex
 from splade_cli.progress import Progress, silent
 from splade_cli.search.searcher import Searcher
@@ -43,7 +43,7 @@ class Measured:
 
     Attributes:
         figure: mean nDCG@10.
-        megabytes: see `Variant`.
+        megabytes: see `TunedIndex`.
         milliseconds: of one query, the median.
         terms: active dimensions of a text, on average.
         versus: its lead over the full index; None for that itself.
@@ -131,12 +131,12 @@ def tune(
         settings = [setting for setting in settings if setting.impacts is None]
     depth = CUTOFF if len(ids) == len(documents) else CHUNK_DEPTH
     judged = _JudgedQueries(searcher, collection, depth)
-    full = Variant.build(Setting(), vectors, ids)
+    full = TunedIndex.build(Setting(), vectors, ids)
     values_of_full = judged.values(full)
     rows: list[Measured] = []
     times_of_full = []
     for number, setting in enumerate(settings, 1):
-        variant = Variant.build(setting, vectors, ids)
+        variant = TunedIndex.build(setting, vectors, ids)
         values = judged.values(variant)
         full_time, time_of_variant = interleaved(full.engine, variant.engine, judged.vectors)
         times_of_full.append(full_time)
@@ -168,7 +168,7 @@ class _JudgedQueries:
         self._depth = depth
         self.vectors = self._encoder.encode(list(self.queries.values()))
 
-    def values(self, variant: Variant) -> dict[str, float]:
+    def values(self, variant: TunedIndex) -> dict[str, float]:
         """nDCG@10 of each query."""
         searcher = Searcher(variant.engine, self._encoder)
         ranking = searcher.rank(list(self.queries.values()), self._depth)
@@ -204,7 +204,7 @@ def _refuse_smaller(index: SpladeIndex) -> None:
 
 
 def _measured(
-    variant: Variant, values: dict[str, float], milliseconds: float, versus: Comparison | None
+    variant: TunedIndex, values: dict[str, float], milliseconds: float, versus: Comparison | None
 ) -> Measured:
     figure = float(np.mean(list(values.values())))
     return Measured(variant.setting, figure, variant.megabytes, milliseconds, variant.terms, versus)

@@ -46,7 +46,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CallEstimate:
     """What writing would take: chunks whose answer is `cached` add no call; tokens are guessed by length."""
 
     cached: int = 0
@@ -92,7 +92,7 @@ class LlmWriter:
         self.failed = 0
         self.last_failure = ""
 
-    def estimate(self, chunks: Iterable[Chunk]) -> Estimate:
+    def estimate(self, chunks: Iterable[Chunk]) -> CallEstimate:
         """What writing for `chunks` would take, by counting characters; asks nobody."""
         calls = 0
         cached = 0
@@ -105,7 +105,7 @@ class LlmWriter:
                 size = sum(len(message["content"].encode()) for message in self._prompt.messages(chunk))
                 # Four bytes a token is near enough for tokenizers of any script.
                 prompt_tokens += size // 4
-        return Estimate(cached, calls, prompt_tokens, calls * (12 + 30 * self._prompt.queries))
+        return CallEstimate(cached, calls, prompt_tokens, calls * (12 + 30 * self._prompt.queries))
 
     def write(
         self, chunks: Iterable[Chunk], progress: Progress = silent

@@ -12,7 +12,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from splade_cli.files import replacing
-from splade_cli.training.tracking.rows import Listener, Row
+from splade_cli.training.tracking.rows import Listener, MetricsRow
 
 
 class MetricsLog(TrainerCallback):
@@ -31,7 +31,7 @@ class MetricsLog(TrainerCallback):
         self.followers: list[Listener] = []
         self.started = time.monotonic()
 
-    def write(self, row: Row) -> None:
+    def write(self, row: MetricsRow) -> None:
         """Appends one row, and tells the listener and the followers."""
         if not self.first:
             return
@@ -39,7 +39,7 @@ class MetricsLog(TrainerCallback):
             follower(row)
         self._append(row)
 
-    def _append(self, row: Row) -> None:
+    def _append(self, row: MetricsRow) -> None:
         row = {**row, "seconds": round(time.monotonic() - self.started, 2)}
         with open(self.path, "a", encoding="utf-8") as out:
             out.write(json.dumps({key: _finite(value) for key, value in row.items()}, allow_nan=False) + "\n")

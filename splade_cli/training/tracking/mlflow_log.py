@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from splade_cli.errors import ServiceError
 from splade_cli.files import write_json
-from splade_cli.training.tracking.rows import Row, step_of
+from splade_cli.training.tracking.rows import MetricsRow, step_of
 from splade_cli.training.tracking.tracker import Tracker, curves
 
 RUN_FILE = "mlflow.json"
@@ -72,7 +72,7 @@ class MlflowLog(Tracker):
             run_folder / RUN_FILE, {"tracking_uri": self.uri, "run_id": self.run_id, "experiment": title}
         )
 
-    def record(self, row: Row) -> None:
+    def record(self, row: MetricsRow) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)

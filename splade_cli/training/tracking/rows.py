@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-Row = Mapping[str, object]
+MetricsRow = Mapping[str, object]
 """``step`` and JSON values by name: numbers, and what a person may want to read beside them."""
-Listener = Callable[[Row], None]
+Listener = Callable[[MetricsRow], None]
 """Called with each row of metrics.jsonl as it is written."""
 
 
-def step_of(row: Row) -> int:
+def step_of(row: MetricsRow) -> int:
     """The optimiser step of a row, 0 where it names none."""
     step = row.get("step", 0)
     return int(step) if isinstance(step, int | float) else 0
 
 
-def numbers_of(row: Row) -> dict[str, float]:
+def numbers_of(row: MetricsRow) -> dict[str, float]:
     """The numbers of a row by name; true and false are none."""
     numbers: dict[str, float] = {}
     for name, value in row.items():

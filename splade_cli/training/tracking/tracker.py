@@ -10,13 +10,13 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from splade_cli.training.tracking.metrics_log import measured
-from splade_cli.training.tracking.rows import Row, numbers_of
+from splade_cli.training.tracking.rows import MetricsRow, numbers_of
 
 
 class Tracker(TrainerCallback):
     """Gets what the trainer logs; `record` takes other rows, such as validation before and after."""
 
-    def record(self, row: Row) -> None:
+    def record(self, row: MetricsRow) -> None:
         """One row of metrics.jsonl: ``step`` and numbers by name."""
         raise NotImplementedError
 
@@ -38,7 +38,7 @@ class Tracker(TrainerCallback):
             self.record({"step": state.global_step, **measured(logs)})
 
 
-def curves(row: Row) -> dict[str, float]:
+def curves(row: MetricsRow) -> dict[str, float]:
     """The finite numbers of a row: ``train/`` before what steps gave, ``eval/`` before all else.
 
     Active terms are in rows of both kinds: those of training are of its batches, those of validation of its

@@ -14,7 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from splade_cli.errors import InputError, SpladeError, did_you_mean
 from splade_cli.training.publishing.publish import push_checkpoint
 from splade_cli.training.tracking.mlflow_log import MlflowLog
-from splade_cli.training.tracking.rows import Row, step_of
+from splade_cli.training.tracking.rows import MetricsRow, step_of
 from splade_cli.training.tracking.tracker import Tracker, curves
 
 KNOWN = ("tensorboard", "mlflow", "none")
@@ -60,7 +60,7 @@ class TensorBoardLog(Tracker):
             shown = "\n".join(f"    {key}: {value}" for key, value in parameters.items())
             self.writer.add_text("config", shown, 0)
 
-    def record(self, row: Row) -> None:
+    def record(self, row: MetricsRow) -> None:
         for name, value in curves(row).items():
             self.writer.add_scalar(name, value, step_of(row))
         self.writer.flush()

@@ -18,7 +18,7 @@ from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.two_step import Steps
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import per_query, run_of_ranking
-from splade_cli.evaluation.tuning.settings import SETTINGS, Setting, Variant
+from splade_cli.evaluation.tuning.settings import SETTINGS, Setting, TunedIndex
 from splade_cli.evaluation.tuning.tune import MEASURE, Tuning, tune
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import IndexInfo
@@ -168,7 +168,7 @@ def test_megabytes_are_those_that_a_build_writes(setting: Setting, tmp_path: Pat
         folder = tmp_path / (each.name or "full")
         index.save(folder)
         written.append(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
-        computed.append(Variant.build(each, documents, ids).megabytes * 1e6)
+        computed.append(TunedIndex.build(each, documents, ids).megabytes * 1e6)
     assert 0.1 * written[0] < written[0] - written[1]
     assert computed[0] - computed[1] == pytest.approx(written[0] - written[1], abs=1000)
     assert computed[0] == pytest.approx(written[0], rel=0.35), "ids, texts and heads come to it"
@@ -177,9 +177,9 @@ def test_megabytes_are_those_that_a_build_writes(setting: Setting, tmp_path: Pat
 def test_two_steps_store_the_postings_of_both() -> None:
     documents, _, collection = made()
     setting = Setting(two_step=Steps(8, 3, 20))
-    both = Variant.build(setting, documents, ids_of(collection))
-    full = Variant.build(Setting(), documents, ids_of(collection))
-    first = Variant.build(Setting(prune_terms=8), documents, ids_of(collection))
+    both = TunedIndex.build(setting, documents, ids_of(collection))
+    full = TunedIndex.build(Setting(), documents, ids_of(collection))
+    first = TunedIndex.build(Setting(prune_terms=8), documents, ids_of(collection))
     pruned = keep_top(documents, 8)
     vectors = pruned.nnz * 8 + 8 * (pruned.shape[0] + 1)
     assert both.megabytes * 1e6 == pytest.approx(
