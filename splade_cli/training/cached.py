@@ -12,7 +12,7 @@ WINDOW = 256
 """Items that are computed before they are written; what a kill costs at most."""
 READ = 4096
 """Items whose values are in memory at a time when they are looked for."""
-Item = tuple[str, ...]
+CachedTexts = tuple[str, ...]
 """The texts that a value depends on."""
 Done = Callable[[int, int], None]
 """Called as ``done(items, of how many)``."""
@@ -29,8 +29,8 @@ class Computed:
 def compute_missing(
     cache: Cache,
     space: str,
-    items: Iterable[Item],
-    compute: Callable[[Sequence[Item]], Sequence[bytes]],
+    items: Iterable[CachedTexts],
+    compute: Callable[[Sequence[CachedTexts]], Sequence[bytes]],
     done: Done,
 ) -> Computed:
     """Fills a space of the cache: all of `items` are in it when this returns.
@@ -61,18 +61,18 @@ def compute_missing(
     return Computed(computed, len(wanted) - computed)
 
 
-def read_cached(cache: Cache, space: str, items: Sequence[Item]) -> list[bytes]:
+def read_cached(cache: Cache, space: str, items: Sequence[CachedTexts]) -> list[bytes]:
     """The values of items that `compute_missing` has seen, in their order."""
     keys = [key_of(*item) for item in items]
     values = cache.get(space, keys)
     return [values[key] for key in keys]
 
 
-def _missing(cache: Cache, space: str, items: Sequence[Item]) -> list[Item]:
+def _missing(cache: Cache, space: str, items: Sequence[CachedTexts]) -> list[CachedTexts]:
     return list(_each_missing(cache, space, items))
 
 
-def _each_missing(cache: Cache, space: str, items: Sequence[Item]) -> Iterator[Item]:
+def _each_missing(cache: Cache, space: str, items: Sequence[CachedTexts]) -> Iterator[CachedTexts]:
     for start in range(0, len(items), READ):
         by_key = {key_of(*item): item for item in items[start : start + READ]}
         cached = cache.get(space, list(by_key))

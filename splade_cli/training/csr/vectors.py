@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from splade_cli.cache import Cache
 from splade_cli.errors import InputError
 from splade_cli.progress import Progress, silent
-from splade_cli.training.cached import READ, Item, compute_missing, read_cached
+from splade_cli.training.cached import READ, CachedTexts, compute_missing, read_cached
 from splade_cli.training.trainable import Trainable
 
 
@@ -29,9 +29,9 @@ def cached_vectors(
     """
     if not texts:
         raise InputError("no texts to train on", "name documents or rows")
-    items: list[Item] = [(text,) for text in texts]
+    items: list[CachedTexts] = [(text,) for text in texts]
 
-    def compute(missing: Sequence[Item]) -> list[bytes]:
+    def compute(missing: Sequence[CachedTexts]) -> list[bytes]:
         vectors = encode([text for (text,) in missing]).astype(np.float32)
         return [vector.tobytes() for vector in vectors]
 

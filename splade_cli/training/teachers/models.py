@@ -18,7 +18,7 @@ from splade_cli.generation.teachers import searcher_over
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Chunk, Example
 from splade_cli.search.options import SearchOptions
-from splade_cli.training.cached import Computed, Done, Item, compute_missing, read_cached
+from splade_cli.training.cached import CachedTexts, Computed, Done, compute_missing, read_cached
 from splade_cli.training.teachers.kinds import identity_of_teacher
 from splade_cli.training.teachers.vectors import TextVectors, open_vectors, products
 
@@ -101,7 +101,7 @@ class CrossEncoderTeacher:
         return CrossEncoderModel(self._source, self._options)
 
     def compute(self, rows: Sequence[Example], done: Done) -> Computed:
-        pairs: list[Item] = [(row.query, text) for row in rows for text in documents_of(row)]
+        pairs: list[CachedTexts] = [(row.query, text) for row in rows for text in documents_of(row)]
         pairs += self._random_pairs(rows)
         return compute_missing(self._cache, self._space, pairs, self._score, done)
 
@@ -110,17 +110,17 @@ class CrossEncoderTeacher:
         for row in rows:
             yield self._read([(row.query, text) for text in documents_of(row)]), background
 
-    def _score(self, pairs: Sequence[Item]) -> list[bytes]:
+    def _score(self, pairs: Sequence[CachedTexts]) -> list[bytes]:
         scores = self._model.scores([(query, text) for query, text in pairs])
         return [score.tobytes() for score in scores]
 
-    def _read(self, pairs: Sequence[Item]) -> Scores:
+    def _read(self, pairs: Sequence[CachedTexts]) -> Scores:
         values = read_cached(self._cache, self._space, pairs)
         return np.frombuffer(b"".join(values), dtype=np.float32).astype(np.float64)
 
-    def _random_pairs(self, rows: Sequence[Example]) -> list[Item]:
+    def _random_pairs(self, rows: Sequence[Example]) -> list[CachedTexts]:
         generator = random.Random(0)
-        pairs: list[Item] = []
+        pairs: list[CachedTexts] = []
         for _ in range(PAIRS):
             row = generator.choice(rows)
             text = generator.choice(self._documents)
@@ -139,7 +139,7 @@ class EncoderTeacher:
         self._space = space
 
     def compute(self, rows: Sequence[Example], done: Done) -> Computed:
-        texts: list[Item] = [("query", row.query) for row in rows]
+        texts: list[CachedTexts] = [("query", row.query) for row in rows]
         texts += [("document", text) for row in rows for text in documents_of(row)]
         texts += [("document", text) for text in self._background]
         return compute_missing(self._cache, self._space, texts, self._encode, done)
@@ -156,8 +156,8 @@ class EncoderTeacher:
             for number, row in enumerate(block):
                 yield own[number, [columns[text] for text in documents_of(row)]], others[number]
 
-    def _encode(self, items: Sequence[Item]) -> list[bytes]:
-        encoded: dict[Item, bytes] = {}
+    def _encode(self, items: Sequence[CachedTexts]) -> list[bytes]:
+        encoded: dict[CachedTexts, bytes] = {}
         for kind in ("query", "document"):
             of_kind = [item for item in items if item[0] == kind]
             if of_kind:
@@ -166,7 +166,7 @@ class EncoderTeacher:
         return [encoded[item] for item in items]
 
     def _read(self, kind: str, texts: Sequence[str]) -> Any:
-        items: list[Item] = [(kind, text) for text in texts]
+        items: list[CachedTexts] = [(kind, text) for text in texts]
         return self._vectors.decode(read_cached(self._cache, self._space, items))
 
 
