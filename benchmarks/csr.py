@@ -23,7 +23,7 @@ from transformers import TrainingArguments
 
 from splade_cli.cache import Cache
 from splade_cli.datasets.collections import load_collection
-from splade_cli.datasets.trec import Qrels
+from splade_cli.datasets.formats.trec import Qrels
 from splade_cli.evaluation.metrics import means, per_query, run_of_ranking
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.csr.encoder import make_csr

@@ -95,7 +95,7 @@ def evaluate(
     from splade_cli.cli.render import console
     from splade_cli.cli.render import report as figures
     from splade_cli.cli.render.progress import show_progress
-    from splade_cli.datasets.trec import write_run
+    from splade_cli.datasets.formats.trec import write_run
     from splade_cli.evaluation.evaluate import evaluate as measured
     from splade_cli.evaluation.metrics import MEASURES, below_thresholds, parse_measure, parse_thresholds
     from splade_cli.evaluation.options import EvaluationOptions

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splade_cli.corpus.documents import read_documents
-from splade_cli.datasets.beir import read_corpus, read_queries
 from splade_cli.datasets.examples import read_examples
-from splade_cli.datasets.trec import Qrels, read_qrels
+from splade_cli.datasets.formats.beir import read_corpus, read_queries
+from splade_cli.datasets.formats.trec import Qrels, read_qrels
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import Document
 

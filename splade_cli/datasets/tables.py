@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from splade_cli.datasets.beir import read_corpus, read_queries
 from splade_cli.datasets.examples import json_rows
-from splade_cli.datasets.trec import read_qrels
+from splade_cli.datasets.formats.beir import read_corpus, read_queries
+from splade_cli.datasets.formats.trec import read_qrels
 from splade_cli.errors import InputError
 from splade_cli.files import open_text
 from splade_cli.records import Chunk

@@ -15,7 +15,7 @@ from math import isclose
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.datasets.trec import Qrels
+from splade_cli.datasets.formats.trec import Qrels
 from splade_cli.errors import InputError
 from splade_cli.evaluation.significance import Comparison, compare
 from splade_cli.records import Ranking

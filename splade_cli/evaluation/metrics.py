@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from splade_cli.datasets.trec import Qrels, Run, ranked
+from splade_cli.datasets.formats.trec import Qrels, Run, ranked
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import Hit, Ranking
 

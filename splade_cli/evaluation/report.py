@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
-from splade_cli.datasets.trec import Run
+from splade_cli.datasets.formats.trec import Run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.costs import Cost
 from splade_cli.evaluation.fitting import Fitted

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from splade_cli.corpus.documents import read_documents
-from splade_cli.datasets.beir import read_queries
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
+from splade_cli.datasets.formats.beir import read_queries
+from splade_cli.datasets.formats.trec import Qrels, read_qrels
 from splade_cli.datasets.splits import held_out
-from splade_cli.datasets.trec import Qrels, read_qrels
 from splade_cli.errors import InputError
 from splade_cli.generation.corpus import Corpus, whole, whole_corpus
 from splade_cli.records import Document, Example

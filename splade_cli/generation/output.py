@@ -10,7 +10,7 @@ from typing import Any
 
 from splade_cli.corpus.documents import Skipped
 from splade_cli.datasets.examples import write_examples
-from splade_cli.datasets.trec import write_qrels
+from splade_cli.datasets.formats.trec import write_qrels
 from splade_cli.errors import InputError
 from splade_cli.files import write_json, write_jsonl
 from splade_cli.generation.judged_queries import JudgedQuery

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.datasets.beir import read_corpus, read_queries
 from splade_cli.datasets.collections import load_collection
-from splade_cli.datasets.trec import ranked, read_qrels, write_qrels, write_run
+from splade_cli.datasets.formats.beir import read_corpus, read_queries
+from splade_cli.datasets.formats.trec import ranked, read_qrels, write_qrels, write_run
 from splade_cli.errors import InputError
 from splade_cli.records import Document
 

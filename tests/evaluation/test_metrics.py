@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.datasets.trec import Run, read_qrels, write_run
+from splade_cli.datasets.formats.trec import Run, read_qrels, write_run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import (
     MEASURES,

@@ -11,7 +11,7 @@ import pytest
 from splade_cli.corpus.near_duplicates import duplicate_groups
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
-from splade_cli.datasets.trec import read_qrels, write_qrels
+from splade_cli.datasets.formats.trec import read_qrels, write_qrels
 from splade_cli.errors import InputError
 from splade_cli.files import write_jsonl
 from splade_cli.generation.judged_queries import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
-from splade_cli.datasets.beir import read_corpus
+from splade_cli.datasets.formats.beir import read_corpus
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk
 

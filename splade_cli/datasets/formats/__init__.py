@@ -1,0 +1,1 @@
+"""File formats of test collections: TREC and BEIR."""
