@@ -1,12 +1,11 @@
-"""Searchers of index folders and of indexes in memory: which engine, which query encoder, which models."""
+"""Parts of a searcher of an index folder or of an index in memory: its engine, query encoder and models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, TypeVar
 
 from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.two_step import TwoStepEngine
@@ -23,25 +22,30 @@ from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.ranker import DenseEncoder
 from splade_cli.search.rerank import Reranker
 
-if TYPE_CHECKING:
-    from splade_cli.search.searcher import Searcher
-
-Kind = TypeVar("Kind", bound="Searcher")
 _OPENING = RLock()
 """Held while a folder or a model is opened: libraries of models are not made for several threads at once."""
 
 
+@dataclass(frozen=True)
+class SearcherParts:
+    """What a `Searcher` is made of; see there."""
+
+    engine: LocalEngine
+    encoder: QueryEncoder
+    vocabulary: Sequence[str]
+    open_dense: Callable[[], DenseEncoder]
+    open_reranker: Callable[[str], Reranker]
+    open_matcher: Callable[[], TermMatcher]
+
+
 def open_folder(
-    kind: type[Kind],
     folder: str | Path,
     model: str | None,
     options: SearchOptions,
     backend: str | None,
-    device: str,
-    model_options: ModelOptions | None,
-) -> Kind:
+    opening: ModelOptions,
+) -> SearcherParts:
     """See `Searcher.open`."""
-    opening = model_options or ModelOptions(device=device)
     with _OPENING:
         index = SpladeIndex.open(folder)
         engine = _engine(index, backend)
@@ -52,37 +56,27 @@ def open_folder(
             encoder = _model_encoder(index, model, opening)
             if options.mode in ("sparse", "hybrid"):
                 encoder.load()
-        chosen = encoder
-    return kind(
-        engine,
-        chosen,
-        vocabulary=index.vocabulary,
-        open_dense=_dense_opener(index, opening),
-        open_reranker=_reranker_opener(opening),
-        open_matcher=lambda: open_matcher(index, chosen),
-        options=options,
-    )
+    return _parts(index, engine, encoder, opening)
 
 
 def over_index(
-    kind: type[Kind],
-    index: SpladeIndex,
-    embedder: SpladeEmbedder,
-    encoder: QueryEncoder | None,
-    options: SearchOptions,
-    backend: str | None,
-) -> Kind:
+    index: SpladeIndex, embedder: SpladeEmbedder, encoder: QueryEncoder | None, backend: str | None
+) -> SearcherParts:
     """See `Searcher.over`."""
-    opening = embedder.options
     chosen = encoder or ModelEncoder(embedder, lambda: check_model(index, embedder))
-    return kind(
-        _engine(index, backend),
-        chosen,
+    return _parts(index, _engine(index, backend), chosen, embedder.options)
+
+
+def _parts(
+    index: SpladeIndex, engine: LocalEngine, encoder: QueryEncoder, opening: ModelOptions
+) -> SearcherParts:
+    return SearcherParts(
+        engine,
+        encoder,
         vocabulary=index.vocabulary,
         open_dense=_dense_opener(index, opening),
         open_reranker=_reranker_opener(opening),
-        open_matcher=lambda: open_matcher(index, chosen),
-        options=options,
+        open_matcher=lambda: open_matcher(index, encoder),
     )
 
 

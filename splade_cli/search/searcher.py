@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from splade_cli.index.index import SpladeIndex
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.options import ModelOptions
+    from splade_cli.search.opening import SearcherParts
 
 QUERIES_AT_ONCE = 128
 
@@ -100,9 +101,11 @@ class Searcher:
             IndexFolderError: missing, damaged, or made by another model.
             ModelError: the model cannot be loaded.
         """
+        from splade_cli.model.options import ModelOptions
         from splade_cli.search.opening import open_folder
 
-        return open_folder(cls, folder, model, options, backend, device, model_options)
+        opening = model_options or ModelOptions(device=device)
+        return cls._of(open_folder(folder, model, options, backend, opening), options)
 
     @classmethod
     def over(
@@ -117,7 +120,19 @@ class Searcher:
         """Over an index in memory and the model that made it; `encoder` encodes queries in its place."""
         from splade_cli.search.opening import over_index
 
-        return over_index(cls, index, embedder, encoder, options, backend)
+        return cls._of(over_index(index, embedder, encoder, backend), options)
+
+    @classmethod
+    def _of(cls, parts: SearcherParts, options: SearchOptions) -> Searcher:
+        return cls(
+            parts.engine,
+            parts.encoder,
+            vocabulary=parts.vocabulary,
+            open_dense=parts.open_dense,
+            open_reranker=parts.open_reranker,
+            open_matcher=parts.open_matcher,
+            options=options,
+        )
 
     @property
     def mode(self) -> str:
@@ -151,7 +166,7 @@ class Searcher:
         """The `k` best hits of one query, or a list for each of several, which are searched together.
 
         Raises:
-                InputError: an empty query where there is one, k below 1, a mode that the engine cannot do, a
+            InputError: an empty query where there is one, k below 1, a mode that the engine cannot do, a
                 filter that cannot be read.
         """
         if isinstance(queries, str):
