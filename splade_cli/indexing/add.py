@@ -65,7 +65,7 @@ def add_documents(
     Args:
         embedder: the model that made the index, where it is loaded already or lies elsewhere now.
         dense: the same of its dense model, where it has one.
-        workers: encoding processes, see `model.windows.encode_windows`.
+        workers: encoding processes, see `model.encoding.windows.encode_windows`.
         progress: is told how far it is; bars are drawn where None.
 
     Raises:

@@ -24,7 +24,7 @@ class IndexOptions:
             are those of what is left.
         impacts: 8 or 16 bits a weight in place of float32, of a step that fits the largest weight; in memory
             the weights are rounded and stay float32.
-        workers: encoding processes, see `model.windows.encode_windows`.
+        workers: encoding processes, see `model.encoding.windows.encode_windows`.
     """
 
     chunking: Chunking = field(default_factory=Chunking)

@@ -97,8 +97,8 @@ class SpladeEmbedder:
         total: int | None = None,
         progress: Progress = silent,
     ) -> Iterator[sp.csr_matrix]:
-        """Document vectors window by window, never all in memory; see `model.windows.encode_windows`."""
-        from splade_cli.model.windows import encode_windows
+        """Document vectors window by window, not all in memory; see `encoding.windows.encode_windows`."""
+        from splade_cli.model.encoding.windows import encode_windows
 
         return encode_windows(
             self.loaded,

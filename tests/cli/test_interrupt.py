@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from splade_cli.cache import Cache
-from splade_cli.model import windows
+from splade_cli.model.encoding import windows
 
 pytestmark = pytest.mark.slow
 WORDS = (

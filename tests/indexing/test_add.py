@@ -27,8 +27,8 @@ from splade_cli.indexing.models import embedder_of
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.model import encode as encoding
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.encoding.windows import space_of
 from splade_cli.model.query_encoders.static_export import export_static
-from splade_cli.model.windows import space_of
 
 Make = Callable[..., Any]
 LONG = "The table saw needs a sharp blade. Backups are kept for thirty days, then deleted. " * 40

@@ -28,11 +28,11 @@ from splade_cli.indexing.build import cache_of, index_documents
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.model import encode as encoding
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.encoding.windows import space_of
 from splade_cli.model.query_encoders.static import StaticQueryEncoder
 from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 from splade_cli.model.splade import automatic_int8
-from splade_cli.model.windows import space_of
 from splade_cli.records import Chunk
 from splade_cli.search.searcher import Searcher
 

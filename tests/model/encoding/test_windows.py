@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model import encode as module
-from splade_cli.model import windows
 from splade_cli.model.encode import encode, stack
-from splade_cli.model.splade import automatic_int8
-from splade_cli.model.splade.automatic_int8 import neighbours_in_common, settle_precision
-from splade_cli.model.windows import (
+from splade_cli.model.encoding import windows
+from splade_cli.model.encoding.windows import (
     encode_windows,
     matrix_from_bytes,
     matrix_to_bytes,
     space_of,
 )
-from splade_cli.model.workers import WorkerPool, devices_of_workers
+from splade_cli.model.encoding.workers import WorkerPool, devices_of_workers
+from splade_cli.model.splade import automatic_int8
+from splade_cli.model.splade.automatic_int8 import neighbours_in_common, settle_precision
 
 Make = Callable[..., Any]
 

@@ -18,8 +18,8 @@ from splade_cli.cache import Cache, key_of
 from splade_cli.errors import require_positive
 from splade_cli.model.device import empty_cache
 from splade_cli.model.encode import encode_window, windows
+from splade_cli.model.encoding.workers import WorkerPool
 from splade_cli.model.loaded import LoadedModel
-from splade_cli.model.workers import WorkerPool
 from splade_cli.progress import Progress, silent
 
 SPACE = "sparse vectors"

@@ -1,0 +1,1 @@
+"""Encoding of many texts: window by window, cached, on several devices or processes."""
