@@ -13,6 +13,7 @@ The command line prints ``error: message`` and ``hint: hint`` and exits with 1; 
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 
@@ -39,6 +40,11 @@ class IndexFolderError(SpladeError):
 
 class ServiceError(SpladeError):
     """An LLM server that cannot be reached, refuses, or has no quota left."""
+
+
+def rebuild_hint(folder: object = "DIR") -> str:
+    """What to type to make the index in `folder` again."""
+    return f"make it again: splade index DOCS -o {shlex.quote(str(folder))} --force"
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.errors import IndexFolderError, InputError, rebuild_hint
 from splade_cli.files import replacing
 from splade_cli.index.info import IndexInfo
 from splade_cli.index.store.checksums import Checksum, checksum_of
@@ -26,7 +26,6 @@ SEGMENTS, ENCODERS, TOMBSTONES = "segments", "encoders", "tombstones"
 VOCABULARY, TOKENIZER = "vocabulary.json", "tokenizer.json"
 MARKS = (NAME, SEGMENTS)
 """By which an index folder, even a damaged one, is told from other folders."""
-REBUILD = "make it again: splade index DOCS -o DIR --force"
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,8 @@ class Manifest:
             raise _unreadable(folder) from None
         if version != VERSION:
             raise IndexFolderError(
-                f"the index {folder} has format version {version}, this splade reads {VERSION}", REBUILD
+                f"the index {folder} has format version {version}, this splade reads {VERSION}",
+                rebuild_hint(folder),
             )
         try:
             if content.pop("crc32") != _checksum(content) or content.pop("format") != FORMAT:
@@ -165,4 +165,4 @@ def _checksum(content: dict[str, object]) -> int:
 
 
 def _unreadable(folder: Path) -> IndexFolderError:
-    return IndexFolderError(f"the index {folder} is damaged: {NAME} cannot be read", REBUILD)
+    return IndexFolderError(f"the index {folder} is damaged: {NAME} cannot be read", rebuild_hint(folder))

@@ -14,13 +14,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from splade_cli.errors import IndexFolderError
+from splade_cli.errors import IndexFolderError, rebuild_hint
 from splade_cli.index.store.checksums import checksum_of, head_of
 from splade_cli.index.store.container import Container
 from splade_cli.index.store.manifest import (
     ENCODERS,
     NAME,
-    REBUILD,
     SEGMENTS,
     TOMBSTONES,
     VOCABULARY,
@@ -59,14 +58,15 @@ def read(folder: Path, *, verify: bool = False) -> Generation:
         if damaged:
             more = f", and {len(damaged) - SHOWN_DAMAGES} more" if len(damaged) > SHOWN_DAMAGES else ""
             raise IndexFolderError(
-                f"the index {folder} is damaged: {', '.join(damaged[:SHOWN_DAMAGES])}{more}", REBUILD
+                f"the index {folder} is damaged: {', '.join(damaged[:SHOWN_DAMAGES])}{more}",
+                rebuild_hint(folder),
             )
         encoder = folder / ENCODERS / manifest.encoder
         try:
             vocabulary = json.loads((encoder / VOCABULARY).read_text(encoding="utf-8"))
             segments = [_open_segment(folder, manifest, entry) for entry in manifest.segments]
         except (OSError, ValueError) as error:
-            raise IndexFolderError(f"the index {folder} is damaged: {error}", REBUILD) from None
+            raise IndexFolderError(f"the index {folder} is damaged: {error}", rebuild_hint(folder)) from None
         return Generation(manifest, segments, vocabulary, encoder)
 
     return _consistently(folder, opened)

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from splade_cli.errors import IndexFolderError
+from splade_cli.errors import IndexFolderError, rebuild_hint
 from splade_cli.index.bm25.frequencies_file import open_frequencies
 from splade_cli.index.engine.postings_file import open_postings
 from splade_cli.index.info import IndexInfo
@@ -30,7 +30,6 @@ from splade_cli.index.store.chunks import StoredChunks
 from splade_cli.index.store.container import Array, Container
 from splade_cli.index.store.segment import Segment
 
-REBUILD = "make it again: splade index DOCS -o DIR --force"
 VECTORS, POSTINGS, OFFSETS, DENSE = "vectors.", "postings.", "texts.offsets", "dense"
 TENSORS, TEXTS = ".safetensors", ".jsonl"
 
@@ -80,7 +79,9 @@ def open_segment(folder: Path, name: str, shape: Shape, info: IndexInfo) -> Segm
         )
         _check_counts(segment, shape)
     except (OSError, ValueError) as error:
-        raise IndexFolderError(f"the segment {path} is damaged: {error}", REBUILD) from None
+        raise IndexFolderError(
+            f"the segment {path} is damaged: {error}", rebuild_hint(folder.parent)
+        ) from None
     return segment
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from splade_cli.errors import IndexFolderError
+from splade_cli.errors import IndexFolderError, rebuild_hint
 from splade_cli.model.query_encoders.base import GRAPH, TABLE, QueryEncoder, QueryEncoderExport
 from splade_cli.model.query_encoders.static import StaticQueryEncoder
-from splade_cli.model.query_encoders.tokenizer import REBUILD, TOKENIZER
+from splade_cli.model.query_encoders.tokenizer import TOKENIZER
 from splade_cli.records import QueryInfo
 
 TEXTS_AT_ONCE = 2048
@@ -31,7 +31,9 @@ def open_query_encoder(folder: Path, info: QueryInfo | None) -> QueryEncoder | N
         try:
             table = np.load(folder / TABLE, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise IndexFolderError(f"{folder / TABLE} is no table of weights ({error})", REBUILD) from None
+            raise IndexFolderError(
+                f"{folder / TABLE} is no table of weights ({error})", rebuild_hint()
+            ) from None
         return StaticQueryEncoder(
             tokenizer,
             table,
@@ -50,7 +52,8 @@ def open_query_encoder(folder: Path, info: QueryInfo | None) -> QueryEncoder | N
             max_active=info.max_active,
         )
     raise IndexFolderError(
-        f"the index {folder} encodes queries by '{info.kind}', which this splade does not know", REBUILD
+        f"the index {folder} encodes queries by '{info.kind}', which this splade does not know",
+        rebuild_hint(),
     )
 
 

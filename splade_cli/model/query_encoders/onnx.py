@@ -15,9 +15,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.errors import IndexFolderError, InputError, rebuild_hint
 from splade_cli.model.device import available_threads
-from splade_cli.model.query_encoders.tokenizer import REBUILD, read_tokenizer
+from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 
 LOGITS_AT_A_TIME = 1 << 24  # elements of [B, L, V] inside the graph, 64 MB; a single long text may exceed it
 INPUTS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
@@ -134,4 +134,4 @@ class OnnxQueryEncoder:
 def _damaged(path: Path, reason: object) -> IndexFolderError:
     first = str(reason)[:160].partition("\n")[0]
     what = f"{path} is damaged or does not fit ({first})" if path.is_file() else f"no such file: {path}"
-    return IndexFolderError(what, REBUILD)
+    return IndexFolderError(what, rebuild_hint())

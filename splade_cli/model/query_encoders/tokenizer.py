@@ -6,13 +6,12 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from splade_cli.errors import IndexFolderError, ModelError
+from splade_cli.errors import IndexFolderError, ModelError, rebuild_hint
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TOKENIZER = "tokenizer.json"
-REBUILD = "make the index again: splade index DOCS -o DIR --force"
 
 
 def read_tokenizer(path: Path, max_seq_length: int | None = None) -> Tokenizer:
@@ -26,7 +25,7 @@ def read_tokenizer(path: Path, max_seq_length: int | None = None) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
-        raise IndexFolderError(f"{path} is no tokenizer ({error})", REBUILD) from None
+        raise IndexFolderError(f"{path} is no tokenizer ({error})", rebuild_hint()) from None
     side = (tokenizer.truncation or {}).get("direction", "right")
     tokenizer.no_padding()
     tokenizer.no_truncation()

@@ -308,7 +308,7 @@ def test_another_version(version: object, folder: Path) -> None:
         IndexFolderError, match=f"has format version {version}, this splade reads 3"
     ) as caught:
         SpladeIndex.open(folder)
-    assert "splade index DOCS -o DIR --force" in caught.value.hint
+    assert f"splade index DOCS -o {folder} --force" in caught.value.hint
     make(seed=1).save(folder, force=True)
     assert SpladeIndex.open(folder, verify=True).generation == 1
 
