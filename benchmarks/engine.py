@@ -29,9 +29,9 @@ import scipy.sparse as sp
 from peers import Peer, available, built
 from vectors import documents, long_documents, queries
 
+from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.engine.postings_file import write_postings
-from splade_cli.index.store.container_writer import ContainerWriter
 
 KS = (10, 1000)
 TURN = 25
@@ -209,7 +209,7 @@ import time; begin = time.perf_counter()
 import sys; import numpy as np; import scipy.sparse as sp
 from pathlib import Path
 from splade_cli.index.engine.postings_file import open_postings
-from splade_cli.index.store.container import Container
+from splade_cli.index.containers.container import Container
 loaded = time.perf_counter()
 container = Container(Path(sys.argv[1]))
 vectors = tuple(container.tensor("vectors." + name) for name in ("indptr", "indices", "data"))

@@ -64,7 +64,7 @@ def test_all_expected_errors_are_one_family() -> None:
     [
         "import splade_cli; dir(splade_cli); splade_cli.Document; splade_cli.SpladeIndex; splade_cli.Searcher",
         "import splade_cli; splade_cli.SpladeEmbedder('tiny'); splade_cli.index_documents; splade_cli.evaluate",
-        "import splade_cli.index.index, splade_cli.index.store.folder, splade_cli.index.bm25.search",
+        "import splade_cli.index.index, splade_cli.index.store.folder, splade_cli.index.bm25_search",
         "import splade_cli.evaluation.metrics, splade_cli.evaluation.significance, splade_cli.evaluation.costs",
         "import splade_cli.search.explain.terms, splade_cli.search.session.session, splade_cli.search.searcher",
         "import splade_cli.config.resolve, splade_cli.records, splade_cli.errors",

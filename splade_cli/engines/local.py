@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.engines.base import TermTotals
-from splade_cli.index.bm25.search import Bm25Search
+from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.engine.merging import merge
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata.filters import Filter

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import scipy.sparse as sp
 
 from splade_cli.errors import InputError
+from splade_cli.index.containers.csr import stacked
 from splade_cli.index.store.batches import Batch, Dense, canonical, unique_ids
 from splade_cli.index.store.segment import Segment
-from splade_cli.index.vectors.csr import stacked
 from splade_cli.records import Chunk
 
 if TYPE_CHECKING:

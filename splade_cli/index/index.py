@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
+from splade_cli.index.containers.csr import Sparse, as_csr
 from splade_cli.index.engine.merging import Ranking, merge
 from splade_cli.index.in_memory import add_rows, build_segment, given_chunks, remove_rows
 from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo, IndexInfo
@@ -24,7 +25,6 @@ from splade_cli.index.store.batches import Dense
 from splade_cli.index.store.manifest import TOKENIZER
 from splade_cli.index.store.segment import Mask
 from splade_cli.index.store.segment_writer import Bm25Request
-from splade_cli.index.vectors.csr import Sparse, as_csr
 from splade_cli.records import Chunk
 
 Ids = list[list[str]] | list[list[int]]

@@ -11,11 +11,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError
+from splade_cli.index.containers.csr import stacked
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.index.metadata.matching import passing
 from splade_cli.index.store.chained import Chained
 from splade_cli.index.store.segment import Mask, Segment
-from splade_cli.index.vectors.csr import stacked
 from splade_cli.records import Chunk
 
 

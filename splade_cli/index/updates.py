@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.index.bm25.frequencies import TermFrequencies
-from splade_cli.index.bm25.search import Bm25Search
+from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.batches import Batch, unique_ids

@@ -179,7 +179,7 @@ def test_evaluate_fails_under_a_floor_with_3(splade, built):
 
 
 def test_full_disk_and_forbidden_folder(splade, docs, tmp_path, monkeypatch):
-    from splade_cli.index.store import container_writer
+    from splade_cli.index.containers import container_writer
 
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "out"))

@@ -34,7 +34,7 @@ def test_the_time_of_a_query_is_that_of_a_whole_search_with_the_options() -> Non
             return sp.csr_matrix(np.ones((len(texts), 3), dtype=np.float32))
 
     index = SpladeIndex.from_vectors(sp.csr_matrix(np.eye(3, dtype=np.float32)))
-    searcher = SlowSearcher(LocalEngine(index), Encoder())  # type: ignore[arg-type]
+    searcher = SlowSearcher(LocalEngine(index), Encoder())
     searcher.calls = []
     options = SearchOptions(texts=False, group=False)
     cost = cost_of(searcher, index, ["clay", "saw"], options)

@@ -19,7 +19,7 @@ from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.systems.system import short, units_of
 from splade_cli.idf import inverse_document_frequency
-from splade_cli.index.bm25.search import Bm25Search
+from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.vectors import dense as dense_index
 from splade_cli.index.vectors.weighting import ALPHA, reweighted
 from splade_cli.indexing.build import index_chunks

@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index import updates
-from splade_cli.index.bm25.search import Bm25Search
+from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter

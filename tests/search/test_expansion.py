@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from splade_cli.errors import InputError
-from splade_cli.index.bm25.search import Bm25Search
+from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.search.expansion import Expander, combined
 
 RULES = """

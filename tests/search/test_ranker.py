@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import InputError
-from splade_cli.index.bm25.search import Bm25Search
+from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import InputError
 from splade_cli.index.bm25.analyzer import analysed_codes, guess_language
+from splade_cli.index.containers.dictionary import TextDictionary, encoded
 from splade_cli.index.engine.postings import Postings
-from splade_cli.index.store.dictionary import TextDictionary, encoded
 
 K1, B = 1.2, 0.75
 WINDOW = 20_000

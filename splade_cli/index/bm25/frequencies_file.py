@@ -8,10 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from splade_cli.index.bm25.frequencies import K1, B, TermFrequencies
+from splade_cli.index.containers.container import Container
+from splade_cli.index.containers.container_writer import ContainerWriter
+from splade_cli.index.containers.dictionary import TextDictionary
 from splade_cli.index.engine.postings_file import open_postings, write_postings
-from splade_cli.index.store.container import Container
-from splade_cli.index.store.container_writer import ContainerWriter
-from splade_cli.index.store.dictionary import TextDictionary
 
 NAME = "bm25"
 POSTINGS = f"{NAME}.postings."

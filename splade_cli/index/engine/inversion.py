@@ -14,11 +14,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError
+from splade_cli.index.containers.csr import as_csr
 from splade_cli.index.engine.accumulators import BLOCK, summarise
 from splade_cli.index.engine.arrays import read_only
 from splade_cli.index.engine.blockmax import SHIFT
 from splade_cli.index.engine.compiling import compiled
-from splade_cli.index.vectors.csr import as_csr
 
 # a term has a plane in blocks where more than one of so many rows has it: one plane byte costs a fortieth of
 # a posting

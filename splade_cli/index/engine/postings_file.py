@@ -10,9 +10,9 @@ import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
 from splade_cli.errors import IndexFolderError
+from splade_cli.index.containers.container import Container
+from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.engine.postings import DTYPES, GROWING, VECTORS, Arrays, Postings, invert_blocks
-from splade_cli.index.store.container import Container
-from splade_cli.index.store.container_writer import ContainerWriter
 
 REBUILD = "make the index again from its vectors"
 

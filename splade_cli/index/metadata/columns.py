@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from splade_cli.index.containers.container import Container
+from splade_cli.index.containers.container_writer import ContainerWriter
+from splade_cli.index.containers.dictionary import TextDictionary
 from splade_cli.index.metadata.fields import OWN_FIELDS, values_of
 from splade_cli.index.metadata.gathering import DTYPES, ColumnArrays, FieldValues, Spans
-from splade_cli.index.store.container import Container
-from splade_cli.index.store.container_writer import ContainerWriter
-from splade_cli.index.store.dictionary import TextDictionary
 from splade_cli.records import Chunk
 
 NAME = "columns"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from splade_cli.index.containers.dictionary import encoded
 from splade_cli.index.metadata.fields import Scalar, spelled_number
-from splade_cli.index.store.dictionary import encoded
 
 Span = tuple[int, int]
 Spans = dict[str, Span | None]

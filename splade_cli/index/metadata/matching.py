@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, did_you_mean
+from splade_cli.index.containers.dictionary import TextDictionary
 from splade_cli.index.metadata.columns import Columns, Entries, Field
 from splade_cli.index.metadata.fields import OWN_FIELDS
 from splade_cli.index.metadata.filters import And, Filter, Not, Operator, Or, Value, fields_of
-from splade_cli.index.store.dictionary import TextDictionary
 
 Mask = NDArray[np.bool_]
 _ORDERS: dict[str, Callable[[Any, Any], Any]] = {

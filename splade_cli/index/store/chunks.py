@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.index.store.container_writer import GrowingTensor
+from splade_cli.index.containers.container_writer import GrowingTensor
 from splade_cli.records import Chunk
 
 _BLOCK = 4096

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError
 from splade_cli.files import claim_output, replacing_folder, sync_folder
+from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.info import Bm25Info, IndexInfo
 from splade_cli.index.store.batches import Batch, unique_ids
-from splade_cli.index.store.container_writer import ContainerWriter
 from splade_cli.index.store.manifest import (
     ENCODERS,
     MARKS,

@@ -16,8 +16,8 @@ from typing import Self
 
 from splade_cli.errors import IndexFolderError, InputError, rebuild_hint
 from splade_cli.files import replacing
+from splade_cli.index.containers.checksums import Checksum, checksum_of
 from splade_cli.index.info import IndexInfo
-from splade_cli.index.store.checksums import Checksum, checksum_of
 
 VERSION = 3
 FORMAT = "splade-index"

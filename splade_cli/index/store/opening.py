@@ -15,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 
 from splade_cli.errors import IndexFolderError, rebuild_hint
-from splade_cli.index.store.checksums import checksum_of, head_of
-from splade_cli.index.store.container import Container
+from splade_cli.index.containers.checksums import checksum_of, head_of
+from splade_cli.index.containers.container import Container
 from splade_cli.index.store.manifest import (
     ENCODERS,
     NAME,

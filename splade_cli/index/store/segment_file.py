@@ -23,11 +23,11 @@ import scipy.sparse as sp
 
 from splade_cli.errors import IndexFolderError, rebuild_hint
 from splade_cli.index.bm25.frequencies_file import open_frequencies
+from splade_cli.index.containers.container import Array, Container
 from splade_cli.index.engine.postings_file import open_postings
 from splade_cli.index.info import IndexInfo
 from splade_cli.index.metadata.columns import Columns
 from splade_cli.index.store.chunks import StoredChunks
-from splade_cli.index.store.container import Array, Container
 from splade_cli.index.store.segment import Segment
 
 VECTORS, POSTINGS, OFFSETS, DENSE = "vectors.", "postings.", "texts.offsets", "dense"

@@ -13,12 +13,12 @@ from splade_cli.errors import InputError
 from splade_cli.index.bm25.analyzer import guess_language
 from splade_cli.index.bm25.frequencies import DEFAULT_LANGUAGE, TermCounter, TermFrequencies
 from splade_cli.index.bm25.frequencies_file import write_frequencies
+from splade_cli.index.containers.checksums import Checksum
+from splade_cli.index.containers.container_writer import ContainerWriter, GrowingTensor
 from splade_cli.index.engine.postings_file import write_postings
 from splade_cli.index.metadata.columns import Columns
 from splade_cli.index.store.batches import Batch, blocks, canonical, check_batch
-from splade_cli.index.store.checksums import Checksum
 from splade_cli.index.store.chunks import ChunkWriter
-from splade_cli.index.store.container_writer import ContainerWriter, GrowingTensor
 from splade_cli.index.store.segment_file import DENSE, OFFSETS, POSTINGS, VECTORS, tensors_of, texts_of
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.records import Chunk

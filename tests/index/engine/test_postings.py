@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.index.containers.container import Container
+from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.engine.postings import DTYPES, Postings
 from splade_cli.index.engine.postings_file import open_postings, write_postings
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.store.container import Container
-from splade_cli.index.store.container_writer import ContainerWriter
 
 
 def matrix(

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from splade_cli.index.containers.container import Container
+from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.metadata.columns import Columns
 from splade_cli.index.metadata.fields import spelled_number, values_of
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.metadata.gathering import DTYPES
 from splade_cli.index.metadata.matching import passing
 from splade_cli.index.metadata.text_columns import TextColumn
-from splade_cli.index.store.container import Container
-from splade_cli.index.store.container_writer import ContainerWriter
 from splade_cli.records import Chunk
 
 

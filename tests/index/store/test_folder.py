@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.index.containers.checksums import checksum_of
+from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo, IndexInfo, QueryInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
 from splade_cli.index.store.batches import batched
-from splade_cli.index.store.checksums import checksum_of
-from splade_cli.index.store.container_writer import ContainerWriter
 from splade_cli.index.store.manifest import FileEntry, Manifest
 from splade_cli.index.store.segment_writer import Bm25Request
 from splade_cli.index.updates import IndexWriter
@@ -169,7 +169,7 @@ def test_a_flipped_byte_is_named(name: str, position: int, verify: bool, folder:
 def test_of_large_files_the_beginning_is_compared_when_opened(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("splade_cli.index.store.checksums.HEAD_BYTES", 1000)
+    monkeypatch.setattr("splade_cli.index.containers.checksums.HEAD_BYTES", 1000)
     make().save(folder, force=True)
     (path,) = (folder / "segments").glob("*.safetensors")
     content = path.read_bytes()

@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splade_cli.errors import IndexFolderError, InputError
+from splade_cli.index.containers.checksums import checksum_of
+from splade_cli.index.containers.container import Container
+from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import IndexInfo
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.batches import batched
-from splade_cli.index.store.checksums import checksum_of
-from splade_cli.index.store.container import Container
-from splade_cli.index.store.container_writer import ContainerWriter
 from splade_cli.index.store.manifest import FileEntry, Manifest
 from splade_cli.index.updates import IndexWriter
 from splade_cli.index.vectors.impacts import Impacts, quantised

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
-from splade_cli.index.bm25.search import Bm25Search
+from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.model.crossencoder import CrossEncoderModel
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions

@@ -18,8 +18,8 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from splade_cli.index.store.checksums import Checksum
-from splade_cli.index.store.container import DTYPES, LENGTH_BYTES, METADATA, Array
+from splade_cli.index.containers.checksums import Checksum
+from splade_cli.index.containers.container import DTYPES, LENGTH_BYTES, METADATA, Array
 
 ALIGNMENT = 64
 PIECE = 1 << 20

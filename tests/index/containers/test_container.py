@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from splade_cli.index.store.container import DTYPES, Container
-from splade_cli.index.store.container_writer import ContainerWriter
+from splade_cli.index.containers.container import DTYPES, Container
+from splade_cli.index.containers.container_writer import ContainerWriter
 
 TENSORS = st.dictionaries(
     st.text(min_size=1, max_size=8).filter(lambda name: name != "__metadata__"),
