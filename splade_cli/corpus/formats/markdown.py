@@ -44,7 +44,8 @@ def _body(source: str) -> tuple[str, str]:
     """Text, and the first heading that can be its title."""
     from markdown_it.tree import SyntaxTreeNode
 
-    nodes = SyntaxTreeNode(grammar().parse(source)).children
+    # the container plugin reads beyond the end of a source that ends in an empty quoted line
+    nodes = SyntaxTreeNode(grammar().parse(source + "\n")).children
     lines = source.split("\n")
     highest = 1
     if nodes and nodes[0].type == "heading":

@@ -171,6 +171,11 @@ BLOCKS = ["", "!!! note", "??? tip \"T\"", "/// tip", "///", "//// tab | T", "//
           "|---|---|", "{: .x }", "$$"]  # fmt: skip
 
 
+@pytest.mark.parametrize("opening", ["/// tip", "::: warning", "!!! note"])
+def test_a_quoted_block_may_end_the_file_in_an_empty_line(opening: str) -> None:
+    assert "before" in TEXT_READERS[".md"](f"before\n\n> {opening}\n> ").text
+
+
 @given(st.lists(st.tuples(st.sampled_from(["", "  ", "    ", "        ", "> "]), st.sampled_from(BLOCKS),
                           st.booleans()), max_size=12))  # fmt: skip
 @settings(max_examples=300, deadline=None)
