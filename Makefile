@@ -1,5 +1,6 @@
 # make demo   the whole path on sample_docs/, without key or network but the package registry
 # make test   the fast suite      make test-all   the slow checks too      make lint   style, types, import rules
+# make reliability   kills, write faults, damaged files, hostile input: prints the table of docs/reliability.md
 PYTHON     ?= python3
 VENV       ?= .venv
 DEMO       ?= demo
@@ -9,7 +10,7 @@ bin    := $(VENV)/bin
 ready  := $(VENV)/.ready
 pytest := $(bin)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-all test-dependencies slow lint clean
+.PHONY: demo test test-all test-dependencies slow lint reliability clean
 
 demo: $(DEMO)/report.txt
 	@echo; echo "== evaluation on the 150 judged queries of sample_docs"; cat $(DEMO)/report.txt
@@ -58,6 +59,9 @@ lint: $(ready)
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/deptry .
+
+reliability: $(ready)
+	$(bin)/python -m reliability
 
 clean:
 	rm -rf $(VENV) .venv-lowest .venv-newest $(DEMO)
