@@ -53,7 +53,8 @@ def query(
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
     from splade_cli.search.session.compare import Others
-    from splade_cli.search.session.session import MARKS, Session
+    from splade_cli.search.session.session import Session
+    from splade_cli.search.session.sitting import MARKS
 
     options.positive(top=top)
     if (index is None) == (docs is None):

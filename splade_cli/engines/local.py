@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from splade_cli.engines.base import TermTotals
 from splade_cli.index.bm25_search import Bm25Search
-from splade_cli.index.engine.merging import merge
+from splade_cli.index.engine.merging import RankedRows, merge
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.index.vectors import dense
 from splade_cli.records import Chunk, Ranking, WeightedText
 
-Rows = tuple[NDArray[np.int64], NDArray[np.float32]]
 Mask = NDArray[np.bool_]
 
 
@@ -145,7 +144,7 @@ class LocalEngine:
             "index": str(index.folder) if index.folder else "in memory",
         }
 
-    def _search_rows(self, queries: sp.csr_matrix, k: int, allowed: Mask | None) -> Rows:
+    def _search_rows(self, queries: sp.csr_matrix, k: int, allowed: Mask | None) -> RankedRows:
         return self.index.search_rows(queries, k, allowed=allowed)
 
     @property
@@ -170,7 +169,7 @@ class LocalEngine:
         ids = self.index.ids
         return [ids[row] for row in rows.tolist()]
 
-    def _ranking(self, ranked: Rows) -> Ranking:
+    def _ranking(self, ranked: RankedRows) -> Ranking:
         ids = []
         scores = []
         for rows, values in zip(*ranked, strict=True):

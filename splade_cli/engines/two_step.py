@@ -13,8 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.engines.local import LocalEngine, Mask, Rows
+from splade_cli.engines.local import LocalEngine, Mask
 from splade_cli.errors import IndexFolderError, InputError, did_you_mean, require_positive
+from splade_cli.index.engine.merging import RankedRows
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.vectors.pruning import keep_top, saturated
@@ -76,7 +77,7 @@ class TwoStep:
         *,
         allowed: NDArray[np.bool_] | None = None,
         threads: int | None = None,
-    ) -> Rows:
+    ) -> RankedRows:
         """As `Postings.search`, of the candidates: at most `steps.candidates`, or k if that is larger."""
         require_positive(k=k)
         _require_width(queries, self.shape[1])
@@ -89,7 +90,9 @@ class TwoStep:
         return score_candidates(self._vectors, matrix, rows, k)
 
 
-def score_candidates(vectors: sp.csr_matrix, queries: sp.csr_matrix, rows: NDArray[np.int64], k: int) -> Rows:
+def score_candidates(
+    vectors: sp.csr_matrix, queries: sp.csr_matrix, rows: NDArray[np.int64], k: int
+) -> RankedRows:
     """The k best of candidate `rows` [q, c], -1 where there is none.
 
     Args:
@@ -176,7 +179,7 @@ class TwoStepEngine(LocalEngine):
             steps = parse_steps(terms)
         return cls(index, TwoStep.build(index.vectors, steps))
 
-    def _search_rows(self, queries: sp.csr_matrix, k: int, allowed: Mask | None) -> Rows:
+    def _search_rows(self, queries: sp.csr_matrix, k: int, allowed: Mask | None) -> RankedRows:
         alive = self.index.alive
         if allowed is not None:
             allowed = allowed & alive

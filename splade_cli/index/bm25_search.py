@@ -27,7 +27,7 @@ from splade_cli.errors import require_positive
 from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.bm25.analyzer import analysed
 from splade_cli.index.bm25.frequencies import TermFrequencies, language_of
-from splade_cli.index.engine.merging import Ranking, merge
+from splade_cli.index.engine.merging import RankedRows, merge
 from splade_cli.index.store.segment import Segment
 from splade_cli.records import WeightedText
 
@@ -111,7 +111,7 @@ class Bm25Search:
         *,
         allowed: NDArray[np.bool_] | None = None,
         threads: int | None = None,
-    ) -> Ranking:
+    ) -> RankedRows:
         """The k rows of highest score for each query.
 
         Args:
@@ -126,7 +126,7 @@ class Bm25Search:
         counted = [self._counted(query) for query in queries]
         idf = self.weights(term for terms in counted for term in terms)
         weighted = [_weighted(terms, idf) for terms in counted]
-        rankings: list[Ranking] = []
+        rankings: list[RankedRows] = []
         start = 0
         for part, mask in zip(self.parts, self.alive, strict=True):
             stop = start + len(part)

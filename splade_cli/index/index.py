@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.containers.csr import Sparse, as_csr
-from splade_cli.index.engine.merging import Ranking, merge
+from splade_cli.index.engine.merging import RankedRows, merge
 from splade_cli.index.in_memory import add_rows, build_segment, given_chunks, remove_rows
 from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo, IndexInfo
-from splade_cli.index.rows import Rows
+from splade_cli.index.rows import NumberedRows
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
 from splade_cli.index.store.batches import Dense
@@ -32,7 +32,7 @@ __all__ = ["SpladeIndex"]
 
 
 @dataclass
-class SpladeIndex(Rows):
+class SpladeIndex(NumberedRows):
     """An exact inverted index. ``len(index)`` counts the rows that are not deleted.
 
     Attributes:
@@ -160,7 +160,7 @@ class SpladeIndex(Rows):
 
     def search_rows(
         self, queries: Sparse, k: int = 10, *, allowed: Mask | None = None, threads: int | None = None
-    ) -> Ranking:
+    ) -> RankedRows:
         """The k rows of largest dot product with each query, best first, equal scores by row number.
 
         Args:
@@ -187,7 +187,7 @@ class SpladeIndex(Rows):
             raise InputError(
                 f"a mask of {allowed.shape} for {self.starts[-1]} rows", "give one truth value a row"
             )
-        rankings: list[Ranking] = []
+        rankings: list[RankedRows] = []
         for start, segment in zip(self.starts, self.segments, strict=False):
             mask = segment.alive
             if allowed is not None:

@@ -20,7 +20,7 @@ from splade_cli.records import Chunk
 
 
 @dataclass
-class Rows:
+class NumberedRows:
     """Rows, numbered through all segments, one after the other.
 
     A deleted row keeps its number until segments are merged: `chunks`, `vectors`, `alive` and every mask have

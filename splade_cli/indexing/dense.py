@@ -23,7 +23,7 @@ class DenseEncoder(Protocol):
     name: str
 
     def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
-        """Vectors float32 [len(texts), d]."""
+        """Vectors float32 [len(texts), d]; `kind` is ``document`` or ``query``."""
 
 
 class DenseWindows:

@@ -10,6 +10,7 @@ from threading import RLock
 from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.two_step import TwoStepEngine
 from splade_cli.index.index import SpladeIndex
+from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.indexing.models import check_model, dense_of, model_of
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
@@ -19,7 +20,6 @@ from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
-from splade_cli.search.ranker import DenseEncoder
 from splade_cli.search.rerank import Reranker
 
 _OPENING = RLock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import RLock
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,6 +16,7 @@ from splade_cli.errors import InputError, did_you_mean
 from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.index.vectors.weighting import reweighted
+from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.records import Ranking, WeightedText
 from splade_cli.search import fusion
 from splade_cli.search.expansion import combined
@@ -23,13 +24,6 @@ from splade_cli.search.options import MODES, PARTS, SearchOptions
 
 Encode = Callable[[Sequence[str]], sp.csr_matrix]
 """Texts of queries to vectors [q, V]."""
-
-
-class DenseEncoder(Protocol):
-    """A model of dense vectors, such as `model.dense.DenseModel`."""
-
-    def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
-        """Vectors float32 [len(texts), d]; `kind` is ``document`` or ``query``."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from splade_cli.engines.base import Engine, VectorStore
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.metadata.filters import Filter
+from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.query_encoders.base import QueryEncoder
 from splade_cli.records import Hit, Ranking, WeightedText
 from splade_cli.search import fusion
@@ -23,7 +24,7 @@ from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.terms import active_terms
 from splade_cli.search.grouping import FactsCache, Group, grouped, ungrouped
 from splade_cli.search.options import DEFAULT, SearchOptions
-from splade_cli.search.ranker import DenseEncoder, Ranker
+from splade_cli.search.ranker import Ranker
 from splade_cli.search.rerank import CrossEncoder, Reranker
 
 if TYPE_CHECKING:
@@ -190,7 +191,9 @@ class Searcher:
         Raises:
             InputError: an id that is not there.
         """
-        return absence_of(self, query, name, options or self.options)
+        options = options or self.options
+        chunks = self.chunks_of(name)
+        return absence_of(self.ranker, self.hit_source, self.expanded(query, options), name, chunks, options)
 
     def chunks_of(self, name: str) -> list[str]:
         """The chunk of an id, else all chunks of the document of that id. Raises InputError for neither."""

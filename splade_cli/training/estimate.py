@@ -20,7 +20,7 @@ import torch
 from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.records import Example
-from splade_cli.training.run import Run
+from splade_cli.training.run import TrainingRun
 from splade_cli.training.tracking.trackers import require_tracking
 
 PROBED = 3
@@ -74,7 +74,7 @@ def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
     config = resolved.config
     require_tracking(config.training.report_to)
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(resolved, Path(folder) / "run", datasets)
+        run = TrainingRun(resolved, Path(folder) / "run", datasets)
         if config.loss.teachers:
             run.sources = {name: [_as_scored(row) for row in rows] for name, rows in run.sources.items()}
         trainer = run.prepared()

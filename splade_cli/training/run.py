@@ -42,7 +42,7 @@ WITH_VOCABULARY = ("splade", "inference-free-splade")
 """Architectures whose base is a model of the same kind, worth keeping a part of."""
 
 
-class Run:
+class TrainingRun:
     """One run.
 
     Args:

@@ -15,7 +15,7 @@ from splade_cli.files import claim_output
 from splade_cli.progress import Progress, silent
 from splade_cli.training.publishing.publish import require_push
 from splade_cli.training.result import Trained
-from splade_cli.training.run import Run
+from splade_cli.training.run import TrainingRun
 from splade_cli.training.run_folder import CHECKPOINTS, newest_checkpoint
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.tracking.trackers import require_tracking
@@ -114,7 +114,7 @@ class SpladeTrainer:
         if not self.resume and int(os.environ.get("RANK", "0")) == 0:
             claim_output(output, self.force)
         checkpoint = self._checkpoint(output)
-        run = Run(self.resolved, output, datasets, checkpoint, self.listener, self.progress)
+        run = TrainingRun(self.resolved, output, datasets, checkpoint, self.listener, self.progress)
         return run.train()
 
     def _checkpoint(self, output: Path) -> Path | None:

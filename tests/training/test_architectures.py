@@ -95,14 +95,14 @@ def test_inference_free(
 
 
 def test_the_query_table_has_a_rate_of_its_own(bert_folder: Path, rows: Path, tmp_path: Path) -> None:
-    from splade_cli.training.run import Run
+    from splade_cli.training.run import TrainingRun
 
     trainer = SpladeTrainer(
         str(bert_folder), tmp_path, rows, learning_rate=1e-5,
         settings={"model.architecture": "inference-free", "training.query_learning_rate": 0.25,
                   "hardware.device": "cpu", "evaluation.preflight": False},
     )  # fmt: skip
-    loop = Run(trainer.resolved, tmp_path, trainer.datasets()).prepared()
+    loop = TrainingRun(trainer.resolved, tmp_path, trainer.datasets()).prepared()
     rates = {
         id(parameter): group["lr"]
         for group in loop.create_optimizer().param_groups
@@ -143,14 +143,14 @@ def test_activation_and_pooling_are_saved(
 def gradients(
     bert_folder: Path, rows: Path, output: Path, mini: int | None
 ) -> tuple[float, dict[str, torch.Tensor]]:
-    from splade_cli.training.run import Run
+    from splade_cli.training.run import TrainingRun
 
     trainer = SpladeTrainer(
         str(bert_folder), output, rows, batch_size=8,
         settings={"training.mini_batch_size": mini, "hardware.device": "cpu", "evaluation.preflight": False,
                   "training.negatives_per_query": 0, "loss.document_regularizer_weight": 0.3},
     )  # fmt: skip
-    loop = Run(trainer.resolved, output, trainer.datasets()).prepared()
+    loop = TrainingRun(trainer.resolved, output, trainer.datasets()).prepared()
     for module in loop.model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0

@@ -34,6 +34,7 @@ class RememberedDense:
     """The same for a dense model."""
 
     def __init__(self, encoder: DenseEncoder) -> None:
+        self.name = encoder.name
         self._encoder = encoder
         self._vectors: dict[str, NDArray[np.float32]] = {}
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import require_positive
 
-Ranking = tuple[NDArray[np.int64], NDArray[np.float32]]
+RankedRows = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
-def merge(lists: Sequence[Ranking], k: int, queries: int | None = None) -> Ranking:
+def merge(lists: Sequence[RankedRows], k: int, queries: int | None = None) -> RankedRows:
     """The k best of rankings of different rows, whose scores mean the same; ties by row.
 
     Args:

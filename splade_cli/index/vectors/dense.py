@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
-from splade_cli.index.engine.merging import Ranking
+from splade_cli.index.engine.merging import RankedRows
 
 TILE = 8192
 QUERIES = 256
@@ -21,7 +21,7 @@ def unit(vectors: Vectors) -> NDArray[np.float32]:
 
 def search(
     vectors: Vectors, queries: NDArray[np.float32], k: int, *, allowed: NDArray[np.bool_] | None = None
-) -> Ranking:
+) -> RankedRows:
     """The k rows of largest dot product with each query; unlike sparse vectors, every row is a result.
 
     Rows are read in tiles of TILE and widened to float32 there, so memory does not grow with n. float16
@@ -48,7 +48,7 @@ def search(
     for first in range(0, len(queries), QUERIES):
         block = np.asarray(queries[first : first + QUERIES], dtype=np.float32)
         nothing = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
-        best: list[Ranking] = [nothing] * len(block)
+        best: list[RankedRows] = [nothing] * len(block)
         for start in range(0, len(vectors), TILE):
             tile = np.asarray(vectors[start : start + TILE], dtype=np.float32)
             within = np.arange(start, start + len(tile))
@@ -77,7 +77,7 @@ def _best(
     within: NDArray[np.int64],
     line: NDArray[np.float32],
     k: int,
-) -> Ranking:
+) -> RankedRows:
     """The k best of those so far and a tile's; later rows lose ties, so a full list takes only what is above
     its last."""
     if len(rows) == k:

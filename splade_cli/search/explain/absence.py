@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from splade_cli.engines.base import VectorStore
 from splade_cli.index.metadata.filters import And, Filter, Test, Value
-from splade_cli.records import Hit
+from splade_cli.records import Hit, WeightedText
 from splade_cli.search.batch import as_filter
-from splade_cli.search.explain.hits import RankedQuery, full_hits, row_of
+from splade_cli.search.explain.hits import HitSource, RankedQuery, full_hits, row_of
 from splade_cli.search.explain.terms import missing_terms
 from splade_cli.search.grouping import Group
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.ranker import EncodedQueries, Ranker
-
-if TYPE_CHECKING:
-    from splade_cli.search.searcher import Searcher
 
 DEPTH = 1000
 """Chunks that are ranked to find a rank."""
@@ -42,10 +39,22 @@ class Absence:
     depth: int = DEPTH
 
 
-def absence_of(searcher: Searcher, query: str, name: str, options: SearchOptions) -> Absence:
-    """How the document or chunk of an id stands to `query`. Raises InputError for an id that is not there."""
-    engine = searcher.engine
-    candidates = searcher.chunks_of(name)
+def absence_of(
+    ranker: Ranker,
+    source: HitSource,
+    query: list[WeightedText],
+    name: str,
+    candidates: Sequence[str],
+    options: SearchOptions,
+) -> Absence:
+    """How a document, or a chunk, stands to a query.
+
+    Args:
+        query: its text, and what an expansion adds.
+        name: the id of the document or chunk.
+        candidates: its chunks, or the chunk itself.
+    """
+    engine = ranker.engine
     only = _only(name, candidates)
     filter: Filter | None = None
     if options.filter is not None:
@@ -53,27 +62,26 @@ def absence_of(searcher: Searcher, query: str, name: str, options: SearchOptions
     filtered = filter is not None and not engine.count(And((filter, only)))
     if filtered:
         filter = None
-    texts = searcher.expanded(query, options)
-    encoded = searcher.ranker.encode([texts], options)
-    ranked = searcher.ranker.rank(encoded, DEPTH, options, filter)
+    encoded = ranker.encode([query], options)
+    ranked = ranker.rank(encoded, DEPTH, options, filter)
     ids, scores = row_of(ranked.ranking, 0)
     positions = {each: position for position, each in enumerate(ids)}
     rank = min((positions[each] + 1 for each in candidates if each in positions), default=None)
     if rank is not None:
         group = Group(ids[rank - 1], scores[rank - 1], (ids[rank - 1],))
     else:
-        group = _best_unranked(searcher.ranker, encoded, options, candidates, only)
+        group = _best_unranked(ranker, encoded, options, candidates, only)
     parts = {part: row_of(ranking, 0) for part, ranking in ranked.parts.items()}
     words = options.mode == "bm25"
-    asked = RankedQuery(texts, encoded.sparse, [group], parts)
-    hit = full_hits(asked, searcher.hit_source, words=words, explain=True)[0]
+    asked = RankedQuery(query, encoded.sparse, [group], parts)
+    hit = full_hits(asked, source, words=words, explain=True)[0]
     lacking: list[tuple[str, float]] = []
     if "vectors" in engine.capabilities:
         vector = encoded.sparse
         if vector is None:
-            vector = searcher.ranker.vectors([texts], options.idf_exponent)
+            vector = ranker.vectors([query], options.idf_exponent)
         stored = cast(VectorStore, engine).vectors([group.id])
-        lacking = missing_terms(vector, stored, searcher.vocabulary)
+        lacking = missing_terms(vector, stored, source.vocabulary)
     return Absence(replace(hit, rank=rank or 0), rank, lacking, filtered, DEPTH)
 
 

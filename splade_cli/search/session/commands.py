@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.search.session import documents, settings
 from splade_cli.search.session.replies import HelpReply, HistoryReply, QuitReply, Reply, StatsReply
-
-if TYPE_CHECKING:
-    from splade_cli.search.session.session import Session
+from splade_cli.search.session.sitting import Sitting
 
 LEAVE = frozenset({"q", "quit", "exit", "/quit", "/q", "/exit"})
 
@@ -23,11 +20,11 @@ class Command:
 
     usage: str
     help: str
-    run: Callable[[Session, str], Reply]
+    run: Callable[[Sitting, str], Reply]
     examples: tuple[str, ...] = ()
 
 
-def _help(session: Session, argument: str) -> HelpReply:
+def _help(session: Sitting, argument: str) -> HelpReply:
     if not argument:
         usages = {command.usage: command.help for command in COMMANDS.values()}
         return HelpReply(usages, _STARTS)
@@ -38,15 +35,15 @@ def _help(session: Session, argument: str) -> HelpReply:
     return HelpReply({command.usage: command.help, **dict.fromkeys(command.examples, "")})
 
 
-def _history(session: Session, argument: str) -> Reply:
+def _history(session: Sitting, argument: str) -> Reply:
     return HistoryReply({str(number): query for number, query in enumerate(session.history, 1)})
 
 
-def _stats(session: Session, argument: str) -> Reply:
+def _stats(session: Sitting, argument: str) -> Reply:
     return StatsReply(session.stats())
 
 
-def _quit(session: Session, argument: str) -> Reply:
+def _quit(session: Sitting, argument: str) -> Reply:
     return QuitReply()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import Hit
 from splade_cli.search.explain.frequent_terms import ABOVE, frequent_terms
@@ -20,12 +18,10 @@ from splade_cli.search.session.replies import (
     TextReply,
     WhyReply,
 )
-
-if TYPE_CHECKING:
-    from splade_cli.search.session.session import Session
+from splade_cli.search.session.sitting import Sitting
 
 
-def show_terms(session: Session, argument: str) -> Reply:
+def show_terms(session: Sitting, argument: str) -> Reply:
     """``/terms [TEXT]``, ``/terms of ID``, ``/terms frequent [SHARE]``."""
     first, _, rest = argument.partition(" ")
     share = _share(rest or f"{ABOVE}")
@@ -56,11 +52,11 @@ def _share(text: str) -> float | None:
     return number
 
 
-def _is_rank(session: Session, text: str) -> bool:
+def _is_rank(session: Sitting, text: str) -> bool:
     return text.isdecimal() and 1 <= int(text) <= len(session.hits)
 
 
-def show_why(session: Session, argument: str) -> Reply:
+def show_why(session: Sitting, argument: str) -> Reply:
     """``/why ID``."""
     if not session.query:
         raise InputError("/why looks at the last query, and nothing was asked yet", "ask something first")
@@ -92,19 +88,19 @@ def show_why(session: Session, argument: str) -> Reply:
     )
 
 
-def open_text(session: Session, argument: str) -> Reply:
+def open_text(session: Sitting, argument: str) -> Reply:
     """``/open [RANK|ID]``."""
     hit = session.hit(argument)
     session.opened = hit.id
     return TextReply(hit, session.query, hit.rank, _highlights(session, hit))
 
 
-def _highlights(session: Session, hit: Hit) -> tuple[tuple[int, int], ...]:
+def _highlights(session: Sitting, hit: Hit) -> tuple[tuple[int, int], ...]:
     names = [term.term for term in hit.terms[:HIGHLIGHTED_TERMS]]
     return tuple((word.start, word.end) for word in session.searcher.matcher().words(hit.text, names))
 
 
-def mark(session: Session, argument: str) -> Reply:
+def mark(session: Sitting, argument: str) -> Reply:
     """``/mark VERDICT [RANK ..]``."""
     words = argument.split()
     if not words:
@@ -123,12 +119,12 @@ def mark(session: Session, argument: str) -> Reply:
     return _marked(session)
 
 
-def _marked(session: Session) -> MarksReply:
+def _marked(session: Sitting) -> MarksReply:
     facts: dict[str, int | str] = {**session.marks.counts(), "file": str(session.marks.path)}
     return MarksReply(session.query, session.marks.of(session.query), facts)
 
 
-def compare_with(session: Session, argument: str) -> Reply:
+def compare_with(session: Sitting, argument: str) -> Reply:
     """``/compare MODEL|INDEX``."""
     if not session.query:
         raise InputError("/compare takes the last query, and nothing was asked yet", "ask something first")

@@ -1,71 +1,15 @@
-"""The interactive session: a line in, a reply out; settings, last hits and history of one sitting."""
+"""The interactive session: a line in, a reply out."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import cast
-
-import numpy as np
-
-from splade_cli.engines.base import Catalog
 from splade_cli.errors import InputError, SpladeError, did_you_mean
-from splade_cli.progress import Progress, silent
-from splade_cli.records import Chunk, Hit
-from splade_cli.search.explain.absence import Absence
-from splade_cli.search.explain.terms import closest_id
-from splade_cli.search.options import SearchOptions
-from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.commands import COMMANDS, LEAVE
-from splade_cli.search.session.compare import Others
-from splade_cli.search.session.marks import Marks
-from splade_cli.search.session.replies import ErrorReply, HitsReply, NoteReply, NothingReply, QuitReply, Reply
-
-MARKS = "marks.jsonl"
+from splade_cli.search.session.replies import ErrorReply, NothingReply, QuitReply, Reply
+from splade_cli.search.session.sitting import Sitting
 
 
-class Session:
-    """One sitting over one searcher.
-
-    Args:
-        searcher: what is searched.
-        top: hits shown a query.
-        explain: show the terms behind each hit.
-        filter: an expression that documents must pass.
-        marks: the file of marks; ``marks.jsonl`` in the working folder by default.
-        others: opens what `/compare` names.
-
-    Raises:
-        InputError: a filter that cannot be read, a marks file that is not .jsonl.
-    """
-
-    def __init__(
-        self,
-        searcher: Searcher,
-        top: int = 5,
-        explain: bool = False,
-        *,
-        filter: str = "",
-        marks: Path | None = None,
-        others: Others | None = None,
-    ) -> None:
-        self.searcher = searcher
-        self.top = top
-        self.explain = explain
-        self.marks = Marks(marks or Path(MARKS))
-        self.others = others or Others()
-        self.progress: Progress = silent
-        self.history: list[str] = []
-        self.seconds: list[float] = []
-        self.query = ""
-        self.hits: list[Hit] = []
-        self.opened = ""
-        self.mode = searcher.mode
-        self.filter = ""
-        if filter:
-            self.filter = self.known_filter(filter)
+class Session(Sitting):
+    """A sitting that answers lines: queries, numbers of hits, and commands."""
 
     def handle(self, line: str) -> Reply:
         """Answers one line; a mistake of the user's becomes an `ErrorReply`."""
@@ -89,108 +33,3 @@ class Session:
             hint = did_you_mean(name.lower(), COMMANDS) or "/help lists them"
             raise InputError(f"unknown command '{name}'", hint)
         return command.run(self, rest.strip())
-
-    def ask(self, text: str) -> HitsReply | NoteReply:
-        """Searches, and remembers what was asked and ranked once it has been."""
-        started = time.perf_counter()
-        hits = self.find(self.searcher, text, self.top)
-        self.seconds.append(time.perf_counter() - started)
-        if not self.history or self.history[-1] != text:
-            self.history.append(text)
-        self.query = text
-        self.hits = hits
-        self.opened = ""
-        return self.again()
-
-    def find(self, searcher: Searcher, text: str, k: int) -> list[Hit]:
-        """The hits of any searcher in this session's mode, where it has that, and with its filter."""
-        return searcher.search(text, k, self.options(searcher))
-
-    def options(self, searcher: Searcher) -> SearchOptions:
-        """A searcher's options with this session's mode, where it has that, and its filter."""
-        options = replace(searcher.options, filter=self.filter or None)
-        if self.mode in searcher.modes:
-            options = replace(options, mode=self.mode)
-        return options
-
-    def again(self) -> HitsReply | NoteReply:
-        """The last hits once more."""
-        if self.hits:
-            return HitsReply(tuple(self.hits), self.query, self.marks.of(self.query))
-        if self.filter:
-            message = "no document passes the filter and shares a term with this query"
-            return NoteReply(message, self.query, "without the filter: /filter off")
-        return NoteReply("no document shares a term with this query", self.query, "try other words")
-
-    def known_mode(self, name: str) -> str:
-        """`name` as the searcher writes it. Raises InputError for a mode that the index cannot do."""
-        mode = name.lower()
-        self.searcher.ranker.require(mode)
-        return mode
-
-    def known_filter(self, text: str) -> str:
-        """`text`. Raises InputError for an expression that cannot be read, or an unknown field."""
-        try:
-            self.searcher.passing(text)
-        except InputError as error:
-            hint = error.hint or "e.g. /filter year >= 2020 and lang = no"
-            raise InputError(error.message.removeprefix("filter: "), hint) from None
-        return text
-
-    def hit(self, name: str) -> Hit:
-        """A hit by its rank, any document by its id; by nothing, the one opened last or the first."""
-        if not self.hits:
-            raise InputError("there are no hits yet", "ask something first")
-        if not name:
-            return next((hit for hit in self.hits if hit.id == self.opened), self.hits[0])
-        if name.isdecimal() and 1 <= int(name) <= len(self.hits):
-            return self.hits[int(name) - 1]
-        for hit in self.hits:
-            if name in (hit.id, hit.document_id):
-                return hit
-        if name.isdecimal():
-            raise InputError(
-                f"no hit {name}, the last query has {len(self.hits)}", f"/top {int(name)} shows more"
-            )
-        return self.why(name).hit
-
-    def why(self, name: str) -> Absence:
-        """How any document stands to the last query. Raises InputError with the id that was perhaps meant."""
-        self.chunks_of(name)
-        return self.searcher.why(self.query, name, self.options(self.searcher))
-
-    def chunks_of(self, name: str) -> list[str]:
-        """The chunks of a chunk's or document's id. Raises InputError with the id that was perhaps meant."""
-        try:
-            return self.searcher.chunks_of(name)
-        except InputError as error:
-            raise InputError(error.message, closest_id(name, self._ids()) or error.hint) from None
-
-    def chunk(self, chunk_id: str) -> Chunk:
-        """A stored text. Raises InputError where there is none of that id."""
-        return self.searcher.engine.fetch([chunk_id])[0]
-
-    def _ids(self) -> Iterator[str]:
-        """Ids of documents, then of chunks, where the engine lists them."""
-        engine = self.searcher.engine
-        if "catalog" in engine.capabilities:
-            yield from cast(Catalog, engine).document_ids()
-            yield from cast(Catalog, engine).ids()
-
-    def stats(self) -> dict[str, str | int | float]:
-        """What is being searched, how, and how long the queries took."""
-        engine = self.searcher.engine
-        facts: dict[str, str | int | float] = {"chunks": len(engine), "dimensions": engine.dimensions}
-        if "catalog" in engine.capabilities:
-            facts = cast(Catalog, engine).describe()
-        marked = self.marks.counts()
-        facts["mode"] = f"{self.mode} (of {', '.join(self.searcher.modes)})"
-        facts["filter"] = self.filter or "none"
-        facts["hits shown"] = self.top
-        facts["marks"] = f"{marked['good']} good, {marked['bad']} bad in {self.marks.path}"
-        facts["queries"] = len(self.seconds)
-        if self.seconds:
-            middle, slow = np.percentile(np.array(self.seconds) * 1000, [50, 95])
-            facts["query p50, ms"] = round(float(middle), 2)
-            facts["query p95, ms"] = round(float(slow), 2)
-        return facts

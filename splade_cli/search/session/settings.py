@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from splade_cli.errors import InputError
 from splade_cli.search.explain.terms import origins
 from splade_cli.search.session.replies import ExplainReply, NoteReply, Reply
-
-if TYPE_CHECKING:
-    from splade_cli.search.session.session import Session
+from splade_cli.search.session.sitting import Sitting
 
 MOST_HITS = 1000
 
 
-def change_top(session: Session, argument: str) -> Reply:
+def change_top(session: Sitting, argument: str) -> Reply:
     """``/top N``."""
     if not argument.isdecimal() or not 1 <= int(argument) <= MOST_HITS:
         raise InputError(f"/top takes a number from 1 to {MOST_HITS}, got '{argument}'", "e.g. /top 10")
     return _changed(session, top=int(argument))
 
 
-def change_mode(session: Session, argument: str) -> Reply:
+def change_mode(session: Sitting, argument: str) -> Reply:
     """``/mode [NAME]``."""
     if not argument:
         return NoteReply(f"mode {session.mode}, of {', '.join(session.searcher.modes)}")
     return _changed(session, mode=session.known_mode(argument))
 
 
-def change_filter(session: Session, argument: str) -> Reply:
+def change_filter(session: Sitting, argument: str) -> Reply:
     """``/filter [EXPR|off]``."""
     if not argument:
         fields = ", ".join(f"{name} ({kind})" for name, kind in session.searcher.fields().items())
@@ -39,7 +36,7 @@ def change_filter(session: Session, argument: str) -> Reply:
     return _changed(session, filter=session.known_filter(argument))
 
 
-def _changed(session: Session, **settings: int | str) -> Reply:
+def _changed(session: Sitting, **settings: int | str) -> Reply:
     """Changes a setting and asks again; where that fails or is stopped, the setting is as before."""
     before = {name: getattr(session, name) for name in settings}
     session.__dict__.update(settings)
@@ -53,7 +50,7 @@ def _changed(session: Session, **settings: int | str) -> Reply:
         raise
 
 
-def explain(session: Session, argument: str) -> Reply:
+def explain(session: Sitting, argument: str) -> Reply:
     """``/explain [RANK|on|off]``."""
     if argument.lower() not in ("", "on", "off"):
         hit = session.hit(argument)

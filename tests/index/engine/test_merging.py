@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from splade_cli.index.engine.merging import Ranking, merge
+from splade_cli.index.engine.merging import RankedRows, merge
 
 
-def ranking(*lists: list[tuple[int, float]], width: int | None = None) -> Ranking:
+def ranking(*lists: list[tuple[int, float]], width: int | None = None) -> RankedRows:
     """Rankings from (row, score) pairs, filled up with -1 and -inf."""
     size = width if width is not None else max(map(len, lists))
     rows = np.full((len(lists), size), -1, dtype=np.int64)
@@ -18,7 +18,7 @@ def ranking(*lists: list[tuple[int, float]], width: int | None = None) -> Rankin
     return rows, scores
 
 
-def pairs(found: Ranking, query: int = 0) -> list[tuple[int, float]]:
+def pairs(found: RankedRows, query: int = 0) -> list[tuple[int, float]]:
     rows, scores = found[0][query], found[1][query]
     assert (np.isneginf(scores) == (rows < 0)).all()
     return [(int(row), float(score)) for row, score in zip(rows, scores, strict=True) if row >= 0]
