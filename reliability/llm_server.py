@@ -1,0 +1,225 @@
+"""An OpenAI-compatible server on loopback that can be told to fail: `python -m reliability.llm_server`.
+
+A healthy answer is made of the passage's own words, so that its queries find the passage again. Which fault
+it has, and at which call, is given; the server keeps what it was asked and what it answered well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+Reply = Callable[["Call"], bool]
+"""Answers a call; returns whether what it said is a usable answer that the caller has paid for."""
+
+POSITIONS: dict[str, Callable[[int], bool]] = {
+    "first": lambda number: number == 1,
+    "third": lambda number: number == 3,
+    "always": lambda number: True,
+}
+_WORD = re.compile(r"[a-z]{4,}")
+_NOT_WORDS = frozenset(["passage", "that", "this", "with", "from", "into", "them", "when", "then"])
+
+
+def passage_of(request: dict[str, Any]) -> str:
+    """The text that a request is about: that of its last message, without the task around it."""
+    last = str(request["messages"][-1]["content"])
+    return last.split("\n\nWrite ", 1)[0]
+
+
+def queries_for(passage: str) -> list[dict[str, str]]:
+    """Two queries out of the rarest words of a passage, which are its longest."""
+    words = [word for word in _WORD.findall(passage.casefold()) if word not in _NOT_WORDS]
+    longest = sorted(dict.fromkeys(words), key=lambda word: (-len(word), word))[:4]
+    return [
+        {"type": "keywords", "text": " ".join(longest[:3])},
+        {"type": "question", "text": f"What is known of {' and '.join(longest[1:])}?"},
+    ]
+
+
+def completion(
+    content: Any, *, finish: Any = "stop", usage: Any = None, message: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """A chat completion that says `content`; `message` adds fields to the message."""
+    counted = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    said = {"role": "assistant", "content": content, **(message or {})}
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
+        "choices": [{"index": 0, "message": said, "finish_reason": finish}],
+        "usage": counted if usage is None else usage,
+    }
+
+
+@dataclass
+class Call:
+    """One request with the means to answer it."""
+
+    handler: BaseHTTPRequestHandler
+    request: dict[str, Any]
+    number: int
+
+    @property
+    def passage(self) -> str:
+        return passage_of(self.request)
+
+    @property
+    def answer(self) -> str:
+        """What a healthy model says."""
+        return json.dumps({"queries": queries_for(self.passage)})
+
+    def send(self, body: Any, status: int = 200, **headers: str) -> None:
+        """A whole response; bytes as they are, all else as JSON. Names of headers have _ for -."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.handler.send_response(status)
+        named = {"Content-Type": "application/json", "Content-Length": str(len(data))}
+        named |= {name.replace("_", "-"): value for name, value in headers.items()}
+        for name, value in named.items():
+            self.handler.send_header(name, value)
+        self.handler.end_headers()
+        self.handler.wfile.write(data)
+
+    def reset(self) -> None:
+        """Drops the connection with a TCP reset."""
+        linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+        self.handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.handler.connection.close()
+        self.handler.close_connection = True
+
+    def wait(self, seconds: float) -> bool:
+        """Sleeps, but not beyond the end of the server. Returns whether that has come."""
+        server: LlmServer = self.handler.server  # type: ignore[assignment]
+        return server.stopped.wait(seconds)
+
+
+def healthy(call: Call) -> bool:
+    """A usable answer."""
+    call.send(completion(call.answer))
+    return True
+
+
+@dataclass
+class Asked:
+    """What a server was asked: passages by the number of their calls, and of their usable answers."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    usable: Counter[str] = field(default_factory=Counter)
+    most_at_once: int = 0
+
+
+class LlmServer(HTTPServer):
+    """Answers calls on a port of loopback, in a thread each, until `close`.
+
+    Args:
+        fault: what happens to the calls that `at` names; None for a server without fault.
+        at: of POSITIONS, which calls.
+        port: 0 for a free one.
+        delay: seconds that each answer takes.
+    """
+
+    allow_reuse_address = True
+
+    def __init__(
+        self, fault: Reply | None = None, at: str = "always", port: int = 0, delay: float = 0
+    ) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.asked = Asked()
+        self.stopped = threading.Event()
+        self.port = int(self.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self.calls = 0
+        self.fault = fault
+        self.has_fault = POSITIONS[at]
+        self.delay = delay
+        self.lock = threading.Lock()
+        self._under_way = 0
+        self._loop = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._loop.start()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Each connection in a thread of its own, which ends with the server."""
+        threading.Thread(target=self._serve, args=(request, client_address), daemon=True).start()
+
+    def _serve(self, request: Any, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        except OSError:
+            pass  # the caller has gone
+        finally:
+            with suppress(OSError):
+                self.shutdown_request(request)
+
+    def answer(self, handler: BaseHTTPRequestHandler, request: dict[str, Any]) -> None:
+        """Answers one call, with the fault where it is due."""
+        passage = passage_of(request)
+        with self.lock:
+            self.calls += 1
+            call = Call(handler, request, self.calls)
+            self.asked.calls[passage] += 1
+            self._under_way += 1
+            self.asked.most_at_once = max(self.asked.most_at_once, self._under_way)
+        try:
+            call.wait(self.delay)
+            reply = self.fault if self.fault and self.has_fault(call.number) else healthy
+            if reply(call):
+                with self.lock:
+                    self.asked.usable[passage] += 1
+        finally:
+            with self.lock:
+                self._under_way -= 1
+
+    def close(self) -> None:
+        """Ends it; calls that wait go on at once."""
+        self.stopped.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: LlmServer
+
+    def do_POST(self) -> None:
+        size = int(self.headers.get("Content-Length", 0))
+        self.server.answer(self, json.loads(self.rfile.read(size)))
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+def main() -> None:
+    from reliability.llm_replies import REPLIES
+
+    parser = argparse.ArgumentParser(prog="python -m reliability.llm_server", description=__doc__)
+    parser.add_argument("--fault", choices=sorted(REPLIES), help="without it all answers are healthy")
+    parser.add_argument("--at", choices=POSITIONS, default="always", help="the calls that have the fault")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds that each answer takes")
+    arguments = parser.parse_args()
+    fault = REPLIES[arguments.fault] if arguments.fault else None
+    server = LlmServer(fault, arguments.at, arguments.port, arguments.delay)
+    print(server.url, flush=True)
+    try:
+        while True:
+            time.sleep(60)
+    except KeyboardInterrupt:
+        server.close()
+
+
+if __name__ == "__main__":
+    main()
