@@ -130,7 +130,8 @@ def test_modules_of_a_start() -> None:
 
 
 def test_modules_of_a_search_without_the_model(tmp_path: Path, embedder: Any) -> None:
-    from splade_cli.indexing.build import IndexOptions, index_documents
+    from splade_cli.indexing.build import index_documents
+    from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.query_encoders.static_export import export_static
 
     (tmp_path / "docs").mkdir()

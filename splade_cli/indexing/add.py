@@ -16,9 +16,9 @@ from splade_cli.corpus.documents import Skipped
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.chunks import chunk_from_json, chunk_to_json
 from splade_cli.index.updates import IndexWriter, Merged
-from splade_cli.indexing.build import cache_of
 from splade_cli.indexing.dense import DenseEncoder, DenseWindows
 from splade_cli.indexing.models import check_model, dense_of, embedder_of
+from splade_cli.indexing.on_disk import cache_of
 from splade_cli.indexing.pipeline import Pipeline
 from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder

@@ -12,6 +12,7 @@ from splade_cli.index.bm25.analyzer import guess_language
 from splade_cli.index.store.batches import Batch
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing.dense import DenseWindows
+from splade_cli.indexing.options import IndexOptions
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
@@ -73,6 +74,14 @@ class Pipeline:
     pruning: Pruning = field(default_factory=Pruning)
     workers: int = 1
     cache: Cache | None = None
+
+    @classmethod
+    def of(cls, embedder: SpladeEmbedder, options: IndexOptions, cache: Cache | None) -> Pipeline:
+        """What encodes for an index of these options."""
+        dense = None
+        if options.dense is not None:
+            dense = DenseWindows(options.dense, cache)
+        return cls(embedder, dense, options.pruning, options.workers, cache)
 
     def batches(
         self,

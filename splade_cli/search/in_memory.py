@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from splade_cli.indexing.build import index_chunks
+from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Chunk
 from splade_cli.search.options import SearchOptions

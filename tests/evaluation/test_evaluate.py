@@ -22,7 +22,7 @@ from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.vectors import dense as dense_index
 from splade_cli.index.vectors.weighting import ALPHA, reweighted
-from splade_cli.indexing.build import index_chunks
+from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.model.query_encoders.carried import exported
 from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.records import Document, Hit, Ranking

@@ -22,8 +22,9 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.manifest import Manifest
 from splade_cli.index.updates import IndexWriter
 from splade_cli.indexing.add import add_documents
-from splade_cli.indexing.build import cache_of, index_documents
+from splade_cli.indexing.build import index_documents
 from splade_cli.indexing.models import embedder_of
+from splade_cli.indexing.on_disk import cache_of
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.model import encode as encoding
 from splade_cli.model.embedder import SpladeEmbedder

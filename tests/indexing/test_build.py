@@ -22,9 +22,9 @@ from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.index.vectors.pruning import Pruning
-from splade_cli.indexing import build as indexing
-from splade_cli.indexing import pipeline
-from splade_cli.indexing.build import cache_of, index_documents
+from splade_cli.indexing import on_disk, pipeline
+from splade_cli.indexing.build import index_documents
+from splade_cli.indexing.on_disk import cache_of
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.model import encode as encoding
 from splade_cli.model.embedder import SpladeEmbedder
@@ -215,7 +215,7 @@ def test_killed_while_the_index_was_written(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(indexing.storage, "write", stop)
+        patched.setattr(on_disk.storage, "write", stop)
         with pytest.raises(KeyboardInterrupt):
             index_documents(source, tmp_path / "index", embedder=embedder)
     encoded.clear()

@@ -13,7 +13,9 @@ import pytest
 from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.index import SpladeIndex
-from splade_cli.indexing.build import cache_of, index_chunks, index_documents
+from splade_cli.indexing.build import index_documents
+from splade_cli.indexing.in_memory import index_chunks
+from splade_cli.indexing.on_disk import cache_of
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Chunk, Hit
 from splade_cli.search.in_memory import retrieve_documents

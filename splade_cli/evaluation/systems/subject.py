@@ -17,8 +17,8 @@ from splade_cli.evaluation.costs import Cost, cost_of
 from splade_cli.evaluation.systems.remembered import RememberedDense, RememberedQueries
 from splade_cli.evaluation.systems.system import CostOf, DocumentsOf, System, require_documents, short
 from splade_cli.index.index import SpladeIndex
-from splade_cli.indexing.build import index_chunks
 from splade_cli.indexing.dense import DenseEncoder
+from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.query_encoders.base import ExportQueries
 from splade_cli.model.query_encoders.carried import exported

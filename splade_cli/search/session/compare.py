@@ -10,7 +10,7 @@ from typing import Literal, cast
 from splade_cli.engines.base import Catalog
 from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import InputError
-from splade_cli.indexing.build import index_chunks
+from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from splade_cli.datasets.examples import read_examples
-from splade_cli.indexing.build import index_chunks
+from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.records import Chunk
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.session import Session

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from splade_cli.errors import InputError, SpladeError
 from splade_cli.index.index import SpladeIndex
-from splade_cli.indexing.build import index_chunks
+from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Chunk, Hit
