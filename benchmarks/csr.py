@@ -28,6 +28,7 @@ from splade_cli.evaluation.metrics import means, per_query, run_of_ranking
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.csr.encoder import make_csr
 from splade_cli.model.dense import DenseModel
+from splade_cli.model.options import ModelOptions
 from splade_cli.records import Ranking
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.texts import excerpts
@@ -85,7 +86,7 @@ def measure_one(name: str, options: argparse.Namespace, cache: Path) -> None:
     embedded = time.perf_counter() - start
     ids, query_ids = list(texts), list(queries)
     whole = dense_quality(vectors, query_vectors, ids, query_ids, qrels)
-    encoder, _ = make_csr(BASE, k=256, k_aux=512, hidden=4096, device="cpu")
+    encoder, _ = make_csr(BASE, k=256, k_aux=512, hidden=4096, options=ModelOptions(device="cpu"))
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder,

@@ -64,6 +64,15 @@ def brings_cuda(python: str, requirement: str) -> bool:
     return any(name.startswith(("nvidia-", "cuda-")) for name in names)
 
 
+def install_cpu_build(python: str, pip: list[str], requirement: str) -> None:
+    """Installs torch from PyTorch's own server or, where that does not answer, the registry's with CUDA."""
+    subprocess.run([*pip, "uv>=0.8"], check=True)
+    uv = [python, "-m", "uv", "pip", "install", "--python", python, "--torch-backend", "cpu", requirement]
+    if subprocess.run(uv).returncode:
+        print("no CPU build from there: installing the package registry's, 3 GB and more", flush=True)
+        subprocess.run([*pip, requirement], check=True)
+
+
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - this file runs before anything has checked it
         sys.exit(
@@ -81,9 +90,7 @@ def main() -> None:
         if has_nvidia_gpu() or not brings_cuda(python, torch):
             subprocess.run([*pip, torch], check=True)
         else:
-            subprocess.run([*pip, "uv>=0.8"], check=True)
-            uv = [python, "-m", "uv", "pip", "install", "--python", python, "--torch-backend", "cpu", torch]
-            subprocess.run(uv, check=True)
+            install_cpu_build(python, pip, torch)
     print("installing splade and its development tools", flush=True)
     more: list[str] = []
     if "--lowest" in sys.argv:
