@@ -2,6 +2,8 @@
 
 The one thing that needs thought is torch: on Linux the default wheel brings gigabytes of CUDA libraries.
 Where this machine has no NVIDIA GPU and pip would fetch them, the CPU build is installed instead.
+All else comes from tools/locked.txt, where every file has its hash: a package that was exchanged on its way
+is refused.
 
     python3 tools/install.py .venv
     python3 tools/install.py .venv --lowest      # the lowest direct dependencies that pyproject.toml allows
@@ -67,8 +69,8 @@ def brings_cuda(python: str, requirement: str) -> bool:
 def install_cpu_build(python: str, pip: list[str], requirement: str) -> None:
     """Installs torch from PyTorch's own server or, where that does not answer, the registry's with CUDA."""
     subprocess.run([*pip, "uv>=0.8"], check=True)
-    uv = [python, "-m", "uv", "pip", "install", "--python", python, "--torch-backend", "cpu", requirement]
-    if subprocess.run(uv).returncode:
+    uv = [python, "-m", "uv", "pip", "install", "--python", python, "--torch-backend", "cpu"]
+    if subprocess.run([*uv, "--no-deps", requirement]).returncode:
         print("no CPU build from there: installing the package registry's, 3 GB and more", flush=True)
         subprocess.run([*pip, requirement], check=True)
 
@@ -87,19 +89,25 @@ def main() -> None:
     torch = torch_requirement()
     if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode:
         print("installing torch", flush=True)
-        if has_nvidia_gpu() or not brings_cuda(python, torch):
+        if has_nvidia_gpu():
             subprocess.run([*pip, torch], check=True)
-        else:
+        elif brings_cuda(python, torch):
             install_cpu_build(python, pip, torch)
+        else:
+            subprocess.run([*pip, "--no-deps", torch], check=True)
     print("installing splade and its development tools", flush=True)
-    more: list[str] = []
     if "--lowest" in sys.argv:
         constraints = folder / "lowest.txt"
         constraints.write_text("\n".join(lowest_requirements()) + "\n", encoding="utf-8")
-        more = ["--constraint", str(constraints)]
-    if "--newest" in sys.argv:
-        more = ["--upgrade", "--upgrade-strategy", "eager"]
-    subprocess.run([*pip, *more, "--editable", f"{ROOT}[dev]"], check=True)
+        subprocess.run([*pip, "--constraint", str(constraints), "--editable", f"{ROOT}[dev]"], check=True)
+    elif "--newest" in sys.argv:
+        newest = ["--upgrade", "--upgrade-strategy", "eager"]
+        subprocess.run([*pip, *newest, "--editable", f"{ROOT}[dev]"], check=True)
+    else:
+        locked = ["--require-hashes", "--no-deps", "--requirement", str(ROOT / "tools" / "locked.txt")]
+        subprocess.run([*pip, *locked], check=True)
+        # the lock holds the build backend too: an isolated build would fetch one without a hash
+        subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], check=True)
 
 
 if __name__ == "__main__":
