@@ -8,15 +8,15 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from splade_cli.errors import InputError
+from splade_cli.records import JsonValue
 
 
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+def read_jsonl(path: Path) -> Iterator[dict[str, JsonValue]]:
     """Objects of a JSONL file, blank lines skipped. Raises InputError with the line number."""
     with open_text(path) as lines:
         for number, line in enumerate(lines, 1):
@@ -50,14 +50,14 @@ def open_text(path: Path) -> Iterator[Iterable[str]]:
         raise InputError(f"{path} is not UTF-8 (byte {error.start})", "convert it: iconv -t utf-8") from None
 
 
-def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
     """Writes one object a line, by way of a temporary file, so that a reader never sees half of it."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
         for row in rows:
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Writes one JSON document by way of a temporary file."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

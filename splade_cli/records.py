@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
+    """What JSON can hold."""
+else:
+    JsonValue = object  # a type that names itself is more than those can read who look at types at run time
 
 WeightedText = tuple[str, float]
 """A text and how much it counts: of a query in parts, such as the query itself and what an expansion adds."""
@@ -23,7 +28,7 @@ class Document:
     id: str
     text: str
     title: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Chunk:
     headings: tuple[str, ...] = ()
     start: int = 0
     end: int = 0
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
 
     @property
     def content(self) -> str:
@@ -113,14 +118,14 @@ class Hit:
     snippet: str = ""
     title: str = ""
     document_id: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
     terms: tuple[Term, ...] = ()
     parts: dict[str, dict[str, float]] = field(default_factory=dict)
     windows: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     highlights: tuple[tuple[int, int], ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, JsonValue]:
         """Plain JSON-ready values."""
         return asdict(self)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from splade_cli.corpus.decoding import decode, decoded_lines
 from splade_cli.corpus.folders import NamedFile, Skipped, list_files
 from splade_cli.corpus.formats import BINARY_READERS, LINE_READERS, ROW_READERS, TEXT_READERS, Unreadable
-from splade_cli.corpus.formats.prose import as_json, clean
+from splade_cli.corpus.formats.prose import clean, json_object
 from splade_cli.corpus.formats.tabular import RawDocument
 from splade_cli.errors import InputError, require_positive
 from splade_cli.records import Document
@@ -133,7 +133,7 @@ def _raw_documents(file: Path) -> Iterator[RawDocument | Unreadable]:
         raise Unreadable("no text in it")
     title = " ".join(clean(prose.title).split())
     title_of_name = " ".join(re.split(r"[-_\s]+", clean(file.stem))).strip()
-    yield RawDocument(text, title or title_of_name, metadata=as_json(prose.metadata))
+    yield RawDocument(text, title or title_of_name, metadata=json_object(prose.metadata))
 
 
 def _unsupported(file: Path) -> str:

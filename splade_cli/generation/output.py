@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from splade_cli.corpus.documents import Skipped
 from splade_cli.datasets.examples import write_examples
@@ -16,7 +15,7 @@ from splade_cli.files import write_json, write_jsonl
 from splade_cli.generation.judged_queries import JudgedQuery
 from splade_cli.generation.negatives import Mined
 from splade_cli.generation.query_sources import QuerySource
-from splade_cli.records import Example
+from splade_cli.records import Example, JsonValue
 
 WRITTEN = (
     "train.json",
@@ -63,7 +62,7 @@ class GenerationReport:
     skipped: tuple[Skipped, ...]
     seed: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """Plain JSON values."""
         return {
             **asdict(self),

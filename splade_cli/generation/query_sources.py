@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from splade_cli.corpus.near_duplicates import duplicate_groups
 from splade_cli.generation.corpus import Corpus
@@ -15,7 +15,7 @@ from splade_cli.generation.judged_queries import JudgedCorpus, JudgedQuery, spli
 from splade_cli.generation.negatives import Mined, MiningRules, mine, mine_judged
 from splade_cli.generation.split import split_documents_by_group
 from splade_cli.progress import Progress, silent
-from splade_cli.records import Chunk, WrittenQuery
+from splade_cli.records import Chunk, JsonValue, WrittenQuery
 
 LITERAL_TYPES = ("sentence", "title")
 """Types that may stand in their chunk word for word: their use is what the teachers rank beside it."""
@@ -51,7 +51,7 @@ class QuerySource(Protocol):
     def split(self, queries: Sequence[JudgedQuery], share: float, seed: int) -> list[JudgedQuery]:
         """The queries that are left, with an id and the side of the split on which they are."""
 
-    def corpus_rows(self) -> Iterator[dict[str, Any]]:
+    def corpus_rows(self) -> Iterator[dict[str, JsonValue]]:
         """The lines of corpus.jsonl."""
 
 
@@ -110,7 +110,7 @@ class WrittenQueries:
             decided.append(replace(query, id=f"q{number}", validation=validation[chunk.document_id]))
         return decided
 
-    def corpus_rows(self) -> Iterator[dict[str, Any]]:
+    def corpus_rows(self) -> Iterator[dict[str, JsonValue]]:
         """Chunks with the document that they are of."""
         for chunk in self.corpus.chunks:
             row = {"_id": chunk.id, "title": "", "text": chunk.content, "document_id": chunk.document_id}
@@ -175,7 +175,7 @@ class JudgedQueries:
         """See `judged_queries.split_queries`."""
         return split_queries(queries, self._groups, share, seed)
 
-    def corpus_rows(self) -> Iterator[dict[str, Any]]:
+    def corpus_rows(self) -> Iterator[dict[str, JsonValue]]:
         """Documents under their own ids."""
         for chunk in self.corpus.chunks:
             yield {**chunk.metadata, "_id": chunk.id, "title": "", "text": chunk.content}

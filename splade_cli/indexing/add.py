@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -147,4 +146,4 @@ class _Additions:
 
 def _as_stored(chunk: Chunk) -> Chunk:
     """A chunk as it is read back from an index, where metadata are JSON."""
-    return chunk_from_json(json.loads(json.dumps(chunk_to_json(chunk))))
+    return chunk_from_json(chunk_to_json(chunk))

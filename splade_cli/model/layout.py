@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError
 from splade_cli.model.hub import fetched_commit, find_file, read_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 NO_LIMIT = 1_000_000
 """From here on a tokenizer's limit means that it has none."""
@@ -48,7 +51,7 @@ class Layout:
     query_weights: Path | None = None
     query_length: int | None = None
 
-    def query_table(self, tokenizer: Any) -> NDArray[np.float32] | None:
+    def query_table(self, tokenizer: PreTrainedTokenizerBase) -> NDArray[np.float32] | None:
         """Weights of query tokens, float32 [V], None for a model whose queries go through its transformer."""
         if self.query_weights is None:
             return None
@@ -108,7 +111,7 @@ def last_module(source: str, revision: str | None = None) -> str:
     return kinds[-1] if kinds else ""
 
 
-def position_limit(config: Any, tokenizer: Any = None) -> int:
+def position_limit(config: Any, tokenizer: PreTrainedTokenizerBase | None = None) -> int:
     """Tokens that a transformer has positions for, fewer where its tokenizer names a lower limit."""
     positions = int(getattr(config, "max_position_embeddings", DEFAULT_LENGTH))
     if config.model_type in PADDED_POSITIONS:

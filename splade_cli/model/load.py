@@ -11,7 +11,7 @@ import logging
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 
@@ -33,6 +33,9 @@ from splade_cli.model.layout import (
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelKeywords, ModelOptions
 from splade_cli.model.splade.encoder import SpladeModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 DEFAULT_MODEL = "tiny"
 MARKS = ("config.json", "modules.json")
@@ -115,7 +118,9 @@ def _open_splade(source: str, name: str, options: ModelOptions) -> LoadedModel:
     return loaded.with_precision(device.precision, device.reason)
 
 
-def _length_limit(options: ModelOptions, layout: Layout, tokenizer: Any, masked_lm: Any) -> int:
+def _length_limit(
+    options: ModelOptions, layout: Layout, tokenizer: PreTrainedTokenizerBase, masked_lm: Any
+) -> int:
     """Tokens read of a text: what was asked for, else the folder's limit, else the tokenizer's."""
     limit = options.max_seq_length or layout.max_seq_length or tokenizer.model_max_length
     if limit >= NO_LIMIT:

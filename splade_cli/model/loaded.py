@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from splade_cli.errors import ModelError
 from splade_cli.model.device import Device
 from splade_cli.model.sparse_model import SparseModel
 from splade_cli.model.splade.encoder import SpladeModel
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase as PreTrainedTokenizerBase
+
 
 class LoadedModel(NamedTuple):
     """What `load_splade_model` returns; unpacks as ``tokenizer, model, device``."""
 
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     model: SparseModel
     device: Device
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
@@ -13,6 +13,7 @@ from splade_cli.search.searcher import Searcher
 
 if TYPE_CHECKING:
     from splade_cli.model.device import Device
+    from splade_cli.model.loaded import PreTrainedTokenizerBase
     from splade_cli.model.splade.encoder import SpladeModel
 
 
@@ -27,7 +28,12 @@ class RetrievedDocument(TypedDict):
 
 
 def retrieve_documents(
-    query: str, documents: Sequence[str], tokenizer: Any, model: SpladeModel, device: Device, top_k: int = 3
+    query: str,
+    documents: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    model: SpladeModel,
+    device: Device,
+    top_k: int = 3,
 ) -> list[RetrievedDocument]:
     """Ranks `documents` for one query with a model from `load_splade_model`.
 

@@ -103,6 +103,13 @@ def test_qrels_of_both_layouts(tmp_path: Path) -> None:
     assert read_qrels(tmp_path / "tabs.txt") == {"301": {"FR-1": 1}}
 
 
+def test_a_text_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"_id": "a", "text": 5}')
+    for read in (read_corpus, read_queries):
+        with pytest.raises(InputError, match="'text' of 'a' is a int, a text was expected"):
+            read(tmp_path / "rows.jsonl")
+
+
 @pytest.mark.parametrize("line", ["q1\td1", "q1", "q1\td1\thigh", "q1 0 d1 x"])
 def test_lines_that_are_no_judgement(line: str, tmp_path: Path) -> None:
     (tmp_path / "qrels.tsv").write_text(f"q0\td0\t1\n{line}\n")

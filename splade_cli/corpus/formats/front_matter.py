@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from splade_cli.corpus.formats.prose import fenced
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
-def split_front_matter(source: str) -> tuple[dict[str, Any], str]:
+def split_front_matter(source: str) -> tuple[dict[str, object], str]:
     """Front matter and the rest. What cannot be read, or is none, stays in the text."""
     import yaml
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+
+from splade_cli.records import JsonValue
 
 
 class Unreadable(Exception):
@@ -15,11 +17,11 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Prose:
-    """One file's text. `title` is empty where the file names none."""
+    """One file's text. `title` is empty where the file names none; `metadata` are as its format has them."""
 
     text: str
     title: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
 def names(words: str) -> frozenset[str]:
@@ -37,12 +39,17 @@ def clean(text: str) -> str:
     return text
 
 
-def as_json(value: Any) -> Any:
+def json_object(values: Mapping[str, object]) -> dict[str, JsonValue]:
+    """Names and values as JSON can hold them, see `as_json`."""
+    return {clean(str(key)): as_json(each) for key, each in values.items()}
+
+
+def as_json(value: object) -> JsonValue:
     """The same value as JSON can hold it: dates as ISO text, every text clean."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {clean(str(key)): as_json(each) for key, each in value.items()}
+        return json_object(value)
     if isinstance(value, list | tuple):
         return [as_json(each) for each in value]
     if isinstance(value, date):

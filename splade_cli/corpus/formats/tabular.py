@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from splade_cli.corpus.formats.prose import Unreadable, as_json, clean
+from splade_cli.corpus.formats.prose import Unreadable, clean, json_object
+from splade_cli.records import JsonValue
 
 TEXT_KEYS = ("text", "content", "body", "document", "passage", "answer")
 TITLE_KEYS = ("title", "heading", "headline", "subject", "question")
@@ -30,7 +31,7 @@ class RawDocument:
     text: str
     title: str = ""
     id: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
 
 
 def read_json(source: str) -> Iterator[RawDocument | Unreadable]:
@@ -131,7 +132,7 @@ def _document_of_cells(
         return _from_fields(values) or Unreadable(f"row {number}: empty text ({_keys(values)})")
     named = _from_fields({**values, "text": "-"}) or RawDocument("")
     text = "\n".join(f"{name}: {value}" for name, value in values.items())
-    return RawDocument(text, named.title, named.id, values)
+    return RawDocument(text, named.title, named.id, dict(values))
 
 
 def _columns(header_line: str, delimiter: str) -> tuple[bool, int]:
@@ -204,11 +205,12 @@ def _from_fields(row: dict[str, Any]) -> RawDocument | None:
     if text is None and title is None:
         return None
     heading = " ".join(_value(row, title).split())
+    rest = {key: value for key, value in row.items() if key not in (text, title, given_id)}
     return RawDocument(
         text=heading if text is None else _value(row, text).strip(),
         title=heading,
         id=_value(row, given_id).strip(),
-        metadata=as_json({key: value for key, value in row.items() if key not in (text, title, given_id)}),
+        metadata=json_object(rest),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import Skipped, read_documents
@@ -18,6 +17,7 @@ from splade_cli.files import claim_output, replacing_folder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
+from splade_cli.records import JsonValue
 
 MEASURE = "nDCG@10"
 
@@ -75,7 +75,7 @@ class Variant:
     losses: list[QualityLoss] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, JsonValue]:
         """JSON-ready."""
         return {**asdict(self), "folder": str(self.folder)}
 

@@ -6,9 +6,12 @@ import copy
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from splade_cli.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 KINDS = ("WordPiece", "BPE", "Unigram")
 
@@ -53,7 +56,7 @@ class Vocabulary:
             self._parts.setdefault(self.ids[merged], set()).update((self.ids[left], self.ids[right]))
 
     @classmethod
-    def of(cls, tokenizer: Any, name: str) -> Vocabulary:
+    def of(cls, tokenizer: PreTrainedTokenizerBase, name: str) -> Vocabulary:
         """The vocabulary of a transformers tokenizer; `name` is the model's, for the message.
 
         Raises:

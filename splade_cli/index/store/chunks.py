@@ -7,7 +7,7 @@ import json
 import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class StoredChunks(Sequence[Chunk]):
         if not -len(self) <= row < len(self):
             raise IndexError(row)
         row %= len(self)
-        return chunk_from_json(json.loads(self._bytes[self._offsets[row] : self._offsets[row + 1]]))
+        return chunk_from_json(self._bytes[self._offsets[row] : self._offsets[row + 1]])
 
     def __iter__(self) -> Iterator[Chunk]:
         return (self[row] for row in range(len(self)))
@@ -77,8 +77,7 @@ class ChunkWriter:
         end = 0
         with open(self.path, "wb") as out:
             for chunk in chunks:
-                line = json.dumps(chunk_to_json(chunk), ensure_ascii=False)
-                end += out.write(line.encode("utf-8", "surrogatepass") + b"\n")
+                end += out.write(chunk_to_json(chunk).encode("utf-8", "surrogatepass") + b"\n")
                 ends.append(end)
                 self.count += 1
                 if len(ends) >= _BLOCK:
@@ -88,8 +87,8 @@ class ChunkWriter:
         self._offsets.append(np.array(ends, dtype=np.int64))
 
 
-def chunk_to_json(chunk: Chunk) -> dict[str, object]:
-    """Plain values of a chunk; what is as by default is left out."""
+def chunk_to_json(chunk: Chunk) -> str:
+    """A chunk as a JSON object in one line; what is as by default is left out."""
     values: dict[str, object] = {"id": chunk.id, "document_id": chunk.document_id, "text": chunk.text}
     if chunk.title:
         values["title"] = chunk.title
@@ -101,11 +100,12 @@ def chunk_to_json(chunk: Chunk) -> dict[str, object]:
         values["end"] = chunk.end
     if chunk.metadata:
         values["metadata"] = chunk.metadata
-    return values
+    return json.dumps(values, ensure_ascii=False)
 
 
-def chunk_from_json(values: dict[str, Any]) -> Chunk:
-    """The same from plain values. A chunk without a document is a document of its own."""
+def chunk_from_json(line: str | bytes) -> Chunk:
+    """The chunk in a line of `chunk_to_json`. One without a document is a document of its own."""
+    values = json.loads(line)
     return Chunk(
         id=str(values["id"]),
         document_id=str(values.get("document_id") or values["id"]),

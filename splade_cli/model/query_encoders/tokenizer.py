@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from splade_cli.errors import IndexFolderError, ModelError, rebuild_hint
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerBase
 
 TOKENIZER = "tokenizer.json"
 
@@ -34,14 +35,14 @@ def read_tokenizer(path: Path, max_seq_length: int | None = None) -> Tokenizer:
     return tokenizer
 
 
-def write_tokenizer(tokenizer: Any, path: Path, max_seq_length: int) -> None:
+def write_tokenizer(tokenizer: PreTrainedTokenizerBase, path: Path, max_seq_length: int) -> None:
     """Writes a transformers tokenizer for `read_tokenizer`. Raises ModelError as `fast_tokenizer`."""
     backend = fast_tokenizer(tokenizer)
     backend.enable_truncation(max_seq_length, direction=tokenizer.truncation_side)
     backend.save(str(path))
 
 
-def fast_tokenizer(tokenizer: Any) -> Tokenizer:
+def fast_tokenizer(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
     """A copy of what a transformers tokenizer tokenises with, which neither pads nor cuts.
 
     Raises:
@@ -58,6 +59,6 @@ def fast_tokenizer(tokenizer: Any) -> Tokenizer:
     return backend
 
 
-def has_fast_tokenizer(tokenizer: Any) -> bool:
+def has_fast_tokenizer(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether a transformers tokenizer can be kept as one file."""
     return getattr(tokenizer, "backend_tokenizer", None) is not None

@@ -10,16 +10,18 @@ as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from splade_cli.errors import InputError
 from splade_cli.files import read_jsonl, write_jsonl
+from splade_cli.records import JsonValue
 
 SOURCE = "mark"
 Verdict = Literal["good", "bad", "none"]
+Row = dict[str, JsonValue]
 VERDICTS: tuple[Verdict, ...] = ("good", "bad", "none")
 
 
@@ -66,13 +68,13 @@ class Marks:
             rows = [row for row in rows if _key(row) != key]
             if mark.verdict != "none":
                 rows.append(_row(mark))
-        negatives: dict[str, list[str]] = {}
-        for row in rows:
-            if _key(row) and _verdict(row) == "bad":
-                negatives.setdefault(row["query"], []).append(row["document"])
-        for row in rows:
-            if _key(row) and _verdict(row) == "good":
-                row["negative_documents"] = negatives.get(row["query"], [])
+        negatives: dict[str, list[JsonValue]] = {}
+        for query, _, row in _marks_of(rows):
+            if _verdict(row) == "bad":
+                negatives.setdefault(query, []).append(row.get("document", ""))
+        for query, _, row in _marks_of(rows):
+            if _verdict(row) == "good":
+                row["negative_documents"] = negatives.get(query, [])
         try:
             write_jsonl(self.path, rows)
         except OSError as error:
@@ -83,39 +85,50 @@ class Marks:
 
     def of(self, query: str) -> dict[str, str]:
         """Id to ``good`` or ``bad`` of the marked documents of `query`."""
-        return {row["chunk_id"]: _verdict(row) for row in self._rows() if _key(row) and row["query"] == query}
+        return {name: _verdict(row) for asked, name, row in _marks_of(self._rows()) if asked == query}
 
     def counts(self) -> dict[str, int]:
         """How many are ``good`` and ``bad``, and how many bad ones are ``waiting`` for a good one."""
-        rows = [row for row in self._rows() if _key(row)]
-        answered = {row["query"] for row in rows if _verdict(row) == "good"}
-        bad = [row["query"] for row in rows if _verdict(row) == "bad"]
+        queries: dict[str, list[str]] = {"good": [], "bad": []}
+        for query, _, row in _marks_of(self._rows()):
+            queries[_verdict(row)].append(query)
+        answered = set(queries["good"])
+        bad = queries["bad"]
         return {
-            "good": len(rows) - len(bad),
+            "good": len(queries["good"]),
             "bad": len(bad),
             "waiting": sum(query not in answered for query in bad),
         }
 
-    def _rows(self) -> list[dict[str, Any]]:
+    def _rows(self) -> list[Row]:
         if not self.path.exists():
             return []
         return list(read_jsonl(self.path))
 
 
-def _row(mark: Mark) -> dict[str, Any]:
+def _row(mark: Mark) -> Row:
     origin = {"source": SOURCE, "chunk_id": mark.id}
     if mark.verdict == "good":
         return {"query": mark.query, "positive_document": mark.text, "negative_documents": [], **origin}
     return {"query": mark.query, "document": mark.text, "label": 0, **origin}
 
 
-def _key(row: dict[str, Any]) -> tuple[str, str] | None:
+def _key(row: Row) -> tuple[str, str] | None:
     """Query and id of a mark, None for a row that came from elsewhere."""
-    ours = row.get("source") == SOURCE and "query" in row and "chunk_id" in row
-    if not ours:
-        return None
-    return row["query"], row["chunk_id"]
+    query = row.get("query")
+    name = row.get("chunk_id")
+    if row.get("source") == SOURCE and isinstance(query, str) and isinstance(name, str):
+        return query, name
+    return None
 
 
-def _verdict(row: dict[str, Any]) -> str:
+def _marks_of(rows: Iterable[Row]) -> Iterator[tuple[str, str, Row]]:
+    """The rows that are marks, with query and id."""
+    for row in rows:
+        key = _key(row)
+        if key is not None:
+            yield *key, row
+
+
+def _verdict(row: Row) -> str:
     return "bad" if "label" in row else "good"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from splade_cli.records import Hit, Term
+from splade_cli.records import Hit, JsonValue, Term
 from splade_cli.search.explain.frequent_terms import FrequentTermReport
 from splade_cli.search.explain.terms import Gap, Origin
 from splade_cli.search.session.compare import Move
@@ -19,15 +19,15 @@ class Reply:
 
     kind: ClassVar[str] = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, JsonValue]:
         """JSON-ready values by field, without those that are empty; one hit is a list of one."""
-        values: dict[str, Any] = {"kind": self.kind, **asdict(self)}
+        values: dict[str, JsonValue] = {"kind": self.kind, **asdict(self)}
         if "hit" in values:
             values["hits"] = [values.pop("hit")]
         return {key: value for key, value in values.items() if value not in _EMPTY}
 
     @staticmethod
-    def from_json(values: dict[str, Any]) -> Reply:
+    def from_json(values: dict[str, JsonValue]) -> Reply:
         """The reply of `to_json`. Raises ValueError for values that are none."""
         from pydantic import TypeAdapter
 
@@ -35,8 +35,10 @@ class Reply:
         kind = KINDS.get(str(given.pop("kind", "")))
         if kind is None:
             raise ValueError(f"no reply is of kind {values.get('kind')!r}")
-        if "hit" in kind.__dataclass_fields__ and len(given.get("hits", ())) == 1:
-            [given["hit"]] = given.pop("hits")
+        hits = given.get("hits")
+        if "hit" in kind.__dataclass_fields__ and isinstance(hits, list) and len(hits) == 1:
+            given["hit"] = hits[0]
+            del given["hits"]
         reply: Reply = TypeAdapter(kind).validate_python(given)
         return reply
 

@@ -20,6 +20,8 @@ from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from splade_cli.config.schema import ModelSection
 
 SAMPLE = 256
@@ -91,7 +93,7 @@ def as_encoder(source: str, model: LatentModel) -> Any:
     )
 
 
-def calibrate(model: LatentModel, tokenizer: Any, texts: Sequence[str]) -> None:
+def calibrate(model: LatentModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> None:
     """`LatentHead.calibrate` by the documents `texts`."""
     parts = []
     with torch.inference_mode():

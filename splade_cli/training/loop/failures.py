@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from splade_cli.errors import ModelError
 from splade_cli.files import write_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 BAD_BATCH = "bad_batch.json"
 _IDS = "_input_ids"
@@ -41,7 +44,7 @@ def check_loss(
     step: int,
     output: Path,
     *,
-    tokenizer: Any = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     dataset: str | None = None,
 ) -> None:
     """Stops at the very step whose loss is not finite, and keeps its batch; reads one number from the device.
@@ -81,7 +84,9 @@ def check_loss(
     )
 
 
-def texts_of(inputs: Mapping[str, Any], tokenizer: Any = None) -> dict[str, list[str]]:
+def texts_of(
+    inputs: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase | None = None
+) -> dict[str, list[str]]:
     """The texts of a batch by column: strings as they are, ids through `tokenizer`; other columns are left.
 
     Without a tokenizer, ids are written as numbers.
@@ -101,7 +106,7 @@ def texts_of(inputs: Mapping[str, Any], tokenizer: Any = None) -> dict[str, list
     return texts
 
 
-def _decoded(ids: torch.Tensor, tokenizer: Any) -> str:
+def _decoded(ids: torch.Tensor, tokenizer: PreTrainedTokenizerBase) -> str:
     if tokenizer is None:
         return " ".join(map(str, ids.tolist()))
     return str(tokenizer.decode(ids.tolist(), skip_special_tokens=True))

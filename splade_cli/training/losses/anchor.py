@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import copy
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from splade_cli.training.trainable import Trainable
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 TEXTS = 24
 SHORTEST = 4
@@ -64,7 +67,7 @@ class Anchor:
         return moved
 
 
-def whole_words(tokenizer: Any) -> list[str]:
+def whole_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """The words that are one token, in the order of the vocabulary."""
     tokens = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     marked = any(token.startswith(MARKS) for token, _ in tokens)

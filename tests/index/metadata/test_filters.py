@@ -4,6 +4,7 @@ agree."""
 from __future__ import annotations
 
 import fnmatch
+import json
 import math
 import operator
 import re
@@ -47,7 +48,7 @@ ROWS: list[dict[str, Any]] = [
 
 
 def columns_of(rows: list[dict[str, Any]]) -> Columns:
-    return Columns.build(map(chunk_from_json, rows))
+    return Columns.build(chunk_from_json(json.dumps(row)) for row in rows)
 
 
 def found(text: str) -> list[int]:
