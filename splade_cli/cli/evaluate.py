@@ -101,7 +101,7 @@ def evaluate(
     from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.options import ModelOptions
-    from splade_cli.search.rerank import Reranker
+    from splade_cli.search.ranking.rerank import Reranker
     from splade_cli.search.searcher import Searcher
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)

@@ -19,7 +19,7 @@ from splade_cli.datasets.formats.trec import Qrels
 from splade_cli.errors import InputError
 from splade_cli.evaluation.significance import Comparison, compare
 from splade_cli.records import Ranking
-from splade_cli.search.fusion import aligned, normalised
+from splade_cli.search.ranking.fusion import aligned, normalised
 
 STEP = 10
 """A weight is a multiple of 1 / STEP."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from splade_cli.indexing.dense import DenseEncoder
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.query_encoders.base import ExportQueries
-    from splade_cli.search.rerank import Reranker
+    from splade_cli.search.ranking.rerank import Reranker
 
 
 @dataclass(frozen=True)

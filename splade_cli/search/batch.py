@@ -9,10 +9,10 @@ from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.records import Ranking
 from splade_cli.search.explain.hits import RankedQuery, row_of
-from splade_cli.search.grouping import Group
 from splade_cli.search.options import SearchOptions
-from splade_cli.search.ranker import EncodedQueries, Ranked, Ranker
-from splade_cli.search.rerank import CrossEncoder, rerank
+from splade_cli.search.ranking.grouping import Group
+from splade_cli.search.ranking.ranker import EncodedQueries, Ranked, Ranker
+from splade_cli.search.ranking.rerank import CrossEncoder, rerank
 
 
 class QueryBatch:

@@ -20,7 +20,7 @@ from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
-from splade_cli.search.rerank import Reranker
+from splade_cli.search.ranking.rerank import Reranker
 
 _OPENING = RLock()
 """Held while a folder or a model is opened: libraries of models are not made for several threads at once."""

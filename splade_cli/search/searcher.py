@@ -15,17 +15,17 @@ from splade_cli.index.metadata.filters import Filter
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.query_encoders.base import QueryEncoder
 from splade_cli.records import Hit, Ranking, WeightedText
-from splade_cli.search import fusion
 from splade_cli.search.batch import QueryBatch, as_filter, require_text, require_words
 from splade_cli.search.expansion import Expander
 from splade_cli.search.explain.absence import Absence, absence_of
 from splade_cli.search.explain.hits import HitSource, RankedQuery, bare_hits, full_hits
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.terms import active_terms
-from splade_cli.search.grouping import FactsCache, Group, grouped, ungrouped
 from splade_cli.search.options import DEFAULT, SearchOptions
-from splade_cli.search.ranker import Ranker
-from splade_cli.search.rerank import CrossEncoder, Reranker
+from splade_cli.search.ranking import fusion
+from splade_cli.search.ranking.grouping import FactsCache, Group, grouped, ungrouped
+from splade_cli.search.ranking.ranker import Ranker
+from splade_cli.search.ranking.rerank import CrossEncoder, Reranker
 
 if TYPE_CHECKING:
     from splade_cli.index.index import SpladeIndex

@@ -26,9 +26,9 @@ from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.model.query_encoders.carried import exported
 from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.records import Document, Hit, Ranking
-from splade_cli.search.fusion import rrf, weighted
 from splade_cli.search.options import SearchOptions
-from splade_cli.search.rerank import Reranker
+from splade_cli.search.ranking.fusion import rrf, weighted
+from splade_cli.search.ranking.rerank import Reranker
 from splade_cli.search.searcher import Searcher
 
 LONG = "The riving knife stands behind the blade and keeps the cut open. " * 40

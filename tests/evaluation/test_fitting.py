@@ -14,8 +14,8 @@ from splade_cli.evaluation.metrics import per_query, run_of_ranking
 from splade_cli.evaluation.significance import compare
 from splade_cli.evaluation.systems.system import HeldOutFusion
 from splade_cli.records import Hit, Ranking
-from splade_cli.search.fusion import normalised, weighted
 from splade_cli.search.options import SearchOptions
+from splade_cli.search.ranking.fusion import normalised, weighted
 
 ROWS, DEPTH = 60, 25
 TWO = {"sparse": "a", "bm25": "b"}

@@ -193,7 +193,7 @@ def test_hits_of_a_hybrid_do_not_move_when_more_are_asked_for(
     embedder: SpladeEmbedder, weights: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ranking's scores depend on where it ends, so it ends after as many texts whatever k is."""
-    monkeypatch.setattr("splade_cli.search.fusion.DEPTH", 5)
+    monkeypatch.setattr("splade_cli.search.ranking.fusion.DEPTH", 5)
     chunks = [
         Chunk(f"c{number}", f"d{number}", f"Saw number {number} {'cuts wood ' * number}in the {place} shop.")
         for number, place in enumerate(("dry", "red", "old", "new", "big", "hot", "wet", "far"))

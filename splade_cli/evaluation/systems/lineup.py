@@ -21,9 +21,9 @@ from splade_cli.evaluation.systems.system import (
     short,
 )
 from splade_cli.progress import Progress
-from splade_cli.search import fusion
 from splade_cli.search.options import SearchOptions
-from splade_cli.search.rerank import Reranker
+from splade_cli.search.ranking import fusion
+from splade_cli.search.ranking.rerank import Reranker
 
 NDCG = "nDCG@10"
 FEW_QUERIES = 50

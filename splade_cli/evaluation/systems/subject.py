@@ -26,7 +26,7 @@ from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
-from splade_cli.search.rerank import CrossEncoder, Reranker
+from splade_cli.search.ranking.rerank import CrossEncoder, Reranker
 from splade_cli.search.retriever import Retriever
 from splade_cli.search.searcher import Searcher
 

@@ -12,9 +12,9 @@ from splade_cli.records import Hit, WeightedText
 from splade_cli.search.batch import as_filter
 from splade_cli.search.explain.hits import HitSource, RankedQuery, full_hits, row_of
 from splade_cli.search.explain.terms import missing_terms
-from splade_cli.search.grouping import Group
 from splade_cli.search.options import SearchOptions
-from splade_cli.search.ranker import EncodedQueries, Ranker
+from splade_cli.search.ranking.grouping import Group
+from splade_cli.search.ranking.ranker import EncodedQueries, Ranker
 
 DEPTH = 1000
 """Chunks that are ranked to find a rank."""

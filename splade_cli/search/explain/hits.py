@@ -13,7 +13,7 @@ from splade_cli.records import Chunk, Hit, Ranking, Term, WeightedText
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.snippets import on_one_line, snippet
 from splade_cli.search.explain.terms import active_terms, shared_terms, term_name
-from splade_cli.search.grouping import Group
+from splade_cli.search.ranking.grouping import Group
 
 HIGHLIGHTED_TERMS = 10
 

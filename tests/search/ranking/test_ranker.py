@@ -15,7 +15,7 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.search.options import SearchOptions
-from splade_cli.search.ranker import Ranked, Ranker
+from splade_cli.search.ranking.ranker import Ranked, Ranker
 
 WORDS = ["saw", "blade", "night", "backup", "login", "code"]
 TEXTS = ["saw blade blade", "night backup", "login code code", "saw night", "blade code"]

@@ -13,7 +13,7 @@ import pytest
 from splade_cli.corpus.near_duplicates import hashed_shingles
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Ranking
-from splade_cli.search.grouping import (
+from splade_cli.search.ranking.grouping import (
     FactsCache,
     Group,
     TextFacts,

@@ -18,9 +18,9 @@ from splade_cli.index.metadata.filters import Filter
 from splade_cli.index.vectors.weighting import reweighted
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.records import Ranking, WeightedText
-from splade_cli.search import fusion
 from splade_cli.search.expansion import combined
 from splade_cli.search.options import MODES, PARTS, SearchOptions
+from splade_cli.search.ranking import fusion
 
 Encode = Callable[[Sequence[str]], sp.csr_matrix]
 """Texts of queries to vectors [q, V]."""

@@ -13,7 +13,7 @@ import pytest
 from splade_cli.errors import ModelError
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Ranking
-from splade_cli.search.rerank import Reranker, rerank
+from splade_cli.search.ranking.rerank import Reranker, rerank
 
 CONTENTS = {f"c{number}": f"text {number}" for number in range(20)}
 

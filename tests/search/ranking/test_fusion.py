@@ -9,7 +9,7 @@ import pytest
 
 from splade_cli.errors import InputError
 from splade_cli.records import Ranking
-from splade_cli.search.fusion import aligned, normalised, rrf, weighted
+from splade_cli.search.ranking.fusion import aligned, normalised, rrf, weighted
 
 Pairs = list[tuple[str, float]]
 

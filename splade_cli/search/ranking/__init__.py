@@ -1,0 +1,1 @@
+"""Ranking: query vectors to ranked lists, fused, reranked and grouped by document."""
