@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from threading import RLock
 from typing import TYPE_CHECKING, cast, overload
 
 import scipy.sparse as sp
@@ -16,11 +15,11 @@ from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.query_encoders.base import QueryEncoder
 from splade_cli.records import Hit, Ranking, WeightedText
 from splade_cli.search.batch import QueryBatch, as_filter, require_text, require_words
-from splade_cli.search.expansion import Expander
 from splade_cli.search.explain.absence import Absence, absence_of
 from splade_cli.search.explain.hits import HitSource, RankedQuery, bare_hits, full_hits
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.terms import active_terms
+from splade_cli.search.lazy_parts import LazyParts
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.ranking import fusion
 from splade_cli.search.ranking.grouping import FactsCache, Group, grouped, ungrouped
@@ -69,14 +68,9 @@ class Searcher:
         self.options = options
         self.ranker = Ranker(engine, encoder.encode, open_dense)
         self.ranker.require(options.mode)
-        self._open_reranker = open_reranker
-        self._open_matcher = open_matcher
-        self._matcher: TermMatcher | None = None
+        self._lazy = LazyParts(open_reranker, open_matcher)
         self.hit_source = HitSource(engine, vocabulary, self.matcher)
         self._facts = FactsCache(engine)
-        self._lock = RLock()
-        self._expanders: dict[Path, Expander] = {}
-        self._rerankers: dict[str, CrossEncoder] = {}
 
     @classmethod
     def open(
@@ -210,20 +204,14 @@ class Searcher:
 
     def matcher(self) -> TermMatcher:
         """What finds terms in texts."""
-        with self._lock:
-            if self._matcher is None:
-                self._matcher = self._open_matcher()
-            return self._matcher
+        return self._lazy.matcher()
 
     def expanded(self, query: str, options: SearchOptions | None = None) -> list[WeightedText]:
         """The query, and what the expansion rules add to it."""
         path = (options or self.options).expansion
         if path is None:
             return [(query, 1.0)]
-        with self._lock:
-            if path not in self._expanders:
-                self._expanders[path] = Expander.open(path)
-            return self._expanders[path].expand(query).weighted_texts
+        return self._lazy.expander(path).expand(query).weighted_texts
 
     def terms(self, text: str, limit: int = 20) -> list[tuple[str, float]]:
         """The heaviest terms that the encoder gives `text` as a query."""
@@ -251,7 +239,7 @@ class Searcher:
             filter = as_filter(options.filter)
         reranker: CrossEncoder | None = None
         if options.reranker is not None:
-            reranker = self._reranker(options.reranker)
+            reranker = self._lazy.reranker(options.reranker)
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             texts = [self.expanded(query, options) for query in queries[start : start + QUERIES_AT_ONCE]]
             encoded = self.ranker.encode(texts, options)
@@ -269,9 +257,3 @@ class Searcher:
             return full_hits(query, self.hit_source, words=words, explain=options.explain)
         facts = self._facts([group.id for group in query.groups])
         return bare_hits(query, {each: fact.document_id for each, fact in facts.items()})
-
-    def _reranker(self, name: str) -> CrossEncoder:
-        with self._lock:
-            if name not in self._rerankers:
-                self._rerankers[name] = self._open_reranker(name)
-            return self._rerankers[name]
