@@ -23,7 +23,8 @@ def terms(
     """Report frequent terms: active in so many documents that they tell none apart."""
     from dataclasses import asdict
 
-    from splade_cli.cli.render import console, replies
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render import frequent_terms as render
     from splade_cli.engines.local import LocalEngine
     from splade_cli.index.index import SpladeIndex
     from splade_cli.search.explain.frequent_terms import frequent_terms
@@ -35,7 +36,7 @@ def terms(
     if json_output:
         console.json_document(asdict(report))
         return
-    replies.frequent_terms(report)
+    render.frequent_terms(report)
     if report.terms:
         console.next_command(
             "splade train ... --set loss.document_regularizer=df_flops, then splade index again"

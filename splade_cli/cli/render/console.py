@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 if TYPE_CHECKING:
     from splade_cli.corpus.documents import Skipped
@@ -27,6 +28,9 @@ class Output(Console):
 out = Output(highlight=False, soft_wrap=False)
 err = Console(stderr=True, highlight=False)
 SHOWN_SKIPPED = 5
+LISTED_TERMS = 25
+NARROW = 60
+"""Columns below which what stands side by side is put one below the other."""
 
 
 def lines(values: Sequence[str]) -> None:
@@ -64,6 +68,14 @@ def facts(values: Mapping[str, Any], as_json: bool, remark: str = "") -> None:
             out.print(f"[bold]{key:<{width}}[/]  {escape(_shown(value))}", soft_wrap=True)
     if remark:
         note(remark)
+
+
+def columns(names: Sequence[str], narrow: bool) -> Table:
+    """A table without lines; only words stand to the left."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
+    for name in names:
+        table.add_column(name, justify="left" if name in ("term", "kind") else "right", overflow="fold")
+    return table
 
 
 def skipped(files: Sequence[Skipped]) -> None:

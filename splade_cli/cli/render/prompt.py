@@ -79,7 +79,7 @@ def _editor(session: Session) -> Callable[[str], str]:
     )
 
     def ask(message: str) -> str:
-        wide = console.out.width >= replies.NARROW
+        wide = console.out.width >= console.NARROW
         return prompt.prompt(
             message, bottom_toolbar=(lambda: toolbar(session, console.out.width)) if wide else None
         )
@@ -110,7 +110,7 @@ def _keys(session: Session) -> KeyBindings:
 
 def toolbar(session: Session, columns: int) -> str:
     """How is searched, in one line of at most `columns`; empty on a narrow terminal."""
-    if columns < replies.NARROW:
+    if columns < console.NARROW:
         return ""
     marked = f" | explain {'on' if session.explain else 'off'}"
     parts = f" mode {session.mode} | top {session.top}{marked} | filter {session.filter or 'off'}"

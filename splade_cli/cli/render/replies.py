@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from splade_cli.cli.render import hits as display
-from splade_cli.cli.render.console import err, note, out
+from splade_cli.cli.render.console import LISTED_TERMS, NARROW, columns, err, note, out
+from splade_cli.cli.render.frequent_terms import frequent_terms
 from splade_cli.cli.render.hits import flowing, plain, score, term_name
-from splade_cli.search.explain.frequent_terms import FrequentTermReport
 from splade_cli.search.explain.term_names import readable
 from splade_cli.search.session.replies import (
     CompareReply,
@@ -34,9 +33,6 @@ from splade_cli.search.session.replies import (
 if TYPE_CHECKING:
     from splade_cli.search.session.session import Session
 
-NARROW = 60
-"""Columns below which what stands side by side is put one below the other."""
-_LISTED_TERMS = 25
 _LISTED_GAPS = 6
 _SIGNS = {"same": "=", "up": "^", "down": "v", "new": "+", "gone": "-"}
 _SIGN_COLOURS = {"same": "dim", "up": "green", "down": "yellow", "new": "cyan", "gone": "red"}
@@ -83,9 +79,9 @@ def _explained(answer: ExplainReply) -> None:
         note("no terms met: this part of the search compares whole texts")
         return
     narrow = out.width < NARROW
-    table = _table(("term", "query", "doc" if narrow else "document", "product", "share"), narrow)
+    table = columns(("term", "query", "doc" if narrow else "document", "product", "share"), narrow)
     whole = sum(term.contribution for term in answer.explained)
-    for term, origin in list(zip(answer.explained, answer.origins, strict=True))[:_LISTED_TERMS]:
+    for term, origin in list(zip(answer.explained, answer.origins, strict=True))[:LISTED_TERMS]:
         table.add_row(
             term_name(term.term, origin),
             f"{term.query_weight:.2f}",
@@ -94,8 +90,8 @@ def _explained(answer: ExplainReply) -> None:
             f"{100 * term.contribution / whole:.0f}%" if whole else "",
         )
     out.print(table)
-    if len(answer.explained) > _LISTED_TERMS:
-        note(f"and {len(answer.explained) - _LISTED_TERMS} lighter terms")
+    if len(answer.explained) > LISTED_TERMS:
+        note(f"and {len(answer.explained) - LISTED_TERMS} lighter terms")
     display.legend(answer.origins)
 
 
@@ -151,44 +147,6 @@ def _compared(answer: CompareReply) -> None:
         note(answer.hint)
 
 
-def frequent_terms(report: FrequentTermReport) -> None:
-    """Terms that are active in too many documents, and what they cost."""
-    percent = f"{100 * report.above:g}%"
-    if not report.terms:
-        out.print(f"no term is active in more than {percent} of {report.rows} documents", markup=False)
-        return
-    out.print(
-        f"{len(report.terms)} of {report.active} terms are active in more than {percent} of {report.rows} "
-        f"documents: {100 * report.postings:.1f}% of all postings, {100 * report.mass:.1f}% of all weight",
-        markup=False,
-    )
-    narrow = out.width < NARROW
-    names = ["term", "docs", "weight", "postings", "of weight", "added", "kind"]
-    if narrow:
-        names = names[:3]
-    table = _table(names, narrow)
-    for term in report.terms[:_LISTED_TERMS]:
-        cells = [
-            f"{100 * term.documents:.0f}%",
-            f"{term.mean_weight:.2f}",
-            f"{100 * term.postings:.1f}%",
-            f"{100 * term.mass:.1f}%",
-            "" if term.added is None else f"{100 * term.added:.0f}%",
-            term.kind,
-        ]
-        table.add_row(Text(plain(readable(term.term))), *cells[: len(names) - 1])
-    out.print(table)
-    if len(report.terms) > _LISTED_TERMS:
-        note(f"and {len(report.terms) - _LISTED_TERMS} more; all of them: splade terms --json")
-    if narrow:
-        return
-    first = next((term for term in report.terms if term.example and term.kind == "word"), None)
-    if first is not None:
-        name = plain(readable(first.term))
-        out.print(Text(f"e.g. {name} in {plain(first.example_id)}: {plain(first.example)}"))
-    note("added: of the documents with the term, those that do not hold it as a word")
-
-
 def _marks(answer: MarksReply) -> None:
     facts = answer.facts
     for name, verdict in answer.marks.items():
@@ -221,14 +179,6 @@ def _message(message: str, hint: str) -> None:
 
 def _terms(terms: Sequence[tuple[str, float]]) -> None:
     out.print(_pairs(terms) if terms else Text("no term", style="dim"))
-
-
-def _table(names: Sequence[str], narrow: bool) -> Table:
-    """A table without lines; only words stand to the left."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0))
-    for name in names:
-        table.add_column(name, justify="left" if name in ("term", "kind") else "right", overflow="fold")
-    return table
 
 
 def _facts(facts: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from splade_cli.cli.render import console, replies
+from splade_cli.cli.render import console, frequent_terms, replies
 from splade_cli.cli.render import hits as display
 from splade_cli.records import Hit, Term
 from splade_cli.search.explain.frequent_terms import FrequentTerm, FrequentTermReport
@@ -56,7 +56,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
             force_terminal=colour,
             color_system="standard" if colour else None,
         )
-        for module in (display, replies, console):
+        for module in (display, replies, frequent_terms, console):
             for name in ("out", "err"):
                 if hasattr(module, name):
                     monkeypatch.setattr(module, name, screen)
