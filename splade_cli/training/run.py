@@ -5,9 +5,7 @@ See `run_folder` for the files that it writes.
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from splade_cli.training.csr.texts import corpus_texts
 from splade_cli.training.figures import GUARD_MEASURE, Figures
 from splade_cli.training.loop.arguments import total_steps
 from splade_cli.training.loop.interrupts import Interrupts
+from splade_cli.training.loop.log_messages import quieten
 from splade_cli.training.publishing.model_folder import CARD, save_model
 from splade_cli.training.publishing.publish import push_to_hub
 from splade_cli.training.recipe import model_options, prepare
@@ -77,7 +76,7 @@ class TrainingRun:
         self.corpus = corpus_texts(Path(corpus)) if corpus else []
         in_rows = [text for row in training for text in (row.positive, *row.negatives)]
         self.documents = list(dict.fromkeys([*self.corpus, *in_rows]))
-        _quieten()
+        quieten()
         options = model_options(self.config)
         self.trainable = open_trainable(self.config.model, options, documents=self.documents)
         if self.config.training.truncate_to is not None:
@@ -239,14 +238,3 @@ class TrainingRun:
             private = settings.hub_private_repo or None
             pushed = push_to_hub(result.model_dir, settings.hub_model_id, private=private)
             result.notes.append(f"published as {pushed.url}")
-
-
-def _quieten() -> None:
-    """Notes for people who write training loops do not belong between a user's figures."""
-    for message in (".*pin_memory.*", ".*broadcast_buffers.*"):
-        warnings.filterwarnings("ignore", message=message)
-    for name in ("sentence_transformers", "transformers", "datasets"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    import datasets
-
-    datasets.disable_progress_bars()

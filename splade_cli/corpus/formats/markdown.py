@@ -1,6 +1,7 @@
 """Markdown: plain text with ``#`` headings, the title and the front matter of a file.
 
-The grammar is in `markdown_syntax`; the HTML within a text is left to `webpage`.
+The grammar is in `markdown_syntax`, what stands within a line in `markdown_inline`; the HTML within a text is
+left to `webpage`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,15 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from splade_cli.corpus.formats.front_matter import split_front_matter
+from splade_cli.corpus.formats.markdown_inline import ATTRIBUTES, inline_text, one_line
 from splade_cli.corpus.formats.markdown_syntax import grammar, label, label_of, without_generated_lines
 from splade_cli.corpus.formats.prose import Prose, fenced, indented, squeezed
-from splade_cli.corpus.formats.webpage import words_of, words_of_tag
+from splade_cli.corpus.formats.webpage import words_of
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
-_ATTRIBUTES = re.compile(r"\{:?\s*(?:[.#][\w-]|[\w-]+=)[^{}]*\}")
-_LEADING_ATTRIBUTES = re.compile(r"\A" + _ATTRIBUTES.pattern)
-_HEADING_ATTRIBUTES = re.compile(r"\s*" + _ATTRIBUTES.pattern + r"\s*\Z")
+_HEADING_ATTRIBUTES = re.compile(r"\s*" + ATTRIBUTES.pattern + r"\s*\Z")
 _SHELLS = ("", "console", "bash", "sh", "shell", "terminal", "text")
 _TERMINAL_COLOURS = re.compile(r"</?(?:font|span|u|b|i)\b[^>]*>")
 _DIRECTIVE = re.compile(r"\{([\w-]+)\}\s*(.*)")
@@ -103,7 +103,7 @@ def _block(node: SyntaxTreeNode) -> str:
         return _list(node)
     if kind == "table":
         rows = [row for part in node.children for row in part.children]
-        return "\n".join(" | ".join(map(_one_line, row.children)) for row in rows)
+        return "\n".join(" | ".join(map(one_line, row.children)) for row in rows)
     if kind in ("paragraph", "inline"):
         return _paragraph(node)
     if kind == "blockquote":
@@ -120,7 +120,7 @@ def _block(node: SyntaxTreeNode) -> str:
 
 
 def _heading(node: SyntaxTreeNode) -> str:
-    words = _HEADING_ATTRIBUTES.sub("", _one_line(node))
+    words = _HEADING_ATTRIBUTES.sub("", one_line(node))
     if not words:
         return ""
     return f"{'#' * _level(node)} {words}"
@@ -131,7 +131,7 @@ def _blocks(nodes: Iterable[SyntaxTreeNode]) -> str:
 
 
 def _paragraph(node: SyntaxTreeNode) -> str:
-    text = "".join(map(_inline, node.children))
+    text = "".join(map(inline_text, node.children))
     text = "\n".join(line.strip() for line in text.split("\n")).strip()
     text = _IDENTIFIER.sub("", text)
     # A line that only looks like a heading or a fence (it was escaped) must not become one.
@@ -174,7 +174,7 @@ def _with_inline_markup(text: str) -> str:
 
     if not text:
         return ""
-    return _one_line(SyntaxTreeNode(grammar().parseInline(text)).children[0])
+    return one_line(SyntaxTreeNode(grammar().parseInline(text)).children[0])
 
 
 def _code(node: SyntaxTreeNode) -> str:
@@ -214,38 +214,3 @@ def _is_tight(node: SyntaxTreeNode) -> bool:
     if not len(blocks) == len(paragraphs) == len(node.children):
         return False
     return all(len(paragraph.children[0].content) < _BRIEF for paragraph in paragraphs)
-
-
-def _one_line(node: SyntaxTreeNode) -> str:
-    return " ".join("".join(map(_inline, node.children)).split())
-
-
-def _inline(node: SyntaxTreeNode) -> str:
-    kind = node.type
-    if kind in ("text", "code_inline", "text_special"):
-        before = node.previous_sibling
-        if kind == "text" and before is not None and before.type in ("link", "image"):
-            return _LEADING_ATTRIBUTES.sub("", node.content)
-        return node.content
-    if kind in ("softbreak", "hardbreak"):
-        return "\n"
-    if kind == "html_inline":
-        return words_of_tag(node.content)
-    words = "".join(map(_inline, node.children))
-    if kind in ("em", "strong") and not _is_emphasis(node, words):
-        return f"{node.markup}{words}{node.markup}"
-    return words
-
-
-def _text_of(node: SyntaxTreeNode | None) -> str:
-    return "" if node is None else node.content
-
-
-def _is_emphasis(node: SyntaxTreeNode, words: str) -> bool:
-    """Whether it is, whatever the grammar says: not in sha*sum and mk*temp, __init__.py, obj.__dict__."""
-    letter_before = _text_of(node.previous_sibling)[-1:]
-    text_after = _text_of(node.next_sibling)
-    if node.markup[0] == "*":
-        return not (re.match(r"\w", letter_before) and re.match(r"\w", words))
-    is_name = node.markup == "__" and re.fullmatch(r"\w+", words)
-    return not (is_name and (letter_before == "." or re.match(r"\.\w|\(", text_after)))

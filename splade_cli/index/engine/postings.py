@@ -182,7 +182,7 @@ class Postings:
         keys: NDArray[np.int64],
     ) -> None:
         """Fills the rows first, first + step, ... of `keys`."""
-        from splade_cli.index.engine import topk
+        from splade_cli.index.engine import signed, topk
 
         room = np.empty(2 * k + 16, dtype=np.int64)
         try:
@@ -198,7 +198,7 @@ class Postings:
                     *query, self._lists, self._planes, self.vectors, self.shape[0], k, mask, scratch, room
                 )
             else:
-                filled = topk.search_signed(*query, self._lists, self.shape[0], k, mask, scratch[0], room)
+                filled = signed.search_signed(*query, self._lists, self.shape[0], k, mask, scratch[0], room)
             keys[number, :filled] = room[:filled]
         self._scratch.append(scratch)
 

@@ -12,6 +12,7 @@ from torch import distributed, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
+from splade_cli.training.sparsity.all_reduce import processes
 from splade_cli.training.sparsity.lambda_controller import LambdaController
 from splade_cli.training.sparsity.loss_scale import LossRatio, MainLossRecorder
 from splade_cli.training.sparsity.regularized_losses import (
@@ -22,7 +23,6 @@ from splade_cli.training.sparsity.regularized_losses import (
     regularizer_of,
     set_lambda,
 )
-from splade_cli.training.sparsity.regularizers import processes
 
 Measure = Callable[[], Mapping[str, float]]
 """Mean active terms of whole texts with the current weights, by kind."""

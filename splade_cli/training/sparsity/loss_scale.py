@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splade_cli.training.sparsity.regularizers import global_sum, processes
+from splade_cli.training.sparsity.all_reduce import global_sum, processes
 
 SOLVED = 1e-6
 """A main loss below it has no scale of its own."""

@@ -1,0 +1,55 @@
+"""Top-k search of one query whose weights have any sign: all postings of every block are added up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splade_cli.index.engine.accumulators import BLOCK, LOW, accumulate, find_terms, select_largest
+from splade_cli.index.engine.compiling import compiled
+
+
+@compiled
+def search_signed(
+    query_terms: NDArray[np.int32],
+    query_weights: NDArray[np.float32],
+    postings: tuple[NDArray[Any], ...],
+    count: int,
+    k: int,
+    allowed: NDArray[np.uint8],
+    accumulators: NDArray[np.float32],
+    keys: NDArray[np.int64],
+) -> int:
+    """Keys of the k best rows at the front of `keys`, for weights of any sign: remembers which rows were met.
+
+    A negative score's bits are turned so that they are ordered too. `accumulators` comes and goes zeroed.
+    """
+    blocks, directory, terms, starts, rows, weights = postings
+    bits = accumulators.view(np.int32)
+    slots = np.empty(len(query_terms), dtype=np.int64)
+    met = np.zeros(BLOCK, dtype=np.bool_)
+    filled = 0
+    for block in range(len(blocks) // 3 - 1):
+        find_terms(query_terms, block, blocks, directory, terms, slots)
+        accumulate(slots, query_weights, starts, rows, weights, accumulators)
+        for slot in slots:
+            if slot >= 0:
+                for row in rows[starts[slot] : starts[slot + 1]]:
+                    met[row] = True
+        base = block * BLOCK
+        for position in range(min(BLOCK, count - base)):
+            if met[position] and (len(allowed) == 0 or allowed[base + position]):
+                value = np.int64(0) if accumulators[position] == 0 else np.int64(bits[position])
+                if value < 0:
+                    value = np.int64(-1) - (value & 0x7FFFFFFF)
+                keys[filled] = (value << 32) | (LOW - (base + position))
+                filled += 1
+                if filled == len(keys):
+                    select_largest(keys, filled, k)
+                    filled = k
+        met[:] = False
+        accumulators[:] = 0
+    select_largest(keys, filled, min(k, filled))
+    return min(k, filled)
