@@ -6,8 +6,8 @@
     ├── IndexFolderError   an index folder that is missing, corrupt or made by another model
     └── ServiceError       an LLM server that cannot be reached or refuses
 
-The command line prints ``error: message`` and ``hint: hint`` and exits with 1; Python callers catch
-`SpladeError`.
+The command line prints ``error: message`` and ``hint: hint``, to which it adds the flag of `option`, and
+exits with 1; Python callers catch `SpladeError`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,18 @@ from collections.abc import Iterable
 
 
 class SpladeError(Exception):
-    """Base of all expected failures; `hint` names the next command or setting, and may be empty."""
+    """Base of all expected failures.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    Attributes:
+        hint: names the next command or setting, and may be empty.
+        option: the keyword that `hint` speaks of, such as ``force``; the command line adds it as a flag.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, option: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.option = option
 
 
 class InputError(SpladeError):
@@ -54,9 +60,9 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 
 def require_positive(**sizes: float) -> None:
-    """Raises InputError naming the first size that is not above zero; names become flags in the message."""
+    """Raises InputError naming the first size that is not above zero."""
     for name, value in sizes.items():
         if value is not None and not value > 0:
             raise InputError(
-                f"--{name.replace('_', '-')} must be above 0, got {value}", "leave it out for the default"
+                f"{name} must be above 0, got {value}", "leave it out for the default", option=name
             )

@@ -169,7 +169,11 @@ def claim_output(path: Path, force: bool, marks: Sequence[str] = ()) -> None:
     if marks and not set(marks) & set(inside):
         held = f", and holds {', '.join(inside[:3])}" if inside else ""
         raise InputError(
-            f"{path} is not what this command writes{held}", "choose another -o: --force replaces only that"
+            f"{path} is not what this command writes{held}, and nothing else is replaced",
+            "name another output",
+            option="output",
         )
     if not force:
-        raise InputError(f"{path} exists already", "choose another -o, or add --force to replace it")
+        raise InputError(
+            f"{path} exists already", "name another output, or allow replacing it", option="force"
+        )

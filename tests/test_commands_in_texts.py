@@ -12,6 +12,7 @@ import pytest
 import typer.main
 
 from splade_cli.cli.main import app
+from splade_cli.cli.options import hint_with_flag
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -196,3 +197,42 @@ def test_flags_of_hints_exist() -> None:
             flags = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text))
             unknown += [(source, flag) for flag in flags - known]
     assert not unknown
+
+
+LIBRARY = [source for source in SOURCES if not source.startswith("splade_cli/cli/")]
+PROGRAM = re.compile(r"\b(?:splade|hf|pip|python|iconv) [^;\n`]+")
+FLAG = re.compile(r"(?<![\w/.<-])--?[a-z][\w-]*")
+NO_FLAGS = {"-inf", "-th"}
+"""What is written like one: minus infinity, and the n-th."""
+
+
+def bare_flags(text: str) -> list[str]:
+    """The flags of a text that stand outside of a whole command."""
+    return [flag for flag in FLAG.findall(PROGRAM.sub("", text)) if flag not in NO_FLAGS]
+
+
+def test_the_library_speaks_of_no_flags() -> None:
+    assert bare_flags("name another -o, or add --force") == ["-o", "--force"]
+    assert not bare_flags("make it again: splade index DOCS -o DIR --force")
+    spoken = {}
+    for source in LIBRARY:
+        if source == "splade_cli/__main__.py":
+            continue
+        for text in texts_of_code(ROOT / source):
+            if " " in text and bare_flags(text):
+                spoken[source] = text
+    assert not spoken
+
+
+def test_the_command_line_has_a_flag_for_each_option_of_an_error() -> None:
+    known = set()
+    for name in names():
+        known |= options_of(name)
+    options = []
+    for source in LIBRARY:
+        for node in ast.walk(ast.parse((ROOT / source).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and str(getattr(node.func, "id", "")).endswith("Error"):
+                options += [word.value for word in node.keywords if word.arg == "option"]
+    named = {word.value for word in options if isinstance(word, ast.Constant)}
+    assert {"force", "output", "trust_remote_code", "allow_pickle"} <= named
+    assert {hint_with_flag("", str(option)).strip(" ()") for option in named} <= known

@@ -151,5 +151,5 @@ def test_suggestions_and_positive_numbers() -> None:
     assert did_you_mean("zzz", ["test"]) == did_you_mean("x", []) == ""
     require_positive(k=1, batch_size=0.5, none=None)  # type: ignore[arg-type]
     for value in (0, -3, float("nan")):
-        with pytest.raises(InputError, match=f"--batch-size must be above 0, got {value}"):
+        with pytest.raises(InputError, match=f"batch_size must be above 0, got {value}"):
             require_positive(k=1, batch_size=value)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from splade_cli.cli import evaluate, export, gen_data, index, push, query, search, terms, train, tune
+from splade_cli.cli import evaluate, export, gen_data, index, options, push, query, search, terms, train, tune
 from splade_cli.errors import SpladeError
 
 KEPT = {
@@ -35,7 +35,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except SpladeError as error:
-            _fail(error.message, error.hint)
+            _fail(error.message, options.hint_with_flag(error.hint, error.option))
         except KeyboardInterrupt:
             print("\ninterrupted", file=sys.stderr)
             _hint(KEPT.get(ctx.invoked_subcommand or "", ""))

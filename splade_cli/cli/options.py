@@ -122,6 +122,13 @@ Backend = Annotated[
 ]
 
 
+def hint_with_flag(hint: str, option: str) -> str:
+    """The hint of an error, with the flag of the option that it speaks of: ``top`` is ``--top``."""
+    if not option:
+        return hint
+    return f"{hint} (--{option.replace('_', '-')})"
+
+
 def query_encoder(name: str) -> ExportQueries | None:
     """What --query asks for; None is the model itself. Raises InputError for another name."""
     from functools import partial

@@ -184,7 +184,7 @@ class Report:
         except json.JSONDecodeError as error:
             raise InputError(f"{path} is not JSON ({error.msg})", "is it a report?") from None
         except InputError as error:
-            raise InputError(f"{path}: {error.message}", error.hint) from None
+            raise InputError(f"{path}: {error.message}", error.hint, option=error.option) from None
 
 
 def _cost_cells(cost: Cost) -> tuple[Cell, ...]:

@@ -76,7 +76,9 @@ def check_output(output: Path, force: bool) -> None:
     existing = [name for name in WRITTEN if (output / name).exists()]
     if existing and not force:
         raise InputError(
-            f"{output / existing[0]} exists already", "choose another -o, or add --force to replace it"
+            f"{output / existing[0]} exists already",
+            "name another output, or allow replacing it",
+            option="force",
         )
 
 

@@ -92,11 +92,14 @@ def model_error(
     if failure is not None and not folder.is_dir():
         return _hub_error(name, failure)
     if options is not None and isinstance(error, ValueError) and _needs_code(source, subfolder, options):
-        return ModelError(f"{name} brings its own Python code", "read it, then add --trust-remote-code")
+        return ModelError(
+            f"{name} brings its own Python code", "read it, then allow running it", option="trust_remote_code"
+        )
     if options is not None and isinstance(error, OSError) and _needs_pickle(source, subfolder, options):
         return ModelError(
             f"{name} has no safetensors weights",
-            "add --allow-pickle if you trust its author: a pickle can run any code",
+            "a pickle can run any code: allow it only if you trust its author",
+            option="allow_pickle",
         )
     if folder.is_dir():
         return ModelError(f"{name} could not be read as a {kind}: {first_line(error)}", ANOTHER)

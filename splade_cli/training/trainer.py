@@ -104,7 +104,7 @@ class SpladeTrainer:
             KeyboardInterrupt: after a checkpoint was written.
         """
         if not self.config.training.output_dir:
-            raise InputError("no output folder", "name one: output_dir, or -o DIR on the command line")
+            raise InputError("no output folder", "name one: output_dir", option="output")
         settings = self.config.training
         output = Path(self.config.training.output_dir)
         require_tracking(settings.report_to)

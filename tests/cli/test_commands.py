@@ -204,6 +204,6 @@ def test_unknown_query_encoders(splade, docs, tmp_path, command):
 def test_workers_that_cannot_be(splade, docs, tmp_path, workers):
     result = splade("index", docs, "-o", tmp_path / "out", "--workers", workers)
     assert result.exit_code == 1
-    assert f"error: --workers must be above 0, got {workers}" in result.stderr
+    assert f"error: workers must be above 0, got {workers}" in result.stderr
     assert "hint: " in result.stderr
     assert not list(tmp_path.glob("*out*"))

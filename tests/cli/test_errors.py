@@ -210,7 +210,7 @@ def test_force_replaces_no_folder_of_other_things(splade, docs, tmp_path):
         fails(
             splade(*words, "-o", tmp_path / "own", "--force"),
             "is not what this command writes",
-            "choose another -o",
+            "name another output (--output)",
         )
     assert (tmp_path / "own" / "a.md").read_text() == "my only copy"
 

@@ -109,7 +109,7 @@ def test_an_index_is_measured_as_it_is(splade: Callable[..., Any], built: Any, t
     [
         (["--no-bm25", "--fit-split", "train"], "a split to fit to needs something to fuse with"),
         (["--fit-split", "nowhere"], "has no split 'nowhere'"),
-        (["--rerank", "m", "--rerank-top", "0"], "--rerank-top must be above 0"),
+        (["--rerank", "m", "--rerank-top", "0"], "rerank_top must be above 0"),
     ],
 )
 def test_what_cannot_be(splade: Callable[..., Any], built: Any, words: list[str], message: str) -> None:

@@ -84,7 +84,7 @@ def test_what_is_refused(splade, bert_folder, docs, tmp_path):
     prune = ("export", bert_folder, *wanted)
     refused(splade(*prune, tmp_path / "no"), "no such file or folder")
     refused(splade(*prune, docs, "--vocabulary-size", "3"), "a vocabulary of 3 is too small")
-    refused(splade(*prune, docs, "--vocabulary-size", "-3"), "--vocabulary-size must be above 0")
+    refused(splade(*prune, docs, "--vocabulary-size", "-3"), "vocabulary_size must be above 0")
     assert not out.exists()
     assert list(tmp_path.glob(".out*")) == []
 

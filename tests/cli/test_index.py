@@ -187,7 +187,7 @@ def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_pat
     assert found(splade, tmp_path / "small", "laser goggles")[0] == "laser.md"
     for wrong, message in (
         (("--impacts", "4"), "impacts must be of 8 or 16 bits, got 4"),
-        (("--prune-terms", "0"), "prune-terms must be above 0"),
+        (("--prune-terms", "0"), "prune_terms must be above 0"),
         (("--prune-mass", "1.5"), "at most 1, got 1.5"),
     ):
         result = splade("index", docs, "-o", tmp_path / "no", *wrong)

@@ -67,7 +67,7 @@ def test_marks_lie_beside_the_index(splade: Callable[..., Result], built: Path, 
         (["--filter", "titel = x"], "no field 'titel'", "did you mean 'title'?"),
         (["--filter", "title ="], "expected a value", "e.g."),
         (["--marks", "marks.json"], "not in marks.json", "such as marks.jsonl"),
-        (["--top", "0"], "--top must be above 0", ""),
+        (["--top", "0"], "top must be above 0", ""),
     ],
 )
 def test_flags_that_cannot_be(

@@ -58,7 +58,7 @@ def test_max_documents(tmp_path: Path, write: Any) -> None:
     write(tmp_path, "b.txt", "4")
     assert [each.text for each in read_documents(tmp_path, max_documents=2).documents] == ["1", "2"]
     assert len(read_documents(tmp_path, max_documents=9).documents) == 4
-    with pytest.raises(InputError, match="--max-documents must be above 0, got 0"):
+    with pytest.raises(InputError, match="max_documents must be above 0, got 0"):
         read_documents(tmp_path, max_documents=0)
 
 

@@ -177,8 +177,8 @@ def test_existing_files_need_force(documents: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"negatives": -1}, "--negatives must be above 0"),
-        ({"round_trip": 0}, "--round-trip must be above 0"),
+        ({"negatives": -1}, "negatives must be above 0"),
+        ({"round_trip": 0}, "round_trip must be above 0"),
         ({"val_ratio": 1.0}, "val_ratio must be from 0 to below 1, got 1"),
         ({"val_ratio": -0.1}, "val_ratio"),
     ],
@@ -192,9 +192,9 @@ def test_options_out_of_range_write_nothing(
 
 
 def test_what_queries_cannot_be() -> None:
-    with pytest.raises(InputError, match="queries-per-chunk must be above 0"):
+    with pytest.raises(InputError, match="queries_per_chunk must be above 0"):
         Offline(0)
-    with pytest.raises(InputError, match="queries-per-chunk must be above 0"):
+    with pytest.raises(InputError, match="queries_per_chunk must be above 0"):
         Llm("m", 0)
     with pytest.raises(InputError, match="queries cannot come from a str"):
         GenerateOptions("docs", "out", "offline")  # type: ignore[arg-type]

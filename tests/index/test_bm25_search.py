@@ -67,7 +67,7 @@ def test_edges() -> None:
     assert scores.dtype == np.float32
     assert rows.dtype == np.int64
     assert index.search([], 3)[0].shape == (0, 3)
-    with pytest.raises(InputError, match="--k must be above 0"):
+    with pytest.raises(InputError, match="k must be above 0"):
         index.search(["password"], 0)
 
 

@@ -145,7 +145,7 @@ def test_one_query_does_not_touch_the_next() -> None:
 
 @pytest.mark.parametrize("k", [0, -1])
 def test_k_below_one(k: int) -> None:
-    with pytest.raises(InputError, match=f"--k must be above 0, got {k}"):
+    with pytest.raises(InputError, match=f"k must be above 0, got {k}"):
         SpladeIndex.from_vectors(sp.eye(3, format="csr")).search_rows(sp.eye(3, format="csr"), k)
 
 

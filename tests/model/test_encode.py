@@ -47,7 +47,7 @@ def test_order_and_neighbours_do_not_matter(bert_folder: Path, load: Make, texts
 def test_no_texts_and_bad_batch_size(bert_folder: Path, load: Make) -> None:
     loaded = load(str(bert_folder))
     assert encode(loaded, []).shape == (0, loaded.model.dimensions)
-    with pytest.raises(InputError, match="--batch-size must be above 0"):
+    with pytest.raises(InputError, match="batch_size must be above 0"):
         encode(loaded, ["a"], batch_size=0)
 
 

@@ -24,10 +24,11 @@ def copy(bert_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bert_folder, tmp_path / "model"))
 
 
-def refused(name: str | Path, message: str, hint: str = "", **options: Any) -> None:
+def refused(name: str | Path, message: str, hint: str = "", option: str = "", **options: Any) -> None:
     with pytest.raises(ModelError, match=message) as caught:
         load_splade_model(str(name), device="cpu", **options)
     assert hint in caught.value.hint
+    assert caught.value.option == option
     assert "\n" not in caught.value.message
 
 
@@ -72,7 +73,7 @@ def test_damage_is_told_apart(copy: Path) -> None:
     weights.write_bytes(whole[: len(whole) // 2])
     refused(copy, "weights of .* are damaged", "again")
     weights.unlink()
-    refused(copy, "has no safetensors weights", "--allow-pickle")
+    refused(copy, "has no safetensors weights", "only if you trust its author", "allow_pickle")
     weights.write_bytes(whole)
     (copy / "config.json").write_text("{")
     refused(copy, "could not be read|damaged")
@@ -121,7 +122,7 @@ def test_remote_code_needs_permission(copy: Path) -> None:
     config["model_type"] = "my_own"
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "code.py").write_text("raise SystemExit('this must not run')")
-    refused(copy, "brings its own Python code", "--trust-remote-code")
+    refused(copy, "brings its own Python code", "allow running it", "trust_remote_code")
 
 
 def test_identity_follows_what_decides_the_vectors(copy: Path) -> None:

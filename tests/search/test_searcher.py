@@ -74,7 +74,7 @@ def test_empty_queries_and_bad_k(searcher: Searcher) -> None:
     for query in ("", " \n"):
         with pytest.raises(InputError, match="the query is empty"):
             searcher.search(query)
-    with pytest.raises(InputError, match="--k must be above 0"):
+    with pytest.raises(InputError, match="k must be above 0"):
         searcher.search("password", 0)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.text import Text
 
+from splade_cli.cli.options import hint_with_flag
 from splade_cli.cli.render import hits as display
 from splade_cli.cli.render.console import LISTED_TERMS, NARROW, columns, err, note, out
 from splade_cli.cli.render.frequent_terms import frequent_terms
@@ -217,5 +218,7 @@ _SHOWN: dict[type[Reply], Callable[[Any], None]] = {
     HistoryReply: lambda answer: _facts(answer.facts),
     StatsReply: lambda answer: _facts(answer.facts),
     NoteReply: _note,
-    ErrorReply: lambda answer: _message(f"error: {answer.message}", answer.hint),
+    ErrorReply: lambda answer: _message(
+        f"error: {answer.message}", hint_with_flag(answer.hint, answer.option)
+    ),
 }

@@ -106,7 +106,7 @@ def export_variant(
     output = Path(output)
     source = source_folder(model)
     if output.resolve() in (source.resolve(), *source.resolve().parents):
-        raise InputError(f"{output} is or holds the model {model}", "choose another -o")
+        raise InputError(f"{output} is or holds the model {model}", "name another output", option="output")
     claim_output(output, options.force, ("modules.json", "config.json"))
     collections = [load_collection(Path(path), options.split) for path in options.data]
     base = SpladeEmbedder(model, options.model)

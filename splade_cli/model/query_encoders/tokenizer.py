@@ -51,7 +51,8 @@ def fast_tokenizer(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
     if not has_fast_tokenizer(tokenizer):
         raise ModelError(
             "the model's tokenizer needs Python code of transformers",
-            "let the model encode queries: --query full",
+            "let the model itself encode queries, which is full",
+            option="query",
         )
     backend: Tokenizer = copy.deepcopy(tokenizer.backend_tokenizer)
     backend.no_padding()

@@ -22,6 +22,12 @@ from splade_cli.search.expansion import combined
 from splade_cli.search.options import MODES, PARTS, SearchOptions
 from splade_cli.search.ranking import fusion
 
+_BUILT_FOR = {
+    "bm25": "count words as well: splade index DOCS -o DIR --bm25 --force",
+    "dense": "store dense vectors as well: splade index DOCS -o DIR --dense MODEL --force",
+    "hybrid": "count words or store dense vectors as well: splade index DOCS -o DIR --bm25 --force",
+}
+"""How to make an index that can be searched by a mode."""
 Encode = Callable[[Sequence[str]], sp.csr_matrix]
 """Texts of queries to vectors [q, V]."""
 
@@ -98,10 +104,8 @@ class Ranker:
         if mode not in MODES:
             hint = did_you_mean(mode, MODES) or f"one of {', '.join(self.modes)}"
             raise InputError(f"unknown mode '{mode}'", hint)
-        flag = {"bm25": "--bm25", "dense": "--dense MODEL", "hybrid": "--bm25 or --dense MODEL"}[mode]
         raise InputError(
-            f"this index cannot be searched by {mode}: it has {', '.join(self.modes)}",
-            f"build it with {flag}: splade index DOCS -o DIR {flag.split(' or ')[0]} --force",
+            f"this index cannot be searched by {mode}: it has {', '.join(self.modes)}", _BUILT_FOR[mode]
         )
 
     def encode(self, queries: Sequence[Sequence[WeightedText]], options: SearchOptions) -> EncodedQueries:
@@ -175,7 +179,7 @@ class Ranker:
                 if self._open_dense is None:
                     raise InputError(
                         "the index does not say which dense model made it",
-                        "build it again: --dense MODEL --force",
+                        _BUILT_FOR["dense"],
                     )
                 self._dense_model = self._open_dense()
             return self._dense_model.encode([query[0][0] for query in queries], "query")

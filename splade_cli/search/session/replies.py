@@ -180,11 +180,12 @@ class NoteReply(Reply):
 
 @dataclass(frozen=True)
 class ErrorReply(Reply):
-    """What was wrong with a line, and what to type instead."""
+    """What was wrong with a line, and what to type instead; `option` as `errors.SpladeError` has it."""
 
     kind = "error"
     message: str
     hint: str = ""
+    option: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class Session(Sitting):
         try:
             return self._answer(line.strip())
         except SpladeError as error:
-            return ErrorReply(error.message, error.hint)
+            return ErrorReply(error.message, error.hint, error.option)
 
     def _answer(self, text: str) -> Reply:
         if not text:

@@ -36,8 +36,10 @@ def kind_of(name: str) -> tuple[str, str]:
     try:
         source = resolve(name)
     except ModelError as error:
-        hint = did_you_mean(name, ("bm25", "tiny", *PACKAGED)) or error.hint
-        raise ModelError(error.message, hint) from None
+        close = did_you_mean(name, ("bm25", "tiny", *PACKAGED))
+        if not close:
+            raise
+        raise ModelError(error.message, close) from None
     require_hub(source, None)
     return _kind_of_model(name, source), source
 

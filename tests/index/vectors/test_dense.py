@@ -67,7 +67,7 @@ def test_edges() -> None:
     assert scores[0, 2] == -1
     assert dense.search(vectors[:0], vectors, 2)[0].tolist() == [[-1, -1]] * 3
     assert dense.search(vectors, vectors[:0], 2)[0].shape == (0, 2)
-    with pytest.raises(InputError, match="--k must be above 0"):
+    with pytest.raises(InputError, match="k must be above 0"):
         dense.search(vectors, vectors, 0)
     with pytest.raises(InputError, match=r"queries of shape \(3, 2\)"):
         dense.search(vectors, vectors[:, :2], 1)

@@ -70,9 +70,9 @@ def test_saturation_keeps_order_sign_and_one() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda v: keep_top(v, 0), "prune-terms must be above 0"),
+        (lambda v: keep_top(v, 0), "prune_terms must be above 0"),
         (lambda v: keep_mass(v, 0), "share must be above 0 and at most 1, got 0"),
-        (lambda v: Pruning(terms=0), "prune-terms must be above 0"),
+        (lambda v: Pruning(terms=0), "prune_terms must be above 0"),
         (lambda v: Pruning(mass=1.5), "at most 1, got 1.5"),
         (lambda v: saturated(v, 0), "saturation must be above 0"),
     ],

@@ -53,7 +53,7 @@ REPLIES = [
     HistoryReply({"1": "kiln"}),
     StatsReply({"chunks": 4, "active terms a chunk": 1.5, "model": "tiny"}),
     NoteReply("nothing", "kiln", "try other words"),
-    ErrorReply("wrong", "right"),
+    ErrorReply("wrong", "right", "force"),
     QuitReply(),
     NothingReply(),
 ]
