@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from peers import Peer, available, built
+from peers.installed import available, built
+from peers.peer import Peer
 from vectors import documents, long_documents, queries
 
 from splade_cli.index.containers.container_writer import ContainerWriter
