@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, overload
 
 import scipy.sparse as sp
 
-from splade_cli.engines.base import Engine, VectorStore
-from splade_cli.errors import InputError, require_positive
+from splade_cli.engines.base import Engine
+from splade_cli.errors import require_positive
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.query_encoders.base import QueryEncoder
 from splade_cli.records import Hit, Ranking, WeightedText
 from splade_cli.search.batch import QueryBatch, as_filter, require_text, require_words
 from splade_cli.search.explain.absence import Absence, absence_of
-from splade_cli.search.explain.hits import HitSource, RankedQuery, bare_hits, full_hits
+from splade_cli.search.explain.hits import HitSource, RankedQuery, bare_hits, full_hits, stored_vector
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.terms import active_terms
 from splade_cli.search.lazy_parts import LazyParts
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.ranking import fusion
-from splade_cli.search.ranking.grouping import FactsCache, Group, grouped, ungrouped
+from splade_cli.search.ranking.grouping import FactsCache
 from splade_cli.search.ranking.ranker import Ranker
 from splade_cli.search.ranking.rerank import CrossEncoder, Reranker
 
@@ -219,15 +219,13 @@ class Searcher:
 
     def stored_terms(self, chunk_id: str, limit: int = 20) -> list[tuple[str, float]]:
         """The heaviest terms of a stored text. Raises InputError where the engine gives no vectors."""
-        if "vectors" not in self.engine.capabilities:
-            raise InputError("this engine does not hand out its vectors", "give the text instead of the id")
-        return active_terms(cast(VectorStore, self.engine).vectors([chunk_id]), self.vocabulary, limit)
+        return active_terms(stored_vector(self.engine, chunk_id), self.vocabulary, limit)
 
     def _search(self, queries: Sequence[str], k: int, options: SearchOptions) -> list[list[Hit]]:
         require_positive(k=k)
         hits: list[list[Hit]] = []
         for batch in self._batches(queries, k, options):
-            for number, groups in enumerate(self._groups(batch, k, options)):
+            for number, groups in enumerate(batch.groups(k, self._facts)):
                 hits.append(self._hits(batch.ranked_query(number, groups), options))
         return hits
 
@@ -245,15 +243,8 @@ class Searcher:
             encoded = self.ranker.encode(texts, options)
             yield QueryBatch(self.ranker, encoded, options, filter, reranker, max(k, fusion.DEPTH))
 
-    def _groups(self, batch: QueryBatch, k: int, options: SearchOptions) -> list[list[Group]]:
-        count = len(batch.queries.texts)
-        if options.group:
-            return grouped(batch.rank, count, k, self._facts)
-        return [groups[:k] for groups in ungrouped(batch.rank(range(count), k))]
-
     def _hits(self, query: RankedQuery, options: SearchOptions) -> list[Hit]:
         if options.texts:
             words = options.mode == "bm25"
             return full_hits(query, self.hit_source, words=words, explain=options.explain)
-        facts = self._facts([group.id for group in query.groups])
-        return bare_hits(query, {each: fact.document_id for each, fact in facts.items()})
+        return bare_hits(query, self._facts)

@@ -9,11 +9,12 @@ from typing import cast
 import scipy.sparse as sp
 
 from splade_cli.engines.base import Engine, VectorStore, WordEngine
+from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Hit, Ranking, Term, WeightedText
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.snippets import on_one_line, snippet
 from splade_cli.search.explain.terms import active_terms, shared_terms, term_name
-from splade_cli.search.ranking.grouping import Group
+from splade_cli.search.ranking.grouping import FactsCache, Group
 
 HIGHLIGHTED_TERMS = 10
 
@@ -44,15 +45,16 @@ class RankedQuery:
     parts: Mapping[str, tuple[Sequence[str], Sequence[float]]] = field(default_factory=dict)
 
 
-def bare_hits(query: RankedQuery, documents: Mapping[str, str]) -> list[Hit]:
-    """Hits without texts; `documents` names the document of each group's chunk."""
+def bare_hits(query: RankedQuery, facts_of: FactsCache) -> list[Hit]:
+    """Hits without texts; `facts_of` knows the document of each group's chunk."""
+    facts = facts_of([group.id for group in query.groups])
     return [
         Hit(
             id=group.id,
             rank=rank,
             score=group.score,
             text="",
-            document_id=documents[group.id],
+            document_id=facts[group.id].document_id,
             windows=_windows(group),
             duplicates=group.duplicates,
         )
@@ -138,6 +140,13 @@ def _parts(query: RankedQuery, ids: set[str]) -> dict[str, dict[str, dict[str, f
 
 def _windows(group: Group) -> tuple[str, ...]:
     return tuple(chunk for chunk in group.chunks if chunk != group.id)
+
+
+def stored_vector(engine: Engine, chunk_id: str) -> sp.csr_matrix:
+    """The vector [1, V] of a stored text. Raises InputError where the engine gives none."""
+    if "vectors" not in engine.capabilities:
+        raise InputError("this engine does not hand out its vectors", "give the text instead of the id")
+    return cast(VectorStore, engine).vectors([chunk_id])
 
 
 def row_of(ranking: Ranking, number: int) -> tuple[Sequence[str], Sequence[float]]:
