@@ -32,7 +32,7 @@ from splade_cli.model.options import ModelOptions
 from splade_cli.records import Ranking
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.texts import excerpts
-from splade_cli.training.csr.trainer import prepare_csr
+from splade_cli.training.csr.trainer import CsrTexts, prepare_csr
 from splade_cli.training.csr.vectors import cached_vectors
 
 BASE, MEASURE = "all-MiniLM-L6-v2", "nDCG@10"
@@ -109,7 +109,11 @@ def measure_one(name: str, options: argparse.Namespace, cache: Path) -> None:
             similarity=options.similarity,
         )
         trainer = prepare_csr(
-            encoder, np.concatenate([vectors, short]), None, arguments, output=Path(folder), weights=weights
+            encoder,
+            CsrTexts(np.concatenate([vectors, short])),
+            arguments,
+            output=Path(folder),
+            weights=weights,
         )
         started, cpu = time.perf_counter(), time.process_time()
         trainer.train()

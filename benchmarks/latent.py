@@ -160,13 +160,14 @@ def child(name: str, dimensions: int, rank: int | None, steps: int, folder: Path
     """One row of the table."""
     from splade_cli.index.index import SpladeIndex
     from splade_cli.model.laspar.head import LatentHead
+    from splade_cli.model.laspar.shape import LatentShape
 
     torch.set_num_threads(1)
     stored = np.load(folder / f"{name}.npz")
     corpus, queries = torch.from_numpy(stored["corpus"]), torch.from_numpy(stored["queries"])
     relevant = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     dense = ndcg((queries @ corpus.T).topk(10, dim=1).indices.numpy(), relevant)
-    head = LatentHead(corpus.shape[1], dimensions, rank=rank)
+    head = LatentHead(LatentShape(corpus.shape[1], dimensions, rank=rank))
     head.calibrate(corpus[:512])
 
     def measured() -> tuple[float, float, Any, sp.csr_matrix]:

@@ -19,6 +19,7 @@ from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, read_json, require_hub
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.laspar.head import LatentHead
+from splade_cli.model.laspar.shape import LatentShape
 from splade_cli.model.layout import identity_of, module_kinds, position_limit
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
@@ -77,7 +78,8 @@ def make_latent(
     options: ModelOptions | None = None,
     *,
     prompts: dict[str, str] | None = None,
-    **head_settings: Any,
+    seed: int = 0,
+    **sizes: Any,
 ) -> tuple[Any, LatentModel]:
     """A fresh model on any transformer's body, on the CPU and not calibrated.
 
@@ -88,7 +90,8 @@ def make_latent(
         variant: ``attention`` or ``sum``.
         options: how to open the body; TOKENS or less are read of a text where they do not say.
         prompts: text put before each ``query`` and ``document``.
-        head_settings: `LatentHead`'s ``rank``, ``query_k``, ``document_k``, ``precision`` and ``seed``.
+        seed: of U.
+        sizes: `LatentShape`'s ``rank``, ``query_k``, ``document_k`` and ``precision``.
 
     Returns:
         The tokenizer and the model.
@@ -104,7 +107,8 @@ def make_latent(
     tokenizer, body = _from_pretrained(source, modules[0]["path"], body_name, options)
     limit = position_limit(body.config, tokenizer)
     width = int(body.config.hidden_size)
-    head = LatentHead(width, dimensions, variant, positions=min(limit, 512), **head_settings)
+    shape = LatentShape(width, dimensions, variant, positions=min(limit, 512), **sizes)
+    head = LatentHead(shape, seed)
     length = min(limit, options.max_seq_length or TOKENS)
     model = LatentModel(body, head, name=body_name, identity="fresh", max_seq_length=length, prompts=prompts)
     return tokenizer, model.eval()

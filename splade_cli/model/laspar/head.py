@@ -16,24 +16,22 @@ The head is what sentence-transformers asks of a module without importing it, wh
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from splade_cli.errors import InputError
 from splade_cli.model.laspar.latent_matrix import LatentMatrix
+from splade_cli.model.laspar.shape import LatentShape
 from splade_cli.model.laspar.storage import load_head, save_head
 
-VARIANTS = ("attention", "sum")
 LARGEST = 10.0
 SMALLEST = 1e-5
 DENSE_LIMIT = 1 << 18
 """Up to so many latents `forward` gives dense [B, D], beyond it torch's sparse COO."""
 DENSITY = 0.25
-FLOAT32_LIMIT = 1 << 28
-"""Numbers in U up to which it is float32 (1 GiB); larger ones are bfloat16."""
 
 
 class CompactWeights(NamedTuple):
@@ -47,56 +45,27 @@ class LatentHead(nn.Module):
     """LASPAR's head.
 
     Args:
-        width: d.
-        dimensions: D, 32,768 to 4,194,304 in LASPAR.
-        variant: ``attention`` or ``sum``.
-        rank: r of a factorised U = P R with P [D, r] and R [r, d]; None for a whole U. r = d / 3 takes a
-            third of the memory and time and costs quality, see benchmarks/RESULTS.md.
-        positions: learned position weights; tokens beyond share the last one.
-        query_k, document_k: latents kept.
-        precision: of U: float32, bfloat16, or auto by its size.
+        shape: its sizes.
         seed: of U.
-
-    Raises:
-        InputError: a variant or size that cannot be.
     """
 
     forward_kwargs = frozenset({"task"})
 
-    def __init__(
-        self,
-        width: int,
-        dimensions: int,
-        variant: str = "attention",
-        rank: int | None = None,
-        positions: int = 512,
-        query_k: int = 128,
-        document_k: int = 512,
-        precision: str = "auto",
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, shape: LatentShape, seed: int = 0) -> None:
         super().__init__()
-        if variant not in VARIANTS:
-            raise InputError(f"unknown variant '{variant}' of laspar", f"one of {', '.join(VARIANTS)}")
-        if not 0 < query_k <= dimensions or not 0 < document_k <= dimensions:
-            raise InputError(
-                f"cannot keep {query_k} and {document_k} of {dimensions} latents",
-                "lower latent_query_k or document_k",
-            )
-        inner = rank or width
-        if precision == "auto":
-            precision = "float32" if dimensions * inner <= FLOAT32_LIMIT else "bfloat16"
-        self.width = width
-        self.variant = variant
-        self.rank = rank
-        self.positions = positions
-        self.query_k = query_k
-        self.document_k = document_k
-        self.precision = precision
-        attention = variant == "attention"
-        self.rows = LatentMatrix(dimensions, inner, bias=attention, dtype=getattr(torch, precision))
-        self.position_weights = nn.Parameter(torch.zeros(positions)) if attention else None
-        self.reduce = nn.Linear(width, rank, bias=False) if rank else None
+        shape = shape.resolved()
+        inner = shape.rank or shape.width
+        self.shape = shape
+        self.rank = shape.rank
+        self.positions = shape.positions
+        self.query_k = shape.query_k
+        self.document_k = shape.document_k
+        attention = shape.variant == "attention"
+        self.rows = LatentMatrix(
+            shape.dimensions, inner, bias=attention, dtype=getattr(torch, shape.precision)
+        )
+        self.position_weights = nn.Parameter(torch.zeros(shape.positions)) if attention else None
+        self.reduce = nn.Linear(shape.width, shape.rank, bias=False) if shape.rank else None
         self.scale: Tensor
         self.register_buffer("scale", torch.ones(()))
         if not self.rows.weight.is_meta:
@@ -217,9 +186,8 @@ class LatentHead(nn.Module):
         return self.dimensions
 
     def get_config_dict(self) -> dict[str, Any]:
-        """Arguments that make this head again, but for the seed."""
-        names = ("width", "dimensions", "variant", "rank", "positions", "query_k", "document_k", "precision")
-        return {name: getattr(self, name) for name in names}
+        """The sizes of this head; with the parameters they make it again."""
+        return asdict(self.shape)
 
     def on_model_ready(self, model: Any) -> None:
         """Nothing: sentence-transformers tells its modules when all are there."""

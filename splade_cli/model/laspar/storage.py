@@ -10,6 +10,7 @@ import torch
 
 from splade_cli.errors import ModelError
 from splade_cli.files import replacing
+from splade_cli.model.laspar.shape import LatentShape
 
 if TYPE_CHECKING:
     from splade_cli.model.laspar.head import LatentHead
@@ -44,7 +45,7 @@ def load_head(kind: type[LatentHead], folder: Path) -> LatentHead:
     try:
         settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         with torch.device("meta"):
-            head = kind(**settings)
+            head = kind(LatentShape(**settings))
         head.load_state_dict(load_file(folder / WEIGHTS), assign=True)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0][:160]

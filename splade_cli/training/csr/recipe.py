@@ -14,7 +14,7 @@ from splade_cli.progress import Progress, silent
 from splade_cli.records import Example
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.texts import excerpts
-from splade_cli.training.csr.trainer import prepare_csr
+from splade_cli.training.csr.trainer import CsrTexts, prepare_csr
 from splade_cli.training.csr.vectors import cached_vectors, dense_vectors
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
 from splade_cli.training.run_folder import CACHE
@@ -56,8 +56,7 @@ def prepare_autoencoder(
     fresh = trainable.view.model.identity == "in training"
     trainer = prepare_csr(
         trainable.encoder,
-        vectors,
-        pairs,
+        CsrTexts(vectors, pairs),
         training_arguments(config, (), trainable, output, validated),
         output=output,
         weights=CsrWeights(

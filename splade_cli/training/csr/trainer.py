@@ -77,10 +77,22 @@ def _batch(rows: Sequence[int]) -> dict[str, Tensor]:
     return {"rows": torch.tensor(rows)}
 
 
+@dataclass(frozen=True, eq=False)
+class CsrTexts:
+    """The texts that an autoencoder learns from.
+
+    Attributes:
+        vectors: [n, d] of the unique texts, from the modules before the autoencoder.
+        pairs: [m, 2], the rows of a query and its positive; None for a corpus alone.
+    """
+
+    vectors: NDArray[np.float32]
+    pairs: NDArray[np.int64] | None = None
+
+
 def prepare_csr(
     encoder: Any,
-    vectors: NDArray[np.float32],
-    pairs: NDArray[np.int64] | None,
+    texts: CsrTexts,
     arguments: TrainingArguments,
     *,
     output: Path,
@@ -93,8 +105,7 @@ def prepare_csr(
 
     Args:
         encoder: a SparseEncoder, see `autoencoder.make_csr`; its autoencoder is trained in place.
-        vectors: [n, d] of the unique texts, from the modules before the autoencoder.
-        pairs: [m, 2], the rows of a query and its positive; None for a corpus alone.
+        texts: by their dense vectors.
         arguments: steps, rate, batch (texts, whose neighbours come on top), evaluation, checkpoints.
         output: the run folder, for the rows of a batch whose loss is not finite.
         measure: validation figures of the current weights.
@@ -104,6 +115,8 @@ def prepare_csr(
         InputError: fewer than two vectors, or pairs of rows that are not there.
         ModelError: an autoencoder that normalises its input, whose loss is another.
     """
+    vectors = texts.vectors
+    pairs = texts.pairs
     if len(vectors) < 2:
         raise InputError(f"{len(vectors)} texts are too few to train on", "add documents")
     if pairs is None:

@@ -21,6 +21,7 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.laspar.encoder import make_latent, open_latent
 from splade_cli.model.laspar.head import LatentHead
+from splade_cli.model.laspar.shape import LatentShape
 from splade_cli.model.options import ModelOptions
 from splade_cli.training.laspar.loss import DenseDistillation, LatentLoss
 from splade_cli.training.laspar.trainable import calibrate, trainable_latent
@@ -30,7 +31,8 @@ D, QUERY, DOCUMENT = 3000, 6, 20
 
 
 def make_head(variant: str = "attention", seed: int = 0, **options: Any) -> LatentHead:
-    head = LatentHead(32, D, variant, query_k=QUERY, document_k=DOCUMENT, positions=16, seed=seed, **options)
+    shape = LatentShape(32, D, variant, query_k=QUERY, document_k=DOCUMENT, positions=16, **options)
+    head = LatentHead(shape, seed)
     generator = torch.Generator().manual_seed(seed)
     for part in (head.position_weights, head.rows.bias):
         if part is not None:
@@ -142,14 +144,14 @@ def test_forward_trains_and_is_sparse_where_d_is_large(monkeypatch: pytest.Monke
 
 
 def test_calibration_gives_scores_the_density_and_scale_asked_for() -> None:
-    head = LatentHead(32, D)
+    head = LatentHead(LatentShape(32, D))
     summed = torch.randn(400, 32) @ torch.diag(torch.linspace(0.1, 30, 32))
     head.calibrate(summed, density=0.1)
     hidden = head.project(summed)
     scores = hidden @ head.rows.weight.T + head.rows.bias
     assert float((scores > 0).float().mean()) == pytest.approx(0.1, abs=0.01)
     assert float(scores.std()) == pytest.approx(1, rel=0.1)
-    narrow = LatentHead(32, D, rank=8)
+    narrow = LatentHead(LatentShape(32, D, rank=8))
     narrow.calibrate(summed)
     reduced = narrow.reduce(summed).detach()
     assert float(reduced.square().sum() / summed.square().sum()) > 0.5  # the principal axes, not any eight
@@ -161,7 +163,7 @@ def test_calibration_gives_scores_the_density_and_scale_asked_for() -> None:
 )
 def test_sizes_that_cannot_be_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(InputError):
-        LatentHead(32, **{"dimensions": D, "query_k": 2, "document_k": 2, **bad})
+        LatentShape(32, **{"dimensions": D, "query_k": 2, "document_k": 2, **bad})
 
 
 def test_a_number_that_is_not_finite_is_no_weight() -> None:

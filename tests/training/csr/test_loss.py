@@ -18,7 +18,7 @@ from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.csr.encoder import initialize
 from splade_cli.training.csr.loss import CsrObjective, CsrWeights, nearest
-from splade_cli.training.csr.trainer import prepare_csr
+from splade_cli.training.csr.trainer import CsrTexts, prepare_csr
 from splade_cli.training.csr.vectors import cached_vectors
 
 WIDTH, LATENTS, K = 16, 64, 8
@@ -62,7 +62,9 @@ def _trainer(
     known = {name: options.pop(name) for name in ("measure", "callbacks", "fresh") if name in options}
     encoder = [SimpleNamespace(), _autoencoder()]
     arguments = _arguments(folder, **options)
-    trainer = prepare_csr(encoder, vectors.numpy(), pairs, arguments, output=folder, weights=weights, **known)
+    trainer = prepare_csr(
+        encoder, CsrTexts(vectors.numpy(), pairs), arguments, output=folder, weights=weights, **known
+    )
     return trainer, encoder[1]
 
 
