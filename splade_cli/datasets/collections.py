@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from splade_cli.checksums import warn_of_changes
 from splade_cli.corpus.documents import read_documents
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.formats.beir import read_corpus, read_queries
@@ -48,6 +49,7 @@ def load_collection(path: Path, split: str = "test") -> Collection:
     if not path.is_dir():
         raise InputError(f"no such file or folder: {path}", "give a BEIR folder or a training file")
     _check_files(path, split)
+    warn_of_changes(path, "corpus.jsonl", "queries.jsonl", f"qrels/{split}.tsv")
     chunked = not (path / "corpus.jsonl").is_file()
     if chunked:
         documents = read_documents(path / "documents").documents

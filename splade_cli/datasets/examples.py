@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from splade_cli.checksums import warn_of_changes
 from splade_cli.datasets.training_rows import SHAPE, examples_of
 from splade_cli.errors import InputError
 from splade_cli.files import open_text, read_jsonl, write_json
@@ -33,6 +34,7 @@ def read_examples(path: Path) -> list[Example]:
         raise InputError(
             f"{path} is a folder, a training file was expected", f"perhaps {path / 'train.json'}"
         )
+    warn_of_changes(path.parent, path.name)
     examples: list[Example] = []
     if path.suffix in (".csv", ".tsv"):
         examples = _from_table(path)

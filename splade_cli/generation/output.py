@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from splade_cli.checksums import CHECKSUMS, write_checksums
 from splade_cli.corpus.documents import Skipped
 from splade_cli.datasets.examples import write_examples
 from splade_cli.datasets.formats.trec import write_qrels
@@ -25,6 +26,7 @@ WRITTEN = (
     "qrels/train.tsv",
     "qrels/val.tsv",
     "report.json",
+    CHECKSUMS,
 )
 """The files of a run, below its output folder."""
 
@@ -131,6 +133,7 @@ def write_training_files(
         seed=seed,
     )
     write_json(output / "report.json", report.to_json())
+    write_checksums(output, [name for name in WRITTEN if name != CHECKSUMS])
     return report
 
 

@@ -64,6 +64,6 @@ class DenseWindows:
 def dense_identity(name: str) -> str:
     """A hash of a dense model's files, or its hub id. Raises ModelError for a path that is not there."""
     from splade_cli.model.dense import resolve_dense
-    from splade_cli.model.layout import identity_of
+    from splade_cli.model.identity import identity_of
 
     return identity_of(resolve_dense(name))

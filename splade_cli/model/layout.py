@@ -1,4 +1,4 @@
-"""The layout of a model folder: pooling, limits, prompts, routes; and the hash of its files.
+"""The layout of a model folder: pooling, limits, prompts, routes.
 
 Three layouts are read: a plain masked LM, a sentence-transformers SparseEncoder [Transformer, SpladePooling],
 and its inference-free form, Router(query=[SparseStaticEmbedding], document=[Transformer, SpladePooling]).
@@ -6,7 +6,6 @@ and its inference-free form, Router(query=[SparseStaticEmbedding], document=[Tra
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError
-from splade_cli.model.hub import fetched_commit, find_file, read_json
+from splade_cli.model.hub import find_file, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -120,29 +119,6 @@ def position_limit(config: Any, tokenizer: PreTrainedTokenizerBase | None = None
     if limit >= NO_LIMIT:
         return positions
     return min(positions, int(limit))
-
-
-def identity_of(source: str, revision: str | None = None) -> str:
-    """SHA-256 over a folder's weights, configuration and tokenizer, so that an index can tell who made it.
-
-    For a hub id it is the id with the commit that was fetched, ``name@commit``.
-    """
-    folder = Path(source)
-    if not folder.is_dir():
-        return "@".join(filter(None, (source, fetched_commit(source, revision))))
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        decides = (
-            path.suffix in (".safetensors", ".bin", ".json", ".txt", ".model")
-            and path.name != "training.json"
-        )
-        if decides and not any(part.startswith("checkpoint") for part in path.relative_to(folder).parts):
-            digest.update(name.encode())
-            with open(path, "rb") as file:
-                while part := file.read(1 << 24):
-                    digest.update(part)
-    return digest.hexdigest()
 
 
 def _routed(source: str, name: str, revision: str | None) -> Layout:

@@ -19,13 +19,13 @@ from splade_cli.errors import ModelError
 from splade_cli.model.csr.encoder import AUTOENCODER, open_csr
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, quiet, require_hub
+from splade_cli.model.identity import identity_of
 from splade_cli.model.laspar.encoder import open_latent
 from splade_cli.model.laspar.head import LatentHead
 from splade_cli.model.layout import (
     DEFAULT_LENGTH,
     NO_LIMIT,
     Layout,
-    identity_of,
     last_module,
     position_limit,
     read_layout,
@@ -94,12 +94,13 @@ def load_splade_model(
 
 def _open_splade(source: str, name: str, options: ModelOptions) -> LoadedModel:
     device = choose_device(options.device, options.precision)
+    identity = identity_of(source, options.revision)
     layout = read_layout(source, name, options.revision)
     tokenizer, masked_lm = _from_pretrained(source, name, layout, options)
     model = SpladeModel(
         masked_lm,
         name=name,
-        identity=identity_of(source, options.revision),
+        identity=identity,
         pooling=layout.pooling,
         activation=layout.activation,
         max_seq_length=_length_limit(options, layout, tokenizer, masked_lm),

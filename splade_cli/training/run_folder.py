@@ -9,7 +9,6 @@ final/           the model
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from splade_cli.config.resolve import Resolved
@@ -41,29 +40,3 @@ def begin_run_folder(folder: Path, resolved: Resolved, resumed: bool) -> None:
         path.write_text(as_yaml(resolved.config), encoding="utf-8")
     with replacing(folder / ORIGINS) as path:
         path.write_text("\n".join(resolved.lines()) + "\n", encoding="utf-8")
-
-
-def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
-    """The complete checkpoint with the highest step, if any.
-
-    One without its trainer state was cut short; so was one of several `processes` that lacks the random state
-    of any.
-    """
-    random_states: list[str] = []
-    if processes > 1:
-        random_states = [f"rng_state_{rank}.pth" for rank in range(processes)]
-    steps: dict[int, Path] = {}
-    for path in folder.glob("checkpoint-*"):
-        step = path.name.removeprefix("checkpoint-")
-        whole = _is_whole(path / "trainer_state.json")
-        if step.isdigit() and whole and all((path / name).is_file() for name in random_states):
-            steps[int(step)] = path
-    return steps[max(steps)] if steps else None
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether `path` is a JSON file that was written to its end."""
-    try:
-        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
-    except (OSError, ValueError):
-        return False

@@ -13,10 +13,11 @@ from splade_cli.datasets.loading import DatasetSplits, load_datasets
 from splade_cli.errors import InputError
 from splade_cli.files import claim_output
 from splade_cli.progress import Progress, silent
+from splade_cli.training.loop.checkpoints import newest_checkpoint, require_whole
 from splade_cli.training.publishing.publish import require_push
 from splade_cli.training.result import Trained
 from splade_cli.training.run import TrainingRun
-from splade_cli.training.run_folder import CHECKPOINTS, newest_checkpoint
+from splade_cli.training.run_folder import CHECKPOINTS
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.tracking.trackers import require_tracking
 
@@ -119,11 +120,7 @@ class SpladeTrainer:
 
     def _checkpoint(self, output: Path) -> Path | None:
         if isinstance(self.resume, Path):
-            if not (self.resume / "trainer_state.json").is_file():
-                raise InputError(
-                    f"{self.resume} is no checkpoint", "name a folder like RUN/checkpoints/checkpoint-100"
-                )
-            return self.resume
+            return require_whole(self.resume)
         processes = int(os.environ.get("WORLD_SIZE", "1"))
         return newest_checkpoint(output / CHECKPOINTS, processes) if self.resume else None
 

@@ -19,8 +19,8 @@ from splade_cli.model.encode import encode
 from splade_cli.records import Example
 from splade_cli.training.averaging import average_by_validation
 from splade_cli.training.figures import Figures
+from splade_cli.training.loop.checkpoints import newest_checkpoint
 from splade_cli.training.losses.objective import as_datasets
-from splade_cli.training.run_folder import newest_checkpoint
 from splade_cli.training.trainer import SpladeTrainer
 from splade_cli.training.validation import MEASURES, Validation
 
@@ -308,13 +308,3 @@ def test_what_is_missing_is_said_before_a_model_is_loaded(data: Path, tmp_path: 
         SpladeTrainer("none/there", tmp_path / "out").train()
     with pytest.raises(InputError, match=r"training\.learning_rate"):
         SpladeTrainer("none/there", tmp_path / "out", learning_rate=-1)
-
-
-def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
-    assert newest_checkpoint(tmp_path) is None
-    for end, whole in (("9", True), ("10", True), ("11", False), ("x", True)):
-        name = f"checkpoint-{end}"
-        (tmp_path / name).mkdir()
-        if whole:
-            (tmp_path / name / "trainer_state.json").write_text("{}")
-    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"

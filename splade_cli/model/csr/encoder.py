@@ -21,8 +21,9 @@ from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, quiet, require_hub
+from splade_cli.model.identity import identity_of
 from splade_cli.model.kernels.linear import use_fast_linear
-from splade_cli.model.layout import identity_of, last_module
+from splade_cli.model.layout import last_module
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows, nonzero_rows
@@ -92,6 +93,7 @@ def open_csr(source: Path | str, name: str, options: ModelOptions | None = None)
     source = str(source)
     quiet()
     require_hub(source, options.revision)
+    identity = identity_of(source, options.revision)
     try:
         encoder = SparseEncoder(source, device=device.name, **_settings(options))
     except ImportError as error:
@@ -101,7 +103,7 @@ def open_csr(source: Path | str, name: str, options: ModelOptions | None = None)
         ) from None
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise model_error(name, error, options, source=source) from None
-    model = _csr_model(encoder, name, identity_of(source, options.revision), options.max_seq_length)
+    model = _csr_model(encoder, name, identity, options.max_seq_length)
     return LoadedModel(encoder.tokenizer, model, device)
 
 

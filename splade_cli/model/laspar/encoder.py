@@ -17,10 +17,11 @@ from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, read_json, require_hub
+from splade_cli.model.identity import identity_of
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.laspar.head import LatentHead
 from splade_cli.model.laspar.shape import LatentShape
-from splade_cli.model.layout import identity_of, module_kinds, position_limit
+from splade_cli.model.layout import module_kinds, position_limit
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows
@@ -132,6 +133,7 @@ def open_latent(source: Path | str, name: str, options: ModelOptions | None = No
         raise ModelError(
             f"{name} is no latent model", "name a folder that `splade train --preset laspar` wrote"
         )
+    identity = identity_of(source)
     transformer, latent = read_json(source, "modules.json")
     sizes = read_json(source, f"{transformer['path']}/sentence_bert_config.json".lstrip("/")) or {}
     outer = read_json(source, "config_sentence_transformers.json") or {}
@@ -142,7 +144,7 @@ def open_latent(source: Path | str, name: str, options: ModelOptions | None = No
         body,
         head,
         name=name,
-        identity=identity_of(source),
+        identity=identity,
         max_seq_length=min(length, options.max_seq_length or length),
         prompts={kind: text for kind, text in (outer.get("prompts") or {}).items() if text},
     )

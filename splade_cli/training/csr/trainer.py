@@ -16,10 +16,11 @@ from transformers import Trainer, TrainingArguments
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.csr.encoder import initialize
 from splade_cli.training.csr.loss import CsrObjective, CsrWeights
+from splade_cli.training.loop.checkpoints import CheckedCheckpoints
 from splade_cli.training.loop.failures import check_loss
 
 
-class CsrTrainer(Trainer):  # type: ignore[misc]
+class CsrTrainer(CheckedCheckpoints, Trainer):  # type: ignore[misc]
     """A transformers.Trainer over row numbers, whose validation is whatever `measure` says."""
 
     def __init__(

@@ -16,13 +16,14 @@ from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from splade_cli.config.schema import Config
+from splade_cli.training.loop.checkpoints import CheckedCheckpoints
 from splade_cli.training.loop.failures import MemorySettings, check_loss, memory_error
 from splade_cli.training.losses.anchor import Anchor
 from splade_cli.training.sparsity.moving_averages import MovingAverages
 from splade_cli.training.sparsity.regularized_losses import KINDS, as_list
 
 
-class GuardedTrainer(SparseEncoderTrainer):
+class GuardedTrainer(CheckedCheckpoints, SparseEncoderTrainer):
     """A SparseEncoderTrainer for one run.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from splade_cli.config.schema import Config
 from splade_cli.files import replacing_folder, write_json
+from splade_cli.model.identity import seal
 from splade_cli.records import Example
 from splade_cli.training.publishing.card import render
 from splade_cli.training.publishing.card_facts import card_facts
@@ -37,3 +38,4 @@ def save_model(
             "after": result.after,
         }
         write_json(folder / RECORD, record)
+        seal(folder)

@@ -48,7 +48,7 @@ def identity_of_teacher(kind: str, source: str) -> str:
     """What made a teacher's scores: its kind, and the hash of its weights or its hub id with the commit."""
     from splade_cli.model.dense import resolve_dense
     from splade_cli.model.hub import find_file
-    from splade_cli.model.layout import identity_of
+    from splade_cli.model.identity import identity_of
     from splade_cli.model.load import resolve
 
     model = resolve(source) if kind == "sparse" else resolve_dense(source)

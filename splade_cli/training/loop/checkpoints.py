@@ -1,0 +1,80 @@
+"""Checkpoints that carry the checksums of their files, and the choice of the one that a run goes on from."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from splade_cli.checksums import CHECKSUMS, changed_files, write_checksums
+from splade_cli.errors import InputError
+
+STATE = "trainer_state.json"
+"""Written last: a checkpoint without it was cut short."""
+
+
+class CheckedCheckpoints:
+    """Adds checksums to what a transformers.Trainer saves; stands before it among the bases of a class."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        trainer: Any = self
+        super()._save_checkpoint(model, trial)  # type: ignore[misc]
+        if not trainer.is_world_process_zero():
+            return
+        folder = Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}"
+        names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+        if trainer.args.world_size > 1:
+            # the other processes may still be writing theirs
+            names = [name for name in names if not name.startswith("rng_state")]
+        write_checksums(folder, [name for name in names if name != CHECKSUMS])
+
+
+def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
+    """The complete checkpoint with the highest step, if any; damaged ones are passed over with a warning.
+
+    One without its trainer state was cut short; so was one of several `processes` that lacks the random state
+    of any.
+    """
+    random_states: list[str] = []
+    if processes > 1:
+        random_states = [f"rng_state_{rank}.pth" for rank in range(processes)]
+    steps: dict[int, Path] = {}
+    for path in folder.glob("checkpoint-*"):
+        step = path.name.removeprefix("checkpoint-")
+        if step.isdigit() and all((path / name).is_file() for name in (STATE, *random_states)):
+            steps[int(step)] = path
+    for step in sorted(steps, reverse=True):
+        damaged = damaged_file(steps[step])
+        if damaged is None:
+            return steps[step]
+        logging.getLogger(__name__).warning("%s is damaged: going on from before it", damaged)
+    return None
+
+
+def require_whole(checkpoint: Path) -> Path:
+    """The folder of a checkpoint that was named. Raises InputError where it is none, or is damaged."""
+    if not (checkpoint / STATE).is_file():
+        raise InputError(
+            f"{checkpoint} is no checkpoint", "name a folder like RUN/checkpoints/checkpoint-100"
+        )
+    damaged = damaged_file(checkpoint)
+    if damaged is not None:
+        raise InputError(f"{damaged} is damaged", "go on from another checkpoint, or start again")
+    return checkpoint
+
+
+def damaged_file(checkpoint: Path) -> Path | None:
+    """A file of a checkpoint that is not as it was written, if any."""
+    changed = changed_files(checkpoint)
+    if changed:
+        return checkpoint / changed[0]
+    return None if _is_object(checkpoint / STATE) else checkpoint / STATE
+
+
+def _is_object(path: Path) -> bool:
+    """Whether `path` is a JSON object that was written to its end."""
+    try:
+        return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,53 @@
+"""Which checkpoint a run goes on from: the newest that is whole, and named where one is damaged."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from splade_cli.checksums import write_checksums
+from splade_cli.errors import InputError
+from splade_cli.training.loop.checkpoints import newest_checkpoint, require_whole
+
+
+def checkpoint(folder: Path, step: str) -> Path:
+    """Made-up files of a checkpoint, with their checksums."""
+    path = folder / f"checkpoint-{step}"
+    path.mkdir()
+    (path / "optimizer.pt").write_bytes(bytes(range(256)))
+    (path / "trainer_state.json").write_text("{}")
+    write_checksums(path, ["optimizer.pt", "trainer_state.json"])
+    return path
+
+
+def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
+    assert newest_checkpoint(tmp_path) is None
+    for step in ("9", "10", "11", "x"):
+        checkpoint(tmp_path, step)
+    (tmp_path / "checkpoint-11" / "trainer_state.json").unlink()
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert newest_checkpoint(tmp_path, processes=2) is None, "no random state of the second"
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "trainer_state.json", "checksums.json"])
+def test_a_damaged_one_is_passed_over_and_named(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    older, newer = checkpoint(tmp_path, "5"), checkpoint(tmp_path, "10")
+    content = bytearray((newer / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (newer / name).write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        assert newest_checkpoint(tmp_path) == older
+    assert "checkpoint-10" in caplog.text
+    assert "damaged" in caplog.text
+    with pytest.raises(InputError, match="checkpoint-10.* is damaged"):
+        require_whole(newer)
+    assert require_whole(older) == older
+
+
+def test_a_folder_that_is_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no checkpoint"):
+        require_whole(tmp_path)
