@@ -1,10 +1,11 @@
 """Inverse document frequency: how much a term tells, from how many texts have it.
 
-The one formula of everything that ranks; what the offline writer calls rarity is no ranking.
+Whatever ranks takes `inverse_document_frequency`; what chooses words of a text takes `rarity`.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,3 +27,15 @@ def inverse_document_frequency(frequencies: NDArray[np.integer], texts: int) -> 
 
     counts = np.asarray(frequencies, dtype=np.float64)
     return np.asarray(np.log1p((texts - counts + 0.5) / (counts + 0.5)))
+
+
+def rarity(frequency: int, texts: int) -> float:
+    """``ln(1 + N / n)`` of one term [Baeza-Yates and Ribeiro-Neto 2011, the smooth inverse frequency].
+
+    Never below ln 2: the IDF of ranking makes next to nothing of a word in half of a small corpus.
+
+    Args:
+        frequency: n, in how many texts the term is, 1 or more.
+        texts: N.
+    """
+    return math.log(1 + texts / frequency)

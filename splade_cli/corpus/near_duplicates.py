@@ -20,16 +20,21 @@ Shingles = NDArray[np.int64]
 _WORD = re.compile(r"\w+")
 
 
+def words(text: str) -> list[str]:
+    """The runs of letters and digits of a text, whatever their case, in their order."""
+    return _WORD.findall(text.casefold())
+
+
 def shingles(text: str, size: int = SHINGLE) -> frozenset[str]:
     """The runs of `size` words of a text [Broder 1997], case and punctuation aside; of a shorter one itself.
 
     A text without words has none.
     """
-    words = _WORD.findall(text.casefold())
-    if not words:
+    found = words(text)
+    if not found:
         return frozenset()
-    starts = range(max(1, len(words) - size + 1))
-    return frozenset(" ".join(words[start : start + size]) for start in starts)
+    starts = range(max(1, len(found) - size + 1))
+    return frozenset(" ".join(found[start : start + size]) for start in starts)
 
 
 def hashed_shingles(text: str) -> Shingles:

@@ -19,7 +19,7 @@ from splade_cli.datasets.formats.trec import Qrels
 from splade_cli.errors import InputError
 from splade_cli.evaluation.significance import Comparison, compare
 from splade_cli.records import Ranking
-from splade_cli.search.ranking.fusion import aligned, normalised
+from splade_cli.search.ranking.fusion import scaled
 
 STEP = 10
 """A weight is a multiple of 1 / STEP."""
@@ -97,9 +97,11 @@ def fit(
             "two of each at least",
         )
     grid = simplex(len(rankings))
-    scaled = [normalised(ranking) for ranking in rankings]
     table = np.array(
-        [_ndcg(scaled, number, grid, documents, qrels.get(query, {})) for number, query in enumerate(queries)]
+        [
+            _ndcg(rankings, number, grid, documents, qrels.get(query, {}))
+            for number, query in enumerate(queries)
+        ]
     )
     fold_of = np.random.default_rng(seed).permutation(len(queries)) % min(folds, len(queries))
     by_fold = {fold: _choice(table[fold_of != fold], grid) for fold in range(int(fold_of.max()) + 1)}
@@ -152,14 +154,14 @@ def _choice(table: NDArray[np.float64], grid: NDArray[np.float64]) -> int:
 
 
 def _ndcg(
-    scaled: Sequence[Ranking],
+    rankings: Sequence[Ranking],
     query: int,
     grid: NDArray[np.float64],
     documents: Mapping[str, str],
     grades: Mapping[str, int],
 ) -> NDArray[np.float64]:
     """nDCG@10 [c] of one query under each of the weights, as trec_eval measures `fusion.weighted`."""
-    ids, table = aligned(scaled, query)
+    ids, table = scaled(rankings, query)
     ideal = sorted((grade for grade in grades.values() if grade > 0), reverse=True)[:CUTOFF]
     if not ideal or not ids:
         return np.zeros(len(grid))
@@ -169,7 +171,7 @@ def _ndcg(
     document_numbers = np.array([number_of[documents[each]] for each in ids])
     scores = (table @ grid.T).astype(np.float32)
     # a ranking of weight 0 brings no texts
-    ranked = (_membership(scaled, query, ids) @ grid.T) > 0
+    ranked = (_membership(rankings, query, ids) @ grid.T) > 0
     best = np.full((len(names), len(grid)), -np.inf, dtype=np.float32)
     np.maximum.at(best, document_numbers, np.where(ranked, scores, -np.inf))
     order = np.argsort(-best, axis=0, kind="stable")[:CUTOFF]
@@ -179,9 +181,9 @@ def _ndcg(
     return np.asarray(discounts[: len(order)] @ gained / (discounts[: len(ideal)] @ np.array(ideal)))
 
 
-def _membership(scaled: Sequence[Ranking], query: int, ids: Sequence[str]) -> NDArray[np.float64]:
+def _membership(rankings: Sequence[Ranking], query: int, ids: Sequence[str]) -> NDArray[np.float64]:
     """1 where a ranking has an id, [ids, rankings]."""
-    listed = [set(ranking.ids[query]) for ranking in scaled]
+    listed = [set(ranking.ids[query]) for ranking in rankings]
     return np.array([[each in ranked for ranked in listed] for each in ids], dtype=np.float64)
 
 

@@ -1,20 +1,10 @@
-"""Hard negative mining: teacher scores of a query's ranking, the round trip, negatives below the positive.
-
-Several rankings of the corpus for one query (BM25, a sparse model, a dense one) make one teacher: the scores
-of each are min-max scaled between its best and its last, then averaged.
-"""
+"""Hard negative mining: the round trip, negatives below the positive in a teacher's ranking of a query."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
-ScoredList = tuple[Sequence[str], NDArray[np.float32]]
-"""One ranking of chunks for a query, best first: ids and scores."""
 
 
 @dataclass(frozen=True)
@@ -52,32 +42,6 @@ class Mined:
     rank: int
 
 
-def scaled(ids: Sequence[str], scores: NDArray[np.float32]) -> dict[str, float]:
-    """Scores of one ranking on [0, 1]: best 1, last 0. One hit alone, or equal scores, give 1."""
-    if not ids:
-        return {}
-    low = float(scores.min())
-    high = float(scores.max())
-    if high == low:
-        return dict.fromkeys(ids, 1.0)
-    return {
-        chunk_id: (float(score) - low) / (high - low) for chunk_id, score in zip(ids, scores, strict=True)
-    }
-
-
-def fused(rankings: Sequence[ScoredList], positions: Mapping[str, int]) -> dict[str, float]:
-    """The mean of scaled scores over rankings, best first; a chunk that a ranking lacks has 0 there.
-
-    Args:
-        positions: of the chunks in the corpus, which decide ties.
-    """
-    total: dict[str, float] = {}
-    for ids, scores in rankings:
-        for chunk_id, score in scaled(ids, scores).items():
-            total[chunk_id] = total.get(chunk_id, 0.0) + score / len(rankings)
-    return dict(sorted(total.items(), key=lambda pair: (-pair[1], positions[pair[0]])))
-
-
 def mine(
     teacher: Mapping[str, float],
     positive: str,
@@ -89,7 +53,7 @@ def mine(
     """Negatives of a query that was written for a chunk; None where retrieval does not find the chunk again.
 
     Args:
-        teacher: chunk id to score, best first, from `fused`.
+        teacher: chunk id to score, best first, from `teachers.Teachers.rank`.
         positive: the chunk that the query was written for.
         excluded: chunks that are never negatives, e.g. those that overlap the positive.
         draw: picks among the candidates at random; the hardest are taken without it.

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from splade_cli.generation.dedupe import query_key
+from splade_cli.idf import rarity
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, WrittenQuery
 
@@ -81,8 +82,7 @@ class OfflineWriter:
         frequencies: Counter[str] = Counter()
         for chunk in chunks:
             frequencies.update(set(_words(chunk.content)))
-        # ln(1 + N / n), not the IDF of ranking, which makes nothing of a word in half of a small corpus
-        self._rarity = {word: math.log(1 + len(chunks) / count) for word, count in frequencies.items()}
+        self._rarity = {word: rarity(count, len(chunks)) for word, count in frequencies.items()}
         self._makers: dict[str, Callable[[Chunk, random.Random], str]] = {
             "question": self._question,
             "keywords": self._keywords,

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from splade_cli.cache import Cache
 from splade_cli.engines.local import LocalEngine
 from splade_cli.generation.corpus import Corpus
-from splade_cli.generation.negatives import fused
 from splade_cli.generation.options import GenerateOptions
 from splade_cli.index.bm25.analyzer import guess_language
 from splade_cli.index.index import SpladeIndex
@@ -22,9 +21,10 @@ from splade_cli.indexing.dense import DenseEncoder, DenseWindows
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.query_encoders.base import QueryEncoder
 from splade_cli.progress import Progress, silent
-from splade_cli.records import Chunk
+from splade_cli.records import Chunk, Ranking
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
+from splade_cli.search.ranking import fusion
 from splade_cli.search.searcher import Searcher
 
 DEPTH = 100
@@ -56,11 +56,12 @@ class Teachers:
         """For each query the mean of the teachers' scaled scores by chunk id, best first."""
         depth = min(DEPTH, len(self.positions))
         rankings = [self.searcher.rank(queries, depth, SearchOptions(mode=mode)) for mode in self.names]
-        scores = []
-        for number in range(len(queries)):
-            lists = [(ranking.ids[number], ranking.scores[number]) for ranking in rankings]
-            scores.append(fused(lists, self.positions))
-        return scores
+        return [self._fused(rankings, number) for number in range(len(queries))]
+
+    def _fused(self, rankings: Sequence[Ranking], query: int) -> dict[str, float]:
+        ids, table = fusion.scaled(rankings, query)
+        means = dict(zip(ids, table.mean(axis=1).tolist(), strict=True))
+        return dict(sorted(means.items(), key=lambda pair: (-pair[1], self.positions[pair[0]])))
 
 
 def open_teachers(corpus: Corpus, options: GenerateOptions, cache: Cache, progress: Progress) -> Teachers:

@@ -15,7 +15,7 @@ from splade_cli.evaluation.significance import compare
 from splade_cli.evaluation.systems.system import HeldOutFusion
 from splade_cli.records import Hit, Ranking
 from splade_cli.search.options import SearchOptions
-from splade_cli.search.ranking.fusion import normalised, weighted
+from splade_cli.search.ranking.fusion import weighted
 
 ROWS, DEPTH = 60, 25
 TWO = {"sparse": "a", "bm25": "b"}
@@ -97,9 +97,8 @@ def test_grid_figures_are_those_of_trec_eval(seed: int, length: int) -> None:
     qrels["q3"] = {"d01": -1, "d02": 0}
     qrels["q4"] = {"unknown": 2, "d05": 1}
     grid = simplex(3)
-    scaled = [normalised(one) for one in lists]
     table = np.array(
-        [fitting._ndcg(scaled, number, grid, DOCUMENTS, qrels[name]) for number, name in enumerate(ids)]
+        [fitting._ndcg(lists, number, grid, DOCUMENTS, qrels[name]) for number, name in enumerate(ids)]
     )
     for number in range(0, len(grid), 2):
         expected = measured(weighted(lists, grid[number], 75), ids, qrels)

@@ -1,4 +1,4 @@
-"""Mining: scaled and fused rankings, the round trip, the ceiling, and rows that may never be negatives."""
+"""Mining: the round trip, the ceiling, and rows that may never be negatives."""
 
 from __future__ import annotations
 
@@ -7,36 +7,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from splade_cli.generation.negatives import Mined, MiningRules, fused, mine, mine_judged, scaled
+from splade_cli.generation.negatives import Mined, MiningRules, mine, mine_judged
 
 RULES = {"count", "depth", "round_trip", "ceiling"}
-POSITIONS = {str(number): number for number in range(100)}
 TEACHER = {"7": 1.0, "3": 0.97, "5": 0.9, "1": 0.5, "8": 0.4, "2": 0.1}
-
-
-def ranking(*pairs: tuple[int, float]) -> tuple[list[str], np.ndarray]:
-    return [str(row) for row, _ in pairs], np.array([score for _, score in pairs], dtype=np.float32)
-
-
-def test_scaled() -> None:
-    assert scaled(*ranking((4, 30.0), (2, 20.0), (9, 10.0))) == {"4": 1.0, "2": 0.5, "9": 0.0}
-    assert scaled(*ranking((4, 3.0))) == {"4": 1.0}
-    assert scaled(*ranking((4, 3.0), (1, 3.0))) == {"4": 1.0, "1": 1.0}
-    assert scaled(*ranking()) == {}
-
-
-def test_fused_is_the_mean_with_zero_for_what_a_ranking_lacks() -> None:
-    rankings = [ranking((1, 9.0), (2, 5.0), (3, 1.0)), ranking((2, 2.0), (4, 1.0)), ranking()]
-    scores = fused(rankings, POSITIONS)
-    assert scores == pytest.approx({"2": (0.5 + 1) / 3, "1": 1 / 3, "3": 0.0, "4": 0.0})
-    assert list(scores) == ["2", "1", "3", "4"], "best first, ties by their order in the corpus"
-    assert list(fused(rankings, {**POSITIONS, "3": 5})) == ["2", "1", "4", "3"]
-    assert fused([], POSITIONS) == {}
 
 
 def mined_from(positive: str, teacher: Mapping[str, float] = TEACHER, **options: Any) -> Mined:
@@ -46,24 +22,6 @@ def mined_from(positive: str, teacher: Mapping[str, float] = TEACHER, **options:
     assert mined is not None
     assert mined.positive == positive
     return mined
-
-
-@given(
-    st.lists(
-        st.lists(st.tuples(st.integers(0, 20), st.floats(-5, 5, width=16)), max_size=6),
-        min_size=1,
-        max_size=3,
-    )
-)
-def test_fused_stays_on_the_unit_interval_and_in_order(rankings: list[list[tuple[int, float]]]) -> None:
-    made = []
-    for pairs in rankings:
-        unique = sorted(dict(pairs).items(), key=lambda pair: -pair[1])
-        made.append(ranking(*unique))
-    scores = fused(made, POSITIONS)
-    assert all(-1e-9 <= score <= 1 + 1e-9 for score in scores.values())
-    assert list(scores.values()) == sorted(scores.values(), reverse=True)
-    assert set(scores) == {str(row) for pairs in rankings for row, _ in pairs}
 
 
 def test_negatives_are_the_hardest_below_the_ceiling() -> None:

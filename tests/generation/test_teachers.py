@@ -87,6 +87,16 @@ def test_scores_are_the_mean_of_the_teachers_on_the_unit_interval(cache: Cache) 
     assert len(alone[0]) < len(CHUNKS)
 
 
+def test_equal_scores_keep_the_order_of_the_corpus(cache: Cache) -> None:
+    searcher = searcher_over(CHUNKS, None, None, cache)
+    backwards = {chunk.id: -number for number, chunk in enumerate(CHUNKS)}
+    (scores,) = Teachers(searcher, {"bm25": "bm25"}, backwards).rank(["thing3"])
+    assert list(scores.items()) == [
+        ("c3", 1.0),
+        *((name, 0.0) for name in ("c38", "c31", "c24", "c17", "c10")),
+    ]
+
+
 def test_cached_windows_are_not_encoded_again_and_not_mistaken(cache: Cache) -> None:
     first, second, other = Model(), Model(), Model("another")
     _, before = dense_vectors(CONTENTS[:32], first, cache)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import shutil
 import tempfile
 import warnings
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from splade_cli.deploy.export.query_graph import QueryGraph
 from splade_cli.errors import ModelError
+from splade_cli.files import replacing
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.query_encoders.base import GRAPH, QueryEncoderExport
@@ -85,9 +85,7 @@ def export_query_encoder(
     features = _features(loaded)
     with torch.inference_mode():
         expected = [model(**batch).numpy() for batch in features]
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".onnx-") as temporary:
-        graph = Path(temporary) / GRAPH
-        tokenizer = Path(temporary) / TOKENIZER
+    with replacing(folder / GRAPH) as graph, replacing(folder / TOKENIZER) as tokenizer:
         exported = Exported(0, _write_graph(model, features, expected, graph, tolerance))
         if int8:
             _quantise(graph)
@@ -97,8 +95,6 @@ def export_query_encoder(
                 raise ModelError(f"int8 changes {model.name} too much ({reason})", "export it in float32")
             exported = exported._replace(int8_difference=difference, int8_cosine=cosine)
         _write_tokenizer(loaded, graph, tokenizer)
-        for path in (tokenizer, graph):
-            os.replace(path, folder / path.name)
     return exported._replace(bytes=(folder / GRAPH).stat().st_size)
 
 
@@ -195,8 +191,8 @@ def _quantise(path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    folded = path.with_suffix(".folded")
-    with _quiet():
+    with _quiet(), tempfile.TemporaryDirectory() as scratch:
+        folded = Path(scratch) / path.name
         # the decoder is the embedding transposed, a weight to quantise only where that is computed before;
         # the embedding itself (Gather) goes along, or the file, which then holds both, would grow
         quant_pre_process(path, folded, skip_symbolic_shape=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from splade_cli.corpus.near_duplicates import words
 from splade_cli.records import WrittenQuery
 
 if TYPE_CHECKING:
@@ -143,8 +144,8 @@ def _is_query(text: str) -> bool:
         return False
     if _plain(text) in _KINDS or text.casefold() in _PLACEHOLDERS or text.startswith(("<", "{", "[")):
         return False
-    words = re.findall(r"\w+", text.casefold())
-    repeats = len(words) >= 8 and 2 * len(set(words)) < len(words)
+    found = words(text)
+    repeats = len(found) >= 8 and 2 * len(set(found)) < len(found)
     return not repeats
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from splade_cli.errors import InputError, require_positive
 from splade_cli.records import Ranking
 
+Table = tuple[list[str], NDArray[np.float64]]
+"""Ids of one query, and their scores [ids, rankings]."""
 RRF_CONSTANT = 60
 DEPTH = 100
 """Texts of each ranking that are fused. Where a ranking ends decides what its scores are worth, so whoever
@@ -28,7 +30,8 @@ def rrf(rankings: Sequence[Ranking], k: int, *, constant: int = RRF_CONSTANT) ->
     for ranking in rankings:
         scores = [_reciprocal_ranks(len(ids), constant) for ids in ranking.ids]
         reciprocal.append(Ranking(ranking.ids, scores))
-    return _summed(reciprocal, np.ones(len(rankings)), k)
+    tables = [aligned(reciprocal, query) for query in _queries(rankings)]
+    return _summed(tables, np.ones(len(rankings)), k)
 
 
 def weighted(rankings: Sequence[Ranking], weights: Sequence[float], k: int) -> Ranking:
@@ -48,35 +51,48 @@ def weighted(rankings: Sequence[Ranking], weights: Sequence[float], k: int) -> R
             f"fusion weights {named or 'of no ranking'}", f"{len(rankings)} weights, none below 0, one above"
         )
     used = np.flatnonzero(shares).tolist()
-    return _summed([normalised(rankings[number]) for number in used], shares[used], k)
+    counted = [rankings[number] for number in used]
+    return _summed([scaled(counted, query) for query in _queries(rankings)], shares[used], k)
 
 
-def normalised(ranking: Ranking) -> Ranking:
-    """Scores of each query to [0, 1]: (score - smallest) / (largest - smallest); 1 where all are equal."""
-    return Ranking(ranking.ids, [_min_max(scores) for scores in ranking.scores])
-
-
-def aligned(rankings: Sequence[Ranking], query: int) -> tuple[list[str], NDArray[np.float64]]:
+def aligned(rankings: Sequence[Ranking], query: int) -> Table:
     """The ids that any ranking has for one query, in the order of the rankings, and scores [ids, rankings].
 
     A score is 0 where a ranking lacks the id.
     """
+    return _table([ranking.ids[query] for ranking in rankings], [one.scores[query] for one in rankings])
+
+
+def scaled(rankings: Sequence[Ranking], query: int) -> Table:
+    """As `aligned`, scores on [0, 1] in each ranking: (score - smallest) / (largest - smallest).
+
+    Where all scores of a ranking are equal they are 1.
+    """
+    scores = [_min_max(ranking.scores[query]) for ranking in rankings]
+    return _table([ranking.ids[query] for ranking in rankings], scores)
+
+
+def _queries(rankings: Sequence[Ranking]) -> range:
+    """The numbers of the queries that are ranked."""
+    return range(len(rankings[0].ids) if rankings else 0)
+
+
+def _table(ids: Sequence[Sequence[str]], scores: Sequence[NDArray[np.floating]]) -> Table:
     positions: dict[str, int] = {}
-    for ranking in rankings:
-        for each in ranking.ids[query]:
+    for listed in ids:
+        for each in listed:
             positions.setdefault(each, len(positions))
-    table = np.zeros((len(positions), len(rankings)))
-    for number, ranking in enumerate(rankings):
-        table[[positions[each] for each in ranking.ids[query]], number] = ranking.scores[query]
+    table = np.zeros((len(positions), len(ids)))
+    for number, listed in enumerate(ids):
+        table[[positions[each] for each in listed], number] = scores[number]
     return list(positions), table
 
 
-def _summed(rankings: Sequence[Ranking], weights: NDArray[np.float64], k: int) -> Ranking:
+def _summed(tables: Sequence[Table], weights: NDArray[np.float64], k: int) -> Ranking:
     require_positive(k=k)
     ids = []
     scores = []
-    for query in range(len(rankings[0].ids) if rankings else 0):
-        names, table = aligned(rankings, query)
+    for names, table in tables:
         # rounded before they are compared, so that ids of equal float32 scores fall back on their order
         sums = (table @ weights).astype(np.float32)
         order = np.argsort(-sums, kind="stable")[:k]
@@ -89,11 +105,12 @@ def _reciprocal_ranks(count: int, constant: int) -> NDArray[np.float32]:
     return np.asarray(1 / (constant + 1 + np.arange(count)), dtype=np.float32)
 
 
-def _min_max(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    if not len(scores):
-        return scores
-    low = scores.min()
-    high = scores.max()
+def _min_max(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    wide = scores.astype(np.float64)
+    if not len(wide):
+        return wide
+    low = wide.min()
+    high = wide.max()
     if high == low:
-        return np.ones(len(scores), dtype=np.float32)
-    return np.asarray((scores - low) / (high - low), dtype=np.float32)
+        return np.ones(len(wide))
+    return np.asarray((wide - low) / (high - low))

@@ -159,8 +159,7 @@ def _same(path: Path, arrived: tuple[int, str] | None) -> bool:
     if len(arrived[1]) != digest.digest_size * 2:
         digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     with open(path, "rb") as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
+        hashlib.file_digest(file, lambda: digest)
     return digest.hexdigest() == arrived[1]
 
 

@@ -6,10 +6,12 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from splade_cli.errors import InputError
 from splade_cli.records import Ranking
-from splade_cli.search.ranking.fusion import aligned, normalised, rrf, weighted
+from splade_cli.search.ranking.fusion import aligned, rrf, scaled, weighted
 
 Pairs = list[tuple[str, float]]
 
@@ -96,10 +98,37 @@ def test_a_ranking_of_weight_zero_brings_nothing() -> None:
     assert [name for name, _ in alone] == ["e", "a"], "a single system's order stays"
 
 
-def test_equal_scores_are_all_the_best() -> None:
-    assert pairs(normalised(ranking([("d", 3.0), ("h", 3.0)]))) == [("d", 1.0), ("h", 1.0)]
-    assert pairs(normalised(ranking([("d", 3.0)]))) == [("d", 1.0)]
-    assert pairs(normalised(ranking([]))) == []
+def on_scale(*rankings: Pairs) -> dict[str, list[float]]:
+    """Scaled scores by id."""
+    ids, table = scaled([ranking(one) for one in rankings], 0)
+    return dict(zip(ids, table.tolist(), strict=True))
+
+
+def test_scaled() -> None:
+    assert on_scale([("e", 30.0), ("c", 20.0), ("i", 10.0)], [("c", 5.0), ("e", 4.0)]) == {
+        "e": [1.0, 0.0],
+        "c": [0.5, 1.0],
+        "i": [0.0, 0.0],
+    }
+    assert on_scale([("d", 3.0), ("h", 3.0)], [("d", 3.0)], []) == {
+        "d": [1.0, 1.0, 0.0],
+        "h": [1.0, 0.0, 0.0],
+    }
+    assert on_scale([]) == {}
+
+
+SCORES = st.dictionaries(st.sampled_from("abcdefghij"), st.floats(-5, 5, width=16), max_size=6)
+
+
+@given(st.lists(SCORES, min_size=1, max_size=3))
+def test_scaled_stays_on_the_unit_interval_and_in_order(scores: list[dict[str, float]]) -> None:
+    lists = [sorted(one.items(), key=lambda pair: -pair[1]) for one in scores]
+    found = on_scale(*lists)
+    assert set(found) == {name for one in scores for name in one}
+    for number, pairs_of_one in enumerate(lists):
+        column = [found[name][number] for name, _ in pairs_of_one]
+        assert column == sorted(column, reverse=True)
+        assert all(0 <= value <= 1 for value in column)
 
 
 @pytest.mark.parametrize("weights", [(1.0,), (0, 0), (1, -1), (np.nan, 1), ()])
