@@ -62,6 +62,12 @@ def evaluate(
         str | None,
         typer.Option("--fit-split", help="Fit fusion weights on qrels/<split>.tsv and fuse by them too."),
     ] = None,
+    mode: options.Mode = "sparse",
+    filter: options.Filter = None,
+    expand: options.Expand = None,
+    group: options.Group = True,
+    weights: options.Weights = None,
+    backend: options.Backend = None,
     idf: options.Idf = 0.0,
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
@@ -101,10 +107,15 @@ def evaluate(
     from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.options import ModelOptions
+    from splade_cli.search.options import RERANK_DEPTH
     from splade_cli.search.ranking.rerank import Reranker
     from splade_cli.search.searcher import Searcher
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
+    options.weights_need_hybrid(weights, mode)
+    # the IDF and the reranker have rows of their own beside the first
+    chosen = options.search_options(mode, filter, 0.0, expand, group, None, RERANK_DEPTH, weights)
+    engine = options.backend_name(backend)
     attach = options.query_encoder(query)
     thresholds = parse_thresholds(fail_under or [])
     measures = list(dict.fromkeys([*(measure or MEASURES), *thresholds]))
@@ -122,12 +133,14 @@ def evaluate(
     if index is None:
         subject = SpladeEmbedder(model or "tiny", opening)
     else:
-        subject = Searcher.open(index, model=model, model_options=opening)
+        subject = Searcher.open(index, model=model, options=chosen, backend=engine, model_options=opening)
     others = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     wanted = EvaluationOptions(
         baseline=SpladeEmbedder(baseline, opening) if baseline else None,
         bm25=bm25,
         dense=_dense_model(dense, others) if dense else None,
+        search=chosen,
+        backend=engine if index is None else None,
         hybrid=hybrid,
         fit_split=fit_split,
         idf_exponent=idf,

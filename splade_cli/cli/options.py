@@ -179,6 +179,14 @@ def search_options(
     )
 
 
+def weights_need_hybrid(weights: str | None, mode: str) -> None:
+    """Raises InputError for weights of a fusion where nothing is fused."""
+    from splade_cli.errors import InputError
+
+    if weights is not None and mode.lower() != "hybrid":
+        raise InputError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
+
+
 def backend_name(backend: str | None) -> str | None:
     """What --backend asks for, None for exact search."""
     return None if backend == "exact" else backend

@@ -44,13 +44,11 @@ def search(
     """Search an index."""
     from splade_cli.cli.render import console
     from splade_cli.cli.render import hits as display
-    from splade_cli.errors import InputError
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
 
     options.positive(top=k)
-    if weights is not None and mode.lower() != "hybrid":
-        raise InputError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
+    options.weights_need_hybrid(weights, mode)
     chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)
     opening = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     searcher = Searcher.open(

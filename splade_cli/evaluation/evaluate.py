@@ -18,11 +18,13 @@ from splade_cli.errors import InputError
 from splade_cli.evaluation.options import EvaluationKeywords, EvaluationOptions
 from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.systems.lineup import NOTHING_TO_FUSE, Lineup
-from splade_cli.evaluation.systems.subject import of_model, of_retriever, of_searcher
+from splade_cli.evaluation.systems.subject import by_part, of_model, of_retriever, of_searcher
 from splade_cli.evaluation.systems.system import System, units_of
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
+from splade_cli.search.batch import as_filter
+from splade_cli.search.options import DEFAULT
 from splade_cli.search.retriever import Retriever
 from splade_cli.search.searcher import Searcher
 
@@ -51,6 +53,8 @@ def evaluate(
         InputError, ModelError: the collection or a model cannot be used.
     """
     wanted = replace(options or EvaluationOptions(), **keywords)
+    if wanted.search is not None and wanted.search.filter is not None:
+        as_filter(wanted.search.filter)  # before anything is encoded
     collection = data if isinstance(data, Collection) else load_collection(Path(data), split)
     fit_on = _fit_collection(data, wanted.fit_split)
     if isinstance(model, str | SpladeEmbedder):
@@ -66,17 +70,19 @@ def _of_model(
     model: str | SpladeEmbedder, collection: Collection, wanted: EvaluationOptions, progress: Progress
 ) -> Iterator[Lineup]:
     """A model over an index in memory; what was encoded is forgotten when all went well."""
-    if wanted.fit_split is not None and not wanted.bm25 and wanted.dense is None:
+    mode = "sparse" if wanted.search is None else wanted.search.mode
+    if (wanted.fit_split is not None or mode == "hybrid") and not wanted.bm25 and wanted.dense is None:
         raise InputError(*NOTHING_TO_FUSE)
+    if mode == "dense" and wanted.dense is None:
+        raise InputError("no dense model to search by", "name one, e.g. all-MiniLM-L6-v2", option="dense")
     units = units_of(collection)
     embedder = _embedder(model)
     with _window_cache(wanted.cache, embedder) as cache, tempfile.TemporaryDirectory() as folder:
         subject = of_model(
             embedder,
             units,
-            bm25=wanted.bm25,
+            wanted,
             dense=_dense(wanted.dense),
-            reranker=wanted.reranker,
             cache=cache,
             progress=progress,
         )
@@ -97,10 +103,12 @@ def _of_retriever(
             "a dense model and a query encoder are parts of an index: what is ready is measured as it stands",
             "index the documents with them",
         )
+    if wanted.backend is not None:
+        raise InputError("what is ready has its engine", "open it with the backend that is to be measured")
     if isinstance(retriever, Searcher):
-        subject = of_searcher(name, retriever, collection)
+        subject = of_searcher(name, retriever, collection, wanted.search)
     else:
-        subject = of_retriever(name, retriever)
+        subject = of_retriever(name, retriever, wanted.search)
     with _baseline(wanted, collection, progress) as baseline:
         yield Lineup(subject, collection, wanted, baseline, progress)
 
@@ -115,7 +123,9 @@ def _baseline(
         return
     embedder = _embedder(wanted.baseline)
     with _window_cache(wanted.cache, embedder) as cache:
-        subject = of_model(embedder, units_of(collection), cache=cache, progress=progress)
+        search = by_part(wanted.search or DEFAULT, "sparse")
+        alone = replace(wanted, bm25=False, reranker=None, search=search)
+        subject = of_model(embedder, units_of(collection), alone, cache=cache, progress=progress)
         yield [subject.system(subject.name, subject.options)]
 
 

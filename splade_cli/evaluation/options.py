@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from splade_cli.datasets.collections import Collection
 from splade_cli.evaluation.metrics import MEASURES
-from splade_cli.search.options import RERANK_DEPTH
+from splade_cli.search.options import RERANK_DEPTH, SearchOptions
 
 if TYPE_CHECKING:
     from splade_cli.indexing.dense import DenseEncoder
@@ -26,6 +26,10 @@ class EvaluationOptions:
         baseline: another model to stand beside, e.g. the one before training.
         bm25: BM25 beside it, where the index is made here; a ready one is measured by what it has.
         dense: a dense model beside it, and in the hybrids.
+        search: how the first system searches: mode, filter, expansion, grouping, weights; None for what a
+            searcher does by itself, and the defaults of `search` for a model. The other systems differ from
+            it in what their names say.
+        backend: texts are found by ``two-step`` search, see `engines.two_step`; a searcher has its engine.
         hybrid: all of these fused, by equal weights as `search` does and by reciprocal ranks; None for where
             there is a dense model, a split to fit to, or a ready index.
         fit_split: judgements to which fusion weights are fitted; may be the split that is measured, as a
@@ -43,6 +47,8 @@ class EvaluationOptions:
     baseline: str | SpladeEmbedder | None = None
     bm25: bool = True
     dense: str | DenseEncoder | None = None
+    search: SearchOptions | None = None
+    backend: str | None = None
     hybrid: bool | None = None
     fit_split: str | Collection | None = None
     idf_exponent: float = 0.0
@@ -60,6 +66,8 @@ class EvaluationKeywords(TypedDict, total=False):
     baseline: str | SpladeEmbedder | None
     bm25: bool
     dense: str | DenseEncoder | None
+    search: SearchOptions | None
+    backend: str | None
     hybrid: bool | None
     fit_split: str | Collection | None
     idf_exponent: float

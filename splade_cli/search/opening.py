@@ -48,7 +48,7 @@ def open_folder(
     """See `Searcher.open`."""
     with _OPENING:
         index = SpladeIndex.open(folder)
-        engine = _engine(index, backend)
+        engine = engine_over(index, backend)
         encoder: QueryEncoder | None = None
         if model is None:
             encoder = open_query_encoder(index.encoder_folder or Path(folder), index.info.query)
@@ -64,7 +64,7 @@ def over_index(
 ) -> SearcherParts:
     """See `Searcher.over`."""
     chosen = encoder or ModelEncoder(embedder, lambda: check_model(index, embedder))
-    return _parts(index, _engine(index, backend), chosen, embedder.options)
+    return _parts(index, engine_over(index, backend), chosen, embedder.options)
 
 
 def _parts(
@@ -80,7 +80,8 @@ def _parts(
     )
 
 
-def _engine(index: SpladeIndex, backend: str | None) -> LocalEngine:
+def engine_over(index: SpladeIndex, backend: str | None) -> LocalEngine:
+    """The exact engine, or the one that `backend` names. Raises InputError for a name that is none."""
     if backend is None:
         return LocalEngine(index)
     return TwoStepEngine.open(index, backend)

@@ -107,7 +107,7 @@ def test_an_index_is_measured_as_it_is(splade: Callable[..., Any], built: Any, t
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--no-bm25", "--fit-split", "train"], "a split to fit to needs something to fuse with"),
+        (["--no-bm25", "--fit-split", "train"], "a split to fit to, needs something to fuse with"),
         (["--fit-split", "nowhere"], "has no split 'nowhere'"),
         (["--rerank", "m", "--rerank-top", "0"], "rerank_top must be above 0"),
     ],

@@ -326,6 +326,48 @@ def test_the_first_hits_of_the_model_reranked(embedder: Any) -> None:
     assert any("the first 2 only" in note for note in report.notes)
 
 
+OWN = SearchOptions(mode="hybrid", filter="kind = guide", group=False, weights={"sparse": 0.2, "bm25": 0.8})
+
+
+def test_a_model_is_searched_as_it_is_asked_for(embedder: Any) -> None:
+    kinds = {"pw": "guide", "backup": "guide", "saw": "warning"}
+    documents = [replace(document, metadata={"kind": kinds[document.id]}) for document in DOCUMENTS]
+    data = replace(collection(), documents=documents)
+    report = evaluate(embedder, data, search=OWN, baseline=embedder)
+    names = [system.name for system in report.systems]
+    assert names == ["tiny", "tiny, sparse", "tiny", "BM25 (english)"]
+    index = index_chunks(units_of(data), embedder, bm25=True)
+    searcher = Searcher.over(index, embedder)
+    for query, text in QUERIES.items():
+        expected = {hit.document_id: hit.score for hit in searcher.search(text, 10, OWN)}
+        assert report.systems[0].run[query] == pytest.approx(expected)
+        sparse = searcher.search(text, 10, replace(OWN, mode="sparse"))
+        for system in report.systems[1:3]:
+            assert system.run[query] == pytest.approx({hit.document_id: hit.score for hit in sparse})
+    assert report.systems[0].run["q3"].keys() <= {"pw", "backup"}
+    assert report.systems[0].figures["P@1"] < 1
+    assert report.systems[1].options == {"filter": "kind = guide", "group": False}
+    assert any("tiny searches with mode hybrid, filter kind = guide" in note for note in report.notes)
+    ready = evaluate(searcher, data, search=OWN)
+    assert ready.systems[0].run == report.systems[0].run
+
+
+def test_two_step_search_has_no_costs_of_the_exact_one(embedder: Any) -> None:
+    report = evaluate(embedder, collection(), backend="two-step=2:1", bm25=False, query=export_static)
+    assert [system.name for system in report.systems] == ["tiny", "tiny, static queries"]
+    assert [system.cost for system in report.systems] == [None, None]
+    searcher = Searcher.over(index_chunks(units_of(collection()), embedder), embedder, backend="two-step=2:1")
+    for query, text in QUERIES.items():
+        expected = {hit.document_id: hit.score for hit in searcher.search(text, 10)}
+        assert report.systems[0].run[query] == pytest.approx(expected)
+    with pytest.raises(InputError, match="what is ready has its engine"):
+        evaluate(searcher, collection(), backend="two-step")
+    with pytest.raises(InputError, match="no dense model to search by"):
+        evaluate(embedder, collection(), search=SearchOptions(mode="dense"))
+    with pytest.raises(InputError, match="filter 'kind ='"):
+        evaluate(embedder, collection(), search=SearchOptions(filter="kind ="))
+
+
 @pytest.mark.parametrize("k", [1, 10])
 def test_rows_are_what_search_answers(embedder: Any, k: int) -> None:
     """The first hits of a search are the first documents of the run, in every mode and whatever k is."""

@@ -85,7 +85,9 @@ def export_query_encoder(
     features = _features(loaded)
     with torch.inference_mode():
         expected = [model(**batch).numpy() for batch in features]
-    with replacing(folder / GRAPH) as graph, replacing(folder / TOKENIZER) as tokenizer:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".onnx-") as temporary:
+        graph = Path(temporary) / GRAPH
+        tokenizer = Path(temporary) / TOKENIZER
         exported = Exported(0, _write_graph(model, features, expected, graph, tolerance))
         if int8:
             _quantise(graph)
@@ -95,6 +97,9 @@ def export_query_encoder(
                 raise ModelError(f"int8 changes {model.name} too much ({reason})", "export it in float32")
             exported = exported._replace(int8_difference=difference, int8_cosine=cosine)
         _write_tokenizer(loaded, graph, tokenizer)
+        for path in (tokenizer, graph):
+            with replacing(folder / path.name) as place:
+                shutil.copyfile(path, place)
     return exported._replace(bytes=(folder / GRAPH).stat().st_size)
 
 
@@ -191,8 +196,8 @@ def _quantise(path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with _quiet(), tempfile.TemporaryDirectory() as scratch:
-        folded = Path(scratch) / path.name
+    folded = path.with_suffix(".folded")
+    with _quiet():
         # the decoder is the embedding transposed, a weight to quantise only where that is computed before;
         # the embedding itself (Gather) goes along, or the file, which then holds both, would grow
         quant_pre_process(path, folded, skip_symbolic_shape=True)

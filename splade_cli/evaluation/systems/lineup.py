@@ -11,12 +11,13 @@ from splade_cli.evaluation.fitting import Fitted, fit, lead
 from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import compare
-from splade_cli.evaluation.systems.subject import Subject
+from splade_cli.evaluation.systems.subject import Subject, by_part
 from splade_cli.evaluation.systems.system import (
     DEPTH,
     Evaluator,
     HeldOutFusion,
     System,
+    changed,
     ranked_chunks,
     short,
 )
@@ -27,7 +28,10 @@ from splade_cli.search.ranking.rerank import Reranker
 
 NDCG = "nDCG@10"
 FEW_QUERIES = 50
-NOTHING_TO_FUSE = ("a split to fit to needs something to fuse with", "leave BM25 in, or add a dense model")
+NOTHING_TO_FUSE = (
+    "a hybrid, or a split to fit to, needs something to fuse with",
+    "leave BM25 in, or add a dense model",
+)
 
 
 class Lineup:
@@ -67,7 +71,7 @@ class Lineup:
         sparse = subject.system(subject.name, subject.options)
         self._measure(sparse)
         if subject.options.mode != "sparse":
-            sparse = subject.system(f"{subject.name}, sparse", replace(subject.options, mode="sparse"))
+            sparse = subject.system(f"{subject.name}, sparse", by_part(subject.options, "sparse"))
             self._measure(sparse)
         if wanted.idf_exponent:
             reweighted = replace(sparse.options, idf_exponent=wanted.idf_exponent)
@@ -78,7 +82,7 @@ class Lineup:
         parts = {"sparse": sparse}
         for part, name in subject.parts.items():
             if part != "sparse":
-                parts[part] = subject.system(name, replace(subject.options, mode=part))
+                parts[part] = subject.system(name, by_part(subject.options, part))
                 self._measure(parts[part])
         if self.hybrid:
             self._fuse(parts)
@@ -164,6 +168,10 @@ def _notes(collection: Collection, subject: Subject) -> list[str]:
     notes = []
     if subject.chunks is not None and subject.chunks != subject.documents:
         notes.append(f"{subject.chunks} chunks; a document scores as its best chunk")
+    searched = changed(subject.options)
+    if searched:
+        said = ", ".join(f"{name} {value}" for name, value in searched.items())
+        notes.append(f"{subject.name} searches with {said}; what does not pass a filter counts as missed")
     queries = len(collection.queries)
     if queries < FEW_QUERIES:
         notes.append(f"only {queries} queries: differences below several points are noise")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 from splade_cli.cache import Cache
 from splade_cli.datasets.collections import Collection
-from splade_cli.engines.base import Catalog
+from splade_cli.engines.base import Catalog, Engine
 from splade_cli.engines.local import LocalEngine
 from splade_cli.evaluation.costs import Cost, cost_of
+from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.systems.remembered import RememberedDense, RememberedQueries
 from splade_cli.evaluation.systems.system import CostOf, DocumentsOf, System, require_documents, short
 from splade_cli.index.index import SpladeIndex
@@ -24,6 +25,7 @@ from splade_cli.model.query_encoders.base import ExportQueries
 from splade_cli.model.query_encoders.carried import exported
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
+from splade_cli.search.opening import engine_over
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.ranking.rerank import CrossEncoder, Reranker
@@ -68,15 +70,18 @@ class Subject:
 
     def encoding_by(self, export: ExportQueries, units: Sequence[Chunk], folder: Path) -> System:
         """The same documents under the query encoder that `export` makes in an empty folder."""
-        assert self.searcher is not None and self.index is not None
+        assert self.searcher is not None
         encoder = self.searcher.encoder
         assert isinstance(encoder, ModelEncoder)
         export_of_model = export(encoder.embedder)
         carried = exported(export_of_model, (unit.content for unit in units), folder)
         searcher = Searcher(self.searcher.engine, carried, vocabulary=self.searcher.vocabulary)
-        cost = partial(_cost_of, searcher, searcher, self.index, self.options, self.index_seconds)
+        options = by_part(self.options, "sparse")
+        cost = None
+        if self.index is not None:
+            cost = partial(_cost_of, searcher, searcher, self.index, options, self.index_seconds)
         name = f"{self.name}, {export_of_model.info.kind} queries"
-        return System(name, searcher, self.documents_of, self.options, cost)
+        return System(name, searcher, self.documents_of, options, cost)
 
     def _cost(self, options: SearchOptions) -> CostOf | None:
         if self.searcher is None or self.index is None or options.mode != "sparse" or options.reranker:
@@ -88,24 +93,29 @@ class Subject:
 def of_model(
     embedder: SpladeEmbedder,
     units: Sequence[Chunk],
+    wanted: EvaluationOptions,
     *,
-    bm25: bool = False,
     dense: DenseEncoder | None = None,
-    reranker: str | Reranker | None = None,
     cache: Cache | None = None,
     progress: Progress = silent,
 ) -> Subject:
     """A model over an index in memory of `units`.
 
     Args:
-        bm25, dense: what the index holds beside the model's vectors.
-        reranker: opened as it says; by its name with the usual options.
+        wanted: how it is searched, and whether the index counts words; a reranker is opened as it says, by
+            its name with the usual options.
+        dense: makes dense vectors beside the model's.
         cache: where encoded windows are kept.
+
+    Raises:
+        InputError: a mode that the index cannot be searched by, or an unknown backend.
     """
+    options = wanted.search or DEFAULT
+    reranker = wanted.reranker
     start = time.perf_counter()
-    index = index_chunks(units, embedder, cache, progress, bm25=bm25, dense=dense)
+    index = index_chunks(units, embedder, cache, progress, bm25=wanted.bm25, dense=dense)
     seconds = time.perf_counter() - start
-    engine = LocalEngine(index)
+    engine = engine_over(index, wanted.backend)
     encoder = ModelEncoder(embedder)
 
     def open_dense() -> RememberedDense:
@@ -121,6 +131,7 @@ def of_model(
         vocabulary=index.vocabulary,
         open_dense=open_dense,
         open_reranker=open_reranker,
+        options=options,
     )
     name = embedder.loaded.model.name
     device = embedder.loaded.device
@@ -132,19 +143,25 @@ def of_model(
         documents_of=lambda ids: {each: documents[each] for each in ids},
         documents=len(set(documents.values())),
         chunks=len(units),
+        options=options,
         searcher=Searcher(engine, encoder, vocabulary=index.vocabulary),
-        index=index,
+        index=_exact(engine, index),
         index_seconds=seconds,
         device=f"{device.name} {device.precision} ({device.reason})",
     )
 
 
-def of_searcher(name: str, searcher: Searcher, collection: Collection) -> Subject:
-    """A searcher that is ready, as it stands.
+def of_searcher(
+    name: str, searcher: Searcher, collection: Collection, options: SearchOptions | None = None
+) -> Subject:
+    """A searcher that is ready, as it stands; it searches by its own options, or by `options`.
 
     Raises:
-        InputError: it does not hold the documents that the judgements of `collection` are about.
+        InputError: it does not hold the documents that the judgements of `collection` are about, or cannot be
+            searched so.
     """
+    options = options or searcher.options
+    searcher.ranker.require(options.mode)
     engine = searcher.engine
     chunks = len(engine)
     documents = None
@@ -160,17 +177,33 @@ def of_searcher(name: str, searcher: Searcher, collection: Collection) -> Subjec
         documents_of=lambda ids: {chunk.id: chunk.document_id or chunk.id for chunk in engine.fetch(ids)},
         documents=documents,
         chunks=chunks,
-        options=searcher.options,
+        options=options,
         searcher=searcher,
-        # another sparse search than the exact one reads other postings
-        index=index if "exact" in engine.capabilities else None,
+        index=_exact(engine, index),
         ready=True,
     )
 
 
-def of_retriever(name: str, retriever: Retriever) -> Subject:
+def of_retriever(name: str, retriever: Retriever, options: SearchOptions | None = None) -> Subject:
     """A retriever of which nothing is known; a document that is folded into a hit goes by its chunk's id."""
-    return Subject(name, retriever, {"sparse": name}, lambda ids: {each: each for each in ids}, ready=True)
+    return Subject(
+        name,
+        retriever,
+        {"sparse": name},
+        lambda ids: {each: each for each in ids},
+        options=options or DEFAULT,
+        ready=True,
+    )
+
+
+def by_part(options: SearchOptions, part: str) -> SearchOptions:
+    """The same search by one part of an engine alone, without the weights of a fusion."""
+    return replace(options, mode=part, weights=None)
+
+
+def _exact(engine: Engine, index: SpladeIndex | None) -> SpladeIndex | None:
+    """The index whose postings are read; another sparse search than the exact one reads others."""
+    return index if "exact" in engine.capabilities else None
 
 
 def _parts(searcher: Searcher, index: SpladeIndex | None, name: str) -> dict[str, str]:

@@ -135,7 +135,10 @@ def units_of(collection: Collection) -> list[Chunk]:
     """What is ranked: whole documents, or the chunks of a collection that is `chunked`."""
     if collection.chunked:
         return split_documents(collection.documents)
-    return [Chunk(doc.id, doc.id, doc.text, doc.title, (), 0, len(doc.text)) for doc in collection.documents]
+    return [
+        Chunk(doc.id, doc.id, doc.text, doc.title, (), 0, len(doc.text), doc.metadata)
+        for doc in collection.documents
+    ]
 
 
 def require_documents(collection: Collection, documents: Sequence[str]) -> None:
