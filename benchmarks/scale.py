@@ -1,4 +1,4 @@
-"""`splade index` on 1,000, 10,000 and 100,000 documents: time and memory, each in its own process.
+"""`splade index` on 1,000, 10,000 and 100,000 documents: time, memory and bytes, each in its own process.
 
     python benchmarks/scale.py [--counts 1000 10000 100000] [--workers 1]
 
@@ -48,7 +48,18 @@ def child(documents: Path, output: Path, workers: int) -> None:
     seconds = time.perf_counter() - start
     stop.set()
     watcher.join()
-    print(json.dumps({"seconds": seconds, "anonymous": peaks[0], "rows": len(made.index), "stages": stages}))
+    megabytes = sum(path.stat().st_size for path in output.rglob("*") if path.is_file()) / 1e6
+    print(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "anonymous": peaks[0],
+                "rows": len(made.index),
+                "stages": stages,
+                "megabytes": megabytes,
+            }
+        )
+    )
 
 
 def main() -> None:
@@ -83,7 +94,8 @@ def main() -> None:
             print(
                 f"{found['rows']:>7} documents: {found['seconds']:7.1f} s, "
                 f"{found['rows'] / found['seconds']:5.0f} a second, "
-                f"largest memory of its own {found['anonymous']:.0f} MB ({stages})",
+                f"largest memory of its own {found['anonymous']:.0f} MB, "
+                f"index folder {found['megabytes']:.1f} MB ({stages})",
                 flush=True,
             )
 
