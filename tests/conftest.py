@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +21,9 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1]
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# a shell that starts a command with & has it ignore Ctrl-C, and so the commands that tests interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "splade", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -54,7 +54,7 @@ def test_leftovers_are_named_as_they_are_swept(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("durable", [False, True])
 def test_threads_that_replace_one_file_do_not_share_a_temporary_name(tmp_path: Path, durable: bool) -> None:
-    together = Barrier(8, timeout=30)
+    together = Barrier(8, timeout=600)
 
     def write(number: int) -> Path:
         with replacing(tmp_path / "file", durable=durable) as temporary:
@@ -69,7 +69,7 @@ def test_threads_that_replace_one_file_do_not_share_a_temporary_name(tmp_path: P
 
 
 def test_threads_may_make_one_folder_name_at_once(tmp_path: Path) -> None:
-    together = Barrier(8, timeout=30)
+    together = Barrier(8, timeout=600)
 
     def temporary_of(number: int) -> Path:
         with suppress(InterruptedError), replacing_folder(tmp_path / "folder") as temporary:

@@ -58,7 +58,7 @@ def interrupted(words: list[object], ready: Callable[[], bool], folder: Path) ->
             time.sleep(0.1)
         assert process.poll() is None, "ended before it could be interrupted"
         process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=600)
         stderr.seek(0)
         said = stderr.read()
     assert code == 130, said

@@ -94,7 +94,7 @@ def test_a_key_that_does_nothing_is_named_on_standard_error(splade: Splade, tmp_
     file.write_text("model:\n  patch_sigmoid_for_sparsity: true\nhardware:\n  world_size: 4\n")
     done = subprocess.run(
         [sys.executable, "-m", "splade_cli", "train", "--config", str(file), "--print-config"],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0
     assert f"hardware.world_size ({file}) does nothing: start with torchrun" in done.stderr

@@ -263,7 +263,7 @@ def test_killed_and_run_again(
     index_documents(jsonl(tmp_path / "some.jsonl", rows[:6]), tmp_path / "index", embedder=embedder)
     every = jsonl(tmp_path / "all.jsonl", rows[:5] + [{"id": "d5", "text": "changed"}] + rows[6:])
     words = [str(torch.get_num_threads()), every, tmp_path / "index", bert_folder]
-    done = subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True, text=True, timeout=600)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(SpladeIndex.open(tmp_path / "index", verify=True)) == 6
     with Cache(cache_of(tmp_path / "index")) as cache:

@@ -191,7 +191,7 @@ def test_killed_and_run_again(
     embedder.loaded  # noqa: B018  (may change the number of threads)
     out = tmp_path / "index"
     words = [str(torch.get_num_threads()), source, out, bert_folder]
-    done = subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", KILLED, *words], capture_output=True, text=True, timeout=600)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not out.exists()
     with Cache(cache_of(out)) as cache:

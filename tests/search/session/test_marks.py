@@ -129,7 +129,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_nothing_is_lost_with_a_killed_session(marks: Marks) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(marks.path)], env={**os.environ}, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(marks.path)], env={**os.environ}, timeout=600)
     assert done.returncode == -signal.SIGKILL
     assert [row.positive for row in read_examples(marks.path)] == [f"text {number}" for number in range(5)]
     assert [path.name for path in marks.path.parent.iterdir()] == ["marks.jsonl"]
