@@ -88,6 +88,9 @@ def gen_data(
     chunk_min: options.ChunkMin = 500,
     chunk_max: options.ChunkMax = 2000,
     overlap: options.Overlap = 0.15,
+    max_file_size: options.MaxFileSize = 100.0,
+    max_file_seconds: options.MaxFileSeconds = 60.0,
+    follow_links: options.FollowLinks = False,
     max_documents: Annotated[
         int | None, typer.Option("--max-documents", help="Read only the first N.")
     ] = None,
@@ -148,6 +151,7 @@ def gen_data(
         language=language,
         max_documents=max_documents,
         chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
+        reading=options.reading(max_file_size, max_file_seconds, follow_links),
         model=_name(model),
         teacher=_name(teacher),
         negatives=negatives,

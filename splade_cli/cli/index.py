@@ -64,6 +64,9 @@ def index(
     chunk_min: options.ChunkMin = 500,
     chunk_max: options.ChunkMax = 2000,
     overlap: options.Overlap = 0.15,
+    max_file_size: options.MaxFileSize = 100.0,
+    max_file_seconds: options.MaxFileSeconds = 60.0,
+    follow_links: options.FollowLinks = False,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
@@ -101,6 +104,7 @@ def index(
     claim_output(output, force, MARKS)  # before a dense model is loaded
     chosen = IndexOptions(
         chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
+        reading=options.reading(max_file_size, max_file_seconds, follow_links),
         bm25=bm25,
         dense=_dense_model(dense, opening),
         query=options.query_encoder(query),
@@ -127,6 +131,9 @@ def add(
             "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
         ),
     ] = None,
+    max_file_size: options.MaxFileSize = 100.0,
+    max_file_seconds: options.MaxFileSeconds = 60.0,
+    follow_links: options.FollowLinks = False,
     workers: options.Workers = 1,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
@@ -145,6 +152,7 @@ def add(
     from splade_cli.model.options import ModelOptions
 
     options.positive(batch_size=batch_size, workers=workers)
+    reading = options.reading(max_file_size, max_file_seconds, follow_links)
     opening = ModelOptions(
         device=device,
         precision=precision,
@@ -159,7 +167,13 @@ def add(
         dense = dense_of(before, device=device, trust_remote_code=trust_remote_code)
     with show_progress() as progress:
         added = add_documents(
-            documents, folder, embedder=embedder, dense=dense, workers=workers, progress=progress
+            documents,
+            folder,
+            embedder=embedder,
+            dense=dense,
+            reading=reading,
+            workers=workers,
+            progress=progress,
         )
     console.skipped(added.skipped)
     facts: dict[str, Any] = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from splade_cli.corpus.options import ReadingOptions
     from splade_cli.model.query_encoders.base import ExportQueries
     from splade_cli.search.options import SearchOptions
 
@@ -16,6 +17,15 @@ Documents = Annotated[
     typer.Argument(
         help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False
     ),
+]
+MaxFileSize = Annotated[
+    float, typer.Option("--max-file-size", help="Skip larger files, and longer lines of JSONL.", metavar="MB")
+]
+MaxFileSeconds = Annotated[
+    float, typer.Option("--max-file-seconds", help="Skip files that take longer to read.", metavar="S")
+]
+FollowLinks = Annotated[
+    bool, typer.Option("--follow-links", help="Read what links lead to outside of the folder as well.")
 ]
 Model = Annotated[
     str, typer.Option("--model", "-m", help="'tiny' (in this package), a model folder, or a hub id.")
@@ -217,6 +227,14 @@ def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
         if not 0 <= found[name] < float("inf"):
             raise InputError(f"--weights: {name} is {value}", "weights are 0 or more")
     return found
+
+
+def reading(max_file_size: float, max_file_seconds: float, follow_links: bool) -> ReadingOptions:
+    """The flags of reading a folder as one record."""
+    from splade_cli.corpus.options import ReadingOptions
+
+    positive(max_file_size=max_file_size, max_file_seconds=max_file_seconds)
+    return ReadingOptions(max_file_size, max_file_seconds, follow_links)
 
 
 def positive(**sizes: float | None) -> None:

@@ -40,6 +40,9 @@ def query(
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
     backend: options.Backend = None,
+    max_file_size: options.MaxFileSize = 100.0,
+    max_file_seconds: options.MaxFileSeconds = 60.0,
+    follow_links: options.FollowLinks = False,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
     allow_pickle: options.AllowPickle = False,
@@ -49,6 +52,7 @@ def query(
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.errors import InputError
     from splade_cli.indexing.build import index_documents
+    from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
@@ -74,9 +78,10 @@ def query(
         marks = marks or index.resolve().parent / MARKS
     else:
         assert docs is not None
+        indexing = IndexOptions(reading=options.reading(max_file_size, max_file_seconds, follow_links))
         embedder = SpladeEmbedder(model or "tiny", opening)
         with show_progress() as progress:
-            made = index_documents(docs, embedder=embedder, progress=progress)
+            made = index_documents(docs, options=indexing, embedder=embedder, progress=progress)
         console.skipped(made.skipped)
         searcher = Searcher.over(made.index, embedder, options=chosen, backend=options.backend_name(backend))
     session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(opening))

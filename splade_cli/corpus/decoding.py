@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from splade_cli.corpus.formats.prose import Unreadable, clean
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SKIPPED_AT_ONCE = 1 << 20  # bytes of a line that is too long
 _META_CHARSET = re.compile(rb"<meta[^>]+charset=[\"']?([\w-]+)", re.IGNORECASE)
 _AS_BROWSERS_READ_IT = {
     "ascii": "cp1252",
@@ -62,15 +66,38 @@ def _decoded_as(data: bytes, encoding: str) -> str:
         raise Unreadable(f"declares the encoding {encoding!r}, which is none of text") from None
 
 
-def decoded_lines(file: Path) -> Iterator[str | Unreadable]:
-    """Lines of a UTF-8 file, one at a time, or why one cannot be read.
+def open_regular(file: Path) -> BinaryIO:
+    """A file opened for reading, unless it is a pipe, a socket or a device, of which reading might never end.
 
     Raises:
-        Unreadable: a file in UTF-16, or one with nothing in it.
+        Unreadable: it is one.
+        OSError: as the system says.
+    """
+    # A pipe would wait for a writer; the flag has no meaning for files, and is not known everywhere.
+    handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Unreadable("no regular file")
+    return os.fdopen(handle, "rb")
+
+
+def decoded_lines(file: Path, max_bytes: int) -> Iterator[str | Unreadable]:
+    """Lines of a UTF-8 file, one at a time, or why one cannot be read: one longer than `max_bytes` is not.
+
+    Raises:
+        Unreadable: a file in UTF-16, one with nothing in it, or none at all.
     """
     is_empty = True
-    with open(file, "rb") as source:
-        for number, line in enumerate(source, 1):
+    with open_regular(file) as source:
+        number = 0
+        while line := source.readline(max_bytes + 1):
+            number += 1
+            if len(line) > max_bytes:
+                while line and not line.endswith(b"\n"):
+                    line = source.readline(_SKIPPED_AT_ONCE)
+                is_empty = False
+                yield Unreadable(f"more than {max_bytes / 1e6:,.1f} MB in one line")
+                continue
             try:
                 text = decode(line)
             except Unreadable as reason:

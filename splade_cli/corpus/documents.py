@@ -5,22 +5,23 @@ One bad file or row never stops the others: it becomes a `Skipped`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from splade_cli.corpus.decoding import decode, decoded_lines
-from splade_cli.corpus.folders import NamedFile, Skipped, list_files
-from splade_cli.corpus.formats import BINARY_READERS, LINE_READERS, ROW_READERS, TEXT_READERS, Unreadable
-from splade_cli.corpus.formats.prose import clean, json_object
-from splade_cli.corpus.formats.tabular import RawDocument
+from splade_cli.corpus.file_reader import SUPPORTED, FileReader, Waiting, unsupported
+from splade_cli.corpus.folders import NO_FILE, NamedFile, Skipped, list_files
+from splade_cli.corpus.formats import ROW_READERS, Unreadable
+from splade_cli.corpus.formats.prose import clean, safe_name
+from splade_cli.corpus.options import DEFAULT_READING, MEGABYTE, ReadingOptions
 from splade_cli.errors import InputError, require_positive
+from splade_cli.progress import Progress, silent
 from splade_cli.records import Document
 
 __all__ = ["SUPPORTED", "Reading", "Skipped", "iterate_documents", "read_documents"]
 
-SUPPORTED = frozenset((*TEXT_READERS, *BINARY_READERS, *ROW_READERS))
+PATIENCE = 2
+"""Seconds that a file may take before its name is shown."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,18 @@ class Reading:
     skipped: list[Skipped]
 
 
-def read_documents(path: Path, *, max_documents: int | None = None) -> Reading:
+def read_documents(
+    path: Path,
+    options: ReadingOptions = DEFAULT_READING,
+    *,
+    max_documents: int | None = None,
+    progress: Progress = silent,
+) -> Reading:
     """Every document under `path`, a file or a folder. Raises InputError where there is not a single one."""
     if max_documents is not None:
         require_positive(max_documents=max_documents)
     reading = Reading([], [])
-    for document in iterate_documents(path):
+    for document in iterate_documents(path, options, progress):
         if isinstance(document, Skipped):
             reading.skipped.append(document)
             continue
@@ -46,20 +53,29 @@ def read_documents(path: Path, *, max_documents: int | None = None) -> Reading:
     return reading
 
 
-def iterate_documents(path: Path) -> Iterator[Document | Skipped]:
+def iterate_documents(
+    path: Path, options: ReadingOptions = DEFAULT_READING, progress: Progress = silent
+) -> Iterator[Document | Skipped]:
     """What `read_documents` reads, one at a time; a JSONL file is never in memory as a whole.
+
+    Ids are such that each is one cell of a table: what would end a line or a cell is percent-encoded.
+
+    Args:
+        options: how much of a file, for how long, and whether links out of the folder are followed.
+        progress: is told the name of a file that takes long, and the seconds of its time that are over.
 
     Raises:
         InputError: at the end, where there was not a single document.
     """
-    files, skipped = _files(Path(path))
+    files, skipped = _files(Path(path), options)
     yield from skipped
     ids: set[str] = set()
-    for file in files:
-        for document in _documents(file, ids):
-            if isinstance(document, Skipped):
-                skipped.append(document)
-            yield document
+    with FileReader(options) as reader:
+        for file in files:
+            for document in _documents(file, ids, reader, _Patience(file, options, progress)):
+                if isinstance(document, Skipped):
+                    skipped.append(document)
+                yield document
     if not ids:
         seen = "1 file" if len(files) == 1 else f"{len(files)} files"
         reasons = [f"{seen} seen"]
@@ -69,33 +85,65 @@ def iterate_documents(path: Path) -> Iterator[Document | Skipped]:
         raise InputError(f"no documents in {path} ({'; '.join(reasons)})", _supported())
 
 
-def _files(path: Path) -> tuple[list[NamedFile], list[Skipped]]:
+def _files(path: Path, options: ReadingOptions) -> tuple[list[NamedFile], list[Skipped]]:
     if path.is_dir():
-        return list_files(path)
+        return list_files(path, follow_links=options.follow_links)
     if not path.is_file():
-        what = "neither a file nor a folder" if path.exists() else "no such file or folder"
+        what = "no such file or folder"
+        if path.exists():
+            what = f"neither a folder nor a file but {NO_FILE}"
         raise InputError(f"{what}: {path}", _supported())
     if path.suffix.lower() not in SUPPORTED:
-        raise InputError(f"{path}: {_unsupported(path)}", _supported())
-    return [NamedFile(clean(path.name), path)], []
+        raise InputError(f"{path}: {unsupported(path)}", _supported())
+    return [NamedFile(safe_name(clean(path.name)), path)], []
 
 
-def _documents(file: NamedFile, ids: set[str]) -> Iterator[Document | Skipped]:
+class _Patience:
+    """Tells of a file that takes long: what it is called, how large it is, how much of its time is over."""
+
+    def __init__(self, file: NamedFile, options: ReadingOptions, progress: Progress) -> None:
+        self._file = file
+        self._limit = round(options.max_seconds)
+        self._progress = progress
+        self._stage = ""
+        self._seconds = 0
+
+    def waiting(self, seconds: int) -> None:
+        """Called each second."""
+        if seconds < PATIENCE:
+            return
+        if not self._stage:
+            size = self._file.path.stat().st_size / MEGABYTE
+            self._stage = f"seconds reading {self._file.name} ({size:.1f} MB)"
+        self._seconds = seconds
+        self._progress(self._stage, seconds, self._limit + 1)
+
+    def over(self) -> None:
+        """Called when the file was read, or given up."""
+        if self._stage:
+            self._progress(self._stage, self._seconds, self._seconds)
+
+
+def _documents(
+    file: NamedFile, ids: set[str], reader: FileReader, patience: _Patience
+) -> Iterator[Document | Skipped]:
     """The documents of one file, under ids that are not among `ids`, which grow by them."""
     has_rows = file.path.suffix.lower() in ROW_READERS
+    waiting: Waiting = patience.waiting
     try:
-        for number, raw in enumerate(_raw_documents(file.path), 1):
+        for number, raw in enumerate(reader.documents(file.path, waiting), 1):
             if isinstance(raw, Unreadable):
                 yield Skipped(file.name, str(raw))
                 continue
             fallback = f"{file.name}#{number}" if has_rows else file.name
-            document_id = _unique_id(raw.id, fallback, ids)
+            document_id = _unique_id(safe_name(raw.id), fallback, ids)
             ids.add(document_id)
             yield Document(document_id, raw.text, raw.title, {"path": file.name, **raw.metadata})
     except Unreadable as reason:
         yield Skipped(file.name, str(reason))
     except OSError as error:
         yield Skipped(file.name, f"cannot be read ({(error.strerror or str(error)).lower()})")
+    patience.over()
 
 
 def _unique_id(given: str, fallback: str, ids: set[str]) -> str:
@@ -108,38 +156,6 @@ def _unique_id(given: str, fallback: str, ids: set[str]) -> str:
         number += 1
         unique = f"{fallback}-{number}"
     return unique
-
-
-def _raw_documents(file: Path) -> Iterator[RawDocument | Unreadable]:
-    """The texts of one file, or for a row that gives no document the reason."""
-    ending = file.suffix.lower()
-    if ending not in SUPPORTED:
-        raise Unreadable(_unsupported(file))
-    if ending in LINE_READERS:
-        yield from LINE_READERS[ending](decoded_lines(file))
-        return
-    data = file.read_bytes()
-    if not data.strip():
-        raise Unreadable("empty file")
-    if ending in ROW_READERS:
-        yield from ROW_READERS[ending](decode(data))
-        return
-    if ending in BINARY_READERS:
-        prose = BINARY_READERS[ending](data)
-    else:
-        prose = TEXT_READERS[ending](decode(data, html=ending in (".html", ".htm")))
-    text = clean(prose.text)
-    if not text.strip():
-        raise Unreadable("no text in it")
-    title = " ".join(clean(prose.title).split())
-    title_of_name = " ".join(re.split(r"[-_\s]+", clean(file.stem))).strip()
-    yield RawDocument(text, title or title_of_name, metadata=json_object(prose.metadata))
-
-
-def _unsupported(file: Path) -> str:
-    if file.suffix:
-        return f"ending {file.suffix} is not supported"
-    return "has no ending that tells its format"
 
 
 def _supported() -> str:

@@ -1,19 +1,26 @@
-"""Files below a folder, in the order of their paths, each once whatever links lead to it."""
+"""Files below a folder, in the order of their paths, each once whatever links lead to it.
+
+Links that lead out of the folder are not followed unless that is asked for: a folder from somebody else
+must not bring this machine's own files into an index, or before a language model.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from splade_cli.corpus.formats.prose import clean
+from splade_cli.corpus.formats.prose import clean, safe_name
+
+NO_FILE = "no regular file (a pipe, socket or device)"
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file, or one row of it, that gave no document."""
+    """A file, or a part of it, that gave no document, or none as it was meant to."""
 
     path: str
     reason: str
@@ -26,14 +33,21 @@ class NamedFile(NamedTuple):
     path: Path
 
 
-def list_files(root: Path) -> tuple[list[NamedFile], list[Skipped]]:
+def list_files(root: Path, *, follow_links: bool = False) -> tuple[list[NamedFile], list[Skipped]]:
     """All files below `root` that are not hidden, and what could not be looked into.
 
-    Links are followed last and once: no loop and no copy comes of them.
+    Links within the folder are followed last and once: no loop and no copy comes of them. Those that lead out
+    of it are, with `follow_links`.
     """
-    walk = _Walk(root)
+    walk = _Walk(root, follow_links)
     walk.run()
     return walk.files_by_name(), walk.skipped
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "link that leads in a circle"
+    return f"cannot be read ({(error.strerror or str(error)).lower()})"
 
 
 @dataclass
@@ -41,6 +55,7 @@ class _Walk:
     """Breadth-first over folders that links lead to, depth-first over all others."""
 
     root: Path
+    follow_links: bool
     files: list[NamedFile] = field(default_factory=list)
     links: list[NamedFile] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -57,13 +72,17 @@ class _Walk:
                 continue
             seen.add(real)
             for entry in self._entries(folder):
-                if entry.is_dir():
-                    if entry.is_symlink():
-                        pending.append(Path(entry.path))
-                    else:
-                        pending.appendleft(Path(entry.path))
+                try:
+                    is_folder = self._may_be_read(entry, top) and entry.is_dir()
+                except OSError as error:
+                    self._skip(Path(entry.path), _reason(error))
+                    continue
+                if not is_folder:
+                    self._add(entry, top)
+                elif entry.is_symlink():
+                    pending.append(Path(entry.path))
                 else:
-                    self._add(entry)
+                    pending.appendleft(Path(entry.path))
 
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
         """What lies in one folder, sorted, without hidden files and the queries of a collection."""
@@ -71,8 +90,7 @@ class _Walk:
             with os.scandir(folder) as listing:
                 entries = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            self.skipped.append(Skipped(self._name(folder), f"folder cannot be read ({reason})"))
+            self._skip(folder, f"folder cannot be read ({(error.strerror or str(error)).lower()})")
             return []
         entries.sort(key=lambda entry: entry.name)
         names = {entry.name for entry in entries}
@@ -81,23 +99,38 @@ class _Walk:
         documents = []
         for entry in entries:
             if entry.name in ("queries.jsonl", "qrels"):
-                reason = "queries and judgements of a collection, not documents"
-                self.skipped.append(Skipped(self._name(Path(entry.path)), reason))
+                self._skip(Path(entry.path), "queries and judgements of a collection, not documents")
             else:
                 documents.append(entry)
         return documents
 
-    def _add(self, entry: os.DirEntry[str]) -> None:
+    def _may_be_read(self, entry: os.DirEntry[str], top: str) -> bool:
+        """Whether an entry lies in the folder, or links out of it are followed."""
+        if self.follow_links or not entry.is_symlink():
+            return True
+        return PurePath(os.path.realpath(entry.path)).is_relative_to(top)
+
+    def _add(self, entry: os.DirEntry[str], top: str) -> None:
+        """Keeps a file, or the reason why it is none."""
         path = Path(entry.path)
-        name = self._name(path)
-        if entry.is_file():
-            files = self.links if entry.is_symlink() else self.files
-            files.append(NamedFile(name, path))
-        elif entry.is_symlink():
-            self.skipped.append(Skipped(name, "link that leads nowhere"))
+        try:
+            if not self._may_be_read(entry, top):
+                self._skip(path, "link that leads out of the folder, not followed")
+            elif entry.is_file():
+                files = self.links if entry.is_symlink() else self.files
+                files.append(NamedFile(self._name(path), path))
+            elif entry.is_symlink() and not path.exists():
+                self._skip(path, "link that leads nowhere")
+            else:
+                self._skip(path, NO_FILE)
+        except OSError as error:
+            self._skip(path, _reason(error))
+
+    def _skip(self, path: Path, reason: str) -> None:
+        self.skipped.append(Skipped(self._name(path), reason))
 
     def _name(self, path: Path) -> str:
-        return clean(path.relative_to(self.root).as_posix())
+        return safe_name(clean(path.relative_to(self.root).as_posix()))
 
     def files_by_name(self) -> list[NamedFile]:
         known = {os.path.realpath(file.path) for file in self.files}

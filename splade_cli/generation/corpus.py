@@ -10,6 +10,7 @@ from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import Skipped, read_documents
 from splade_cli.generation.options import GenerateOptions
 from splade_cli.index.bm25.analyzer import guess_language
+from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, Document
 
 
@@ -23,9 +24,13 @@ class Corpus:
     language: str
 
 
-def chunked_corpus(options: GenerateOptions, language: str | None = None) -> Corpus:
+def chunked_corpus(
+    options: GenerateOptions, language: str | None = None, progress: Progress = silent
+) -> Corpus:
     """Reads and cuts the documents; `language` is guessed where None. Raises InputError as both do."""
-    reading = read_documents(Path(options.documents), max_documents=options.max_documents)
+    reading = read_documents(
+        Path(options.documents), options.reading, max_documents=options.max_documents, progress=progress
+    )
     chunks = split_documents(reading.documents, options.chunking)
     return Corpus(reading.documents, reading.skipped, chunks, language or _language_of(chunks))
 

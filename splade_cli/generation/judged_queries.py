@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from splade_cli.corpus.documents import read_documents
+from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.formats.beir import read_queries
@@ -15,6 +16,7 @@ from splade_cli.datasets.formats.trec import Qrels, read_qrels
 from splade_cli.datasets.splits import held_out
 from splade_cli.errors import InputError
 from splade_cli.generation.corpus import Corpus, whole, whole_corpus
+from splade_cli.progress import Progress, silent
 from splade_cli.records import Document, Example
 
 HUMAN = "human"
@@ -82,12 +84,19 @@ def read_judged_split(folder: Path, split: str, language: str | None = None) -> 
     return _judged_corpus(whole_corpus(collection.documents, [], language), texts, splits)
 
 
-def read_judged_rows(documents: Path, rows: Path, language: str | None = None) -> JudgedCorpus:
+def read_judged_rows(
+    documents: Path,
+    rows: Path,
+    language: str | None = None,
+    reading_options: ReadingOptions = DEFAULT_READING,
+    progress: Progress = silent,
+) -> JudgedCorpus:
     """The queries of a file of training rows, over `documents` and the texts of the rows.
 
     Args:
         documents: a file or folder; the same path as `rows` takes the texts of the rows alone.
         rows: query and positive document, perhaps negatives, which count as judged not relevant.
+        reading_options, progress: see `corpus.documents.iterate_documents`.
 
     Raises:
         InputError: as reading documents and rows does.
@@ -96,7 +105,7 @@ def read_judged_rows(documents: Path, rows: Path, language: str | None = None) -
     collected: list[Document] = []
     skipped = []
     if documents.resolve() != rows.resolve():
-        reading = read_documents(documents)
+        reading = read_documents(documents, reading_options, progress=progress)
         collected.extend(reading.documents)
         skipped = reading.skipped
     pool = _DocumentPool(collected, rows.name)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from splade_cli.corpus.chunks import Chunking
+from splade_cli.corpus.options import ReadingOptions
 from splade_cli.errors import InputError, require_positive
 from splade_cli.generation.llm.options import Llm
 from splade_cli.model.options import ModelOptions
@@ -61,6 +62,7 @@ class GenerateOptions:
         language: of the queries that are written; that of the documents where None.
         max_documents: read only the first so many; not with judged queries.
         chunking: how documents are cut; those of judged queries stay whole.
+        reading: how large a file may be, how long it may take, and whether links are followed.
         model: a sparse model that mines and scores beside BM25, None for none; ``auto`` is tiny where there
             is no dense teacher: beside one it adds nothing.
         teacher: a dense model that does the same, None for none; ``auto``: see `teachers.dense_teacher`.
@@ -79,6 +81,7 @@ class GenerateOptions:
     language: str | None = None
     max_documents: int | None = None
     chunking: Chunking = field(default_factory=Chunking)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     model: str | SpladeEmbedder | None = "auto"
     teacher: str | None = "auto"
     negatives: int = 5

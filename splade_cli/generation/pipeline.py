@@ -22,7 +22,7 @@ from splade_cli.generation.query_sources import JudgedQueries, QuerySource, Writ
 from splade_cli.generation.run_cache import earlier_cache, forget_vectors, run_cache
 from splade_cli.generation.teachers import Teachers, open_teachers
 from splade_cli.index.bm25.analyzer import stop_words
-from splade_cli.progress import Progress, bars
+from splade_cli.progress import Progress, bars, silent
 
 QUERIES_AT_ONCE = 256
 
@@ -110,7 +110,7 @@ def generate(options: GenerateOptions, progress: Progress | None = None) -> Gene
 def _generate(options: GenerateOptions, progress: Progress) -> Generated:
     output = Path(options.output)
     check_output(output, options.force)
-    corpus, judged = _read(options)
+    corpus, judged = _read(options, progress)
     progress("chunk", len(corpus.chunks), len(corpus.chunks))
     with run_cache(output) as cache:
         writer: Writer | None = None
@@ -132,19 +132,20 @@ def _generate(options: GenerateOptions, progress: Progress) -> Generated:
     return Generated(output, report, llm, teachers.advice)
 
 
-def _read(options: GenerateOptions) -> tuple[Corpus, JudgedCorpus | None]:
+def _read(options: GenerateOptions, progress: Progress = silent) -> tuple[Corpus, JudgedCorpus | None]:
     """The corpus, and the judged queries over it where queries are not written."""
     documents = Path(options.documents)
     if isinstance(options.queries, Judged):
         judged = read_judged_split(documents, options.queries.split, options.language)
         return judged.corpus, judged
     if isinstance(options.queries, Rows):
-        judged = read_judged_rows(documents, Path(options.queries.path), options.language)
+        rows = Path(options.queries.path)
+        judged = read_judged_rows(documents, rows, options.language, options.reading, progress)
         return judged.corpus, judged
     if isinstance(options.queries, Llm):
         # the language of the queries is for the model to write in, that of the documents is theirs
-        return chunked_corpus(options), None
-    return chunked_corpus(options, options.language), None
+        return chunked_corpus(options, progress=progress), None
+    return chunked_corpus(options, options.language, progress), None
 
 
 def _writer(options: GenerateOptions, corpus: Corpus, cache: Cache) -> Writer:

@@ -114,7 +114,7 @@ class WrittenQueries:
         """Chunks with the document that they are of."""
         for chunk in self.corpus.chunks:
             row = {"_id": chunk.id, "title": "", "text": chunk.content, "document_id": chunk.document_id}
-            yield {**row, **chunk.metadata}
+            yield {**chunk.metadata, **row}
 
     def _same_text(self, chunk_id: str) -> Set[str]:
         """Chunks of the same text, and neighbours in the same document that overlap."""

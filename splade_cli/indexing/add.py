@@ -12,6 +12,7 @@ from pathlib import Path
 from splade_cli.cache import Cache, remove_cache
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.corpus.documents import Skipped
+from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.chunks import chunk_from_json, chunk_to_json
 from splade_cli.index.updates import IndexWriter, Merged
@@ -50,6 +51,7 @@ def add_documents(
     *,
     embedder: SpladeEmbedder | None = None,
     dense: DenseEncoder | None = None,
+    reading: ReadingOptions = DEFAULT_READING,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Added:
@@ -64,6 +66,7 @@ def add_documents(
     Args:
         embedder: the model that made the index, where it is loaded already or lies elsewhere now.
         dense: the same of its dense model, where it has one.
+        reading: how large a file may be, how long it may take, and whether links are followed.
         workers: encoding processes, see `model.encoding.windows.encode_windows`.
         progress: is told how far it is; bars are drawn where None.
 
@@ -73,7 +76,7 @@ def add_documents(
     """
     with bars(progress) as report, IndexWriter(index_dir) as writer:
         index = writer.index
-        reader = ChunkReader(Path(documents), index.info.chunking or Chunking(), report)
+        reader = ChunkReader(Path(documents), index.info.chunking or Chunking(), report, reading)
         additions = _Additions(index)
         chunks = additions.of(reader)
         first = next(chunks, None)

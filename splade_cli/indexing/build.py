@@ -67,7 +67,7 @@ def index_documents(
         check_bits(options.impacts)
     embedder = embedder or SpladeEmbedder(model)
     with bars(progress) as report:
-        reader = ChunkReader(Path(documents), options.chunking, report)
+        reader = ChunkReader(Path(documents), options.chunking, report, options.reading)
         if output_dir is None:
             if options.query is not None:
                 raise InputError("only an index on disk carries a query encoder", "name a folder: output_dir")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from splade_cli.corpus.chunks import Chunking
+from splade_cli.corpus.options import ReadingOptions
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.query_encoders.base import ExportQueries
@@ -16,6 +17,7 @@ class IndexOptions:
 
     Attributes:
         chunking: sizes of chunks, see `corpus.chunks.split_documents`.
+        reading: how large a file may be, how long it may take, and whether links are followed.
         bm25: store the words of the chunks as well, for searching by BM25 and by both.
         dense: store vectors of this model as well.
         query: makes what the index is to carry for encoding queries without the model, such as
@@ -28,6 +30,7 @@ class IndexOptions:
     """
 
     chunking: Chunking = field(default_factory=Chunking)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     bm25: bool = True
     dense: DenseEncoder | None = None
     query: ExportQueries | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from splade_cli.corpus.chunks import Chunking, iterate_chunks
 from splade_cli.corpus.documents import Skipped, iterate_documents
+from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
 from splade_cli.errors import InputError
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, Document
@@ -20,17 +21,24 @@ class ChunkReader:
         skipped: what gave no document.
     """
 
-    def __init__(self, source: Path, chunking: Chunking, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        source: Path,
+        chunking: Chunking,
+        progress: Progress = silent,
+        options: ReadingOptions = DEFAULT_READING,
+    ) -> None:
         self.documents = 0
         self.chunks = 0
         self.skipped: list[Skipped] = []
         self._source = source
         self._chunking = chunking
         self._progress = progress
+        self._options = options
 
     def again(self) -> ChunkReader:
         """A reader of the same that reports nothing."""
-        return ChunkReader(self._source, self._chunking)
+        return ChunkReader(self._source, self._chunking, options=self._options)
 
     def __iter__(self) -> Iterator[Chunk]:
         """The chunks of all documents.
@@ -50,7 +58,7 @@ class ChunkReader:
             raise InputError(f"no text in {self._source}", "its documents hold nothing but blanks")
 
     def _read(self) -> Iterator[Document]:
-        for document in iterate_documents(self._source):
+        for document in iterate_documents(self._source, self._options, self._progress):
             if isinstance(document, Skipped):
                 self.skipped.append(document)
                 continue

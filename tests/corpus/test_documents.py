@@ -111,19 +111,19 @@ def test_unreadable_files_and_folders(tmp_path: Path, monkeypatch: pytest.Monkey
     write(tmp_path, "good.txt", "good")
     write(tmp_path, "locked.txt", "x")
     write(tmp_path, "shut/in.txt", "x")
-    read_bytes, scandir = Path.read_bytes, os.scandir
+    open_file, scandir = os.open, os.scandir
 
-    def read(path: Path) -> bytes:
-        if path.name == "locked.txt":
+    def read(path: Path, flags: int) -> int:
+        if Path(path).name == "locked.txt":
             raise PermissionError(13, "Permission denied", str(path))
-        return read_bytes(path)
+        return open_file(path, flags)
 
     def scan(path: Path) -> object:
         if path.name == "shut":
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
-    monkeypatch.setattr(Path, "read_bytes", read)
+    monkeypatch.setattr(os, "open", read)
     monkeypatch.setattr(os, "scandir", scan)
     reading = read_documents(tmp_path)
     assert [each.id for each in reading.documents] == ["good.txt"]

@@ -7,8 +7,13 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from urllib.parse import quote
 
 from splade_cli.records import JsonValue
+
+# Control characters, line and paragraph separators, and what turns the direction of a line around.
+_UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DEEPEST = 64
 
 
 class Unreadable(Exception):
@@ -17,11 +22,13 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Prose:
-    """One file's text. `title` is empty where the file names none; `metadata` are as its format has them."""
+    """One file's text. `title` is empty where the file names none; `metadata` are as its format has them;
+    `remark` says what of it was not understood."""
 
     text: str
     title: str = ""
     metadata: Mapping[str, object] = field(default_factory=dict)
+    remark: str = ""
 
 
 def names(words: str) -> frozenset[str]:
@@ -39,19 +46,35 @@ def clean(text: str) -> str:
     return text
 
 
-def json_object(values: Mapping[str, object]) -> dict[str, JsonValue]:
+def safe_name(text: str) -> str:
+    """A name in which what ends a line or a cell, or steers a terminal, is percent-encoded as in a URL.
+
+    So it is one cell of a table and one line of a report; two names stay two, unless one was written so.
+    """
+    if text.isprintable():
+        return text
+    return _UNSAFE_IN_NAMES.sub(lambda sign: quote(sign[0]), text)
+
+
+def json_object(values: Mapping[str, object], depth: int = 0) -> dict[str, JsonValue]:
     """Names and values as JSON can hold them, see `as_json`."""
-    return {clean(str(key)): as_json(each) for key, each in values.items()}
+    return {clean(str(key)): as_json(each, depth + 1) for key, each in values.items()}
 
 
-def as_json(value: object) -> JsonValue:
-    """The same value as JSON can hold it: dates as ISO text, every text clean."""
+def as_json(value: object, depth: int = 0) -> JsonValue:
+    """The same value as JSON can hold it: dates as ISO text, every text clean.
+
+    Raises:
+        Unreadable: lists and objects in each other deeper than any data are.
+    """
+    if depth > _DEEPEST:
+        raise Unreadable(f"nested deeper than {_DEEPEST} levels")
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return json_object(value)
+        return json_object(value, depth)
     if isinstance(value, list | tuple):
-        return [as_json(each) for each in value]
+        return [as_json(each, depth + 1) for each in value]
     if isinstance(value, date):
         return value.isoformat()
     if value is None or isinstance(value, bool | int | float):

@@ -1,0 +1,41 @@
+"""What may be read of a folder: how large a file, for how long, and whether links are followed out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splade_cli.errors import InputError
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """Limits of reading; what goes beyond them is skipped with its reason.
+
+    Attributes:
+        max_file_size: megabytes of a file that is read as a whole, and of one line of a JSONL file.
+        max_seconds: that reading one file may take; JSONL is read line by line, and takes what it takes.
+        follow_links: read what symbolic links lead to outside of the folder as well.
+    """
+
+    max_file_size: float = 100.0
+    max_seconds: float = 60.0
+    follow_links: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a limit that is not above 0."""
+        for what, value in (
+            ("the largest size of a file", self.max_file_size),
+            ("the time for a file", self.max_seconds),
+        ):
+            if not value > 0:
+                raise InputError(f"{what} must be above 0, got {value:g}", "leave it out for the default")
+
+    @property
+    def max_bytes(self) -> int:
+        """`max_file_size` in bytes."""
+        return int(min(self.max_file_size, 1e9) * MEGABYTE)
+
+
+DEFAULT_READING = ReadingOptions()
