@@ -166,7 +166,10 @@ def _documents_of(row: Any, number: int, seen: set[str]) -> Iterator[RawDocument
                 seen.add(text)
                 yield RawDocument(clean(text))
     elif _is_document(row):
-        yield _from_fields(row) or Unreadable(f"row {number}: empty text ({_keys(row)})")
+        try:
+            yield _from_fields(row) or Unreadable(f"row {number}: empty text ({_keys(row)})")
+        except Unreadable as reason:
+            yield Unreadable(f"row {number}: {reason}")
     else:
         yield Unreadable(f"row {number}: no text in it ({_keys(row)})")
 
