@@ -169,8 +169,8 @@ def claim_output(path: Path, force: bool, marks: Sequence[str] = ()) -> None:
     if marks and not set(marks) & set(inside):
         held = f", and holds {', '.join(inside[:3])}" if inside else ""
         raise InputError(
-            f"{path} is not what this command writes{held}, and nothing else is replaced",
-            "name another output",
+            f"{path} is not what this command writes{held}",
+            "nothing else is replaced: name another output",
             option="output",
         )
     if not force:

@@ -104,10 +104,46 @@ def test_an_index_is_measured_as_it_is(splade: Callable[..., Any], built: Any, t
     assert refused.exit_code == 1 and "measured as it stands" in " ".join(refused.stderr.split())
 
 
+def test_rows_of_an_index_are_what_search_answers(
+    splade: Callable[..., Any], built: Any, tmp_path: Path
+) -> None:
+    """Each flag of a ranking means to `evaluate` what it means to `search`."""
+    index = tmp_path / "index"
+    assert splade("index", built / "data" / "corpus.jsonl", "-o", index, "--device", "cpu").exit_code == 0
+    rules = tmp_path / "rules.txt"
+    rules.write_text("clay = kiln\n")
+    queries = json.loads((built / "data" / "queries.jsonl").read_text().splitlines()[0])
+    for flags in (
+        ["--mode", "hybrid", "--weights", "sparse=0.3,bm25=0.7"],
+        ["--mode", "bm25", "--no-fold"],
+        ["--backend", "two-step", "--expand", rules],
+        ["--filter", "title != nothing"],
+    ):
+        words = [*flags, "--index", index, "--device", "cpu"]
+        run = tmp_path / "run.trec"
+        data = ["--data", built / "data", "--split", "train", "--no-hybrid"]
+        measured = splade("evaluate", *data, *words, "--run", run, "--json")
+        assert measured.exit_code == 0, measured.output
+        asked = splade("search", queries["text"], *words, "-k", "5", "--json")
+        assert asked.exit_code == 0, asked.output
+        documents = dict.fromkeys(hit["document_id"] for hit in json.loads(asked.stdout)["hits"])
+        lines = [line.split() for line in run.read_text().splitlines()]
+        ranked = [line[2] for line in lines if line[0] == queries["_id"]]
+        if ranked:
+            assert ranked[: len(documents)] == list(documents), flags
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--no-bm25", "--fit-split", "train"], "a split to fit to, needs something to fuse with"),
+        (["--no-bm25", "--mode", "hybrid"], "a hybrid, or a split to fit to, needs something to fuse with"),
+        (["--mode", "dense"], "no dense model to search by hint: name one, e.g. all-MiniLM-L6-v2 (--dense)"),
+        (["--mode", "fast"], "unknown mode 'fast'"),
+        (["--weights", "sparse=1"], "--weights is for --mode hybrid, not for sparse hint: add --mode hybrid"),
+        (["--backend", "quick"], "unknown backend 'quick'"),
+        (["--filter", "lang ="], "filter 'lang =': expected a value"),
+        (["--expand", "nowhere.txt"], "nowhere.txt"),
         (["--fit-split", "nowhere"], "has no split 'nowhere'"),
         (["--rerank", "m", "--rerank-top", "0"], "rerank_top must be above 0"),
     ],
