@@ -16,6 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 
+from splade_cli.claims import make_folder, output_file
 from splade_cli.errors import InputError
 
 FORMAT = 1
@@ -60,7 +61,7 @@ class Cache:
         self.path = path
         self._lock = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(output_file(path).parent)
             self._connection = sqlite3.connect(path, timeout=WAIT_SECONDS, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")

@@ -7,13 +7,24 @@ import os
 import re
 import secrets
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from splade_cli.claims import (
+    LOCK,
+    claimed,
+    make_folder,
+    output_file,
+    output_folder,
+    require_readable,
+    sync_folder,
+)
 from splade_cli.errors import InputError
 from splade_cli.records import JsonValue
+
+WAIT_SECONDS = 60.0
+"""How long a file that another process is replacing is waited for."""
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, JsonValue]]:
@@ -39,6 +50,7 @@ def read_jsonl(path: Path) -> Iterator[dict[str, JsonValue]]:
 @contextmanager
 def open_text(path: Path) -> Iterator[Iterable[str]]:
     """A UTF-8 text file, opened with the errors that a user can act on."""
+    require_readable(path)
     try:
         with open(path, encoding="utf-8-sig") as file:
             yield file
@@ -57,41 +69,71 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def write_json(path: Path, value: object) -> None:
-    """Writes one JSON document by way of a temporary file."""
-    with replacing(path) as temporary:
+def write_json(path: Path, value: object, *, alone: bool = False) -> None:
+    """Writes one JSON document by way of a temporary file, `alone` as in `replacing`."""
+    with replacing(path, alone=alone) as temporary:
         temporary.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
-def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
     """A temporary sibling that takes the place of `path` when the block ends well; gone when it does not.
 
+    Its bytes are on the disk before it takes the place, and its name is after.
+
     Args:
-        durable: its bytes are on the disk before it takes the place, and its name is after.
+        alone: `path` is claimed meanwhile, and what killed processes left of it goes: for a file that lies in
+            no folder which is claimed.
+
+    Raises:
+        InputError: as `claims.output_file` and `claims.claimed`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary_sibling(path)
-    try:
-        yield temporary
-        if durable:
+    real = output_file(path)
+    with ExitStack() as stack:
+        if alone:
+            stack.enter_context(claimed(real, wait=WAIT_SECONDS))
+            remove_leftovers(real)
+        make_folder(real.parent)
+        temporary = _temporary_sibling(real)
+        try:
+            yield temporary
             _sync_file(temporary)
-        os.replace(temporary, path)
-        if durable:
-            sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+            os.replace(temporary, real)
+            sync_folder(real.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Puts the names in a folder on the disk, where the system can."""
-    if os.name == "nt":
-        return  # folders cannot be opened there, and need not be
-    handle = os.open(folder, os.O_RDONLY)
+@contextmanager
+def replacing_folder(path: Path, *, synced: bool = False) -> Iterator[Path]:
+    """A temporary sibling folder that takes the place of `path` when the block ends well.
+
+    All of it is on the disk before. The old folder is moved aside first and removed last: killed at any
+    point, one whole folder can be found, and `remove_leftovers` puts it back.
+
+    Args:
+        synced: who writes the files puts each of them on the disk already.
+
+    Raises:
+        InputError: as `claims.output_folder`.
+    """
+    real = output_folder(path)
+    make_folder(real.parent)
+    temporary = _temporary_sibling(real)
+    old = _temporary_sibling(real, "old")
     try:
-        os.fsync(handle)
+        temporary.mkdir()
+        yield temporary
+        _sync_tree(temporary, files=not synced)
+        if real.exists():
+            os.replace(real, old)
+        os.replace(temporary, real)
+        sync_folder(real.parent)
     finally:
-        os.close(handle)
+        shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists() and not real.exists():
+            os.replace(old, real)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _sync_file(path: Path) -> None:
@@ -99,77 +141,70 @@ def _sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def _sync_tree(folder: Path, *, files: bool) -> None:
+    """Puts the names below a folder on the disk, and where asked for what is in the `files`."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            _sync_tree(path, files=files)
+        elif files and path.is_file():
+            _sync_file(path)
+    sync_folder(folder)
+
+
 def _temporary_sibling(path: Path, ending: str = "tmp") -> Path:
-    """A name that no other call has, in any process; `remove_leftovers` reads its process from it."""
+    """A name that no other call has, in any process; `remove_leftovers` knows it by its shape."""
     return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.{ending}")
 
 
+_LEFTOVER = re.compile(r"\.(.+)\.\d+\.[0-9a-f]{8}\.(tmp|old)")
+
+
 def remove_leftovers(path: Path) -> None:
-    """Removes the temporary siblings of `path` that killed processes left; those of running ones stay."""
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.[0-9a-f]+\.tmp")
-    for sibling in path.parent.iterdir() if path.parent.is_dir() else ():
-        match = pattern.fullmatch(sibling.name)
-        if match is None or is_running(int(match[1])):
-            continue
-        if sibling.is_dir():
-            shutil.rmtree(sibling, ignore_errors=True)
-        else:
-            sibling.unlink(missing_ok=True)
+    """Removes what killed processes left beside `path`, and puts a folder back that was moved aside.
 
-
-def is_running(process: int) -> bool:
-    """Whether there is a process of this number on this machine."""
-    if sys.platform == "win32":
-        import ctypes
-
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, process)
-        ctypes.windll.kernel32.CloseHandle(handle)
-        return bool(handle)
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-@contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """A temporary sibling folder that takes the place of `path` when the block ends well.
-
-    The old folder is moved aside first and removed last: killed at any point, one whole folder can be found.
+    Whoever calls has claimed `path`, or the folder that it is in: nobody is writing there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary_sibling(path)
-    old = _temporary_sibling(path, "old")
-    try:
-        temporary.mkdir()
-        yield temporary
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if old.exists() and not path.exists():
-            os.replace(old, path)
-        shutil.rmtree(old, ignore_errors=True)
+    real = Path(os.path.realpath(path))
+    _remove_leftovers(real.parent, real.name)
+
+
+def remove_leftovers_in(folder: Path) -> None:
+    """The same for all names in a folder, which whoever calls has claimed."""
+    _remove_leftovers(folder, None)
+
+
+def _remove_leftovers(folder: Path, name: str | None) -> None:
+    for leftover in sorted(folder.iterdir()) if folder.is_dir() else ():
+        match = _LEFTOVER.fullmatch(leftover.name)
+        if match is None or name not in (None, match[1]):
+            continue
+        place = folder / match[1]
+        if match[2] == "old" and not place.exists():
+            os.replace(leftover, place)
+        elif leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                leftover.unlink()
 
 
 def claim_output(path: Path, force: bool, marks: Sequence[str] = ()) -> None:
-    """Raises InputError if `path` exists, is not an empty folder, and `force` was not asked for.
+    """Raises InputError if `path` exists, is not an empty folder, and `force` was not asked for, or if no
+    folder can be written there.
 
     Args:
         marks: names of which a folder that is replaced as a whole must hold one; nothing else is ever
             replaced, so that `force` on a wrong folder costs nobody their documents.
     """
-    inside = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
-    if not (path.is_file() or inside):
+    real = output_folder(path)
+    inside: list[str] = []
+    if real.is_dir():
+        inside = sorted(entry.name for entry in real.iterdir() if entry.name != LOCK)
+    if not inside:
         return
     if marks and not set(marks) & set(inside):
-        held = f", and holds {', '.join(inside[:3])}" if inside else ""
         raise InputError(
-            f"{path} is not what this command writes{held}",
+            f"{path} is not what this command writes, and holds {', '.join(inside[:3])}",
             "nothing else is replaced: name another output",
             option="output",
         )

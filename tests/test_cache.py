@@ -89,7 +89,7 @@ def test_a_file_that_is_no_cache_is_an_error_that_names_it(tmp_path: Path) -> No
     with pytest.raises(InputError, match="damaged") as caught:
         Cache(path)
     assert f"rm {path}" in caught.value.hint
-    with pytest.raises(InputError, match="cannot be used"):
+    with pytest.raises(InputError, match="is a file, not a folder"):
         Cache(path / "below")
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from splade_cli.model.options import ModelOptions
 
 
+STDOUT = Path("-")
+
+
 def evaluate(
     data: Annotated[
         Path,
@@ -77,11 +80,15 @@ def evaluate(
         typer.Option("--measure", help="e.g. nDCG@20; may be repeated.", show_default="the usual nine"),
     ] = None,
     run_file: Annotated[
-        Path | None, typer.Option("--run", help="Write the ranking as a TREC run file.")
+        Path | None,
+        typer.Option("--run", help="Write the ranking as a TREC run file; - is standard output."),
     ] = None,
     report_file: Annotated[
         Path | None,
-        typer.Option("--report", help="Write the report as JSON, values of each query included."),
+        typer.Option(
+            "--report",
+            help="Write the report as JSON, values of each query included; - is standard output.",
+        ),
     ] = None,
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", help="MEASURE=VALUE: exit 3 if the model stays below.")
@@ -101,7 +108,7 @@ def evaluate(
     from splade_cli.cli.render import console
     from splade_cli.cli.render import report as figures
     from splade_cli.cli.render.progress import show_progress
-    from splade_cli.datasets.formats.trec import write_run
+    from splade_cli.datasets.formats.trec import run_lines, write_run
     from splade_cli.evaluation.evaluate import evaluate as measured
     from splade_cli.evaluation.metrics import MEASURES, below_thresholds, parse_measure, parse_thresholds
     from splade_cli.evaluation.options import EvaluationOptions
@@ -112,6 +119,7 @@ def evaluate(
     from splade_cli.search.searcher import Searcher
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
+    _require_outputs(run_file, report_file, json_output)  # before hours of measuring
     options.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
     chosen = options.search_options(mode, filter, 0.0, expand, group, None, RERANK_DEPTH, weights)
@@ -154,17 +162,21 @@ def evaluate(
         report = measured(
             subject, data, split, wanted, name=None if index is None else index.name, progress=progress
         )
-    if run_file is not None:
+    if run_file == STDOUT:
+        console.lines(list(run_lines(report.systems[0].run)))
+    elif run_file is not None:
         write_run(run_file, report.systems[0].run)
-    if report_file is not None:
+    if report_file == STDOUT:
+        console.json_document(report.to_json())
+    elif report_file is not None:
         report.write(report_file)
     if json_output:
         console.json_document(report.to_json(per_query))
-    else:
+    elif STDOUT not in (run_file, report_file):
         figures.report(report)
-        for what, path in (("run", run_file), ("report", report_file)):
-            if path is not None:
-                console.note(f"{what} written to {path}")
+    for what, path in (("run", run_file), ("report", report_file)):
+        if path is not None and path != STDOUT:
+            console.note(f"{what} written to {path}")
     missed = below_thresholds(report.systems[0].figures, thresholds)
     if missed:
         console.note("; ".join(missed))
@@ -174,6 +186,21 @@ def evaluate(
         return
     beside = f" --dense {dense}" if dense else ""
     console.next_command(f"splade index DOCS -o index --model {model or 'tiny'}{beside}")
+
+
+def _require_outputs(run: Path | None, report: Path | None, json_output: bool) -> None:
+    """Raises InputError where nothing can be written, or more than one thing would be on standard output."""
+    from splade_cli.claims import output_file
+    from splade_cli.errors import InputError
+
+    if [run == STDOUT, report == STDOUT, json_output].count(True) > 1:
+        raise InputError(
+            "only one of --run -, --report - and --json can be on standard output",
+            "name files for the others",
+        )
+    for path in (run, report):
+        if path is not None and path != STDOUT:
+            output_file(path)
 
 
 def _dense_model(name: str, opening: ModelOptions) -> DenseModel:

@@ -84,10 +84,9 @@ def index(
     from splade_cli.cli.render import index as render
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.corpus.chunks import Chunking
-    from splade_cli.files import claim_output
-    from splade_cli.index.store.manifest import MARKS
     from splade_cli.index.vectors.pruning import Pruning
     from splade_cli.indexing.build import index_documents
+    from splade_cli.indexing.on_disk import claimed_index
     from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.options import ModelOptions
@@ -101,7 +100,8 @@ def index(
         trust_remote_code=trust_remote_code,
         allow_pickle=allow_pickle,
     )
-    claim_output(output, force, MARKS)  # before a dense model is loaded
+    with claimed_index(output, force):
+        pass  # what is refused should be so before a dense model is loaded
     chosen = IndexOptions(
         chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
         reading=options.reading(max_file_size, max_file_seconds, follow_links),

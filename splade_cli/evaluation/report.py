@@ -172,7 +172,7 @@ class Report:
 
     def write(self, path: Path | str) -> None:
         """Writes `to_json` to a file."""
-        write_json(Path(path), self.to_json())
+        write_json(Path(path), self.to_json(), alone=True)
 
     @classmethod
     def read(cls, path: Path | str) -> Report:

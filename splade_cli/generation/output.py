@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from splade_cli.checksums import CHECKSUMS, write_checksums
+from splade_cli.claims import make_folder, output_file, output_folder, sync_folder
 from splade_cli.corpus.documents import Skipped
 from splade_cli.datasets.examples import write_examples
 from splade_cli.datasets.formats.trec import write_qrels
 from splade_cli.errors import InputError
-from splade_cli.files import write_json, write_jsonl
+from splade_cli.files import remove_leftovers_in, replacing_folder, write_json, write_jsonl
 from splade_cli.generation.judged_queries import JudgedQuery
 from splade_cli.generation.negatives import Mined
 from splade_cli.generation.query_sources import QuerySource
 from splade_cli.records import Example, JsonValue
 
 WRITTEN = (
-    "train.json",
-    "val.json",
     "corpus.jsonl",
     "queries.jsonl",
     "qrels/train.tsv",
     "qrels/val.tsv",
+    "val.json",
+    "train.json",
     "report.json",
     CHECKSUMS,
 )
-"""The files of a run, below its output folder."""
+"""The files of a run, below its output folder, in the order in which they take their places."""
+UNFINISHED = ".unfinished"
+"""Holds the files, all of them whole, that have not yet taken their places, and goes last of all."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,18 @@ class GenerationReport:
         }
 
 
-def check_output(output: Path, force: bool) -> None:
-    """Raises InputError for files of an earlier run that are not to be replaced."""
-    existing = [name for name in WRITTEN if (output / name).exists()]
-    if existing and not force:
+def begin_output(output: Path, force: bool) -> None:
+    """Removes what a killed run began in a folder that whoever calls has claimed.
+
+    Raises:
+        InputError: files of an earlier run that ended, which are not to be replaced; or no folder can be
+            there.
+    """
+    output_folder(output)
+    remove_leftovers_in(output)
+    existing = [name for name in WRITTEN if os.path.lexists(output / name)]
+    # What a run was about to replace when it was stopped is for the next one to replace.
+    if existing and not force and not (output / UNFINISHED).exists():
         raise InputError(
             f"{output / existing[0]} exists already",
             "name another output, or allow replacing it",
@@ -87,7 +100,10 @@ def check_output(output: Path, force: bool) -> None:
 def write_training_files(
     output: Path, source: QuerySource, queries: Sequence[MinedQuery], teachers: tuple[str, ...], seed: int
 ) -> GenerationReport:
-    """Writes `WRITTEN` below `output`; each query has an id and a side."""
+    """Writes `WRITTEN` below `output`, whole or not at all, which `end_output` has to end.
+
+    Killed at any point, the same run can be begun again. Each query has an id and a side.
+    """
     chunks = {chunk.id: chunk for chunk in source.corpus.chunks}
     train: list[Example] = []
     val: list[Example] = []
@@ -113,12 +129,6 @@ def write_training_files(
                     chunk_id=positive.id,
                 )
             )
-    write_jsonl(output / "corpus.jsonl", source.corpus_rows())
-    write_jsonl(output / "queries.jsonl", (_query_row(each.query) for each in queries))
-    write_qrels(output / "qrels/train.tsv", train_qrels)
-    write_qrels(output / "qrels/val.tsv", val_qrels)
-    write_examples(output / "val.json", val)
-    write_examples(output / "train.json", train)
     report = GenerationReport(
         documents=len(source.corpus.documents),
         chunks=len(chunks),
@@ -132,9 +142,26 @@ def write_training_files(
         skipped=tuple(source.corpus.skipped),
         seed=seed,
     )
-    write_json(output / "report.json", report.to_json())
-    write_checksums(output, [name for name in WRITTEN if name != CHECKSUMS])
+    with replacing_folder(output / UNFINISHED) as folder:
+        write_jsonl(folder / "corpus.jsonl", source.corpus_rows())
+        write_jsonl(folder / "queries.jsonl", (_query_row(each.query) for each in queries))
+        write_qrels(folder / "qrels/train.tsv", train_qrels)
+        write_qrels(folder / "qrels/val.tsv", val_qrels)
+        write_examples(folder / "val.json", val)
+        write_examples(folder / "train.json", train)
+        write_json(folder / "report.json", report.to_json())
+        write_checksums(folder, [name for name in WRITTEN if name != CHECKSUMS])
+    for name in WRITTEN:
+        place = output_file(output / name)
+        make_folder(place.parent)
+        os.replace(output / UNFINISHED / name, place)
+        sync_folder(place.parent)
     return report
+
+
+def end_output(output: Path) -> None:
+    """The last that a run does: it is finished, and another one needs to be told to replace it."""
+    shutil.rmtree(output / UNFINISHED)
 
 
 def _query_row(query: JudgedQuery) -> dict[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splade_cli.cache import Cache
+from splade_cli.claims import claimed
 from splade_cli.corpus.documents import Skipped
 from splade_cli.errors import InputError
 from splade_cli.generation.corpus import Corpus, chunked_corpus
@@ -17,7 +18,13 @@ from splade_cli.generation.judged_queries import JudgedCorpus, read_judged_rows,
 from splade_cli.generation.llm.writer import CallEstimate, LlmWriter, Usage
 from splade_cli.generation.offline_writer import OfflineWriter
 from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
-from splade_cli.generation.output import GenerationReport, MinedQuery, check_output, write_training_files
+from splade_cli.generation.output import (
+    GenerationReport,
+    MinedQuery,
+    begin_output,
+    end_output,
+    write_training_files,
+)
 from splade_cli.generation.query_sources import JudgedQueries, QuerySource, Writer, WrittenQueries
 from splade_cli.generation.run_cache import earlier_cache, forget_vectors, run_cache
 from splade_cli.generation.teachers import Teachers, open_teachers
@@ -99,17 +106,18 @@ def generate(options: GenerateOptions, progress: Progress | None = None) -> Gene
         progress: told how far it is; a bar a stage where None.
 
     Raises:
-        InputError: nothing to read, files in the way, or no query that survives the filters.
+        InputError: nothing to read, files in the way, another process that writes there, or no query that
+            survives the filters.
         ModelError: a teacher or model that cannot be loaded.
         ServiceError: a language model that cannot be used; its answers so far are kept.
     """
-    with bars(progress) as shown:
+    with bars(progress) as shown, claimed(Path(options.output)):
         return _generate(options, shown)
 
 
 def _generate(options: GenerateOptions, progress: Progress) -> Generated:
     output = Path(options.output)
-    check_output(output, options.force)
+    begin_output(output, options.force)
     corpus, judged = _read(options, progress)
     progress("chunk", len(corpus.chunks), len(corpus.chunks))
     with run_cache(output) as cache:
@@ -126,6 +134,7 @@ def _generate(options: GenerateOptions, progress: Progress) -> Generated:
         rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
         report = write_training_files(output, source, rows, tuple(teachers.names.values()), options.seed)
         forget_vectors(cache)
+    end_output(output)
     llm = None
     if isinstance(writer, LlmWriter):
         llm = LlmRun(writer.usage, writer.failed, writer.last_failure)

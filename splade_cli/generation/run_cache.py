@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from splade_cli.cache import Cache
+from splade_cli.cache import Cache, remove_cache
 from splade_cli.generation.llm.answers import SPACE as ANSWERS
 
 NAME = "cache.sqlite3"
@@ -22,7 +22,7 @@ def run_cache(output: Path) -> Iterator[Cache]:
         is_empty = not cache.spaces()
         cache.close()
         if is_empty:
-            cache.path.unlink(missing_ok=True)
+            remove_cache(cache.path)
             with suppress(OSError):
                 output.rmdir()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from splade_cli.claims import claimed
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.containers.csr import Sparse, as_csr
 from splade_cli.index.engine.merging import RankedRows, merge
@@ -122,8 +123,7 @@ class SpladeIndex(NumberedRows):
         is given.
 
         Raises:
-            InputError: `folder` exists and is not empty.
-            IndexFolderError: another process is writing to it.
+            InputError: `folder` exists and is not empty, or another process is writing to it.
         """
         content = storage.Content(self.vocabulary, self.info)
         if self.encoder_folder is not None:
@@ -131,7 +131,8 @@ class SpladeIndex(NumberedRows):
         if self.info.bm25 is not None:
             content = replace(content, bm25=Bm25Request(self.info.bm25.language))
         batches = (batch for segment in self.segments for batch in segment.live_batches())
-        storage.write(Path(folder), batches, content, dimensions=self.dimensions, force=force)
+        with claimed(Path(folder)):
+            storage.write(Path(folder), batches, content, dimensions=self.dimensions, force=force)
 
     def search(self, queries: Sparse, k: int = 10) -> tuple[Ids, list[NDArray[np.float32]]]:
         """The k texts of largest dot product with each query, best first, equal scores in the order they were

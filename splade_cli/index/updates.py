@@ -47,7 +47,8 @@ class IndexWriter:
         manifest, index: its present generation, which moves on with each change.
 
     Raises:
-        IndexFolderError: no index there, a damaged one, or another process is writing to it.
+        IndexFolderError: no index there, or a damaged one.
+        InputError: another process is writing to it.
     """
 
     def __init__(self, folder: str | Path) -> None:

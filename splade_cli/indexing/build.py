@@ -59,8 +59,8 @@ def index_documents(
         progress: is told how far it is; bars are drawn where None.
 
     Raises:
-        InputError, ModelError: as reading, chunking, loading and encoding raise; other bits than 8 and 16, or
-            negative weights with `impacts`.
+        InputError, ModelError: as reading, chunking, loading and encoding raise; another process is writing
+            to `output_dir`; other bits than 8 and 16, or negative weights with `impacts`.
     """
     options.chunking.check()
     if options.impacts is not None:

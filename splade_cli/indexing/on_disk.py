@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 
-from splade_cli.cache import Cache, remove_cache
+from splade_cli.cache import Cache, key_of, remove_cache
+from splade_cli.claims import claimed
 from splade_cli.files import claim_output, remove_leftovers
 from splade_cli.index.info import DenseInfo, IndexInfo
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.batches import Batch
-from splade_cli.index.store.manifest import MARKS
+from splade_cli.index.store.manifest import MARKS, NAME
 from splade_cli.index.store.segment_writer import Bm25Request
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.indexing.options import IndexOptions
@@ -25,11 +27,48 @@ from splade_cli.model.query_encoders.tokenizer import TOKENIZER, has_fast_tokeni
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
 
+REPLACES = "replaces"
+"""Space of the cache that says what stood at the output when the build began."""
+
 
 def cache_of(output_dir: str | Path) -> Path:
     """Where encoded windows of an index that does not yet stand are kept: a hidden file beside it."""
-    path = Path(output_dir)
+    path = Path(os.path.realpath(output_dir))
     return path.with_name(f".{path.name}.cache.sqlite3")
+
+
+@contextmanager
+def claimed_index(output: Path, force: bool) -> Iterator[None]:
+    """The sole right to build an index at `output`; what builds that were killed left there is gone or used.
+
+    Raises:
+        InputError: `output` is taken and `force` is not given, is no place for an index, or another process
+            is writing there.
+    """
+    with claimed(output):
+        remove_leftovers(output)
+        _remove_outdated_cache(output)
+        claim_output(output, force, MARKS)
+        yield
+
+
+def _remove_outdated_cache(output: Path) -> None:
+    """Removes the cache of a build that was killed when its index stood already."""
+    path = cache_of(output)
+    if not path.is_file() or not (output / NAME).is_file():
+        return
+    with Cache(path) as cache:
+        before = cache.get(REPLACES, [b""]).get(b"")
+    if before is not None and before != _state(output):
+        remove_cache(path)
+
+
+def _state(output: Path) -> bytes:
+    """What stands at `output`, in short; empty where no index does."""
+    try:
+        return key_of((output / NAME).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
 
 
 def write_index(
@@ -41,8 +80,25 @@ def write_index(
     force: bool,
     progress: Progress,
 ) -> None:
-    claim_output(output, force, MARKS)
-    remove_leftovers(output)
+    """Writes an index to `output`, as a whole or not at all.
+
+    Raises:
+        InputError, ModelError: as `claimed_index`, and as reading, encoding and exporting raise.
+    """
+    with claimed_index(output, force):
+        _write(reader, output, embedder, options, force=force, progress=progress)
+        remove_cache(cache_of(output))
+
+
+def _write(
+    reader: ChunkReader,
+    output: Path,
+    embedder: SpladeEmbedder,
+    options: IndexOptions,
+    *,
+    force: bool,
+    progress: Progress,
+) -> None:
     query = None
     count = None
     export = _query_export(embedder, options)
@@ -55,6 +111,7 @@ def write_index(
     if options.bm25:
         bm25 = Bm25Request(opening.language())
     with Cache(cache_of(output)) as cache:
+        cache.put(REPLACES, {b"": _state(output)})
         pipeline = Pipeline.of(embedder, options, cache)
         chunks: Iterable[Chunk] = opening
         reported = progress
@@ -85,7 +142,6 @@ def write_index(
             every = _told(chain([first], batches), progress)
             storage.write(output, every, content, dimensions=embedder.loaded.model.dimensions, force=force)
     progress("write", 1, 1)
-    remove_cache(cache_of(output))
 
 
 def _query_export(embedder: SpladeEmbedder, options: IndexOptions) -> QueryEncoderExport | None:

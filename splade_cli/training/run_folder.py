@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from splade_cli.claims import make_folder, output_file
 from splade_cli.config.resolve import Resolved
 from splade_cli.config.schema import Config
 from splade_cli.files import replacing
@@ -33,7 +34,8 @@ def as_yaml(config: Config) -> str:
 
 def begin_run_folder(folder: Path, resolved: Resolved, resumed: bool) -> None:
     """Makes the folder, if it is not there, and writes the configuration; what a run before measured goes."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
+    output_file(folder / METRICS)
     if not resumed:
         (folder / METRICS).unlink(missing_ok=True)
     with replacing(folder / CONFIG) as path:

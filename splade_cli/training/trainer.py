@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from splade_cli.claims import claimed, output_folder
 from splade_cli.config.resolve import Resolved, resolve
 from splade_cli.config.schema import Config
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.loading import DatasetSplits, load_datasets
 from splade_cli.errors import InputError
-from splade_cli.files import claim_output
+from splade_cli.files import claim_output, remove_leftovers_in
 from splade_cli.progress import Progress, silent
 from splade_cli.training.loop.checkpoints import newest_checkpoint, require_whole
 from splade_cli.training.publishing.publish import require_push
@@ -100,8 +101,8 @@ class SpladeTrainer:
         """Trains, keeps the best weights, and writes ``final/``.
 
         Raises:
-            InputError, ModelError: rows, configuration or model cannot be used, or the loss is no longer
-                finite.
+            InputError, ModelError: rows, configuration or model cannot be used, the loss is no longer finite,
+                or another process trains into the same folder.
             KeyboardInterrupt: after a checkpoint was written.
         """
         if not self.config.training.output_dir:
@@ -111,9 +112,16 @@ class SpladeTrainer:
         require_tracking(settings.report_to)
         if settings.push_to_hub:
             require_push(settings.hub_model_id)
+        if int(os.environ.get("RANK", "0")):
+            return self._train(output)  # the first of several processes has claimed the folder
+        with claimed(output):
+            remove_leftovers_in(output_folder(output))
+            if not self.resume:
+                claim_output(output, self.force)
+            return self._train(output)
+
+    def _train(self, output: Path) -> Trained:
         datasets = self.datasets()
-        if not self.resume and int(os.environ.get("RANK", "0")) == 0:
-            claim_output(output, self.force)
         checkpoint = self._checkpoint(output)
         run = TrainingRun(self.resolved, output, datasets, checkpoint, self.listener, self.progress)
         return run.train()

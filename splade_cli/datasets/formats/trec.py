@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from splade_cli.errors import InputError
@@ -60,11 +60,16 @@ def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str = "splade") -> None:
-    """Writes a TREC run, best score first, equal scores by document id descending as trec_eval ranks them."""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
-        for query, scores in run.items():
-            for rank, (document, score) in enumerate(ranked(scores.items()), 1):
-                out.write(f"{query} Q0 {document} {rank} {score:.9g} {tag}\n")
+    """Writes a TREC run, see `run_lines`."""
+    with replacing(path, alone=True) as temporary, open(temporary, "w", encoding="utf-8") as out:
+        out.writelines(f"{line}\n" for line in run_lines(run, tag))
+
+
+def run_lines(run: Mapping[str, Mapping[str, float]], tag: str = "splade") -> Iterator[str]:
+    """Lines of a TREC run, best score first, equal ones by document id descending as trec_eval has them."""
+    for query, scores in run.items():
+        for rank, (document, score) in enumerate(ranked(scores.items()), 1):
+            yield f"{query} Q0 {document} {rank} {score:.9g} {tag}"
 
 
 def ranked(scores: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:

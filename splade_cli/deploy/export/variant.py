@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from splade_cli.claims import claimed
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import Skipped, read_documents
 from splade_cli.datasets.collections import Collection, load_collection
@@ -13,7 +14,7 @@ from splade_cli.deploy.export.card import add_section
 from splade_cli.deploy.export.model_folder import source_folder
 from splade_cli.errors import InputError
 from splade_cli.evaluation.evaluate import evaluate
-from splade_cli.files import claim_output, replacing_folder
+from splade_cli.files import claim_output, remove_leftovers, replacing_folder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.identity import seal
 from splade_cli.model.options import ModelOptions
@@ -98,43 +99,54 @@ def export_variant(
         options: how small, and what it is measured on.
 
     Raises:
-        InputError: `output` is taken or is the model itself, or documents or data cannot be used.
+        InputError: `output` is taken, is the model itself, or is being written by another process; or
+            documents or data cannot be used.
         ModelError: as `vocabulary_pruning.prune_vocabulary`.
     """
-    from splade_cli.deploy.export.vocabulary_pruning import prune_vocabulary, tokens_to_keep
-
     options = options or ExportOptions()
     output = Path(output)
     source = source_folder(model)
     if output.resolve() in (source.resolve(), *source.resolve().parents):
         raise InputError(f"{output} is or holds the model {model}", "name another output", option="output")
-    claim_output(output, options.force, ("modules.json", "config.json"))
+    with claimed(output):
+        claim_output(output, options.force, ("modules.json", "config.json"))
+        remove_leftovers(output)
+        return _export(model, source, output, Path(corpus), options, progress)
+
+
+def _export(
+    model: str, source: Path, output: Path, corpus: Path, options: ExportOptions, progress: Progress
+) -> Variant:
+    """Makes and measures the variant, which takes its place when its card is written as well."""
+    from splade_cli.deploy.export.vocabulary_pruning import prune_vocabulary, tokens_to_keep
+
     collections = [load_collection(Path(path), options.split) for path in options.data]
     base = SpladeEmbedder(model, options.model)
     with replacing_folder(output) as temporary:
-        reading = read_documents(Path(corpus))
+        reading = read_documents(corpus)
         texts = [chunk.content for chunk in split_documents(reading.documents)]
         keep = tokens_to_keep(
             base.loaded, texts, share=options.weight_share, size=options.vocabulary_size, progress=progress
         )
         pruned = prune_vocabulary(model, temporary, keep, options.model)
         seal(temporary)
-    done = [f"vocabulary pruned to what {len(reading.documents)} documents need"]
-    if options.vocabulary_size:
-        done.append(f"at most {options.vocabulary_size} tokens")
-    if options.weight_share:
-        done.append(f"{options.weight_share} of the weight")
-    small = SpladeEmbedder(output, options.model)
-    variant = Variant(
-        folder=output,
-        base=model,
-        done=tuple(done),
-        vocabulary=(pruned.before, small.loaded.model.dimensions),
-        megabytes=(weights_megabytes(source), weights_megabytes(output)),
-        losses=_losses(base, small, collections, progress),
-        skipped=reading.skipped,
-    )
-    add_section(output, "What it is, and what it costs", _cost_paragraphs(variant))
+        done = [f"vocabulary pruned to what {len(reading.documents)} documents need"]
+        if options.vocabulary_size:
+            done.append(f"at most {options.vocabulary_size} tokens")
+        if options.weight_share:
+            done.append(f"{options.weight_share} of the weight")
+        small = SpladeEmbedder(temporary, options.model)
+        variant = Variant(
+            folder=output,
+            base=model,
+            done=tuple(done),
+            vocabulary=(pruned.before, small.loaded.model.dimensions),
+            megabytes=(weights_megabytes(source), weights_megabytes(temporary)),
+            losses=_losses(base, small, collections, progress),
+            skipped=reading.skipped,
+        )
+        add_section(temporary, "What it is, and what it costs", _cost_paragraphs(variant))
+        del small  # which maps its weights: some systems move no folder of open files
     return variant
 
 

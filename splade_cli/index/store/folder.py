@@ -6,7 +6,6 @@
     encoders/NAME/                       vocabulary.json (names of the V columns), tokenizer.json, and query.*
     (what
                                          encodes queries without the model)
-    writer.lock                          held by the process that writes; no part of a generation
 
 Files are written once under new names; only manifest.json is replaced, in one step, when all that it names is
 on the disk. So a writer that is killed leaves the generation that was there, and what it had begun is swept
@@ -25,8 +24,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from splade_cli.claims import claimed, sync_folder
 from splade_cli.errors import IndexFolderError
-from splade_cli.files import claim_output, replacing_folder, sync_folder
+from splade_cli.files import claim_output, remove_leftovers, replacing_folder
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.info import Bm25Info, IndexInfo
 from splade_cli.index.store.batches import Batch, unique_ids
@@ -45,9 +45,6 @@ from splade_cli.index.store.manifest import (
 from splade_cli.index.store.opening import TOMBSTONE_ROWS
 from splade_cli.index.store.segment_file import tensors_of, texts_of
 from splade_cli.index.store.segment_writer import Bm25Request, write_segment
-
-LOCK = "writer.lock"
-_LOCK_HINT = "wait until it has ended, then type the same command again"
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def write(
     dimensions: int,
     force: bool,
 ) -> None:
-    """Writes an index of one segment, one batch in memory at a time.
+    """Writes an index of one segment, a batch in memory at a time, where whoever calls has claimed `folder`.
 
     Where there is an index already it gets a new generation, so that it opens at any moment; any other folder
     is replaced as a whole.
@@ -87,18 +84,16 @@ def write(
     Raises:
         InputError: `folder` is taken and `force` is not given; an id that comes twice, a count that differs,
             a weight that is not finite, or negative where there are impacts.
-        IndexFolderError: another process is writing to the index that is to be replaced.
     """
     claim_output(folder, force, MARKS)
+    remove_leftovers(folder)
     try:
-        Manifest.read(folder)
+        before = swept(folder)
     except IndexFolderError:
-        with replacing_folder(folder) as temporary:
+        with replacing_folder(folder, synced=True) as temporary:
             _write_generation(temporary, batches, content, dimensions, None)
-            sync_folder(temporary)
         return
-    with writing(folder) as before:
-        commit(folder, _write_generation(folder, batches, content, dimensions, before))
+    commit(folder, _write_generation(folder, batches, content, dimensions, before))
 
 
 def _write_generation(
@@ -191,26 +186,27 @@ def add_tombstones(
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Manifest]:
-    """The sole right to write to an index folder; gives its present manifest. The system frees the lock of a
-    dead one.
+    """The sole right to write to an index folder; gives its present manifest.
 
     Raises:
-        IndexFolderError: no index there, or another process is writing to it.
+        IndexFolderError: no index there.
+        InputError: another process is writing to it.
     """
-    from filelock import FileLock, Timeout
-
     Manifest.read(folder)
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise IndexFolderError(f"another process is writing to the index {folder}", _LOCK_HINT) from None
-    try:
-        manifest = Manifest.read(folder)
-        sweep(folder, manifest)
-        yield manifest
-    finally:
-        lock.release()
+    with claimed(folder):
+        remove_leftovers(folder)
+        yield swept(folder)
+
+
+def swept(folder: Path) -> Manifest:
+    """The present manifest of a folder that is claimed, where what killed writers began is removed.
+
+    Raises:
+        IndexFolderError: no index there.
+    """
+    manifest = Manifest.read(folder)
+    sweep(folder, manifest)
+    return manifest
 
 
 def commit(folder: Path, manifest: Manifest) -> None:

@@ -117,7 +117,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Makes this the folder's generation, in one step. The files that it names must be on the disk."""
         content = {"format": FORMAT, "version": VERSION, **asdict(self)}
-        with replacing(folder / NAME, durable=True) as temporary:
+        with replacing(folder / NAME) as temporary:
             temporary.write_text(
                 json.dumps({**content, "crc32": _checksum(content)}, ensure_ascii=False, indent=1) + "\n",
                 encoding="utf-8",

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from splade_cli.claims import claimed, require_readable
 from splade_cli.errors import InputError
-from splade_cli.files import read_jsonl, write_jsonl
+from splade_cli.files import WAIT_SECONDS, read_jsonl, remove_leftovers, write_jsonl
 from splade_cli.records import JsonValue
 
 SOURCE = "mark"
@@ -54,6 +55,7 @@ class Marks:
             raise InputError(
                 f"{path} is a folder, marks are kept in a file", f"name a file in it: {path / 'marks.jsonl'}"
             )
+        require_readable(path)
         self.path = path
 
     def put(self, marks: Sequence[Mark]) -> None:
@@ -62,6 +64,11 @@ class Marks:
         Raises:
             InputError: the file holds something else than JSONL, or cannot be written.
         """
+        with claimed(self.path, wait=WAIT_SECONDS):
+            self._put(marks)
+
+    def _put(self, marks: Sequence[Mark]) -> None:
+        remove_leftovers(self.path)
         rows = self._rows()
         for mark in marks:
             key = (mark.query, mark.id)

@@ -147,6 +147,6 @@ def test_other_files(tmp_path: Path) -> None:
         Marks(tmp_path / "broken.jsonl").put([good("q", "a")])
     assert (tmp_path / "broken.jsonl").read_text() == "{\n"
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="marks cannot be written to") as raised:
+    with pytest.raises(InputError, match="cannot be written: .*file is a file, not a folder") as raised:
         Marks(tmp_path / "file" / "marks.jsonl").put([good("q", "a")])
-    assert raised.value.hint == "choose another file for the marks"
+    assert raised.value.hint == "name another output"

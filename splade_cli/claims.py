@@ -1,0 +1,316 @@
+"""Claims on outputs: what may be written at a path, and the lock by which one process at a time does.
+
+The lock is one of the operating system (flock), so that a process that dies, however, holds it no longer. Its
+file lies beside what is claimed, says who holds it, and is gone when the claim ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from splade_cli.errors import InputError
+
+ELSEWHERE = "name another output"
+LOCK = ".lock"
+GRACE = 15.0
+"""Seconds that a lock is waited for whose process is gone: those that it forked hold it until they notice."""
+PAUSE = 0.05
+_KINDS = (
+    (stat.S_ISREG, "a file"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_OPENED = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds a claim.
+
+    Attributes:
+        process: its number, on the machine `host`.
+        since: when it began, ISO 8601 with the offset of its clock.
+        command: what was typed, cut where it is long.
+    """
+
+    process: int
+    host: str
+    since: str
+    command: str
+
+    def __str__(self) -> str:
+        began = datetime.fromisoformat(self.since).astimezone()
+        when = f"{began:%H:%M}"
+        if began.date() != datetime.now().astimezone().date():
+            when = f"{began:%Y-%m-%d %H:%M}"
+        where = ""
+        if self.host != socket.gethostname():
+            where = f" on {self.host}"
+        return f"process {self.process}{where}, since {when} ({self.command})"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was a process of this machine that runs no longer."""
+        return self.host == socket.gethostname() and not is_running(self.process)
+
+
+@contextmanager
+def claimed(path: Path, *, wait: float = 0.0) -> Iterator[None]:
+    """The sole right to write to a file or folder, for the length of the block.
+
+    Links are followed, so that all names of a folder are one. Folders above it that are missing are made, and
+    go again where nothing was put into them.
+
+    Args:
+        wait: seconds that another process may take before it is too long.
+
+    Raises:
+        InputError: another process, or another thread, has it; or nothing can be written there.
+    """
+    real = Path(os.path.realpath(path))
+    if not real.is_dir():
+        _require_writable(path, real.parent)
+    made = make_folder(real.parent)
+    try:
+        lock = _lock_of(real)
+        handle = _acquired(path, lock, wait)
+        try:
+            yield
+        finally:
+            _release(handle, lock)
+    finally:
+        for folder in reversed(made):
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def output_file(path: Path) -> Path:
+    """Where a file named `path` would be written, links followed.
+
+    Raises:
+        InputError: something else than a file is there, or nothing can be written there.
+    """
+    return _real_output(path, "a file")
+
+
+def output_folder(path: Path) -> Path:
+    """The same for a folder. Raises InputError as `output_file` does."""
+    return _real_output(path, "a folder")
+
+
+def require_readable(path: Path) -> None:
+    """Raises InputError for a pipe, device or socket, which may never end, unless the shell has opened it.
+
+    What is not there is let pass: opening it says so.
+    """
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and not str(path).startswith(_OPENED):
+            raise InputError(
+                f"{path} is {kind_of(mode)}, a file was expected",
+                "write what comes out of it to a file first",
+            )
+
+
+def kind_of(mode: int) -> str:
+    """What a path is, in words."""
+    for is_kind, name in _KINDS:
+        if is_kind(mode):
+            return name
+    return "something else"
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Makes a folder with those above it, on the disk too; gives those that were not there, uppermost first.
+
+    Raises:
+        InputError: one of them is no folder, or must not be written to.
+    """
+    missing: list[Path] = []
+    above = folder
+    while not above.exists() and above != above.parent:
+        missing.append(above)
+        above = above.parent
+    if missing:
+        _require_writable(folder, above)
+    missing.reverse()
+    for each in missing:
+        each.mkdir(exist_ok=True)
+        sync_folder(each.parent)
+    return missing
+
+
+def sync_folder(folder: Path) -> None:
+    """Puts the names in a folder on the disk, where the system can."""
+    if os.name == "nt":
+        return  # folders cannot be opened there, and need not be
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of this number on this machine."""
+    if sys.platform == "win32":
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, process)
+        ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _real_output(path: Path, wanted: str) -> Path:
+    if str(path) == "-":
+        raise InputError(f"- is standard output, {wanted} was expected", ELSEWHERE)
+    real = Path(os.path.realpath(path))
+    try:
+        mode = real.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        _require_writable(path, real.parent)
+        return real
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}", ELSEWHERE) from None
+    if kind_of(mode) != wanted:
+        raise InputError(f"{path} is {kind_of(mode)}, not {wanted}", ELSEWHERE)
+    _require_writable(path, real if stat.S_ISDIR(mode) else real.parent)
+    return real
+
+
+def _require_writable(path: Path, folder: Path) -> None:
+    """Raises InputError where `path` cannot be made as `folder`, or the first above it, takes nothing."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        kind = "a link that leads nowhere"
+        with suppress(OSError):
+            kind = kind_of(folder.stat().st_mode)
+        raise InputError(f"{path} cannot be written: {folder} is {kind}, not a folder", ELSEWHERE)
+    if os.access(folder, os.W_OK | os.X_OK):
+        return
+    reason = f"you may not write to {folder}"
+    if hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY:
+        reason = f"{folder} is on a disk that is read-only"
+    raise InputError(f"{path} cannot be written: {reason}", ELSEWHERE)
+
+
+def _lock_of(real: Path) -> Path:
+    """Beside what is claimed; in it, where it is a folder and nothing can be put beside it."""
+    if real.name and (os.access(real.parent, os.W_OK | os.X_OK) or not real.is_dir()):
+        return real.with_name(f".{real.name}{LOCK}")
+    return real / LOCK
+
+
+def _acquired(path: Path, lock: Path, wait: float) -> int:
+    """The handle of the lock file, locked, with this process named in it."""
+    started = time.monotonic()
+    while True:
+        try:
+            handle = _locked(lock)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"{path} cannot be written: {reason}: {lock}", ELSEWHERE) from None
+        if handle is not None:
+            break
+        holder = _holder(lock)
+        patience = wait
+        if holder is None:
+            patience = max(wait, 1.0)  # it is about to write its name
+        elif holder.is_gone:
+            patience = max(wait, GRACE)
+        if time.monotonic() - started >= patience:
+            raise InputError(
+                f"{path} is being written by {holder or 'another process'}",
+                "wait until it has ended, then type the same command again",
+            )
+        time.sleep(PAUSE)
+    holder = Holder(
+        os.getpid(),
+        socket.gethostname(),
+        datetime.now().astimezone().isoformat(timespec="seconds"),
+        " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
+    )
+    os.ftruncate(handle, 0)
+    os.write(handle, (json.dumps(asdict(holder)) + "\n").encode())
+    return handle
+
+
+def _locked(lock: Path) -> int | None:
+    """The handle of the lock file, None where another has the lock, or has just let it go."""
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    except FileNotFoundError:
+        lock.parent.mkdir(parents=True, exist_ok=True)  # one that ended took it along
+        return None
+    try:
+        # Who held it took its name away: a lock on a file without a name excludes nobody.
+        if _lock(handle) and os.path.samestat(os.fstat(handle), os.stat(lock)):
+            return handle
+    except FileNotFoundError:
+        pass
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None
+
+
+def _lock(handle: int) -> bool:
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(handle, 1 << 30, os.SEEK_SET)  # far behind the text, which others read
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(handle, 0, os.SEEK_SET)
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _release(handle: int, lock: Path) -> None:
+    if sys.platform == "win32":  # where an open file has to keep its name
+        os.close(handle)
+        with suppress(OSError):
+            lock.unlink()
+        return
+    with suppress(OSError):
+        lock.unlink()
+    os.close(handle)
+
+
+def _holder(lock: Path) -> Holder | None:
+    """Who is named in a lock file, None where nobody is yet."""
+    try:
+        return Holder(**json.loads(lock.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
