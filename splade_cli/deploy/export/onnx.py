@@ -53,14 +53,12 @@ class Exported(NamedTuple):
     """What was written, and how far from torch it is over `PROBES`, each alone and several padded together.
 
     `bytes` is the graph's size, `difference` the float32 graph's largest, relative where a weight is above 1.
-    `int8_difference` and `int8_cosine`, the mean cosine similarity to torch, are None unless int8 was asked
-    for.
+    `int8_difference` is that of the int8 graph, None unless int8 was asked for.
     """
 
     bytes: int
     difference: float
     int8_difference: float | None = None
-    int8_cosine: float | None = None
 
 
 def export_query_encoder(
@@ -95,7 +93,7 @@ def export_query_encoder(
             if not cosine >= LEAST_COSINE:
                 reason = f"cosine similarity {cosine:.4f}, {LEAST_COSINE} wanted"
                 raise ModelError(f"int8 changes {model.name} too much ({reason})", "export it in float32")
-            exported = exported._replace(int8_difference=difference, int8_cosine=cosine)
+            exported = exported._replace(int8_difference=difference)
         _write_tokenizer(loaded, graph, tokenizer)
         for path in (tokenizer, graph):
             with replacing(folder / path.name) as place:

@@ -44,10 +44,10 @@ def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
         step = path.name.removeprefix("checkpoint-")
         if step.isdigit() and all((path / name).is_file() for name in (STATE, *random_states)):
             steps[int(step)] = path
-    for step in sorted(steps, reverse=True):
-        damaged = damaged_file(steps[step])
+    for latest in sorted(steps, reverse=True):
+        damaged = damaged_file(steps[latest])
         if damaged is None:
-            return steps[step]
+            return steps[latest]
         logging.getLogger(__name__).warning("%s is damaged: going on from before it", damaged)
     return None
 

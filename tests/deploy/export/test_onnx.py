@@ -95,7 +95,7 @@ def test_family_equals_torch_and_stays_as_it_was(
     assert sorted(path.name for path in folder.iterdir()) == [GRAPH, TOKENIZER]
     assert exported.bytes == (folder / GRAPH).stat().st_size
     assert exported.difference <= 1e-4
-    assert exported.int8_difference is exported.int8_cosine is None
+    assert exported.int8_difference is None
     assert capsys.readouterr().out == ""
     assert model.training == (family == "mpnet")
     assert type(model.decoder) is kind and model.masked_lm.config._attn_implementation == attention
@@ -139,7 +139,6 @@ def test_the_embedded_model_in_int8(load: Make, tmp_path: Path) -> None:
     weights = sum(parameter.numel() for parameter in loaded.model.parameters())
     assert exported.difference <= 1e-4
     assert exported.int8_difference is not None and 1e-4 < exported.int8_difference < 1
-    assert exported.int8_cosine is not None and exported.int8_cosine >= 0.99
     assert exported.bytes == (tmp_path / GRAPH).stat().st_size < 2.2 * weights
 
     encoder = OnnxQueryEncoder(
@@ -210,5 +209,4 @@ def test_exported_prints_its_figures() -> None:
         "bytes": 10,
         "difference": 1e-6,
         "int8_difference": None,
-        "int8_cosine": None,
     }
