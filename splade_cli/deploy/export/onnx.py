@@ -205,6 +205,8 @@ def _quantise(path: Path) -> None:
             op_types_to_quantize=["MatMul", "Gather"],
             per_channel=True,
             weight_type=QuantType.QInt8,
+            # seven bits: on processors without VNNI the sums of two products of eight bits overflow
+            reduce_range=True,
         )
 
 
