@@ -87,7 +87,7 @@ def test_pickled_weights_need_permission(copy: Path, load: Make) -> None:
     expected = load(str(copy)).model.state_dict()
     torch.save(load_file(copy / "model.safetensors"), copy / "pytorch_model.bin")
     (copy / "model.safetensors").unlink()
-    refused(copy, "has no safetensors weights", "a pickle can run any code")
+    refused(copy, "has no safetensors weights", "a pickle can run any code", "allow_pickle")
     found = load(str(copy), allow_pickle=True).model.state_dict()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
