@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from splade_cli.claims import (
     LOCK,
@@ -35,9 +36,10 @@ def read_jsonl(path: Path) -> Iterator[dict[str, JsonValue]]:
                 continue
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
+                reason = getattr(error, "msg", error)
                 raise InputError(
-                    f"{path}: line {number} is not JSON ({error.msg})", "one JSON object a line"
+                    f"{path}: line {number} is not JSON ({reason})", "one JSON object a line"
                 ) from None
             if not isinstance(row, dict):
                 raise InputError(
@@ -48,7 +50,7 @@ def read_jsonl(path: Path) -> Iterator[dict[str, JsonValue]]:
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[Iterable[str]]:
+def open_text(path: Path) -> Iterator[TextIO]:
     """A UTF-8 text file, opened with the errors that a user can act on."""
     require_readable(path)
     try:

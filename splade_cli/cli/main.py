@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from splade_cli.cli import evaluate, export, gen_data, index, options, push, query, search, terms, train, tune
+from splade_cli.cli.render.plain import make_logs_plain, plain
 from splade_cli.errors import SpladeError
 
 KEPT = {
@@ -28,7 +29,20 @@ KEPT = {
 class Commands(TyperGroup):
     """Runs a command and prints ``error:`` and ``hint:`` where it fails as expected."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What cannot be parsed is shown as it was typed, or as a shell made it of the names in a folder."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            raise _plain_usage(error) from None
+
     def invoke(self, ctx: Any) -> Any:
+        try:
+            return self._invoked(ctx)
+        except typer.TyperException as error:
+            raise _plain_usage(error) from None
+
+    def _invoked(self, ctx: Any) -> Any:
         if ctx.params.get("debug"):
             return super().invoke(ctx)
         signal.signal(signal.SIGTERM, _terminated)
@@ -56,8 +70,15 @@ class Commands(TyperGroup):
             raise
 
 
+def _plain_usage(error: typer.TyperException) -> typer.TyperException:
+    """The same error with a message that may go to a terminal."""
+    if hasattr(error, "message"):
+        error.message = plain(str(error.message))
+    return error
+
+
 def _fail(message: str, hint: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {plain(message)}", file=sys.stderr)
     _hint(hint)
     raise SystemExit(1) from None
 
@@ -73,7 +94,7 @@ def _fail_of_the_system(error: OSError) -> None:
 
 def _hint(hint: str) -> None:
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {plain(hint)}", file=sys.stderr)
 
 
 def _terminated(number: int, frame: Any) -> None:
@@ -124,6 +145,7 @@ app.command("push")(push.push)
 
 def main() -> None:
     """The entry point of the `splade` script."""
+    make_logs_plain()
     try:
         app()
     except KeyboardInterrupt:

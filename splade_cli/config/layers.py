@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from splade_cli.config.keys import flatten
 from splade_cli.config.yaml_files import load_preset, presets, read_yaml
+from splade_cli.config.yaml_text import BadYaml, parse_yaml
 from splade_cli.errors import InputError
 
 _PRESET = "preset "
@@ -69,24 +70,22 @@ def layers_of_environment(environment: Mapping[str, str]) -> list[Layer]:
 
 def _of_environment(text: str) -> Any:
     """A variable's value: lists, mappings and null as YAML; all else is text, and the key's type decides."""
-    import yaml
-
     if not text.startswith(("[", "{")) and text != "null":
         return text
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return parse_yaml(text)
+    except BadYaml:
         return text
 
 
 def layer_of_setting(text: str) -> Layer:
     """``section.key=value``, the value as YAML. Raises InputError for another shape."""
-    import yaml
-
     key, equals, value = text.partition("=")
     if not equals or "." not in key:
         raise InputError(f"a setting is section.key=value, got '{text}'", "e.g. training.seed=7")
     try:
-        return Layer({key.strip(): yaml.safe_load(value)}, "setting")
-    except yaml.YAMLError:
-        raise InputError(f"setting {key}: '{value}' is no value", "quote texts that hold : or [") from None
+        return Layer({key.strip(): parse_yaml(value)}, "setting")
+    except BadYaml:
+        raise InputError(
+            f"setting {key}: '{value[:200]}' is no value", "quote texts that hold : or ["
+        ) from None

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from splade_cli.config.yaml_text import MAX_CHARS, BadYaml, parse_yaml
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.files import open_text
 
@@ -31,17 +32,14 @@ def _preset_folder() -> Path:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file as nested dicts. Raises InputError where it is none."""
-    import yaml
-
     with open_text(path) as file:
-        text = "".join(file)
+        text = file.read(MAX_CHARS + 1)
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", error)
-        raise InputError(f"{path} is not YAML{where}: {problem}", "check indentation and quotes") from None
+        value = parse_yaml(text)
+    except BadYaml as error:
+        raise InputError(
+            f"{path} is not YAML for settings: {error}", "check indentation and quotes"
+        ) from None
     if value is None:
         raise InputError(
             f"{path} is empty", "it needs sections like `training:`; all keys: splade train --print-config"

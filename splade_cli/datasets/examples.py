@@ -88,6 +88,8 @@ def json_rows(path: Path) -> Iterable[Any]:
         raise InputError(
             f"{path} is not JSON: {error.msg} at line {error.lineno}", "name JSONL files .jsonl"
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON of rows: {error}", SHAPE) from None
     if not isinstance(value, list):
         raise InputError(f"{path} holds a JSON {type(value).__name__}, a list was expected", SHAPE)
     return value

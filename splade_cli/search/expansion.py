@@ -160,7 +160,7 @@ def _from_yaml(path: Path, text: str) -> Iterator[Rule]:
         root = yaml.compose(
             text.replace("\t", " ") if path.suffix.lower() == ".json" else text, yaml.SafeLoader
         )
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         raise InputError(

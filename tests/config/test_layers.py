@@ -19,7 +19,7 @@ from splade_cli.errors import InputError
         ("# only a comment\n", "is empty"),
         ("- a\n- b\n", "holds a list"),
         ("text", "holds a str"),
-        ("training:\n\tseed: 1\n", "is not YAML at line 2"),
+        ("training:\n\tseed: 1\n", "is not YAML for settings: line 2"),
         ("a: [1\n", "is not YAML"),
     ],
 )

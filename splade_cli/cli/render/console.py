@@ -6,18 +6,34 @@ Colours only on a terminal; NO_COLOR and TERM=dumb are honoured.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
+
+from splade_cli.cli.render.plain import one_line, plain, plain_json
 
 if TYPE_CHECKING:
     from splade_cli.corpus.documents import Skipped
 
 
-class Output(Console):
+class Terminal(Console):
+    """A console to which text goes without what a terminal would obey, whoever wrote it, see `plain`.
+
+    All that is printed is rendered to segments; only those that Rich itself makes may steer the terminal.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control is None and not segment.text.isprintable():
+                segment = Segment(plain(segment.text), segment.style)
+            yield segment
+
+
+class Output(Terminal):
     """Standard output. A reader that has seen enough (`| head`) is no failure, which Rich would make it."""
 
     def on_broken_pipe(self) -> None:
@@ -25,8 +41,8 @@ class Output(Console):
         raise BrokenPipeError
 
 
-out = Output(highlight=False, soft_wrap=False)
-err = Console(stderr=True, highlight=False)
+out = Output(highlight=False, soft_wrap=False, emoji=False)
+err = Terminal(stderr=True, highlight=False, emoji=False)
 SHOWN_SKIPPED = 5
 LISTED_TERMS = 25
 NARROW = 60
@@ -35,27 +51,27 @@ NARROW = 60
 
 def lines(values: Sequence[str]) -> None:
     """Plain lines of data."""
-    print("\n".join(values))
+    print("\n".join(map(plain, values)))
 
 
 def json_document(value: Any) -> None:
     """One indented JSON document."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    print(plain_json(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def json_line(value: Any) -> None:
     """One line of JSONL, at once, so that a pipe sees it."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    print(plain_json(json.dumps(value, ensure_ascii=False)), flush=True)
 
 
 def note(message: str) -> None:
     """A remark beside the data."""
-    err.print(escape(message), style="dim")
+    err.print(message, style="dim", markup=False)
 
 
 def next_command(command: str) -> None:
     """What to type next."""
-    err.print(f"next: {escape(command)}", style="dim", soft_wrap=True)
+    err.print(f"next: {command}", style="dim", soft_wrap=True, markup=False)
 
 
 def facts(values: Mapping[str, Any], as_json: bool, remark: str = "") -> None:
@@ -81,7 +97,7 @@ def columns(names: Sequence[str], narrow: bool) -> Table:
 def skipped(files: Sequence[Skipped]) -> None:
     """What could not be read, and why."""
     for one in files[:SHOWN_SKIPPED]:
-        note(f"skipped {one.path}: {one.reason}")
+        note(one_line(f"skipped {one.path}: {one.reason}"))
     if len(files) > SHOWN_SKIPPED:
         note(f"skipped {len(files) - SHOWN_SKIPPED} more")
 

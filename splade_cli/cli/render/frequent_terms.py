@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from splade_cli.cli.render.console import LISTED_TERMS, NARROW, columns, note, out
-from splade_cli.cli.render.hits import plain
+from splade_cli.cli.render.plain import plain
 from splade_cli.search.explain.frequent_terms import FrequentTermReport
 from splade_cli.search.explain.term_names import readable
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.text import Text
 
 from splade_cli.cli.render.console import note, out
+from splade_cli.cli.render.plain import plain
 from splade_cli.records import Hit
 from splade_cli.search.explain.term_names import readable
 from splade_cli.search.explain.terms import Origin, origins
@@ -146,16 +146,6 @@ def highlighted(text: str, spans: Iterable[tuple[int, int]]) -> Text:
         body.append(plain(text[start:end]), style="bold")
         rest = end
     return body.append(plain(text[rest:]))
-
-
-def plain(text: str) -> str:
-    """Text without what a terminal would obey or could not print: control characters and lone surrogates."""
-    if text.isprintable():
-        return text
-    printable = "".join(
-        letter for letter in text if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cs")
-    )
-    return printable.expandtabs(4)
 
 
 def indented(body: Text) -> Text:

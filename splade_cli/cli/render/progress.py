@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rich.markup import escape
+
 from splade_cli.cli.render.console import err
 from splade_cli.cli.render.numbers import duration
+from splade_cli.cli.render.plain import plain
 from splade_cli.progress import Progress
 
 QUIET_SECONDS = 10.0
@@ -46,7 +49,7 @@ def show_progress() -> Iterator[Progress]:
 
         def show(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, rate="")
+                tasks[stage] = bars.add_task(escape(stage), total=total, rate="")
                 started[stage] = time.monotonic()
             elapsed = time.monotonic() - started[stage]
             rate = ""
@@ -72,10 +75,10 @@ class _PlainProgress:
             text = f"{stage}: {done}/{total}"
         if total is not None and done >= total:
             if stage not in self.finished:
-                print(text, file=sys.stderr, flush=True)
+                print(plain(text), file=sys.stderr, flush=True)
             self.finished.add(stage)
         elif now - self.spoken.setdefault(stage, now) >= QUIET_SECONDS:
-            print(text + self._pace(stage, now, done, total), file=sys.stderr, flush=True)
+            print(plain(text + self._pace(stage, now, done, total)), file=sys.stderr, flush=True)
             self.spoken[stage] = now
         self.started.setdefault(stage, (now, done))
 

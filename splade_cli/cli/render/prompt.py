@@ -18,6 +18,7 @@ from prompt_toolkit.output import ColorDepth, create_output
 from prompt_toolkit.utils import get_cwidth, is_dumb_terminal
 
 from splade_cli.cli.render import console, replies
+from splade_cli.cli.render.plain import one_line
 from splade_cli.cli.render.progress import show_progress
 from splade_cli.search.session.completion import proposals
 from splade_cli.search.session.replies import QuitReply
@@ -114,6 +115,7 @@ def toolbar(session: Session, columns: int) -> str:
         return ""
     marked = f" | explain {'on' if session.explain else 'off'}"
     parts = f" mode {session.mode} | top {session.top}{marked} | filter {session.filter or 'off'}"
+    parts = one_line(parts)
     while get_cwidth(parts) > columns:
         parts = parts[:-4] + "..."
     return parts

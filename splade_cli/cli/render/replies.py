@@ -12,7 +12,8 @@ from splade_cli.cli.options import hint_with_flag
 from splade_cli.cli.render import hits as display
 from splade_cli.cli.render.console import LISTED_TERMS, NARROW, columns, err, note, out
 from splade_cli.cli.render.frequent_terms import frequent_terms
-from splade_cli.cli.render.hits import flowing, plain, score, term_name
+from splade_cli.cli.render.hits import flowing, score, term_name
+from splade_cli.cli.render.plain import plain
 from splade_cli.search.explain.term_names import readable
 from splade_cli.search.session.replies import (
     CompareReply,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from splade_cli.corpus.formats.prose import clean
 from splade_cli.errors import InputError
 from splade_cli.files import read_jsonl
 from splade_cli.records import Document, JsonValue
@@ -16,7 +17,7 @@ def read_corpus(path: Path) -> list[Document]:
     for row in _rows(path, "BEIR rows: _id, title, text"):
         metadata = {key: value for key, value in row.items() if key not in ("_id", "text", "title")}
         text = _text(row, "text", path)
-        documents.append(Document(str(row["_id"]), text, _text(row, "title", path), metadata))
+        documents.append(Document(clean(str(row["_id"])), text, _text(row, "title", path), metadata))
     if not documents:
         raise InputError(f"{path} is empty", "it needs one JSON object a line: _id, title, text")
     return documents
@@ -24,7 +25,7 @@ def read_corpus(path: Path) -> list[Document]:
 
 def read_queries(path: Path) -> dict[str, str]:
     """Query texts by id of a queries.jsonl. Raises InputError naming line and key."""
-    return {str(row["_id"]): _text(row, "text", path) for row in _rows(path, "BEIR rows: _id, text")}
+    return {clean(str(row["_id"])): _text(row, "text", path) for row in _rows(path, "BEIR rows: _id, text")}
 
 
 def _rows(path: Path, shape: str) -> Iterator[dict[str, JsonValue]]:
@@ -45,4 +46,4 @@ def _text(row: dict[str, JsonValue], key: str, path: Path) -> str:
             f"{path}: '{key}' of '{row['_id']}' is a {type(value).__name__}, a text was expected",
             f'put it in quotes: "{key}": "..."',
         )
-    return value
+    return clean(value)

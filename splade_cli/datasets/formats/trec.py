@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from splade_cli.errors import InputError
 from splade_cli.files import open_text, replacing
@@ -14,6 +16,8 @@ Qrels = dict[str, dict[str, int]]
 Run = dict[str, dict[str, float]]
 """Scores: ``run[query][document]``."""
 
+_ENDS_A_CELL = re.compile(r"[\t\n\r]")
+_BLANK = re.compile(r"\s")
 _HEADERS = ("score", "relevance")
 
 
@@ -52,7 +56,15 @@ def _judgement(cells: list[str]) -> tuple[str, str, int]:
 
 
 def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
-    """Writes BEIR's layout, header line first."""
+    """Writes BEIR's layout, header line first.
+
+    Raises:
+        InputError: an id that would not be read back: one that holds a tab or a line end, or is empty.
+    """
+    for query, grades in qrels.items():
+        _check_id("query", query, path)
+        for document in grades:
+            _check_id("document", document, path)
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as out:
         out.write("query-id\tcorpus-id\tscore\n")
         for query, grades in qrels.items():
@@ -66,10 +78,26 @@ def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str = "sp
 
 
 def run_lines(run: Mapping[str, Mapping[str, float]], tag: str = "splade") -> Iterator[str]:
-    """Lines of a TREC run, best score first, equal ones by document id descending as trec_eval has them."""
+    """Lines of a TREC run, best score first, equal ones by document id descending as trec_eval has them.
+
+    Blanks part the columns of a run and cannot be quoted: those in an id are percent-encoded, as in a URL.
+    """
     for query, scores in run.items():
         for rank, (document, score) in enumerate(ranked(scores.items()), 1):
-            yield f"{query} Q0 {document} {rank} {score:.9g} {tag}"
+            yield f"{_as_word(query)} Q0 {_as_word(document)} {rank} {score:.9g} {tag}"
+
+
+def _check_id(kind: str, name: str, path: Path) -> None:
+    if not name.strip() or _ENDS_A_CELL.search(name):
+        raise InputError(
+            f"{path}: the {kind} id {name!r} cannot stand in a table",
+            "ids are not empty, and hold no tab and no line end: change it where it comes from",
+        )
+
+
+def _as_word(name: str) -> str:
+    """An id as one column of a run."""
+    return _BLANK.sub(lambda blank: quote(blank[0]), name)
 
 
 def ranked(scores: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from splade_cli.config.yaml_text import BadYaml, parse_yaml
 from splade_cli.errors import ModelError
 
 UNKNOWN = "unknown"
@@ -118,14 +119,12 @@ def base_licence(base_model: str) -> Licence:
 
 def front_matter(card: str) -> dict[str, Any]:
     """The YAML between the first two ``---`` lines of a model card; empty where there is none to read."""
-    import yaml
-
     match = re.match(r"\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", card, re.DOTALL)
     if match is None:
         return {}
     try:
-        value = yaml.safe_load(match[1])
-    except yaml.YAMLError:
+        value = parse_yaml(match[1])
+    except BadYaml:
         return {}
     return value if isinstance(value, dict) else {}
 
