@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from splade_cli.deploy.export.variant import ExportOptions, export_variant
     from splade_cli.engines.base import Engine
-    from splade_cli.errors import IndexFolderError, InputError, ModelError, ServiceError, SpladeError
+    from splade_cli.errors import (
+        IndexFolderError,
+        InputError,
+        MachineError,
+        ModelError,
+        ServiceError,
+        SpladeError,
+    )
     from splade_cli.evaluation.evaluate import evaluate
     from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.evaluation.report import Report
@@ -50,6 +57,7 @@ _HOMES = {
     "InputError": "errors",
     "Judged": "generation.options",
     "Llm": "generation.llm.options",
+    "MachineError": "errors",
     "ModelError": "errors",
     "ModelOptions": "model.options",
     "Not": "index.metadata.filters",
@@ -94,6 +102,7 @@ __all__ = [
     "InputError",
     "Judged",
     "Llm",
+    "MachineError",
     "ModelError",
     "ModelOptions",
     "Not",

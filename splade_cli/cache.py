@@ -2,29 +2,29 @@
 
 Encoded windows, teacher scores and answers of language models all lie here. Several processes and threads may
 read and write one file at a time (write-ahead logging); what `put` has written survives a kill and a power
-cut.
+cut. A damaged row counts as missing; of a damaged file the whole rows are kept, in a fresh one.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
 from splade_cli.claims import make_folder, output_file
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, SpladeError
+from splade_cli.machine_faults import machine_error
+from splade_cli.salvage import BESIDE, FORMAT, INSERT, TABLE, is_damage, renew, require_sound, row_checksum
 
-FORMAT = 1
 KEYS_AT_ONCE = 500
 WAIT_SECONDS = 60.0
-_TABLE = """CREATE TABLE IF NOT EXISTS entries (
-    space TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, crc32 INTEGER NOT NULL,
-    UNIQUE (space, key))"""
+Result = TypeVar("Result")
 
 
 def key_of(*parts: str | bytes) -> bytes:
@@ -39,7 +39,7 @@ def key_of(*parts: str | bytes) -> bytes:
 
 def remove_cache(path: Path) -> None:
     """Deletes a cache with the files beside it, unless the system forbids it, as it is open elsewhere."""
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", *BESIDE):
         with suppress(OSError):
             path.with_name(path.name + suffix).unlink()
 
@@ -54,7 +54,8 @@ class Cache:
         path: the file; made with its folder where it is missing.
 
     Raises:
-        InputError: `path` cannot be written, or is no cache.
+        InputError: `path` is no cache of this version, or another process writes to it all the time.
+        MachineError: it cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,20 +63,9 @@ class Cache:
         self._lock = threading.Lock()
         try:
             make_folder(output_file(path).parent)
-            self._connection = sqlite3.connect(path, timeout=WAIT_SECONDS, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-            if version not in (0, FORMAT):
-                self._connection.close()
-                raise InputError(
-                    f"{path} is a cache of format {version}, not {FORMAT}", f"delete it: rm {path}"
-                )
-            with self._connection:
-                self._connection.execute(_TABLE)
-                self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+            self._connection = self._opened_or_renewed()
         except (OSError, sqlite3.Error) as error:
-            raise self._error(error) from None
+            raise self._error(error) from error
 
     def __enter__(self) -> Cache:
         return self
@@ -96,37 +86,44 @@ class Cache:
     def get(self, space: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """The values that are there, by key. One whose checksum is wrong counts as missing."""
         values: dict[bytes, bytes] = {}
+        damaged = 0
         distinct = list(dict.fromkeys(keys))
         for start in range(0, len(distinct), KEYS_AT_ONCE):
             wanted = distinct[start : start + KEYS_AT_ONCE]
             marks = ",".join("?" * len(wanted))
             query = f"SELECT key, value, crc32 FROM entries WHERE space = ? AND key IN ({marks})"
             for key, value, checksum in self._read(query, [space, *wanted]):
-                if zlib.crc32(value) == checksum:
+                is_whole = isinstance(key, bytes) and isinstance(value, bytes)
+                if is_whole and row_checksum(space, key, value) == checksum:
                     values[key] = value
+                else:
+                    damaged += 1
+        if damaged:
+            logging.getLogger(__name__).warning(
+                "%s: %d damaged rows are passed over, and made anew", self.path, damaged
+            )
         return values
 
     def put(self, space: str, items: Mapping[bytes, bytes]) -> None:
         """Keeps values, all of them or none; a key that is there gets the new value."""
-        rows = [(space, key, value, zlib.crc32(value)) for key, value in items.items()]
-        statement = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)"
-        try:
-            with self._lock, self._connection:
-                self._connection.executemany(statement, rows)
-        except sqlite3.Error as error:
-            raise self._error(error) from None
+        rows = [(space, key, value, row_checksum(space, key, value)) for key, value in items.items()]
+
+        def write(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany(INSERT, rows)
+
+        self._use(write)
 
     def forget(self, spaces: Iterable[str]) -> None:
         """Drops all values of `spaces`, and gives their place on disk back."""
-        try:
-            with self._lock:
-                with self._connection:
-                    self._connection.executemany(
-                        "DELETE FROM entries WHERE space = ?", [(space,) for space in spaces]
-                    )
-                self._connection.execute("VACUUM")
-        except sqlite3.Error as error:
-            raise self._error(error) from None
+        names = [(space,) for space in spaces]
+
+        def drop(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("DELETE FROM entries WHERE space = ?", names)
+            connection.execute("VACUUM")
+
+        self._use(drop)
 
     def count(self, space: str) -> int:
         """How many values a space has."""
@@ -134,18 +131,79 @@ class Cache:
 
     def spaces(self) -> list[str]:
         """The spaces that have values, sorted."""
-        return [str(row[0]) for row in self._read("SELECT DISTINCT space FROM entries ORDER BY space", [])]
+        rows = self._read("SELECT DISTINCT space FROM entries ORDER BY space", [])
+        return [row[0].decode("utf-8", "replace") for row in rows]
 
-    def _read(self, query: str, values: Sequence[str | bytes]) -> list[tuple[bytes, bytes, int]]:
+    def _read(self, query: str, values: Sequence[str | bytes]) -> list[Any]:
+        return self._use(lambda connection: connection.execute(query, values).fetchall())
+
+    def _use(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        """The result of an action on the file; where that proves damaged, of the same on a fresh one."""
+        with self._lock:
+            try:
+                try:
+                    return action(self._connection)
+                except sqlite3.ProgrammingError:
+                    raise
+                except sqlite3.Error as error:
+                    if not is_damage(error, self.path):
+                        raise
+                    self._connection.close()
+                    self._renew(error)
+                    self._connection = self._opened()
+                    return action(self._connection)
+            except (OSError, sqlite3.Error) as error:
+                raise self._error(error) from error
+
+    def _opened_or_renewed(self) -> sqlite3.Connection:
         try:
-            with self._lock:
-                return self._connection.execute(query, values).fetchall()
+            return self._opened()
         except sqlite3.Error as error:
-            raise self._error(error) from None
+            if not is_damage(error, self.path):
+                raise
+            self._renew(error)
+        return self._opened()
 
-    def _error(self, error: Exception) -> InputError:
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-            return InputError(f"the cache {self.path} is damaged ({error})", f"delete it: rm {self.path}")
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=WAIT_SECONDS, check_same_thread=False)
+        try:
+            connection.text_factory = bytes  # damaged text is no text
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            require_sound(connection)
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            if version not in (0, FORMAT):
+                raise InputError(
+                    f"{self.path} is a cache of format {version}, not {FORMAT}",
+                    f"put it aside: mv {self.path} {self.path}.old",
+                )
+            with connection:
+                connection.execute(TABLE)
+                connection.execute(f"PRAGMA user_version = {FORMAT}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _renew(self, error: sqlite3.Error) -> None:
+        aside, kept = renew(self.path)
+        logging.getLogger(__name__).warning(
+            "%s was damaged (%s): %d whole rows of it are kept, the rest is made anew; the old file is %s",
+            self.path,
+            error,
+            kept,
+            aside,
+        )
+
+    def _error(self, error: OSError | sqlite3.Error) -> SpladeError:
+        known = machine_error(error, self.path)
+        if known is not None:
+            return known
+        if isinstance(error, OSError):
+            return InputError(
+                f"the cache {self.path} cannot be used: {error.strerror or error}", "name another output"
+            )
         return InputError(
-            f"the cache {self.path} cannot be used ({error})", "is the disk full, or read-only?"
+            f"the cache {self.path} cannot be used ({error})",
+            "if another process writes to it, wait until it has ended",
         )

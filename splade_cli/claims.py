@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from splade_cli.errors import InputError
+from splade_cli.machine_faults import raise_machine_error
 
 ELSEWHERE = "name another output"
 LOCK = ".lock"
@@ -191,6 +192,7 @@ def _real_output(path: Path, wanted: str) -> Path:
         _require_writable(path, real.parent)
         return real
     except OSError as error:
+        raise_machine_error(error, path)
         raise InputError(f"{path} cannot be written: {error.strerror or error}", ELSEWHERE) from None
     if kind_of(mode) != wanted:
         raise InputError(f"{path} is {kind_of(mode)}, not {wanted}", ELSEWHERE)
@@ -229,6 +231,7 @@ def _acquired(path: Path, lock: Path, wait: float) -> int:
         try:
             handle = _locked(lock)
         except OSError as error:
+            raise_machine_error(error, path)
             reason = error.strerror or str(error)
             raise InputError(f"{path} cannot be written: {reason}: {lock}", ELSEWHERE) from None
         if handle is not None:

@@ -4,7 +4,8 @@
     ├── InputError         a path, file, row, option or config key of the user's
     ├── ModelError         a model that cannot be found, read, trusted or used
     ├── IndexFolderError   an index folder that is missing, corrupt or made by another model
-    └── ServiceError       an LLM server that cannot be reached or refuses
+    ├── ServiceError       an LLM server that cannot be reached or refuses
+    └── MachineError       disk, memory, permissions or file descriptors: see machine_faults
 
 The command line prints ``error: message`` and ``hint: hint``, to which it adds the flag of `option`, and
 exits with 1; Python callers catch `SpladeError`.
@@ -46,6 +47,10 @@ class IndexFolderError(SpladeError):
 
 class ServiceError(SpladeError):
     """An LLM server that cannot be reached, refuses, or has no quota left."""
+
+
+class MachineError(SpladeError):
+    """The machine fails or refuses: no room, no memory, no permission, no file descriptor left."""
 
 
 def rebuild_hint(folder: object = "DIR") -> str:

@@ -22,6 +22,7 @@ from splade_cli.claims import (
     sync_folder,
 )
 from splade_cli.errors import InputError
+from splade_cli.machine_faults import naming
 from splade_cli.records import JsonValue
 
 WAIT_SECONDS = 60.0
@@ -89,14 +90,16 @@ def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
 
     Raises:
         InputError: as `claims.output_file` and `claims.claimed`.
+        MachineError: naming `path` where the disk is full or failing, within the block too.
     """
     real = output_file(path)
     with ExitStack() as stack:
         if alone:
             stack.enter_context(claimed(real, wait=WAIT_SECONDS))
             remove_leftovers(real)
-        make_folder(real.parent)
         temporary = _temporary_sibling(real)
+        stack.enter_context(naming(path, temporary))
+        make_folder(real.parent)
         try:
             yield temporary
             _sync_file(temporary)
@@ -118,19 +121,21 @@ def replacing_folder(path: Path, *, synced: bool = False) -> Iterator[Path]:
 
     Raises:
         InputError: as `claims.output_folder`.
+        MachineError: as `replacing`.
     """
     real = output_folder(path)
-    make_folder(real.parent)
     temporary = _temporary_sibling(real)
     old = _temporary_sibling(real, "old")
     try:
-        temporary.mkdir()
-        yield temporary
-        _sync_tree(temporary, files=not synced)
-        if real.exists():
-            os.replace(real, old)
-        os.replace(temporary, real)
-        sync_folder(real.parent)
+        with naming(path, temporary):
+            make_folder(real.parent)
+            temporary.mkdir()
+            yield temporary
+            _sync_tree(temporary, files=not synced)
+            if real.exists():
+                os.replace(real, old)
+            os.replace(temporary, real)
+            sync_folder(real.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if old.exists() and not real.exists():

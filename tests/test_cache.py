@@ -83,12 +83,45 @@ def test_a_changed_value_counts_as_missing(tmp_path: Path) -> None:
         assert cache.get("", [b"a", b"b"]) == {b"b": b"right"}
 
 
-def test_a_file_that_is_no_cache_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_an_index_that_leads_to_another_row_gives_no_value(tmp_path: Path) -> None:
+    with Cache(tmp_path / "cache") as cache:
+        cache.put("", {b"a": b"one", b"b": b"two"})
+    with sqlite3.connect(tmp_path / "cache") as connection:
+        connection.execute("UPDATE entries SET key = x'63' WHERE key = x'61'")
+    connection.close()
+    with Cache(tmp_path / "cache") as cache:
+        assert cache.get("", [b"a", b"b", b"c"]) == {b"b": b"two"}
+
+
+def test_a_damaged_file_is_kept_aside_and_its_whole_rows_in_a_fresh_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "cache"
-    path.write_bytes(os.urandom(4096))
-    with pytest.raises(InputError, match="damaged") as caught:
-        Cache(path)
-    assert f"rm {path}" in caught.value.hint
+    items = {key_of(str(number)): bytes([number]) * 300 for number in range(200)}
+    with Cache(path) as cache:
+        cache.put("paid", items)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 8192 * 4096
+    content[middle : middle + 4096] = bytes(4096)
+    path.write_bytes(content)
+    with Cache(path) as cache:
+        kept = cache.get("paid", list(items))
+        assert 100 < len(kept) < 200
+        assert kept.items() <= items.items()
+        cache.put("paid", items)
+        assert cache.get("paid", list(items)) == items
+    assert (tmp_path / "cache.damaged").read_bytes() == content
+    assert f"the old file is {path}.damaged" in caplog.text
+    assert f"{len(kept)} whole rows" in caplog.text
+
+
+def test_a_file_that_is_no_database_is_kept_aside(tmp_path: Path) -> None:
+    path = tmp_path / "cache"
+    content = os.urandom(4096)
+    path.write_bytes(content)
+    with Cache(path) as cache:
+        assert cache.spaces() == []
+    assert (tmp_path / "cache.damaged").read_bytes() == content
     with pytest.raises(InputError, match="is a file, not a folder"):
         Cache(path / "below")
 

@@ -53,7 +53,7 @@ def test_star_import_and_unknown_names() -> None:
 
 
 def test_all_expected_errors_are_one_family() -> None:
-    for name in ("InputError", "ModelError", "IndexFolderError", "ServiceError"):
+    for name in ("InputError", "ModelError", "IndexFolderError", "ServiceError", "MachineError"):
         assert issubclass(getattr(splade_cli, name), splade_cli.SpladeError)
     error = splade_cli.InputError("what", "what next")
     assert (str(error), error.message, error.hint) == ("what", "what", "what next")

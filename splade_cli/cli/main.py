@@ -5,7 +5,6 @@ Nothing heavy is imported here or at the top of a command's file, so that --help
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from typer.core import TyperGroup
 from splade_cli.cli import evaluate, export, gen_data, index, options, push, query, search, terms, train, tune
 from splade_cli.cli.render.plain import make_logs_plain, plain
 from splade_cli.errors import SpladeError
+from splade_cli.machine_faults import machine_error
 
 KEPT = {
     "gen-data": "what was written and encoded is kept; run the same command again to go on",
@@ -57,16 +57,12 @@ class Commands(TyperGroup):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(0) from None
-        except MemoryError:
-            _fail("not enough memory", "lower --batch-size or --max-length")
-        except OSError as error:
-            _fail_of_the_system(error)
-        except RuntimeError as error:
-            message = str(error).lower()
-            if "no space left" in message or "os error 28" in message:
-                _fail("no space left on the disk", "make room and run the same command again")
-            if "out of memory" in message or "can't allocate memory" in message:
-                _fail("not enough memory", "lower --batch-size or --max-length")
+        except Exception as error:
+            known = machine_error(error)
+            if known is not None:
+                _fail(known.message, known.hint)
+            if isinstance(error, OSError):
+                _fail_of_the_system(error)
             raise
 
 
@@ -87,8 +83,6 @@ def _fail_of_the_system(error: OSError) -> None:
     where = ""
     if error.filename:
         where = f": {error.filename}"
-    if error.errno == errno.ENOSPC:
-        _fail(f"no space left on the disk{where}", "make room and run the same command again")
     _fail(f"{error.strerror or error}{where}", "check the path and its permissions")
 
 

@@ -15,6 +15,7 @@ from splade_cli.corpus.formats import ROW_READERS, Unreadable
 from splade_cli.corpus.formats.prose import clean, safe_name
 from splade_cli.corpus.options import DEFAULT_READING, MEGABYTE, ReadingOptions
 from splade_cli.errors import InputError, require_positive
+from splade_cli.machine_faults import raise_exhausted
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Document
 
@@ -142,6 +143,7 @@ def _documents(
     except Unreadable as reason:
         yield Skipped(file.name, str(reason))
     except OSError as error:
+        raise_exhausted(error)
         yield Skipped(file.name, f"cannot be read ({(error.strerror or str(error)).lower()})")
     patience.over()
 

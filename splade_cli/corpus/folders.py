@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from splade_cli.corpus.formats.prose import clean, safe_name
+from splade_cli.machine_faults import raise_exhausted
 
 NO_FILE = "no regular file (a pipe, socket or device)"
 
@@ -90,6 +91,7 @@ class _Walk:
             with os.scandir(folder) as listing:
                 entries = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
+            raise_exhausted(error)
             self._skip(folder, f"folder cannot be read ({(error.strerror or str(error)).lower()})")
             return []
         entries.sort(key=lambda entry: entry.name)

@@ -13,6 +13,7 @@ from splade_cli.datasets.formats.beir import read_corpus, read_queries
 from splade_cli.datasets.formats.trec import read_qrels
 from splade_cli.errors import InputError
 from splade_cli.files import open_text
+from splade_cli.machine_faults import raise_machine_error
 from splade_cli.records import Chunk
 
 TableRow = dict[str, Any]
@@ -55,6 +56,7 @@ def _parquet_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[Tab
             for batch in file.iter_batches(8192, columns=chosen):
                 yield from batch.to_pylist()
     except (ArrowInvalid, OSError) as error:
+        raise_machine_error(error, path)
         raise InputError(f"{path} is not parquet: {error}", "copy or download it again") from None
 
 

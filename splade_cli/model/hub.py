@@ -10,6 +10,7 @@ from typing import Any
 
 from splade_cli.errors import ModelError
 from splade_cli.hub import HubFailure, first_line, hub_answers, hub_failure
+from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.options import ModelOptions
 
 ANOTHER = "use 'tiny', a folder, or a hub id like prithivida/Splade_PP_en_v1"
@@ -88,6 +89,7 @@ def model_error(
     """
     source = source or name
     folder = Path(source).expanduser()
+    raise_machine_error(error, folder if folder.is_dir() else None)
     failure = hub_failure(error)
     if failure is not None and not folder.is_dir():
         return _hub_error(name, failure)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import torch
 
 from splade_cli.errors import ModelError
+from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.csr.encoder import AUTOENCODER, open_csr
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, quiet, require_hub
@@ -151,6 +152,7 @@ def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptio
             **shared,
         )
     except SafetensorError as error:
+        raise_machine_error(error, Path(source))
         raise ModelError(
             f"the weights of {name} are damaged ({error})", "copy or download the model again"
         ) from None

@@ -40,7 +40,8 @@ class GrowingTensor:
         """Writes more rows, in the tensor's own type."""
         if self.width is not None and values.shape[1:] != (self.width,):
             raise ValueError(f"rows of shape {values.shape[1:]} in a tensor of width {self.width}")
-        np.ascontiguousarray(values, dtype=self.dtype).tofile(self._file)
+        content = np.ascontiguousarray(values, dtype=self.dtype).reshape(-1).view(np.uint8)
+        self._file.write(content.data)  # tofile would not say why it failed
         self.length += len(values)
 
     @property

@@ -10,6 +10,7 @@ import torch
 
 from splade_cli.errors import ModelError
 from splade_cli.files import replacing
+from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.laspar.shape import LatentShape
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def load_head(kind: type[LatentHead], folder: Path) -> LatentHead:
             head = kind(LatentShape(**settings))
         head.load_state_dict(load_file(folder / WEIGHTS), assign=True)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise_machine_error(error)
         reason = str(error).splitlines()[0][:160]
         raise ModelError(
             f"the latent head in {folder} is damaged ({reason})", "copy or train the model again"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from splade_cli.errors import IndexFolderError, rebuild_hint
+from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.query_encoders.base import GRAPH, TABLE, QueryEncoder, QueryEncoderExport
 from splade_cli.model.query_encoders.static import StaticQueryEncoder
 from splade_cli.model.query_encoders.tokenizer import TOKENIZER
@@ -31,6 +32,7 @@ def open_query_encoder(folder: Path, info: QueryInfo | None) -> QueryEncoder | N
         try:
             table = np.load(folder / TABLE, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
+            raise_machine_error(error)
             raise IndexFolderError(
                 f"{folder / TABLE} is no table of weights ({error})", rebuild_hint()
             ) from None

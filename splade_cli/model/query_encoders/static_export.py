@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,9 @@ class StaticExport:
         """Writes the tokenizer and the table."""
         table = self._frequencies.idf() if self._table is None else self._table
         write_tokenizer(self._original, folder / TOKENIZER, self.info.max_seq_length)
-        np.save(folder / TABLE, table.astype(np.float32))
+        content = io.BytesIO()
+        np.save(content, table.astype(np.float32))
+        (folder / TABLE).write_bytes(content.getvalue())  # np.save would not say why it failed
 
 
 def export_static(embedder: SpladeEmbedder) -> StaticExport:
