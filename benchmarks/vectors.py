@@ -71,7 +71,6 @@ def documents(rows: int, cache: Path) -> sp.csr_matrix:
 
     Fewer rows come back where the texts run out (above 1.1 million).
     """
-    cache.mkdir(parents=True, exist_ok=True)
     parts: list[sp.csr_matrix] = []
     texts: list[str] | None = None
     for piece in range(-(-rows // PIECE)):
@@ -124,6 +123,7 @@ def _encoded(texts: list[str], terms: int, tokens: int) -> sp.csr_matrix:
 
 
 def _keep(path: Path, matrix: sp.csr_matrix) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"part-{path.name}")
     sp.save_npz(temporary, sp.csr_matrix(matrix), compressed=False)
     temporary.rename(path)
