@@ -7,24 +7,19 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from splade_cli.claims import (
-    LOCK,
-    claimed,
-    make_folder,
-    output_file,
-    output_folder,
-    require_readable,
-    sync_folder,
-)
+from splade_cli.claims import LOCK, claimed
 from splade_cli.errors import InputError
 from splade_cli.machine_faults import naming
+from splade_cli.outputs import make_folder, output_file, output_folder, require_readable, sync_folder
 from splade_cli.records import JsonValue
 
+TEMPORARY = "splade-temporary-"
 WAIT_SECONDS = 60.0
 """How long a file that another process is replacing is waited for."""
 
@@ -141,6 +136,24 @@ def replacing_folder(path: Path, *, synced: bool = False) -> Iterator[Path]:
         if old.exists() and not real.exists():
             os.replace(old, real)
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """An empty folder among the system's temporary ones, gone at the end; those of killed runs go first."""
+    place = Path(tempfile.gettempdir())
+    names = {path.name.removeprefix(".").removesuffix(LOCK) for path in place.glob(f"*{TEMPORARY}*")}
+    for name in sorted(names):
+        # one that belongs to somebody is claimed, and not to be had
+        with suppress(InputError, OSError), claimed(place / name):
+            shutil.rmtree(place / name, ignore_errors=True)
+    folder = place / f"{TEMPORARY}{secrets.token_hex(8)}"
+    with claimed(folder):
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync_file(path: Path) -> None:

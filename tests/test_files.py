@@ -20,6 +20,7 @@ from splade_cli.files import (
     remove_leftovers_in,
     replacing,
     replacing_folder,
+    temporary_folder,
     write_json,
 )
 
@@ -177,3 +178,19 @@ def test_a_folder_that_takes_nothing_is_named(tmp_path: Path) -> None:
     for write in (replacing, replacing_folder):
         with pytest.raises(InputError, match="you may not write to .*closed"), write(tmp_path / "closed/new"):
             pytest.fail("nothing can be written there")
+
+
+def test_temporary_folders_go_with_those_of_killed_runs_and_not_with_those_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with temporary_folder() as first:
+        (first / "part").touch()
+        (tmp_path / "splade-temporary-0a").mkdir()
+        (tmp_path / "splade-temporary-0a" / "part").touch()
+        (tmp_path / ".splade-temporary-0b.lock").touch()
+        (tmp_path / "another's").touch()
+        with temporary_folder() as second:
+            assert sorted(tmp_path.glob("[!.]*")) == sorted([first, second, tmp_path / "another's"])
+        assert (first / "part").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["another's"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from splade_cli.cli import options
+from splade_cli.cli.interrupts import told_if_whole
 
 if TYPE_CHECKING:
     from splade_cli.generation.pipeline import Generated, Plan
@@ -110,6 +112,7 @@ def gen_data(
     from splade_cli.corpus.chunks import Chunking
     from splade_cli.errors import InputError
     from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
+    from splade_cli.generation.output import is_finished
     from splade_cli.generation.pipeline import generate, plan
     from splade_cli.model.options import ModelOptions
 
@@ -169,7 +172,7 @@ def gen_data(
     if dry_run:
         _show_plan(plan(settings), json_output)
         return
-    with show_progress() as progress:
+    with told_if_whole(output, partial(is_finished, output), force=force), show_progress() as progress:
         made = generate(settings, progress)
     _show(made, json_output)
 

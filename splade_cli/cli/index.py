@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from splade_cli.cli import options
+from splade_cli.cli.interrupts import told_if_whole
 
 if TYPE_CHECKING:
     from splade_cli.evaluation.fidelity import Fidelity
@@ -84,6 +85,7 @@ def index(
     from splade_cli.cli.render import index as render
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.corpus.chunks import Chunking
+    from splade_cli.index.store.manifest import NAME
     from splade_cli.index.vectors.pruning import Pruning
     from splade_cli.indexing.build import index_documents
     from splade_cli.indexing.on_disk import claimed_index
@@ -113,11 +115,14 @@ def index(
         workers=workers,
     )
     embedder = SpladeEmbedder(model, opening)
-    with show_progress() as progress:
-        made = index_documents(documents, output, chosen, embedder=embedder, force=force, progress=progress)
-    console.skipped(made.skipped)
-    if chosen.query is not None and made.index.info.query is not None:
-        render.fidelity(_fidelity(made.index, embedder), made.index.info.query)
+    with told_if_whole(output, (output / NAME).is_file, force=force):
+        with show_progress() as progress:
+            made = index_documents(
+                documents, output, chosen, embedder=embedder, force=force, progress=progress
+            )
+        console.skipped(made.skipped)
+        if chosen.query is not None and made.index.info.query is not None:
+            render.fidelity(_fidelity(made.index, embedder), made.index.info.query)
     render.built(made, model, output, json_output)
 
 

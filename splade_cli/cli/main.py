@@ -14,16 +14,10 @@ import typer
 from typer.core import TyperGroup
 
 from splade_cli.cli import evaluate, export, gen_data, index, options, push, query, search, terms, train, tune
+from splade_cli.cli.interrupts import kept
 from splade_cli.cli.render.plain import make_logs_plain, plain
 from splade_cli.errors import SpladeError
 from splade_cli.machine_faults import machine_error
-
-KEPT = {
-    "gen-data": "what was written and encoded is kept; run the same command again to go on",
-    "train": "a checkpoint is kept; run the same command with --resume to go on",
-    "index": "what was encoded is kept; run the same command again to go on",
-    "evaluate": "what was encoded is kept; run the same command again to go on",
-}
 
 
 class Commands(TyperGroup):
@@ -50,9 +44,9 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except SpladeError as error:
             _fail(error.message, options.hint_with_flag(error.hint, error.option))
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             print("\ninterrupted", file=sys.stderr)
-            _hint(KEPT.get(ctx.invoked_subcommand or "", ""))
+            _hint(kept(ctx.invoked_subcommand or "", error))
             raise SystemExit(130) from None
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,7 +5,6 @@ Whatever is measured answers through `Retriever.search`, so that a figure is tha
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.systems.lineup import NOTHING_TO_FUSE, Lineup
 from splade_cli.evaluation.systems.subject import by_part, of_model, of_retriever, of_searcher
 from splade_cli.evaluation.systems.system import System, units_of
+from splade_cli.files import temporary_folder
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
@@ -77,7 +77,7 @@ def _of_model(
         raise InputError("no dense model to search by", "name one, e.g. all-MiniLM-L6-v2", option="dense")
     units = units_of(collection)
     embedder = _embedder(model)
-    with _window_cache(wanted.cache, embedder) as cache, tempfile.TemporaryDirectory() as folder:
+    with _window_cache(wanted.cache, embedder) as cache, temporary_folder() as folder:
         subject = of_model(
             embedder,
             units,
@@ -88,7 +88,7 @@ def _of_model(
         )
         beside = []
         if wanted.query is not None:
-            beside.append(subject.encoding_by(wanted.query, units, Path(folder)))
+            beside.append(subject.encoding_by(wanted.query, units, folder))
         with _baseline(wanted, collection, progress) as baseline:
             yield Lineup(subject, collection, wanted, [*beside, *baseline], progress)
 

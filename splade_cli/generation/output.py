@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from splade_cli.checksums import CHECKSUMS, write_checksums
-from splade_cli.claims import make_folder, output_file, output_folder, sync_folder
 from splade_cli.corpus.documents import Skipped
 from splade_cli.datasets.examples import write_examples
 from splade_cli.datasets.formats.trec import write_qrels
@@ -19,6 +18,7 @@ from splade_cli.files import remove_leftovers_in, replacing_folder, write_json, 
 from splade_cli.generation.judged_queries import JudgedQuery
 from splade_cli.generation.negatives import Mined
 from splade_cli.generation.query_sources import QuerySource
+from splade_cli.outputs import make_folder, output_file, output_folder, sync_folder
 from splade_cli.records import Example, JsonValue
 
 WRITTEN = (
@@ -157,6 +157,11 @@ def write_training_files(
         os.replace(output / UNFINISHED / name, place)
         sync_folder(place.parent)
     return report
+
+
+def is_finished(output: Path) -> bool:
+    """Whether a run has written all of its files, and nothing of it is left to do."""
+    return all((output / name).is_file() for name in WRITTEN) and not (output / UNFINISHED).exists()
 
 
 def end_output(output: Path) -> None:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.loading import DatasetSplits
+from splade_cli.files import temporary_folder
 from splade_cli.records import Example
 from splade_cli.training.run import TrainingRun
 from splade_cli.training.tracking.trackers import require_tracking
@@ -73,8 +72,8 @@ def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
     """
     config = resolved.config
     require_tracking(config.training.report_to)
-    with tempfile.TemporaryDirectory() as folder:
-        run = TrainingRun(resolved, Path(folder) / "run", datasets)
+    with temporary_folder() as folder:
+        run = TrainingRun(resolved, folder / "run", datasets)
         if config.loss.teachers:
             run.sources = {name: [_as_scored(row) for row in rows] for name, rows in run.sources.items()}
         trainer = run.prepared()

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from splade_cli.claims import make_folder, output_file
 from splade_cli.config.resolve import Resolved
 from splade_cli.config.schema import Config
 from splade_cli.files import replacing
+from splade_cli.outputs import make_folder, output_file
 
 CONFIG = "config.yaml"
 ORIGINS = "origins.txt"

@@ -15,6 +15,7 @@ import pytest
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import InputError
+from splade_cli.generation import output
 from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
 from splade_cli.generation.output import WRITTEN
 from splade_cli.generation.pipeline import Generated, generate, plan
@@ -172,6 +173,32 @@ def test_existing_files_need_force(documents: Path, tmp_path: Path) -> None:
     assert sorted(files(tmp_path)) == ["notes.txt", "qrels/val.tsv"]
     made_from(documents, tmp_path, force=True)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("moved", range(len(WRITTEN)))
+def test_stopped_while_files_take_their_places(
+    documents: Path, made: Generated, tmp_path: Path, moved: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Path] = []
+
+    def stop(place: Path) -> Path:
+        places.append(place)
+        if len(places) > moved:
+            raise KeyboardInterrupt
+        return place
+
+    with monkeypatch.context() as patched:
+        patched.setattr(output, "output_file", stop)
+        with pytest.raises(KeyboardInterrupt):
+            made_from(documents, tmp_path / "a", val_ratio=0.3, round_trip=2)
+    there = [name for name in WRITTEN if (tmp_path / "a" / name).exists()]
+    assert there == list(WRITTEN[:moved])
+    assert not output.is_finished(tmp_path / "a")
+    made_from(documents, tmp_path / "a", val_ratio=0.3, round_trip=2)
+    assert files(tmp_path / "a") == files(made.output)
+    assert output.is_finished(tmp_path / "a")
+    with pytest.raises(InputError, match="exists already"):
+        made_from(documents, tmp_path / "a", Offline())
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,41 @@ def test_killed_and_run_again(
     assert files(out) == files(tmp_path / "uninterrupted")
 
 
+def test_the_cache_of_a_build_that_was_killed_at_its_very_end_goes(
+    embedder: SpladeEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = jsonl(tmp_path / "docs.jsonl", [{"text": "the saw"}])
+    monkeypatch.setattr(on_disk, "remove_cache", lambda path: None)
+    index_documents(source, tmp_path / "index", embedder=embedder)
+    monkeypatch.undo()
+    assert cache_of(tmp_path / "index").exists()
+    with pytest.raises(InputError, match="exists already"):
+        index_documents(source, tmp_path / "index", embedder=embedder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["docs.jsonl", "index"]
+
+
+def test_what_an_interrupted_rebuild_encoded_is_kept(
+    embedder: SpladeEmbedder, tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = jsonl(tmp_path / "docs.jsonl", [{"text": "the saw"}])
+    index_documents(source, tmp_path / "index", embedder=embedder)
+
+    def stop(folder: Path, batches: Any, *words: Any, **options: Any) -> None:
+        next(batches)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(on_disk.storage, "write", stop)
+        with pytest.raises(KeyboardInterrupt):
+            index_documents(source, tmp_path / "index", embedder=embedder, force=True)
+    with pytest.raises(InputError, match="exists already"):
+        index_documents(source, tmp_path / "index", embedder=embedder)
+    encoded.clear()
+    index_documents(source, tmp_path / "index", embedder=embedder, force=True)
+    assert not encoded
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["docs.jsonl", "index"]
+
+
 def test_killed_while_the_index_was_written(
     embedder: SpladeEmbedder, tmp_path: Path, small: None, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,9 @@ import logging
 import shutil
 import tempfile
 import warnings
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from splade_cli.deploy.export.query_graph import QueryGraph
 from splade_cli.errors import ModelError
-from splade_cli.files import replacing
+from splade_cli.files import replacing, temporary_folder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.query_encoders.base import GRAPH, QueryEncoderExport
@@ -110,8 +111,10 @@ class OnnxExport:
 
     def __init__(self, embedder: SpladeEmbedder, *, int8: bool = False) -> None:
         model = embedder.loaded.model
-        self._folder = tempfile.TemporaryDirectory(prefix="splade-onnx-")
-        made = export_query_encoder(embedder.loaded, Path(self._folder.name), int8=int8)
+        temporary = ExitStack()
+        weakref.finalize(self, temporary.close)
+        self._folder = temporary.enter_context(temporary_folder())
+        made = export_query_encoder(embedder.loaded, self._folder, int8=int8)
         difference = made.difference if made.int8_difference is None else made.int8_difference
         self.info = QueryInfo(
             "onnx",
@@ -128,7 +131,7 @@ class OnnxExport:
     def write(self, folder: Path) -> None:
         """Copies tokenizer and graph."""
         for name in (TOKENIZER, GRAPH):
-            shutil.copyfile(Path(self._folder.name) / name, folder / name)
+            shutil.copyfile(self._folder / name, folder / name)
 
 
 def export_onnx(embedder: SpladeEmbedder, *, int8: bool = False) -> QueryEncoderExport:

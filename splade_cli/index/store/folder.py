@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.claims import claimed, sync_folder
+from splade_cli.claims import claimed
 from splade_cli.errors import IndexFolderError
 from splade_cli.files import claim_output, remove_leftovers, replacing_folder
 from splade_cli.index.containers.container_writer import ContainerWriter
@@ -45,6 +45,7 @@ from splade_cli.index.store.manifest import (
 from splade_cli.index.store.opening import TOMBSTONE_ROWS
 from splade_cli.index.store.segment_file import tensors_of, texts_of
 from splade_cli.index.store.segment_writer import Bm25Request, write_segment
+from splade_cli.outputs import sync_folder
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from splade_cli.claims import claimed, require_readable
+from splade_cli.claims import claimed
 from splade_cli.errors import InputError
 from splade_cli.files import WAIT_SECONDS, read_jsonl, remove_leftovers, write_jsonl
+from splade_cli.outputs import require_readable
 from splade_cli.records import JsonValue
 
 SOURCE = "mark"

@@ -9,10 +9,10 @@ import os
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from splade_cli.errors import InputError, ModelError
+from splade_cli.files import temporary_folder
 from splade_cli.model.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def check_vectors(
     """
     options = options or ModelOptions(device="cpu")
     expected = vectors or _encoded(folder, options)
-    with TemporaryDirectory() as temporary:
-        alone = Path(temporary) / folder.name
+    with temporary_folder() as temporary:
+        alone = temporary / folder.name
         for name in names:
             (alone / name).parent.mkdir(parents=True, exist_ok=True)
             os.symlink((folder / name).resolve(), alone / name)

@@ -1,0 +1,35 @@
+"""Interruptions: what Ctrl-C leaves, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+KEPT = {
+    "gen-data": "what was written and encoded is kept; run the same command again to go on",
+    "train": "a checkpoint that was written is kept; run the same command with --resume to go on",
+    "index": "what was encoded is kept; run the same command again to go on",
+    "evaluate": "what was encoded is kept; run the same command again to go on",
+}
+
+
+@contextmanager
+def told_if_whole(output: Path, is_whole: Callable[[], bool], *, force: bool) -> Iterator[None]:
+    """Has an interruption that comes when `output` stands say so: typed again, the command would be refused.
+
+    Args:
+        is_whole: whether nothing is missing in it.
+        force: what was there before is replaced, so that typing it again is no mistake.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not force and is_whole():
+            raise KeyboardInterrupt(f"{output} is whole: there is nothing to run again") from None
+        raise
+
+
+def kept(command: str, error: KeyboardInterrupt) -> str:
+    """What an interrupted command has left, and what to type to go on."""
+    return str(error) or KEPT.get(command, "")
