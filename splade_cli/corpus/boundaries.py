@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from math import inf
 from typing import NamedTuple
 
@@ -40,6 +42,8 @@ _KINDS: tuple[tuple[float, re.Pattern[str] | None], ...] = (
     (_SPACE, re.compile(r"\s+")),
 )
 _SLACK = 64
+# Places to cut that are looked at on either side of the wished one: a text of lines of one letter has more.
+_CANDIDATES = 40
 _LOOK_BACK = 220
 
 
@@ -87,7 +91,7 @@ def structure_of(text: str) -> TextStructure:
     fences = _fences(text)
     headings = []
     for match in _HEADING_LINE.finditer(text):
-        if _around_position(fences, match.start()) is None:
+        if not fences or _around_position(fences, match.start()) is None:
             headings.append(Heading(match.start(), len(match[1]), match[2].strip()))
     edges = [edge for fence in fences for edge in fence]
     starts = [heading.start for heading in headings]
@@ -150,7 +154,7 @@ def _best_cut(structure: TextStructure, within: Range, last: int, unit: int, *, 
                 end = within.wished - 1
             if first > end:
                 continue
-            for cut in _cuts(structure, pattern, first, min(end + _SLACK, last)):
+            for cut in _cuts(structure, pattern, first, min(end + _SLACK, last), forwards=forwards):
                 position = cut.start if starts else cut.end
                 distance = abs(position - within.wished) / unit
                 too_dear = least + distance >= price
@@ -167,16 +171,28 @@ def _best_cut(structure: TextStructure, within: Range, last: int, unit: int, *, 
     return best
 
 
-def _cuts(structure: TextStructure, pattern: re.Pattern[str] | None, low: int, high: int) -> Iterator[Cut]:
-    """What `pattern` finds in ``text[low:high]``, or a little before."""
+def _cuts(
+    structure: TextStructure, pattern: re.Pattern[str] | None, low: int, high: int, *, forwards: bool
+) -> Iterator[Cut]:
+    """What `pattern` finds in ``text[low:high]``, or a little before: the first of it, or the last."""
     text = structure.text
     if pattern is None:
         first = bisect_left(structure.anchors, low)
         behind = bisect_right(structure.anchors, high)
+        if forwards:
+            behind = min(behind, first + _CANDIDATES)
+        else:
+            first = max(first, behind - _CANDIDATES - _SLACK)
         for anchor in structure.anchors[first:behind]:
             yield _cut_at(text, anchor)
         return
-    for match in pattern.finditer(text, max(0, low - 4), high):
+    matches = pattern.finditer(text, max(0, low - 4), high)
+    if forwards:
+        nearest: Iterable[re.Match[str]] = islice(matches, _CANDIDATES)
+    else:
+        # all that lie in the slack behind the range may be among the last
+        nearest = deque(matches, maxlen=_CANDIDATES + _SLACK)
+    for match in nearest:
         yield _cut_at(text, match.end())
 
 

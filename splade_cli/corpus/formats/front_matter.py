@@ -8,13 +8,16 @@ from splade_cli.corpus.formats.prose import fenced
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
+# YAML takes a second for 100 KB.
+_LONGEST = 50_000
+
 
 def split_front_matter(source: str) -> tuple[dict[str, object], str]:
     """Front matter and the rest. What cannot be read, or is none, stays in the text."""
     import yaml
 
     match = _FRONT.match(source)
-    if match is None:
+    if match is None or len(match[1]) > _LONGEST:
         return {}, source
     text = match[1]
     body = source[match.end() :]

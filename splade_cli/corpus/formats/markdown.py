@@ -30,14 +30,26 @@ _IDENTIFIER = re.compile(r"(?m)^:{3,}[ \t]+(?=\w+(?:\.\w+)+$)")
 _CALLOUT = re.compile(r"\[!(\w+)\][+-]?[ \t]*(.*)")
 _OPTIONS = re.compile(r"(?:[\w-]+: .*\n?)+\Z")
 _BRIEF = 200
+_LADDER = 50_000  # characters of a text that may have very short lines only
+_SHORT_LINE = 12
 
 
 def read_markdown(source: str) -> Prose:
     """Text, title and front matter of a file, with the blocks of MkDocs and its kin understood."""
     front, body = split_front_matter(source)
-    text, first_heading = _body(body)
     title = str(front.pop("title", None) or "").strip()
+    if _is_ladder(body):
+        return Prose(squeezed(body), title, front, "markup of very many very short lines, read as plain text")
+    text, first_heading = _body(body)
     return Prose(text, title or first_heading, front)
+
+
+def _is_ladder(source: str) -> bool:
+    """Whether a long text has so little in a line that its blocks are most of it: no person writes so."""
+    if len(source) < _LADDER:
+        return False
+    lines = [line for line in source.split("\n") if line.strip()]
+    return sum(map(len, lines)) < _SHORT_LINE * len(lines)
 
 
 def _body(source: str) -> tuple[str, str]:
@@ -131,7 +143,7 @@ def _blocks(nodes: Iterable[SyntaxTreeNode]) -> str:
 
 
 def _paragraph(node: SyntaxTreeNode) -> str:
-    text = "".join(map(inline_text, node.children))
+    text = inline_text(node)
     text = "\n".join(line.strip() for line in text.split("\n")).strip()
     text = _IDENTIFIER.sub("", text)
     # A line that only looks like a heading or a fence (it was escaped) must not become one.

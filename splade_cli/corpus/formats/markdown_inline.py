@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from splade_cli.corpus.formats.webpage import words_of_tag
@@ -17,14 +18,24 @@ _LEADING_ATTRIBUTES = re.compile(r"\A" + ATTRIBUTES.pattern)
 
 def one_line(node: SyntaxTreeNode) -> str:
     """What stands within a block, in one line."""
-    return " ".join("".join(map(inline_text, node.children)).split())
+    return " ".join(inline_text(node).split())
 
 
 def inline_text(node: SyntaxTreeNode) -> str:
-    """The text of one inline element, without its marks."""
+    """The text of what stands within a block or an element, without its marks."""
+    texts = []
+    before = None
+    # a node would look for its place among its siblings each time that it is asked for the next one
+    for element, after in zip_longest(node.children, node.children[1:]):
+        texts.append(_text(element, before, after))
+        before = element
+    return "".join(texts)
+
+
+def _text(node: SyntaxTreeNode, before: SyntaxTreeNode | None, after: SyntaxTreeNode | None) -> str:
+    """The text of one inline element between two others."""
     kind = node.type
     if kind in ("text", "code_inline", "text_special"):
-        before = node.previous_sibling
         if kind == "text" and before is not None and before.type in ("link", "image"):
             return _LEADING_ATTRIBUTES.sub("", node.content)
         return node.content
@@ -32,8 +43,8 @@ def inline_text(node: SyntaxTreeNode) -> str:
         return "\n"
     if kind == "html_inline":
         return words_of_tag(node.content)
-    words = "".join(map(inline_text, node.children))
-    if kind in ("em", "strong") and not _is_emphasis(node, words):
+    words = inline_text(node)
+    if kind in ("em", "strong") and not _is_emphasis(node.markup, words, _text_of(before), _text_of(after)):
         return f"{node.markup}{words}{node.markup}"
     return words
 
@@ -42,11 +53,9 @@ def _text_of(node: SyntaxTreeNode | None) -> str:
     return "" if node is None else node.content
 
 
-def _is_emphasis(node: SyntaxTreeNode, words: str) -> bool:
+def _is_emphasis(markup: str, words: str, before: str, after: str) -> bool:
     """Whether it is, whatever the grammar says: not in sha*sum and mk*temp, __init__.py, obj.__dict__."""
-    letter_before = _text_of(node.previous_sibling)[-1:]
-    text_after = _text_of(node.next_sibling)
-    if node.markup[0] == "*":
-        return not (re.match(r"\w", letter_before) and re.match(r"\w", words))
-    is_name = node.markup == "__" and re.fullmatch(r"\w+", words)
-    return not (is_name and (letter_before == "." or re.match(r"\.\w|\(", text_after)))
+    if markup[0] == "*":
+        return not (re.match(r"\w", before[-1:]) and re.match(r"\w", words))
+    is_name = markup == "__" and re.fullmatch(r"\w+", words)
+    return not (is_name and (before[-1:] == "." or re.match(r"\.\w|\(", after)))

@@ -10,12 +10,14 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from splade_cli.corpus.formats.pieces import pieces
 from splade_cli.corpus.formats.prose import names
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.ruler import RuleOptionsType
     from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_core import StateCore
     from markdown_it.tree import SyntaxTreeNode
 
 # Lines that a site generator replaces by something that is not in this file: includes, macros, tables of
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _GENERATED = re.compile(
     r"\s*(?:\{\{?[%<*].*[%>*]\}\}?|\{:.*\}|\{\s*[.#][^{}]*\}|-+8<-+.*|(?i:\[\[?_?toc_?\]?\])|/{3,}|:{3,})\s*\Z"
 )
+# What opens, closes or escapes an inline element.
+_MARK = re.compile(r"[\[\]()!*_`<>&~\\]")
 # No directive is longer, and the patterns for them take quadratic time.
 _LONGEST_DIRECTIVE = 500
 _SLASHES = re.compile(r"\s*(?P<kind>[\w-]+)\s*(?:\|\s*(?P<title>.*?))?\s*\Z")
@@ -52,9 +56,34 @@ def grammar() -> MarkdownIt:
     markdown.use(deflist_plugin)
     # Footnotes stay where they are defined: moved to the end, those that nothing refers to would be dropped.
     markdown.use(footnote_plugin, inline=False).disable(["footnote_tail", "footnote_ref"])
+    markdown.core.ruler.at("inline", _inline)
     markdown.block.ruler.before("fence", "tab", _tab, _OPENS_ANYWHERE)
     markdown.block.ruler.before("fence", "generated", _generated, _OPENS_ANYWHERE)
     return markdown
+
+
+@cache
+def _inline_grammar() -> MarkdownIt:
+    """Inline elements hold each other a few levels deep; each unclosed bracket costs a look into all."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"maxNesting": 20}).enable("strikethrough")
+
+
+def _inline(state: StateCore) -> None:
+    """A rule for what stands within blocks: long ones in pieces, see `pieces`."""
+    from markdown_it.token import Token
+
+    markdown = _inline_grammar()
+    for token in state.tokens:
+        if token.type != "inline":
+            continue
+        token.children = token.children or []
+        for piece in pieces(token.content, _MARK):
+            if piece.is_markup:
+                markdown.inline.parse(piece.text, markdown, state.env, token.children)
+            else:
+                token.children.append(Token("text", "", 0, content=piece.text))
 
 
 def label(kind: str | None, title: str | None) -> str:

@@ -23,6 +23,7 @@ _LIGATURES = {
     0xFB06: "st",
 }
 _LEADER_DOTS = re.compile(r"(?:[ \t]?\.){6,}")
+_LONGEST_TITLE = 500
 # What pypdf lets through on damaged files, beside its own errors.
 _DAMAGE = (
     ValueError,
@@ -58,6 +59,7 @@ def read_pdf(data: bytes) -> Prose:
     text = text.translate(_LIGATURES)
     text = _HYPHEN_AT_LINE_END.sub(lambda break_: "" if break_[1].islower() else "-\n", text)
     text = _LEADER_DOTS.sub(" ...", text)
-    if not isinstance(title, str) or _TOOL_TITLE.match(title):
+    title = title[:_LONGEST_TITLE] if isinstance(title, str) else ""
+    if _TOOL_TITLE.match(title):
         title = ""
     return Prose(text, title.strip(), {"pages": len(pages)})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import textwrap
 
+from splade_cli.corpus.formats.pieces import pieces
 from splade_cli.corpus.formats.prose import Prose, block_end, fenced, indented, names, next_text, squeezed
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*\Z")
@@ -17,7 +18,10 @@ _FOOTNOTE = re.compile(r" *\.\. \[([^\]]+)\]")
 _COMMENT = re.compile(r" *(?:\.\.|__)(?: |\Z)")
 _TABLE_BORDER = re.compile(r" *(?:\+[-=+]{2,}|={2,}(?: +={2,})+\s*\Z)")
 _TABLE_ROW = re.compile(r" *\|(.*)\|\s*\Z")
-_REPLACEMENT = re.compile(r"(?m)^\s*\.\. \|([^|]+)\| replace:: (.+)$")
+_REPLACEMENT = re.compile(r"(?m)^[ \t]*\.\. \|([^|\n]+)\| replace:: (.+)$")
+_REFERENCE = re.compile(r"\|([^|\n]{1,100})\|")
+# What opens, closes or escapes an inline element.
+_MARK = re.compile(r"[`*:<>_\\|]")
 _CODE = names("code code-block sourcecode parsed-literal prompt console highlight-block doctest testcode raw")
 _NO_TEXT = names(
     "toctree contents include literalinclude highlight index meta currentmodule default-role sectnum image"
@@ -40,8 +44,9 @@ def read_rst(source: str) -> Prose:
     """Text and title of a file: headings by order of appearance, directives unwrapped."""
     outline = _Outline()
     lines = _Reader(source.expandtabs(8).split("\n"), outline).read()
-    for name, words in _REPLACEMENT.findall(source):
-        lines = [line.replace(f"|{name}|", words) for line in lines]
+    words = dict(_REPLACEMENT.findall(source))
+    if words:
+        lines = [_REFERENCE.sub(lambda name: words.get(name[1], name[0]), line) for line in lines]
     return Prose(squeezed("\n".join(lines)), "".join(outline.titles[:1]))
 
 
@@ -171,4 +176,10 @@ def _directive(name: str, argument: str, body: list[str], outline: _Outline) -> 
 
 def _plain(text: str) -> str:
     """`text` without its inline markup."""
-    return _INLINE.sub(lambda match: match[match.lastgroup or 0], text)
+    parts = []
+    for piece in pieces(text, _MARK):
+        if piece.is_markup:
+            parts.append(_INLINE.sub(lambda match: match[match.lastgroup or 0], piece.text))
+        else:
+            parts.append(piece.text)
+    return "".join(parts)

@@ -20,8 +20,9 @@ from splade_cli.records import JsonValue
 TEXT_KEYS = ("text", "content", "body", "document", "passage", "answer")
 TITLE_KEYS = ("title", "heading", "headline", "subject", "question")
 ID_KEYS = ("_id", "id", "doc_id", "docid")
+_LONGEST_ID = 200
 _ID = re.compile(r"\S*\d\S*")
-_SENTENCE = re.compile(r"\S+(?:\s+\S+){2,}[.!?][\"'”’»)]*\Z")
+_SENTENCE_END = re.compile(r"[.!?][\"'”’»)]{0,5}\Z")
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def read_csv(source: str, delimiter: str = "") -> Iterator[RawDocument | Unreada
         quoting=csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL,
     )
     header: list[str] = []
+    has_text = False
     number = 0
     try:
         for cells in rows:
@@ -107,8 +109,10 @@ def read_csv(source: str, delimiter: str = "") -> Iterator[RawDocument | Unreada
             elif not header:
                 header = _distinct([cell.strip() for cell in cells])
                 continue
+            if not number:
+                has_text = any(name.lower() in TEXT_KEYS for name in header)
             number += 1
-            yield _document_of_cells(header, cells, delimiter, number)
+            yield _document_of_cells(header, cells, delimiter, number, has_text=has_text)
     except csv.Error as error:
         raise Unreadable(f"broken CSV (row {number + 1}: {error})") from None
     if not number:
@@ -117,18 +121,23 @@ def read_csv(source: str, delimiter: str = "") -> Iterator[RawDocument | Unreada
 
 def _is_id_and_sentence(cells: list[str]) -> bool:
     """Whether a first row is no header: collections of passages are written without one."""
-    return len(cells) == 2 and bool(_ID.fullmatch(cells[0].strip()) and _SENTENCE.search(cells[1].strip()))
+    if len(cells) != 2 or len(cells[0]) > _LONGEST_ID:
+        return False
+    words = cells[1].split(None, 2)
+    return len(words) == 3 and bool(
+        _ID.fullmatch(cells[0].strip()) and _SENTENCE_END.search(words[2].rstrip())
+    )
 
 
 def _document_of_cells(
-    header: list[str], cells: list[str], delimiter: str, number: int
+    header: list[str], cells: list[str], delimiter: str, number: int, *, has_text: bool
 ) -> RawDocument | Unreadable:
     if len(cells) > len(header):
         # More cells than columns: the delimiter stood unquoted in the last one.
         last = len(header) - 1
         cells = [*cells[:last], delimiter.join(cells[last:])]
     values = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
-    if any(name.lower() in TEXT_KEYS for name in header):
+    if has_text:
         return _from_fields(values) or Unreadable(f"row {number}: empty text ({_keys(values)})")
     named = _from_fields({**values, "text": "-"}) or RawDocument("")
     text = "\n".join(f"{name}: {value}" for name, value in values.items())
@@ -143,13 +152,13 @@ def _columns(header_line: str, delimiter: str) -> tuple[bool, int]:
 
 def _distinct(names: list[str]) -> list[str]:
     """Names of columns, those that are empty or come twice with their number."""
-    distinct: list[str] = []
+    distinct: dict[str, None] = {}
     for number, name in enumerate(names, 1):
         name = name or f"column {number}"
-        if name in distinct:
+        while name in distinct:
             name = f"{name} {number}"
-        distinct.append(name)
-    return distinct
+        distinct[name] = None
+    return list(distinct)
 
 
 def _documents_of(row: Any, number: int, seen: set[str]) -> Iterator[RawDocument | Unreadable]:

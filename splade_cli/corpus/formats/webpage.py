@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from splade_cli.corpus.formats.html_depth import with_bounded_depth
 from splade_cli.corpus.formats.html_text import BLOCKS, TAGS, text_of
 from splade_cli.corpus.formats.prose import Prose, names
 
@@ -32,7 +33,7 @@ _LEAST_SHARE = 0.5
 _CONDITION = re.compile(r"<!\[(?:[^\[\]<>]*\]>|CDATA\[)?")
 _TAG_NAME = re.compile(r"<(?=/?([a-zA-Z][\w:.-]*))")
 # A link that pages offer to their own headings.
-_HEADING_LINK = re.compile(r"(?m)^(#{1,6} )§?(.*?)[ \t]*[¶§🔗]?$")
+_HEADING_LINKS = ("¶", "§", "🔗")
 
 
 def read_page(source: str) -> Prose:
@@ -41,11 +42,20 @@ def read_page(source: str) -> Prose:
     title = ""
     for element in page.css("title:not(svg title)"):
         title = title or " ".join(element.text().split())
-    text = _HEADING_LINK.sub(r"\1\2", _content(page))
+    text = re.sub(r"(?m)^#{1,6} .*$", _without_heading_link, _content(page))
     heading = re.search(r"(?m)^# (.+)", text) or re.search(r"\A#+ (.+)", text)
     if heading and (not title or heading[1].casefold() in title.casefold()):
         title = heading[1]
     return Prose(text, title)
+
+
+def _without_heading_link(line: re.Match[str]) -> str:
+    marks, _, words = line[0].partition(" ")
+    words = words.removeprefix("§").rstrip(" \t")
+    for link in _HEADING_LINKS:
+        words = words.removesuffix(link)
+    words = words.rstrip(" \t")
+    return f"{marks} {words}"
 
 
 def words_of(fragment: str) -> str:
@@ -81,7 +91,7 @@ def words_of_tag(tag: str) -> str:
 def _parsed(source: str) -> LexborHTMLParser:
     from selectolax.lexbor import LexborHTMLParser
 
-    return LexborHTMLParser(_CONDITION.sub("", source))
+    return LexborHTMLParser(with_bounded_depth(_CONDITION.sub("", source)))
 
 
 def _matching(page: LexborHTMLParser, selector: str) -> set[int]:

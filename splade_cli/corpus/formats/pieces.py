@@ -1,0 +1,45 @@
+"""Long blocks in pieces: what is parsed at once is bounded, and what is nearly all marks is not parsed.
+
+Parsers of inline markup take time that grows with the square of a block, or have a factor of its depth, and
+blocks of a megabyte come from machines only. A mark that opens in one piece and closes in the next is text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+AT_ONCE = 8_000
+"""Characters of a block that are parsed at once."""
+_LONG = 2_000
+_MOST_MARKS = 0.4  # of the characters: more is a drawing, or noise
+
+
+class Piece(NamedTuple):
+    """A stretch of a block, and whether its marks are to be read as markup."""
+
+    text: str
+    is_markup: bool
+
+
+def pieces(text: str, mark: re.Pattern[str]) -> Iterator[Piece]:
+    """A block in its order, cut behind a line end or a blank where there is one."""
+    start = 0
+    while start < len(text):
+        end = _end(text, start)
+        piece = text[start:end]
+        is_markup = len(piece) <= _LONG or len(mark.findall(piece)) <= _MOST_MARKS * len(piece)
+        yield Piece(piece, is_markup)
+        start = end
+
+
+def _end(text: str, start: int) -> int:
+    end = start + AT_ONCE
+    if end >= len(text):
+        return len(text)
+    for sign in ("\n", " "):
+        found = text.rfind(sign, start + AT_ONCE // 2, end)
+        if found >= 0:
+            return found + 1
+    return end
