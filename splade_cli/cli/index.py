@@ -237,10 +237,10 @@ def verify(
 def _fidelity(index: SpladeIndex, embedder: SpladeEmbedder) -> Fidelity:
     """What the query encoder that the index carries loses against the model."""
     from splade_cli.evaluation.fidelity import query_fidelity
-    from splade_cli.model.query_encoders.carried import open_query_encoder
+    from splade_cli.search.opening import carried_encoder
     from splade_cli.search.searcher import Searcher
 
-    carried = open_query_encoder(index.encoder_folder or Path(), index.info.query)
+    carried = carried_encoder(index)
     assert carried is not None
     by_model = Searcher.over(index, embedder)
     return query_fidelity(by_model, Searcher(by_model.engine, carried))

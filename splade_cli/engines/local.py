@@ -31,7 +31,7 @@ class LocalEngine:
         capabilities = {"exact", "filter", "vectors", "frequencies", "catalog"}
         if index.segments and all(segment.bm25 is not None for segment in index.segments):
             capabilities.add("bm25")
-        if index.segments and all(segment.dense is not None for segment in index.segments):
+        if index.segments and all(segment.stored_dense is not None for segment in index.segments):
             capabilities.add("dense")
         self._capabilities = frozenset(capabilities)
 

@@ -100,7 +100,7 @@ class Bm25Search:
                 code = part.terms.code_of(term)
                 if code is not None:
                     frequency += int(frequencies[code])
-            if frequency:
+            if frequency > 0:
                 weights[term] = float(inverse_document_frequency(np.array([frequency]), self.rows)[0])
         return weights
 
@@ -150,7 +150,7 @@ class Bm25Search:
             start += len(part)
         number = row - start
         alone = TermFrequencies(
-            part.counts[number],
+            part.rows.row(number),
             part.terms,
             part.language,
             part.mean_length,
@@ -162,7 +162,7 @@ class Bm25Search:
         shared = []
         for term, count in counted.items():
             code = part.terms.code_of(term)
-            if code in weights:
+            if code in weights and term in idf:
                 shared.append((term, idf[term] * count, weights[code]))
         return sorted(shared, key=lambda each: -each[1] * each[2])
 

@@ -23,6 +23,7 @@ from splade_cli.index.rows import NumberedRows
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
 from splade_cli.index.store.batches import Dense
+from splade_cli.index.store.encoder_files import EncoderFiles
 from splade_cli.index.store.manifest import TOKENIZER
 from splade_cli.index.store.segment import Mask
 from splade_cli.index.store.segment_writer import Bm25Request
@@ -43,14 +44,14 @@ class SpladeIndex(NumberedRows):
         info: the models and settings that made it.
         folder: where it was opened from, None for one in memory.
         generation: of the folder when it was opened, 0 in memory; what is written later is not seen.
-        encoder_folder: the folder that holds the files of the encoder, None where there are none.
+        encoder_files: those of the encoder in the folder, None in memory.
     """
 
     vocabulary: Sequence[str] = ()
     info: IndexInfo = field(default_factory=IndexInfo)
     folder: Path | None = None
     generation: int = 0
-    encoder_folder: Path | None = None
+    encoder_files: EncoderFiles | None = None
 
     @classmethod
     def from_vectors(
@@ -92,7 +93,7 @@ class SpladeIndex(NumberedRows):
             dense_info, dense_vectors = dense
             info = replace(info, dense=replace(dense_info, dimensions=int(dense_vectors.shape[1])))
         segment = build_segment(matrix, chunks, language, dense_vectors)
-        return cls([segment], segment.stored.shape[1], vocabulary, info)
+        return cls([segment], segment.rows.shape[1], vocabulary, info)
 
     @classmethod
     def open(cls, folder: str | Path, *, verify: bool = False) -> SpladeIndex:
@@ -115,7 +116,7 @@ class SpladeIndex(NumberedRows):
             opened.manifest.info,
             folder=Path(folder),
             generation=opened.manifest.generation,
-            encoder_folder=opened.encoder,
+            encoder_files=opened.encoder,
         )
 
     def save(self, folder: str | Path, *, force: bool = False) -> None:
@@ -126,8 +127,8 @@ class SpladeIndex(NumberedRows):
             InputError: `folder` exists and is not empty, or another process is writing to it.
         """
         content = storage.Content(self.vocabulary, self.info)
-        if self.encoder_folder is not None:
-            content = replace(content, encoder_files=storage.copying(self.encoder_folder))
+        if self.encoder_files is not None:
+            content = replace(content, encoder_files=self.encoder_files.copy)
         if self.info.bm25 is not None:
             content = replace(content, bm25=Bm25Request(self.info.bm25.language))
         batches = (batch for segment in self.segments for batch in segment.live_batches())
@@ -220,10 +221,16 @@ class SpladeIndex(NumberedRows):
         return remove_rows(self, ids)
 
     @property
+    def encoder_folder(self) -> Path | None:
+        """The folder that holds the files of the encoder, None where there are none."""
+        if self.encoder_files is None:
+            return None
+        return self.encoder_files.folder
+
+    @property
     def tokenizer_path(self) -> Path | None:
         """The ``tokenizer.json`` of the model, kept in an index folder; None in memory, or where none was
-        kept."""
-        if self.encoder_folder is None:
+        kept. Raises IndexFolderError where it is damaged."""
+        if self.encoder_files is None:
             return None
-        path = self.encoder_folder / TOKENIZER
-        return path if path.is_file() else None
+        return self.encoder_files.path(TOKENIZER)

@@ -3,17 +3,17 @@ it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Self
+from dataclasses import dataclass, field
 
 from splade_cli.corpus.chunks import Chunking
+from splade_cli.errors import InputError
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.records import EncoderInfo, QueryInfo
 
 __all__ = ["Bm25Info", "Chunking", "DenseInfo", "EncoderInfo", "IndexInfo", "QueryInfo"]
 
-Json = dict[str, object]
+MOST = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,16 @@ class IndexInfo:
     chunking: Chunking | None = None
     numbered: bool = False
 
-    def to_json(self) -> Json:
-        """Plain values, as a manifest holds them."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Json) -> Self:
-        """The same from `to_json`'s values. Raises KeyError or TypeError for others."""
-        parts = {"encoder": EncoderInfo, "query": QueryInfo, "bm25": Bm25Info, "dense": DenseInfo,
-                 "impacts": Impacts, "pruning": Pruning, "chunking": Chunking}  # fmt: skip
-        made: dict[str, object] = {}
-        for name, kind in parts.items():
-            value = values[name]
-            if value is not None and not isinstance(value, dict):
-                raise TypeError(f"{name} is a {type(value).__name__}")
-            made[name] = None if value is None else kind(**value)
-        return cls(**made, numbered=bool(values["numbered"]))  # type: ignore[arg-type]
+    def check(self) -> None:
+        """Raises InputError for values that no index has."""
+        limits = {
+            "tokens of a text": self.encoder.max_seq_length,
+            "tokens of a query": None if self.query is None else self.query.max_seq_length,
+            "weights of a query": None if self.query is None else self.query.max_active,
+            "dimensions of dense vectors": None if self.dense is None else self.dense.dimensions,
+        }
+        for what, limit in limits.items():
+            if limit is not None and not 0 < limit < MOST:
+                raise InputError(f"the index says that it has {limit} {what}", "make the index again")
+        if self.chunking is not None:
+            self.chunking.check()

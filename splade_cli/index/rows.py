@@ -100,7 +100,7 @@ class NumberedRows:
     @property
     def nonzeros(self) -> int:
         """Weights of all rows."""
-        return sum(int(segment.stored.nnz) for segment in self.segments)
+        return sum(segment.rows.nnz for segment in self.segments)
 
     @cached_property
     def starts(self) -> list[int]:

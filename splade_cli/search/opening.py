@@ -51,12 +51,24 @@ def open_folder(
         engine = engine_over(index, backend)
         encoder: QueryEncoder | None = None
         if model is None:
-            encoder = open_query_encoder(index.encoder_folder or Path(folder), index.info.query)
+            encoder = carried_encoder(index)
         if encoder is None:
             encoder = _model_encoder(index, model, opening)
             if options.mode in ("sparse", "hybrid"):
                 encoder.load()
     return _parts(index, engine, encoder, opening)
+
+
+def carried_encoder(index: SpladeIndex) -> QueryEncoder | None:
+    """The query encoder that an index folder carries, None where it carries none.
+
+    Raises:
+        InputError: a library that it needs is not installed.
+        IndexFolderError: it is damaged.
+    """
+    if index.info.query is None or index.encoder_files is None:
+        return None
+    return open_query_encoder(index.encoder_files.intact_folder(), index.info.query, index.dimensions)
 
 
 def over_index(

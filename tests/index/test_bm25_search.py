@@ -247,7 +247,7 @@ def written(frequencies: TermFrequencies, path: Path) -> Path:
         ("terms.text", "terms of BM25 do not fit"),
         ("lengths", "sizes of the BM25 part"),
         ("document_frequencies", "sizes of the BM25 part"),
-        ("counts.data", "counts of the BM25 part"),
+        ("counts.data", "pointers of vectors"),
         ("postings.rows", "do not fit"),
         ("", "what is said of the BM25 part"),
     ],

@@ -10,6 +10,7 @@ Frequencies are kept beside the impacts, so that segments can be joined.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,12 @@ from numpy.typing import NDArray
 from splade_cli.errors import InputError
 from splade_cli.index.bm25.analyzer import analysed_codes, guess_language
 from splade_cli.index.containers.dictionary import TextDictionary, encoded
+from splade_cli.index.containers.mapped_file import MappedFile
+from splade_cli.index.containers.stored_rows import StoredRows
 from splade_cli.index.engine.postings import Postings
 
 K1, B = 1.2, 0.75
+LIE = "its counts of words do not fit together"
 WINDOW = 20_000
 DEFAULT_LANGUAGE = "english"
 
@@ -29,18 +33,20 @@ DEFAULT_LANGUAGE = "english"
 class TermFrequencies:
     """How often each term stands in each row of a segment.
 
-    Attributes:
+    Args:
         counts: CSR [rows, terms], unsigned integers.
         terms: ascending.
-        lengths: int32 [rows], terms of each row, repeats included.
-        document_frequencies: int32 [terms], rows that hold each term.
         language: whose stop words and stemmer were used.
-        mean_length: of the rows, as it went into the impacts.
+        mean_length: of the rows, as it goes into the impacts.
+        lengths: int32 [rows]; counted where not given.
+        document_frequencies: int32 [terms]; counted where not given.
+        postings: the impacts; made when first asked for where not given.
+        file: where all of them lie, checked when they are first read; None in memory.
     """
 
     def __init__(
         self,
-        counts: sp.csr_matrix,
+        counts: sp.csr_matrix | StoredRows,
         terms: Sequence[str] | TextDictionary,
         language: str,
         mean_length: float | None = None,
@@ -48,22 +54,64 @@ class TermFrequencies:
         lengths: NDArray[np.int32] | None = None,
         document_frequencies: NDArray[np.int32] | None = None,
         postings: Postings | None = None,
+        file: MappedFile | None = None,
     ) -> None:
-        self.counts = counts
+        self.rows = counts if isinstance(counts, StoredRows) else StoredRows.of(counts)
         if not isinstance(terms, TextDictionary):
             terms = TextDictionary(*encoded(terms))
         self.terms = terms
         self.language = language
-        if lengths is None:
-            lengths = np.asarray(counts.sum(1, dtype=np.int32)).ravel()
-        self.lengths = lengths
-        if document_frequencies is None:
-            document_frequencies = np.bincount(counts.indices, minlength=counts.shape[1]).astype(np.int32)
-        self.document_frequencies = document_frequencies
-        if mean_length is None:
-            mean_length = float(lengths.mean()) if len(lengths) else 0.0
-        self.mean_length = mean_length
+        self._lengths = lengths
+        self._document_frequencies = document_frequencies
+        self._mean_length = mean_length
         self._postings = postings
+        self._file = file
+
+    @property
+    def counts(self) -> sp.csr_matrix:
+        """CSR [rows, terms], how often each row holds each term."""
+        return self.rows.whole
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int32]:
+        """int32 [rows], terms of each row, repeats included."""
+        if self._lengths is None:
+            return np.asarray(self.counts.sum(1, dtype=np.int32)).ravel()
+        return self._counted(self._lengths)
+
+    @cached_property
+    def document_frequencies(self) -> NDArray[np.int32]:
+        """int32 [terms], rows that hold each term."""
+        if self._document_frequencies is None:
+            return np.bincount(self.counts.indices, minlength=self.counts.shape[1]).astype(np.int32)
+        frequencies = self._counted(self._document_frequencies)
+        if self._file is not None and frequencies.max(initial=0) > len(self):
+            raise self._file.damage(LIE)
+        return frequencies
+
+    @cached_property
+    def mean_length(self) -> float:
+        """Of the rows, as it went into the impacts."""
+        if self._mean_length is not None:
+            return self._mean_length
+        return float(self.lengths.mean()) if len(self.lengths) else 0.0
+
+    def _counted(self, counts: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Counts as they were given, checked."""
+        if self._file is not None:
+            self._file.require_arrays(counts)
+            if counts.min(initial=0) < 0:
+                raise self._file.damage(LIE)
+        return counts
+
+    def require_whole(self) -> None:
+        """Raises IndexFolderError where anything is damaged, or does not fit together."""
+        self.terms.require_whole()
+        self.postings.require_whole()
+        if self._file is not None and not len(self.counts.indptr) - 1 == len(self.lengths) == len(self):
+            raise self._file.damage(LIE)
+        if self._file is not None and len(self.document_frequencies) != len(self.terms):
+            raise self._file.damage(LIE)
 
     @classmethod
     def build(
@@ -103,7 +151,7 @@ class TermFrequencies:
         return cls(_smallest(counts[:, used]), [terms[code] for code in used], language_of(parts))
 
     def __len__(self) -> int:
-        return int(self.counts.shape[0])
+        return self.rows.shape[0]
 
     def impacts(self) -> sp.csr_matrix:
         """CSR float32 [rows, terms]: the factor of BM25 that belongs to the document."""

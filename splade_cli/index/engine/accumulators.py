@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.index.engine.compiling import compiled
+from splade_cli.index.engine.guards import DIRECTORY, TERMS, Guard
+from splade_cli.index.engine.verification import entry_fits, intact
 
 BLOCK = 1 << 16
 CHUNK, PIECE = 64, 16
@@ -53,23 +55,31 @@ def summarise(
 def find_terms(
     query_terms: NDArray[np.int32],
     block: int,
-    blocks: NDArray[np.int64],
-    directory: NDArray[np.int32],
-    terms: NDArray[np.int32],
+    groups: int,
+    postings: tuple[NDArray[Any], ...],
+    planes: tuple[NDArray[Any], ...],
+    guard: Guard,
     slots: NDArray[np.int64],
-) -> None:
+) -> bool:
     """slots[i] becomes the position of the i-th query term among a block's ascending terms, -1 where it does
-    not come.
+    not come. False where what was read is damaged, or does not fit together.
 
     blocks[3 b : 3 b + 3] holds where the block's terms begin, where its directory begins, and a shift:
     directory[t >> shift] counts the block's terms below that bucket, so what is left to search is a few
     terms.
     """
+    blocks, directory, terms = postings[0], postings[1], postings[2]
+    places, known = guard[3], guard[4]
     first, shelf, shift = blocks[3 * block], blocks[3 * block + 1], blocks[3 * block + 2]
+    behind = blocks[3 * block + 3]
     for number in range(len(query_terms)):
         wanted = query_terms[number]
         bucket = shelf + (wanted >> shift)
-        low, high = first + directory[bucket], first + directory[bucket + 1]
+        if not intact(guard, places[DIRECTORY] + 4 * bucket, 8):
+            return False
+        low, high = first + max(0, directory[bucket]), min(first + directory[bucket + 1], behind)
+        if not intact(guard, places[TERMS] + 4 * low, 4 * (high - low)):
+            return False
         end = high
         while low < high:
             middle = (low + high) >> 1
@@ -78,6 +88,10 @@ def find_terms(
             else:
                 high = middle
         slots[number] = low if low < end and terms[low] == wanted else -1
+        unknown = len(known) > 0 and slots[number] >= 0 and known[low] == 0
+        if unknown and not entry_fits(low, groups, postings, planes, guard):
+            return False
+    return True
 
 
 @compiled

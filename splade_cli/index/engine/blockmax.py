@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from splade_cli.index.engine.accumulators import CHUNK, LOW, select_largest
 from splade_cli.index.engine.compiling import compiled
+from splade_cli.index.engine.guards import Guard
+from splade_cli.index.engine.verification import rows_fit
 
 SHIFT = 2
 GROUP = 1 << SHIFT
@@ -138,6 +140,7 @@ def score_groups(
     k: int,
     allowed: NDArray[np.uint8],
     vectors: tuple[NDArray[Any], ...],
+    guard: Guard,
     table_terms: NDArray[np.int32],
     values: NDArray[np.float32],
     multiplier: np.uint32,
@@ -149,7 +152,7 @@ def score_groups(
     cell: NDArray[np.float32],
 ) -> tuple[int, int]:
     """Scores the rows of `groups` through their vectors, keeps those above the threshold; gives filled and
-    threshold anew.
+    threshold anew, or -1 where a vector is damaged.
 
     The groups' bounds become zero: they are done. `cell` is one number, to read a score's bits.
     """
@@ -159,6 +162,8 @@ def score_groups(
     touched = np.int32(0)
     for entry in groups:
         first = base + ((entry & LOW) << SHIFT)
+        if not rows_fit(first, min(first + GROUP, count), vectors, guard):
+            return -1, threshold
         for position in range(indptr[first], indptr[min(first + GROUP, count)], 16):
             touched ^= indices[position] ^ np.int32(data[position] > 0)
     bits[0] = touched

@@ -25,7 +25,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
+from splade_cli.index.containers.mapped_file import MappedFile
 from splade_cli.index.engine.arrays import read_only
+from splade_cli.index.engine.guards import Guard, guard_of
 
 if TYPE_CHECKING:
     from splade_cli.index.engine.inversion import Summary
@@ -45,6 +47,7 @@ DTYPES = {
 }
 GROWING = tuple(name for name in DTYPES if name not in ("about", "blocks"))
 VECTORS = {"indptr": np.int64, "indices": np.int32, "data": np.float32}
+LIE = "its postings do not fit together"
 _LISTS = ("blocks", "directory", "terms", "starts", "rows", "weights")
 _PLANES = ("plane_of", "plane_starts", "scales", "levels")
 Arrays = dict[str, NDArray[Any]]
@@ -66,6 +69,7 @@ class Postings:
             float32 [P]; ``levels`` uint8: a byte a group of rows, see `blockmax`.
         vectors: indptr int64 [rows + 1], indices int32 [N], data [N] as ``weights``; empty where missing.
         step: what a weight of 1 is worth, a power of two.
+        file: where the arrays lie; None in memory.
     """
 
     shape: tuple[int, int]
@@ -73,7 +77,9 @@ class Postings:
     vectors: tuple[NDArray[Any], ...]
     _lists: tuple[NDArray[Any], ...]
     _planes: tuple[NDArray[Any], ...]
+    _guard: Guard
     step: float = 1.0
+    file: MappedFile | None = None
     _scratch: deque[tuple[NDArray[Any], ...]] = field(default_factory=deque, repr=False)
 
     @classmethod
@@ -99,14 +105,22 @@ class Postings:
         return cls.of(arrays | {"about": about, "blocks": blocks}, parts)
 
     @classmethod
-    def of(cls, arrays: Arrays, vectors: tuple[NDArray[Any], ...], step: float = 1.0) -> Postings:
+    def of(
+        cls,
+        arrays: Arrays,
+        vectors: tuple[NDArray[Any], ...],
+        step: float = 1.0,
+        file: MappedFile | None = None,
+    ) -> Postings:
+        """Over arrays, all of which are views of `file` where there is one."""
         kinds = VECTORS | {"data": arrays["weights"].dtype}  # loops are compiled for these types
 
         given = vectors or tuple(np.empty(0, dtype=dtype) for dtype in kinds.values())
         shape = (int(arrays["about"][0]), int(arrays["about"][1]))
         stored = {name: read_only(array) for name, array in arrays.items()}
         lists, planes = (tuple(stored[name] for name in names) for names in (_LISTS, _PLANES))
-        return cls(shape, stored, tuple(map(read_only, given)), lists, planes, step)
+        guard = guard_of(stored, vectors, file)
+        return cls(shape, stored, tuple(map(read_only, given)), lists, planes, guard, step, file)
 
     def search(
         self,
@@ -131,6 +145,7 @@ class Postings:
         Raises:
             InputError: k below 1, queries of another width or with weights that are not finite, or a mask of
                 another length.
+            IndexFolderError: what was read for the queries is damaged.
         """
         from splade_cli.index.engine import accumulators as kernels
         from splade_cli.index.engine import inversion
@@ -162,6 +177,27 @@ class Postings:
         scores = np.empty((count, k), dtype=np.float32)
         kernels.unpack(keys, numbers, scores)
         return numbers, scores
+
+    def require_whole(self) -> None:
+        """Raises IndexFolderError where anything in the postings is damaged, or does not fit together."""
+        from splade_cli.index.engine import blockmax, verification
+        from splade_cli.index.engine.accumulators import BLOCK
+
+        if self.file is None:
+            return
+        self.file.require_arrays(*self.arrays.values())
+        blocks = self.arrays["blocks"].reshape(-1, 3)
+        for block in range(len(blocks) - 1):
+            size = min(BLOCK, self.shape[0] - block * BLOCK)
+            groups = (size + blockmax.GROUP - 1) >> blockmax.SHIFT
+            terms, directory = (
+                self.arrays[name][blocks[block, number] : blocks[block + 1, number]]
+                for number, name in enumerate(("terms", "directory"))
+            )
+            buckets = np.arange(len(directory), dtype=np.int64) << int(blocks[block, 2])
+            fits = verification.whole_block_fits(block, size, groups, self._lists, self._planes, self._guard)
+            if not fits or not np.array_equal(directory, np.searchsorted(terms, buckets)):
+                raise self.file.damage(LIE)
 
     def _positive(self, queries: Summary) -> bool:
         """Whether every product is above zero, also when rounded, and no sum can leave the range of
@@ -195,10 +231,32 @@ class Postings:
             query = (indices[span], data[span])
             if positive:
                 filled = topk.search_positive(
-                    *query, self._lists, self._planes, self.vectors, self.shape[0], k, mask, scratch, room
+                    *query,
+                    self._lists,
+                    self._planes,
+                    self.vectors,
+                    self._guard,
+                    self.shape[0],
+                    k,
+                    mask,
+                    scratch,
+                    room,
                 )
             else:
-                filled = signed.search_signed(*query, self._lists, self.shape[0], k, mask, scratch[0], room)
+                filled = signed.search_signed(
+                    *query,
+                    self._lists,
+                    self._planes,
+                    self._guard,
+                    self.shape[0],
+                    k,
+                    mask,
+                    scratch[0],
+                    room,
+                )
+            if filled < 0:
+                assert self.file is not None
+                raise self.file.damage(LIE)
             keys[number, :filled] = room[:filled]
         self._scratch.append(scratch)
 

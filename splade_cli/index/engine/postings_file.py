@@ -14,6 +14,7 @@ from splade_cli.index.containers.container import Container
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.engine.postings import DTYPES, GROWING, VECTORS, Arrays, Postings, invert_blocks
 
+MOST_DIMENSIONS = (1 << 31) - 1
 REBUILD = "make the index again from its vectors"
 
 
@@ -50,7 +51,7 @@ def open_postings(
     weights: DTypeLike = np.float32,
     step: float = 1.0,
 ) -> Postings:
-    """Postings over the tensors of a container, of which only the ends of pointers are read.
+    """Postings over the tensors of a container, of which only the ends of pointers are read here.
 
     Args:
         vectors: indptr, indices and data of the rows' vectors, to score rows by; none where they are not at
@@ -64,6 +65,9 @@ def open_postings(
     dtypes = DTYPES | {"weights": np.dtype(weights)}
     try:
         arrays: Arrays = {name: container.tensor(f"{prefix}{name}", dtype) for name, dtype in dtypes.items()}
+        container.file.require_arrays(
+            arrays["about"], arrays["blocks"], arrays["starts"][-1:], arrays["plane_starts"][-1:]
+        )
         if not _fit(arrays):
             raise ValueError("pointers of postings do not fit")
         if vectors and arrays["about"][5]:
@@ -71,15 +75,14 @@ def open_postings(
     except ValueError as error:
         raise IndexFolderError(f"{container.path} is damaged: {error}", REBUILD) from None
     in_order = vectors if arrays["about"][5] else ()
-    return Postings.of(arrays, in_order, step)
+    return Postings.of(arrays, in_order, step, container.file)
 
 
 def _check(vectors: tuple[NDArray[Any], ...], arrays: Arrays) -> None:
     """Raises ValueError where vectors and postings do not fit."""
     kinds = VECTORS | {"data": arrays["weights"].dtype}
     indptr, indices, data = vectors
-    whole = len(indptr) == arrays["about"][0] + 1 and indptr[-1] == len(arrays["rows"])
-    if not whole or not len(indices) == len(data) == len(arrays["rows"]):
+    if len(indptr) != arrays["about"][0] + 1 or not len(indices) == len(data) == len(arrays["rows"]):
         raise ValueError("vectors and postings do not fit")
     if tuple(each.dtype for each in vectors) != tuple(np.dtype(kind) for kind in kinds.values()):
         raise ValueError("vectors and postings hold other types")
@@ -108,12 +111,20 @@ def _fit(arrays: Arrays) -> bool:
         or not size["plane_starts"]
     ):
         return False
-    if not np.isfinite(arrays["about"][:2]).all():
+    rows, dimensions, least, nearest, most, _ = arrays["about"]
+    blocks = arrays["blocks"].reshape(-1, 3)
+    if not (0 <= rows <= (len(blocks) - 1) << 16 < rows + (1 << 16) and 0 <= dimensions <= MOST_DIMENSIONS):
         return False
-    rows, blocks = int(arrays["about"][0]), arrays["blocks"].reshape(-1, 3)
+    if np.isnan(least) or not (nearest >= 0 and 0 <= most < np.inf):
+        return False
+    shifts = blocks[:-1, 2]
+    if np.any((shifts < 0) | (shifts >= 31)):
+        return False
+    buckets = (max(0, int(dimensions) - 1) >> shifts) + 2
     return bool(
-        0 <= rows <= (len(blocks) - 1) << 16 < rows + (1 << 16)
-        and np.all(np.diff(blocks[:, :2], axis=0) >= 0)
+        blocks[0, 0] == blocks[0, 1] == 0
+        and np.all(np.diff(blocks[:, 0]) >= 0)
+        and np.all(np.diff(blocks[:, 1]) == buckets)
         and blocks[-1, 0] == size["terms"] == size["plane_of"] == size["starts"] - 1
         and blocks[-1, 1] == size["directory"]
         and arrays["starts"][-1] == size["rows"] == size["weights"]

@@ -33,6 +33,8 @@ from splade_cli.index.engine.blockmax import (
     upper_bounds,
 )
 from splade_cli.index.engine.compiling import compiled
+from splade_cli.index.engine.guards import Guard
+from splade_cli.index.engine.verification import bounds_fit, lists_fit
 
 CLASSES, MORE_CLASSES = 1024, 4096
 TABLE = 1 << 16
@@ -98,19 +100,21 @@ def search_positive(
     postings: tuple[NDArray[Any], ...],
     planes: tuple[NDArray[Any], ...],
     vectors: tuple[NDArray[Any], ...],
+    guard: Guard,
     count: int,
     k: int,
     allowed: NDArray[np.uint8],
     scratch: tuple[NDArray[Any], ...],
     keys: NDArray[np.int64],
 ) -> int:
-    """Keys of the k best rows at the front of `keys` (room for more than k), unordered; gives their number.
+    """Keys of the k best rows at the front of `keys` (room for more than k), unordered; gives their number,
+    or -1 where something that was read is damaged; then the scratch is of no more use.
 
     All weights are above zero, so a row that shares a term has a score above zero. Without `vectors` (an
     empty indptr) all postings are added up. The scratch comes and goes with zeros in the accumulators and -1
     in the table's terms.
     """
-    blocks, directory, terms, starts, rows, weights = postings
+    blocks, _, _, starts, rows, weights = postings
     accumulators, bounds, candidates, table_terms, values = scratch
     bound_bits = bounds.view(np.int32)
     none = bounds[:0]
@@ -130,7 +134,8 @@ def search_positive(
         base = block * BLOCK
         size = min(BLOCK, count - base)
         groups = (size + GROUP - 1) >> SHIFT
-        find_terms(query_terms, block, blocks, directory, terms, slots)
+        if not find_terms(query_terms, block, groups, postings, planes, guard, slots):
+            return -1
         work = size // 8
         for slot in slots:
             if slot >= 0:
@@ -140,6 +145,8 @@ def search_positive(
         bounded = shift > 0 and wanted < budget
         direct = not bounded
         if bounded:
+            if not bounds_fit(slots, size, groups, postings, planes, guard):
+                return -1
             upper_bounds(slots, query_weights, postings, planes, groups, bounds)
             if len(allowed):
                 exclude_groups(bounds, allowed[base : base + size])
@@ -185,6 +192,7 @@ def search_positive(
                         k,
                         allowed,
                         vectors,
+                        guard,
                         table_terms,
                         values,
                         multiplier,
@@ -195,8 +203,12 @@ def search_positive(
                         threshold,
                         cell,
                     )
+                    if filled < 0:
+                        return -1
                     budget -= step
         if direct:
+            if not lists_fit(slots, size, postings, guard):
+                return -1
             accumulate(slots, query_weights, starts, rows, weights, accumulators)
             done = bounds if bounded else none
             filled, threshold = select_rows(

@@ -25,11 +25,14 @@ from numpy.typing import NDArray
 from splade_cli.index.containers.container import Container
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.containers.dictionary import TextDictionary
+from splade_cli.index.containers.mapped_file import MappedFile
+from splade_cli.index.containers.plain_json import plain_json
 from splade_cli.index.metadata.fields import OWN_FIELDS, values_of
 from splade_cli.index.metadata.gathering import DTYPES, ColumnArrays, FieldValues, Spans
 from splade_cli.records import Chunk
 
 NAME = "columns"
+LIE = "a column of metadata does not fit together"
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -71,18 +74,57 @@ class Field:
 
 
 class Columns:
-    """The fields of a number of rows. `fields` maps names to `Field`."""
+    """The fields of a number of rows.
+
+    Attributes:
+        fields: by name; in a file nothing was compared yet of what they hold.
+        file: where they lie, None in memory.
+    """
 
     def __init__(
-        self, rows: int, fields: dict[str, Field], layout: dict[str, dict[str, Spans]], arrays: Arrays
+        self,
+        rows: int,
+        fields: dict[str, Field],
+        layout: dict[str, dict[str, Spans]],
+        arrays: Arrays,
+        file: MappedFile | None = None,
     ) -> None:
         self._rows = rows
         self.fields = fields
+        self.file = file
         self._layout = layout
         self._arrays = arrays
+        self._checked: set[str] = set()
 
     def __len__(self) -> int:
         return self._rows
+
+    def field(self, name: str) -> Field | None:
+        """A field, which is checked when it is first asked for; None where there is none.
+
+        Raises:
+            IndexFolderError: it is damaged.
+        """
+        field = self.fields.get(name)
+        if field is not None and self.file is not None and name not in self._checked:
+            self._require(field, self.file)
+            self._checked.add(name)
+        return field
+
+    def _require(self, field: Field, file: MappedFile) -> None:
+        for entries in (field.numbers, field.flags, field.texts):
+            if entries is None:
+                continue
+            file.require_arrays(entries.values)
+            if entries.rows is not None:
+                file.require_arrays(entries.rows)
+                if not _are_rows(entries.rows, self._rows):
+                    raise file.damage(LIE)
+        if field.texts is not None and field.dictionary is not None:
+            field.dictionary.require_whole()
+            codes = field.texts.values
+            if len(codes) and not (codes.min() >= -1 and codes.max() < len(field.dictionary)):
+                raise file.damage(LIE)
 
     @classmethod
     def build(cls, chunks: Iterable[Chunk]) -> Columns:
@@ -115,13 +157,22 @@ class Columns:
         """Columns over the tensors of a container. Raises ValueError where they are missing or do not fit."""
         arrays: Arrays = {name: container.tensor(f"{NAME}.{name}", dtype) for name, dtype in DTYPES.items()}
         try:
-            layout = json.loads(container.metadata[NAME])
-            return cls._over(int(layout["rows"]), layout["fields"], arrays)
+            layout: Any = plain_json(container.metadata[NAME])
+            rows = layout["rows"]
+            if type(rows) is not int:
+                raise TypeError("rows are counted")
+            return cls._over(rows, layout["fields"], arrays, container.file)
         except (KeyError, TypeError, AttributeError):
             raise ValueError("the layout of the columns cannot be read") from None
 
     @classmethod
-    def _over(cls, rows: int, layout: dict[str, dict[str, Spans]], arrays: Arrays) -> Columns:
+    def _over(
+        cls,
+        rows: int,
+        layout: dict[str, dict[str, Spans]],
+        arrays: Arrays,
+        file: MappedFile | None = None,
+    ) -> Columns:
         fields: dict[str, Field] = {}
         for name, kinds in layout.items():
             texts = kinds.get("texts")
@@ -132,21 +183,31 @@ class Columns:
                     _part(arrays, "text", texts["text"]),
                     _part(arrays, "ends", texts["ends"]),
                     None if numbers is None else _part(arrays, "numbers", numbers),
+                    file,
                 )
+                if dictionary.numbers is not None and len(dictionary.numbers) != len(dictionary):
+                    raise ValueError("a dictionary spells another number of numbers")
             fields[name] = Field(
                 _entries(arrays, "numbers", kinds.get("numbers"), rows),
                 _entries(arrays, "integers", kinds.get("flags"), rows),
                 _entries(arrays, "integers", texts, rows),
                 dictionary,
             )
-        return cls(rows, fields, layout, arrays)
+        return cls(rows, fields, layout, arrays, file)
+
+
+def _are_rows(numbers: NDArray[np.int32], rows: int) -> bool:
+    """Whether these are rows of so many, in order; a row of several values comes several times."""
+    if not len(numbers):
+        return True
+    return bool(numbers[0] >= 0 and numbers[-1] < rows and not np.any(np.diff(numbers) < 0))
 
 
 def _part(arrays: Arrays, name: str, span: tuple[int, int] | None) -> NDArray[Any]:
     if span is None:
         raise ValueError(f"a span of {name} is missing")
     start, end = span
-    if not 0 <= start <= end <= len(arrays[name]):
+    if not (type(start) is type(end) is int and 0 <= start <= end <= len(arrays[name])):
         raise ValueError(f"a span of columns.{name} ends after it")
     return arrays[name][start:end]
 

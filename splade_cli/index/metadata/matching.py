@@ -68,7 +68,7 @@ def _evaluated(filter: Filter, columns: Columns) -> Mask:
         masks = [_evaluated(part, columns) for part in filter.parts]
         return np.asarray(np.logical_or.reduce(masks))
     mask = np.zeros(len(columns), dtype=bool)
-    field = columns.fields.get(filter.field)
+    field = columns.field(filter.field)
     if field is None:
         return mask
     if filter.operator == "exists":

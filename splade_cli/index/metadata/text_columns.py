@@ -10,6 +10,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from splade_cli.index.containers.mapped_file import MappedFile
 from splade_cli.index.metadata.columns import Columns
 
 
@@ -19,11 +20,16 @@ class TextColumn(Sequence[str]):
     Args:
         codes: int32 [rows], positions in `dictionary`.
         dictionary: distinct texts, ascending.
+        file: where the codes lie, of which one is checked when it is first read; None in memory.
     """
 
-    def __init__(self, codes: NDArray[np.int32], dictionary: Sequence[str]) -> None:
-        self.codes = codes
+    def __init__(
+        self, codes: NDArray[np.int32], dictionary: Sequence[str], file: MappedFile | None = None
+    ) -> None:
+        self._codes = codes
         self.dictionary = dictionary
+        self._file = file
+        self._read = bytearray(0 if file is None else len(codes))
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> TextColumn:
@@ -42,10 +48,29 @@ class TextColumn(Sequence[str]):
         texts = None if field is None else field.texts
         if field is None or texts is None or texts.rows is not None or field.dictionary is None:
             raise ValueError(f"not every row has a {name}")
-        return cls(texts.values, field.dictionary)
+        return cls(texts.values, field.dictionary, columns.file)
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self._codes)
+
+    @cached_property
+    def codes(self) -> NDArray[np.int32]:
+        """int32 [rows], positions in `dictionary`. Raises IndexFolderError where they are damaged."""
+        self.require_whole()
+        return self._codes
+
+    def require_whole(self) -> None:
+        """Raises IndexFolderError where a code is damaged, or no text's."""
+        self._require(slice(None))
+
+    def _require(self, rows: slice) -> None:
+        """Checks the codes of some rows."""
+        if self._file is None:
+            return
+        codes = self._codes[rows]
+        self._file.require_arrays(codes)
+        if len(codes) and not (codes.min() >= 0 and codes.max() < len(self.dictionary)):
+            raise self._file.damage("a code of a text has no text")
 
     @overload
     def __getitem__(self, row: int) -> str: ...
@@ -54,7 +79,11 @@ class TextColumn(Sequence[str]):
     def __getitem__(self, row: int | slice) -> str | list[str]:
         if isinstance(row, slice):
             return [self.dictionary[code] for code in self.codes[row].tolist()]
-        return self.dictionary[int(self.codes[row])]
+        if self._file is not None and not self._read[row]:
+            number = range(len(self))[row]
+            self._require(slice(number, number + 1))
+            self._read[row] = 1
+        return self.dictionary[int(self._codes[row])]
 
     def __iter__(self) -> Iterator[str]:
         texts = list(self.dictionary)

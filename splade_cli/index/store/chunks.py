@@ -4,7 +4,6 @@ asked for."""
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.index.containers.container_writer import GrowingTensor
+from splade_cli.index.containers.mapped_file import MappedFile
 from splade_cli.records import Chunk
 
 _BLOCK = 4096
@@ -22,22 +22,22 @@ class StoredChunks(Sequence[Chunk]):
     """The chunks of a file of JSON lines.
 
     Args:
-        path: the file.
+        texts: the file.
         offsets: int64 [n + 1], where each line starts.
+        file: where the offsets lie.
 
     Raises:
         ValueError: offsets that do not fit the file.
+        IndexFolderError: the last of them is damaged.
     """
 
-    def __init__(self, path: Path, offsets: NDArray[np.int64]) -> None:
+    def __init__(self, texts: MappedFile, offsets: NDArray[np.int64], file: MappedFile) -> None:
+        self._texts = texts
         self._offsets = offsets
-        with open(path, "rb") as file:
-            file.seek(0, 2)
-            self._bytes: mmap.mmap | bytes = b""
-            if file.tell():
-                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if not len(offsets) or int(offsets[-1]) != len(self._bytes):
-            raise ValueError(f"texts.offsets does not fit {path.name}")
+        self._file = file
+        file.require_arrays(offsets[-1:])
+        if not len(offsets) or int(offsets[-1]) != len(texts):
+            raise ValueError(f"texts.offsets does not fit {texts.path.name}")
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -52,10 +52,25 @@ class StoredChunks(Sequence[Chunk]):
         if not -len(self) <= row < len(self):
             raise IndexError(row)
         row %= len(self)
-        return chunk_from_json(self._bytes[self._offsets[row] : self._offsets[row + 1]])
+        span = self._offsets[row : row + 2]
+        self._file.require_arrays(span)
+        start, end = span.tolist()
+        if not 0 <= start <= end <= len(self._texts):
+            raise self._file.damage("texts.offsets are not in order")
+        try:
+            return chunk_from_json(self._texts.read(start, end))
+        except (ValueError, RecursionError):
+            raise self._texts.damage(f"the line at byte {start} is no chunk") from None
 
     def __iter__(self) -> Iterator[Chunk]:
         return (self[row] for row in range(len(self)))
+
+    def require_whole(self) -> None:
+        """Raises IndexFolderError where a line is damaged, or begins elsewhere than it should."""
+        self._file.require_arrays(self._offsets)
+        self._texts.require(0, len(self._texts))
+        if self._offsets[0] != 0 or np.any(np.diff(self._offsets) < 0):
+            raise self._file.damage("texts.offsets are not in order")
 
 
 class ChunkWriter:
@@ -104,15 +119,30 @@ def chunk_to_json(chunk: Chunk) -> str:
 
 
 def chunk_from_json(line: str | bytes) -> Chunk:
-    """The chunk in a line of `chunk_to_json`. One without a document is a document of its own."""
+    """The chunk in a line of `chunk_to_json`. One without a document is a document of its own.
+
+    Raises:
+        ValueError: a line that holds no chunk.
+    """
     values = json.loads(line)
-    return Chunk(
+    if not isinstance(values, dict) or "id" not in values:
+        raise ValueError("a chunk has an id")
+    headings = values.get("headings", [])
+    if not isinstance(headings, list):
+        raise ValueError("headings are a list")
+    chunk = Chunk(
         id=str(values["id"]),
         document_id=str(values.get("document_id") or values["id"]),
         text=values.get("text", ""),
         title=values.get("title", ""),
-        headings=tuple(values.get("headings", ())),
+        headings=tuple(headings),
         start=values.get("start", 0),
         end=values.get("end", 0),
         metadata=values.get("metadata", {}),
     )
+    texts = (chunk.text, chunk.title, *chunk.headings)
+    if not all(isinstance(each, str) for each in texts):
+        raise ValueError("a chunk is made of texts")
+    if type(chunk.start) is not int or type(chunk.end) is not int or not isinstance(chunk.metadata, dict):
+        raise ValueError("a chunk stands somewhere in its document")
+    return chunk

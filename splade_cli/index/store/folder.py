@@ -1,7 +1,8 @@
-"""The index folder, format version 3: written one generation after the other, by one process at a time.
+"""The index folder, format version 4: written one generation after the other, by one process at a time.
 
     manifest.json                        the generation: segments, and size and CRC-32 of every other file
-    segments/NAME.safetensors, .jsonl    rows with all that finds them, and their texts; see `segment_file`
+    segments/NAME.safetensors, .jsonl, .crc32    rows with all that finds them, their texts, and checksums of
+                                         blocks of both; see `segment_file`
     tombstones/NAME-GEN.safetensors      which rows of a segment are deleted
     encoders/NAME/                       vocabulary.json (names of the V columns), tokenizer.json, and query.*
     (what
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from splade_cli.claims import claimed
 from splade_cli.errors import IndexFolderError
 from splade_cli.files import claim_output, remove_leftovers, replacing_folder
+from splade_cli.index.containers.checksums import checksum_of
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.info import Bm25Info, IndexInfo
 from splade_cli.index.store.batches import Batch, unique_ids
@@ -42,8 +44,8 @@ from splade_cli.index.store.manifest import (
     SegmentEntry,
     entries,
 )
-from splade_cli.index.store.opening import TOMBSTONE_ROWS
-from splade_cli.index.store.segment_file import tensors_of, texts_of
+from splade_cli.index.store.opening import TOMBSTONE_ROWS, refuse_irregular
+from splade_cli.index.store.segment_file import sums_of, tensors_of, texts_of, write_sums
 from splade_cli.index.store.segment_writer import Bm25Request, write_segment
 from splade_cli.outputs import sync_folder
 
@@ -131,17 +133,6 @@ def _write_generation(
     return manifest
 
 
-def copying(source: Path) -> Callable[[Path], None]:
-    """Copies the files of another index's encoder, but for the vocabulary, which is written anew."""
-
-    def copy(target: Path) -> None:
-        for path in source.iterdir():
-            if path.name != VOCABULARY:
-                shutil.copyfile(path, target / path.name)
-
-    return copy
-
-
 def add_segment(
     folder: Path,
     name: str,
@@ -165,7 +156,10 @@ def add_segment(
         dense=info.dense is not None,
         impacts=info.impacts,
     )
-    files = entries(folder, [texts_of(segments, name)])
+    texts = checksum_of(texts_of(segments, name), sync=True)
+    write_sums(sums_of(segments, name), written.checksum, texts)
+    files = entries(folder, [sums_of(segments, name)])
+    files[texts_of(segments, name).relative_to(folder).as_posix()] = FileEntry.of(texts)
     files[tensors_of(segments, name).relative_to(folder).as_posix()] = FileEntry.of(written.checksum)
     sync_folder(segments)
     return SegmentEntry(name, written.rows, written.nonzeros), files, written.language
@@ -190,7 +184,7 @@ def writing(folder: Path) -> Iterator[Manifest]:
     """The sole right to write to an index folder; gives its present manifest.
 
     Raises:
-        IndexFolderError: no index there.
+        IndexFolderError: no index there, or one with links in it.
         InputError: another process is writing to it.
     """
     Manifest.read(folder)
@@ -203,9 +197,10 @@ def swept(folder: Path) -> Manifest:
     """The present manifest of a folder that is claimed, where what killed writers began is removed.
 
     Raises:
-        IndexFolderError: no index there.
+        IndexFolderError: no index there, or one with links in it.
     """
     manifest = Manifest.read(folder)
+    refuse_irregular(folder)
     sweep(folder, manifest)
     return manifest
 
@@ -225,7 +220,7 @@ def sweep(folder: Path, manifest: Manifest) -> None:
     for kind in (SEGMENTS, ENCODERS, TOMBSTONES):
         for path in (folder / kind).glob("*"):
             if path.is_dir():
-                if not manifest.uses(f"{kind}/{path.name}/"):
+                if kind != ENCODERS or path.name != manifest.encoder:
                     shutil.rmtree(path, ignore_errors=True)
             elif not manifest.uses(f"{kind}/{path.name}"):
                 _remove(path)

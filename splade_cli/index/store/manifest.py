@@ -7,39 +7,48 @@ replaced, in one step. Who has read it has a whole generation or finds a file go
 
 from __future__ import annotations
 
+import errno
 import json
+import shlex
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from splade_cli.errors import IndexFolderError, InputError, rebuild_hint
 from splade_cli.files import replacing
 from splade_cli.index.containers.checksums import Checksum, checksum_of
+from splade_cli.index.containers.plain_json import plain_json
+from splade_cli.index.containers.regular_files import read_regular
 from splade_cli.index.info import IndexInfo
+from splade_cli.index.store.manifest_parts import count_from, info_from, is_name, name_from, part_from
 
-VERSION = 3
+VERSION = 4
 FORMAT = "splade-index"
 NAME = "manifest.json"
 SEGMENTS, ENCODERS, TOMBSTONES = "segments", "encoders", "tombstones"
 VOCABULARY, TOKENIZER = "vocabulary.json", "tokenizer.json"
+TENSORS, TEXTS, SUMS = ".safetensors", ".jsonl", ".crc32"
+MOST_DIMENSIONS = (1 << 31) - 1
+MOST_BYTES = 1 << 27
+"""Of a manifest, which is read as a whole."""
+Items = TypeVar("Items", list[Any], dict[str, Any])
 MARKS = (NAME, SEGMENTS)
 """By which an index folder, even a damaged one, is told from other folders."""
 
 
 @dataclass(frozen=True)
 class FileEntry:
-    """What a file must be; `head` is the CRC-32 of its first `checksums.HEAD_BYTES`."""
+    """What a file must be; see `containers.checksums`."""
 
     bytes: int
     crc32: int
-    head: int
 
     @classmethod
     def of(cls, checksum: Checksum) -> Self:
         """From a checksum."""
-        return cls(checksum.size, checksum.crc32, checksum.head)
+        return cls(checksum.size, checksum.crc32)
 
 
 @dataclass(frozen=True)
@@ -85,34 +94,57 @@ class Manifest:
         Raises:
             IndexFolderError: no index there, one of another format version, or a damaged manifest.
         """
-        path = folder / NAME
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            version = content["version"]
+            content = plain_json(read_regular(folder / NAME, MOST_BYTES))
         except (FileNotFoundError, NotADirectoryError):
             raise IndexFolderError(
-                f"no index at {folder}", f"make one: splade index DOCS -o {folder}"
+                f"no index at {folder}", f"make one: splade index DOCS -o {shlex.quote(str(folder))}"
             ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError):
-            raise _unreadable(folder) from None
-        if version != VERSION:
+        except OSError as error:
+            raise unreadable(folder, NAME, error) from None
+        except ValueError:
+            raise _damaged(folder, "cannot be read") from None
+        if not isinstance(content, dict) or "version" not in content:
+            raise _damaged(folder, "cannot be read")
+        if content["version"] != VERSION:
+            version = str(content["version"])[:20]
             raise IndexFolderError(
                 f"the index {folder} has format version {version}, this splade reads {VERSION}",
                 rebuild_hint(folder),
             )
+        if content.pop("crc32", None) != _checksum(content) or content.pop("format", None) != FORMAT:
+            raise _damaged(folder, "cannot be read")
         try:
-            if content.pop("crc32") != _checksum(content) or content.pop("format") != FORMAT:
-                raise _unreadable(folder)
-            return cls(
-                generation=content["generation"],
-                dimensions=content["dimensions"],
-                segments=tuple(SegmentEntry(**each) for each in content["segments"]),
-                encoder=content["encoder"],
-                files={name: FileEntry(**each) for name, each in content["files"].items()},
-                info=IndexInfo.from_json(content["info"]),
-            )
-        except (KeyError, TypeError, AttributeError, InputError):
-            raise _unreadable(folder) from None
+            return cls._from_plain(content)
+        except (KeyError, TypeError, AttributeError, ValueError, InputError) as error:
+            raise _damaged(folder, f"says what cannot be ({error})") from None
+
+    @classmethod
+    def _from_plain(cls, content: dict[str, object]) -> Self:
+        """From the values of `asdict`, which may be anything. Raises as reading them comes to it."""
+        manifest = cls(
+            generation=count_from(content["generation"], "the generation", 1),
+            dimensions=count_from(content["dimensions"], "the dimensions", 0, MOST_DIMENSIONS),
+            segments=tuple(_segment_from(each) for each in _items(content["segments"], list)),
+            encoder=name_from(content["encoder"]),
+            files={
+                str(name): part_from(FileEntry, each) for name, each in _items(content["files"], dict).items()
+            },
+            info=info_from(content["info"]),
+        )
+        for entry in manifest.files.values():
+            count_from(entry.bytes, "the size of a file")
+            count_from(entry.crc32, "a checksum", 0, 0xFFFFFFFF)
+        names = [segment.name for segment in manifest.segments]
+        if len(set(names)) != len(names):
+            raise ValueError("a segment comes twice")
+        for name in manifest.files:
+            if not manifest.uses(name):
+                raise ValueError(f"{name[:60]!r} is no file of an index")
+        for name in manifest.needed():
+            if name not in manifest.files:
+                raise ValueError(f"{name} is not among its files")
+        return manifest
 
     def write(self, folder: Path) -> None:
         """Makes this the folder's generation, in one step. The files that it names must be on the disk."""
@@ -130,14 +162,23 @@ class Manifest:
         named = {name: each for name, each in (self.files | files).items() if changed.uses(name)}
         return replace(changed, files=named)
 
+    def needed(self) -> list[str]:
+        """The files that this generation cannot do without, by their paths below the index folder."""
+        needed = [f"{ENCODERS}/{self.encoder}/{VOCABULARY}"]
+        for segment in self.segments:
+            needed += [f"{SEGMENTS}/{segment.name}{ending}" for ending in (TENSORS, TEXTS, SUMS)]
+            if segment.tombstones is not None:
+                needed.append(f"{TOMBSTONES}/{segment.tombstones}")
+        return needed
+
     def uses(self, name: str) -> bool:
-        """Whether a file, by its path below the index folder, is part of this generation."""
+        """Whether a file, by its path below the index folder, is part of this generation; one of an encoder
+        has a plain name."""
         kind, _, rest = name.partition("/")
         if kind == ENCODERS:
-            return rest.startswith(f"{self.encoder}/")
-        if kind == SEGMENTS:
-            return any(rest.startswith(f"{segment.name}.") for segment in self.segments)
-        return kind == TOMBSTONES and any(rest == segment.tombstones for segment in self.segments)
+            encoder, _, file = rest.partition("/")
+            return encoder == self.encoder and is_name(file)
+        return name in self.needed()
 
     @property
     def rows(self) -> int:
@@ -164,5 +205,48 @@ def _checksum(content: dict[str, object]) -> int:
     return zlib.crc32(text.encode("ascii"))
 
 
-def _unreadable(folder: Path) -> IndexFolderError:
-    return IndexFolderError(f"the index {folder} is damaged: {NAME} cannot be read", rebuild_hint(folder))
+def unreadable(folder: Path, name: str, error: OSError) -> IndexFolderError:
+    """The error for a file of an index that the system does not let be read: what it says, and what helps."""
+    hint = _HINTS.get(error.errno or 0, "try again; where it stays so, check the disk")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return IndexFolderError(f"the index {folder} is damaged: {name} is missing", rebuild_hint(folder))
+    if error.errno in (errno.EINVAL, errno.EISDIR, errno.EFBIG, errno.ELOOP):
+        return IndexFolderError(
+            f"the index {folder} cannot be read: {name} is {_REFUSED.get(error.errno, error.strerror)}",
+            "copy the files themselves into the folder, or " + rebuild_hint(folder),
+        )
+    return IndexFolderError(f"the index {folder} cannot be read: {name}: {error.strerror or error}", hint)
+
+
+_REFUSED = {errno.EISDIR: "a folder", errno.ELOOP: "a link"}
+_HINTS = {
+    errno.EMFILE: "this process has too many files open: close some, or raise the limit with ulimit -n",
+    errno.ENFILE: "this machine has too many files open: end other programs, then try again",
+    errno.ENOMEM: "there is not enough memory: end other programs, then try again",
+    errno.EACCES: "you have no right to read it: ask its owner, or run chmod -R u+rX on the folder",
+    errno.EPERM: "you have no right to read it: ask its owner, or run chmod -R u+rX on the folder",
+    errno.EIO: "the disk fails: copy the folder from a backup, or make the index again on another disk",
+}
+
+
+def _items(value: object, kind: type[Items]) -> Items:
+    if not isinstance(value, kind):
+        raise ValueError(f"a {type(value).__name__} where a {kind.__name__} is expected")
+    return value
+
+
+def _segment_from(value: object) -> SegmentEntry:
+    segment = part_from(SegmentEntry, value)
+    name_from(segment.name)
+    if segment.tombstones is not None:
+        name_from(segment.tombstones)
+    count_from(segment.rows, "the rows of a segment")
+    count_from(segment.nonzeros, "the weights of a segment")
+    count_from(segment.deleted, "the deleted rows of a segment", 0, segment.rows)
+    if (segment.deleted > 0) != (segment.tombstones is not None):
+        raise ValueError(f"{segment.deleted} deleted rows and the tombstones {segment.tombstones}")
+    return segment
+
+
+def _damaged(folder: Path, what: str) -> IndexFolderError:
+    return IndexFolderError(f"the index {folder} is damaged: {NAME} {what}", rebuild_hint(folder))

@@ -14,10 +14,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.index.bm25.frequencies import TermFrequencies
+from splade_cli.index.containers.mapped_file import MappedFile
+from splade_cli.index.containers.stored_rows import StoredRows
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.metadata.columns import Columns
 from splade_cli.index.metadata.text_columns import TextColumn
 from splade_cli.index.store.batches import Batch, Dense, blocks
+from splade_cli.index.store.chunks import StoredChunks
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.records import Chunk
 
@@ -26,30 +29,33 @@ Mask = NDArray[np.bool_]
 
 @dataclass
 class Segment:
-    """Rows with all that finds them; arrays are memory maps where it was opened from a folder.
+    """Rows with all that finds them; where it was opened from a folder arrays are memory maps, of which
+    what is read is checked then, and IndexFolderError raised by whatever reads what is damaged.
 
     Attributes:
-        stored: CSR [rows, V]: weights, float32, or counts of the step of `impacts`.
+        rows: [rows, V]: weights, float32, or counts of the step of `impacts`.
         postings: the same as posting lists.
         chunks: the stored texts.
         alive: bool [rows], False where a row is deleted; None where none is.
         bm25: term frequencies of the rows; None where the index has none.
-        dense: float [rows, d], vectors of length 1; None where the index has none.
+        stored_dense: float [rows, d], vectors of length 1; None where the index has none.
         stored_columns: those of `columns`, made from the chunks where not given.
         impacts: what the counts are of; None where weights are stored.
+        file: the container of all that; None in memory.
     """
 
-    stored: sp.csr_matrix
+    rows: StoredRows
     postings: Postings
     chunks: Sequence[Chunk]
     alive: Mask | None = None
     bm25: TermFrequencies | None = None
-    dense: Dense | None = None
+    stored_dense: Dense | None = None
     stored_columns: Columns | None = None
     impacts: Impacts | None = None
+    file: MappedFile | None = None
 
     def __len__(self) -> int:
-        return int(self.stored.shape[0])
+        return self.rows.shape[0]
 
     @classmethod
     def build(
@@ -64,7 +70,19 @@ class Segment:
         bm25 = None
         if language is not None:
             bm25 = TermFrequencies.build([chunk.content for chunk in chunks], language)
-        return cls(vectors, Postings.build(vectors), chunks, bm25=bm25, dense=dense)
+        return cls(StoredRows.of(vectors), Postings.build(vectors), chunks, bm25=bm25, stored_dense=dense)
+
+    @property
+    def stored(self) -> sp.csr_matrix:
+        """CSR [rows, V] of `rows`."""
+        return self.rows.whole
+
+    @cached_property
+    def dense(self) -> Dense | None:
+        """float [rows, d], vectors of length 1; None where the index has none."""
+        if self.stored_dense is not None and self.file is not None:
+            self.file.require_arrays(self.stored_dense)
+        return self.stored_dense
 
     @cached_property
     def vectors(self) -> sp.csr_matrix:
@@ -74,7 +92,7 @@ class Segment:
 
     def vector(self, row: int) -> sp.csr_matrix:
         """The vector [1, V] of a row."""
-        return self._weights(self.stored[row])
+        return self._weights(self.rows.row(row))
 
     @property
     def live(self) -> int:
@@ -134,6 +152,21 @@ class Segment:
             end = start + vectors.shape[0]
             yield self._batch(rows[start:end], vectors)
             start = end
+
+    def require_whole(self) -> None:
+        """Raises IndexFolderError where anything is damaged, or does not fit together."""
+        self.rows.require_whole()
+        self.ids.require_whole()
+        self.document_ids.require_whole()
+        if self.file is not None and self.stored_dense is not None:
+            self.file.require_arrays(self.stored_dense)
+        self.postings.require_whole()
+        for name in self.columns.fields:
+            self.columns.field(name)
+        if isinstance(self.chunks, StoredChunks):
+            self.chunks.require_whole()
+        if self.bm25 is not None:
+            self.bm25.require_whole()
 
     def _batch(self, rows: NDArray[np.int64], vectors: sp.csr_matrix) -> Batch:
         chunks = [self.chunks[row] for row in rows.tolist()]

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, rebuild_hint
 from splade_cli.machine_faults import raise_machine_error
@@ -18,8 +19,13 @@ from splade_cli.records import QueryInfo
 TEXTS_AT_ONCE = 2048
 
 
-def open_query_encoder(folder: Path, info: QueryInfo | None) -> QueryEncoder | None:
+def open_query_encoder(
+    folder: Path, info: QueryInfo | None, dimensions: int | None = None
+) -> QueryEncoder | None:
     """The query encoder in the encoder's folder of an index, None where it carries none.
+
+    Args:
+        dimensions: those of the vectors that it must give; any where None.
 
     Raises:
         InputError: a library that it needs is not installed.
@@ -29,34 +35,52 @@ def open_query_encoder(folder: Path, info: QueryInfo | None) -> QueryEncoder | N
         return None
     tokenizer = folder / TOKENIZER
     if info.kind == "static":
-        try:
-            table = np.load(folder / TABLE, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise_machine_error(error)
-            raise IndexFolderError(
-                f"{folder / TABLE} is no table of weights ({error})", rebuild_hint()
-            ) from None
-        return StaticQueryEncoder(
+        table = _table(folder / TABLE)
+        encoder: QueryEncoder = StaticQueryEncoder(
             tokenizer,
             table,
             max_seq_length=info.max_seq_length,
             prompt=info.prompt,
             max_active=info.max_active,
         )
-    if info.kind == "onnx":
+        given = len(table)
+    elif info.kind == "onnx":
         from splade_cli.model.query_encoders.onnx import OnnxQueryEncoder
 
-        return OnnxQueryEncoder(
+        encoder = graph = OnnxQueryEncoder(
             folder / GRAPH,
             tokenizer,
             max_seq_length=info.max_seq_length,
             prompt=info.prompt,
             max_active=info.max_active,
         )
-    raise IndexFolderError(
-        f"the index {folder} encodes queries by '{info.kind}', which this splade does not know",
-        rebuild_hint(),
-    )
+        given = graph.dimensions
+    else:
+        raise IndexFolderError(
+            f"the index {folder} encodes queries by '{info.kind}', which this splade does not know",
+            rebuild_hint(),
+        )
+    if dimensions is not None and given != dimensions:
+        raise IndexFolderError(
+            f"the query encoder in {folder} gives {given} dimensions, the index has {dimensions}",
+            rebuild_hint(),
+        )
+    return encoder
+
+
+def _table(path: Path) -> NDArray[np.float32]:
+    """A table of weights [V]. Raises IndexFolderError where the file holds anything else."""
+    try:
+        # a map is no larger than the file, whatever its header says
+        table = np.load(path, allow_pickle=False, mmap_mode="r")
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
+        raise_machine_error(error, path)
+        raise IndexFolderError(f"{path} is no table of weights ({error})", rebuild_hint()) from None
+    if table.ndim != 1 or table.dtype != np.float32 or not np.isfinite(table).all():
+        raise IndexFolderError(
+            f"{path} is no table of weights ({table.dtype} of shape {table.shape})", rebuild_hint()
+        )
+    return np.array(table)
 
 
 def exported(export: QueryEncoderExport, texts: Iterable[str], folder: Path) -> QueryEncoder:

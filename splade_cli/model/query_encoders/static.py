@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from splade_cli.errors import IndexFolderError, rebuild_hint
 from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 
 
@@ -45,10 +46,17 @@ class StaticQueryEncoder:
         self.max_active = max_active
 
     def encode(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """Vectors [len(texts), V] of queries."""
+        """Vectors [len(texts), V] of queries. Raises IndexFolderError where the tokenizer does not fit."""
         prompted = [self.prompt + text for text in texts]
         encodings = self.tokenizer.encode_batch(prompted, add_special_tokens=False)
-        return static_rows([encoding.ids for encoding in encodings], self.table, self.max_active)
+        ids = [encoding.ids for encoding in encodings]
+        last = max((max(row, default=0) for row in ids), default=0)
+        if last >= len(self.table):
+            raise IndexFolderError(
+                f"the tokenizer knows a token of the number {last}, the table has {len(self.table)} weights",
+                rebuild_hint(),
+            )
+        return static_rows(ids, self.table, self.max_active)
 
 
 def static_rows(

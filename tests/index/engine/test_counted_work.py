@@ -56,7 +56,7 @@ class Counted:
         room = np.empty(2 * k + 16, dtype=np.int64)
         search = topk.search_positive.py_func  # type: ignore[attr-defined]
         filled = search(
-            query.indices, query.data, postings._lists, postings._planes, postings.vectors, ROWS, k,
+            query.indices, query.data, postings._lists, postings._planes, postings.vectors, postings._guard, ROWS, k,
             np.empty(0, dtype=np.uint8), topk.scratch(), room,
         )  # fmt: skip
         return [int(LOW - (key & LOW)) for key in sorted(room[:filled].tolist(), reverse=True)]

@@ -1,0 +1,97 @@
+"""Rows of a CSR matrix, in memory or in a mapped file, where they are checked when they are first read."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from splade_cli.index.containers.mapped_file import MappedFile
+
+PIECE = 1 << 22
+LIE = "pointers or columns of its vectors do not fit"
+Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+class StoredRows:
+    """A matrix [rows, columns] of which rows are read one by one, or all.
+
+    Args:
+        arrays: data, indices and indptr of CSR, views of `file` where there is one.
+        shape: rows and columns.
+        file: where they lie; None in memory.
+
+    Raises:
+        ValueError: arrays of other lengths than `shape` asks for.
+    """
+
+    def __init__(self, arrays: Arrays, shape: tuple[int, int], file: MappedFile | None) -> None:
+        data, indices, indptr = arrays
+        if len(indptr) != shape[0] + 1 or len(indices) != len(data):
+            raise ValueError("pointers of vectors do not fit")
+        if file is not None:
+            file.require_arrays(indptr[:1], indptr[-1:])
+        if indptr[0] != 0 or indptr[-1] != len(data):
+            raise ValueError("pointers of vectors do not fit")
+        self.arrays = arrays
+        self.shape = shape
+        self._file = file
+
+    @classmethod
+    def of(cls, matrix: sp.csr_matrix) -> StoredRows:
+        """Of a matrix in memory."""
+        rows = cls((matrix.data, matrix.indices, matrix.indptr), matrix.shape, None)
+        rows.__dict__["whole"] = matrix
+        return rows
+
+    @property
+    def nnz(self) -> int:
+        """Weights of all rows."""
+        return len(self.arrays[0])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the weights."""
+        return self.arrays[0].dtype
+
+    def row(self, number: int) -> sp.csr_matrix:
+        """CSR [1, columns] of a row. Raises IndexFolderError where it is damaged."""
+        data, indices, indptr = self.arrays
+        if self._file is None:
+            return self.whole[number]
+        self._file.require_arrays(indptr[number : number + 2])
+        start, end = int(indptr[number]), int(indptr[number + 1])
+        if not 0 <= start <= end <= len(data):
+            raise self._file.damage(LIE)
+        weights = data[start:end]
+        columns = indices[start:end]
+        self._file.require_arrays(weights, columns)
+        if not self._within(columns) or not np.isfinite(weights).all():
+            raise self._file.damage(LIE)
+        parts = (weights, columns, np.array([0, end - start]))
+        return sp.csr_matrix(parts, shape=(1, self.shape[1]), copy=False)
+
+    @cached_property
+    def whole(self) -> sp.csr_matrix:
+        """CSR [rows, columns] over the arrays. Raises IndexFolderError where anything is damaged."""
+        self.require_whole()
+        data, indices, indptr = self.arrays
+        return sp.csr_matrix((data, indices, indptr), shape=self.shape, copy=False)
+
+    def require_whole(self) -> None:
+        """Raises IndexFolderError where anything is damaged, or points elsewhere."""
+        if self._file is None:
+            return
+        data, indices, indptr = self.arrays
+        self._file.require_arrays(indptr, indices, data)
+        fits = not np.any(np.diff(indptr) < 0)
+        for start in range(0, len(indices), PIECE):
+            fits = fits and self._within(indices[start : start + PIECE])
+        if not fits:
+            raise self._file.damage(LIE)
+
+    def _within(self, columns: NDArray[Any]) -> bool:
+        return not len(columns) or bool(columns.min() >= 0 and columns.max() < self.shape[1])

@@ -1,0 +1,100 @@
+"""Parts of a manifest from plain values that anyone may have written: each of its type, in its range, and
+names that are names."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import fields
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from splade_cli.index.info import IndexInfo
+
+Part = TypeVar("Part")
+MOST = (1 << 53) - 1
+"""So far every JSON reader agrees on whole numbers."""
+_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,120}")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def name_from(value: object) -> str:
+    """The name of a file or folder, which is no path: letters, digits, ``_ . -``, and none that a system
+    takes for a device.
+
+    Raises:
+        ValueError: another value.
+    """
+    if not isinstance(value, str) or not is_name(value):
+        raise ValueError(f"{_shown(value)} is no name of a file")
+    return value
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is a name as `name_from` takes it."""
+    return bool(_NAME.fullmatch(text)) and not text.endswith(".") and not _RESERVED.fullmatch(text)
+
+
+def count_from(value: object, what: str, least: int = 0, most: int = MOST) -> int:
+    """A whole number. Raises ValueError for another value."""
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{what} is {_shown(value)}, not a number from {least} to {most}")
+    return value
+
+
+def part_from(kind: type[Part], value: object) -> Part:
+    """A dataclass from the object that `dataclasses.asdict` made of it. Raises ValueError for another."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{_shown(value)} is no {kind.__name__}")
+    types = get_type_hints(kind)
+    names = [each.name for each in fields(kind)]  # type: ignore[arg-type]
+    if sorted(value) != sorted(names):
+        raise ValueError(f"a {kind.__name__} has {', '.join(names)}")
+    for name, given in value.items():
+        if not _is(given, types[name]):
+            raise ValueError(f"{name} is {_shown(given)}")
+    return kind(**value)
+
+
+def info_from(value: object) -> IndexInfo:
+    """What an index says of itself. Raises ValueError or InputError for values that no index has."""
+    if not isinstance(value, dict):
+        raise ValueError("info is no object")
+    types = get_type_hints(IndexInfo)
+    if sorted(value) != sorted(types):
+        raise ValueError(f"info has {', '.join(types)}")
+    parts: dict[str, Any] = {}
+    for name, given in value.items():
+        (kind, *_) = [each for each in get_args(types[name]) if each is not NoneType] or [types[name]]
+        if given is None and NoneType in get_args(types[name]):
+            parts[name] = None
+        elif kind is bool:
+            if type(given) is not bool:
+                raise ValueError(f"{name} is {_shown(given)}")
+            parts[name] = given
+        else:
+            parts[name] = part_from(kind, given)
+    info = IndexInfo(**parts)
+    info.check()
+    return info
+
+
+def _is(value: object, kind: object) -> bool:
+    """Whether a plain value is of a type; whole numbers are numbers, and none is infinite."""
+    if get_origin(kind) in (Union, UnionType):
+        return any(_is(value, each) for each in get_args(kind))
+    if kind is NoneType or value is None:
+        return kind is NoneType and value is None
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    if kind is int:
+        return type(value) is int and abs(value) <= MOST
+    return type(value) is kind
+
+
+def _shown(value: object) -> str:
+    """A value for a message, cut."""
+    text = repr(value)
+    if len(text) > 60:
+        return f"{text[:60]}..."
+    return text
