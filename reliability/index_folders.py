@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from splade_cli.engines.local import LocalEngine
 from splade_cli.index.containers.checksums import checksum_of
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
+from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.updates import IndexWriter
-from splade_cli.records import Chunk
+from splade_cli.records import Chunk, JsonValue, Ranking
 
 MANIFEST = "manifest.json"
 WORDS = ("river", "harbour", "lantern", "winter", "copper", "meadow", "signal", "velvet", "anchor", "ember")
@@ -35,7 +37,11 @@ def made_index(folder: Path, rows: int, terms: int, *, text: int = 40, seed: int
     chunks = []
     for row in range(rows):
         words = " ".join(WORDS[number] for number in dice.integers(0, len(WORDS), text))
-        metadata = {"year": 1990 + row % 30, "kind": WORDS[row % 7], "open": row % 3 == 0}
+        metadata: dict[str, JsonValue] = {
+            "year": 1990 + row % 30,
+            "kind": WORDS[row % 7],
+            "open": row % 3 == 0,
+        }
         chunks.append(Chunk(f"doc-{row // 2}/{row}", f"doc-{row // 2}", words, "A title", metadata=metadata))
     dense = dice.normal(size=(rows, 16)).astype(np.float32)
     dense /= np.linalg.norm(dense, axis=1, keepdims=True)
@@ -66,3 +72,56 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     text = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     sealed = {**content, "crc32": zlib.crc32(text.encode("ascii"))}
     (folder / MANIFEST).write_text(json.dumps(sealed), encoding="utf-8")
+
+
+def answers(folder: Path) -> str:
+    """Everything that an index answers, as one text: rankings by each part, filters, texts, statistics.
+
+    Raises:
+        SpladeError: as opening and searching do.
+    """
+    index = SpladeIndex.open(folder)
+    engine = LocalEngine(index)
+    said: list[object] = [
+        len(index),
+        index.documents,
+        engine.fields(),
+        index.info,
+        list(index.vocabulary[:9]),
+    ]
+    dice = np.random.default_rng(1)
+    for number in range(6):
+        terms = np.sort(dice.choice(min(index.dimensions, 300), 12, replace=False))
+        weights = dice.gamma(1.0, 1.0, 12).astype(np.float32)
+        query = sp.csr_matrix((weights, (np.zeros(12, np.int32), terms)), shape=(1, index.dimensions))
+        for sign, k in ((1, 1), (1, 20), (-1, 3)):
+            said.append(_ranked(engine, engine.search(query * np.float32(sign), k)))
+        words = [(f"{WORDS[number]} {WORDS[number + 1]} title", 1.0)]
+        if "bm25" in engine.capabilities:
+            ranking = engine.search_words([words], 5)
+            said.append(_ranked(engine, ranking))
+            said.append(engine.explain_words(words, ranking.ids[0][:2]))
+        if "dense" in engine.capabilities and index.info.dense is not None:
+            asked = dice.normal(size=(1, index.info.dense.dimensions)).astype(np.float32)
+            said.append(_ranked(engine, engine.search_dense(asked, 5)))
+    for text in (
+        "year >= 2000 and kind = river",
+        "open = true",
+        "title ~ title",
+        "id < doc-3",
+        "kind exists",
+    ):
+        said.append(engine.count(parse_filter(text)))
+    said.append(engine.document_frequencies().tolist()[:300])
+    return repr(said)
+
+
+def _ranked(engine: LocalEngine, ranking: Ranking) -> list[object]:
+    """A ranking with what is stored of its hits."""
+    stored: list[object] = []
+    for ids, scores in zip(ranking.ids, ranking.scores, strict=True):
+        vectors = engine.vectors(ids[:3])
+        stored.append(
+            (ids, scores.tolist(), engine.fetch(ids[:3]), vectors.indices.tolist(), vectors.data.tolist())
+        )
+    return stored

@@ -50,18 +50,19 @@ class LocalEngine:
 
     def search(self, queries: sp.csr_matrix, k: int, filter: Filter | None = None) -> Ranking:
         """See `Engine.search`."""
-        return self._ranking(self._search_rows(queries, k, self._mask(filter)))
+        return self._ranking(self._search_rows(queries, self._at_most(k), self._mask(filter)))
 
     def search_words(
         self, queries: Sequence[Sequence[WeightedText]], k: int, filter: Filter | None = None
     ) -> Ranking:
         """See `WordEngine.search_words`."""
-        return self._ranking(self._lexical.search(queries, k, allowed=self._mask(filter)))
+        return self._ranking(self._lexical.search(queries, self._at_most(k), allowed=self._mask(filter)))
 
     def search_dense(self, queries: NDArray[np.float32], k: int, filter: Filter | None = None) -> Ranking:
         """See `DenseEngine.search_dense`."""
         vectors = dense.unit(queries)
         allowed = self._mask(filter)
+        k = self._at_most(k)
         lists = []
         start = 0
         for segment in self.index.segments:
@@ -143,6 +144,10 @@ class LocalEngine:
             "model": index.info.encoder.name or "unknown",
             "index": str(index.folder) if index.folder else "in memory",
         }
+
+    def _at_most(self, k: int) -> int:
+        """`k`, or the number of rows where that is fewer: room is made for every hit that is asked for."""
+        return min(k, max(1, self.index.starts[-1]))
 
     def _search_rows(self, queries: sp.csr_matrix, k: int, allowed: Mask | None) -> RankedRows:
         return self.index.search_rows(queries, k, allowed=allowed)

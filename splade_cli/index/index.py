@@ -150,7 +150,7 @@ class SpladeIndex(NumberedRows):
         Raises:
             InputError: k below 1, vectors of another width.
         """
-        rows, scores = self.search_rows(queries, k)
+        rows, scores = self.search_rows(queries, min(k, max(1, self.starts[-1])))
         sizes = (rows >= 0).sum(axis=1)
         values = [line[:size] for line, size in zip(scores, sizes, strict=True)]
         ids: list[list[str]] = []

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-NOT_REGULAR = "a link or a device, where a file of its own is expected"
+NOT_REGULAR = "no regular file"
 
 
 def open_regular(path: Path) -> BinaryIO:

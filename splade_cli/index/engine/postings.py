@@ -47,6 +47,7 @@ DTYPES = {
 }
 GROWING = tuple(name for name in DTYPES if name not in ("about", "blocks"))
 VECTORS = {"indptr": np.int64, "indices": np.int32, "data": np.float32}
+MOST_RESULTS = (1 << 31) - 1
 LIE = "its postings do not fit together"
 _LISTS = ("blocks", "directory", "terms", "starts", "rows", "weights")
 _PLANES = ("plane_of", "plane_starts", "scales", "levels")
@@ -151,6 +152,8 @@ class Postings:
         from splade_cli.index.engine import inversion
 
         require_positive(k=k)
+        if k > MOST_RESULTS:
+            raise InputError(f"k is {k}, and at most {MOST_RESULTS} rows are found", "ask for fewer")
         if self.step != 1:
             queries = sp.csr_matrix(queries, dtype=np.float32) * np.float32(self.step)
         matrix, summary = inversion.cleaned(queries, self.shape[1])

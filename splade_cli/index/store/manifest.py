@@ -16,13 +16,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from splade_cli.errors import IndexFolderError, InputError, rebuild_hint
+from splade_cli.errors import IndexFolderError, InputError, SpladeError, rebuild_hint
 from splade_cli.files import replacing
 from splade_cli.index.containers.checksums import Checksum, checksum_of
 from splade_cli.index.containers.plain_json import plain_json
 from splade_cli.index.containers.regular_files import read_regular
 from splade_cli.index.info import IndexInfo
 from splade_cli.index.store.manifest_parts import count_from, info_from, is_name, name_from, part_from
+from splade_cli.machine_faults import machine_error
 
 VERSION = 4
 FORMAT = "splade-index"
@@ -205,27 +206,30 @@ def _checksum(content: dict[str, object]) -> int:
     return zlib.crc32(text.encode("ascii"))
 
 
-def unreadable(folder: Path, name: str, error: OSError) -> IndexFolderError:
-    """The error for a file of an index that the system does not let be read: what it says, and what helps."""
-    hint = _HINTS.get(error.errno or 0, "try again; where it stays so, check the disk")
+def unreadable(folder: Path, name: str, error: OSError) -> SpladeError:
+    """The error for a file of an index that cannot be read: it is gone, or no file of its own, or the machine
+    fails."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return IndexFolderError(f"the index {folder} is damaged: {name} is missing", rebuild_hint(folder))
-    if error.errno in (errno.EINVAL, errno.EISDIR, errno.EFBIG, errno.ELOOP):
+    refused = _REFUSED.get(error.errno or 0)
+    if refused is not None:
         return IndexFolderError(
-            f"the index {folder} cannot be read: {name} is {_REFUSED.get(error.errno, error.strerror)}",
-            "copy the files themselves into the folder, or " + rebuild_hint(folder),
+            f"the index {folder} cannot be read: {name} is {refused}", rebuild_hint(folder)
         )
-    return IndexFolderError(f"the index {folder} cannot be read: {name}: {error.strerror or error}", hint)
+    known = machine_error(error, folder / name)
+    if known is not None:
+        return known
+    return IndexFolderError(
+        f"the index {folder} cannot be read: {name}: {error.strerror or error}",
+        "check the disk, and try again",
+    )
 
 
-_REFUSED = {errno.EISDIR: "a folder", errno.ELOOP: "a link"}
-_HINTS = {
-    errno.EMFILE: "this process has too many files open: close some, or raise the limit with ulimit -n",
-    errno.ENFILE: "this machine has too many files open: end other programs, then try again",
-    errno.ENOMEM: "there is not enough memory: end other programs, then try again",
-    errno.EACCES: "you have no right to read it: ask its owner, or run chmod -R u+rX on the folder",
-    errno.EPERM: "you have no right to read it: ask its owner, or run chmod -R u+rX on the folder",
-    errno.EIO: "the disk fails: copy the folder from a backup, or make the index again on another disk",
+_REFUSED = {
+    errno.EINVAL: "a link or a device, where a file of its own is expected",
+    errno.ELOOP: "a link, where a file of its own is expected",
+    errno.EISDIR: "a folder",
+    errno.EFBIG: "larger than it can be",
 }
 
 
