@@ -113,9 +113,9 @@ def test_a_key_that_does_nothing_is_named_on_standard_error(splade: Splade, tmp_
         (["--set", "training.warmup_ratio=2"], r"training.warmup_ratio: .*got 2 \(setting\)", "print-config"),
         (["--loss", "cosine"], r"loss.type: .*got 'cosine' \(flag\)", "print-config"),
         (["--precision", "fp8"], "unknown precision 'fp8'", "one of fp32, bf16, fp16"),
-        (["--batch-size", "0"], "batch_size must be above 0, got 0", "default (--batch-size)"),
+        (["--batch-size", "0"], "batch_size must be above 0, got 0", r"default \(--batch-size\)"),
         (["--epochs", "-1"], "epochs must be above 0", "default"),
-        (["--lr", "nan"], "learning_rate must be above 0, got nan", "default (--learning-rate)"),
+        (["--lr", "nan"], "learning_rate must be above 0, got nan", r"default \(--learning-rate\)"),
         (["--target-doc-terms", "0"], "target_doc_terms must be above 0", "default"),
         (["--negatives", "-1"], r"training.negatives_per_query: .*got -1 \(flag\)", "print-config"),
         (["--lambda-q", "0"], "query_regularizer_weight must be above 0 for splade", "print-config"),
@@ -159,7 +159,7 @@ def test_wrong_values_are_named_and_nothing_is_written(
 
 def test_without_data_output_or_a_file_that_is_there(splade: Splade, rows: Path, tmp_path: Path) -> None:
     failed(splade("train", "-o", tmp_path / "run"), "no training file", "--train-file")
-    failed(splade("train", "--train-file", rows), "no output folder", "-o DIR")
+    failed(splade("train", "--train-file", rows), "no output folder", r"output_dir \(--output\)")
     failed(splade("train", "--train-file", tmp_path / "none.json", "-o", tmp_path / "run"), "none.json", "")
     assert not (tmp_path / "run").exists()
 
