@@ -41,6 +41,12 @@ def reset_at_once(call: Call) -> bool:
     return False
 
 
+def refused_from_now_on(call: Call) -> bool:
+    call.handler.server.stop_listening()  # type: ignore[attr-defined]
+    call.reset()
+    return False
+
+
 def closed_without_answer(call: Call) -> bool:
     call.handler.close_connection = True
     return False
@@ -346,6 +352,7 @@ DRAFT = json.dumps({"queries": ["What is a vague first draft?", "scratch words n
 SORRY = "I'm sorry, but I can't help with that request. Is there something else you would like?"
 REPLIES: dict[str, Reply] = {
     "reset at once": reset_at_once,
+    "connection refused": refused_from_now_on,
     "closed without an answer": closed_without_answer,
     "reset after the head": reset_after_head,
     "half a body": half_body,

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 Reply = Callable[["Call"], bool]
@@ -148,6 +149,12 @@ class LlmServer(HTTPServer):
         self._loop = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._loop.start()
 
+    def server_bind(self) -> None:
+        """Without a look-up of the machine's name, which takes long where there is no name server."""
+        TCPServer.server_bind(self)
+        self.server_name = "127.0.0.1"
+        self.server_port = int(self.server_address[1])
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Each connection in a thread of its own, which ends with the server."""
         threading.Thread(target=self._serve, args=(request, client_address), daemon=True).start()
@@ -179,6 +186,11 @@ class LlmServer(HTTPServer):
         finally:
             with self.lock:
                 self._under_way -= 1
+
+    def stop_listening(self) -> None:
+        """Refuses connections from now on."""
+        self.shutdown()
+        self.socket.close()
 
     def close(self) -> None:
         """Ends it; calls that wait go on at once."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from splade_cli.errors import (
         IndexFolderError,
         InputError,
+        LimitError,
         MachineError,
         ModelError,
         ServiceError,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.evaluation.report import Report
     from splade_cli.evaluation.tuning.tune import tune
+    from splade_cli.generation.llm.budget import Limits
     from splade_cli.generation.llm.options import Llm
     from splade_cli.generation.options import GenerateOptions, Judged, Offline, Rows
     from splade_cli.generation.pipeline import generate
@@ -56,6 +58,8 @@ _HOMES = {
     "IndexOptions": "indexing.options",
     "InputError": "errors",
     "Judged": "generation.options",
+    "LimitError": "errors",
+    "Limits": "generation.llm.budget",
     "Llm": "generation.llm.options",
     "MachineError": "errors",
     "ModelError": "errors",
@@ -101,6 +105,8 @@ __all__ = [
     "IndexOptions",
     "InputError",
     "Judged",
+    "LimitError",
+    "Limits",
     "Llm",
     "MachineError",
     "ModelError",

@@ -114,6 +114,16 @@ class Cache:
 
         self._use(write)
 
+    def add(self, space: str, key: bytes, value: bytes) -> bool:
+        """Keeps a value where the key has none, whatever other processes do; returns whether it was kept."""
+        row = (space, key, value, row_checksum(space, key, value))
+        return self._write_row("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?)", row)
+
+    def remove(self, space: str, key: bytes, value: bytes) -> bool:
+        """Drops the value of a key if it is `value`; returns whether it was."""
+        statement = "DELETE FROM entries WHERE space = ? AND key = ? AND value = ?"
+        return self._write_row(statement, (space, key, value))
+
     def forget(self, spaces: Iterable[str]) -> None:
         """Drops all values of `spaces`, and gives their place on disk back."""
         names = [(space,) for space in spaces]
@@ -133,6 +143,15 @@ class Cache:
         """The spaces that have values, sorted."""
         rows = self._read("SELECT DISTINCT space FROM entries ORDER BY space", [])
         return [row[0].decode("utf-8", "replace") for row in rows]
+
+    def _write_row(self, statement: str, values: Sequence[str | bytes | int]) -> bool:
+        """Runs a statement for one row; returns whether there was one."""
+
+        def write(connection: sqlite3.Connection) -> bool:
+            with connection:
+                return connection.execute(statement, values).rowcount == 1
+
+        return self._use(write)
 
     def _read(self, query: str, values: Sequence[str | bytes]) -> list[Any]:
         return self._use(lambda connection: connection.execute(query, values).fetchall())

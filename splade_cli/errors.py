@@ -4,7 +4,8 @@
     ├── InputError         a path, file, row, option or config key of the user's
     ├── ModelError         a model that cannot be found, read, trusted or used
     ├── IndexFolderError   an index folder that is missing, corrupt or made by another model
-    ├── ServiceError       an LLM server that cannot be reached or refuses
+    ├── ServiceError       an LLM server that cannot be reached, refuses, or gives no answer of use
+    ├── LimitError         a limit of calls, tokens or cost that was set is reached
     └── MachineError       disk, memory, permissions or file descriptors: see machine_faults
 
 The command line prints ``error: message`` and ``hint: hint``, to which it adds the flag of `option`, and
@@ -46,7 +47,11 @@ class IndexFolderError(SpladeError):
 
 
 class ServiceError(SpladeError):
-    """An LLM server that cannot be reached, refuses, or has no quota left."""
+    """An LLM server that cannot be reached, refuses, has no quota left, or gives no answer of use."""
+
+
+class LimitError(SpladeError):
+    """A limit of calls, tokens or cost that the user set: another call might exceed it."""
 
 
 class MachineError(SpladeError):

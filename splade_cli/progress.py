@@ -9,6 +9,13 @@ from typing import Any
 Progress = Callable[[str, int, int | None], None]
 """Called as ``progress(stage, done, total)``; total is None where it is not known."""
 
+Say = Callable[[str], None]
+"""Called with a remark that a user should see while work goes on, from whichever thread has it."""
+
+
+def unsaid(remark: str) -> None:
+    """The Say of callers that want none."""
+
 
 def silent(stage: str, done: int, total: int | None) -> None:
     """The Progress of callers that want none."""

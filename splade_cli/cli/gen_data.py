@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +13,27 @@ from splade_cli.cli import options
 from splade_cli.cli.interrupts import told_if_whole
 
 if TYPE_CHECKING:
+    from splade_cli.generation.llm.budget import LlmRun
     from splade_cli.generation.pipeline import Generated, Plan
 
 UNUSED_WITH_LABELS = (
     "llm", "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
+    "answer_tokens", "max_useless", "max_calls", "max_tokens", "max_cost", "price_in", "price_out", "answers",
     "round_trip", "chunk_size", "chunk_min", "chunk_max", "overlap", "max_documents",
 )  # fmt: skip
 """Options of writing queries and of chunking: with human queries documents stay whole, all queries stay."""
+NO_QUERY_IS_WRITTEN = "leave it out: no query is written, and documents stay whole"
+PAID = (
+    "answer_tokens",
+    "max_useless",
+    "max_calls",
+    "max_tokens",
+    "max_cost",
+    "price_in",
+    "price_out",
+    "answers",
+)
+"""Options of a language model that nobody gives by chance, and which mean something else to those who do."""
 
 
 def gen_data(
@@ -65,6 +80,42 @@ def gen_data(
     concurrency: Annotated[int, typer.Option("--concurrency", help="Calls at a time.")] = 4,
     rate_limit: Annotated[int | None, typer.Option("--rate-limit", help="Calls a minute at most.")] = None,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds a call may take.")] = 120.0,
+    answer_tokens: Annotated[
+        int, typer.Option("--answer-tokens", help="Tokens of an answer at most; more for models that think.")
+    ] = 1024,
+    max_useless: Annotated[
+        int,
+        typer.Option("--max-useless", help="Answers without a query, one after the other, that end the run."),
+    ] = 8,
+    max_calls: Annotated[
+        int | None, typer.Option("--max-calls", help="Calls of the run at most.", show_default="no limit")
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-tokens", help="Tokens of the run at most, prompts and answers.", show_default="no limit"
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option("--max-cost", help="Cost of the run at most, by the prices.", show_default="no limit"),
+    ] = None,
+    price_in: Annotated[
+        float | None,
+        typer.Option("--price-in", help="Of a million tokens of prompts.", show_default=False),
+    ] = None,
+    price_out: Annotated[
+        float | None,
+        typer.Option("--price-out", help="Of a million tokens of answers.", show_default=False),
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            "--answers",
+            help="File that keeps what was paid for; runs that share it pay for nothing twice.",
+            show_default="cache.sqlite3 in -o",
+        ),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="Sparse model that mines beside BM25, or 'none'.")
     ] = "auto",
@@ -108,9 +159,11 @@ def gen_data(
     json_output: options.Json = False,
 ) -> None:
     """Make training data: chunks, queries (written, or your own), mined hard negatives, train / val files."""
+    from splade_cli.cli.render import console
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.corpus.chunks import Chunking
     from splade_cli.errors import InputError
+    from splade_cli.generation.llm.budget import Limits
     from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
     from splade_cli.generation.output import is_finished
     from splade_cli.generation.pipeline import generate, plan
@@ -119,7 +172,7 @@ def gen_data(
     options.positive(
         queries_per_chunk=queries_per_chunk, concurrency=concurrency, max_documents=max_documents,
         batch_size=batch_size, rate_limit=rate_limit, timeout=timeout, negatives=negatives,
-        round_trip=round_trip,
+        round_trip=round_trip, answer_tokens=answer_tokens, max_useless=max_useless,
     )  # fmt: skip
     if not 0 <= val_ratio < 1:
         raise InputError(f"--val-ratio must be from 0 to below 1, got {val_ratio:g}", "0.1 is the default")
@@ -133,17 +186,21 @@ def gen_data(
         raise InputError(
             f"--qrels needs a BEIR folder, {documents} is a file", "rows with positives go to --queries FILE"
         )
+    if not llm:
+        _refuse(context, PAID, "without --llm", "name the model that is to write the queries: --llm MODEL")
     source: Offline | Llm | Judged | Rows
     if qrels:
-        _refuse_writing_options(context, "--qrels")
+        _refuse(context, UNUSED_WITH_LABELS, "with --qrels", NO_QUERY_IS_WRITTEN)
         source = Judged(qrels)
     elif queries:
-        _refuse_writing_options(context, "--queries")
+        _refuse(context, UNUSED_WITH_LABELS, "with --queries", NO_QUERY_IS_WRITTEN)
         source = Rows(queries)
     elif llm:
+        limits = Limits(max_calls, max_tokens, max_cost, price_in, price_out)
         source = Llm(
             llm, queries_per_chunk or 2, base_url=base_url, template=template, temperature=temperature,
-            concurrency=concurrency, rate_limit=rate_limit, timeout=timeout,
+            concurrency=concurrency, rate_limit=rate_limit, timeout=timeout, answer_tokens=answer_tokens,
+            most_useless=max_useless, limits=limits, answers=answers,
         )  # fmt: skip
     else:
         source = Offline(queries_per_chunk or 4)
@@ -173,21 +230,18 @@ def gen_data(
         _show_plan(plan(settings), json_output)
         return
     with told_if_whole(output, partial(is_finished, output), force=force), show_progress() as progress:
-        made = generate(settings, progress)
+        made = generate(settings, progress, console.note)
     _show(made, json_output)
 
 
-def _refuse_writing_options(context: typer.Context, labels: str) -> None:
-    """Raises InputError for an option that does nothing where queries are not written."""
+def _refuse(context: typer.Context, names: Sequence[str], where: str, hint: str) -> None:
+    """Raises InputError for an option of `names` that was given where it does nothing."""
     from splade_cli.errors import InputError
 
-    for name in UNUSED_WITH_LABELS:
+    for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise InputError(
-                f"--{name.replace('_', '-')} does nothing with {labels}",
-                "leave it out: no query is written, and documents stay whole",
-            )
+            raise InputError(f"--{name.replace('_', '-')} does nothing {where}", hint)
 
 
 def _name(model: str) -> str | None:
@@ -208,7 +262,8 @@ def _show_plan(planned: Plan, json_output: bool) -> None:
         "queries": planned.queries,
     }
     if planned.estimate is not None:
-        facts |= asdict(planned.estimate)
+        known = {name: value for name, value in asdict(planned.estimate).items() if value is not None}
+        facts |= {name.replace("_", " "): value for name, value in known.items()}
     console.facts(facts, json_output, "nothing was written (--dry-run)")
 
 
@@ -220,15 +275,8 @@ def _show(made: Generated, json_output: bool) -> None:
     if made.advice:
         console.note(f"no dense teacher: {made.advice}")
     if made.llm is not None:
-        used = made.llm.usage
-        if made.llm.failed:
-            console.note(
-                f"{made.llm.failed} chunks got no usable answer, the last because: {made.llm.last_failure}"
-            )
-        console.note(
-            f"{used.calls} calls, {used.prompt_tokens} prompt and {used.completion_tokens} completion tokens"
-        )
-    facts = {
+        _show_llm(made.llm)
+    facts: dict[str, Any] = {
         "documents": report.documents,
         "chunks": report.chunks,
         "language": report.language,
@@ -240,7 +288,39 @@ def _show(made: Generated, json_output: bool) -> None:
         "left out": dict(report.dropped),
         "written to": str(made.output),
     }
+    if made.llm is not None:
+        facts["llm"] = _llm_facts(made.llm)
     console.facts(facts, json_output)
     train = f"splade train --train-file {made.output / 'train.json'}"
     val = f" --val-file {made.output / 'val.json'}" if report.val else ""
     console.next_command(f"{train}{val} -o model")
+
+
+def _show_llm(run: LlmRun) -> None:
+    """What the language model has cost, and which chunks it left without a query."""
+    from splade_cli.cli.render import console
+
+    console.note(f"this run: {run.spent}; {run.cached:,} chunks served by earlier answers")
+    if run.useless:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in run.useless.items())
+        console.note(f"answers without a query: {reasons}")
+    if run.repeated > 1:
+        console.note(f"{run.repeated:,} answers were the same as that to the passage before")
+    if run.failed:
+        console.note(
+            f"{run.failed:,} chunks got no usable answer, the last because: {run.last_failure}; "
+            "the same command with --force asks for these again, and for no other"
+        )
+
+
+def _llm_facts(run: LlmRun) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "calls": run.usage.calls,
+        "prompt tokens": run.usage.prompt_tokens,
+        "completion tokens": run.usage.completion_tokens,
+        "chunks cached": run.cached,
+        "chunks without a query": run.failed,
+    }
+    if run.cost is not None:
+        facts["cost"] = run.cost
+    return facts

@@ -6,16 +6,19 @@ val.tsv). Answers of a language model stay in cache.sqlite3, what a model encode
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from splade_cli.cache import Cache
 from splade_cli.claims import claimed
 from splade_cli.corpus.documents import Skipped
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, LimitError, SpladeError
 from splade_cli.generation.corpus import Corpus, chunked_corpus
 from splade_cli.generation.judged_queries import JudgedCorpus, read_judged_rows, read_judged_split
-from splade_cli.generation.llm.writer import CallEstimate, LlmWriter, Usage
+from splade_cli.generation.llm.budget import CallEstimate, LlmRun
+from splade_cli.generation.llm.writer import LlmWriter
 from splade_cli.generation.offline_writer import OfflineWriter
 from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
 from splade_cli.generation.output import (
@@ -26,10 +29,10 @@ from splade_cli.generation.output import (
     write_training_files,
 )
 from splade_cli.generation.query_sources import JudgedQueries, QuerySource, Writer, WrittenQueries
-from splade_cli.generation.run_cache import earlier_cache, forget_vectors, run_cache
+from splade_cli.generation.run_cache import answer_cache, earlier_answers, forget_vectors, run_cache
 from splade_cli.generation.teachers import Teachers, open_teachers
 from splade_cli.index.bm25.analyzer import stop_words
-from splade_cli.progress import Progress, bars, silent
+from splade_cli.progress import Progress, Say, bars, silent, unsaid
 
 QUERIES_AT_ONCE = 256
 
@@ -49,15 +52,6 @@ class Plan:
     language: str
     queries: int | None
     estimate: CallEstimate | None = None
-
-
-@dataclass(frozen=True)
-class LlmRun:
-    """What a language model cost; `failed` chunks got no usable answer, the last for `last_failure`."""
-
-    usage: Usage
-    failed: int
-    last_failure: str
 
 
 @dataclass(frozen=True)
@@ -87,8 +81,9 @@ def plan(options: GenerateOptions) -> Plan:
         queries = len(corpus.chunks) * options.queries.queries_per_chunk
     estimate = None
     if isinstance(options.queries, Llm):
-        with earlier_cache(Path(options.output)) as cache:
-            estimate = _llm_writer(options, options.queries, cache).estimate(corpus.chunks)
+        answers = _answers_file(options.queries)
+        with earlier_answers(Path(options.output), answers) as cache:
+            estimate = _llm_writer(options, options.queries, cache, unsaid).estimate(corpus.chunks)
     return Plan(
         documents=len(corpus.documents),
         skipped=tuple(corpus.skipped),
@@ -99,46 +94,68 @@ def plan(options: GenerateOptions) -> Plan:
     )
 
 
-def generate(options: GenerateOptions, progress: Progress | None = None) -> Generated:
+def generate(options: GenerateOptions, progress: Progress | None = None, say: Say = unsaid) -> Generated:
     """Makes training data from documents; a run that was stopped goes on where it was.
 
     Args:
         progress: told how far it is; a bar a stage where None.
+        say: told what a user should see in between: waits for a server, and what a run has cost that fails.
 
     Raises:
         InputError: nothing to read, files in the way, another process that writes there, or no query that
             survives the filters.
         ModelError: a teacher or model that cannot be loaded.
         ServiceError: a language model that cannot be used; its answers so far are kept.
+        LimitError: another call of a language model might exceed a limit; the answers so far are kept.
     """
     with bars(progress) as shown, claimed(Path(options.output)):
-        return _generate(options, shown)
+        return _generate(options, shown, say)
 
 
-def _generate(options: GenerateOptions, progress: Progress) -> Generated:
+def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generated:
     output = Path(options.output)
     begin_output(output, options.force)
     corpus, judged = _read(options, progress)
     progress("chunk", len(corpus.chunks), len(corpus.chunks))
-    with run_cache(output) as cache:
+    answers = _answers_file(options.queries)
+    with run_cache(output) as cache, answer_cache(answers, cache) as answered:
         writer: Writer | None = None
         if judged is not None:
             source: QuerySource = JudgedQueries(judged, options.negatives)
         else:
-            writer = _writer(options, corpus, cache)
+            writer = _writer(options, corpus, answered, say)
             source = WrittenQueries(corpus, writer, options.negatives, options.round_trip)
         # before any query is written: a model that cannot be loaded must not cost a language model's answers
         teachers = open_teachers(corpus, options, cache, progress)
-        mined = _mined_queries(source, teachers, options.seed, progress)
+        with _accounts(writer, say):
+            mined = _mined_queries(source, writer, teachers, options.seed, progress)
         sides = source.split([each.query for each in mined], options.val_ratio, options.seed)
         rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
         report = write_training_files(output, source, rows, tuple(teachers.names.values()), options.seed)
         forget_vectors(cache)
     end_output(output)
-    llm = None
-    if isinstance(writer, LlmWriter):
-        llm = LlmRun(writer.usage, writer.failed, writer.last_failure)
+    llm = writer.run() if isinstance(writer, LlmWriter) else None
     return Generated(output, report, llm, teachers.advice)
+
+
+@contextmanager
+def _accounts(writer: Writer | None, say: Say) -> Iterator[None]:
+    """Says what a language model has cost where the run ends early."""
+    try:
+        yield
+    except LimitError:
+        raise  # its message says so
+    except BaseException:
+        if isinstance(writer, LlmWriter) and writer.budget.sent:
+            say(f"this run: {writer.budget.spent()}; every answer is kept")
+        raise
+
+
+def _answers_file(queries: object) -> Path | None:
+    """Where the answers of a language model are kept, if not beside the training files."""
+    if isinstance(queries, Llm) and queries.answers is not None:
+        return Path(queries.answers)
+    return None
 
 
 def _read(options: GenerateOptions, progress: Progress = silent) -> tuple[Corpus, JudgedCorpus | None]:
@@ -157,10 +174,10 @@ def _read(options: GenerateOptions, progress: Progress = silent) -> tuple[Corpus
     return chunked_corpus(options, options.language, progress), None
 
 
-def _writer(options: GenerateOptions, corpus: Corpus, cache: Cache) -> Writer:
+def _writer(options: GenerateOptions, corpus: Corpus, answers: Cache | None, say: Say) -> Writer:
     queries = options.queries
     if isinstance(queries, Llm):
-        return _llm_writer(options, queries, cache)
+        return _llm_writer(options, queries, answers, say)
     if isinstance(queries, Offline):
         return OfflineWriter(
             corpus.chunks,
@@ -173,19 +190,17 @@ def _writer(options: GenerateOptions, corpus: Corpus, cache: Cache) -> Writer:
     return queries
 
 
-def _llm_writer(options: GenerateOptions, llm: Llm, cache: Cache | None) -> LlmWriter:
-    return LlmWriter(llm, cache, language=options.language, seed=options.seed)
+def _llm_writer(options: GenerateOptions, llm: Llm, answers: Cache | None, say: Say) -> LlmWriter:
+    return LlmWriter(llm, answers, language=options.language, seed=options.seed, say=say)
 
 
 def _mined_queries(
-    source: QuerySource, teachers: Teachers, seed: int, progress: Progress
+    source: QuerySource, writer: Writer | None, teachers: Teachers, seed: int, progress: Progress
 ) -> list[MinedQuery]:
     """The queries of a source with negatives beside each relevant chunk, without those that are dropped."""
     queries = source.queries(progress)
     if not queries:
-        raise InputError(
-            "no query could be written for these documents", "are they long enough to hold a sentence?"
-        )
+        raise _no_query(source, writer)
     results: list[MinedQuery] = []
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         part = queries[start : start + QUERIES_AT_ONCE]
@@ -197,8 +212,28 @@ def _mined_queries(
                 results.append(MinedQuery(query, usable))
         progress("mine negatives", start + len(part), len(queries))
     if not results:
+        _expire(source, writer)
         raise InputError(
             f"none of {len(queries)} queries finds its own chunk again",
             "let it be further down the results (round_trip), or write better queries",
         )
     return results
+
+
+def _no_query(source: QuerySource, writer: Writer | None) -> SpladeError:
+    """Why there is no query at all: the language model's doing, the filters', or the documents'."""
+    if isinstance(writer, LlmWriter) and writer.failed:
+        return writer.failure()
+    if source.dropped:
+        _expire(source, writer)
+        dropped = ", ".join(f"{count} {reason}" for reason, count in source.dropped.items())
+        return InputError(f"all queries were left out: {dropped}", "write better queries: another model may")
+    return InputError(
+        "no query could be written for these documents", "are they long enough to hold a sentence?"
+    )
+
+
+def _expire(source: QuerySource, writer: Writer | None) -> None:
+    """Lets a language model be asked again where nothing came of any of its answers."""
+    if isinstance(writer, LlmWriter):
+        writer.expire(source.corpus.chunks)

@@ -7,9 +7,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from splade_cli.cache import Cache, remove_cache
+from splade_cli.errors import InputError
+from splade_cli.generation.llm.answers import CLAIMS
 from splade_cli.generation.llm.answers import SPACE as ANSWERS
 
 NAME = "cache.sqlite3"
+_MAGIC = b"SQLite format 3\0"
 
 
 @contextmanager
@@ -28,17 +31,39 @@ def run_cache(output: Path) -> Iterator[Cache]:
 
 
 @contextmanager
-def earlier_cache(output: Path) -> Iterator[Cache | None]:
-    """The cache of an earlier run, None where there was none; makes nothing."""
-    if not (output / NAME).is_file():
+def earlier_answers(output: Path, answers: Path | None) -> Iterator[Cache | None]:
+    """The cache of answers that a run to `output` would find, None where there is none; makes nothing."""
+    path = answers or output / NAME
+    if not path.is_file():
         yield None
         return
-    with Cache(output / NAME) as cache:
+    with answer_cache(path, None) as cache:
         yield cache
 
 
+@contextmanager
+def answer_cache(answers: Path | None, own: Cache | None) -> Iterator[Cache | None]:
+    """The cache of a language model's answers: the file `answers`, or else the run's own.
+
+    Raises:
+        InputError: a file that is no cache.
+    """
+    if answers is None:
+        yield own
+        return
+    if answers.is_dir() or (answers.is_file() and not _is_cache(answers)):
+        raise InputError(f"{answers} is no cache of answers", "name a new file, or the cache of another run")
+    with Cache(answers) as cache:
+        yield cache
+
+
+def _is_cache(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(_MAGIC)) in (b"", _MAGIC)
+
+
 def forget_vectors(cache: Cache) -> None:
-    """Drops everything but the answers of language models."""
-    spaces = [space for space in cache.spaces() if space != ANSWERS]
+    """Drops everything but the answers of language models, and what other runs are asking."""
+    spaces = [space for space in cache.spaces() if space not in (ANSWERS, CLAIMS)]
     if spaces:
         cache.forget(spaces)

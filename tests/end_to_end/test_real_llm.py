@@ -69,7 +69,7 @@ def base_url(tmp_path: Path) -> Iterator[str]:
 def test_a_small_model_writes_queries(base_url: str, tmp_path: Path) -> None:
     chunks = [Chunk(id=title, document_id="d", text=text, title=title) for title, text in PASSAGES.items()]
     cache = Cache(tmp_path / "cache.sqlite3")
-    options = Llm("smollm2", base_url=base_url, concurrency=1, max_tokens=200)
+    options = Llm("smollm2", base_url=base_url, concurrency=1, answer_tokens=200)
     writer = LlmWriter(options, cache)
     wrote = dict((chunk.id, queries) for chunk, queries in writer.write(chunks))
     assert list(wrote) == list(PASSAGES)

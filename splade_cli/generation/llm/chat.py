@@ -1,35 +1,47 @@
 """Client of the OpenAI chat completions protocol, asynchronous, with one policy of retries for a whole run.
 
 A run over thousands of passages is not stopped by one of them, nor by a server that is busy for a while; it
-is stopped at once, with what to do about it, where no request has a chance.
+is stopped at once, with what to do about it, where no request has a chance, or where the next might exceed a
+limit of the user's.
 """
 
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
-from splade_cli.errors import ServiceError
+from splade_cli.errors import LimitError, SpladeError
 from splade_cli.generation.llm.answers import Answer
+from splade_cli.generation.llm.budget import Budget
+from splade_cli.generation.llm.completion import NoCompletionError, read_completion
 from splade_cli.generation.llm.endpoint import Endpoint
 from splade_cli.generation.llm.failures import (
     RESUME,
+    BrokenOffError,
+    failed_passages,
     fatal_error,
     is_permanent,
     lasting_error,
+    may_be_charged,
     retry_after,
     server_message,
     status_of,
 )
 from splade_cli.generation.llm.options import Llm
+from splade_cli.generation.llm.request import ChatRequest
+from splade_cli.progress import Say
 
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 30.0
 MOST_FAILURES_IN_A_ROW = 3
+MOST_TRIES_IN_TIME = 2
+"""A call that takes too long may be charged for all the same, so it is not made as often as others."""
+LARGEST_BODY = 16 << 20
+SHOWN_WAIT = 1.0
+"""Shorter waits are not spoken of."""
 
 
 class ChatClient:
@@ -38,34 +50,45 @@ class ChatClient:
     All of it but the constructor runs in one event loop, which is why nothing is locked.
 
     Attributes:
+        budget: what was spent, and may be.
         complaint: what the server last said of a request that it will not answer.
 
     Args:
         options: which model, where, how.
         formats: values of ``response_format`` to try, best first, None for a request without one.
         seed: of the sampling; None sends none.
+        say: told of waits.
 
     Raises:
         InputError: no address.
         ServiceError: no API key where one is needed.
     """
 
-    def __init__(self, options: Llm, formats: Sequence[dict[str, Any] | None], seed: int | None) -> None:
+    def __init__(
+        self,
+        options: Llm,
+        formats: Sequence[dict[str, Any] | None],
+        seed: int | None,
+        budget: Budget,
+        say: Say,
+    ) -> None:
         import asyncio
 
         import openai
 
+        self.budget = budget
         self.complaint = ""
         self._options = options
+        self._say = say
         self._endpoint = Endpoint.resolve(options.base_url)
-        self._formats = formats
-        self._key = self._endpoint.api_key()
+        key = self._endpoint.api_key()
+        self._secrets = [secret for secret in (key, *self._endpoint.secrets) if secret]
         http_client = None
         if self._endpoint.is_loopback:
             # A proxy of the environment's would be asked for a server that only this machine sees.
             http_client = openai.DefaultAsyncHttpxClient(trust_env=False)
         self._client = openai.AsyncOpenAI(
-            api_key=self._key or "none-needed",
+            api_key=key or "none-needed",
             base_url=self._endpoint.url,
             # The client's own retries cannot tell a busy server from an empty account.
             max_retries=0,
@@ -73,17 +96,15 @@ class ChatClient:
             timeout=openai.Timeout(None, connect=min(10.0, options.timeout)),
             http_client=http_client,
         )
-        self._sampling: dict[str, Any] = {
-            "max_tokens": options.max_tokens,
-            "temperature": options.temperature,
-        }
+        sampling: dict[str, Any] = {"max_tokens": options.answer_tokens, "temperature": options.temperature}
         if seed is not None:
-            self._sampling["seed"] = seed
-        self._format = 0
+            sampling["seed"] = seed
+        self._request = ChatRequest(options.model, sampling, formats)
         self._has_answered = False
         self._next_call = 0.0
+        self._spoken_until = 0.0
         self._failures_in_a_row = 0
-        self._fatal: ServiceError | None = None
+        self._fatal: SpladeError | None = None
         self._stopped = asyncio.Event()
         self._probing = asyncio.Lock()
         self._slots = asyncio.Semaphore(options.concurrency)
@@ -93,43 +114,25 @@ class ChatClient:
         await self._client.close()
 
     async def ask(self, messages: list[dict[str, str]], attempt: int) -> Answer | None:
-        """The answer, None where the server gives none. Raises ServiceError where no request has a chance."""
+        """The answer, None where the server gives none.
+
+        Raises:
+            ServiceError: no request has a chance.
+            LimitError: another call might exceed a limit.
+        """
         async with self._slots:
             async with self._probing:
-                if not self._has_answered:
+                if not self._request.is_settled:
                     return await self._ask_with_retries(messages, attempt)
             return await self._ask_with_retries(messages, attempt)
 
-    async def _ask_with_retries(self, messages: list[dict[str, str]], attempt: int) -> Answer | None:
-        import openai
+    def stop(self, error: SpladeError) -> NoReturn:
+        """Raises `error`, here and in all calls that wait."""
+        self._fatal = error
+        self._stopped.set()
+        raise error from None
 
-        tries = 0
-        while True:
-            await self._wait_for_rate_limit()
-            try:
-                answer = await self._answer(messages, attempt)
-            except (TimeoutError, openai.APIError, ValueError) as error:
-                if self._adapt_request(error):
-                    continue
-                seconds = self._seconds_to_retry(error, tries)
-                if seconds is None:
-                    return None
-                tries += 1
-                await self._sleep(seconds)
-            else:
-                self._has_answered = True
-                self._failures_in_a_row = 0
-                return answer
-
-    async def _wait_for_rate_limit(self) -> None:
-        """Waits until the rate limit, the user's or the server's, allows another call."""
-        now = time.monotonic()
-        start = max(self._next_call, now)
-        interval = 60 / self._options.rate_limit if self._options.rate_limit else 0.0
-        self._next_call = start + interval
-        await self._sleep(start - now)
-
-    async def _sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         """Waits, but not once another call has ended the run: raises what ended it."""
         import asyncio
 
@@ -138,88 +141,132 @@ class ChatClient:
         if self._fatal:
             raise self._fatal
 
-    async def _answer(self, messages: list[dict[str, str]], attempt: int) -> Answer:
-        """One call. Raises TimeoutError at the deadline, ValueError for what is no chat completion."""
+    async def _ask_with_retries(self, messages: list[dict[str, str]], attempt: int) -> Answer | None:
+        import openai
+
+        prompt_bytes = sum(len(message["content"].encode()) for message in messages)
+        tries = 0
+        while True:
+            await self._wait_for_rate_limit()
+            await self._wait_for_budget(prompt_bytes)
+            call = self.budget.open(prompt_bytes)
+            try:
+                answer = await self._answer(self._request.build(messages, attempt))
+            except (TimeoutError, openai.OpenAIError, BrokenOffError, NoCompletionError) as error:
+                self.budget.close(call, may_be_charged=may_be_charged(error))
+                if self._request.adapt(error, self._message(error), tries):
+                    tries = 0
+                    continue
+                seconds = self._seconds_to_retry(error, tries)
+                if seconds is None:
+                    self._request.given_up()
+                    return None
+                tries += 1
+                await self.sleep(seconds)
+            else:
+                self.budget.close(call, may_be_charged=False)
+                self._has_answered = True
+                self._failures_in_a_row = 0
+                self._request.answered()
+                return self.budget.add(answer, prompt_bytes)
+
+    async def _wait_for_rate_limit(self) -> None:
+        """Waits until the rate limit, the user's or the server's, allows another call."""
+        now = time.monotonic()
+        start = max(self._next_call, now)
+        interval = 60 / self._options.rate_limit if self._options.rate_limit else 0.0
+        self._next_call = start + interval
+        await self.sleep(start - now)
+
+    async def _wait_for_budget(self, prompt_bytes: int) -> None:
+        """Waits while calls under way might use up a limit; ends the run where none is."""
+        while not self.budget.fits(prompt_bytes):
+            if not self.budget.under_way:
+                self.stop(
+                    LimitError(
+                        f"stopped: another call might exceed {self.budget.reached()}; "
+                        f"this run: {self.budget.spent()}",
+                        f"raise the limit; {RESUME}",
+                    )
+                )
+            await self.sleep(0.05)
+
+    async def _answer(self, request: dict[str, Any]) -> Answer:
+        """One call.
+
+        Raises:
+            TimeoutError: at the deadline.
+            OpenAIError: no connection, or a status that is no success.
+            BrokenOffError: a body that broke off, or is not what its head says.
+            NoCompletionError: a body that is no chat completion.
+        """
         import asyncio
 
-        request: dict[str, Any] = {"model": self._options.model, "messages": messages, **self._sampling}
-        if "seed" in request:
-            # The same seed would give the same unusable answer again.
-            request["seed"] += attempt
-        if self._formats[self._format] is not None:
-            request["response_format"] = self._formats[self._format]
-        call = self._client.chat.completions.create(**request)
-        completion: Any = await asyncio.wait_for(call, self._options.timeout)
-        choices = getattr(completion, "choices", None)
-        if not choices:
-            raise ValueError(f"not a chat completion: {getattr(completion, 'error', None) or completion}")
-        content = getattr(getattr(choices[0], "message", None), "content", None)
-        usage = getattr(completion, "usage", None)
-        return Answer(
-            text=content if isinstance(content, str) else "",
-            prompt_tokens=getattr(usage, "prompt_tokens", 0) or 0,
-            completion_tokens=getattr(usage, "completion_tokens", 0) or 0,
-            finish_reason=str(getattr(choices[0], "finish_reason", "") or ""),
-        )
+        import openai
 
-    def _adapt_request(self, error: Exception) -> bool:
-        """Whether requests were changed to what the server said it takes; each change is made once a run."""
-        status = status_of(error)
-        if status in (400, 422):
-            named = f"{getattr(error, 'param', '')} {self._message(error)}"
-            for name in ("max_tokens", "temperature", "seed"):
-                if name in self._sampling and re.search(rf"\b{name}\b", named):
-                    value = self._sampling.pop(name)
-                    if name == "max_tokens":
-                        self._sampling["max_completion_tokens"] = value
-                    return True
-        has_simpler_format = self._format + 1 < len(self._formats)
-        if status in (400, 415, 422, 500, 501) and not self._has_answered and has_simpler_format:
-            self._format += 1
-            return True
-        return False
+        try:
+            body = await asyncio.wait_for(self._fetch(request), self._options.timeout)
+        except (TimeoutError, openai.OpenAIError, NoCompletionError):
+            raise
+        except Exception as error:
+            # The transport has a dozen errors of its own for what can befall a body.
+            raise BrokenOffError(f"the answer broke off ({type(error).__name__}: {error})") from None
+        return read_completion(body).without(self._secrets)
+
+    async def _fetch(self, request: dict[str, Any]) -> bytes:
+        body = bytearray()
+        streaming = self._client.chat.completions.with_streaming_response
+        async with streaming.create(**request) as response:
+            async for part in response.iter_bytes():
+                body += part
+                if len(body) > LARGEST_BODY:
+                    raise NoCompletionError(f"a body of more than {LARGEST_BODY >> 20} MB")
+        return bytes(body)
 
     def _seconds_to_retry(self, error: Exception, tries: int) -> float | None:
         """Seconds until the next try, None to give this passage up; raises where no passage has a chance."""
-        status = status_of(error)
         message = self._message(error)
         if fatal := fatal_error(error, self._endpoint, self._options.model, message):
-            self._stop(fatal)
+            self.stop(fatal)
         permanent = is_permanent(error)
-        retries = self._options.retries
-        if not (self._has_answered or status):
-            # What has never answered is more likely a wrong address than a server about to come back.
-            retries = min(1, retries)
-        if tries < retries and not permanent:
+        if not permanent and tries < self._retries(error):
             return self._backoff(error, tries)
         if fatal := lasting_error(error, self._endpoint, message):
-            self._stop(fatal)
-        if not self._has_answered:
-            self._format = 0
+            self.stop(fatal)
         self._failures_in_a_row += 1
         self.complaint = message
-        if self._failures_in_a_row >= MOST_FAILURES_IN_A_ROW and not (permanent and self._has_answered):
-            failed = f"{self._endpoint.shown} failed {self._failures_in_a_row} passages in a row"
-            hint = RESUME if status else f"a longer timeout may help; {RESUME}"
-            self._stop(ServiceError(f"{failed}, the last with: {message}", hint))
+        # A server that has never answered is hardly about to; that it refuses one passage says little.
+        most = MOST_FAILURES_IN_A_ROW if self._has_answered or permanent else 1
+        if self._failures_in_a_row >= most and not (permanent and self._has_answered):
+            self.stop(failed_passages(error, self._endpoint, self._failures_in_a_row, message))
         return None
+
+    def _retries(self, error: Exception) -> int:
+        if isinstance(error, TimeoutError):
+            return min(MOST_TRIES_IN_TIME - 1, self._options.retries)
+        if not (self._has_answered or status_of(error)):
+            # What has never answered is more likely a wrong address than a server about to come back.
+            return min(1, self._options.retries)
+        return self._options.retries
 
     def _backoff(self, error: Exception, tries: int) -> float:
         """What the server asked to wait, or else exponential backoff with jitter; a 429 holds all calls."""
-        seconds = retry_after(error)
+        asked = retry_after(error)
+        seconds = asked
         if seconds is None:
             seconds = min(FIRST_BACKOFF * 2**tries, LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
-        if status_of(error) == 429:
-            self._next_call = max(self._next_call, time.monotonic() + seconds)
+        now = time.monotonic()
+        if asked is not None or status_of(error) == 429:
+            self._next_call = max(self._next_call, now + seconds)
+        if seconds >= SHOWN_WAIT and now + seconds > self._spoken_until + SHOWN_WAIT:
+            self._spoken_until = now + seconds
+            why = "as it asks" if asked is not None else f"try {tries + 1} failed"
+            self._say(
+                f"waiting {seconds:.0f} s for {self._endpoint.shown}, {why}: {self._message(error)[:100]}"
+            )
         return seconds
-
-    def _stop(self, error: ServiceError) -> None:
-        """Raises `error`, here and in all calls that wait."""
-        self._fatal = error
-        self._stopped.set()
-        raise error from None
 
     def _message(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):
             return f"no whole answer within {self._options.timeout:g} s"
-        return server_message(error, self._key)
+        return server_message(error, self._secrets)

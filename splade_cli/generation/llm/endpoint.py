@@ -6,11 +6,13 @@ import ipaddress
 import os
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from splade_cli.errors import InputError, ServiceError
 
 OPENAI = "https://api.openai.com/v1"
+SHORTEST_SECRET = 8
+"""What is shorter is a version number, or a word that answers have."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,18 @@ class Endpoint:
 
     @property
     def shown(self) -> str:
-        """The address without a user name and password."""
-        return re.sub(r"//[^/@]*@", "//", self.url)
+        """The address without a user name, password, and what follows a question mark."""
+        return re.sub(r"//[^/@]*@", "//", self.url).split("?")[0]
+
+    @property
+    def secrets(self) -> list[str]:
+        """What the address holds that nobody is to see: a password, and values behind a question mark."""
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:
+            return []
+        values = [value for _, value in parse_qsl(parts.query)]
+        return [value for value in (parts.password, *values) if value and len(value) >= SHORTEST_SECRET]
 
     @property
     def is_loopback(self) -> bool:

@@ -4,15 +4,90 @@ from __future__ import annotations
 
 import email.utils
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from splade_cli.errors import ServiceError
+from splade_cli.generation.llm.answers import Answer
 from splade_cli.generation.llm.endpoint import Endpoint
+from splade_cli.generation.llm.parsing import refuses
 
 LONGEST_WAIT = 120.0
 RESUME = "nothing is lost: run the same command again to go on from there"
 _NO_QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
+_BEFORE_SENDING = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "InvalidURL"}
+_LONGEST_SENSIBLE_WAIT = 7 * 86400.0
+
+
+_AT_THE_LIMIT = {"length", "max_tokens", "max_output_tokens", "model_length"}
+_FILTERED = {"safety", "recitation", "blocklist", "prohibited_content", "sensitive"}
+_ADVICE = {
+    "cut off at the token limit": "let an answer have more tokens (answer_tokens): models that think first "
+    "need several thousand",
+    "stopped by a content filter": "another server or model, or leave such documents out",
+    "refused": "another model, or a template of your own that says what the texts are for",
+    "empty": "ask the model by hand whether it answers at all, and in which field",
+    "without a query": "a larger model, or a lower temperature",
+    "the same for different passages": "another model, or a server that does not answer from a cache",
+}
+
+
+@dataclass(frozen=True)
+class Useless:
+    """Why an answer has no usable query.
+
+    Attributes:
+        kind: in our words, one of few.
+        said: in the server's.
+        is_lasting: whether another try would end in the same way.
+    """
+
+    kind: str
+    said: str
+    is_lasting: bool = False
+
+    @property
+    def advice(self) -> str:
+        """What may help."""
+        return _ADVICE[self.kind]
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.said})"
+
+
+def why_useless(answer: Answer) -> Useless:
+    """The reason that an answer gives for having no query, as far as it gives one."""
+    finish = answer.finish_reason.casefold()
+    said = f"finish_reason {answer.finish_reason or 'unknown'!r}, said {answer.text[:100]!r}"
+    if finish in _AT_THE_LIMIT:
+        return Useless("cut off at the token limit", said)
+    if "filter" in finish or finish in _FILTERED:
+        return Useless("stopped by a content filter", said, is_lasting=True)
+    if answer.refusal:
+        return Useless("refused", repr(answer.refusal[:200]), is_lasting=True)
+    if refuses(answer.text):
+        return Useless("refused", said, is_lasting=True)
+    if not answer.text.strip():
+        return Useless("empty", said)
+    return Useless("without a query", said)
+
+
+def repeated(answer: Answer) -> Useless:
+    """The reason against an answer that other passages have got as well."""
+    return Useless("the same for different passages", f"said {answer.text[:100]!r}", is_lasting=True)
+
+
+def useless_answers(count: int, useless: Useless, endpoint: Endpoint) -> ServiceError:
+    """What ends the run after `count` answers in a row without a query in them."""
+    return ServiceError(
+        f"{count} answers of {endpoint.shown} in a row were of no use, the last was {useless}",
+        f"{useless.advice}; what is usable is kept, and the rest is asked again by the same command",
+    )
+
+
+class BrokenOffError(Exception):
+    """A response that broke off, or whose body is not what its head says."""
 
 
 def status_of(error: Exception) -> int:
@@ -26,11 +101,20 @@ def is_permanent(error: Exception) -> bool:
     return 400 <= status < 500 and status not in (408, 409, 429)
 
 
+def may_be_charged(error: Exception) -> bool:
+    """Whether a server may have worked, and charge, for a call that has no whole answer."""
+    import openai
+
+    if isinstance(error, openai.APIConnectionError):
+        return type(error.__cause__).__name__ not in _BEFORE_SENDING
+    return isinstance(error, TimeoutError | BrokenOffError)
+
+
 def fatal_error(error: Exception, endpoint: Endpoint, model: str, message: str) -> ServiceError | None:
     """What ends the run, since no request has a chance; None for all other failures."""
     status = status_of(error)
     where = endpoint.shown
-    codes = {getattr(error, "code", None), getattr(error, "type", None)}
+    codes = {str(getattr(error, "code", "")), str(getattr(error, "type", ""))}
     if status == 402 or codes & _NO_QUOTA:
         return ServiceError(f"no quota left at {where}: {message}", f"add credit; {RESUME}")
     if status == 401:
@@ -62,8 +146,17 @@ def lasting_error(error: Exception, endpoint: Endpoint, message: str) -> Service
     return None
 
 
-def server_message(error: Exception, key: str) -> str:
-    """The server's own words, short, and without the API key, which some servers repeat."""
+def failed_passages(error: Exception, endpoint: Endpoint, count: int, message: str) -> ServiceError:
+    """What ends the run after `count` passages in a row without an answer."""
+    passages = f"{count} passages in a row" if count > 1 else "the first passage"
+    hint = RESUME
+    if isinstance(error, TimeoutError):
+        hint = f"a longer timeout may help; {RESUME}"
+    return ServiceError(f"{endpoint.shown} failed {passages}, the last with: {message}", hint)
+
+
+def server_message(error: Exception, secrets: Iterable[str]) -> str:
+    """The server's own words on one short line, without `secrets`, which some servers repeat."""
     body: Any = getattr(error, "body", None)
     if isinstance(body, Mapping):
         body = body.get("message") or body.get("detail") or body
@@ -71,21 +164,24 @@ def server_message(error: Exception, key: str) -> str:
         # FastAPI repeats the whole request under "input", and with it words that are not the complaint.
         rows = [row for row in body if isinstance(row, Mapping)]
         body = "; ".join(f"{row.get('loc')} {row.get('msg')}" for row in rows)
-    message = " ".join(str(body or error.__cause__ or error).split())
-    if key:
-        message = message.replace(key, "***")
-    return message[:300]
+    words = str(body or error.__cause__ or error or type(error).__name__)[:20_000]
+    for secret in secrets:
+        words = words.replace(secret, "***")
+    return " ".join(words.encode("utf-8", "replace").decode().split())[:300]
 
 
 def retry_after(error: Exception) -> float | None:
-    """The server's Retry-After in seconds, up to two minutes, if it named one."""
+    """The server's Retry-After in seconds, up to two minutes, if it named a time that makes sense."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     value = headers.get("retry-after", "")
     try:
         seconds = float(value)
     except ValueError:
-        date = email.utils.parsedate_tz(value)
-        if date is None:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError, TypeError):
             return None
-        seconds = email.utils.mktime_tz(date) - time.time()
+    # also not a number, which is in no range
+    if not -_LONGEST_SENSIBLE_WAIT <= seconds <= _LONGEST_SENSIBLE_WAIT:
+        return None
     return min(max(0.0, seconds), LONGEST_WAIT)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from splade_cli.errors import InputError, require_positive
+from splade_cli.generation.llm.budget import Limits
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,12 @@ class Llm:
         concurrency: calls at a time.
         rate_limit: calls a minute at most.
         timeout: seconds that a whole call may take.
-        max_tokens: tokens of an answer at most.
+        answer_tokens: of an answer at most; models that think first need several thousand.
         retries: of a call that failed for a reason that may pass, on top of the first try.
+        most_useless: answers without a usable query, one after the other, that end the run.
+        limits: what the run may cost at most.
+        answers: a file that keeps the answers instead of one in the output folder; runs that share it, also
+            at the same time, pay for none twice.
     """
 
     model: str
@@ -36,8 +42,11 @@ class Llm:
     concurrency: int = 4
     rate_limit: float | None = None
     timeout: float = 120.0
-    max_tokens: int = 1024
+    answer_tokens: int = 1024
     retries: int = 4
+    most_useless: int = 8
+    limits: Limits = field(default_factory=Limits)
+    answers: str | Path | None = None
 
     def __post_init__(self) -> None:
         """Raises InputError for what cannot be."""
@@ -45,7 +54,8 @@ class Llm:
             queries_per_chunk=self.queries_per_chunk,
             concurrency=self.concurrency,
             timeout=self.timeout,
-            max_tokens=self.max_tokens,
+            answer_tokens=self.answer_tokens,
+            most_useless=self.most_useless,
         )
         if self.rate_limit is not None:
             require_positive(rate_limit=self.rate_limit)

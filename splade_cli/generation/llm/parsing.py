@@ -24,12 +24,12 @@ def read_queries(text: str, at_most: int) -> list[WrittenQuery]:
 
     Reads the JSON that was asked for, also fenced, within prose, as a bare list, keyed by kind or
     Example1..N, cut off, or beside an echo of the schema; else numbered lines, labelled lines and lines that
-    are questions.
+    are questions. What a model thought before it answered is not read.
     """
-    text = _THINKING.sub("", text)
+    text = after_thoughts(text)
     queries: dict[str, WrittenQuery] = {}
     for candidate, kind in _candidates(text):
-        query = _trim(candidate)
+        query = _trim(without_marks(candidate[: 10 * LONGEST_QUERY]))
         if label := _LABEL.match(query):
             kind = kind or label[1]
             query = _trim(query[label.end() :])
@@ -37,6 +37,33 @@ def read_queries(text: str, at_most: int) -> list[WrittenQuery]:
             row = {"text": query, "type": _kind(kind, query)}
             queries.setdefault(query.casefold(), _adapter().validate_python(row))
     return list(queries.values())[:at_most]
+
+
+def read_reasoning(text: str, at_most: int) -> list[WrittenQuery]:
+    """The queries in the last JSON of a model's thoughts, where it said nothing else: drafts come before."""
+    values = list(_json_values(after_thoughts(text)))
+    return read_queries(json.dumps(values[-1]), at_most) if values else []
+
+
+def after_thoughts(text: str) -> str:
+    """What a model says after it has thought, by the marks of many models; the opening one may be missing."""
+    if "<|channel|>" in text or _PLAIN_CHANNELS.match(text):
+        final = _FINAL_CHANNEL.split(text)
+        return re.split(r"<\|(?:end|return|start)\|>", final[-1])[0] if len(final) > 1 else ""
+    ends = list(_THOUGHT_END.finditer(text))
+    after = text[ends[-1].end() :] if ends else text
+    opening = _THOUGHT_START.search(after)
+    if opening:
+        after = after[: opening.start()]
+    first = _THOUGHT_START.search(text)
+    if ends and first and not after.strip():
+        return text[: first.start()]
+    return after
+
+
+def refuses(text: str) -> bool:
+    """Whether an answer begins as a refusal does."""
+    return _REFUSAL.match(after_thoughts(text).lstrip(_QUOTES)) is not None
 
 
 def _candidates(text: str) -> list[tuple[str, str]]:
@@ -55,7 +82,52 @@ def _adapter() -> TypeAdapter[WrittenQuery]:
     return TypeAdapter(WrittenQuery)
 
 
-_THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.S)
+_THOUGHT = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad|seed:think)"
+_THOUGHT_START = re.compile(
+    rf"<{_THOUGHT}>|\[{_THOUGHT}\]|◁think▷|<\|START_THINKING\|>|<\|begin_of_thought\|>", re.I
+)
+_THOUGHT_END = re.compile(
+    rf"</{_THOUGHT}>|\[/{_THOUGHT}\]|◁/think▷|<\|END_THINKING\|>|<\|end_of_thought\|>", re.I
+)
+_PLAIN_CHANNELS = re.compile(r"\s*analysis.*assistantfinal", re.S)
+_FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\b.*?<\|message\|>|assistantfinal", re.S)
+_REFUSAL = re.compile(
+    r"(?:(?:i['’]?m|i am|we are|we['’]re)\s+(?:\w+ )?(?:sorry|afraid|unable|not able)\b|sorry\b"
+    r"|i\s+(?:can(?:no|['’])t|cannot|won['’]t|will not|could not|couldn['’]t|must decline|have to decline"
+    r"|apologi[sz]e)\b|my apologies|as an? (?:ai|large language|language) "
+    r"|unfortunately,? (?:i|we|the|this|it)\b"
+    r"|es tut mir leid|leider (?:kann|ist)|(?:je suis )?d[ée]sol[ée]|lo siento|lamento|mi dispiace|desculpe"
+    r"|sinto muito|(?:jeg )?beklager|tyvärr|jag kan (?:inte|tyvärr)|undskyld|het spijt me|przepraszam"
+    r"|извините|к сожалению|простите|(?:很|非常)?抱歉|对不起|對不起|申し訳|すみません|죄송)",
+    re.I,
+)
+_NO_ANSWER = re.compile(
+    r"\A(?:n\W?/?\W?a\W*|none|null|nil|unknown|empty|not (?:applicable|available|possible|relevant)"
+    r"|(?:no|not any) (?:\w+ )?(?:quer(?:y|ies)|questions?|key ?words?|claims?|answers?|statements?)\b"
+    r".{0,60})\Z"
+    r"|\Aas an? (?:ai|language|large language) |\A(?:i['’]?m|i am) (?:\w+ )?sorry\b|\Asorry,? (?:but )?i\b"
+    r"|\b(?:i|we) (?:can(?:no|['’])t|cannot|am unable to|['’]m unable to|won['’]t) "
+    r"(?:help|assist|fulfill?|comply|(?:generate|write|create|provide) (?:\w+ ){0,2}quer)",
+    re.I,
+)
+_CHATTER = re.compile(
+    r"\b(?:would|do|could|can|shall|should) (?:you|i) "
+    r"(?:like|want|need|please|provide|clarify|help|tell|assist)\b"
+    r"|\b(?:is|are) there (?:some|any)(?:thing|one)?\b.{0,30}\b(?:else|other|help)\b"
+    r"|\bhow (?:can|may|else can) i (?:help|assist)\b|\blet me know\b"
+    r"|\bwhat (?:would you like|can i (?:do|help))\b",
+    re.I,
+)
+# Terminal sequences, marks of chat templates, and characters that steer instead of being read.
+_MARKS = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[@-_]?"
+    r"|<[|｜][^<>\n]{1,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|</?(?:bos|eos|pad|unk)>"
+)
+_STEERING = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+    "\ufff9-\ufffc\U000e0000-\U000e007f]"
+)
+_DEEPEST = 20
 _CUT_OFF = re.compile(r'"(?:text|query)"\s*:\s*"((?:[^"\\\n]|\\.)+)"')
 _OPENING = re.compile(r"[{\[]")
 _TEXT_KEYS = ("text", "query", "query_text")
@@ -81,10 +153,15 @@ _KINDS: dict[str, QueryType] = {
 }
 
 
+def without_marks(text: str) -> str:
+    """`text` without what a terminal or a chat template would obey, and without invisible characters."""
+    return _STEERING.sub("", _MARKS.sub(" ", text))
+
+
 def _json_or_none(text: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -98,19 +175,20 @@ def _json_values(text: str) -> Iterator[Any]:
         try:
             value, start = decoder.raw_decode(text, opening.start())
             yield value
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
+            # also of a number with more digits than Python reads
             start = opening.end()
             failures += 1
 
 
-def _items(value: Any, kind: str = "") -> Iterator[tuple[str, str]]:
+def _items(value: Any, kind: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     """Everything below `value` that stands where a query would stand, with what was said of its kind."""
     if isinstance(value, str):
         yield value, kind
-    elif isinstance(value, list):
+    elif isinstance(value, list) and depth < _DEEPEST:
         for each in value:
-            yield from _items(each, kind)
-    elif isinstance(value, dict):
+            yield from _items(each, kind, depth + 1)
+    elif isinstance(value, dict) and depth < _DEEPEST:
         kind = value["type"] if isinstance(value.get("type"), str) else kind
         for key in _TEXT_KEYS:
             # A longer one is the passage, repeated beside its queries.
@@ -120,15 +198,17 @@ def _items(value: Any, kind: str = "") -> Iterator[tuple[str, str]]:
         for key, each in value.items():
             named = _plain(key) in _KINDS
             if isinstance(each, dict) or (isinstance(each, list) and key not in _SCHEMA_KEYS):
-                yield from _items(each, key if named else kind)
+                yield from _items(each, key if named else kind, depth + 1)
             elif isinstance(each, str) and (named or _EXAMPLE.fullmatch(key)):
                 yield each, key if named else kind
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    """The lines of an answer in plain text that are marked as queries; prose around them is not."""
+    """The lines of an answer in plain text that are marked as queries; prose and courtesies are not."""
     for line in text.splitlines():
-        if _NUMBER.match(line) or _LABEL.match(_trim(line)) or line.rstrip(_QUOTES).endswith(_ASKING):
+        is_marked = _NUMBER.match(line) or _LABEL.match(_trim(line))
+        is_question = line.rstrip(_QUOTES).endswith(_ASKING)
+        if is_marked or (is_question and not _CHATTER.search(line) and not _REFUSAL.match(line)):
             yield line, ""
 
 
@@ -143,6 +223,8 @@ def _is_query(text: str) -> bool:
     if len(text) > LONGEST_QUERY or sum(map(str.isalpha, text)) < 2 or _SURROGATE.search(text):
         return False
     if _plain(text) in _KINDS or text.casefold() in _PLACEHOLDERS or text.startswith(("<", "{", "[")):
+        return False
+    if _NO_ANSWER.search(text):
         return False
     found = words(text)
     repeats = len(found) >= 8 and 2 * len(set(found)) < len(found)

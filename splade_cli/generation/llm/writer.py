@@ -1,25 +1,29 @@
 """Query generation by a language model: each chunk of a corpus with the queries that it answers.
 
-Every answer is in the cache before it is used: a run can be stopped anywhere and goes on where it was.
+Every answer is in the cache before it is used: a run can be stopped anywhere and goes on where it was. What
+has a query in it is never asked again; what has none is asked again by the next run.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sized
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from splade_cli.cache import Cache
+from splade_cli.errors import ServiceError
+from splade_cli.generation.dedupe import copies
 from splade_cli.generation.llm.answers import Answer, AnswerCache
+from splade_cli.generation.llm.budget import BYTES_A_TOKEN, Budget, CallEstimate, LlmRun, Usage
 from splade_cli.generation.llm.chat import ChatClient
 from splade_cli.generation.llm.endpoint import Endpoint
 from splade_cli.generation.llm.event_loop import event_loop
+from splade_cli.generation.llm.failures import Useless, repeated, useless_answers, why_useless
 from splade_cli.generation.llm.options import Llm
-from splade_cli.generation.llm.parsing import read_queries
+from splade_cli.generation.llm.parsing import read_queries, read_reasoning
 from splade_cli.generation.llm.prompts import EXAMPLES, Prompt
-from splade_cli.progress import Progress, silent
+from splade_cli.progress import Progress, Say, silent, unsaid
 from splade_cli.records import Chunk, WrittenQuery
 
 if TYPE_CHECKING:
@@ -27,32 +31,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 ATTEMPTS = 3
-"""Answers asked for a chunk until one has a query in it."""
-
-
-@dataclass
-class Usage:
-    """What the calls of a run have cost; answers from the cache cost nothing."""
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-    def add(self, answer: Answer) -> None:
-        """Counts one call."""
-        self.calls += 1
-        self.prompt_tokens += answer.prompt_tokens
-        self.completion_tokens += answer.completion_tokens
-
-
-@dataclass(frozen=True)
-class CallEstimate:
-    """What writing would take: chunks whose answer is `cached` add no call; tokens are guessed by length."""
-
-    cached: int = 0
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+"""Answers asked for a chunk in a run until one has a query in it."""
+SECONDS_TO_LOOK = 0.5
 
 
 class LlmWriter:
@@ -63,22 +43,34 @@ class LlmWriter:
         cache: keeps the answers, and has those of earlier runs; None for neither.
         language: of the queries; see `Prompt`.
         seed: of the sampling; the next attempts at a chunk have the next seeds. None sends none.
+        say: told of waits for the server, and for other runs.
 
     Attributes:
-        usage: what calls have cost so far.
+        budget: what calls have cost so far.
+        cached: chunks whose queries an earlier answer had.
         failed: chunks that got no usable answer.
-        last_failure: why the last one of them did not.
+        useless: answers without a query, by reason.
+        repeated: answers that were the same as that to the passage before.
+        last_failure: why the last of the failed chunks has none.
+        last_useless: the answer that was the reason, if one was.
 
     Raises:
         InputError: no such template, or no address.
     """
 
     def __init__(
-        self, options: Llm, cache: Cache | None, *, language: str | None = None, seed: int | None = 42
+        self,
+        options: Llm,
+        cache: Cache | None,
+        *,
+        language: str | None = None,
+        seed: int | None = 42,
+        say: Say = unsaid,
     ) -> None:
-        Endpoint.resolve(options.base_url)
+        self._endpoint = Endpoint.resolve(options.base_url)
         self._options = options
         self._seed = seed
+        self._say = say
         self._prompt = Prompt(options.template, language, options.queries_per_chunk)
         asked = (
             options.model,
@@ -88,9 +80,22 @@ class LlmWriter:
             options.temperature,
         )
         self._answers = AnswerCache(cache, asked)
-        self.usage = Usage()
+        self.budget = Budget(options.limits, options.answer_tokens)
+        self.cached = 0
         self.failed = 0
+        self.useless: Counter[str] = Counter()
+        self.repeated = 0
         self.last_failure = ""
+        self.last_useless: Useless | None = None
+        self._useless_in_a_row = 0
+        self._last_text = ""
+        self._same_answer: list[Chunk] = []
+        self._is_waiting = False
+
+    @property
+    def usage(self) -> Usage:
+        """What calls have cost so far."""
+        return self.budget.usage
 
     def estimate(self, chunks: Iterable[Chunk]) -> CallEstimate:
         """What writing for `chunks` would take, by counting characters; asks nobody."""
@@ -98,14 +103,22 @@ class LlmWriter:
         cached = 0
         prompt_tokens = 0
         for chunk in chunks:
-            if self._answers.get(chunk, 1):
+            if self._cached_queries(chunk):
                 cached += 1
             else:
                 calls += 1
                 size = sum(len(message["content"].encode()) for message in self._prompt.messages(chunk))
-                # Four bytes a token is near enough for tokenizers of any script.
-                prompt_tokens += size // 4
-        return CallEstimate(cached, calls, prompt_tokens, calls * (12 + 30 * self._prompt.queries))
+                prompt_tokens += size // BYTES_A_TOKEN
+        completion_tokens = calls * (12 + 30 * self._prompt.queries)
+        limits = self._options.limits
+        return CallEstimate(
+            cached=cached,
+            calls=calls,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            cost=limits.cost_of(prompt_tokens, completion_tokens),
+            within_limits=limits.hold(calls, prompt_tokens, completion_tokens),
+        )
 
     def write(
         self, chunks: Iterable[Chunk], progress: Progress = silent
@@ -115,11 +128,37 @@ class LlmWriter:
         Abandoning the iterator, or Ctrl-C, cancels the calls under way.
 
         Raises:
-            ServiceError: the server cannot be reached or will refuse whatever is asked; what was answered
-                until then is in the cache.
+            ServiceError: the server cannot be reached, will refuse whatever is asked, or gives answers that
+                are of no use; what was answered until then is in the cache.
+            LimitError: another call might exceed a limit.
         """
-        client = ChatClient(self._options, self._prompt.response_formats(), self._seed)
+        formats = self._prompt.response_formats()
+        client = ChatClient(self._options, formats, self._seed, self.budget, self._say)
         return self._run(chunks, client, progress)
+
+    def run(self) -> LlmRun:
+        """What came of it, and what it has cost."""
+        return LlmRun(
+            usage=self.usage,
+            spent=self.budget.spent(),
+            cost=self.budget.cost,
+            cached=self.cached,
+            failed=self.failed,
+            last_failure=self.last_failure,
+            useless=dict(self.useless),
+            repeated=self.repeated,
+        )
+
+    def failure(self) -> ServiceError:
+        """What to say where no chunk got a query."""
+        advice = self.last_useless.advice if self.last_useless else "try another model or server"
+        return ServiceError(
+            f"no answer of {self._endpoint.shown} had a query, the last was {self.last_failure}", advice
+        )
+
+    def expire(self, chunks: Iterable[Chunk]) -> None:
+        """Lets the answers to `chunks` be asked again by the next run: nothing came of them."""
+        self._answers.expire(chunks)
 
     def _run(
         self, chunks: Iterable[Chunk], client: ChatClient, progress: Progress
@@ -127,21 +166,27 @@ class LlmWriter:
         import asyncio
 
         total = len(chunks) if isinstance(chunks, Sized) else None
-        under_way: deque[tuple[Chunk, Future[list[WrittenQuery]]]] = deque()
+        under_way: deque[tuple[Chunk, list[WrittenQuery] | Future[list[WrittenQuery]]]] = deque()
         # Chunks of the same content share their answers, so the second one waits for the first one's.
         locks: defaultdict[bytes, asyncio.Lock] = defaultdict(asyncio.Lock)
         done = itertools.count(1)
 
         def next_finished() -> tuple[Chunk, list[WrittenQuery]]:
-            chunk, future = under_way.popleft()
-            queries = future.result()
+            chunk, queries = under_way.popleft()
+            if not isinstance(queries, list):
+                queries = queries.result()
             progress("write queries", next(done), total)
             return chunk, queries
 
         with event_loop("query-writer", client.close) as loop:
             for chunk in chunks:
-                task = self._queries_of(chunk, client, locks[self._answers.content_key(chunk)])
-                under_way.append((chunk, asyncio.run_coroutine_threadsafe(task, loop)))
+                cached = self._cached_queries(chunk)
+                if cached:
+                    self.cached += 1
+                    under_way.append((chunk, cached))
+                else:
+                    task = self._queries_of(chunk, client, locks[self._answers.content_key(chunk)])
+                    under_way.append((chunk, asyncio.run_coroutine_threadsafe(task, loop)))
                 if len(under_way) >= 4 * self._options.concurrency:
                     yield next_finished()
             while under_way:
@@ -149,33 +194,88 @@ class LlmWriter:
 
     async def _queries_of(self, chunk: Chunk, client: ChatClient, lock: asyncio.Lock) -> list[WrittenQuery]:
         async with lock:
-            cached = self._answers.get(chunk, ATTEMPTS)
-            failure = ""
-            for attempt in range(ATTEMPTS):
-                if attempt < len(cached):
-                    answer: Answer | None = cached[attempt]
-                else:
-                    answer = await self._ask(chunk, client, attempt)
-                if answer is None:
-                    failure = client.complaint
-                    break
-                queries = self._read(answer)
-                if queries:
-                    return queries
-                failure = f"no query in the answer {answer.text[:100]!r}"
+            while not self._answers.claim(chunk):
+                self._say_waiting()
+                await client.sleep(SECONDS_TO_LOOK)
+            try:
+                # those of the same content, or of another run, may have come in the meantime
+                return self._cached_queries(chunk) or await self._ask_for_queries(chunk, client)
+            finally:
+                self._answers.release(chunk)
+
+    async def _ask_for_queries(self, chunk: Chunk, client: ChatClient) -> list[WrittenQuery]:
+        """Asks until an answer has a query, with seeds that earlier runs have not used in vain."""
+        first = len(self._answers.all(chunk))
+        failure = ""
+        for attempt in range(first, first + ATTEMPTS):
+            answer = await client.ask(self._prompt.messages(chunk), attempt)
+            if answer is None:
+                failure = client.complaint
+                self.last_useless = None
+                break
+            # kept before anything else is done with it
+            self._answers.put(chunk, attempt, answer)
+            queries = self._read(answer)
+            useless = self._judge(chunk, answer, queries)
+            if useless is None:
+                self._useless_in_a_row = 0
+                return queries
+            failure = str(useless)
+            self.useless[useless.kind] += 1
+            self.last_useless = useless
+            self._useless_in_a_row += 1
+            if self._useless_in_a_row >= self._options.most_useless:
+                client.stop(useless_answers(self._useless_in_a_row, useless, self._endpoint))
+            if useless.is_lasting:
+                break
         self.failed += 1
         self.last_failure = failure
         return []
 
+    def _judge(self, chunk: Chunk, answer: Answer, queries: list[WrittenQuery]) -> Useless | None:
+        """Why an answer is of no use, None where it is of use."""
+        if not _are_of_use(queries, chunk):
+            return why_useless(answer)
+        if answer.text != self._last_text:
+            self._last_text = answer.text
+            self._same_answer = [chunk]
+            return None
+        self._same_answer.append(chunk)
+        self.repeated += 1
+        if len(self._same_answer) < self._options.most_useless:
+            return None
+        # a few passages may say the same, as pages of a form do; so many in a row were not read
+        self._answers.expire(self._same_answer)
+        self._useless_in_a_row = len(self._same_answer) - 1
+        return repeated(answer)
+
+    def _cached_queries(self, chunk: Chunk) -> list[WrittenQuery]:
+        """The queries of the first answer in the cache that has some."""
+        first = self._answers.first(chunk)
+        if first is None:
+            return []
+        queries = self._read(first)
+        if not _are_of_use(queries, chunk):
+            found = (self._read(answer) for answer in self._answers.all(chunk))
+            queries = next((each for each in found if _are_of_use(each, chunk)), [])
+        return queries
+
     def _read(self, answer: Answer) -> list[WrittenQuery]:
         """The queries of an answer; small models repeat those of the worked examples, which are left out."""
-        queries = read_queries(answer.text, self._prompt.queries)
+        if answer.expired:
+            return []
+        if answer.text.strip():
+            queries = read_queries(answer.text, self._prompt.queries)
+        else:
+            queries = read_reasoning(answer.reasoning, self._prompt.queries)
         return [query for query in queries if query.text.casefold() not in EXAMPLES]
 
-    async def _ask(self, chunk: Chunk, client: ChatClient, attempt: int) -> Answer | None:
-        """One call, whose answer is kept before anything else is done with it."""
-        answer = await client.ask(self._prompt.messages(chunk), attempt)
-        if answer is not None:
-            self._answers.put(chunk, attempt, answer)
-            self.usage.add(answer)
-        return answer
+    def _say_waiting(self) -> None:
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._say("another run asks about the same passages: waiting for its answers")
+
+
+def _are_of_use(queries: list[WrittenQuery], chunk: Chunk) -> bool:
+    """Whether there is a query that is more than a copy of the text."""
+    return any(not copies(query.text, chunk.text) for query in queries)

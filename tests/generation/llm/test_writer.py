@@ -118,11 +118,11 @@ def hang() -> Iterator[Hang]:
     reply.over.set()
 
 
-def says(content: str | None, **message: Any) -> Reply:
+def says(content: Any, finish_reason: Any = "stop", **message: Any) -> Reply:
     def reply(handler: Stub, body: dict[str, Any]) -> None:
         choice = {
             "index": 0,
-            "finish_reason": "stop",
+            "finish_reason": finish_reason,
             "message": {"role": "assistant", "content": content, **message},
         }
         usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
@@ -191,12 +191,43 @@ def test_good_answers_come_in_chunk_order_with_usage_and_progress(serve: Serve, 
     assert "Retention\nBackups are kept" in first["messages"][-1]["content"]
 
 
-def test_format_is_probed_once_down_to_plain(serve: Serve, tmp_path: Path) -> None:
-    server = serve(fails(400, "response_format json_schema is not supported"), fails(500), says(GOOD))
-    result = list(writer(server, tmp_path).write(chunks(4)))
-    assert all(queries for _, queries in result)
-    formats = [request.get("response_format", {}).get("type") for request in server.requests]
-    assert formats == ["json_schema", "json_object", None, None, None, None]
+def formats_of(server: StubServer) -> list[str | None]:
+    return [request.get("response_format", {}).get("type") for request in server.requests]
+
+
+def takes(*names: str | None, refusal: Reply) -> Reply:
+    """A server that answers requests with these formats only."""
+
+    def reply(handler: Stub, body: dict[str, Any]) -> None:
+        name = body.get("response_format", {}).get("type")
+        (says(GOOD) if name in names else refusal)(handler, body)
+
+    return reply
+
+
+def test_a_format_that_is_refused_by_name_is_not_sent_again(serve: Serve, tmp_path: Path) -> None:
+    server = serve(takes(None, refusal=fails(400, "this response_format is not supported")))
+    assert all(queries for _, queries in writer(server, tmp_path).write(chunks(4)))
+    assert formats_of(server) == ["json_schema", "json_object", None, None, None, None]
+
+
+def test_a_server_that_fails_for_a_format_is_asked_in_another(serve: Serve, tmp_path: Path) -> None:
+    server = serve(takes("json_object", refusal=fails(500)))
+    assert all(queries for _, queries in writer(server, tmp_path).write(chunks(4)))
+    first = ["json_schema", "json_schema", "json_object"]
+    assert formats_of(server) == [*first, "json_schema", "json_schema", *3 * ["json_object"]]
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+@pytest.mark.parametrize("status", [500, 400, 422, 503])
+def test_a_fault_of_the_first_call_does_not_lower_the_format(
+    serve: Serve, tmp_path: Path, status: int, failures: int
+) -> None:
+    server = serve(*failures * [fails(status, "upset")], says(GOOD))
+    result = list(writer(server, tmp_path, retries=4).write(chunks(6)))
+    assert sum(bool(queries) for _, queries in result) >= 5
+    assert formats_of(server)[failures + 1 :].count("json_schema") >= 4
+    assert formats_of(server)[-1] == "json_schema"
 
 
 def test_response_format_that_is_ignored(serve: Serve, tmp_path: Path) -> None:
@@ -226,7 +257,7 @@ def test_retry_after_is_waited_for_and_capped(
     async def noted(client: chat.ChatClient, seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr(chat.ChatClient, "_sleep", noted)
+    monkeypatch.setattr(chat.ChatClient, "sleep", noted)
     server = serve(fails(429, Retry_After="3600"), fails(503, Retry_After="7"), says(GOOD))
     assert all(queries for _, queries in writer(server, tmp_path).write(chunks(1)))
     assert failures.LONGEST_WAIT in waits and 7.0 in waits
@@ -281,7 +312,7 @@ def test_options_that_a_model_refuses_are_changed_once(serve: Serve, tmp_path: P
         ),
         says(GOOD),
     )
-    assert all(queries for _, queries in writer(server, tmp_path, max_tokens=77).write(chunks(2)))
+    assert all(queries for _, queries in writer(server, tmp_path, answer_tokens=77).write(chunks(2)))
     assert len(server.requests) == 5
     for request in server.requests[3:]:
         assert request["max_completion_tokens"] == 77 and request["response_format"]["type"] == "json_schema"
@@ -315,23 +346,60 @@ def test_server_that_never_answers_in_time_ends_the_run(serve: Serve, tmp_path: 
         list(writer(serve(hang), tmp_path, timeout=0.1, retries=0).write(chunks(9)))
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [says(None, refusal="I cannot help with that."), says("I am sorry, there is nothing here."), says("")],
-)
-def test_refusals_and_nonsense_are_counted_not_fatal(serve: Serve, tmp_path: Path, reply: Reply) -> None:
+USELESS = {
+    "refused": (says(None, refusal="I cannot help with that."), 1),
+    "refused in prose": (says("I am sorry, there is nothing here. Anything else?"), 1),
+    "stopped by a content filter": (says("", finish_reason="content_filter"), 1),
+    "empty": (says(""), 3),
+    "without a query": (says("The passage is about days."), 3),
+    "cut off at the token limit": (says("<think>Let me see. Is it", finish_reason="length"), 3),
+}
+
+
+@pytest.mark.parametrize("kind", USELESS)
+def test_a_useless_answer_is_counted_with_its_reason_and_asked_again_by_the_next_run(
+    serve: Serve, tmp_path: Path, kind: str
+) -> None:
+    reply, calls = USELESS[kind]
+
     def to_the_first(handler: Stub, body: dict[str, Any]) -> None:
         (reply if "for 0 days" in body["messages"][-1]["content"] else says(GOOD))(handler, body)
 
     server = serve(to_the_first)
     wrote = writer(server, tmp_path)
     assert [len(queries) for _, queries in wrote.write(chunks(2))] == [0, 2]
-    assert wrote.failed == 1 and wrote.usage.calls == 4 and "no query in the answer" in wrote.last_failure
-    assert {request["seed"] for request in server.requests} == {42, 43, 44}
+    assert wrote.failed == 1 and wrote.usage.calls == 1 + calls
+    assert wrote.last_failure.startswith(kind.removesuffix(" in prose"))
+    assert len(server.requests) == 1 + calls
 
-    again = writer(server, tmp_path)
-    assert [len(queries) for _, queries in again.write(chunks(2))] == [0, 2]
-    assert again.failed == 1 and len(server.requests) == 4
+    healthy = serve(says(GOOD))
+    again = writer(healthy, tmp_path)
+    assert [len(queries) for _, queries in again.write(chunks(2))] == [2, 2]
+    assert len(healthy.requests) == 1, "the usable answer is not asked again"
+    seeds = [request["seed"] for request in server.requests if "for 0 " in request["messages"][-1]["content"]]
+    assert seeds == list(range(42, 42 + calls))
+    assert healthy.requests[0]["seed"] == 42 + calls, "the same seed would give the same answer"
+
+
+def test_useless_answers_in_a_row_end_the_run_with_the_cause(serve: Serve, tmp_path: Path) -> None:
+    server = serve(says(GOOD), says("", finish_reason="length"))
+    with pytest.raises(ServiceError, match="4 answers .* cut off at the token limit.*'length'") as raised:
+        list(writer(server, tmp_path, most_useless=4, concurrency=1).write(chunks(50)))
+    assert "answer_tokens" in raised.value.hint
+    assert len(server.requests) == 5
+    healthy = serve(says(GOOD))
+    assert all(queries for _, queries in writer(healthy, tmp_path, most_useless=99).write(chunks(4)))
+    assert len(healthy.requests) == 3
+
+
+def test_the_same_answer_to_all_passages_ends_the_run_and_is_asked_again(
+    serve: Serve, tmp_path: Path
+) -> None:
+    with pytest.raises(ServiceError, match="the same for different passages"):
+        list(writer(serve(says(GOOD)), tmp_path).write(chunks(20)))
+    healthy = serve(says(GOOD))
+    list(writer(healthy, tmp_path, most_useless=99).write(chunks(3)))
+    assert len(healthy.requests) == 3
 
 
 def test_passage_that_is_refused_is_counted(serve: Serve, tmp_path: Path) -> None:
@@ -398,7 +466,9 @@ def test_an_answer_that_is_damaged_on_the_disk_is_asked_again(serve: Serve, tmp_
     server = serve(says(GOOD))
     list(writer(server, tmp_path).write(chunks(3)))
     with contextlib.closing(sqlite3.connect(tmp_path / "cache.sqlite3")) as connection, connection:
-        connection.execute("UPDATE entries SET value = x'7b7d' WHERE rowid = 2")
+        connection.execute(
+            "UPDATE entries SET value = x'7b7d' WHERE rowid = (SELECT MAX(rowid) FROM entries)"
+        )
     list(writer(server, tmp_path).write(chunks(3)))
     assert len(server.requests) == 4
     list(writer(server, tmp_path).write(chunks(3)))
@@ -425,7 +495,7 @@ def test_an_answer_that_cannot_be_kept_is_not_used(
     monkeypatch.setattr(Cache, "put", full)
     with pytest.raises(InputError, match="the disk is full"):
         list(wrote.write(chunks(1)))
-    assert wrote.usage == Usage()
+    assert wrote.usage == Usage(1, 100, 20), "it was paid for"
 
 
 def test_unreachable_server_is_named(tmp_path: Path) -> None:
@@ -487,7 +557,7 @@ def test_rate_limit_spaces_the_calls(serve: Serve, tmp_path: Path, monkeypatch: 
         waits.append(seconds)
 
     monkeypatch.setattr(chat, "time", SimpleNamespace(monotonic=lambda: 100.0))
-    monkeypatch.setattr(chat.ChatClient, "_sleep", noted)
+    monkeypatch.setattr(chat.ChatClient, "sleep", noted)
     server = serve(says(GOOD))
     list(writer(server, tmp_path, concurrency=4, rate_limit=600).write(chunks(5)))
     assert waits == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
@@ -548,7 +618,7 @@ def test_template_file(serve: Serve, tmp_path: Path) -> None:
     server = serve(says(GOOD))
     list(writer(server, tmp_path, template=str(path)).write(chunks(1)))
     messages = server.requests[0]["messages"]
-    assert messages[0]["content"] == "Ahoy." and "Write in Norwegian" in messages[-1]["content"]
+    assert messages[0]["content"].startswith("Ahoy.") and "Write in Norwegian" in messages[-1]["content"]
     for content in ("[]", "{}", "not json", '{"system_prompt": 3}'):
         path.write_text(content)
         with pytest.raises(InputError, match=r"ships\.json"):

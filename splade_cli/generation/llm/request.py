@@ -1,0 +1,108 @@
+"""Chat request of a run: the sampling and response format that a server takes, learned from its refusals.
+
+Formats are tried best first. A server that names the format in its refusal does not take it. One that fails
+without a word may only have failed: the next format answers then, but the best one has a second chance with
+the next passage, so that one fault never lowers the format of a whole run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from splade_cli.generation.llm.failures import status_of
+
+_FORMAT_WORDS = re.compile(
+    r"response[_ ]?format|json[_ ]?(?:schema|object|mode)|structured[_ ]?outputs?|\bschema\b|grammar|guided",
+    re.I,
+)
+_ADAPTABLE = ("max_tokens", "temperature", "seed")
+
+
+class ChatRequest:
+    """What is sent beside the messages.
+
+    Args:
+        model: its name at the server.
+        sampling: max_tokens, temperature, and seed where there is one.
+        formats: values of ``response_format``, best first, None for a request without one.
+
+    Attributes:
+        is_settled: whether the format has been found; until then calls are made one at a time.
+    """
+
+    def __init__(
+        self, model: str, sampling: dict[str, Any], formats: Sequence[dict[str, Any] | None]
+    ) -> None:
+        self.is_settled = False
+        self._model = model
+        self._sampling = dict(sampling)
+        self._formats = formats
+        self._refused = 0  # formats before this one are known not to be taken
+        self._format = 0
+        self._answering: int | None = (
+            None  # the format that answered after a fault, while a better one is tried
+        )
+
+    def build(self, messages: list[dict[str, str]], attempt: int) -> dict[str, Any]:
+        """The arguments of a call; another attempt has another seed: the same would get the same answer."""
+        request: dict[str, Any] = {"model": self._model, "messages": messages, **self._sampling}
+        if "seed" in request:
+            request["seed"] += attempt
+        if self._formats[self._format] is not None:
+            request["response_format"] = self._formats[self._format]
+        return request
+
+    def answered(self) -> None:
+        """Learns from an answer: the format is found, or is to be compared with the best one."""
+        if self._answering is not None or self._format == self._refused:
+            self.is_settled = True
+            self._answering = None
+        elif not self.is_settled:
+            self._answering = self._format
+            self._format = self._refused
+
+    def given_up(self) -> None:
+        """Learns from a passage that no format got an answer for: nothing about formats."""
+        if not self.is_settled:
+            self._format = self._refused
+            self._answering = None
+
+    def adapt(self, error: Exception, message: str, tries: int) -> bool:
+        """Changes requests to what the server takes, by its refusal; whether there is one to try at once.
+
+        Args:
+            message: the server's words.
+            tries: how often this same request has failed before.
+        """
+        status = status_of(error)
+        if status in (400, 422) and self._drop_parameter(f"{getattr(error, 'param', '')} {message}"):
+            return True
+        if self.is_settled or status not in (400, 415, 422, 500, 501):
+            return False
+        if status == 500 and not tries:
+            return False
+        if self._answering is not None:
+            # the better format fails for a second passage: it is not the passage, and hardly a fault
+            self._format = self._answering
+            self._answering = None
+            self.is_settled = True
+            return True
+        if self._format + 1 >= len(self._formats):
+            return False
+        is_named = status != 500 and _FORMAT_WORDS.search(message) is not None
+        if is_named and self._format == self._refused:
+            self._refused += 1
+        self._format += 1
+        return True
+
+    def _drop_parameter(self, words: str) -> bool:
+        """Leaves out a parameter that was named, each once a run."""
+        for name in _ADAPTABLE:
+            if name in self._sampling and re.search(rf"\b{name}\b", words):
+                value = self._sampling.pop(name)
+                if name == "max_tokens":
+                    self._sampling["max_completion_tokens"] = value
+                return True
+        return False
