@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from splade_cli.errors import InputError, ServiceError, did_you_mean
+from splade_cli.machine_faults import raise_machine_error
 
 if TYPE_CHECKING:
     from sentence_transformers import SparseEncoder
@@ -71,6 +72,7 @@ def mteb_scores(encoder: SparseEncoder, tasks: Sequence[Task]) -> dict[str, floa
         try:
             results = mteb.evaluate(encoder, [task], cache=None, show_progress_bar=False)
         except OSError as error:
+            raise_machine_error(error)
             reason = str(error).splitlines()[0][:MESSAGE_LENGTH]
             raise ServiceError(
                 f"the data of MTEB {name} cannot be fetched: {reason}",

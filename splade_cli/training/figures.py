@@ -10,6 +10,7 @@ from typing import Any
 from splade_cli.config.schema import Config
 from splade_cli.datasets.collections import load_collection
 from splade_cli.errors import ModelError
+from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
 from splade_cli.training.averaging import average, average_by_guard, average_by_validation
@@ -125,6 +126,7 @@ class Figures:
             evaluator = SparseNanoBEIREvaluator(dataset_names=names, show_progress_bar=False)
             measured = evaluator(self.trainable.encoder)
         except (OSError, ValueError, RuntimeError) as error:
+            raise_machine_error(error)
             raise ModelError(
                 f"NanoBEIR {', '.join(names)} cannot be fetched: {str(error).splitlines()[0][:160]}",
                 "leave evaluation.evaluator out: validation rows choose the best weights then",

@@ -18,6 +18,7 @@ from typing import Literal
 from splade_cli.claims import claimed
 from splade_cli.errors import InputError
 from splade_cli.files import WAIT_SECONDS, read_jsonl, remove_leftovers, write_jsonl
+from splade_cli.machine_faults import raise_machine_error
 from splade_cli.outputs import require_readable
 from splade_cli.records import JsonValue
 
@@ -86,6 +87,7 @@ class Marks:
         try:
             write_jsonl(self.path, rows)
         except OSError as error:
+            raise_machine_error(error, self.path)
             reason = error.strerror or str(error)
             raise InputError(
                 f"marks cannot be written to {self.path}: {reason}", "choose another file for the marks"

@@ -76,5 +76,5 @@ def _is_object(path: Path) -> bool:
     """Whether `path` is a JSON object that was written to its end."""
     try:
         return isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
-    except (OSError, ValueError):
+    except (ValueError, RecursionError):
         return False

@@ -1,0 +1,299 @@
+"""Damage to what is no index: model folders, training files, checkpoints, and the cache of what was paid for.
+
+What must be: an error or a warning that names the damaged file, or what the undamaged file gives.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import shutil
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reliability.damaged_index import damage
+from reliability.forked import ANSWERED, REFUSED, Ending, tried
+from reliability.outcome import Outcome
+from splade_cli.cache import Cache, key_of
+from splade_cli.checksums import CHECKSUMS, write_checksums
+from splade_cli.datasets.collections import load_collection
+from splade_cli.datasets.examples import read_examples
+from splade_cli.errors import SpladeError
+from splade_cli.model.identity import identity_of, seal
+from splade_cli.training.loop.checkpoints import STATE, newest_checkpoint
+
+COUNT = 100
+ARCHITECTURES = ("splade", "inference-free-splade", "csr", "laspar")
+OPENED = 20
+"""Of so many damaged model folders one is opened and encodes; the others are asked for their identity."""
+TEXTS = ["how to descale a kettle", "Boil water with two spoons of citric acid, and rinse."]
+ROWS = 200
+
+
+class Told(logging.Handler):
+    """Keeps the warnings that are logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def check(folder: Path, count: int, seed: int) -> list[Outcome]:
+    """`count` damages of each kind of model folder, of training files, of checkpoints and of a cache."""
+    outcomes = []
+    for name in ARCHITECTURES:
+        made = _model_folder(folder / name, name)
+        files = sorted(path for path in made.rglob("*") if path.is_file())
+        outcome = Outcome(f"a damaged file of a model folder, {name}")
+        _damaged(files, count, seed, lambda number, made=made: _model(made, number), outcome)
+        outcomes.append(outcome)
+    data = _training_files(folder / "data")
+    outcome = Outcome("a damaged training file")
+    _damaged(
+        [data / name for name in _written(data)], count, seed, lambda _: tried(lambda: _rows(data)), outcome
+    )
+    outcomes.append(outcome)
+    run = _checkpoints(folder / "run")
+    files = sorted((run / "checkpoint-20").iterdir())
+    outcome = Outcome("a damaged file of a checkpoint")
+    _damaged(files, count, seed, lambda _: tried(lambda: _checkpoint(run)), outcome)
+    outcomes.append(outcome)
+    for name, in_log in (("in its file", False), ("in its log", True)):
+        outcome = Outcome(f"a damaged cache of vectors and answers, {name}")
+        _damaged_caches(folder / f"cache {name}", in_log, count, seed, outcome)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _damaged(
+    files: list[Path], count: int, seed: int, attempt: Callable[[int], Ending], outcome: Outcome
+) -> None:
+    """Damages one of the files at a time. The text of an ending is what was read, and behind a line end what
+    was told."""
+    expected = {part: attempt(part).text.partition("\n")[0] for part in (0, 1)}
+    for number in range(count):
+        dice = random.Random(f"{seed} {number}")
+        path = dice.choice(files)
+        content = path.read_bytes()
+        what = "removed"
+        if dice.random() < 0.1:
+            path.unlink()
+        else:
+            what, changed = damage(content, dice)
+            if changed == content:
+                outcome.right("nothing changed")
+                continue
+            path.write_bytes(changed)
+        try:
+            ending = attempt(number)
+        finally:
+            path.write_bytes(content)
+        note = f"--seed {seed}, try {number}: {what} in {path.name}"
+        _count(ending, expected[min(1, number % OPENED)], path, note, outcome)
+
+
+def _count(ending: Ending, expected: str, path: Path, note: str, outcome: Outcome) -> None:
+    read, _, told = ending.text.partition("\n")
+    if ending.kind == REFUSED and path.name in ending.text:
+        outcome.right("found and named")
+    elif ending.kind == REFUSED:
+        outcome.failed("not named", f"{note}: {ending.text[:300]}")
+    elif ending.kind != ANSWERED:
+        outcome.failed(ending.kind, f"{note}: {ending.text[-600:]}")
+    elif path.name in told or CHECKSUMS in told:
+        outcome.right("warned of by name")
+    elif read == expected:
+        outcome.right("the same")
+    else:
+        outcome.failed("silent", f"{note}: {read[:200]}")
+
+
+def _model(folder: Path, number: int) -> Ending:
+    """The identity of a model folder, or for one of OPENED its vectors, in this process: torch has
+    threads, which a fork lacks."""
+    if number % OPENED:
+        return tried(lambda: identity_of(str(folder)))
+    from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.model.options import ModelOptions
+
+    options = ModelOptions(device="cpu", precision="fp32")
+    try:
+        vectors = SpladeEmbedder(str(folder), options).encode(TEXTS)
+    except SpladeError as error:
+        return Ending(REFUSED, f"{error.message} | {error.hint}")
+    except Exception:
+        return Ending("traceback", traceback.format_exc())
+    return Ending(ANSWERED, str([vectors.indices.tolist(), vectors.data.tolist()]))
+
+
+def _rows(folder: Path) -> str:
+    """What is read from all training files, and the warnings."""
+    told = Told()
+    logging.getLogger("splade_cli").addHandler(told)
+    read = [repr(read_examples(folder / name)) for name in ("train.json", "val.json")]
+    read += [repr(load_collection(folder, split)) for split in ("train", "val")]
+    return f"{key_of(*read).hex()}\n{told.lines}"
+
+
+def _checkpoint(run: Path) -> str:
+    """The newest checkpoint that is whole by its content, and the warnings."""
+    told = Told()
+    logging.getLogger("splade_cli").addHandler(told)
+    found = newest_checkpoint(run)
+    if found is None:
+        return "none"
+    if found.name == "checkpoint-10" and not (run / "checkpoint-20" / STATE).exists():
+        return f"cut short\n{STATE}"
+    files = [path for path in sorted(found.iterdir()) if path.name != CHECKSUMS]
+    content = [part for path in files for part in (path.name, path.read_bytes())]
+    return f"{key_of(*content).hex()}\n{told.lines}"
+
+
+def _model_folder(folder: Path, architecture: str) -> Path:
+    """A small model of an architecture, saved and sealed as a run does."""
+    from splade_cli.config.schema import ModelSection
+    from splade_cli.model.options import ModelOptions
+    from splade_cli.training.trainable import open_trainable
+
+    sizes: dict[str, Any] = {}
+    base = "tiny"
+    if architecture == "csr":
+        base = _dense_folder(folder.with_name("dense"))
+        sizes = {"csr_k": 16, "csr_k_aux": 8, "csr_hidden_dim": 96}
+    if architecture == "laspar":
+        sizes = {"latent_dimensions": 2048}
+    section = ModelSection(base_model=base, architecture=architecture, **sizes)
+    made = open_trainable(section, ModelOptions(device="cpu", precision="fp32"), documents=TEXTS)
+    folder.mkdir()
+    made.encoder.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
+    seal(folder)
+    return folder
+
+
+def _dense_folder(folder: Path) -> str:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    from splade_cli.model.load import resolve
+
+    transformer = Transformer(resolve("tiny"))
+    modules = [transformer, Pooling(transformer.get_embedding_dimension(), "mean")]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
+    return str(folder)
+
+
+def _written(data: Path) -> list[str]:
+    names = [path.relative_to(data).as_posix() for path in sorted(data.rglob("*")) if path.is_file()]
+    return [name for name in names if name != CHECKSUMS] + [CHECKSUMS] * (data / CHECKSUMS).is_file()
+
+
+def _training_files(folder: Path) -> Path:
+    """Training files and a collection of them, with their checksums."""
+    (folder / "qrels").mkdir(parents=True)
+    documents = [
+        f"Passage {number} tells of the harbour, its lantern, and winter {number}." for number in range(80)
+    ]
+    rows = []
+    for number in range(60):
+        negatives = [documents[(number + step) % 80] for step in (3, 7)]
+        row = {"query": f"which harbour has lantern {number}", "positive_document": documents[number]}
+        rows.append({**row, "negative_documents": negatives, "scores": [9.5, 1.25, 0.5]})
+    (folder / "train.json").write_text(json.dumps(rows[:50], indent=2))
+    (folder / "val.json").write_text(json.dumps(rows[50:], indent=2))
+    corpus = [{"_id": f"d{number}", "title": "", "text": text} for number, text in enumerate(documents)]
+    queries = [{"_id": f"q{number}", "text": row["query"]} for number, row in enumerate(rows)]
+    for name, lines in (("corpus", corpus), ("queries", queries)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for name, part in (("train", range(50)), ("val", range(50, 60))):
+        judged = "".join(f"q{number}\td{number}\t1\n" for number in part)
+        (folder / "qrels" / f"{name}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}")
+    write_checksums(folder, _written(folder))
+    return folder
+
+
+def _checkpoints(folder: Path) -> Path:
+    """Two checkpoints of a run; the tensors are random bytes, for nobody looks into them here."""
+    for step in (10, 20):
+        checkpoint = folder / f"checkpoint-{step}"
+        checkpoint.mkdir(parents=True)
+        dice = random.Random(step)
+        for name in ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "tokenizer.json"):
+            (checkpoint / name).write_bytes(dice.randbytes(20_000))
+        (checkpoint / STATE).write_text(json.dumps({"global_step": step, "log_history": []}))
+        write_checksums(checkpoint, sorted(path.name for path in checkpoint.iterdir()))
+    return folder
+
+
+def _damaged_caches(folder: Path, in_log: bool, count: int, seed: int, outcome: Outcome) -> None:
+    """Damages copies of a cache, whose last rows lie in the log beside it where asked for."""
+    folder.mkdir()
+    made, path = folder / "made", folder / "cache.sqlite3"
+    items = _items()
+    cache = Cache(made)
+    for space, values in items.items():
+        for key, value in values.items():
+            cache.put(space, {key: value})
+    kept = {"": made.read_bytes(), "-wal": Path(f"{made}-wal").read_bytes()}
+    cache.close()
+    if not in_log:
+        kept = {"": made.read_bytes()}
+    for number in range(count):
+        dice = random.Random(f"{seed} {number}")
+        hit = "-wal" if in_log else ""
+        what, changed = damage(kept[hit], dice)
+        for left in folder.glob("cache.sqlite3*"):
+            left.unlink()
+        for ending, content in {**kept, hit: changed}.items():
+            Path(f"{path}{ending}").write_bytes(content)
+        note = f"--seed {seed}, try {number}: {what} in cache{hit}"
+        ending = tried(lambda: _cache(path, items))
+        if ending.kind == ANSWERED and not ending.text.startswith("wrong"):
+            outcome.right(ending.text)
+        elif ending.kind == ANSWERED:
+            outcome.failed("wrong value", f"{note}: {ending.text}")
+        else:
+            outcome.failed(ending.kind, f"{note}: {ending.text[-600:]}")
+    shutil.rmtree(folder)
+
+
+def _items() -> dict[str, dict[bytes, bytes]]:
+    dice = np.random.default_rng(3)
+    vectors = {key_of("window", str(number)): dice.bytes(3000 + number) for number in range(ROWS)}
+    answers = {}
+    for number in range(ROWS):
+        said = {"text": f"which lantern has harbour {number}", "prompt_tokens": number}
+        answers[key_of("answer", str(number))] = json.dumps(said).encode()
+    return {"sparse vectors": vectors, "llm answers": answers}
+
+
+def _cache(path: Path, items: dict[str, dict[bytes, bytes]]) -> str:
+    """How a damaged cache serves: what it has, and whether all can be kept and read again."""
+    told = Told()
+    logging.getLogger("splade_cli").addHandler(told)
+    missing = 0
+    with Cache(path) as cache:
+        cache.spaces()
+        for space, values in items.items():
+            found = cache.get(space, list(values))
+            if not found.items() <= values.items():
+                return f"wrong value in {space}"
+            missing += len(values) - len(found)
+            cache.put(space, values)
+            if cache.get(space, list(values)) != values:
+                return f"wrong: {space} cannot be kept"
+    with Cache(path) as cache:
+        if any(cache.get(space, list(values)) != values for space, values in items.items()):
+            return "wrong: what was kept is gone"
+    if not missing:
+        return "all rows there"
+    if told.lines:
+        return "told, the whole rows kept"
+    return "rows made anew"
