@@ -34,7 +34,10 @@ _DESCRIPTORS = "allow more: ulimit -n 4096, and type the same command again"
 CAUSES = {
     errno.ENOSPC: Cause("no space left on the disk", _ROOM),
     errno.EDQUOT: Cause("your quota of the disk is used up", _ROOM),
-    errno.EFBIG: Cause("the file would be larger than is allowed", "allow more: ulimit -f unlimited"),
+    errno.EFBIG: Cause(
+        "the file would be larger than is allowed",
+        "allow larger files with the shell's ulimit, and type the same command again",
+    ),
     errno.EIO: Cause("the disk fails (input/output error)", _ELSEWHERE),
     errno.ESTALE: Cause("the network disk has lost the file", _ELSEWHERE),
     errno.EROFS: Cause("the disk is read-only", "name a place that can be written to"),
@@ -48,7 +51,7 @@ CAUSES = {
 }
 UNKNOWN = Cause(
     "it could not be read or written",
-    "is there room on the disk, may you write there, and are descriptors left (ulimit -n)?",
+    "is there room on the disk, may you write there, and are file descriptors left?",
 )
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _CODES = (re.compile(r"\bos error (\d+)\b"), re.compile(r"\[Errno (\d+)\]"))

@@ -126,7 +126,7 @@ def test_what_is_refused(splade, index, docs, tmp_path):
     assert splade("index", "verify").exit_code == 2
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 3])
 def test_an_older_index_is_refused_with_what_to_type(splade, docs, tmp_path, version):
     old = tmp_path / "old"
     old.mkdir()
@@ -139,7 +139,7 @@ def test_an_older_index_is_refused_with_what_to_type(splade, docs, tmp_path, ver
     ):
         result = splade(*words)
         assert result.exit_code == 1
-        assert f"has format version {version}, this splade reads 3" in result.stderr
+        assert f"has format version {version}, this splade reads 4" in result.stderr
         assert f"hint: make it again: splade index DOCS -o {old} --force" in " ".join(result.stderr.split())
     assert splade("index", docs, "-o", old, "--force").exit_code == 0
     assert found(splade, old, "firing clay")[0] == "kiln.md"

@@ -472,7 +472,7 @@ def test_a_reader_that_is_overtaken_reads_again(folder: Path, monkeypatch: pytes
 
 def test_the_manifest_is_json_that_names_every_file(folder: Path) -> None:
     content = json.loads((folder / "manifest.json").read_text())
-    assert (content["format"], content["version"], content["generation"]) == ("splade-index", 3, 1)
+    assert (content["format"], content["version"], content["generation"]) == ("splade-index", 4, 1)
     assert all((folder / name).stat().st_size == each["bytes"] for name, each in content["files"].items())
     segments = [f"{each['name']}{end}" for each in content["segments"] for end in (".jsonl", ".safetensors")]
     assert sorted(os.listdir(folder / "segments")) == segments
