@@ -200,7 +200,7 @@ def test_flags_of_hints_exist() -> None:
 
 
 LIBRARY = [source for source in SOURCES if not source.startswith("splade_cli/cli/")]
-PROGRAM = re.compile(r"\b(?:splade|hf|pip|python|iconv) [^;\n`]+")
+PROGRAM = re.compile(r"\b(?:splade|hf|pip|python|iconv|ulimit) [^;\n`]+")
 FLAG = re.compile(r"(?<![\w/.<-])--?[a-z][\w-]*")
 NO_FLAGS = {"-inf", "-th"}
 """What is written like one: minus infinity, and the n-th."""

@@ -474,5 +474,6 @@ def test_the_manifest_is_json_that_names_every_file(folder: Path) -> None:
     content = json.loads((folder / "manifest.json").read_text())
     assert (content["format"], content["version"], content["generation"]) == ("splade-index", 4, 1)
     assert all((folder / name).stat().st_size == each["bytes"] for name, each in content["files"].items())
-    segments = [f"{each['name']}{end}" for each in content["segments"] for end in (".jsonl", ".safetensors")]
+    endings = (".crc32", ".jsonl", ".safetensors")
+    segments = [f"{each['name']}{end}" for each in content["segments"] for end in endings]
     assert sorted(os.listdir(folder / "segments")) == segments
