@@ -15,7 +15,15 @@ from pathlib import Path
 
 from reliability.outcome import Outcome, table
 
-CHECKS: tuple[str, ...] = ("long_runs", "damaged_index", "crafted_index", "damaged_files", "llm_faults")
+CHECKS: tuple[str, ...] = (
+    "long_runs",
+    "damaged_index",
+    "crafted_index",
+    "damaged_files",
+    "llm_faults",
+    "kills",
+    "two_builds",
+)
 
 
 def run(name: str, count: int | None, seed: int) -> list[Outcome]:
