@@ -14,7 +14,7 @@ from pathlib import Path
 from splade_cli.config.resolve import Resolved
 from splade_cli.config.schema import Config
 from splade_cli.files import replacing
-from splade_cli.outputs import make_folder, output_file
+from splade_cli.outputs import make_folder, output_file, output_folder
 
 CONFIG = "config.yaml"
 ORIGINS = "origins.txt"
@@ -33,9 +33,16 @@ def as_yaml(config: Config) -> str:
 
 
 def begin_run_folder(folder: Path, resolved: Resolved, resumed: bool) -> None:
-    """Makes the folder, if it is not there, and writes the configuration; what a run before measured goes."""
+    """Makes the folder, if it is not there, and writes the configuration; what a run before measured goes.
+
+    Raises:
+        InputError: what lies at the name of one of its files is no file, or none of its folders a folder.
+    """
     make_folder(folder)
-    output_file(folder / METRICS)
+    for name in (CONFIG, ORIGINS, METRICS):
+        output_file(folder / name)
+    for name in (CHECKPOINTS, FINAL):
+        output_folder(folder / name)
     if not resumed:
         (folder / METRICS).unlink(missing_ok=True)
     with replacing(folder / CONFIG) as path:

@@ -20,6 +20,8 @@ from prompt_toolkit.utils import get_cwidth, is_dumb_terminal
 from splade_cli.cli.render import console, replies
 from splade_cli.cli.render.plain import one_line
 from splade_cli.cli.render.progress import show_progress
+from splade_cli.errors import InputError
+from splade_cli.outputs import output_file
 from splade_cli.search.session.completion import proposals
 from splade_cli.search.session.replies import QuitReply
 
@@ -132,10 +134,11 @@ def _history() -> History:
     folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "splade"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "history").touch()
-    except OSError:
+        history = output_file(folder / "history")
+        history.touch()
+    except (OSError, InputError):
         return InMemoryHistory()  # a home that cannot be written to costs the history, not the session
-    return FileHistory(str(folder / "history"))
+    return FileHistory(str(history))
 
 
 def _leave(number: int, frame: Any) -> None:
