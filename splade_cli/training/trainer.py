@@ -15,7 +15,7 @@ from splade_cli.errors import InputError
 from splade_cli.files import claim_output, remove_leftovers_in
 from splade_cli.outputs import output_folder
 from splade_cli.progress import Progress, silent
-from splade_cli.training.loop.checkpoints import newest_checkpoint, require_whole
+from splade_cli.training.loop.checkpoints import newest_checkpoint, remove_leftover_checkpoints, require_whole
 from splade_cli.training.publishing.publish import require_push
 from splade_cli.training.result import Trained
 from splade_cli.training.run import TrainingRun
@@ -119,6 +119,9 @@ class SpladeTrainer:
             remove_leftovers_in(output_folder(output))
             if not self.resume:
                 claim_output(output, self.force)
+            checkpoint = self._checkpoint(output)
+            if checkpoint is not None and not isinstance(self.resume, Path):
+                remove_leftover_checkpoints(checkpoint, settings.save_total_limit)
             return self._train(output)
 
     def _train(self, output: Path) -> Trained:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
-from splade_cli.checksums import CHECKSUMS, changed_files, write_checksums
+from splade_cli.checksums import CHECKSUMS, changed_files, recorded_checksums, write_checksums
 from splade_cli.errors import InputError
 
 STATE = "trainer_state.json"
@@ -50,6 +51,39 @@ def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
             return steps[latest]
         logging.getLogger(__name__).warning("%s is damaged: going on from before it", damaged)
     return None
+
+
+def remove_leftover_checkpoints(chosen: Path, limit: int | None) -> None:
+    """Removes what a killed run left beside the checkpoint that is gone on from.
+
+    These are checkpoints that were cut short when they were written or removed, and where no more than
+    `limit` are kept, old ones that were about to go. The trainer would not look at them again, or would take
+    half of one for the newest.
+    """
+    best = json.loads((chosen / STATE).read_text(encoding="utf-8")).get("best_model_checkpoint")
+    kept = {chosen.name, Path(best or chosen).name}
+    steps: dict[int, Path] = {}
+    for path in chosen.parent.glob("checkpoint-*"):
+        step = path.name.removeprefix("checkpoint-")
+        if not step.isdigit() or path.name in kept:
+            continue
+        if _is_cut_short(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            steps[int(step)] = path
+    if not limit:
+        return
+    for step in sorted(steps, reverse=True)[max(0, limit - len(kept)) :]:
+        shutil.rmtree(steps[step], ignore_errors=True)
+
+
+def _is_cut_short(checkpoint: Path) -> bool:
+    """Whether files of it are missing."""
+    try:
+        recorded = recorded_checksums(checkpoint)
+    except ValueError:
+        return True
+    return not recorded or not all((checkpoint / name).is_file() for name in (STATE, *recorded))
 
 
 def require_whole(checkpoint: Path) -> Path:

@@ -9,7 +9,11 @@ import pytest
 
 from splade_cli.checksums import write_checksums
 from splade_cli.errors import InputError
-from splade_cli.training.loop.checkpoints import newest_checkpoint, require_whole
+from splade_cli.training.loop.checkpoints import (
+    newest_checkpoint,
+    remove_leftover_checkpoints,
+    require_whole,
+)
 
 
 def checkpoint(folder: Path, step: str) -> Path:
@@ -46,6 +50,20 @@ def test_a_damaged_one_is_passed_over_and_named(
     with pytest.raises(InputError, match="checkpoint-10.* is damaged"):
         require_whole(newer)
     assert require_whole(older) == older
+
+
+def test_what_a_killed_run_left_of_checkpoints_goes(tmp_path: Path) -> None:
+    """Number 4 is half removed, 6 is the best, 12 half written, and three are kept."""
+    for step in ("2", "4", "6", "8", "9", "12"):
+        checkpoint(tmp_path, step)
+    chosen = checkpoint(tmp_path, "10")
+    (chosen / "trainer_state.json").write_text(f'{{"best_model_checkpoint": "{tmp_path}/checkpoint-6"}}')
+    (tmp_path / "checkpoint-4" / "optimizer.pt").unlink()
+    (tmp_path / "checkpoint-12" / "checksums.json").unlink()
+    (tmp_path / "checkpoint-notes").mkdir()
+    remove_leftover_checkpoints(chosen, 3)
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["checkpoint-10", "checkpoint-6", "checkpoint-9", "checkpoint-notes"]
 
 
 def test_a_folder_that_is_no_checkpoint(tmp_path: Path) -> None:
