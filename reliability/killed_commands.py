@@ -71,7 +71,11 @@ def training_files(folder: Path) -> Any:
 def weights(folder: Path) -> Any:
     """The model that a run ended with, but for the card, which tells times."""
     found = bytes_of(folder / "final")
-    return {name: each for name, each in found.items() if name.endswith((".safetensors", ".json"))}
+    model: dict[str, Any] = {
+        name: each for name, each in found.items() if name.endswith((".safetensors", ".json"))
+    }
+    model["training.json"] = json.loads((folder / "final" / "training.json").read_text(encoding="utf-8"))
+    return model
 
 
 def rows(folder: Path) -> Any:

@@ -272,5 +272,6 @@ def _sizes(folder: Path) -> list[tuple[str, int]]:
 def _difference(result: Any, expected: Any) -> str:
     if isinstance(result, dict) and isinstance(expected, dict):
         keys = sorted(set(result) | set(expected))
-        return f"differ: {[key for key in keys if result.get(key) != expected.get(key)][:5]}"
+        differ = [key for key in keys if result.get(key) != expected.get(key)]
+        return f"{differ[:5]} differ: {str([result.get(differ[0]), expected.get(differ[0])])[:400]}"
     return f"{result!r} for {expected!r}"[:300]
