@@ -28,10 +28,11 @@ from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
 from splade_cli.index.metadata.filter_parser import parse_filter
-from splade_cli.index.store.batches import Batch, batched
+from splade_cli.index.store.batches import Batch
 from splade_cli.index.store.manifest import Manifest
 from splade_cli.index.updates import IndexWriter
 from splade_cli.records import Chunk
+from tests.index.batching import batched
 
 WIDTH = 6
 WORDS = ("saw", "blade", "kiln", "clay", "loom", "wool")

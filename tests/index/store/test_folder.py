@@ -27,11 +27,11 @@ from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo, IndexInfo, Q
 from splade_cli.index.metadata.filter_parser import parse_filter
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
-from splade_cli.index.store.batches import batched
 from splade_cli.index.store.manifest import Manifest
 from splade_cli.index.store.segment_writer import Bm25Request
 from splade_cli.index.updates import IndexWriter
 from splade_cli.records import Chunk
+from tests.index.batching import batched
 
 SEGMENT = "segments/000001"
 FILES = (

@@ -22,11 +22,11 @@ from splade_cli.index.engine.postings import Postings
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import IndexInfo
 from splade_cli.index.store import folder as storage
-from splade_cli.index.store.batches import batched
 from splade_cli.index.store.manifest import Manifest
 from splade_cli.index.updates import IndexWriter
 from splade_cli.index.vectors.impacts import Impacts, quantised
 from splade_cli.records import Chunk
+from tests.index.batching import batched
 
 DIMENSIONS = 300
 
