@@ -23,6 +23,8 @@ CHECKS: tuple[str, ...] = (
     "llm_faults",
     "kills",
     "two_builds",
+    "hostile_documents",
+    "hostile_names",
 )
 
 

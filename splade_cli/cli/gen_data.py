@@ -144,6 +144,7 @@ def gen_data(
     max_file_size: options.MaxFileSize = 100.0,
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
+    show_skipped: options.ShowSkipped = False,
     max_documents: Annotated[
         int | None, typer.Option("--max-documents", help="Read only the first N.")
     ] = None,
@@ -227,11 +228,11 @@ def gen_data(
         ),
     )
     if dry_run:
-        _show_plan(plan(settings), json_output)
+        _show_plan(plan(settings), show_skipped, json_output)
         return
     with told_if_whole(output, partial(is_finished, output), force=force), show_progress() as progress:
         made = generate(settings, progress, console.note)
-    _show(made, json_output)
+    _show(made, show_skipped, json_output)
 
 
 def _refuse(context: typer.Context, names: Sequence[str], where: str, hint: str) -> None:
@@ -248,12 +249,12 @@ def _name(model: str) -> str | None:
     return None if model == "none" else model
 
 
-def _show_plan(planned: Plan, json_output: bool) -> None:
+def _show_plan(planned: Plan, show_skipped: bool, json_output: bool) -> None:
     from dataclasses import asdict
 
     from splade_cli.cli.render import console
 
-    console.skipped(planned.skipped)
+    console.skipped(planned.skipped, everything=show_skipped)
     facts: dict[str, Any] = {
         "documents": planned.documents,
         "skipped": len(planned.skipped),
@@ -267,11 +268,11 @@ def _show_plan(planned: Plan, json_output: bool) -> None:
     console.facts(facts, json_output, "nothing was written (--dry-run)")
 
 
-def _show(made: Generated, json_output: bool) -> None:
+def _show(made: Generated, show_skipped: bool, json_output: bool) -> None:
     from splade_cli.cli.render import console
 
     report = made.report
-    console.skipped(report.skipped)
+    console.skipped(report.skipped, everything=show_skipped)
     if made.advice:
         console.note(f"no dense teacher: {made.advice}")
     if made.llm is not None:

@@ -68,6 +68,7 @@ def index(
     max_file_size: options.MaxFileSize = 100.0,
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
+    show_skipped: options.ShowSkipped = False,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
@@ -120,7 +121,7 @@ def index(
             made = index_documents(
                 documents, output, chosen, embedder=embedder, force=force, progress=progress
             )
-        console.skipped(made.skipped)
+        console.skipped(made.skipped, everything=show_skipped)
         if chosen.query is not None and made.index.info.query is not None:
             render.fidelity(_fidelity(made.index, embedder), made.index.info.query)
     render.built(made, model, output, json_output)
@@ -139,6 +140,7 @@ def add(
     max_file_size: options.MaxFileSize = 100.0,
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
+    show_skipped: options.ShowSkipped = False,
     workers: options.Workers = 1,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
@@ -180,7 +182,7 @@ def add(
             workers=workers,
             progress=progress,
         )
-    console.skipped(added.skipped)
+    console.skipped(added.skipped, everything=show_skipped)
     facts: dict[str, Any] = {
         "new documents": added.new,
         "replaced": added.changed,

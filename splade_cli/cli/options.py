@@ -24,6 +24,7 @@ MaxFileSize = Annotated[
 MaxFileSeconds = Annotated[
     float, typer.Option("--max-file-seconds", help="Skip files that take longer to read.", metavar="S")
 ]
+ShowSkipped = Annotated[bool, typer.Option("--show-skipped", help="Name every file that was skipped.")]
 FollowLinks = Annotated[
     bool, typer.Option("--follow-links", help="Read what links lead to outside of the folder as well.")
 ]

@@ -43,6 +43,7 @@ def query(
     max_file_size: options.MaxFileSize = 100.0,
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
+    show_skipped: options.ShowSkipped = False,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
     allow_pickle: options.AllowPickle = False,
@@ -82,7 +83,7 @@ def query(
         embedder = SpladeEmbedder(model or "tiny", opening)
         with show_progress() as progress:
             made = index_documents(docs, options=indexing, embedder=embedder, progress=progress)
-        console.skipped(made.skipped)
+        console.skipped(made.skipped, everything=show_skipped)
         searcher = Searcher.over(made.index, embedder, options=chosen, backend=options.backend_name(backend))
     session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(opening))
     if sys.stdin.isatty():

@@ -98,6 +98,8 @@ def decoded_lines(file: Path, max_bytes: int) -> Iterator[str | Unreadable]:
                 is_empty = False
                 yield Unreadable(f"more than {max_bytes / 1e6:,.1f} MB in one line")
                 continue
+            if line.isspace():
+                continue
             try:
                 text = decode(line)
             except Unreadable as reason:

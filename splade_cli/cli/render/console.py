@@ -94,12 +94,13 @@ def columns(names: Sequence[str], narrow: bool) -> Table:
     return table
 
 
-def skipped(files: Sequence[Skipped]) -> None:
-    """What could not be read, and why."""
-    for one in files[:SHOWN_SKIPPED]:
+def skipped(files: Sequence[Skipped], *, everything: bool = False) -> None:
+    """What could not be read, and why: the first ones, or `everything`."""
+    shown = files if everything else files[:SHOWN_SKIPPED]
+    for one in shown:
         note(one_line(f"skipped {one.path}: {one.reason}"))
-    if len(files) > SHOWN_SKIPPED:
-        note(f"skipped {len(files) - SHOWN_SKIPPED} more")
+    if len(files) > len(shown):
+        note(f"skipped {len(files) - len(shown)} more: --show-skipped names all {len(files)}")
 
 
 def _shown(value: Any) -> str:

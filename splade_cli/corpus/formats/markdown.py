@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from splade_cli.corpus.formats.front_matter import split_front_matter
 from splade_cli.corpus.formats.markdown_inline import ATTRIBUTES, inline_text, one_line
 from splade_cli.corpus.formats.markdown_syntax import grammar, label, label_of, without_generated_lines
+from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder
 from splade_cli.corpus.formats.prose import Prose, fenced, indented, squeezed
 from splade_cli.corpus.formats.webpage import words_of
 
@@ -30,26 +31,16 @@ _IDENTIFIER = re.compile(r"(?m)^:{3,}[ \t]+(?=\w+(?:\.\w+)+$)")
 _CALLOUT = re.compile(r"\[!(\w+)\][+-]?[ \t]*(.*)")
 _OPTIONS = re.compile(r"(?:[\w-]+: .*\n?)+\Z")
 _BRIEF = 200
-_LADDER = 50_000  # characters of a text that may have very short lines only
-_SHORT_LINE = 12
 
 
 def read_markdown(source: str) -> Prose:
     """Text, title and front matter of a file, with the blocks of MkDocs and its kin understood."""
     front, body = split_front_matter(source)
     title = str(front.pop("title", None) or "").strip()
-    if _is_ladder(body):
-        return Prose(squeezed(body), title, front, "markup of very many very short lines, read as plain text")
+    if is_ladder(body):
+        return Prose(squeezed(body), title, front, LADDER_REMARK)
     text, first_heading = _body(body)
     return Prose(text, title or first_heading, front)
-
-
-def _is_ladder(source: str) -> bool:
-    """Whether a long text has so little in a line that its blocks are most of it: no person writes so."""
-    if len(source) < _LADDER:
-        return False
-    lines = [line for line in source.split("\n") if line.strip()]
-    return sum(map(len, lines)) < _SHORT_LINE * len(lines)
 
 
 def _body(source: str) -> tuple[str, str]:

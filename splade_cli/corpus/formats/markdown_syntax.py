@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _GENERATED = re.compile(
     r"\s*(?:\{\{?[%<*].*[%>*]\}\}?|\{:.*\}|\{\s*[.#][^{}]*\}|-+8<-+.*|(?i:\[\[?_?toc_?\]?\])|/{3,}|:{3,})\s*\Z"
 )
-# What opens, closes or escapes an inline element.
-_MARK = re.compile(r"[\[\]()!*_`<>&~\\]")
+# At what the inline parser stops to try each of its rules.
+_MARK = re.compile(r"[\[\]()!*_`<>&~\\$%+\-:=@^{}]")
 # No directive is longer, and the patterns for them take quadratic time.
 _LONGEST_DIRECTIVE = 500
 _SLASHES = re.compile(r"\s*(?P<kind>[\w-]+)\s*(?:\|\s*(?P<title>.*?))?\s*\Z")

@@ -14,6 +14,9 @@ AT_ONCE = 8_000
 """Characters of a block that are parsed at once."""
 _LONG = 2_000
 _MOST_MARKS = 0.4  # of the characters: more is a drawing, or noise
+_LADDER = 50_000  # characters of a text that may have very short lines only
+_SHORT_LINE = 12
+LADDER_REMARK = "markup of very many very short lines, read as plain text"
 
 
 class Piece(NamedTuple):
@@ -43,3 +46,11 @@ def _end(text: str, start: int) -> int:
         if found >= 0:
             return found + 1
     return end
+
+
+def is_ladder(source: str) -> bool:
+    """Whether a long text has so little in a line that blocks are most of it: no person writes so."""
+    if len(source) < _LADDER:
+        return False
+    lines = [line for line in source.split("\n") if line.strip()]
+    return sum(map(len, lines)) < _SHORT_LINE * len(lines)

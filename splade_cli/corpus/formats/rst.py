@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from splade_cli.corpus.formats.pieces import pieces
+from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder, pieces
 from splade_cli.corpus.formats.prose import Prose, block_end, fenced, indented, names, next_text, squeezed
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*\Z")
@@ -42,6 +42,8 @@ _MOST_LINES_OF_A_LINK = 4
 
 def read_rst(source: str) -> Prose:
     """Text and title of a file: headings by order of appearance, directives unwrapped."""
+    if is_ladder(source):
+        return Prose(squeezed(source), remark=LADDER_REMARK)
     outline = _Outline()
     lines = _Reader(source.expandtabs(8).split("\n"), outline).read()
     words = dict(_REPLACEMENT.findall(source))

@@ -211,9 +211,10 @@ def _from_fields(row: dict[str, Any]) -> RawDocument | None:
 
     None without a text.
     """
-    text = _first_key(row, TEXT_KEYS, str)
-    title = _first_key(row, TITLE_KEYS, str)
-    given_id = _first_key(row, ID_KEYS, str | int)
+    keys = {str(key).lower(): key for key in reversed(row)}
+    text = _first_key(row, keys, TEXT_KEYS, str)
+    title = _first_key(row, keys, TITLE_KEYS, str)
+    given_id = _first_key(row, keys, ID_KEYS, str | int)
     if text is None and title is None:
         return None
     heading = " ".join(_value(row, title).split())
@@ -233,11 +234,13 @@ def _value(row: dict[str, Any], key: str | None) -> str:
     return clean(str(row[key]))
 
 
-def _first_key(row: dict[str, Any], known: tuple[str, ...], kind: Any) -> str | None:
-    """The key in `row` that is the first of the `known` names, in any case, with a value of that kind."""
-    by_name = {str(key).lower(): key for key in reversed(row)}
+def _first_key(row: dict[str, Any], keys: dict[str, str], known: tuple[str, ...], kind: Any) -> str | None:
+    """The key in `row` that is the first of the `known` names with a value of that kind.
+
+    `keys` are those of the row by their names in small letters.
+    """
     for name in known:
-        key = by_name.get(name)
+        key = keys.get(name)
         if key is not None and isinstance(row[key], kind) and str(row[key]).strip():
             return key
     return None

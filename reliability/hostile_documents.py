@@ -1,0 +1,254 @@
+"""Hostile documents: a megabyte of one sign or pair in each format, and files that are broken on purpose.
+
+Reading, cleaning and cutting a megabyte must take less than 2 s of CPU time (a PDF 5) in this process's
+children: a clock would measure what else the machine does. Where it is slower than the one that the limit is
+meant for, a fixed piece of work says by how much. Each row of a table becomes a document, if it holds but one
+sign: 80 microseconds are allowed for each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from reliability.commands import run, splade
+from reliability.outcome import Outcome
+
+COUNT = 5
+"""Signs and pairs that are tried in each format."""
+_SIZE = 1_000_000
+_LIMIT = 2.0
+_LIMIT_OF_PDF = 5.0  # each sign is placed on a page first
+_KILLED_AFTER = 20
+_PER_ROW = 80e-6
+_YARDSTICK = 0.12  # seconds of the fixed work on the machine that the limit is meant for
+
+SIGNS = "*_[]<>`~|-=#()!&\"'0a\u4e2d\u0301 \t\n\r:.\\{}@$+^\ufe0f\u200d\u202e\x0b\x0c\u2028\u3000\u3002"
+UNITS = (
+    *SIGNS, *(f"{sign} " for sign in "*->#=|.:a"), *(f"{sign}\n" for sign in "*->#=|.:a "), "\n ", '\t"',
+    "_a", "[(", "|-", "((", "1.", "![", "[]", "](", "[a", "[^", "<a", "<!", "</", "&#", "{{", "{%", "::",
+    "!!", "==", "`a", "**", "*a", "a*", "a_", "__", "~~", '"a', '",', "a,", ",,", "1,", "[1", '{"', "\\u",
+    "..", "|a", "+-", "a\u0301", "<b", "b>", "<>", "%-", "a:", "$$", "\U0001f468\u200d",
+)  # fmt: skip
+TAGS = (
+    "<div>", "<b>", "<p><b>", "<table>", "<td>", "<li>", "<a><p>", "<svg>", "<select>", "<pre>",
+    "<![if", "<!--",
+)  # fmt: skip
+BLOCKS = (
+    "- a\n", "[a](", "[^a]: b\n", "::: a\n", "!!! a\n    ", "## a\n### b\n", "a\n=\n", "|a|b|\n",
+    ".. |a| ", ".. a::\n   ",
+)  # fmt: skip
+FORMATS: dict[str, tuple[str, Callable[[str], str | bytes]]] = {
+    "md": (".md", lambda noise: noise),
+    "md paragraph": (".md", lambda noise: f"# Title\n\nword {noise} end"),
+    "md front matter": (".md", lambda noise: f"---\ntitle: {noise}\n---\n\ntext"),
+    "md fence": (".md", lambda noise: f"```\n{noise}\n```\ntext"),
+    "md quote": (".md", lambda noise: f"> {noise}"),
+    "md table": (".md", lambda noise: f"|a|b|\n|-|-|\n|{noise}|x|"),
+    "md html": (".md", lambda noise: f"<div>{noise}"),
+    "rst": (".rst", lambda noise: noise),
+    "rst paragraph": (".rst", lambda noise: f"Title\n=====\n\nword {noise} end"),
+    "html": (".html", lambda noise: noise),
+    "html paragraph": (".html", lambda noise: f"<title>x</title><h1>T</h1><p>{noise}"),
+    "html pre": (".html", lambda noise: f"<pre>{noise}"),
+    "txt": (".txt", lambda noise: noise),
+    "csv": (".csv", lambda noise: noise),
+    "csv cell": (".csv", lambda noise: f"id,text\n1,a{noise}"),
+    "tsv": (".tsv", lambda noise: noise),
+    "tsv cell": (".tsv", lambda noise: f"id\ttext\n1\ta{noise}"),
+    "json": (".json", lambda noise: noise),
+    "json text": (".json", lambda noise: json.dumps([{"text": noise, "title": noise}])),
+    "jsonl": (".jsonl", lambda noise: noise),
+    "jsonl text": (".jsonl", lambda noise: json.dumps({"text": noise})),
+    "pdf": (".pdf", lambda noise: b"%PDF-1.4\n" + noise.encode()),
+    "pdf text": (".pdf", lambda noise: pdf(b"\n".join(_shown(noise)))),
+}
+
+
+def check(folder: Path, count: int, seed: int) -> list[Outcome]:
+    """`count` signs and pairs in each format, and one folder of broken files."""
+    draw = random.Random(seed)
+    outcomes = []
+    for kind, (ending, wrapped) in FORMATS.items():
+        outcome = Outcome(f"1 MB of a sign or pair: {kind}")
+        others = TAGS if "html" in kind else BLOCKS
+        units = list(UNITS + others) if count >= len(UNITS) else draw.sample(UNITS + others, count)
+        for unit in units:
+            noise = unit * (_SIZE // len(unit.encode()))
+            content = wrapped(noise)
+            path = folder / f"noise{ending}"
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+            _timed(outcome, path, f"{kind} {unit!r}")
+        outcomes.append(outcome)
+    outcomes.append(broken_files(folder / "broken"))
+    return outcomes
+
+
+def _timed(outcome: Outcome, path: Path, note: str) -> None:
+    slower = max(1.0, _fixed_work() / _YARDSTICK)
+    code, seconds, rows = _read_apart(path)
+    limit = _LIMIT_OF_PDF if path.suffix == ".pdf" else _LIMIT
+    allowed = (limit + rows * _PER_ROW) * slower
+    if code:
+        outcome.failed("crash", f"{note}: ended with {code}")
+    elif seconds > allowed:
+        outcome.failed("too slow", f"{note}: {seconds:.1f} s where {allowed:.1f} are allowed")
+    else:
+        outcome.right("read in time")
+
+
+def _fixed_work() -> float:
+    """CPU seconds of the same work each time: what reading is made of, calls and regular expressions."""
+    started = time.process_time()
+    total = 0
+    for number in range(400_000):
+        total += len(str(number))
+    assert total
+    return time.process_time() - started
+
+
+def _read_apart(path: Path) -> tuple[int, float, int]:
+    """Status, CPU seconds and rows of a process that reads and cuts one file."""
+    receiving, sending = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(receiving)
+        os._exit(_read(path, sending))
+    os.close(sending)
+    with os.fdopen(receiving) as pipe:
+        answer = pipe.read()
+    _, status, used = os.wait4(child, 0)
+    return status, used.ru_utime + used.ru_stime, int(answer or 0)
+
+
+def _read(path: Path, sending: int) -> int:
+    from splade_cli.corpus.chunks import iterate_chunks
+    from splade_cli.corpus.documents import Skipped, iterate_documents
+    from splade_cli.errors import SpladeError
+    from splade_cli.records import Document
+
+    resource.setrlimit(resource.RLIMIT_CPU, (_KILLED_AFTER, _KILLED_AFTER))
+    rows: list[Document | Skipped] = []
+    try:
+        rows = list(iterate_documents(path))
+        for _ in iterate_chunks(each for each in rows if isinstance(each, Document)):
+            pass
+    except SpladeError:
+        pass  # nothing in it
+    except Exception as error:
+        print(f"{path}: {error!r}", file=sys.stderr)
+        return 1
+    os.write(sending, str(len(rows)).encode())
+    return 0
+
+
+GOOD = 40
+
+
+def broken_files(folder: Path) -> Outcome:
+    """`splade index` over good files and broken ones: the good ones are in it, the others named."""
+    outcome = Outcome("a broken file among good ones")
+    folder.mkdir()
+    for number in range(GOOD):
+        (folder / f"good{number}.md").write_text(f"# Page {number}\n\nWhat page {number} says.")
+    for name, content in broken():
+        (folder / name).write_bytes(content)
+    os.mkfifo(folder / "pipe.md")
+    (folder / "circle.md").symlink_to("circle.md")
+    (folder / "nowhere.md").symlink_to("missing")
+    (folder / "device.md").symlink_to("/dev/zero")
+    with open(folder / "hole.txt", "wb") as hole:
+        hole.truncate(10**12)
+    bad = sorted(path.name for path in folder.iterdir() if not path.name.startswith("good"))
+    command = splade(
+        "index", folder, "-o", folder.parent / "index", "--no-bm25", "--json", "--show-skipped",
+        "--max-file-seconds", "20",
+    )  # fmt: skip
+    ended = run(command, folder.parent, limit=600)
+    if ended.has_traceback or ended.code != 0:
+        outcome.failed("traceback" if ended.has_traceback else "crash", ended.stderr[-500:])
+        return outcome
+    held = json.loads(ended.stdout)["documents"]
+    readable = {"nul names.json", "deep.html"}  # there is text in them that can be read
+    named = {name for name in bad if name in ended.stderr}
+    for name in bad:
+        if name in named:
+            outcome.right("named with its reason")
+        elif name in readable:
+            outcome.right("read")
+        else:
+            outcome.failed("wrong answer", f"{name} is not named")
+    if held < GOOD:
+        outcome.failed("wrong answer", f"{held} documents where {GOOD} are good")
+    return outcome
+
+
+def broken() -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of files that nothing can be made of, or hardly anything."""
+    page = pdf(b"(words of a page) Tj")
+    yield "binary.txt", bytes(range(256)) * 100
+    yield "empty.md", b""
+    yield "blank.md", b" \n\t\n"
+    yield "latin.txt", b"caf\xe9"
+    yield "utf16.txt", "words".encode("utf-16")
+    yield "truncated.json", b'[{"text": "a"}, {"te'
+    yield "deep.json", b"[" * 100_000
+    yield "deep closed.json", b"[" * 100_000 + b"]" * 100_000
+    yield "deep.jsonl", b'{"a":' * 100_000
+    yield "deep.md", b"> " * 100_000
+    yield "deep.html", b"<div>" * 100_000 + b"words"
+    yield "number.json", b"9" * 1_000_000
+    yield "surrogates.txt", "a\udc80b".encode("utf-8", "surrogatepass")
+    yield "truncated.pdf", page[: len(page) // 2]
+    yield "garbage.pdf", b"%PDF-1.7\n" + random.Random(1).randbytes(100_000)
+    yield "bomb.pdf", pdf(b"", raw=zlib.compress(b"(a) Tj\n" * 30_000_000, 9))
+    yield (
+        "encrypted.pdf",
+        page.replace(b"trailer<<", b"trailer<</Encrypt<</Filter/Standard/V 1/R 2/O(x)/U(y)/P 0>>"),
+    )
+    yield "none.pdf", b""
+    yield "nul names.json", b'[{"text": "words", "\\u0000": "\\ud800"}]'
+
+
+def _shown(text: str) -> Iterator[bytes]:
+    """Operators of a page that show a text, 200 characters at a time."""
+    for start in range(0, len(text), 200):
+        line = text[start : start + 200].encode("latin-1", "replace")
+        for sign, escaped in (
+            (b"\\", b"\\\\"),
+            (b"(", b"\\("),
+            (b")", b"\\)"),
+            (b"\r", b"\\r"),
+            (b"\n", b"\\n"),
+        ):
+            line = line.replace(sign, escaped)
+        yield b"(" + line + b") Tj T*"
+
+
+def pdf(operators: bytes, raw: bytes | None = None) -> bytes:
+    """A PDF of one page; `raw` is its compressed content as it is."""
+    content = raw or zlib.compress(b"BT /F1 12 Tf 14 TL 72 720 Td " + operators + b" ET")
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        page,
+        b"<</Length %d/Filter/FlateDecode>>stream\n" % len(content) + content + b"\nendstream",
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    out = b"%PDF-1.4\n"
+    offsets = []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n" % number + body + b"\nendobj\n"
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    size = len(objects) + 1
+    end = b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (size, len(out))
+    return out + b"xref\n0 %d\n0000000000 65535 f \n" % size + table + end
