@@ -21,6 +21,7 @@ CHECKS: tuple[str, ...] = (
     "crafted_index",
     "damaged_files",
     "llm_faults",
+    "write_faults",
     "kills",
     "two_builds",
     "hostile_documents",

@@ -36,7 +36,7 @@ ROWS = 200
 
 
 class Told(logging.Handler):
-    """Keeps the warnings that are logged."""
+    """Keeps the warnings that are logged within its block."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -44,6 +44,13 @@ class Told(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
+
+    def __enter__(self) -> Told:
+        logging.getLogger("splade_cli").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("splade_cli").removeHandler(self)
 
 
 def check(folder: Path, count: int, seed: int) -> list[Outcome]:
@@ -57,14 +64,12 @@ def check(folder: Path, count: int, seed: int) -> list[Outcome]:
         outcomes.append(outcome)
     data = _training_files(folder / "data")
     outcome = Outcome("a damaged training file")
-    _damaged(
-        [data / name for name in _written(data)], count, seed, lambda _: tried(lambda: _rows(data)), outcome
-    )
+    _damaged([data / name for name in _written(data)], count, seed, lambda _: _rows(data), outcome)
     outcomes.append(outcome)
     run = _checkpoints(folder / "run")
     files = sorted((run / "checkpoint-20").iterdir())
     outcome = Outcome("a damaged file of a checkpoint")
-    _damaged(files, count, seed, lambda _: tried(lambda: _checkpoint(run)), outcome)
+    _damaged(files, count, seed, lambda _: _checkpoint(run), outcome)
     outcomes.append(outcome)
     for name, in_log in (("in its file", False), ("in its log", True)):
         outcome = Outcome(f"a damaged cache of vectors and answers, {name}")
@@ -74,11 +79,10 @@ def check(folder: Path, count: int, seed: int) -> list[Outcome]:
 
 
 def _damaged(
-    files: list[Path], count: int, seed: int, attempt: Callable[[int], Ending], outcome: Outcome
+    files: list[Path], count: int, seed: int, answer: Callable[[int], str], outcome: Outcome
 ) -> None:
-    """Damages one of the files at a time. The text of an ending is what was read, and behind a line end what
-    was told."""
-    expected = {part: attempt(part).text.partition("\n")[0] for part in (0, 1)}
+    """Damages one of the files at a time. An answer is what was read, and behind a line end what was told."""
+    expected = {part: answer(part).partition("\n")[0] for part in (0, 1)}
     for number in range(count):
         dice = random.Random(f"{seed} {number}")
         path = dice.choice(files)
@@ -93,7 +97,7 @@ def _damaged(
                 continue
             path.write_bytes(changed)
         try:
-            ending = attempt(number)
+            ending = here(lambda number=number: answer(number))
         finally:
             path.write_bytes(content)
         note = f"--seed {seed}, try {number}: {what} in {path.name}"
@@ -116,38 +120,39 @@ def _count(ending: Ending, expected: str, path: Path, note: str, outcome: Outcom
         outcome.failed("silent", f"{note}: {read[:200]}")
 
 
-def _model(folder: Path, number: int) -> Ending:
-    """The identity of a model folder, or for one of OPENED its vectors, in this process: torch has
-    threads, which a fork lacks."""
-    if number % OPENED:
-        return tried(lambda: identity_of(str(folder)))
-    from splade_cli.model.embedder import SpladeEmbedder
-    from splade_cli.model.options import ModelOptions
-
-    options = ModelOptions(device="cpu", precision="fp32")
+def here(action: Callable[[], str]) -> Ending:
+    """As `forked.tried`, in this process: for plain Python, and for torch, whose threads a fork lacks."""
     try:
-        vectors = SpladeEmbedder(str(folder), options).encode(TEXTS)
+        return Ending(ANSWERED, action())
     except SpladeError as error:
         return Ending(REFUSED, f"{error.message} | {error.hint}")
     except Exception:
         return Ending("traceback", traceback.format_exc())
-    return Ending(ANSWERED, str([vectors.indices.tolist(), vectors.data.tolist()]))
+
+
+def _model(folder: Path, number: int) -> str:
+    """The identity of a model folder, or for one of OPENED its vectors."""
+    if number % OPENED:
+        return identity_of(str(folder))
+    from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.model.options import ModelOptions
+
+    vectors = SpladeEmbedder(str(folder), ModelOptions(device="cpu", precision="fp32")).encode(TEXTS)
+    return str([vectors.indices.tolist(), vectors.data.tolist()])
 
 
 def _rows(folder: Path) -> str:
     """What is read from all training files, and the warnings."""
-    told = Told()
-    logging.getLogger("splade_cli").addHandler(told)
-    read = [repr(read_examples(folder / name)) for name in ("train.json", "val.json")]
-    read += [repr(load_collection(folder, split)) for split in ("train", "val")]
+    with Told() as told:
+        read = [repr(read_examples(folder / name)) for name in ("train.json", "val.json")]
+        read += [repr(load_collection(folder, split)) for split in ("train", "val")]
     return f"{key_of(*read).hex()}\n{told.lines}"
 
 
 def _checkpoint(run: Path) -> str:
     """The newest checkpoint that is whole by its content, and the warnings."""
-    told = Told()
-    logging.getLogger("splade_cli").addHandler(told)
-    found = newest_checkpoint(run)
+    with Told() as told:
+        found = newest_checkpoint(run)
     if found is None:
         return "none"
     if found.name == "checkpoint-10" and not (run / "checkpoint-20" / STATE).exists():
@@ -276,10 +281,8 @@ def _items() -> dict[str, dict[bytes, bytes]]:
 
 def _cache(path: Path, items: dict[str, dict[bytes, bytes]]) -> str:
     """How a damaged cache serves: what it has, and whether all can be kept and read again."""
-    told = Told()
-    logging.getLogger("splade_cli").addHandler(told)
     missing = 0
-    with Cache(path) as cache:
+    with Told() as told, Cache(path) as cache:
         cache.spaces()
         for space, values in items.items():
             found = cache.get(space, list(values))

@@ -32,6 +32,12 @@ NEEDED = (
     "splade_cli.search.searcher",
     "splade_cli.training.run",
     "splade_cli.training.trainer",
+    # what these import when they are first used
+    "accelerate",
+    "bm25s.numba",
+    "numba",
+    "sentence_transformers",
+    "transformers.models.bert.modeling_bert",
 )
 
 
@@ -50,13 +56,17 @@ def variables_of(folder: Path) -> dict[str, str]:
 
 
 class Warm:
-    """The process that commands are forked from, as a context."""
+    """The process that commands are forked from, as a context.
 
-    def __init__(self) -> None:
+    Args:
+        variables: of its environment, beside those of `commands.environment`.
+    """
+
+    def __init__(self, **variables: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "reliability.warm"],
             cwd=ROOT,
-            env=environment(OPENBLAS_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false"),
+            env=environment(OPENBLAS_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", **variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,263 @@
+"""Every call that opens, writes, syncs, renames or removes a file fails once, and the command is typed again.
+
+Then an error must say which fault of the machine it was and what to do, what was there before must be there
+still, and the same command must come to what an undisturbed one does, with nothing left over.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reliability.commands import Ended
+from reliability.killed_commands import COMMANDS, SAMPLES, Killed, write_inputs
+from reliability.outcome import Outcome
+from reliability.warm import Warm, variables_of
+
+COUNT = 8
+SHIM = Path(__file__).with_name("fault_shim.c")
+CODES = {
+    "read": (errno.EMFILE, errno.EIO),
+    "open": (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE),
+    "write": (errno.ENOSPC, errno.EIO),
+    "sync": (errno.EIO, errno.ENOSPC),
+    "truncate": (errno.EIO, errno.ENOSPC),
+    "rename": (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO),
+    "remove": (errno.EACCES, errno.EROFS, errno.EIO),
+    "mkdir": (errno.ENOSPC, errno.EACCES, errno.EROFS),
+}
+"""What each kind of call can fail with."""
+SAID = {
+    errno.ENOSPC: ("no space left", "make room"),
+    errno.EIO: ("the disk fails", "another disk"),
+    errno.EACCES: ("permission denied", "permissions"),
+    errno.EROFS: ("read-only", "name a"),
+    errno.EMFILE: ("no descriptors are left", "ulimit -n"),
+}
+UNCLEAR = "could not be read or written"
+RAW = re.compile(
+    r"requested and \d+ written|database or disk is full|disk I/O error|unable to open database|os error \d"
+    r"|\[Errno|SafetensorError|Error while|enforce fail|damaged|Traceback"
+)
+"""What a library would say, or what would be the wrong cause."""
+PARTS = ("splade gen-data", "splade train")
+"""Commands that publish one file after the other: some of them may be there."""
+AREAS = ("work", "cache", "tmp")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The call of a kind, by number from 1, that fails with a code."""
+
+    kind: str
+    number: int
+    code: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.number} {errno.errorcode[self.code]}"
+
+
+def check(folder: Path, count: int, seed: int) -> list[Outcome]:
+    """`count` faults of each command, those of another kind of call, file and code first."""
+    shim = folder / "faults.so"
+    if sys.platform != "linux" or shutil.which("cc") is None:
+        print("write_faults needs Linux and a C compiler: left out", file=sys.stderr)
+        return []
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, SHIM, "-ldl"], check=True)
+    outcomes = []
+    with Warm(LD_PRELOAD=str(shim)) as warm:
+        for number, command in enumerate(COMMANDS):
+            if "{url}" not in " ".join(command.words):
+                series = _Series(command, folder / str(number), warm)
+                outcomes += [series.run(count, seed), unsynced(series.calls, command.name)]
+    return outcomes
+
+
+class _Series:
+    """All tries of one command, in a folder of its own."""
+
+    def __init__(self, command: Killed, folder: Path, warm: Warm) -> None:
+        self.command = command
+        self.folder = folder
+        self.warm = warm
+        self.log = folder / "calls"
+        self.before: Any = None
+        self.calls: list[str] = []
+        """What an undisturbed command calls, see the shim."""
+
+    def run(self, count: int, seed: int) -> Outcome:
+        outcome = Outcome(f"a call fails: {self.command.name}")
+        self.folder.mkdir()
+        write_inputs(self.folder)
+        for name in AREAS:
+            (self.folder / name).mkdir()
+        for words in self.command.before:
+            self._whole(words)
+        shutil.copytree(self.folder / "work", self.folder / "start")
+        if self.command.before:
+            self.before = self._result()
+        self._whole(self.command.words)  # loops that are compiled are so from now on
+        self._reset()
+        self._whole(self.command.words)
+        self.calls = self.log.read_text().splitlines()
+        reference = self._result()
+        listing = self._listing()
+        for fault in _chosen(self.calls, self.folder, count, seed):
+            self._reset()
+            self._try(fault, reference, listing, outcome)
+        return outcome
+
+    def _try(self, fault: Fault, reference: Any, listing: list[str], outcome: Outcome) -> None:
+        ended = self._run(self.command.words, fault)
+        failed = [line for line in self.log.read_text().splitlines() if line.startswith("FAILED")]
+        if not failed:
+            outcome.right("no such call this time")
+            return
+        note = f"{fault} {failed[0].rpartition('/')[2]}: {ended.stderr.strip()[-300:]!r}"
+        wrong = self._wrong_state(ended, reference) or _wrong_message(ended, fault)
+        if wrong:
+            outcome.failed(wrong, note)
+            return
+        words = self.command.words
+        if ended.code:
+            words = (*words, *self.command.again)
+        again = self._run(words, None)
+        published = "exists already" in again.stderr and "--force" not in words
+        if again.code and not published:
+            outcome.failed("rerun refused", f"{note}; then {again.stderr.strip()[-300:]!r}")
+        elif self._result() != reference:
+            outcome.failed("wrong result", note)
+        elif self._listing() != listing:
+            outcome.failed("left over", f"{note}; {sorted(set(self._listing()) ^ set(listing))}")
+        elif not ended.code:
+            outcome.right("done without it")
+        elif UNCLEAR in ended.stderr:
+            outcome.right("named, its cause not")
+        else:
+            outcome.right("named")
+
+    def _wrong_state(self, ended: Ended, reference: Any) -> str:
+        """What is wrong with what lies there right after the fault, if anything."""
+        output = self.folder / "work" / self.command.output
+        try:
+            result = self._result()
+        except Exception as error:  # whatever it is, there is no result
+            if ended.code == 0 or self.before is not None:
+                return f"damaged ({type(error).__name__})"
+            left = list(output.iterdir()) if output.is_dir() else []
+            is_part = self.command.output == "" or not left
+            if self.command.name in PARTS and isinstance(error, FileNotFoundError):
+                is_part = True
+            return "" if is_part else f"half written ({type(error).__name__})"
+        if result == reference or (ended.code and result == self.before):
+            return ""
+        if ended.code and self.before is None and isinstance(result, dict):
+            is_part = self.command.name in PARTS and result.items() <= reference.items()
+            return "" if is_part or not result else "half written"
+        return "wrong result"
+
+    def _result(self) -> Any:
+        return self.command.result(self.folder / "work" / self.command.output)
+
+    def _reset(self) -> None:
+        for name in AREAS:
+            shutil.rmtree(self.folder / name)
+        shutil.copytree(self.folder / "start", self.folder / "work")
+        for name in AREAS[1:]:
+            (self.folder / name).mkdir()
+
+    def _listing(self) -> list[str]:
+        found = [path for name in AREAS for path in (self.folder / name).rglob("*")]
+        return sorted(path.relative_to(self.folder).as_posix() for path in found)
+
+    def _whole(self, words: tuple[str, ...]) -> None:
+        ended = self._run(words, None)
+        if ended.code:
+            raise RuntimeError(f"{words} ended with {ended.code}: {ended.stderr}")
+
+    def _run(self, words: tuple[str, ...], fault: Fault | None) -> Ended:
+        documents = sorted((self.folder / "docs").iterdir())
+        named = {"samples": SAMPLES.parent, "document": documents[0].name}
+        self.log.unlink(missing_ok=True)
+        variables = dict(variables_of(self.folder))
+        variables["FAULT_BELOW"] = ":".join(str(self.folder / name) for name in AREAS)
+        variables["FAULT_LOG"] = str(self.log)
+        if fault is not None:
+            variables |= {
+                "FAULT_KIND": fault.kind,
+                "FAULT_NUMBER": str(fault.number),
+                "FAULT_CODE": str(fault.code),
+            }
+        self.warm.start([word.format(**named) for word in words], self.folder, variables)
+        return self.warm.finish(self.folder)
+
+
+def unsynced(calls: list[str], name: str) -> Outcome:
+    """Renames by which a file or folder is published: all that was written of it must be on the disk before,
+    and the folder that has the new name afterwards, so that a power cut leaves the old or the new."""
+    outcome = Outcome(f"on the disk before its name is: {name}")
+    changed: set[str] = set()
+    unnamed: dict[str, str] = {}
+    for call in calls:
+        kind, _, path = call.partition(" ")
+        if kind in ("write", "truncate", "open"):
+            changed.add(path)
+        elif kind == "sync":
+            changed.discard(path)
+            unnamed = {new: folder for new, folder in unnamed.items() if folder != path}
+        elif kind == "rename":
+            new, _, old = path.partition("\t")
+            missing = [each for each in changed if each == old or each.startswith(f"{old}/")]
+            if missing:
+                outcome.failed("not synced", f"{missing[:3]} become {new}")
+            else:
+                outcome.right("synced")
+            unnamed[new] = str(Path(new).parent)
+        elif kind == "remove":
+            unnamed.pop(path, None)
+    for new in unnamed:
+        if not new.endswith((".old", ".damaged")):
+            outcome.failed("name not synced", new)
+    return outcome
+
+
+def _wrong_message(ended: Ended, fault: Fault) -> str:
+    if ended.has_traceback:
+        return "traceback"
+    if ended.code == 0:
+        return ""
+    if ended.code != 1:
+        return f"exit code {ended.code}"
+    if RAW.search(ended.stderr):
+        return "raw or wrong message"
+    if UNCLEAR in ended.stderr:
+        return ""
+    return "" if all(words in ended.stderr for words in SAID[fault.code]) else "wrong cause"
+
+
+def _chosen(calls: list[str], folder: Path, count: int, seed: int) -> list[Fault]:
+    """Faults in an order of chance, the first of each kind of call, file and code before others of it."""
+    numbers: Counter[str] = Counter()
+    faults: list[tuple[str, Fault]] = []
+    for call in calls:
+        kind, _, path = call.partition(" ")
+        numbers[kind] += 1
+        role = re.sub(r"[0-9a-f]{6,}|\d+", "N", path.partition("\t")[0].removeprefix(str(folder)))
+        faults += [(role, Fault(kind, numbers[kind], code)) for code in CODES[kind]]
+    random.Random(seed).shuffle(faults)
+    seen: Counter[tuple[str, str, int]] = Counter()
+    ranked: list[tuple[int, Fault]] = []
+    for role, fault in faults:
+        alike = (fault.kind, role, fault.code)
+        ranked.append((seen[alike], fault))
+        seen[alike] += 1
+    ranked.sort(key=lambda each: each[0])
+    return [fault for _, fault in ranked[:count]]
