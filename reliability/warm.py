@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -106,6 +107,7 @@ def serve() -> None:
     """Forks a command for each line on standard input."""
     for name in NEEDED:
         import_module(name)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts behind it ignores Ctrl-C
     for line in sys.stdin:
         command = json.loads(line)
         process = os.fork()

@@ -245,6 +245,19 @@ def test_a_run_resumed_equals_one_that_was_not_stopped(
     assert (tmp_path / "whole" / "config.yaml").exists()
 
 
+def test_a_run_that_is_resumed_from_its_last_step_takes_no_other(
+    bert_folder: Path, data: Path, tmp_path: Path
+) -> None:
+    """Three steps end in the middle of the second epoch, and the learning rate is not zero there."""
+    chosen = {**settings(), "training.max_steps": 3, "training.lr_scheduler_type": "constant"}
+    first = trainer(bert_folder, data, tmp_path / "run", settings=chosen).train()
+    expected = weights(first.model_dir)
+    resumed = trainer(bert_folder, data, tmp_path / "run", settings=chosen, resume=True).train()
+    assert (first.steps, resumed.steps) == (3, 3)
+    for name, value in weights(resumed.model_dir).items():
+        assert torch.equal(value, expected[name]), name
+
+
 @pytest.fixture
 def interruptible() -> Iterator[Any]:
     """Ctrl-C as in a terminal: what a shell starts in the background ignores it."""

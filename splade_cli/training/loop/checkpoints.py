@@ -16,7 +16,18 @@ STATE = "trainer_state.json"
 
 
 class CheckedCheckpoints:
-    """Adds checksums to what a transformers.Trainer saves; stands before it among the bases of a class."""
+    """Adds checksums to what a transformers.Trainer saves, and ends a run that goes on from its last step.
+
+    Stands before the trainer among the bases of a class.
+    """
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        """The batches of the next step; none after the last one, where transformers would take one more."""
+        trainer: Any = self
+        if trainer.state.global_step >= trainer.state.max_steps:
+            trainer.control.should_training_stop = True
+            return [], None
+        return super().get_batch_samples(*args, **kwargs)  # type: ignore[misc]
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         trainer: Any = self
