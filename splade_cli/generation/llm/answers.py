@@ -46,8 +46,7 @@ class Answer:
     def from_json(cls, value: bytes) -> Answer:
         """An answer as it was kept, by this version or another."""
         row: dict[str, Any] = json.loads(value)
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: each for name, each in row.items() if name in known})
+        return cls(**{name: each for name, each in row.items() if name in _FIELDS})
 
     def without(self, secrets: Iterable[str]) -> Answer:
         """The same answer with each of `secrets` replaced: some servers repeat what they are sent."""
@@ -61,6 +60,9 @@ class Answer:
         """All but the fields that say nothing."""
         row = {name: value for name, value in asdict(self).items() if value or name == "text"}
         return json.dumps(row).encode()
+
+
+_FIELDS = {field.name for field in fields(Answer)}
 
 
 class AnswerCache:
@@ -78,10 +80,13 @@ class AnswerCache:
         self._cache = cache
         self._asked = json.dumps(list(asked))
 
-    def first(self, chunk: Chunk) -> Answer | None:
-        """The first answer, which is the only one of most passages."""
-        answers = self._read([self._key(chunk, 0)])
-        return answers[0] if answers else None
+    def first(self, chunks: Sequence[Chunk]) -> list[Answer | None]:
+        """The first answer to each of `chunks`, which is the only one of most; None where there is none."""
+        if self._cache is None:
+            return [None] * len(chunks)
+        keys = [self._key(chunk, 0) for chunk in chunks]
+        cached = self._cache.get(SPACE, keys)
+        return [Answer.from_json(cached[key]) if key in cached else None for key in keys]
 
     def all(self, chunk: Chunk) -> list[Answer]:
         """The answers to a passage, up to the first attempt that has none."""

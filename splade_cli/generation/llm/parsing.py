@@ -128,6 +128,7 @@ _STEERING = re.compile(
     "\ufff9-\ufffc\U000e0000-\U000e007f]"
 )
 _DEEPEST = 20
+_DECODER = json.JSONDecoder(strict=False)
 _CUT_OFF = re.compile(r'"(?:text|query)"\s*:\s*"((?:[^"\\\n]|\\.)+)"')
 _OPENING = re.compile(r"[{\[]")
 _TEXT_KEYS = ("text", "query", "query_text")
@@ -155,6 +156,8 @@ _KINDS: dict[str, QueryType] = {
 
 def without_marks(text: str) -> str:
     """`text` without what a terminal or a chat template would obey, and without invisible characters."""
+    if text.isprintable() and "<" not in text and "[" not in text:
+        return text
     return _STEERING.sub("", _MARKS.sub(" ", text))
 
 
@@ -167,13 +170,12 @@ def _json_or_none(text: str) -> Any:
 
 def _json_values(text: str) -> Iterator[Any]:
     """Every whole JSON object or list in `text`, outermost ones only."""
-    decoder = json.JSONDecoder(strict=False)
     start = 0
     failures = 0
     # Each failure reads to the end, so an answer of nothing but brackets would take the square of its length.
     while (opening := _OPENING.search(text, start)) and failures < 100:
         try:
-            value, start = decoder.raw_decode(text, opening.start())
+            value, start = _DECODER.raw_decode(text, opening.start())
             yield value
         except (ValueError, RecursionError):
             # also of a number with more digits than Python reads

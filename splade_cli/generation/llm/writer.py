@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """Answers asked for a chunk in a run until one has a query in it."""
+CHUNKS_AT_ONCE = 200
 SECONDS_TO_LOOK = 0.5
 
 
@@ -102,8 +103,8 @@ class LlmWriter:
         calls = 0
         cached = 0
         prompt_tokens = 0
-        for chunk in chunks:
-            if self._cached_queries(chunk):
+        for chunk, queries in self._with_cached_queries(chunks):
+            if queries:
                 cached += 1
             else:
                 calls += 1
@@ -179,8 +180,7 @@ class LlmWriter:
             return chunk, queries
 
         with event_loop("query-writer", client.close) as loop:
-            for chunk in chunks:
-                cached = self._cached_queries(chunk)
+            for chunk, cached in self._with_cached_queries(chunks):
                 if cached:
                     self.cached += 1
                     under_way.append((chunk, cached))
@@ -199,7 +199,7 @@ class LlmWriter:
                 await client.sleep(SECONDS_TO_LOOK)
             try:
                 # those of the same content, or of another run, may have come in the meantime
-                return self._cached_queries(chunk) or await self._ask_for_queries(chunk, client)
+                return self._cached_queries(chunk, None) or await self._ask_for_queries(chunk, client)
             finally:
                 self._answers.release(chunk)
 
@@ -249,16 +249,21 @@ class LlmWriter:
         self._useless_in_a_row = len(self._same_answer) - 1
         return repeated(answer)
 
-    def _cached_queries(self, chunk: Chunk) -> list[WrittenQuery]:
-        """The queries of the first answer in the cache that has some."""
-        first = self._answers.first(chunk)
-        if first is None:
-            return []
-        queries = self._read(first)
-        if not _are_of_use(queries, chunk):
-            found = (self._read(answer) for answer in self._answers.all(chunk))
-            queries = next((each for each in found if _are_of_use(each, chunk)), [])
-        return queries
+    def _with_cached_queries(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[WrittenQuery]]]:
+        """Each chunk with the queries that earlier answers have, looked up many at a time."""
+        left = iter(chunks)
+        while part := list(itertools.islice(left, CHUNKS_AT_ONCE)):
+            for chunk, first in zip(part, self._answers.first(part), strict=True):
+                yield chunk, self._cached_queries(chunk, first) if first else []
+
+    def _cached_queries(self, chunk: Chunk, first: Answer | None) -> list[WrittenQuery]:
+        """The queries of the first answer in the cache that has some; `first` is the first, if known."""
+        if first is not None:
+            queries = self._read(first)
+            if _are_of_use(queries, chunk):
+                return queries
+        found = (self._read(answer) for answer in self._answers.all(chunk))
+        return next((queries for queries in found if _are_of_use(queries, chunk)), [])
 
     def _read(self, answer: Answer) -> list[WrittenQuery]:
         """The queries of an answer; small models repeat those of the worked examples, which are left out."""
