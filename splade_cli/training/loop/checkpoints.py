@@ -84,8 +84,8 @@ def remove_leftover_checkpoints(chosen: Path, limit: int | None) -> None:
             steps[int(step)] = path
     if not limit:
         return
-    for step in sorted(steps, reverse=True)[max(0, limit - len(kept)) :]:
-        shutil.rmtree(steps[step], ignore_errors=True)
+    for old in sorted(steps, reverse=True)[max(0, limit - len(kept)) :]:
+        shutil.rmtree(steps[old], ignore_errors=True)
 
 
 def _is_cut_short(checkpoint: Path) -> bool:
