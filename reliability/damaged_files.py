@@ -165,11 +165,12 @@ def _checkpoint(run: Path) -> str:
 def _model_folder(folder: Path, architecture: str) -> Path:
     """A small model of an architecture, saved and sealed as a run does."""
     from splade_cli.config.schema import ModelSection
+    from splade_cli.model.load import resolve
     from splade_cli.model.options import ModelOptions
     from splade_cli.training.trainable import open_trainable
 
     sizes: dict[str, Any] = {}
-    base = "tiny"
+    base = resolve("tiny")
     if architecture == "csr":
         base = _dense_folder(folder.with_name("dense"))
         sizes = {"csr_k": 16, "csr_k_aux": 8, "csr_hidden_dim": 96}
