@@ -24,6 +24,7 @@ from splade_cli.deploy.export.vocabulary import Vocabulary
 from splade_cli.errors import InputError, ModelError
 from splade_cli.files import write_json
 from splade_cli.model.encode import WINDOW, encode
+from splade_cli.model.identity import seal
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
@@ -171,6 +172,7 @@ def prune_vocabulary(
         settings = json.loads(path.read_text(encoding="utf-8"))
         wide = [key for key in settings if key.endswith("embedding_dimension") and settings[key] == total]
         edit_json(path, **dict.fromkeys(wide, len(ids)))
+    seal(output)  # the checksums that were copied are those of the whole model
     _check(loaded, output, vocabulary, new, options)
     sizes = f"{len(ids):,} of the {total:,} tokens of the model that it was made of"
     add_section(output, "Pruned vocabulary", [f"{sizes}; a removed token is read as pieces."])
