@@ -36,11 +36,30 @@ class Outcome:
         self.notes.append(f"{ending}: {note}")
 
 
-def table(outcomes: list[Outcome]) -> str:
-    """The outcomes as a Markdown table."""
-    lines = ["| what | tried | ended right | ended wrong |", "|---|---:|---|---|"]
-    for outcome in outcomes:
-        right = ", ".join(f"{count} {ending}" for ending, count in outcome.endings.most_common())
-        wrong = ", ".join(f"{count} {ending}" for ending, count in outcome.wrong.most_common())
-        lines.append(f"| {outcome.what} | {outcome.tried} | {right} | {wrong or '0'} |")
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Tries:
+    """Which faults a run injects.
+
+    Attributes:
+        count: tries of each line of the table.
+        seed: of all that is drawn by chance.
+        only: a text; lines whose names do not hold it are left out.
+    """
+
+    count: int
+    seed: int = 0
+    only: str = ""
+
+    def has(self, line: str) -> bool:
+        """Whether the line of this name is asked for."""
+        return self.only in line
+
+
+HEAD = "| what | tried | ended right | ended wrong |\n|---|---:|---|---|"
+
+
+def row(outcome: Outcome) -> str:
+    """The outcome as a row of a Markdown table under `HEAD`."""
+    right = ", ".join(f"{count} {ending}" for ending, count in outcome.endings.most_common())
+    wrong = ", ".join(f"{count} {ending}" for ending, count in outcome.wrong.most_common())
+    return f"| {outcome.what} | {outcome.tried} | {right} | {wrong or '0'} |"

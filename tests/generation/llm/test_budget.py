@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reliability.llm_server import LlmServer
+from reliability.llm.server import LlmServer
 from splade_cli.cache import Cache
 from splade_cli.errors import InputError, LimitError
 from splade_cli.generation.llm.answers import Answer

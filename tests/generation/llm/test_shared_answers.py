@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reliability.llm_server import LlmServer
+from reliability.llm.server import LlmServer
 from splade_cli.cache import Cache
 from splade_cli.errors import InputError
 from splade_cli.generation.llm.answers import CLAIMS, SPACE, AnswerCache

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from reliability.index_folders import made_index, seal
+from reliability.damage.index_folders import made_index, seal
 from splade_cli.errors import IndexFolderError, InputError, MachineError
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.index import SpladeIndex

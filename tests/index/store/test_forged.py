@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reliability.index_folders import made_index, seal, write_manifest
+from reliability.damage.index_folders import made_index, seal, write_manifest
 from splade_cli.errors import IndexFolderError, MachineError
 from splade_cli.index.containers.plain_json import plain_json
 from splade_cli.index.index import SpladeIndex

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reliability.index_folders import seal
+from reliability.damage.index_folders import seal
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.containers.container import Container
 from splade_cli.index.containers.container_writer import ContainerWriter

@@ -13,10 +13,11 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from reliability.commands import Ended, environment, finish, splade, start
-from reliability.outcome import Outcome
+from reliability.outcome import Outcome, Tries
 
 COUNT = 4_000
 """Documents of the larger run; a two-hundredth of them is the number of training steps, 300 at least."""
@@ -108,17 +109,19 @@ def documents(path: Path, first: int, count: int, seed: int) -> None:
             out.write(json.dumps({"_id": f"d{number}", "text": text}) + "\n")
 
 
-def check(folder: Path, count: int, seed: int) -> list[Outcome]:
-    """Index, add, search over `count` documents beside half of them, and a training run."""
+def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
+    """Index, add, search over many documents beside half of them, and a training run."""
     if sys.platform != "linux":
         skipped = Outcome("memory of long runs")
         skipped.right("skipped: no /proc")
-        return [skipped]
-    count = max(count, 1_000)
-    return [*_documents(folder, count, seed), _steps(folder, max(300, count // 200), seed)]
+        yield skipped
+        return
+    count = max(tries.count, 1_000)
+    yield from _documents(folder, count, tries.seed)
+    yield _steps(folder, max(300, count // 200), tries.seed)
 
 
-def _documents(folder: Path, count: int, seed: int) -> list[Outcome]:
+def _documents(folder: Path, count: int, seed: int) -> Iterator[Outcome]:
     half = count // 2
     documents(folder / "half.jsonl", 0, half, seed)
     documents(folder / "all.jsonl", 0, count, seed)
@@ -136,7 +139,6 @@ def _documents(folder: Path, count: int, seed: int) -> list[Outcome]:
         ),
         ("search", ["search", "iron lamp", "--index", "half"], ["search", "iron lamp", "--index", "all"]),
     ]
-    outcomes = []
     for name, smaller, larger in runs:
         outcome = Outcome(f"`{name}`, memory over {half:,} and {count:,} short documents")
         peaks = []
@@ -152,8 +154,7 @@ def _documents(folder: Path, count: int, seed: int) -> list[Outcome]:
             outcome.right(shown)
         else:
             outcome.failed("growth", f"{shown}, {allowed >> 20} MiB allowed")
-        outcomes.append(outcome)
-    return outcomes
+        yield outcome
 
 
 def _steps(folder: Path, steps: int, seed: int) -> Outcome:

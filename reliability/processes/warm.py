@@ -1,7 +1,8 @@
 """Commands that start at once: each is forked from a process that has imported what all of them import.
 
 A command that is killed at a random moment would else be killed while Python imports, nine times of ten.
-`python -m reliability.warm` reads commands as JSON lines, and says the number of each and how it ended.
+`python -m reliability.processes.warm` reads commands as JSON lines, and says the number of each and how it
+ended.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Warm:
 
     def __init__(self, **variables: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "reliability.warm"],
+            [sys.executable, "-m", "reliability.processes.warm"],
             cwd=ROOT,
             env=environment(OPENBLAS_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", **variables),
             stdin=subprocess.PIPE,

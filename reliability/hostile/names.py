@@ -6,10 +6,11 @@ import json
 import os
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from reliability.commands import Ended, environment, finish, run, splade, start
-from reliability.outcome import Outcome
+from reliability.outcome import Outcome, Tries
 
 COUNT = 1
 """Folders of hostile names."""
@@ -23,19 +24,20 @@ SEQUENCES = (
 SECRET = "the secret that lies outside"
 
 
-def check(folder: Path, count: int, seed: int) -> list[Outcome]:
-    """`count` folders, each through every command."""
+def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
+    """Folders, each through every command."""
     steering = Outcome("terminal sequences in names, texts, ids and keys, through each command")
     links = Outcome("links out of the folder, loops and pipes")
-    draw = random.Random(seed)
-    for number in range(count):
+    draw = random.Random(tries.seed)
+    for number in range(tries.count):
         place = folder / str(number)
         docs = place / "docs"
         docs.mkdir(parents=True)
         write_documents(docs, draw)
         through_commands(steering, place, docs, draw)
         links_out(links, folder / f"links{number}", draw)
-    return [steering, links]
+    yield steering
+    yield links
 
 
 def write_documents(docs: Path, draw: random.Random) -> None:

@@ -10,15 +10,15 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reliability.damage.index_folders import MANIFEST, answers, made_index, seal, write_manifest
 from reliability.forked import ANSWERED, REFUSED, tried
-from reliability.index_folders import MANIFEST, answers, made_index, seal, write_manifest
-from reliability.outcome import Outcome
+from reliability.outcome import Outcome, Tries
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.updates import IndexWriter
 
@@ -33,27 +33,27 @@ NUMBERS = (-(2**63), -(2**31), -1, 0, 1, 7, 255, 256, 65_535, 2**31 - 1, 2**40, 
 FLOATS = (0.0, -1.0, 1e-38, 1e38, float("nan"), float("inf"), float("-inf"))
 
 
-def check(folder: Path, count: int, seed: int) -> list[Outcome]:
-    """Forges an index in `count` ways of each kind."""
+def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
+    """Forges an index in as many ways of each kind."""
     whole = folder / "whole"
     made_index(whole, 300, 20)
     answers(whole)  # loops are compiled before a process is forked
     copy = folder / "copy"
-    outcomes = []
     for name, forge in FORGERIES.items():
         outcome = Outcome(f"a forged index: {name}")
-        for number in range(count):
-            dice = random.Random(f"{seed} {name} {number}")
+        if not tries.has(outcome.what):
+            continue
+        for number in range(tries.count):
+            dice = random.Random(f"{tries.seed} {name} {number}")
             shutil.copytree(whole, copy)
             what = forge(copy, dice)
-            note = f"seed {seed}, {name} {number}: {what}"
+            note = f"seed {tries.seed}, {name} {number}: {what}"
             _count(tried(lambda: _used(copy)), note, outcome)
             if (folder / "outside").exists() and _outside(folder) != OUTSIDE:
                 outcome.failed("outside touched", note)
             shutil.rmtree(copy)
             shutil.rmtree(folder / "outside", ignore_errors=True)
-        outcomes.append(outcome)
-    return outcomes
+        yield outcome
 
 
 def _count(ending: Any, note: str, outcome: Outcome) -> None:

@@ -14,14 +14,14 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reliability.commands import Ended, environment, run, splade
 from reliability.forked import ANSWERED, tried
-from reliability.llm_replies import REPLIES
-from reliability.llm_server import POSITIONS, LlmServer
-from reliability.outcome import Outcome
+from reliability.llm.replies import REPLIES
+from reliability.llm.server import POSITIONS, LlmServer
+from reliability.outcome import Outcome, Tries
 
 COUNT = 20
 """Kinds of faults of a bounded run; each is tried at all three positions."""
@@ -47,21 +47,22 @@ SUBJECTS = (
 Command = Callable[[list[str], Path], Ended]
 
 
-def check(folder: Path, count: int, seed: int) -> list[Outcome]:
-    """`count` kinds of faults at each position, in forks of this process; some as real processes too."""
+def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
+    """As many kinds of faults at each position, in forks of this process; some as real processes too."""
     _warm_up(folder / "warm")
-    kinds = random.Random(seed).sample(sorted(REPLIES), min(count, len(REPLIES)))
-    outcomes = []
+    kinds = random.Random(tries.seed).sample(sorted(REPLIES), min(tries.count, len(REPLIES)))
     for at in POSITIONS:
         outcome = Outcome(f"LLM server, {at} call wrong ({len(kinds)} kinds)")
+        if not tries.has(outcome.what):
+            continue
         for number, kind in enumerate(kinds):
             _try(folder / f"{at}-{number}", kind, at, _forked, outcome)
-        outcomes.append(outcome)
+        yield outcome
     outcome = Outcome("LLM server, always wrong, real processes")
-    for number, kind in enumerate(REAL_PROCESSES[: max(1, count // 4)]):
-        _try(folder / f"real-{number}", kind, "always", _as_process, outcome)
-    outcomes.append(outcome)
-    return outcomes
+    if tries.has(outcome.what):
+        for number, kind in enumerate(REAL_PROCESSES[: max(1, tries.count // 4)]):
+            _try(folder / f"real-{number}", kind, "always", _as_process, outcome)
+        yield outcome
 
 
 def _try(folder: Path, kind: str, at: str, command: Command, outcome: Outcome) -> None:

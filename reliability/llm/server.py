@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on loopback that can be told to fail: `python -m reliability.llm_server`.
+"""An OpenAI-compatible server on loopback that can be told to fail: `python -m reliability.llm.server`.
 
 A healthy answer is made of the passage's own words, so that its queries find the passage again. Which fault
 it has, and at which call, is given; the server keeps what it was asked and what it answered well.
@@ -215,9 +215,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    from reliability.llm_replies import REPLIES
+    from reliability.llm.replies import REPLIES
 
-    parser = argparse.ArgumentParser(prog="python -m reliability.llm_server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m reliability.llm.server", description=__doc__)
     parser.add_argument("--fault", choices=sorted(REPLIES), help="without it all answers are healthy")
     parser.add_argument("--at", choices=POSITIONS, default="always", help="the calls that have the fault")
     parser.add_argument("--port", type=int, default=0)

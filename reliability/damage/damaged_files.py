@@ -10,15 +10,15 @@ import logging
 import random
 import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reliability.damaged_index import damage
+from reliability.damage.damaged_index import damage
 from reliability.forked import ANSWERED, REFUSED, Ending, tried
-from reliability.outcome import Outcome
+from reliability.outcome import Outcome, Tries
 from splade_cli.cache import Cache, key_of
 from splade_cli.checksums import CHECKSUMS, write_checksums
 from splade_cli.datasets.collections import load_collection
@@ -53,29 +53,33 @@ class Told(logging.Handler):
         logging.getLogger("splade_cli").removeHandler(self)
 
 
-def check(folder: Path, count: int, seed: int) -> list[Outcome]:
+def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
     """`count` damages of each kind of model folder, of training files, of checkpoints and of a cache."""
-    outcomes = []
+    count, seed = tries.count, tries.seed
     for name in ARCHITECTURES:
+        outcome = Outcome(f"a damaged file of a model folder, {name}")
+        if not tries.has(outcome.what):
+            continue
         made = _model_folder(folder / name, name)
         files = sorted(path for path in made.rglob("*") if path.is_file())
-        outcome = Outcome(f"a damaged file of a model folder, {name}")
         _damaged(files, count, seed, lambda number, made=made: _model(made, number), outcome)
-        outcomes.append(outcome)
-    data = _training_files(folder / "data")
+        yield outcome
     outcome = Outcome("a damaged training file")
-    _damaged([data / name for name in _written(data)], count, seed, lambda _: _rows(data), outcome)
-    outcomes.append(outcome)
-    run = _checkpoints(folder / "run")
-    files = sorted((run / "checkpoint-20").iterdir())
+    if tries.has(outcome.what):
+        data = _training_files(folder / "data")
+        _damaged([data / name for name in _written(data)], count, seed, lambda _: _rows(data), outcome)
+        yield outcome
     outcome = Outcome("a damaged file of a checkpoint")
-    _damaged(files, count, seed, lambda _: _checkpoint(run), outcome)
-    outcomes.append(outcome)
+    if tries.has(outcome.what):
+        run = _checkpoints(folder / "run")
+        files = sorted((run / "checkpoint-20").iterdir())
+        _damaged(files, count, seed, lambda _: _checkpoint(run), outcome)
+        yield outcome
     for name, in_log in (("in its file", False), ("in its log", True)):
         outcome = Outcome(f"a damaged cache of vectors and answers, {name}")
-        _damaged_caches(folder / f"cache {name}", in_log, count, seed, outcome)
-        outcomes.append(outcome)
-    return outcomes
+        if tries.has(outcome.what):
+            _damaged_caches(folder / f"cache {name}", in_log, count, seed, outcome)
+            yield outcome
 
 
 def _damaged(

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reliability.commands import run, splade
-from reliability.outcome import Outcome
+from reliability.outcome import Outcome, Tries
 
 COUNT = 5
 """Signs and pairs that are tried in each format."""
@@ -72,23 +72,25 @@ FORMATS: dict[str, tuple[str, Callable[[str], str | bytes]]] = {
 }
 
 
-def check(folder: Path, count: int, seed: int) -> list[Outcome]:
-    """`count` signs and pairs in each format, and one folder of broken files."""
-    draw = random.Random(seed)
-    outcomes = []
+def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
+    """Signs and pairs in each format, and one folder of broken files."""
+    draw = random.Random(tries.seed)
     for kind, (ending, wrapped) in FORMATS.items():
         outcome = Outcome(f"1 MB of a sign or pair: {kind}")
+        if not tries.has(outcome.what):
+            continue
         others = TAGS if "html" in kind else BLOCKS
-        units = list(UNITS + others) if count >= len(UNITS) else draw.sample(UNITS + others, count)
+        units = list(UNITS + others)
+        if tries.count < len(UNITS):
+            units = draw.sample(units, tries.count)
         for unit in units:
             noise = unit * (_SIZE // len(unit.encode()))
             content = wrapped(noise)
             path = folder / f"noise{ending}"
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
             _timed(outcome, path, f"{kind} {unit!r}")
-        outcomes.append(outcome)
-    outcomes.append(broken_files(folder / "broken"))
-    return outcomes
+        yield outcome
+    yield broken_files(folder / "broken")
 
 
 def _timed(outcome: Outcome, path: Path, note: str) -> None:

@@ -11,7 +11,7 @@ import json
 import time
 from typing import Any
 
-from reliability.llm_server import Call, Reply, completion, healthy, queries_for
+from reliability.llm.server import Call, Reply, completion, healthy, queries_for
 
 ELSEWHERE = "The library opens its reading room on saturdays and lends bicycles for a deposit of fifty euros."
 ESCAPES = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e"

@@ -11,21 +11,22 @@ import random
 import shutil
 import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reliability.commands import Ended
-from reliability.killed_commands import COMMANDS, CONCURRENCY, SAMPLES, Killed, write_inputs
-from reliability.llm_server import LlmServer
-from reliability.outcome import Outcome
-from reliability.warm import Warm, variables_of
+from reliability.llm.server import LlmServer
+from reliability.outcome import Outcome, Tries
+from reliability.processes.killed_commands import COMMANDS, CONCURRENCY, SAMPLES, Killed, write_inputs
+from reliability.processes.warm import Warm, variables_of
 
 COUNT = 4
 MOST_KILLS = 3
 PAUSE = 0.002
 EARLIEST = 0.2
-PATIENCE = 600.0
+PATIENCE = 240.0
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,12 @@ class Moment:
         return f"{self.signal.name} at {when}"
 
 
-def check(folder: Path, count: int, seed: int) -> list[Outcome]:
-    """`count` times each command of `killed_commands`."""
-    outcomes = []
+def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
+    """Some times each command of `killed_commands`."""
     with Warm() as warm:
         for number, killed in enumerate(COMMANDS):
-            outcomes.append(_Series(killed, folder / str(number), warm).run(count, seed))
-    return outcomes
+            if tries.has(f"killed: {killed.name}"):
+                yield _Series(killed, folder / str(number), warm).run(tries.count, tries.seed)
 
 
 class _Series:
@@ -122,6 +122,9 @@ class _Series:
             ended, moment = self._killed(reference, words, chance, not moments)
             moments.append(str(moment))
             words = (*self.killed.words, *self.killed.again)
+            if ended.hung:
+                outcome.failed("hang", f"{name}, {moments}: {ended.stderr[-300:]}")
+                return
             if ended.has_traceback:
                 outcome.failed("traceback", f"{name}, {moments}: {ended.stderr[-300:]}")
                 return
@@ -145,6 +148,9 @@ class _Series:
             last = self._run(words, None)[0]
             if "exists already" in last.stderr and not told:
                 ending = "whole already"
+            elif last.hung:
+                outcome.failed("hang", f"{name}, {moments}: {last.stderr[-300:]}")
+                return
             elif last.code:
                 outcome.failed("rerun refused", f"{name}, {moments}: {last.stderr[-300:]}{told}")
                 return
@@ -162,7 +168,7 @@ class _Series:
         while True:
             moment = _moment(reference, chance, share)
             ended = self._run(words, moment)[0]
-            if ended.code or not first or share < EARLIEST:
+            if ended.code or ended.hung or not first or share < EARLIEST:
                 return ended, moment
             self._reset()
             share /= 2
@@ -206,7 +212,7 @@ class _Series:
     def _end(self, words: tuple[str, ...]) -> None:
         """Runs a command that must end well."""
         ended = self._run(words, None)[0]
-        if ended.code:
+        if ended.hung or ended.code:
             raise RuntimeError(f"{words} ended with {ended.code}: {ended.stderr}")
 
     def _run(
@@ -234,7 +240,7 @@ class _Series:
                 is_watched = False
             if now > PATIENCE:
                 os.kill(process, signal.SIGKILL)
-                raise RuntimeError(f"{words} hangs")
+                return replace(self.warm.finish(self.folder), code=None), changes
             time.sleep(PAUSE)
         return self.warm.finish(self.folder), changes
 

@@ -13,14 +13,15 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reliability.commands import Ended
-from reliability.killed_commands import COMMANDS, SAMPLES, Killed, write_inputs
-from reliability.outcome import Outcome
-from reliability.warm import Warm, variables_of
+from reliability.outcome import Outcome, Tries
+from reliability.processes.killed_commands import COMMANDS, SAMPLES, Killed, write_inputs
+from reliability.processes.warm import Warm, variables_of
 
 COUNT = 8
 SHIM = Path(__file__).with_name("fault_shim.c")
@@ -65,20 +66,19 @@ class Fault:
         return f"{self.kind} {self.number} {errno.errorcode[self.code]}"
 
 
-def check(folder: Path, count: int, seed: int) -> list[Outcome]:
-    """`count` faults of each command, those of another kind of call, file and code first."""
+def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
+    """Some faults of each command, those of another kind of call, file and code first."""
     shim = folder / "faults.so"
     if sys.platform != "linux" or shutil.which("cc") is None:
         print("write_faults needs Linux and a C compiler: left out", file=sys.stderr)
-        return []
+        return
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, SHIM, "-ldl"], check=True)
-    outcomes = []
     with Warm(LD_PRELOAD=str(shim)) as warm:
         for number, command in enumerate(COMMANDS):
-            if "{url}" not in " ".join(command.words):
+            if "{url}" not in " ".join(command.words) and tries.has(f"a call fails: {command.name}"):
                 series = _Series(command, folder / str(number), warm)
-                outcomes += [series.run(count, seed), unsynced(series.calls, command.name)]
-    return outcomes
+                yield series.run(tries.count, tries.seed)
+                yield unsynced(series.calls, command.name)
 
 
 class _Series:

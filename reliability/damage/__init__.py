@@ -1,0 +1,1 @@
+"""Files that are damaged or forged: indexes, models, training files, checkpoints, caches."""

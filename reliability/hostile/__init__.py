@@ -1,0 +1,1 @@
+"""Documents and names that nobody would write by accident."""

@@ -1,0 +1,1 @@
+"""Servers of language models that fail, and what `splade gen-data --llm` makes of it."""

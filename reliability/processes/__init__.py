@@ -1,0 +1,1 @@
+"""Commands as processes: killed, two at once, starved of disk and descriptors, run for long."""
