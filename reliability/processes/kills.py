@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +29,8 @@ MOST_KILLS = 3
 PAUSE = 0.002
 EARLIEST = 0.2
 PATIENCE = 240.0
+GENERATION = re.compile(r"\b\d{6}\b")
+"""The number that an index gives to a segment and an encoder."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,9 @@ class _Series:
             return "wrong result", _difference(result, reference.result)
         listing = self._listing()
         if listing != reference.listing:
-            return "left over", f"{sorted(set(listing) ^ set(reference.listing))}"
+            more = Counter(listing) - Counter(reference.listing)
+            fewer = Counter(reference.listing) - Counter(listing)
+            return "left over", f"{sorted(more)}, missing {sorted(fewer)}"
         paid = sum(count - 1 for count in self.server.asked.usable.values())
         if paid > CONCURRENCY * kills:
             return "paid twice", f"{paid} answers"
@@ -207,7 +213,8 @@ class _Series:
         names = []
         for top in (self.work, self.folder / "cache", self.folder / "tmp"):
             names += [path.relative_to(self.folder).as_posix() for path in top.rglob("*")]
-        return sorted(names)
+        # a command that was killed after its last step, and typed again, has counted one generation more
+        return sorted(GENERATION.sub("GENERATION", name) for name in names)
 
     def _end(self, words: tuple[str, ...]) -> None:
         """Runs a command that must end well."""
