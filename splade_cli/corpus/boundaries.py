@@ -12,10 +12,11 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from math import inf
 from typing import NamedTuple
+
+from splade_cli.corpus.structure import TextStructure
 
 # What a cut costs by kind, in the unit of the distance from the wished size (1 = that size). WRAPPED is a
 # line end in the middle of a sentence.
@@ -29,8 +30,6 @@ _AFTER_HEADING = 1.5
 _AFTER_OPENING = 0.3
 _IN_CODE = 10.0
 
-_FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n]*)", re.MULTILINE)
-_HEADING_LINE = re.compile(r"^(#{1,6})[ \t]+(\S[^\n]{0,199})$", re.MULTILINE)
 _INK = re.compile(r"\S")
 _LINE_CLOSES = re.compile(r"[.!?…:;。！？][\"'”’»)\]]{0,3}\Z")
 # Where to look for cuts, by the least that a cut of that kind can cost; None: at the headings and fences.
@@ -47,14 +46,6 @@ _CANDIDATES = 40
 _LOOK_BACK = 220
 
 
-class Heading(NamedTuple):
-    """A heading line: where it starts, its level and its words."""
-
-    start: int
-    level: int
-    words: str
-
-
 class Cut(NamedTuple):
     """Where the text before a cut ends and where the text after it starts, blanks between them."""
 
@@ -68,57 +59,6 @@ class Range(NamedTuple):
     low: int
     wished: int
     high: int
-
-
-@dataclass(frozen=True)
-class TextStructure:
-    """Fences and headings of a text, in order; `anchors` are their starts, and the ends of fences."""
-
-    text: str
-    fences: list[tuple[int, int]]
-    fence_edges: frozenset[int]
-    headings: list[Heading]
-    heading_starts: frozenset[int]
-    anchors: list[int]
-
-    def fence_around(self, position: int) -> tuple[int, int] | None:
-        """The fence that `position` lies strictly inside of: both its edges are good places to cut."""
-        return _around_position(self.fences, position)
-
-
-def structure_of(text: str) -> TextStructure:
-    """The fences and headings of `text`; what looks like a heading within a fence is none."""
-    fences = _fences(text)
-    headings = []
-    for match in _HEADING_LINE.finditer(text):
-        if not fences or _around_position(fences, match.start()) is None:
-            headings.append(Heading(match.start(), len(match[1]), match[2].strip()))
-    edges = [edge for fence in fences for edge in fence]
-    starts = [heading.start for heading in headings]
-    return TextStructure(text, fences, frozenset(edges), headings, frozenset(starts), sorted(edges + starts))
-
-
-def _fences(text: str) -> list[tuple[int, int]]:
-    fences: list[tuple[int, int]] = []
-    opened = -1
-    mark = ""
-    for match in _FENCE_LINE.finditer(text):
-        if not mark:
-            # Back ticks after the first three are code within a line.
-            if "`" not in match[2] or match[1][0] == "~":
-                opened = match.start(1)
-                mark = match[1]
-        elif match[1].startswith(mark) and not match[2].strip():
-            fences.append((opened, match.end(1)))
-            mark = ""
-    return fences
-
-
-def _around_position(fences: list[tuple[int, int]], position: int) -> tuple[int, int] | None:
-    before = bisect_left(fences, (position, 0)) - 1
-    if before < 0 or position >= fences[before][1]:
-        return None
-    return fences[before]
 
 
 def best_end(structure: TextStructure, within: Range, last: int, unit: int) -> Cut | None:

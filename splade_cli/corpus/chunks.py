@@ -13,12 +13,11 @@ from typing import NamedTuple
 from splade_cli.corpus.boundaries import (
     Cut,
     Range,
-    TextStructure,
     best_end,
     best_start,
     hard_cut,
-    structure_of,
 )
+from splade_cli.corpus.structure import TextStructure, structure_of
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Document
 

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from splade_cli.corpus.decoding import decode, decoded_lines, open_regular
 from splade_cli.corpus.formats import BINARY_READERS, LINE_READERS, ROW_READERS, TEXT_READERS, Unreadable
 from splade_cli.corpus.formats.prose import clean, json_object
-from splade_cli.corpus.formats.tabular import RawDocument
+from splade_cli.corpus.formats.row import RawDocument
 from splade_cli.corpus.options import MEGABYTE, ReadingOptions
 
 SUPPORTED = frozenset((*TEXT_READERS, *BINARY_READERS, *ROW_READERS))

@@ -1,7 +1,6 @@
 """Markdown: plain text with ``#`` headings, the title and the front matter of a file.
 
-The grammar is in `markdown_syntax`, what stands within a line in `markdown_inline`; the HTML within a text is
-left to `webpage`.
+The grammar is in `grammar`, what stands within a line in `inline`; the HTML within a text is left to `html`.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from splade_cli.corpus.formats.front_matter import split_front_matter
-from splade_cli.corpus.formats.markdown_inline import ATTRIBUTES, inline_text, one_line
-from splade_cli.corpus.formats.markdown_syntax import grammar, label, label_of, without_generated_lines
+from splade_cli.corpus.formats.html.page import words_of
+from splade_cli.corpus.formats.markdown.front_matter import split_front_matter
+from splade_cli.corpus.formats.markdown.grammar import grammar, label, label_of, without_generated_lines
+from splade_cli.corpus.formats.markdown.inline import ATTRIBUTES, inline_text, one_line
 from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder
 from splade_cli.corpus.formats.prose import Prose, fenced, indented, squeezed
-from splade_cli.corpus.formats.webpage import words_of
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode

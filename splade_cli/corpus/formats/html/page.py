@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from splade_cli.corpus.formats.html_depth import with_bounded_depth
-from splade_cli.corpus.formats.html_text import BLOCKS, TAGS, text_of
+from splade_cli.corpus.formats.html.depth import with_bounded_depth
+from splade_cli.corpus.formats.html.layout import BLOCKS, TAGS, text_of
 from splade_cli.corpus.formats.prose import Prose, names
 
 if TYPE_CHECKING:

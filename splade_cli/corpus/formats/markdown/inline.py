@@ -6,7 +6,7 @@ import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from splade_cli.corpus.formats.webpage import words_of_tag
+from splade_cli.corpus.formats.html.page import words_of_tag
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode

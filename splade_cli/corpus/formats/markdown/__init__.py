@@ -1,0 +1,1 @@
+"""Markdown: its grammar, its inline elements, its front matter, and the text that is made of them."""
