@@ -21,7 +21,6 @@ import torch
 from measure import SHARED
 from transformers import TrainingArguments
 
-from splade_cli.cache import Cache
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.formats.trec import Qrels
 from splade_cli.evaluation.metrics import means, per_query, run_of_ranking
@@ -30,6 +29,7 @@ from splade_cli.model.csr.encoder import make_csr
 from splade_cli.model.dense import DenseModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Ranking
+from splade_cli.storage.cache import Cache
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.texts import excerpts
 from splade_cli.training.csr.trainer import CsrTexts, prepare_csr

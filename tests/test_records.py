@@ -13,8 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splade_cli.errors import InputError, did_you_mean, require_positive
-from splade_cli.files import claim_output, read_jsonl, replacing, replacing_folder, write_json, write_jsonl
 from splade_cli.records import Chunk, Document, Hit, Term
+from splade_cli.storage.files import (
+    claim_output,
+    read_jsonl,
+    replacing,
+    replacing_folder,
+    write_json,
+    write_jsonl,
+)
 
 VALUE = st.recursive(
     st.none()

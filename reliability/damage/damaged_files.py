@@ -19,12 +19,12 @@ import numpy as np
 from reliability.damage.damaged_index import damage
 from reliability.forked import ANSWERED, REFUSED, Ending, tried
 from reliability.outcome import Outcome, Tries
-from splade_cli.cache import Cache, key_of
-from splade_cli.checksums import CHECKSUMS, write_checksums
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import SpladeError
 from splade_cli.model.identity import identity_of, seal
+from splade_cli.storage.cache import Cache, key_of
+from splade_cli.storage.checksums import CHECKSUMS, write_checksums
 from splade_cli.training.loop.checkpoints import STATE, newest_checkpoint
 
 COUNT = 100

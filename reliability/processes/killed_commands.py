@@ -94,7 +94,7 @@ def rows(folder: Path) -> Any:
 def figures(folder: Path) -> Any:
     """The run and the quality of an evaluation, without what a clock says."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    measured = [[system["name"], system["figures"]] for system in report["systems"]]
+    measured = [[system["name"], system["measures"]] for system in report["systems"]]
     return [sha256((folder / "run.trec").read_bytes()).hexdigest(), measured]
 
 

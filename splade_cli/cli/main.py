@@ -13,11 +13,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from splade_cli.cli import evaluate, export, gen_data, index, options, push, query, search, terms, train, tune
+from splade_cli.cli import options
+from splade_cli.cli.commands import (
+    evaluate,
+    export,
+    gen_data,
+    index,
+    push,
+    query,
+    search,
+    terms,
+    train,
+    tune,
+)
 from splade_cli.cli.interrupts import kept
 from splade_cli.cli.render.plain import make_logs_plain, plain
 from splade_cli.errors import SpladeError
-from splade_cli.machine_faults import machine_error
+from splade_cli.storage.machine_faults import machine_error
 
 
 class Commands(TyperGroup):

@@ -8,7 +8,7 @@ from typing import Any
 
 from splade_cli.config.yaml_text import MAX_CHARS, BadYaml, parse_yaml
 from splade_cli.errors import InputError, did_you_mean
-from splade_cli.files import open_text
+from splade_cli.storage.files import open_text
 
 
 def presets() -> list[str]:

@@ -15,9 +15,9 @@ from splade_cli.corpus.formats import ROW_READERS, Unreadable
 from splade_cli.corpus.formats.prose import clean, safe_name
 from splade_cli.corpus.options import DEFAULT_READING, MEGABYTE, ReadingOptions
 from splade_cli.errors import InputError, require_positive
-from splade_cli.machine_faults import raise_exhausted
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Document
+from splade_cli.storage.machine_faults import raise_exhausted
 
 __all__ = ["SUPPORTED", "Reading", "Skipped", "iterate_documents", "read_documents"]
 

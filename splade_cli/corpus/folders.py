@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from splade_cli.corpus.formats.prose import clean, safe_name
-from splade_cli.machine_faults import raise_exhausted
+from splade_cli.storage.machine_faults import raise_exhausted
 
 NO_FILE = "no regular file (a pipe, socket or device)"
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from splade_cli.checksums import warn_of_changes
 from splade_cli.corpus.documents import read_documents
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.formats.beir import read_corpus, read_queries
 from splade_cli.datasets.formats.trec import Qrels, read_qrels
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import Document
+from splade_cli.storage.checksums import warn_of_changes
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from splade_cli.checksums import warn_of_changes
 from splade_cli.datasets.training_rows import SHAPE, examples_of
 from splade_cli.errors import InputError
-from splade_cli.files import open_text, read_jsonl, write_json
 from splade_cli.records import Example
+from splade_cli.storage.checksums import warn_of_changes
+from splade_cli.storage.files import open_text, read_jsonl, write_json
 
 YES = ("1", "1.0", "true", "yes")
 """What a column of labels says of a relevant document."""

@@ -12,9 +12,9 @@ from splade_cli.datasets.examples import json_rows
 from splade_cli.datasets.formats.beir import read_corpus, read_queries
 from splade_cli.datasets.formats.trec import read_qrels
 from splade_cli.errors import InputError
-from splade_cli.files import open_text
-from splade_cli.machine_faults import raise_machine_error
 from splade_cli.records import Chunk
+from splade_cli.storage.files import open_text
+from splade_cli.storage.machine_faults import raise_machine_error
 
 TableRow = dict[str, Any]
 Wanted = Callable[[str], bool]

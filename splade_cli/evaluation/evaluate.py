@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from splade_cli.cache import Cache, remove_cache
 from splade_cli.datasets.collections import Collection, load_collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.options import EvaluationKeywords, EvaluationOptions
@@ -19,7 +18,6 @@ from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.systems.lineup import NOTHING_TO_FUSE, Lineup
 from splade_cli.evaluation.systems.subject import by_part, of_model, of_retriever, of_searcher
 from splade_cli.evaluation.systems.system import System, units_of
-from splade_cli.files import temporary_folder
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
@@ -27,6 +25,8 @@ from splade_cli.search.batch import as_filter
 from splade_cli.search.options import DEFAULT
 from splade_cli.search.retriever import Retriever
 from splade_cli.search.searcher import Searcher
+from splade_cli.storage.cache import Cache, remove_cache
+from splade_cli.storage.files import temporary_folder
 
 
 def evaluate(

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from splade_cli.errors import InputError, ServiceError, did_you_mean
-from splade_cli.machine_faults import raise_machine_error
+from splade_cli.storage.machine_faults import raise_machine_error
 
 if TYPE_CHECKING:
     from sentence_transformers import SparseEncoder

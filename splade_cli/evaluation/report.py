@@ -17,7 +17,7 @@ from splade_cli.evaluation.costs import Cost
 from splade_cli.evaluation.fitting import Fitted
 from splade_cli.evaluation.metrics import PerQuery
 from splade_cli.evaluation.significance import Comparison
-from splade_cli.files import open_text, write_json
+from splade_cli.storage.files import open_text, write_json
 
 FORMAT = 1
 COMPARED_ON = "nDCG@10"

@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from splade_cli.checksums import CHECKSUMS, write_checksums
 from splade_cli.corpus.documents import Skipped
 from splade_cli.datasets.examples import write_examples
 from splade_cli.datasets.formats.trec import write_qrels
 from splade_cli.errors import InputError
-from splade_cli.files import remove_leftovers_in, replacing_folder, write_json, write_jsonl
 from splade_cli.generation.judged_queries import JudgedQuery
 from splade_cli.generation.negatives import Mined
 from splade_cli.generation.query_sources import QuerySource
-from splade_cli.outputs import make_folder, output_file, output_folder, sync_folder
 from splade_cli.records import Example, JsonValue
+from splade_cli.storage.checksums import CHECKSUMS, write_checksums
+from splade_cli.storage.files import remove_leftovers_in, replacing_folder, write_json, write_jsonl
+from splade_cli.storage.outputs import make_folder, output_file, output_folder, sync_folder
 
 WRITTEN = (
     "corpus.jsonl",

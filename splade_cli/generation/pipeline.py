@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from splade_cli.cache import Cache
-from splade_cli.claims import claimed
 from splade_cli.corpus.documents import Skipped
 from splade_cli.errors import InputError, LimitError, SpladeError
 from splade_cli.generation.corpus import Corpus, chunked_corpus
@@ -33,6 +31,8 @@ from splade_cli.generation.run_cache import answer_cache, earlier_answers, forge
 from splade_cli.generation.teachers import Teachers, open_teachers
 from splade_cli.index.bm25.analyzer import stop_words
 from splade_cli.progress import Progress, Say, bars, silent, unsaid
+from splade_cli.storage.cache import Cache
+from splade_cli.storage.claims import claimed
 
 QUERIES_AT_ONCE = 256
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from splade_cli.cache import Cache, remove_cache
 from splade_cli.errors import InputError
 from splade_cli.generation.llm.answers import CLAIMS
 from splade_cli.generation.llm.answers import SPACE as ANSWERS
+from splade_cli.storage.cache import Cache, remove_cache
 
 NAME = "cache.sqlite3"
 _MAGIC = b"SQLite format 3\0"

@@ -10,7 +10,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.cache import Cache
 from splade_cli.engines.local import LocalEngine
 from splade_cli.generation.corpus import Corpus
 from splade_cli.generation.options import GenerateOptions
@@ -26,6 +25,7 @@ from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.ranking import fusion
 from splade_cli.search.searcher import Searcher
+from splade_cli.storage.cache import Cache
 
 DEPTH = 100
 """Chunks in a teacher's ranking."""

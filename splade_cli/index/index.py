@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.claims import claimed
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.containers.csr import Sparse, as_csr
 from splade_cli.index.engine.merging import RankedRows, merge
@@ -28,6 +27,7 @@ from splade_cli.index.store.manifest import TOKENIZER
 from splade_cli.index.store.segment import Mask
 from splade_cli.index.store.segment_writer import Bm25Request
 from splade_cli.records import Chunk
+from splade_cli.storage.claims import claimed
 
 Ids = list[list[str]] | list[list[int]]
 __all__ = ["SpladeIndex"]

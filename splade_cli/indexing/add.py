@@ -9,7 +9,6 @@ from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
 
-from splade_cli.cache import Cache, remove_cache
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.corpus.documents import Skipped
 from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
@@ -24,6 +23,7 @@ from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, bars
 from splade_cli.records import Chunk
+from splade_cli.storage.cache import Cache, remove_cache
 
 
 @dataclass

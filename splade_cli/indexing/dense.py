@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.cache import Cache, key_of
 from splade_cli.index.info import DenseInfo
 from splade_cli.index.vectors.dense import unit
+from splade_cli.storage.cache import Cache, key_of
 
 SPACE = "dense vectors"
 """With this begins the name of every space of dense vectors."""

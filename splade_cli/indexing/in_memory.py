@@ -9,7 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.cache import Cache
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.indexing.dense import DenseEncoder
@@ -19,6 +18,7 @@ from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
+from splade_cli.storage.cache import Cache
 
 
 def index_chunks(

@@ -8,9 +8,6 @@ from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 
-from splade_cli.cache import Cache, key_of, remove_cache
-from splade_cli.claims import claimed
-from splade_cli.files import claim_output, remove_leftovers
 from splade_cli.index.info import DenseInfo, IndexInfo
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.batches import Batch
@@ -26,6 +23,9 @@ from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.model.query_encoders.tokenizer import TOKENIZER, has_fast_tokenizer, write_tokenizer
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
+from splade_cli.storage.cache import Cache, key_of, remove_cache
+from splade_cli.storage.claims import claimed
+from splade_cli.storage.files import claim_output, remove_leftovers
 
 REPLACES = "replaces"
 """Space of the cache that says what stood at the output when the build began."""

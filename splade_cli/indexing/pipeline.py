@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from splade_cli.cache import Cache
 from splade_cli.index.bm25.analyzer import guess_language
 from splade_cli.index.store.batches import Batch
 from splade_cli.index.vectors.pruning import Pruning
@@ -16,6 +15,7 @@ from splade_cli.indexing.options import IndexOptions
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
+from splade_cli.storage.cache import Cache
 
 AUTOMATIC_FROM = 4096
 """Chunks from which on a lower precision is tried where it is ``auto``: below, nothing is to be gained."""

@@ -14,8 +14,8 @@ from splade_cli.progress import Progress, silent
 from splade_cli.records import EncoderInfo
 
 if TYPE_CHECKING:
-    from splade_cli.cache import Cache
     from splade_cli.model.loaded import LoadedModel
+    from splade_cli.storage.cache import Cache
 
 
 class SparseEmbedding(TypedDict):

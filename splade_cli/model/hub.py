@@ -10,8 +10,8 @@ from typing import Any
 
 from splade_cli.errors import ModelError
 from splade_cli.hub import HubFailure, first_line, hub_answers, hub_failure
-from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.options import ModelOptions
+from splade_cli.storage.machine_faults import raise_machine_error
 
 ANOTHER = "use 'tiny', a folder, or a hub id like prithivida/Splade_PP_en_v1"
 

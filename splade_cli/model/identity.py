@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from splade_cli.checksums import CHECKSUMS, changed_files, checksums_of, write_checksums
 from splade_cli.errors import ModelError
 from splade_cli.model.hub import fetched_commit
+from splade_cli.storage.checksums import CHECKSUMS, changed_files, checksums_of, write_checksums
 
 DECIDE = (".safetensors", ".bin", ".json", ".txt", ".model")
 """Endings of weights, configuration and tokenizer."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 import torch
 
 from splade_cli.errors import ModelError
-from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.csr.encoder import AUTOENCODER, open_csr
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import model_error, quiet, require_hub
@@ -34,6 +33,7 @@ from splade_cli.model.layout import (
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelKeywords, ModelOptions
 from splade_cli.model.splade.encoder import SpladeModel
+from splade_cli.storage.machine_faults import raise_machine_error
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -24,8 +24,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from splade_cli.errors import InputError
-from splade_cli.files import open_text
 from splade_cli.records import WeightedText
+from splade_cli.storage.files import open_text
 
 _WEIGHT = re.compile(r"(.*\S)\s*\^\s*(\S+)", re.DOTALL)
 _HINT = "one rule a line: abbreviation = long form, or: synonym, synonym"

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from splade_cli.cache import Cache, key_of
+from splade_cli.storage.cache import Cache, key_of
 
 WINDOW = 256
 """Items that are computed before they are written; what a kill costs at most."""

@@ -17,8 +17,8 @@ import torch
 
 from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.loading import DatasetSplits
-from splade_cli.files import temporary_folder
 from splade_cli.records import Example
+from splade_cli.storage.files import temporary_folder
 from splade_cli.training.run import TrainingRun
 from splade_cli.training.tracking.trackers import require_tracking
 

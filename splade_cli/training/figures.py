@@ -10,9 +10,9 @@ from typing import Any
 from splade_cli.config.schema import Config
 from splade_cli.datasets.collections import load_collection
 from splade_cli.errors import ModelError
-from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
+from splade_cli.storage.machine_faults import raise_machine_error
 from splade_cli.training.averaging import average, average_by_guard, average_by_validation
 from splade_cli.training.loop.arguments import best_measure
 from splade_cli.training.tracking.rows import Listener

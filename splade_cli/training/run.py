@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from splade_cli.cache import Cache
 from splade_cli.config.keys import flatten
 from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.errors import ServiceError
 from splade_cli.evaluation.mteb import mteb_scores, require_tasks
 from splade_cli.progress import Progress, silent
+from splade_cli.storage.cache import Cache
 from splade_cli.training.csr.recipe import prepare_autoencoder
 from splade_cli.training.csr.texts import corpus_texts
 from splade_cli.training.figures import GUARD_MEASURE, Figures

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from splade_cli.config.resolve import Resolved
 from splade_cli.config.schema import Config
-from splade_cli.files import replacing
-from splade_cli.outputs import make_folder, output_file, output_folder
+from splade_cli.storage.files import replacing
+from splade_cli.storage.outputs import make_folder, output_file, output_folder
 
 CONFIG = "config.yaml"
 ORIGINS = "origins.txt"

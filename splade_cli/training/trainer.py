@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from splade_cli.claims import claimed
 from splade_cli.config.resolve import Resolved, resolve
 from splade_cli.config.schema import Config
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.loading import DatasetSplits, load_datasets
 from splade_cli.errors import InputError
-from splade_cli.files import claim_output, remove_leftovers_in
-from splade_cli.outputs import output_folder
 from splade_cli.progress import Progress, silent
+from splade_cli.storage.claims import claimed
+from splade_cli.storage.files import claim_output, remove_leftovers_in
+from splade_cli.storage.outputs import output_folder
 from splade_cli.training.loop.checkpoints import newest_checkpoint, remove_leftover_checkpoints, require_whole
 from splade_cli.training.publishing.publish import require_push
 from splade_cli.training.result import Trained

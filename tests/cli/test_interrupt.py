@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.cache import Cache
 from splade_cli.model.encoding import windows
+from splade_cli.storage.cache import Cache
 
 pytestmark = pytest.mark.slow
 WORDS = (

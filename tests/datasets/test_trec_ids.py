@@ -12,8 +12,8 @@ from splade_cli.corpus.documents import iterate_documents
 from splade_cli.corpus.formats.prose import safe_name
 from splade_cli.datasets.formats.trec import read_qrels, write_qrels, write_run
 from splade_cli.errors import InputError
-from splade_cli.files import write_jsonl
 from splade_cli.records import Document
+from splade_cli.storage.files import write_jsonl
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 

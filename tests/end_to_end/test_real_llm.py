@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.cache import Cache
 from splade_cli.generation.llm.answers import SPACE
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.writer import LlmWriter
 from splade_cli.records import Chunk
+from splade_cli.storage.cache import Cache
 
 SERVE = Path(__file__).parents[3] / "shared" / "tools" / "serve_llm.py"
 PASSAGES = {

@@ -13,7 +13,6 @@ from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.formats.trec import read_qrels, write_qrels
 from splade_cli.errors import InputError
-from splade_cli.files import write_jsonl
 from splade_cli.generation.judged_queries import (
     JudgedQuery,
     read_judged_rows,
@@ -24,6 +23,7 @@ from splade_cli.generation.options import GenerateOptions, Judged, Rows
 from splade_cli.generation.output import WRITTEN
 from splade_cli.generation.pipeline import Generated, generate
 from splade_cli.records import Example
+from splade_cli.storage.files import write_jsonl
 
 TOPICS = ("saw", "lathe", "router", "press", "welder", "printer", "laser", "grinder", "sander", "mill")
 PARTS = ("blade", "motor", "switch", "bearing")

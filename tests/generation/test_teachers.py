@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from splade_cli.cache import Cache
 from splade_cli.generation import teachers
 from splade_cli.generation.teachers import (
     Teachers,
@@ -19,6 +18,7 @@ from splade_cli.generation.teachers import (
 )
 from splade_cli.records import Chunk
 from splade_cli.search.options import SearchOptions
+from splade_cli.storage.cache import Cache
 
 CHUNKS = [
     Chunk(f"c{number}", "d", f"text {number} about thing{number % 7}", title=f"T{number}")

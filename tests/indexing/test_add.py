@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from splade_cli.cache import Cache
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.index import SpladeIndex
@@ -30,6 +29,7 @@ from splade_cli.model import encode as encoding
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.encoding.windows import space_of
 from splade_cli.model.query_encoders.static_export import export_static
+from splade_cli.storage.cache import Cache
 
 Make = Callable[..., Any]
 LONG = "The table saw needs a sharp blade. Backups are kept for thirty days, then deleted. " * 40
@@ -235,7 +235,7 @@ KILLED = """
 import os, signal, sys
 import torch
 torch.set_num_threads(int(sys.argv[1]))
-from splade_cli.cache import Cache
+from splade_cli.storage.cache import Cache
 from splade_cli.model import encode
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.indexing.add import add_documents

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from splade_cli.cache import Cache
 from splade_cli.corpus.chunks import Chunking, split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.errors import InputError
@@ -35,6 +34,7 @@ from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 from splade_cli.model.splade import automatic_int8
 from splade_cli.records import Chunk
 from splade_cli.search.searcher import Searcher
+from splade_cli.storage.cache import Cache
 
 Make = Callable[..., Any]
 WORDS = (
@@ -165,7 +165,7 @@ KILLED = """
 import os, signal, sys
 import torch
 torch.set_num_threads(int(sys.argv[1]))
-from splade_cli.cache import Cache
+from splade_cli.storage.cache import Cache
 from splade_cli.model import encode
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.indexing.build import index_documents

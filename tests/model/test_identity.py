@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.checksums import CHECKSUMS
 from splade_cli.errors import ModelError
 from splade_cli.model.identity import deciding_files, identity_of, seal
 from splade_cli.model.load import load_splade_model
+from splade_cli.storage.checksums import CHECKSUMS
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from splade_cli.cache import Cache
 from splade_cli.config.schema import ModelSection
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.frequencies import TokenFrequencies
+from splade_cli.storage.cache import Cache
 from splade_cli.training.trainable import open_trainable
 from splade_cli.training.trainer import SpladeTrainer
 

@@ -21,9 +21,9 @@ from splade_cli.cli.render import console, replies
 from splade_cli.cli.render.plain import one_line
 from splade_cli.cli.render.progress import show_progress
 from splade_cli.errors import InputError
-from splade_cli.outputs import output_file
 from splade_cli.search.session.completion import proposals
 from splade_cli.search.session.replies import QuitReply
+from splade_cli.storage.outputs import output_file
 
 if TYPE_CHECKING:
     from splade_cli.search.session.replies import Reply

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from splade_cli.corpus.formats.prose import clean
 from splade_cli.errors import InputError
-from splade_cli.files import read_jsonl
 from splade_cli.records import Document, JsonValue
+from splade_cli.storage.files import read_jsonl
 
 
 def read_corpus(path: Path) -> list[Document]:

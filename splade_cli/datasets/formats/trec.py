@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from splade_cli.errors import InputError
-from splade_cli.files import open_text, replacing
+from splade_cli.storage.files import open_text, replacing
 
 Qrels = dict[str, dict[str, int]]
 """Grades: ``qrels[query][document]``."""

@@ -24,7 +24,6 @@ from torch import Tensor
 
 from splade_cli.deploy.export.query_graph import QueryGraph
 from splade_cli.errors import ModelError
-from splade_cli.files import replacing, temporary_folder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.query_encoders.base import GRAPH, QueryEncoderExport
@@ -33,6 +32,7 @@ from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.model.query_encoders.tokenizer import TOKENIZER, write_tokenizer
 from splade_cli.model.splade.encoder import SpladeModel
 from splade_cli.records import QueryInfo
+from splade_cli.storage.files import replacing, temporary_folder
 
 LEAST_COSINE = 0.99
 ATTENTION = ("eager", "sdpa")

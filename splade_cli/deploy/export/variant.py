@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from splade_cli.claims import claimed
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import Skipped, read_documents
 from splade_cli.datasets.collections import Collection, load_collection
@@ -14,12 +13,13 @@ from splade_cli.deploy.export.card import add_section
 from splade_cli.deploy.export.model_folder import source_folder
 from splade_cli.errors import InputError
 from splade_cli.evaluation.evaluate import evaluate
-from splade_cli.files import claim_output, remove_leftovers, replacing_folder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.identity import seal
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
 from splade_cli.records import JsonValue
+from splade_cli.storage.claims import claimed
+from splade_cli.storage.files import claim_output, remove_leftovers, replacing_folder
 
 MEASURE = "nDCG@10"
 

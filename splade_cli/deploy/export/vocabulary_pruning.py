@@ -22,13 +22,13 @@ from splade_cli.deploy.export.card import add_section
 from splade_cli.deploy.export.model_folder import copy_without_weights, edit_json, exact
 from splade_cli.deploy.export.vocabulary import Vocabulary
 from splade_cli.errors import InputError, ModelError
-from splade_cli.files import write_json
 from splade_cli.model.encode import WINDOW, encode
 from splade_cli.model.identity import seal
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
+from splade_cli.storage.files import write_json
 
 SAMPLE = 2000
 STALE = (

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from splade_cli.cache import Cache
 from splade_cli.datasets.collections import Collection
 from splade_cli.engines.base import Catalog, Engine
 from splade_cli.engines.local import LocalEngine
@@ -31,6 +30,7 @@ from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.ranking.rerank import CrossEncoder, Reranker
 from splade_cli.search.retriever import Retriever
 from splade_cli.search.searcher import Searcher
+from splade_cli.storage.cache import Cache
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from splade_cli.cache import Cache, key_of
-from splade_cli.claims import is_running
 from splade_cli.records import Chunk
+from splade_cli.storage.cache import Cache, key_of
+from splade_cli.storage.claims import is_running
 
 SPACE = "llm answers"
 CLAIMS = "llm calls under way"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.errors import InputError, did_you_mean
-from splade_cli.files import open_text
 from splade_cli.generation.llm.parsing import LONGEST_QUERY, QUERY_TYPES, QueryType
 from splade_cli.records import Chunk
+from splade_cli.storage.files import open_text
 
 TEMPLATES = {
     "generic": "You write the search queries that people type to find a passage of text.",

@@ -11,7 +11,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING
 
-from splade_cli.cache import Cache
 from splade_cli.errors import ServiceError
 from splade_cli.generation.dedupe import copies
 from splade_cli.generation.llm.answers import Answer, AnswerCache
@@ -25,6 +24,7 @@ from splade_cli.generation.llm.parsing import read_queries, read_reasoning
 from splade_cli.generation.llm.prompts import EXAMPLES, Prompt
 from splade_cli.progress import Progress, Say, silent, unsaid
 from splade_cli.records import Chunk, WrittenQuery
+from splade_cli.storage.cache import Cache
 
 if TYPE_CHECKING:
     import asyncio

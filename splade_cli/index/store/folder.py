@@ -25,9 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.claims import claimed
 from splade_cli.errors import IndexFolderError
-from splade_cli.files import claim_output, remove_leftovers, replacing_folder
 from splade_cli.index.containers.checksums import checksum_of
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.info import Bm25Info, IndexInfo
@@ -47,7 +45,9 @@ from splade_cli.index.store.manifest import (
 from splade_cli.index.store.opening import TOMBSTONE_ROWS, refuse_irregular
 from splade_cli.index.store.segment_file import sums_of, tensors_of, texts_of, write_sums
 from splade_cli.index.store.segment_writer import Bm25Request, write_segment
-from splade_cli.outputs import sync_folder
+from splade_cli.storage.claims import claimed
+from splade_cli.storage.files import claim_output, remove_leftovers, replacing_folder
+from splade_cli.storage.outputs import sync_folder
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from splade_cli.errors import IndexFolderError, InputError, SpladeError, rebuild_hint
-from splade_cli.files import replacing
 from splade_cli.index.containers.checksums import Checksum, checksum_of
 from splade_cli.index.containers.plain_json import plain_json
 from splade_cli.index.containers.regular_files import read_regular
 from splade_cli.index.info import IndexInfo
 from splade_cli.index.store.manifest_parts import count_from, info_from, is_name, name_from, part_from
-from splade_cli.machine_faults import machine_error
+from splade_cli.storage.files import replacing
+from splade_cli.storage.machine_faults import machine_error
 
 VERSION = 4
 FORMAT = "splade-index"

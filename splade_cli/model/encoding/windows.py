@@ -14,13 +14,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import scipy.sparse as sp
 
-from splade_cli.cache import Cache, key_of
 from splade_cli.errors import require_positive
 from splade_cli.model.device import empty_cache
 from splade_cli.model.encode import encode_window, windows
 from splade_cli.model.encoding.workers import WorkerPool
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.progress import Progress, silent
+from splade_cli.storage.cache import Cache, key_of
 
 SPACE = "sparse vectors"
 """With this begins the name of every space of encoded windows."""

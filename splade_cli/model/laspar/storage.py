@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from splade_cli.errors import ModelError
-from splade_cli.files import replacing
-from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.laspar.shape import LatentShape
+from splade_cli.storage.files import replacing
+from splade_cli.storage.machine_faults import raise_machine_error
 
 if TYPE_CHECKING:
     from splade_cli.model.laspar.head import LatentHead

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, rebuild_hint
-from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.query_encoders.base import GRAPH, TABLE, QueryEncoder, QueryEncoderExport
 from splade_cli.model.query_encoders.static import StaticQueryEncoder
 from splade_cli.model.query_encoders.tokenizer import TOKENIZER
 from splade_cli.records import QueryInfo
+from splade_cli.storage.machine_faults import raise_machine_error
 
 TEXTS_AT_ONCE = 2048
 

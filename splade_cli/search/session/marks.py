@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from splade_cli.claims import claimed
 from splade_cli.errors import InputError
-from splade_cli.files import WAIT_SECONDS, read_jsonl, remove_leftovers, write_jsonl
-from splade_cli.machine_faults import raise_machine_error
-from splade_cli.outputs import require_readable
 from splade_cli.records import JsonValue
+from splade_cli.storage.claims import claimed
+from splade_cli.storage.files import WAIT_SECONDS, read_jsonl, remove_leftovers, write_jsonl
+from splade_cli.storage.machine_faults import raise_machine_error
+from splade_cli.storage.outputs import require_readable
 
 SOURCE = "mark"
 Verdict = Literal["good", "bad", "none"]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from splade_cli.cache import Cache
 from splade_cli.config.schema import Config
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Example
+from splade_cli.storage.cache import Cache
 from splade_cli.training.csr.loss import CsrWeights
 from splade_cli.training.csr.texts import excerpts
 from splade_cli.training.csr.trainer import CsrTexts, prepare_csr

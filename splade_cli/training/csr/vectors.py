@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splade_cli.cache import Cache
 from splade_cli.errors import InputError
 from splade_cli.progress import Progress, silent
+from splade_cli.storage.cache import Cache
 from splade_cli.training.cached import READ, CachedTexts, compute_missing, read_cached
 from splade_cli.training.trainable import Trainable
 

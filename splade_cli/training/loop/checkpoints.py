@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from splade_cli.checksums import CHECKSUMS, changed_files, recorded_checksums, write_checksums
 from splade_cli.errors import InputError
+from splade_cli.storage.checksums import CHECKSUMS, changed_files, recorded_checksums, write_checksums
 
 STATE = "trainer_state.json"
 """Written last: a checkpoint without it was cut short."""

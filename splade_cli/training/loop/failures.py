@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from splade_cli.errors import ModelError
-from splade_cli.files import write_json
+from splade_cli.storage.files import write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from splade_cli.errors import InputError, ModelError
-from splade_cli.files import temporary_folder
 from splade_cli.model.options import ModelOptions
+from splade_cli.storage.files import temporary_folder
 
 if TYPE_CHECKING:
     import scipy.sparse as sp

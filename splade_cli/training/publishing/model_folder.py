@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from splade_cli.config.schema import Config
-from splade_cli.files import replacing_folder, write_json
 from splade_cli.model.identity import seal
 from splade_cli.records import Example
+from splade_cli.storage.files import replacing_folder, write_json
 from splade_cli.training.publishing.card import render
 from splade_cli.training.publishing.card_facts import card_facts
 from splade_cli.training.publishing.licence import copy_licence

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.cache import Cache, key_of
 from splade_cli.generation.teachers import searcher_over
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Chunk, Example
 from splade_cli.search.options import SearchOptions
+from splade_cli.storage.cache import Cache, key_of
 from splade_cli.training.cached import CachedTexts, Computed, Done, compute_missing, read_cached
 from splade_cli.training.teachers.kinds import identity_of_teacher
 from splade_cli.training.teachers.vectors import TextVectors, open_vectors, products

@@ -22,11 +22,11 @@ from typing import Literal, get_args
 import numpy as np
 import scipy.sparse as sp
 
-from splade_cli.cache import Cache
 from splade_cli.errors import InputError
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Example
+from splade_cli.storage.cache import Cache
 from splade_cli.training.teachers.kinds import kind_of
 from splade_cli.training.teachers.models import Scores, documents_of, open_teacher
 

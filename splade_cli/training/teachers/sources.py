@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from splade_cli.cache import Cache
 from splade_cli.config.schema import Config
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Example
+from splade_cli.storage.cache import Cache
 from splade_cli.training.teachers.scores import BATCH_SIZE, TeacherReport, scored
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from splade_cli.files import replacing
+from splade_cli.storage.files import replacing
 from splade_cli.training.tracking.rows import Listener, MetricsRow
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from splade_cli.errors import ServiceError
-from splade_cli.files import write_json
+from splade_cli.storage.files import write_json
 from splade_cli.training.tracking.rows import MetricsRow, step_of
 from splade_cli.training.tracking.tracker import Tracker, curves
 

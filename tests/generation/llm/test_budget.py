@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from reliability.llm.server import LlmServer
-from splade_cli.cache import Cache
 from splade_cli.errors import InputError, LimitError
 from splade_cli.generation.llm.answers import Answer
 from splade_cli.generation.llm.budget import Budget, Limits
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.writer import LlmWriter
 from splade_cli.records import Chunk
+from splade_cli.storage.cache import Cache
 
 WORDS = (
     "kiln",

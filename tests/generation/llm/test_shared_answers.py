@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from reliability.llm.server import LlmServer
-from splade_cli.cache import Cache
 from splade_cli.errors import InputError
 from splade_cli.generation.llm.answers import CLAIMS, SPACE, AnswerCache
 from splade_cli.generation.llm.options import Llm
@@ -20,6 +19,7 @@ from splade_cli.generation.llm.writer import LlmWriter
 from splade_cli.generation.options import GenerateOptions
 from splade_cli.generation.pipeline import generate
 from splade_cli.records import Chunk
+from splade_cli.storage.cache import Cache
 
 WORDS = (
     "kiln",

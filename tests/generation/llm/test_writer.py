@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ServiceError
 from splade_cli.generation.llm import chat, failures
 from splade_cli.generation.llm.answers import SPACE
@@ -29,6 +28,7 @@ from splade_cli.generation.llm.writer import LlmWriter, Usage
 from splade_cli.generation.options import GenerateOptions
 from splade_cli.generation.pipeline import generate, plan
 from splade_cli.records import Chunk, WrittenQuery
+from splade_cli.storage.cache import Cache
 
 KEY = "sk-very-secret-0123456789"
 GOOD = json.dumps(

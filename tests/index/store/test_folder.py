@@ -342,7 +342,7 @@ def test_a_killed_write_leaves_what_was_there(error: BaseException, there: bool,
 def test_a_manifest_that_cannot_be_replaced_leaves_the_old_index(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from splade_cli import files
+    from splade_cli.storage import files
 
     def replace(source: Path, target: Path) -> None:
         raise PermissionError("in use")

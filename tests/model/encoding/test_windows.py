@@ -13,7 +13,6 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model import encode as module
 from splade_cli.model.encode import encode, stack
@@ -27,6 +26,7 @@ from splade_cli.model.encoding.windows import (
 from splade_cli.model.encoding.workers import WorkerPool, devices_of_workers
 from splade_cli.model.splade import automatic_int8
 from splade_cli.model.splade.automatic_int8 import neighbours_in_common, settle_precision
+from splade_cli.storage.cache import Cache
 
 Make = Callable[..., Any]
 

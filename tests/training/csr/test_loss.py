@@ -14,9 +14,9 @@ from sentence_transformers.sparse_encoder.losses.csr import CSRReconstructionLos
 from sentence_transformers.sparse_encoder.modules import SparseAutoEncoder
 from transformers import TrainerCallback, TrainingArguments
 
-from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.csr.encoder import initialize
+from splade_cli.storage.cache import Cache
 from splade_cli.training.csr.loss import CsrObjective, CsrWeights, nearest
 from splade_cli.training.csr.trainer import CsrTexts, prepare_csr
 from splade_cli.training.csr.vectors import cached_vectors

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.checksums import write_checksums
 from splade_cli.errors import InputError
+from splade_cli.storage.checksums import write_checksums
 from splade_cli.training.loop.checkpoints import (
     newest_checkpoint,
     remove_leftover_checkpoints,

@@ -267,7 +267,7 @@ def test_the_command_in_a_process_of_its_own(hub: Hub, folder: Path, tmp_path: P
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_OFFLINE": "0",
     }
-    code = "import typer; from splade_cli.cli.push import push; typer.run(push)"
+    code = "import typer; from splade_cli.cli.commands.push import push; typer.run(push)"
 
     def call(*words: str) -> Any:
         return subprocess.run(

@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.cache import Cache
 from splade_cli.errors import InputError, ModelError
 from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.model.crossencoder import CrossEncoderModel
@@ -25,6 +24,7 @@ from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Example, Ranking
 from splade_cli.search.ranking import fusion
+from splade_cli.storage.cache import Cache
 from splade_cli.training import cached
 from splade_cli.training.teachers.kinds import identity_of_teacher, kind_of
 from splade_cli.training.teachers.models import CrossEncoderTeacher

@@ -191,7 +191,7 @@ def evaluate(
 def _require_outputs(run: Path | None, report: Path | None, json_output: bool) -> None:
     """Raises InputError where nothing can be written, or more than one thing would be on standard output."""
     from splade_cli.errors import InputError
-    from splade_cli.outputs import output_file
+    from splade_cli.storage.outputs import output_file
 
     if [run == STDOUT, report == STDOUT, json_output].count(True) > 1:
         raise InputError(

@@ -11,9 +11,9 @@ from threading import Barrier
 
 import pytest
 
-from splade_cli.cache import Cache
 from splade_cli.errors import InputError
-from splade_cli.files import (
+from splade_cli.storage.cache import Cache
+from splade_cli.storage.files import (
     claim_output,
     open_text,
     remove_leftovers,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from splade_cli.machine_faults import machine_error
+from splade_cli.storage.machine_faults import machine_error
 
 FORMAT = 2
 TABLE = """CREATE TABLE IF NOT EXISTS entries (

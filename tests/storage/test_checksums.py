@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.checksums import CHECKSUMS, changed_files, checksums_of, warn_of_changes, write_checksums
+from splade_cli.storage.checksums import (
+    CHECKSUMS,
+    changed_files,
+    checksums_of,
+    warn_of_changes,
+    write_checksums,
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from splade_cli.errors import InputError
-from splade_cli.machine_faults import raise_machine_error
+from splade_cli.storage.machine_faults import raise_machine_error
 
 ELSEWHERE = "name another output"
 _KINDS = (

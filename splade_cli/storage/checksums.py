@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from splade_cli.files import write_json
+from splade_cli.storage.files import write_json
 
 CHECKSUMS = "checksums.json"
 _READ = 1 << 22

@@ -18,8 +18,8 @@ from datetime import datetime
 from pathlib import Path
 
 from splade_cli.errors import InputError
-from splade_cli.machine_faults import raise_machine_error
-from splade_cli.outputs import ELSEWHERE, make_folder, require_writable
+from splade_cli.storage.machine_faults import raise_machine_error
+from splade_cli.storage.outputs import ELSEWHERE, make_folder, require_writable
 
 LOCK = ".lock"
 GRACE = 15.0

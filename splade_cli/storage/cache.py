@@ -18,9 +18,18 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from splade_cli.errors import InputError, SpladeError
-from splade_cli.machine_faults import machine_error
-from splade_cli.outputs import make_folder, output_file
-from splade_cli.salvage import BESIDE, FORMAT, INSERT, TABLE, is_damage, renew, require_sound, row_checksum
+from splade_cli.storage.machine_faults import machine_error
+from splade_cli.storage.outputs import make_folder, output_file
+from splade_cli.storage.salvage import (
+    BESIDE,
+    FORMAT,
+    INSERT,
+    TABLE,
+    is_damage,
+    renew,
+    require_sound,
+    row_checksum,
+)
 
 KEYS_AT_ONCE = 500
 WAIT_SECONDS = 60.0

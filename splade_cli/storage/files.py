@@ -13,11 +13,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from splade_cli.claims import LOCK, claimed
 from splade_cli.errors import InputError
-from splade_cli.machine_faults import naming
-from splade_cli.outputs import make_folder, output_file, output_folder, require_readable, sync_folder
 from splade_cli.records import JsonValue
+from splade_cli.storage.claims import LOCK, claimed
+from splade_cli.storage.machine_faults import naming
+from splade_cli.storage.outputs import make_folder, output_file, output_folder, require_readable, sync_folder
 
 TEMPORARY = "splade-temporary-"
 WAIT_SECONDS = 60.0

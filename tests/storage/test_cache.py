@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.cache import KEYS_AT_ONCE, Cache, key_of
 from splade_cli.errors import InputError
+from splade_cli.storage.cache import KEYS_AT_ONCE, Cache, key_of
 
 
 def test_values_come_back_by_space_and_key(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_threads_share_one_cache(tmp_path: Path) -> None:
 def test_processes_share_one_file_and_a_kill_loses_nothing_that_was_put(tmp_path: Path) -> None:
     path = tmp_path / "cache"
     script = (
-        "import os, signal, sys; from pathlib import Path; from splade_cli.cache import Cache\n"
+        "import os, signal, sys; from pathlib import Path; from splade_cli.storage.cache import Cache\n"
         "cache = Cache(Path(sys.argv[1]))\n"
         "for turn in range(30): cache.put(sys.argv[2], {str(turn).encode(): b'v'})\n"
         "os._exit(9)"

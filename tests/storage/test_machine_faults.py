@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from splade_cli.errors import InputError, MachineError
-from splade_cli.machine_faults import machine_error, naming, raise_exhausted, raise_machine_error
+from splade_cli.storage.machine_faults import machine_error, naming, raise_exhausted, raise_machine_error
 
 PATH = Path("place") / "file"
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli import claims
-from splade_cli.claims import Holder, claimed, is_running
 from splade_cli.errors import InputError
+from splade_cli.storage import claims
+from splade_cli.storage.claims import Holder, claimed, is_running
 
 HOLDS = """
 import sys
 from pathlib import Path
-from splade_cli.claims import claimed
+from splade_cli.storage.claims import claimed
 with claimed(Path(sys.argv[1])):
     print("claimed", flush=True)
     sys.stdin.read()
