@@ -113,7 +113,7 @@ def links_out(outcome: Outcome, place: Path, draw: random.Random) -> None:
     (place / "outside").mkdir()
     (place / "outside" / "secret.md").write_text(SECRET)
     (docs / "deep" / "page.md").write_text("A page of the folder about rivers.")
-    targets = {
+    targets: dict[str, str | Path] = {
         "out.txt": place / "secret.txt", "relative.txt": "../secret.txt", "folder": place / "outside",
         "up": "..", "root": "/", "loop": ".", "a.txt": "b.txt", "b.txt": "a.txt", "same.md": "deep/page.md",
         "device.txt": "/dev/zero", "process.txt": "/proc/self/environ", "deep/er/loop": "../..",

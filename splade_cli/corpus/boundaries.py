@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from math import inf
 from typing import NamedTuple
 
@@ -94,14 +92,18 @@ def _best_cut(structure: TextStructure, within: Range, last: int, unit: int, *, 
                 end = within.wished - 1
             if first > end:
                 continue
+            looked_at = 0
             for cut in _cuts(structure, pattern, first, min(end + _SLACK, last), forwards=forwards):
                 position = cut.start if starts else cut.end
                 distance = abs(position - within.wished) / unit
-                too_dear = least + distance >= price
-                if position > end or (forwards and too_dear):
-                    break
-                if position < within.low or cut.start > last or too_dear:
+                is_in_slack = position > end
+                if is_in_slack and not forwards:
                     continue
+                if is_in_slack or least + distance >= price or looked_at == _CANDIDATES:
+                    break
+                if position < within.low or cut.start > last:
+                    continue
+                looked_at += 1
                 cost = _cost(structure, cut, pattern) + distance
                 if structure.fence_around(cut.start):
                     cost += in_code
@@ -114,26 +116,16 @@ def _best_cut(structure: TextStructure, within: Range, last: int, unit: int, *, 
 def _cuts(
     structure: TextStructure, pattern: re.Pattern[str] | None, low: int, high: int, *, forwards: bool
 ) -> Iterator[Cut]:
-    """What `pattern` finds in ``text[low:high]``, or a little before: the first of it, or the last."""
+    """What `pattern` finds in ``text[low:high]``, or a little before: from the first on, or from the last."""
     text = structure.text
     if pattern is None:
         first = bisect_left(structure.anchors, low)
         behind = bisect_right(structure.anchors, high)
-        if forwards:
-            behind = min(behind, first + _CANDIDATES)
-        else:
-            first = max(first, behind - _CANDIDATES - _SLACK)
-        for anchor in structure.anchors[first:behind]:
-            yield _cut_at(text, anchor)
-        return
-    matches = pattern.finditer(text, max(0, low - 4), high)
-    if forwards:
-        nearest: Iterable[re.Match[str]] = islice(matches, _CANDIDATES)
+        positions = iter(structure.anchors[first:behind])
     else:
-        # all that lie in the slack behind the range may be among the last
-        nearest = deque(matches, maxlen=_CANDIDATES + _SLACK)
-    for match in nearest:
-        yield _cut_at(text, match.end())
+        positions = (match.end() for match in pattern.finditer(text, max(0, low - 4), high))
+    for position in positions if forwards else reversed(list(positions)):
+        yield _cut_at(text, position)
 
 
 def _cut_at(text: str, position: int) -> Cut:

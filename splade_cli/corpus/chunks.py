@@ -118,15 +118,16 @@ def _chunks(document: Document, chunking: Chunking) -> list[Chunk]:
         return []
     start = len(text) - len(text.lstrip())
     end = len(text.rstrip())
-    structure = structure_of(text)
     length = end - start
     if length < 2 * chunking.min_chars or length <= min(
         chunking.max_chars, _KEEP_WHOLE * chunking.target_chars
     ):
         slices = [_Slice(start, end, start)]
+        heading_paths = [_opening_heading(text, start, document.title)]
     else:
+        structure = structure_of(text)
         slices = list(_slices(structure, start, end, chunking))
-    heading_paths = _heading_paths(structure, [each.new for each in slices], document.title)
+        heading_paths = list(_heading_paths(structure, [each.new for each in slices], document.title))
     chunks = []
     for number, (part, headings) in enumerate(zip(slices, heading_paths, strict=True), 1):
         chunk = Chunk(
@@ -182,9 +183,19 @@ def _next_start(structure: TextStructure, start: int, cut: Cut, chunking: Chunki
     return shared.start
 
 
+def _opening_heading(text: str, start: int, title: str) -> tuple[str, ...]:
+    """The heading path of a text that is kept whole: its first line, if that is a heading."""
+    # Tables come with hundreds of thousands of texts of a word.
+    if not text.startswith("#", start):
+        return ()
+    first_line = text[:start] + text[start:].split("\n", 1)[0]
+    return next(_heading_paths(structure_of(first_line), [start], title))
+
+
 def _heading_paths(structure: TextStructure, positions: list[int], title: str) -> Iterator[tuple[str, ...]]:
     """For each of the rising positions, the headings that it stands under, without the document's title."""
     path: list[tuple[int, str]] = []
+    title = title.strip().casefold()
     done = 0
     for position in positions:
         upto = bisect_right(structure.headings, position, key=lambda heading: heading.start)
@@ -192,4 +203,4 @@ def _heading_paths(structure: TextStructure, positions: list[int], title: str) -
             path = [above for above in path if above[0] < heading.level]
             path.append((heading.level, heading.words))
         done = upto
-        yield tuple(words for _, words in path if words.casefold() != title.strip().casefold())
+        yield tuple(words for _, words in path if words.casefold() != title)

@@ -12,7 +12,7 @@ from pathlib import Path
 from splade_cli.corpus.file_reader import SUPPORTED, FileReader, Waiting, unsupported
 from splade_cli.corpus.folders import NO_FILE, NamedFile, Skipped, list_files
 from splade_cli.corpus.formats import ROW_READERS, Unreadable
-from splade_cli.corpus.formats.prose import clean, safe_name
+from splade_cli.corpus.formats.prose import clean, safe_name, short_title
 from splade_cli.corpus.options import DEFAULT_READING, MEGABYTE, ReadingOptions
 from splade_cli.errors import InputError, require_positive
 from splade_cli.progress import Progress, silent
@@ -21,6 +21,8 @@ from splade_cli.storage.machine_faults import raise_exhausted
 
 __all__ = ["SUPPORTED", "Reading", "Skipped", "iterate_documents", "read_documents"]
 
+LONGEST_ID = 1000
+"""Characters of an id: it stands in the ids of all chunks of its document."""
 PATIENCE = 2
 """Seconds that a file may take before its name is shown."""
 
@@ -137,9 +139,19 @@ def _documents(
                 yield Skipped(file.name, str(raw))
                 continue
             fallback = f"{file.name}#{number}" if has_rows else file.name
-            document_id = _unique_id(safe_name(raw.id), fallback, ids)
+            given_id = raw.id
+            if len(given_id) > LONGEST_ID:
+                yield Skipped(file.name, f"id of {len(given_id):,} characters, not kept ({fallback})")
+                given_id = ""
+            document_id = _unique_id(safe_name(given_id), fallback, ids)
             ids.add(document_id)
-            yield Document(document_id, raw.text, raw.title, {"path": file.name, **raw.metadata})
+            metadata = {"path": file.name, **raw.metadata}
+            title = short_title(raw.title)
+            yield Document(document_id, raw.text, title, metadata)
+            if len(title) < len(raw.title):
+                yield Skipped(
+                    file.name, f"title of {len(raw.title):,} characters, cut to {len(title)} ({document_id})"
+                )
     except Unreadable as reason:
         yield Skipped(file.name, str(reason))
     except OSError as error:

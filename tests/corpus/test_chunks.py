@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import example, given, settings
@@ -295,6 +296,32 @@ def test_sizes_that_cannot_be(sizes: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         split_documents([], Chunking(**sizes))  # type: ignore[arg-type]
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("opening", ["", "  ", "\n\n", " \n"])
+def test_a_whole_text_stands_under_the_heading_that_it_begins_with(opening: str) -> None:
+    text = f"{opening}## Part\n\nWords.\n\n## Other\n\nWords."
+    headings = ("Part",) if opening != "  " else ()
+    assert split(Document("d", text, "Title"))[0].headings == headings
+    assert split(Document("d", text, "part"))[0].headings == ()
+    assert split(Document("d", f"{opening}Words.\n\n## Other"))[0].headings == ()
+
+
+@pytest.mark.parametrize("unit", ["## a\n### b\n", "a\n", "a. "])
+def test_few_places_are_weighed_for_each_cut(unit: str) -> None:
+    weighed = 0
+
+    def counted(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal weighed
+        weighed += event == "call" and frame.f_code.co_name == "_cost"
+
+    before = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        chunks = split(Document("d", unit * (100_000 // len(unit))))
+    finally:
+        sys.setprofile(before)
+    assert weighed < 100 * 2 * len(chunks)
 
 
 @pytest.mark.parametrize("unit", [SENTENCE, "x", "a ", "short line\n", "w" + " " * 1900])

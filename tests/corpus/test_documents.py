@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splade_cli.corpus.documents import Skipped, iterate_documents, read_documents
+from splade_cli.corpus.documents import LONGEST_ID, Skipped, iterate_documents, read_documents
+from splade_cli.corpus.formats.prose import LONGEST_TITLE, short_title
 from splade_cli.errors import InputError
 from splade_cli.records import Document
 
@@ -51,6 +52,45 @@ def test_ids_are_unique_whatever_the_rows_say(
     documents = many(tmp_path_factory.mktemp("ids"), "a.json", rows).documents
     assert [each.text for each in documents] == [row["text"] for row in rows]
     assert len({each.id for each in documents}) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.md", "---\ntitle: {title}\n---\n\nwords"),
+        ("a.html", "<title>{title}</title><p>words"),
+        ("a.rst", "{title}\n{underline}\n\nwords"),
+        ("a.json", '[{{"title": "{title}", "text": "words"}}]'),
+        ("a.jsonl", '{{"title": "{title}", "text": "words"}}'),
+        ("a.csv", "title,text\n{title},words\n"),
+    ],
+)
+def test_a_title_stands_before_each_chunk_and_so_is_cut(
+    tmp_path: Path, write: Any, name: str, content: str
+) -> None:
+    title = "Word " * 199 + "Word"
+    reading = read_documents(write(tmp_path, name, content.format(title=title, underline="=" * len(title))))
+    (document,) = reading.documents
+    assert document.title == " ".join(["Word"] * 100)
+    (skipped,) = reading.skipped
+    assert skipped.path == name
+    assert skipped.reason.startswith("title of 999 characters, cut to 499 (")
+
+
+def test_a_title_is_cut_behind_a_word_where_there_is_one() -> None:
+    assert short_title("x" * LONGEST_TITLE) == "x" * LONGEST_TITLE
+    assert short_title("x" * 10_000) == "x" * LONGEST_TITLE
+    assert short_title("x" * LONGEST_TITLE + " y") == "x" * LONGEST_TITLE
+    assert short_title("a " + "x" * 10_000) == "a " + "x" * (LONGEST_TITLE - 2)
+
+
+def test_an_id_stands_in_those_of_all_chunks_and_so_is_not_kept_if_it_is_long(
+    tmp_path: Path, many: Any
+) -> None:
+    rows = [{"id": "x" * LONGEST_ID, "text": "1"}, {"id": "y" * (LONGEST_ID + 1), "text": "2"}]
+    reading = many(tmp_path, "a.json", rows)
+    assert [each.id for each in reading.documents] == ["x" * LONGEST_ID, "a.json#2"]
+    assert [each.reason for each in reading.skipped] == ["id of 1,001 characters, not kept (a.json#2)"]
 
 
 def test_max_documents(tmp_path: Path, write: Any) -> None:

@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator
 
 from splade_cli.corpus.formats.prose import Unreadable
-from splade_cli.corpus.formats.row import TEXT_KEYS, RawDocument, from_fields, names_in
+from splade_cli.corpus.formats.row import TEXT_KEYS, RawDocument, from_fields, names_in, under_text
 
 _LONGEST_ID = 200
+# It stands in the text of each row: a long one would multiply the size of a file by its rows.
+_LONGEST_NAME = 100
 _ID = re.compile(r"\S*\d\S*")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’»)]{0,5}\Z")
 
@@ -69,9 +71,7 @@ def _document_of_cells(
     values = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
     if has_text:
         return from_fields(values) or Unreadable(f"row {number}: empty text ({names_in(values)})")
-    named = from_fields({**values, "text": "-"}) or RawDocument("")
-    text = "\n".join(f"{name}: {value}" for name, value in values.items())
-    return RawDocument(text, named.title, named.id, dict(values))
+    return under_text(values, "\n".join(f"{name}: {value}" for name, value in values.items()))
 
 
 def _columns(header_line: str, delimiter: str) -> tuple[bool, int]:
@@ -81,10 +81,10 @@ def _columns(header_line: str, delimiter: str) -> tuple[bool, int]:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Names of columns, those that are empty or come twice with their number."""
+    """Names of columns, cut where they are long; those that are empty or come twice with their number."""
     distinct: dict[str, None] = {}
     for number, name in enumerate(names, 1):
-        name = name or f"column {number}"
+        name = name[:_LONGEST_NAME] or f"column {number}"
         while name in distinct:
             name = f"{name} {number}"
         distinct[name] = None

@@ -10,7 +10,7 @@ import zlib
 from splade_cli.corpus.formats.prose import Prose, Unreadable, squeezed
 
 _TOOL_TITLE = re.compile(
-    r"(?i)\s*(?:untitled.*|microsoft word\b.*|.*\.(?:docx?|tex|dvi|indd|pdf|qxd|rtf|odt))?\s*\Z"
+    r"(?i)(?:untitled.*|microsoft word\b.*|.*\.(?:docx?|tex|dvi|indd|pdf|qxd|rtf|odt))?\Z"
 )
 _HYPHEN_AT_LINE_END = re.compile(r"(?<=[^\W\d_])[-\u00ad]\n(?=([^\W\d_]))")
 _LIGATURES = {
@@ -23,7 +23,6 @@ _LIGATURES = {
     0xFB06: "st",
 }
 _LEADER_DOTS = re.compile(r"(?:[ \t]?\.){6,}")
-_LONGEST_TITLE = 500
 # What pypdf lets through on damaged files, beside its own errors.
 _DAMAGE = (
     ValueError,
@@ -52,14 +51,14 @@ def read_pdf(data: bytes) -> Prose:
     except DependencyError:
         raise Unreadable("encrypted PDF") from None
     except (PyPdfError, NotImplementedError, OSError, zlib.error, *_DAMAGE) as error:
-        raise Unreadable(f"broken PDF ({error or type(error).__name__})") from None
+        raise Unreadable(f"broken PDF ({str(error)[:200] or type(error).__name__})") from None
     text = squeezed("\n\n".join(page.strip() for page in pages))
     if not text.strip():
         raise Unreadable(f"PDF without extractable text (scanned? {len(pages)} pages)")
     text = text.translate(_LIGATURES)
     text = _HYPHEN_AT_LINE_END.sub(lambda break_: "" if break_[1].islower() else "-\n", text)
     text = _LEADER_DOTS.sub(" ...", text)
-    title = title[:_LONGEST_TITLE] if isinstance(title, str) else ""
+    title = " ".join(title.split()) if isinstance(title, str) else ""
     if _TOOL_TITLE.match(title):
         title = ""
-    return Prose(text, title.strip(), {"pages": len(pages)})
+    return Prose(text, title, {"pages": len(pages)})

@@ -14,6 +14,8 @@ from splade_cli.records import JsonValue
 # Control characters, line and paragraph separators, and what turns the direction of a line around.
 _UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _DEEPEST = 64
+LONGEST_TITLE = 500
+"""Characters of a title: it stands before each of the chunks that its document is cut into."""
 
 
 class Unreadable(Exception):
@@ -44,6 +46,16 @@ def clean(text: str) -> str:
     except UnicodeEncodeError:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def short_title(title: str) -> str:
+    """A title of `LONGEST_TITLE` characters at most, cut behind a word where that leaves half of them."""
+    if len(title) <= LONGEST_TITLE:
+        return title
+    end = title.rfind(" ", LONGEST_TITLE // 2, LONGEST_TITLE + 1)
+    if end < 0:
+        end = LONGEST_TITLE
+    return title[:end].rstrip()
 
 
 def safe_name(text: str) -> str:

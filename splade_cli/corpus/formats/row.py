@@ -16,6 +16,7 @@ from splade_cli.records import JsonValue
 TEXT_KEYS = ("text", "content", "body", "document", "passage", "answer")
 TITLE_KEYS = ("title", "heading", "headline", "subject", "question")
 ID_KEYS = ("_id", "id", "doc_id", "docid")
+_SHOWN = 60  # characters of a name in a report
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,20 @@ def is_document(row: Any) -> bool:
     return has_text or _is_training_row(row)
 
 
+def under_text(row: dict[str, Any], text: str) -> RawDocument:
+    """A document with a text of its own: title and id are found by name, and every value is metadata."""
+    keys = _keys_by_name(row)
+    title = _value(row, _first_key(row, keys, TITLE_KEYS, str))
+    given_id = _value(row, _first_key(row, keys, ID_KEYS, str | int))
+    return RawDocument(text, " ".join(title.split()), given_id.strip(), json_object(row))
+
+
 def from_fields(row: dict[str, Any]) -> RawDocument | None:
     """A document from named values: the first known text, title and id by name, all else metadata.
 
     None without a text.
     """
-    keys = {str(key).lower(): key for key in reversed(row)}
+    keys = _keys_by_name(row)
     text = _first_key(row, keys, TEXT_KEYS, str)
     title = _first_key(row, keys, TITLE_KEYS, str)
     given_id = _first_key(row, keys, ID_KEYS, str | int)
@@ -95,6 +104,11 @@ def from_fields(row: dict[str, Any]) -> RawDocument | None:
     )
 
 
+def _keys_by_name(row: dict[str, Any]) -> dict[str, str]:
+    """The keys of a row by their names in small letters, the first of each name."""
+    return {str(key).lower(): key for key in reversed(row)}
+
+
 def _value(row: dict[str, Any], key: str | None) -> str:
     """The value under a key as text, empty without a key."""
     if key is None:
@@ -105,7 +119,7 @@ def _value(row: dict[str, Any], key: str | None) -> str:
 def _first_key(row: dict[str, Any], keys: dict[str, str], known: tuple[str, ...], kind: Any) -> str | None:
     """The key in `row` that is the first of the `known` names with a value of that kind.
 
-    `keys` are those of the row by their names in small letters.
+    `keys` are those of `_keys_by_name`.
     """
     for name in known:
         key = keys.get(name)
@@ -118,4 +132,5 @@ def names_in(row: dict[Any, Any]) -> str:
     """The names in a row that gives no document, for the report on it."""
     if not row:
         return "no keys"
-    return f"keys: {', '.join(map(str, list(row)[:8]))}"
+    shown = [str(key)[:_SHOWN] for key in list(row)[:8]]
+    return f"keys: {', '.join(shown)}"

@@ -84,6 +84,13 @@ def calls(function: Callable[[], object]) -> int:
     return count
 
 
+@pytest.mark.parametrize("unit", list("[]()!#*_`<>&~\\$%+-:=@^{}") + ["# ", "![", "## a\n"])
+def test_what_is_nearly_all_marks_is_not_parsed(unit: str) -> None:
+    text = unit * (50_000 // len(unit))
+    read_markdown(f"word {unit}")
+    assert calls(lambda: read_markdown(f"word {text} end")) < len(text)
+
+
 @pytest.mark.parametrize(
     "unit", ["[", "![", "[^", "*a ", "_a", "`a", "<![", "a\n\n", "> a", "a *b* [c](d) e\n"]
 )

@@ -98,6 +98,14 @@ def test_csv_without_a_text_column(tmp_path: Path, many: Any) -> None:
     assert (document.id, document.text) == ("9", "id: 9\nname: Chair\nprice: 10\nprice 4: 20")
 
 
+def test_a_long_name_of_a_column_does_not_multiply_the_rows(tmp_path: Path, many: Any) -> None:
+    name = "long" * 1000
+    reading = many(tmp_path, "a.csv", f"{name},{name}\n" + "1,2\n" * 3)
+    assert [each.text for each in reading.documents] == [f"{'long' * 25}: 1\n{'long' * 25} 2: 2"] * 3
+    (skipped,) = many(tmp_path, "b.json", [{name: 1}, "text"]).skipped
+    assert len(skipped.reason) < 100
+
+
 def test_csv_oddities(tmp_path: Path, many: Any) -> None:
     texts = [each.text for each in many(tmp_path, "a.csv", "text\nOne, two, three\nFour\n").documents]
     assert texts == ["One, two, three", "Four"]

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _GENERATED = re.compile(
     r"\s*(?:\{\{?[%<*].*[%>*]\}\}?|\{:.*\}|\{\s*[.#][^{}]*\}|-+8<-+.*|(?i:\[\[?_?toc_?\]?\])|/{3,}|:{3,})\s*\Z"
 )
-# At what the inline parser stops to try each of its rules.
-_MARK = re.compile(r"[\[\]()!*_`<>&~\\$%+\-:=@^{}]")
+# At what the inline parser stops to try each of its rules, whether one begins with it or not; parentheses end
+# a link.
+_MARK = re.compile(r"[\[\]()!#*_`<>&~\\$%+\-:=@^{}]")
 # No directive is longer, and the patterns for them take quadratic time.
 _LONGEST_DIRECTIVE = 500
 _SLASHES = re.compile(r"\s*(?P<kind>[\w-]+)\s*(?:\|\s*(?P<title>.*?))?\s*\Z")
