@@ -15,10 +15,10 @@ from splade_cli.errors import ServiceError
 from splade_cli.generation.dedupe import copies
 from splade_cli.generation.llm.answers import Answer, AnswerCache
 from splade_cli.generation.llm.budget import BYTES_A_TOKEN, Budget, CallEstimate, LlmRun, Usage
-from splade_cli.generation.llm.chat import ChatClient
-from splade_cli.generation.llm.endpoint import Endpoint
-from splade_cli.generation.llm.event_loop import event_loop
-from splade_cli.generation.llm.failures import Useless, repeated, useless_answers, why_useless
+from splade_cli.generation.llm.client.chat import ChatClient
+from splade_cli.generation.llm.client.endpoint import Endpoint
+from splade_cli.generation.llm.client.event_loop import event_loop
+from splade_cli.generation.llm.client.failures import Useless, repeated, useless_answers, why_useless
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.parsing import read_queries, read_reasoning
 from splade_cli.generation.llm.prompts import EXAMPLES, Prompt

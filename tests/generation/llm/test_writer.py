@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from splade_cli.errors import InputError, ServiceError
-from splade_cli.generation.llm import chat, failures
 from splade_cli.generation.llm.answers import SPACE
+from splade_cli.generation.llm.client import chat, failures
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.prompts import Prompt
 from splade_cli.generation.llm.writer import LlmWriter, Usage

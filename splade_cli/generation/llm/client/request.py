@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from splade_cli.generation.llm.failures import status_of
+from splade_cli.generation.llm.client.failures import status_of
 
 _FORMAT_WORDS = re.compile(
     r"response[_ ]?format|json[_ ]?(?:schema|object|mode)|structured[_ ]?outputs?|\bschema\b|grammar|guided",

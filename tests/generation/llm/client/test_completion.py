@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splade_cli.generation.llm.answers import Answer
-from splade_cli.generation.llm.completion import LONGEST_TEXT, NoCompletionError, read_completion
-from splade_cli.generation.llm.failures import why_useless
+from splade_cli.generation.llm.client.completion import LONGEST_TEXT, NoCompletionError, read_completion
+from splade_cli.generation.llm.client.failures import why_useless
 from splade_cli.generation.llm.parsing import read_queries
 
 

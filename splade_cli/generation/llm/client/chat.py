@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 from splade_cli.errors import LimitError, SpladeError
 from splade_cli.generation.llm.answers import Answer
 from splade_cli.generation.llm.budget import Budget
-from splade_cli.generation.llm.completion import NoCompletionError, read_completion
-from splade_cli.generation.llm.endpoint import Endpoint
-from splade_cli.generation.llm.failures import (
+from splade_cli.generation.llm.client.completion import NoCompletionError, read_completion
+from splade_cli.generation.llm.client.endpoint import Endpoint
+from splade_cli.generation.llm.client.failures import (
     RESUME,
     BrokenOffError,
     failed_passages,
@@ -30,8 +30,8 @@ from splade_cli.generation.llm.failures import (
     server_message,
     status_of,
 )
+from splade_cli.generation.llm.client.request import ChatRequest
 from splade_cli.generation.llm.options import Llm
-from splade_cli.generation.llm.request import ChatRequest
 from splade_cli.progress import Say
 
 FIRST_BACKOFF = 1.0

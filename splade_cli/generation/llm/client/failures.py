@@ -10,7 +10,7 @@ from typing import Any
 
 from splade_cli.errors import ServiceError
 from splade_cli.generation.llm.answers import Answer
-from splade_cli.generation.llm.endpoint import Endpoint
+from splade_cli.generation.llm.client.endpoint import Endpoint
 from splade_cli.generation.llm.parsing import refuses
 
 LONGEST_WAIT = 120.0

@@ -1,0 +1,1 @@
+"""Client of the OpenAI chat completions protocol: requests, answers, failures and waits."""
