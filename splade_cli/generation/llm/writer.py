@@ -18,10 +18,10 @@ from splade_cli.generation.llm.budget import BYTES_A_TOKEN, Budget, CallEstimate
 from splade_cli.generation.llm.client.chat import ChatClient
 from splade_cli.generation.llm.client.endpoint import Endpoint
 from splade_cli.generation.llm.client.event_loop import event_loop
-from splade_cli.generation.llm.client.failures import Useless, repeated, useless_answers, why_useless
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.parsing import read_queries, read_reasoning
 from splade_cli.generation.llm.prompts import EXAMPLES, Prompt
+from splade_cli.generation.llm.usefulness import Useless, repeated, useless_answers, why_useless
 from splade_cli.progress import Progress, Say, silent, unsaid
 from splade_cli.records import Chunk, WrittenQuery
 from splade_cli.storage.cache import Cache

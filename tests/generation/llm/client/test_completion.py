@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from splade_cli.generation.llm.answers import Answer
 from splade_cli.generation.llm.client.completion import LONGEST_TEXT, NoCompletionError, read_completion
-from splade_cli.generation.llm.client.failures import why_useless
 from splade_cli.generation.llm.parsing import read_queries
+from splade_cli.generation.llm.usefulness import why_useless
 
 
 def body(content: Any, finish: Any = "stop", usage: Any = None, **message: Any) -> bytes:
