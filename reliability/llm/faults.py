@@ -192,12 +192,12 @@ def _forked(words: list[str], folder: Path) -> Ended:
 def _exit_code(words: list[str], files: tuple[Path, Path]) -> int:
     """Runs the command line with standard output and error in `files`."""
     from splade_cli.cli.main import app
-    from splade_cli.generation.llm.client import chat
+    from splade_cli.generation.llm.client import pace
 
     for number, path in enumerate(files, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.environ.update(_variables())
-    chat.FIRST_BACKOFF = 0.02
+    pace.FIRST_BACKOFF = 0.02
     code: object = 0
     try:
         app(words)

@@ -1,13 +1,17 @@
-"""Usefulness of answers: why one has no query that can be used, and what to say where many have none."""
+"""Usefulness of answers: why one has no query that can be used, and how many in a row have had none."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from splade_cli.errors import ServiceError
+from splade_cli.generation.dedupe import copies
 from splade_cli.generation.llm.answers import Answer
 from splade_cli.generation.llm.client.endpoint import Endpoint
 from splade_cli.generation.llm.parsing import refuses
+from splade_cli.records import Chunk, WrittenQuery
 
 _AT_THE_LIMIT = {"length", "max_tokens", "max_output_tokens", "model_length"}
 _FILTERED = {"safety", "recitation", "blocklist", "prohibited_content", "sensitive"}
@@ -45,6 +49,60 @@ class Useless:
         return f"{self.kind} ({self.said})"
 
 
+class Usefulness:
+    """Judges the answers of a run, one after the other.
+
+    Args:
+        most_repeated: passages in a row that may get the same answer: pages of a form may say the same, but
+            so many were not read.
+
+    Attributes:
+        useless: answers without a query, by reason.
+        in_a_row: answers without a query since the last that has one.
+        repeated: answers that were the same as that to the passage before.
+        unread: passages whose answer, the same for all of them, is now taken for no answer.
+    """
+
+    def __init__(self, most_repeated: int) -> None:
+        self.useless: Counter[str] = Counter()
+        self.in_a_row = 0
+        self.repeated = 0
+        self.unread: list[Chunk] = []
+        self._most_repeated = most_repeated
+        self._last_text = ""
+        self._same_answer: list[Chunk] = []
+
+    def judge(self, chunk: Chunk, answer: Answer, queries: Sequence[WrittenQuery]) -> Useless | None:
+        """Why the answer to `chunk`, with these queries, is of no use; None where it is of use."""
+        useless = self._reason(chunk, answer, queries)
+        if useless is None:
+            self.in_a_row = 0
+            return None
+        self.useless[useless.kind] += 1
+        self.in_a_row += 1
+        return useless
+
+    def _reason(self, chunk: Chunk, answer: Answer, queries: Sequence[WrittenQuery]) -> Useless | None:
+        if not are_of_use(queries, chunk):
+            return why_useless(answer)
+        if answer.text != self._last_text:
+            self._last_text = answer.text
+            self._same_answer = [chunk]
+            return None
+        self._same_answer.append(chunk)
+        self.repeated += 1
+        if len(self._same_answer) < self._most_repeated:
+            return None
+        self.unread = list(self._same_answer)
+        self.in_a_row = len(self.unread) - 1
+        return Useless("the same for different passages", f"said {answer.text[:100]!r}", is_lasting=True)
+
+
+def are_of_use(queries: Sequence[WrittenQuery], chunk: Chunk) -> bool:
+    """Whether there is a query that is more than a copy of the text."""
+    return any(not copies(query.text, chunk.text) for query in queries)
+
+
 def why_useless(answer: Answer) -> Useless:
     """The reason that an answer gives for having no query, as far as it gives one."""
     finish = answer.finish_reason.casefold()
@@ -60,11 +118,6 @@ def why_useless(answer: Answer) -> Useless:
     if not answer.text.strip():
         return Useless("empty", said)
     return Useless("without a query", said)
-
-
-def repeated(answer: Answer) -> Useless:
-    """The reason against an answer that other passages have got as well."""
-    return Useless("the same for different passages", f"said {answer.text[:100]!r}", is_lasting=True)
 
 
 def useless_answers(count: int, useless: Useless, endpoint: Endpoint) -> ServiceError:

@@ -7,12 +7,11 @@ has a query in it is never asked again; what has none is asked again by the next
 from __future__ import annotations
 
 import itertools
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING
 
 from splade_cli.errors import ServiceError
-from splade_cli.generation.dedupe import copies
 from splade_cli.generation.llm.answers import Answer, AnswerCache
 from splade_cli.generation.llm.budget import BYTES_A_TOKEN, Budget, CallEstimate, LlmRun, Usage
 from splade_cli.generation.llm.client.chat import ChatClient
@@ -21,7 +20,7 @@ from splade_cli.generation.llm.client.event_loop import event_loop
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.parsing import read_queries, read_reasoning
 from splade_cli.generation.llm.prompts import EXAMPLES, Prompt
-from splade_cli.generation.llm.usefulness import Useless, repeated, useless_answers, why_useless
+from splade_cli.generation.llm.usefulness import Usefulness, are_of_use, useless_answers
 from splade_cli.progress import Progress, Say, silent, unsaid
 from splade_cli.records import Chunk, WrittenQuery
 from splade_cli.storage.cache import Cache
@@ -50,10 +49,7 @@ class LlmWriter:
         budget: what calls have cost so far.
         cached: chunks whose queries an earlier answer had.
         failed: chunks that got no usable answer.
-        useless: answers without a query, by reason.
-        repeated: answers that were the same as that to the passage before.
         last_failure: why the last of the failed chunks has none.
-        last_useless: the answer that was the reason, if one was.
 
     Raises:
         InputError: no such template, or no address.
@@ -84,13 +80,9 @@ class LlmWriter:
         self.budget = Budget(options.limits, options.answer_tokens)
         self.cached = 0
         self.failed = 0
-        self.useless: Counter[str] = Counter()
-        self.repeated = 0
         self.last_failure = ""
-        self.last_useless: Useless | None = None
-        self._useless_in_a_row = 0
-        self._last_text = ""
-        self._same_answer: list[Chunk] = []
+        self._advice = ""
+        self._usefulness = Usefulness(options.most_useless)
         self._is_waiting = False
 
     @property
@@ -146,13 +138,13 @@ class LlmWriter:
             cached=self.cached,
             failed=self.failed,
             last_failure=self.last_failure,
-            useless=dict(self.useless),
-            repeated=self.repeated,
+            useless=dict(self._usefulness.useless),
+            repeated=self._usefulness.repeated,
         )
 
     def failure(self) -> ServiceError:
         """What to say where no chunk got a query."""
-        advice = self.last_useless.advice if self.last_useless else "try another model or server"
+        advice = self._advice or "try another model or server"
         return ServiceError(
             f"no answer of {self._endpoint.shown} had a query, the last was {self.last_failure}", advice
         )
@@ -211,43 +203,24 @@ class LlmWriter:
             answer = await client.ask(self._prompt.messages(chunk), attempt)
             if answer is None:
                 failure = client.complaint
-                self.last_useless = None
+                self._advice = ""
                 break
             # kept before anything else is done with it
             self._answers.put(chunk, attempt, answer)
             queries = self._read(answer)
-            useless = self._judge(chunk, answer, queries)
+            useless = self._usefulness.judge(chunk, answer, queries)
             if useless is None:
-                self._useless_in_a_row = 0
                 return queries
             failure = str(useless)
-            self.useless[useless.kind] += 1
-            self.last_useless = useless
-            self._useless_in_a_row += 1
-            if self._useless_in_a_row >= self._options.most_useless:
-                client.stop(useless_answers(self._useless_in_a_row, useless, self._endpoint))
+            self._advice = useless.advice
+            if self._usefulness.in_a_row >= self._options.most_useless:
+                self._answers.expire(self._usefulness.unread)
+                client.stop(useless_answers(self._usefulness.in_a_row, useless, self._endpoint))
             if useless.is_lasting:
                 break
         self.failed += 1
         self.last_failure = failure
         return []
-
-    def _judge(self, chunk: Chunk, answer: Answer, queries: list[WrittenQuery]) -> Useless | None:
-        """Why an answer is of no use, None where it is of use."""
-        if not _are_of_use(queries, chunk):
-            return why_useless(answer)
-        if answer.text != self._last_text:
-            self._last_text = answer.text
-            self._same_answer = [chunk]
-            return None
-        self._same_answer.append(chunk)
-        self.repeated += 1
-        if len(self._same_answer) < self._options.most_useless:
-            return None
-        # a few passages may say the same, as pages of a form do; so many in a row were not read
-        self._answers.expire(self._same_answer)
-        self._useless_in_a_row = len(self._same_answer) - 1
-        return repeated(answer)
 
     def _with_cached_queries(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[WrittenQuery]]]:
         """Each chunk with the queries that earlier answers have, looked up many at a time."""
@@ -260,10 +233,10 @@ class LlmWriter:
         """The queries of the first answer in the cache that has some; `first` is the first, if known."""
         if first is not None:
             queries = self._read(first)
-            if _are_of_use(queries, chunk):
+            if are_of_use(queries, chunk):
                 return queries
         found = (self._read(answer) for answer in self._answers.all(chunk))
-        return next((queries for queries in found if _are_of_use(queries, chunk)), [])
+        return next((queries for queries in found if are_of_use(queries, chunk)), [])
 
     def _read(self, answer: Answer) -> list[WrittenQuery]:
         """The queries of an answer; small models repeat those of the worked examples, which are left out."""
@@ -279,8 +252,3 @@ class LlmWriter:
         if not self._is_waiting:
             self._is_waiting = True
             self._say("another run asks about the same passages: waiting for its answers")
-
-
-def _are_of_use(queries: list[WrittenQuery], chunk: Chunk) -> bool:
-    """Whether there is a query that is more than a copy of the text."""
-    return any(not copies(query.text, chunk.text) for query in queries)

@@ -21,7 +21,7 @@ import pytest
 
 from splade_cli.errors import InputError, ServiceError
 from splade_cli.generation.llm.answers import SPACE
-from splade_cli.generation.llm.client import chat, failures
+from splade_cli.generation.llm.client import chat, failures, pace
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.prompts import Prompt
 from splade_cli.generation.llm.writer import LlmWriter, Usage
@@ -81,7 +81,7 @@ Serve = Callable[..., StubServer]
 
 @pytest.fixture(autouse=True)
 def quick_and_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(pace, "FIRST_BACKOFF", 0.01)
     for name in ("OPENAI_API_KEY", "SPLADE_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 
@@ -556,7 +556,7 @@ def test_rate_limit_spaces_the_calls(serve: Serve, tmp_path: Path, monkeypatch: 
     async def noted(chat_client: Any, seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr(chat, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 100.0))
     monkeypatch.setattr(chat.ChatClient, "sleep", noted)
     server = serve(says(GOOD))
     list(writer(server, tmp_path, concurrency=4, rate_limit=600).write(chunks(5)))

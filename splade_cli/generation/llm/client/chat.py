@@ -7,8 +7,6 @@ limit of the user's.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -26,22 +24,18 @@ from splade_cli.generation.llm.client.failures import (
     is_permanent,
     lasting_error,
     may_be_charged,
-    retry_after,
     server_message,
     status_of,
 )
+from splade_cli.generation.llm.client.pace import Pace
 from splade_cli.generation.llm.client.request import ChatRequest
 from splade_cli.generation.llm.options import Llm
 from splade_cli.progress import Say
 
-FIRST_BACKOFF = 1.0
-LONGEST_BACKOFF = 30.0
 MOST_FAILURES_IN_A_ROW = 3
 MOST_TRIES_IN_TIME = 2
 """A call that takes too long may be charged for all the same, so it is not made as often as others."""
 LARGEST_BODY = 16 << 20
-SHOWN_WAIT = 1.0
-"""Shorter waits are not spoken of."""
 
 
 class ChatClient:
@@ -79,7 +73,6 @@ class ChatClient:
         self.budget = budget
         self.complaint = ""
         self._options = options
-        self._say = say
         self._endpoint = Endpoint.resolve(options.base_url)
         key = self._endpoint.api_key()
         self._secrets = [secret for secret in (key, *self._endpoint.secrets) if secret]
@@ -100,9 +93,8 @@ class ChatClient:
         if seed is not None:
             sampling["seed"] = seed
         self._request = ChatRequest(options.model, sampling, formats)
+        self._pace = Pace(options.rate_limit, self._endpoint.shown, say)
         self._has_answered = False
-        self._next_call = 0.0
-        self._spoken_until = 0.0
         self._failures_in_a_row = 0
         self._fatal: SpladeError | None = None
         self._stopped = asyncio.Event()
@@ -147,7 +139,7 @@ class ChatClient:
         prompt_bytes = sum(len(message["content"].encode()) for message in messages)
         tries = 0
         while True:
-            await self._wait_for_rate_limit()
+            await self.sleep(self._pace.next_call())
             await self._wait_for_budget(prompt_bytes)
             call = self.budget.open(prompt_bytes)
             try:
@@ -169,14 +161,6 @@ class ChatClient:
                 self._failures_in_a_row = 0
                 self._request.answered()
                 return self.budget.add(answer, prompt_bytes)
-
-    async def _wait_for_rate_limit(self) -> None:
-        """Waits until the rate limit, the user's or the server's, allows another call."""
-        now = time.monotonic()
-        start = max(self._next_call, now)
-        interval = 60 / self._options.rate_limit if self._options.rate_limit else 0.0
-        self._next_call = start + interval
-        await self.sleep(start - now)
 
     async def _wait_for_budget(self, prompt_bytes: int) -> None:
         """Waits while calls under way might use up a limit; ends the run where none is."""
@@ -230,7 +214,7 @@ class ChatClient:
             self.stop(fatal)
         permanent = is_permanent(error)
         if not permanent and tries < self._retries(error):
-            return self._backoff(error, tries)
+            return self._pace.backoff(error, message, tries)
         if fatal := lasting_error(error, self._endpoint, message):
             self.stop(fatal)
         self._failures_in_a_row += 1
@@ -248,23 +232,6 @@ class ChatClient:
             # What has never answered is more likely a wrong address than a server about to come back.
             return min(1, self._options.retries)
         return self._options.retries
-
-    def _backoff(self, error: Exception, tries: int) -> float:
-        """What the server asked to wait, or else exponential backoff with jitter; a 429 holds all calls."""
-        asked = retry_after(error)
-        seconds = asked
-        if seconds is None:
-            seconds = min(FIRST_BACKOFF * 2**tries, LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
-        now = time.monotonic()
-        if asked is not None or status_of(error) == 429:
-            self._next_call = max(self._next_call, now + seconds)
-        if seconds >= SHOWN_WAIT and now + seconds > self._spoken_until + SHOWN_WAIT:
-            self._spoken_until = now + seconds
-            why = "as it asks" if asked is not None else f"try {tries + 1} failed"
-            self._say(
-                f"waiting {seconds:.0f} s for {self._endpoint.shown}, {why}: {self._message(error)[:100]}"
-            )
-        return seconds
 
     def _message(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):
