@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -107,6 +108,8 @@ class LlmServer(HTTPServer):
     def stop_listening(self) -> None:
         """Refuses connections from now on."""
         self.shutdown()
+        # a forked process may hold the same socket, which a close here alone would leave open
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
     def close(self) -> None:
