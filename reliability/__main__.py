@@ -22,6 +22,7 @@ CHECKS: dict[str, str] = {
     "crafted_index": "damage.crafted_index",
     "damaged_files": "damage.damaged_files",
     "llm_faults": "llm.faults",
+    "llm_answers": "llm.kept_answers",
     "write_faults": "processes.write_faults",
     "kills": "processes.kills",
     "two_builds": "processes.two_builds",

@@ -46,6 +46,7 @@ class LlmWriter:
         say: told of waits for the server, and for other runs.
 
     Attributes:
+        answers: those that are kept, of this run and of earlier ones.
         budget: what calls have cost so far.
         cached: chunks whose queries an earlier answer had.
         failed: chunks that got no usable answer.
@@ -76,7 +77,7 @@ class LlmWriter:
             self._prompt.queries,
             options.temperature,
         )
-        self._answers = AnswerCache(cache, asked)
+        self.answers = AnswerCache(cache, asked)
         self.budget = Budget(options.limits, options.answer_tokens)
         self.cached = 0
         self.failed = 0
@@ -151,7 +152,7 @@ class LlmWriter:
 
     def expire(self, chunks: Iterable[Chunk]) -> None:
         """Lets the answers to `chunks` be asked again by the next run: nothing came of them."""
-        self._answers.expire(chunks)
+        self.answers.expire(chunks)
 
     def _run(
         self, chunks: Iterable[Chunk], client: ChatClient, progress: Progress
@@ -177,7 +178,7 @@ class LlmWriter:
                     self.cached += 1
                     under_way.append((chunk, cached))
                 else:
-                    task = self._queries_of(chunk, client, locks[self._answers.content_key(chunk)])
+                    task = self._queries_of(chunk, client, locks[self.answers.content_key(chunk)])
                     under_way.append((chunk, asyncio.run_coroutine_threadsafe(task, loop)))
                 if len(under_way) >= 4 * self._options.concurrency:
                     yield next_finished()
@@ -186,18 +187,18 @@ class LlmWriter:
 
     async def _queries_of(self, chunk: Chunk, client: ChatClient, lock: asyncio.Lock) -> list[WrittenQuery]:
         async with lock:
-            while not self._answers.claim(chunk):
+            while not self.answers.claim(chunk):
                 self._say_waiting()
                 await client.sleep(SECONDS_TO_LOOK)
             try:
                 # those of the same content, or of another run, may have come in the meantime
                 return self._cached_queries(chunk, None) or await self._ask_for_queries(chunk, client)
             finally:
-                self._answers.release(chunk)
+                self.answers.release(chunk)
 
     async def _ask_for_queries(self, chunk: Chunk, client: ChatClient) -> list[WrittenQuery]:
         """Asks until an answer has a query, with seeds that earlier runs have not used in vain."""
-        first = len(self._answers.all(chunk))
+        first = len(self.answers.all(chunk))
         failure = ""
         for attempt in range(first, first + ATTEMPTS):
             answer = await client.ask(self._prompt.messages(chunk), attempt)
@@ -206,7 +207,7 @@ class LlmWriter:
                 self._advice = ""
                 break
             # kept before anything else is done with it
-            self._answers.put(chunk, attempt, answer)
+            self.answers.put(chunk, attempt, answer)
             queries = self._read(answer)
             useless = self._usefulness.judge(chunk, answer, queries)
             if useless is None:
@@ -214,7 +215,7 @@ class LlmWriter:
             failure = str(useless)
             self._advice = useless.advice
             if self._usefulness.in_a_row >= self._options.most_useless:
-                self._answers.expire(self._usefulness.unread)
+                self.answers.expire(self._usefulness.unread)
                 client.stop(useless_answers(self._usefulness.in_a_row, useless, self._endpoint))
             if useless.is_lasting:
                 break
@@ -226,7 +227,7 @@ class LlmWriter:
         """Each chunk with the queries that earlier answers have, looked up many at a time."""
         left = iter(chunks)
         while part := list(itertools.islice(left, CHUNKS_AT_ONCE)):
-            for chunk, first in zip(part, self._answers.first(part), strict=True):
+            for chunk, first in zip(part, self.answers.first(part), strict=True):
                 yield chunk, self._cached_queries(chunk, first) if first else []
 
     def _cached_queries(self, chunk: Chunk, first: Answer | None) -> list[WrittenQuery]:
@@ -235,7 +236,7 @@ class LlmWriter:
             queries = self._read(first)
             if are_of_use(queries, chunk):
                 return queries
-        found = (self._read(answer) for answer in self._answers.all(chunk))
+        found = (self._read(answer) for answer in self.answers.all(chunk))
         return next((queries for queries in found if are_of_use(queries, chunk)), [])
 
     def _read(self, answer: Answer) -> list[WrittenQuery]:
