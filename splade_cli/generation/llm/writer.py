@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING
 
 from splade_cli.errors import ServiceError
-from splade_cli.generation.llm.answers import Answer, AnswerCache
+from splade_cli.generation.llm.answers import AnswerCache
 from splade_cli.generation.llm.budget import BYTES_A_TOKEN, Budget, CallEstimate, LlmRun, Usage
 from splade_cli.generation.llm.client.chat import ChatClient
 from splade_cli.generation.llm.client.endpoint import Endpoint
 from splade_cli.generation.llm.client.event_loop import event_loop
+from splade_cli.generation.llm.kept_queries import KeptQueries
 from splade_cli.generation.llm.options import Llm
-from splade_cli.generation.llm.parsing import read_queries, read_reasoning
-from splade_cli.generation.llm.prompts import EXAMPLES, Prompt
-from splade_cli.generation.llm.usefulness import Usefulness, are_of_use, useless_answers
+from splade_cli.generation.llm.prompts import Prompt
+from splade_cli.generation.llm.usefulness import Usefulness, useless_answers
 from splade_cli.progress import Progress, Say, silent, unsaid
 from splade_cli.records import Chunk, WrittenQuery
 from splade_cli.storage.cache import Cache
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """Answers asked for a chunk in a run until one has a query in it."""
-CHUNKS_AT_ONCE = 200
 SECONDS_TO_LOOK = 0.5
+OTHER_SERVER = "try another model or server"
 
 
 class LlmWriter:
@@ -78,11 +78,12 @@ class LlmWriter:
             options.temperature,
         )
         self.answers = AnswerCache(cache, asked)
+        self._kept = KeptQueries(self.answers, options.queries_per_chunk)
         self.budget = Budget(options.limits, options.answer_tokens)
         self.cached = 0
         self.failed = 0
         self.last_failure = ""
-        self._advice = ""
+        self._advice = OTHER_SERVER
         self._usefulness = Usefulness(options.most_useless)
         self._is_waiting = False
 
@@ -96,7 +97,7 @@ class LlmWriter:
         calls = 0
         cached = 0
         prompt_tokens = 0
-        for chunk, queries in self._with_cached_queries(chunks):
+        for chunk, queries in self._kept.of_all(chunks):
             if queries:
                 cached += 1
             else:
@@ -145,9 +146,8 @@ class LlmWriter:
 
     def failure(self) -> ServiceError:
         """What to say where no chunk got a query."""
-        advice = self._advice or "try another model or server"
         return ServiceError(
-            f"no answer of {self._endpoint.shown} had a query, the last was {self.last_failure}", advice
+            f"no answer of {self._endpoint.shown} had a query, the last was {self.last_failure}", self._advice
         )
 
     def expire(self, chunks: Iterable[Chunk]) -> None:
@@ -173,7 +173,7 @@ class LlmWriter:
             return chunk, queries
 
         with event_loop("query-writer", client.close) as loop:
-            for chunk, cached in self._with_cached_queries(chunks):
+            for chunk, cached in self._kept.of_all(chunks):
                 if cached:
                     self.cached += 1
                     under_way.append((chunk, cached))
@@ -192,7 +192,7 @@ class LlmWriter:
                 await client.sleep(SECONDS_TO_LOOK)
             try:
                 # those of the same content, or of another run, may have come in the meantime
-                return self._cached_queries(chunk, None) or await self._ask_for_queries(chunk, client)
+                return self._kept.of(chunk) or await self._ask_for_queries(chunk, client)
             finally:
                 self.answers.release(chunk)
 
@@ -204,11 +204,11 @@ class LlmWriter:
             answer = await client.ask(self._prompt.messages(chunk), attempt)
             if answer is None:
                 failure = client.complaint
-                self._advice = ""
+                self._advice = OTHER_SERVER
                 break
             # kept before anything else is done with it
             self.answers.put(chunk, attempt, answer)
-            queries = self._read(answer)
+            queries = self._kept.read(answer)
             useless = self._usefulness.judge(chunk, answer, queries)
             if useless is None:
                 return queries
@@ -222,32 +222,6 @@ class LlmWriter:
         self.failed += 1
         self.last_failure = failure
         return []
-
-    def _with_cached_queries(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[WrittenQuery]]]:
-        """Each chunk with the queries that earlier answers have, looked up many at a time."""
-        left = iter(chunks)
-        while part := list(itertools.islice(left, CHUNKS_AT_ONCE)):
-            for chunk, first in zip(part, self.answers.first(part), strict=True):
-                yield chunk, self._cached_queries(chunk, first) if first else []
-
-    def _cached_queries(self, chunk: Chunk, first: Answer | None) -> list[WrittenQuery]:
-        """The queries of the first answer in the cache that has some; `first` is the first, if known."""
-        if first is not None:
-            queries = self._read(first)
-            if are_of_use(queries, chunk):
-                return queries
-        found = (self._read(answer) for answer in self.answers.all(chunk))
-        return next((queries for queries in found if are_of_use(queries, chunk)), [])
-
-    def _read(self, answer: Answer) -> list[WrittenQuery]:
-        """The queries of an answer; small models repeat those of the worked examples, which are left out."""
-        if answer.expired:
-            return []
-        if answer.text.strip():
-            queries = read_queries(answer.text, self._prompt.queries)
-        else:
-            queries = read_reasoning(answer.reasoning, self._prompt.queries)
-        return [query for query in queries if query.text.casefold() not in EXAMPLES]
 
     def _say_waiting(self) -> None:
         if not self._is_waiting:
