@@ -12,12 +12,12 @@ from reliability.commands import Ended, run, splade
 from reliability.llm.call import queries_for
 from reliability.llm.faults import SUBJECTS
 from reliability.outcome import Outcome, Tries
-from splade_cli.cache import Cache
 from splade_cli.generation.corpus import chunked_corpus
 from splade_cli.generation.llm.answers import SPACE, Answer
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.writer import LlmWriter
 from splade_cli.generation.options import GenerateOptions
+from splade_cli.storage.cache import Cache
 
 COUNT = 4_000
 """Documents of a bounded run, one answer each."""
