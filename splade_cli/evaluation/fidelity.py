@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -16,7 +16,12 @@ from splade_cli.engines.base import Catalog
 from splade_cli.generation.offline_writer import OfflineWriter
 from splade_cli.index.bm25.analyzer import guess_language, stop_words
 from splade_cli.records import Chunk
+from splade_cli.search.opening import carried_encoder
 from splade_cli.search.searcher import Searcher
+
+if TYPE_CHECKING:
+    from splade_cli.index.index import SpladeIndex
+    from splade_cli.model.embedder import SpladeEmbedder
 
 CHUNKS = 100
 QUERIES_PER_CHUNK = 2
@@ -53,6 +58,14 @@ def query_fidelity(full: Searcher, other: Searcher) -> Fidelity:
     by_other = other.rank(texts, DEPTH).ids
     shares = [_common(left, right) for left, right in zip(by_full, by_other, strict=True)]
     return Fidelity(len(texts), _mrr(by_full, sources), _mrr(by_other, sources), float(np.mean(shares)))
+
+
+def carried_fidelity(index: SpladeIndex, embedder: SpladeEmbedder) -> Fidelity:
+    """What the query encoder that an index carries loses against the model of its documents."""
+    carried = carried_encoder(index)
+    assert carried is not None
+    by_model = Searcher.over(index, embedder)
+    return query_fidelity(by_model, Searcher(by_model.engine, carried))
 
 
 def _known_items(searcher: Searcher) -> Iterator[tuple[str, str]]:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from splade_cli.cli import options
 from splade_cli.cli.interrupts import told_if_whole
-
-if TYPE_CHECKING:
-    from splade_cli.generation.llm.budget import LlmRun
-    from splade_cli.generation.pipeline import Generated, Plan
 
 UNUSED_WITH_LABELS = (
     "llm", "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
@@ -161,6 +157,7 @@ def gen_data(
 ) -> None:
     """Make training data: chunks, queries (written, or your own), mined hard negatives, train / val files."""
     from splade_cli.cli.render import console
+    from splade_cli.cli.render import gen_data as render
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.corpus.chunks import Chunking
     from splade_cli.errors import InputError
@@ -228,11 +225,11 @@ def gen_data(
         ),
     )
     if dry_run:
-        _show_plan(plan(settings), show_skipped, json_output)
+        render.planned(plan(settings), show_skipped, json_output)
         return
     with told_if_whole(output, partial(is_finished, output), force=force), show_progress() as progress:
         made = generate(settings, progress, console.note)
-    _show(made, show_skipped, json_output)
+    render.generated(made, show_skipped, json_output)
 
 
 def _refuse(context: typer.Context, names: Sequence[str], where: str, hint: str) -> None:
@@ -247,81 +244,3 @@ def _refuse(context: typer.Context, names: Sequence[str], where: str, hint: str)
 
 def _name(model: str) -> str | None:
     return None if model == "none" else model
-
-
-def _show_plan(planned: Plan, show_skipped: bool, json_output: bool) -> None:
-    from dataclasses import asdict
-
-    from splade_cli.cli.render import console
-
-    console.skipped(planned.skipped, everything=show_skipped)
-    facts: dict[str, Any] = {
-        "documents": planned.documents,
-        "skipped": len(planned.skipped),
-        "chunks": planned.chunks,
-        "language": planned.language,
-        "queries": planned.queries,
-    }
-    if planned.estimate is not None:
-        known = {name: value for name, value in asdict(planned.estimate).items() if value is not None}
-        facts |= {name.replace("_", " "): value for name, value in known.items()}
-    console.facts(facts, json_output, "nothing was written (--dry-run)")
-
-
-def _show(made: Generated, show_skipped: bool, json_output: bool) -> None:
-    from splade_cli.cli.render import console
-
-    report = made.report
-    console.skipped(report.skipped, everything=show_skipped)
-    if made.advice:
-        console.note(f"no dense teacher: {made.advice}")
-    if made.llm is not None:
-        _show_llm(made.llm)
-    facts: dict[str, Any] = {
-        "documents": report.documents,
-        "chunks": report.chunks,
-        "language": report.language,
-        "teachers": list(report.teachers),
-        "train rows": report.train,
-        "validation rows": report.val,
-        "negatives a row": round(report.negatives, 2),
-        "queries": dict(report.query_types),
-        "left out": dict(report.dropped),
-        "written to": str(made.output),
-    }
-    if made.llm is not None:
-        facts["llm"] = _llm_facts(made.llm)
-    console.facts(facts, json_output)
-    train = f"splade train --train-file {made.output / 'train.json'}"
-    val = f" --val-file {made.output / 'val.json'}" if report.val else ""
-    console.next_command(f"{train}{val} -o model")
-
-
-def _show_llm(run: LlmRun) -> None:
-    """What the language model has cost, and which chunks it left without a query."""
-    from splade_cli.cli.render import console
-
-    console.note(f"this run: {run.spent}; {run.cached:,} chunks served by earlier answers")
-    if run.useless:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in run.useless.items())
-        console.note(f"answers without a query: {reasons}")
-    if run.repeated > 1:
-        console.note(f"{run.repeated:,} answers were the same as that to the passage before")
-    if run.failed:
-        console.note(
-            f"{run.failed:,} chunks got no usable answer, the last because: {run.last_failure}; "
-            "the same command with --force asks for these again, and for no other"
-        )
-
-
-def _llm_facts(run: LlmRun) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "calls": run.usage.calls,
-        "prompt tokens": run.usage.prompt_tokens,
-        "completion tokens": run.usage.completion_tokens,
-        "chunks cached": run.cached,
-        "chunks without a query": run.failed,
-    }
-    if run.cost is not None:
-        facts["cost"] = run.cost
-    return facts

@@ -12,10 +12,7 @@ from splade_cli.cli import options
 from splade_cli.cli.interrupts import told_if_whole
 
 if TYPE_CHECKING:
-    from splade_cli.evaluation.fidelity import Fidelity
-    from splade_cli.index.index import SpladeIndex
     from splade_cli.model.dense import DenseModel
-    from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.options import ModelOptions
 
 BUILD = "build"
@@ -123,7 +120,9 @@ def index(
             )
         console.skipped(made.skipped, everything=show_skipped)
         if chosen.query is not None and made.index.info.query is not None:
-            render.fidelity(_fidelity(made.index, embedder), made.index.info.query)
+            from splade_cli.evaluation.fidelity import carried_fidelity
+
+            render.fidelity(carried_fidelity(made.index, embedder), made.index.info.query)
     render.built(made, model, output, json_output)
 
 
@@ -234,18 +233,6 @@ def verify(
     from splade_cli.index.index import SpladeIndex
 
     render.verified(folder, SpladeIndex.open(folder, verify=True), json_output)
-
-
-def _fidelity(index: SpladeIndex, embedder: SpladeEmbedder) -> Fidelity:
-    """What the query encoder that the index carries loses against the model."""
-    from splade_cli.evaluation.fidelity import query_fidelity
-    from splade_cli.search.opening import carried_encoder
-    from splade_cli.search.searcher import Searcher
-
-    carried = carried_encoder(index)
-    assert carried is not None
-    by_model = Searcher.over(index, embedder)
-    return query_fidelity(by_model, Searcher(by_model.engine, carried))
 
 
 def _dense_model(name: str | None, options: ModelOptions) -> DenseModel | None:

@@ -87,7 +87,7 @@ def query(
         searcher = Searcher.over(made.index, embedder, options=chosen, backend=options.backend_name(backend))
     session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(opening))
     if sys.stdin.isatty():
-        from splade_cli.cli.render.prompt import converse
+        from splade_cli.cli.render.session.prompt import converse
 
         converse(session)
     else:

@@ -6,7 +6,7 @@ dimensions cost no more than those in use.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from splade_cli.errors import InputError
 from splade_cli.index.containers.csr import as_csr
 from splade_cli.index.engine.accumulators import BLOCK, summarise
-from splade_cli.index.engine.arrays import read_only
+from splade_cli.index.engine.arrays import DTYPES, GROWING, read_only
 from splade_cli.index.engine.blockmax import SHIFT
 from splade_cli.index.engine.compiling import compiled
 
@@ -207,3 +207,37 @@ def _inverted(matrix: sp.csr_matrix, summary: Summary) -> Block:
         "levels": levels.ravel(),
     }
     return Block(rows, shift, arrays, summary)
+
+
+def invert_blocks(
+    parts: Iterable[sp.csr_matrix], dimensions: int, take: Callable[[str, NDArray[Any]], None]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Hands the arrays of each block of `parts` to take(name, values); gives ``about`` and ``blocks``."""
+    rows = 0
+    terms = 0
+    postings = 0
+    levels = 0
+    planes = 0
+    directory = 0
+    summary = NOTHING
+    blocks: list[tuple[int, int, int]] = []
+    take("starts", np.zeros(1, dtype=np.int64))
+    take("plane_starts", np.zeros(1, dtype=np.int64))
+    for block in blocks_of(parts, dimensions):
+        arrays = block.arrays
+        blocks.append((terms, directory, block.shift))
+        arrays["starts"] += postings
+        arrays["plane_starts"] += levels
+        arrays["plane_of"][arrays["plane_of"] >= 0] += planes
+        for name in GROWING:
+            take(name, arrays[name].astype(DTYPES[name], copy=False))
+        rows += block.rows
+        terms += len(arrays["terms"])
+        directory += len(arrays["directory"])
+        postings += len(arrays["rows"])
+        levels += len(arrays["levels"])
+        planes += len(arrays["scales"])
+        summary = joined(summary, block.summary)
+    blocks.append((terms, directory, 0))
+    about = [rows, dimensions, summary.least, summary.nearest, summary.most, summary.ordered]
+    return np.array(about, dtype=np.float64), np.array(blocks, dtype=np.int64).ravel()

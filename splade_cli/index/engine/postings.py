@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,32 +25,16 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.containers.mapped_file import MappedFile
-from splade_cli.index.engine.arrays import read_only
+from splade_cli.index.engine.arrays import DTYPES, GROWING, VECTORS, Arrays, read_only
 from splade_cli.index.engine.guards import Guard, guard_of
 
 if TYPE_CHECKING:
     from splade_cli.index.engine.inversion import Summary
 
-DTYPES = {
-    "about": np.float64,
-    "blocks": np.int64,
-    "directory": np.int32,
-    "terms": np.int32,
-    "starts": np.int64,
-    "rows": np.uint16,
-    "weights": np.float32,
-    "plane_of": np.int32,
-    "plane_starts": np.int64,
-    "scales": np.float32,
-    "levels": np.uint8,
-}
-GROWING = tuple(name for name in DTYPES if name not in ("about", "blocks"))
-VECTORS = {"indptr": np.int64, "indices": np.int32, "data": np.float32}
 MOST_RESULTS = (1 << 31) - 1
 LIE = "its postings do not fit together"
 _LISTS = ("blocks", "directory", "terms", "starts", "rows", "weights")
 _PLANES = ("plane_of", "plane_starts", "scales", "levels")
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +74,11 @@ class Postings:
         Raises:
             InputError: a weight that is not finite.
         """
-        from splade_cli.index.engine.inversion import cleaned
+        from splade_cli.index.engine import inversion
 
-        matrix, _ = cleaned(vectors, vectors.shape[1])
+        matrix, _ = inversion.cleaned(vectors, vectors.shape[1])
         collected: dict[str, list[NDArray[Any]]] = {name: [] for name in GROWING}
-        about, blocks = invert_blocks(
+        about, blocks = inversion.invert_blocks(
             [matrix], matrix.shape[1], lambda name, values: collected[name].append(values)
         )
         arrays = {}
@@ -262,39 +245,3 @@ class Postings:
                 raise self.file.damage(LIE)
             keys[number, :filled] = room[:filled]
         self._scratch.append(scratch)
-
-
-def invert_blocks(
-    parts: Iterable[sp.csr_matrix], dimensions: int, take: Callable[[str, NDArray[Any]], None]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Hands the arrays of each block of `parts` to take(name, values); gives ``about`` and ``blocks``."""
-    from splade_cli.index.engine import inversion
-
-    rows = 0
-    terms = 0
-    postings = 0
-    levels = 0
-    planes = 0
-    directory = 0
-    summary = inversion.NOTHING
-    blocks: list[tuple[int, int, int]] = []
-    take("starts", np.zeros(1, dtype=np.int64))
-    take("plane_starts", np.zeros(1, dtype=np.int64))
-    for block in inversion.blocks_of(parts, dimensions):
-        arrays = block.arrays
-        blocks.append((terms, directory, block.shift))
-        arrays["starts"] += postings
-        arrays["plane_starts"] += levels
-        arrays["plane_of"][arrays["plane_of"] >= 0] += planes
-        for name in GROWING:
-            take(name, arrays[name].astype(DTYPES[name], copy=False))
-        rows += block.rows
-        terms += len(arrays["terms"])
-        directory += len(arrays["directory"])
-        postings += len(arrays["rows"])
-        levels += len(arrays["levels"])
-        planes += len(arrays["scales"])
-        summary = inversion.joined(summary, block.summary)
-    blocks.append((terms, directory, 0))
-    about = [rows, dimensions, summary.least, summary.nearest, summary.most, summary.ordered]
-    return np.array(about, dtype=np.float64), np.array(blocks, dtype=np.int64).ravel()

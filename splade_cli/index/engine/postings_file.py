@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike, NDArray
 from splade_cli.errors import IndexFolderError
 from splade_cli.index.containers.container import Container
 from splade_cli.index.containers.container_writer import ContainerWriter
-from splade_cli.index.engine.postings import DTYPES, GROWING, VECTORS, Arrays, Postings, invert_blocks
+from splade_cli.index.engine.arrays import DTYPES, GROWING, VECTORS, Arrays
+from splade_cli.index.engine.postings import Postings
 
 MOST_DIMENSIONS = (1 << 31) - 1
 REBUILD = "make the index again from its vectors"
@@ -35,6 +36,8 @@ def write_postings(
     Raises:
         InputError: parts of another width, or a weight that is not finite.
     """
+    from splade_cli.index.engine.inversion import invert_blocks
+
     dtypes = DTYPES | {"weights": np.dtype(weights)}
     tensors = {name: out.growing(f"{prefix}{name}", dtypes[name]) for name in GROWING}
     about, blocks = invert_blocks(parts, dimensions, lambda name, values: tensors[name].append(values))
@@ -62,6 +65,8 @@ def open_postings(
     Raises:
         IndexFolderError: a tensor is missing, or does not fit the others.
     """
+    from splade_cli.index.engine.inversion import invert_blocks
+
     dtypes = DTYPES | {"weights": np.dtype(weights)}
     try:
         arrays: Arrays = {name: container.tensor(f"{prefix}{name}", dtype) for name, dtype in dtypes.items()}

@@ -11,8 +11,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from splade_cli.cli.render import console, frequent_terms, replies
+from splade_cli.cli.render import console, frequent_terms
 from splade_cli.cli.render import hits as display
+from splade_cli.cli.render.session import replies
 from splade_cli.records import Hit, Term
 from splade_cli.search.explain.frequent_terms import FrequentTerm, FrequentTermReport
 from splade_cli.search.explain.terms import Gap

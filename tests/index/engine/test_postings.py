@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.containers.container import Container
 from splade_cli.index.containers.container_writer import ContainerWriter
-from splade_cli.index.engine.postings import DTYPES, Postings
+from splade_cli.index.engine.arrays import DTYPES
+from splade_cli.index.engine.postings import Postings
 from splade_cli.index.engine.postings_file import open_postings, write_postings
 from splade_cli.index.index import SpladeIndex
 

@@ -17,9 +17,10 @@ from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.output import ColorDepth, create_output
 from prompt_toolkit.utils import get_cwidth, is_dumb_terminal
 
-from splade_cli.cli.render import console, replies
+from splade_cli.cli.render import console
 from splade_cli.cli.render.plain import one_line
 from splade_cli.cli.render.progress import show_progress
+from splade_cli.cli.render.session import replies
 from splade_cli.errors import InputError
 from splade_cli.search.session.completion import proposals
 from splade_cli.search.session.replies import QuitReply
