@@ -65,8 +65,6 @@ def open_postings(
     Raises:
         IndexFolderError: a tensor is missing, or does not fit the others.
     """
-    from splade_cli.index.engine.inversion import invert_blocks
-
     dtypes = DTYPES | {"weights": np.dtype(weights)}
     try:
         arrays: Arrays = {name: container.tensor(f"{prefix}{name}", dtype) for name, dtype in dtypes.items()}
