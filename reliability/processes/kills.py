@@ -22,6 +22,7 @@ from reliability.commands import Ended
 from reliability.llm.server import LlmServer
 from reliability.outcome import Outcome, Tries
 from reliability.processes.killed_commands import COMMANDS, CONCURRENCY, SAMPLES, Killed, write_inputs
+from reliability.processes.moments import Moment, drawn, is_under_way, sizes
 from reliability.processes.warm import Warm, variables_of
 
 COUNT = 4
@@ -49,25 +50,6 @@ class Undisturbed:
     changes: int
     listing: list[str]
     calls: int
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When a command is killed, by which signal: after `seconds`, or at the `change` of its folder."""
-
-    signal: signal.Signals
-    seconds: float | None = None
-    change: int | None = None
-
-    def is_over(self, seconds: float, changes: int) -> bool:
-        """Whether it has come."""
-        if self.seconds is not None:
-            return seconds >= self.seconds
-        return self.change is not None and changes >= self.change
-
-    def __str__(self) -> str:
-        when = f"change {self.change}" if self.seconds is None else f"{self.seconds:.2f} s"
-        return f"{self.signal.name} at {when}"
 
 
 def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
@@ -170,7 +152,7 @@ class _Series:
         """Kills a command; one that was killed never before, and is over too early, is begun once more."""
         share = 1.0
         while True:
-            moment = _moment(reference, chance, share)
+            moment = drawn(chance, share, reference.seconds, reference.changes)
             ended = self._run(words, moment)[0]
             if ended.code or ended.hung or not first or share < EARLIEST:
                 return ended, moment
@@ -235,10 +217,10 @@ class _Series:
         changes = 0
         before: list[tuple[str, int]] = []
         is_watched = watched or (moment is not None and moment.change is not None)
-        while _is_under_way(process):
+        while is_under_way(process):
             now = time.monotonic() - started
             if is_watched:
-                seen = _sizes(self.work)
+                seen = sizes(self.work)
                 changes += seen != before
                 before = seen
             if moment is not None and moment.is_over(now, changes):
@@ -250,36 +232,6 @@ class _Series:
                 return replace(self.warm.finish(self.folder), code=None), changes
             time.sleep(PAUSE)
         return self.warm.finish(self.folder), changes
-
-
-def _moment(reference: Undisturbed, chance: random.Random, share: float) -> Moment:
-    """At any time in the first `share` of the duration, or at a change, so that short steps come up too."""
-    by = signal.SIGINT if chance.random() < 0.25 else signal.SIGKILL
-    if chance.random() < 0.5:
-        return Moment(by, seconds=chance.random() * share * reference.seconds)
-    return Moment(by, change=chance.randint(1, max(1, int(share * reference.changes))))
-
-
-def _is_under_way(process: int) -> bool:
-    """Whether a process that another one waits for has not ended."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _sizes(folder: Path) -> list[tuple[str, int]]:
-    """Names and sizes of all below a folder; what goes meanwhile is left out."""
-    found: list[tuple[str, int]] = []
-    for top, folders, files in os.walk(folder):
-        found += [(f"{top}/{name}", 0) for name in folders]
-        for name in files:
-            try:
-                found.append((f"{top}/{name}", os.stat(f"{top}/{name}").st_size))
-            except FileNotFoundError:
-                continue
-    return found
 
 
 def _difference(result: Any, expected: Any) -> str:
