@@ -114,7 +114,7 @@ class _Series:
             if ended.has_traceback:
                 outcome.failed("traceback", f"{name}, {moments}: {ended.stderr[-300:]}")
                 return
-            if "exists already" in ended.stderr and not told:
+            if _is_done(ended) and not told:
                 is_whole = True
                 break
             if ended.code not in (0, 130, -signal.SIGKILL, -signal.SIGINT):
@@ -132,7 +132,7 @@ class _Series:
             ending = "over before the kill"
         elif ended.code:
             last = self._run(words, None)[0]
-            if "exists already" in last.stderr and not told:
+            if _is_done(last) and not told:
                 ending = "whole already"
             elif last.hung:
                 outcome.failed("hang", f"{name}, {moments}: {last.stderr[-300:]}")
@@ -232,6 +232,11 @@ class _Series:
                 return replace(self.warm.finish(self.folder), code=None), changes
             time.sleep(PAUSE)
         return self.warm.finish(self.folder), changes
+
+
+def _is_done(ended: Ended) -> bool:
+    """Whether a command was refused because it had been killed after its last step."""
+    return bool(ended.code) and any(words in ended.stderr for words in ("exists already", "no document '"))
 
 
 def _difference(result: Any, expected: Any) -> str:

@@ -150,3 +150,7 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    finally:
+        # all is done: Ctrl-C while the interpreter tidies up ends it, without a word about its insides
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, signal.SIG_DFL)
