@@ -43,7 +43,11 @@ def tried(action: Callable[[], str], seconds: float = 60.0) -> Ending:
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _run(action, writing)
+        try:
+            _run(action, writing)
+        finally:
+            # whatever befalls it, even a parent that has gone: a child never goes on as its parent
+            os._exit(1)
     os.close(writing)
     said = _read_until(reading, time.monotonic() + seconds)
     os.close(reading)

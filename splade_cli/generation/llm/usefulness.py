@@ -69,7 +69,7 @@ class Usefulness:
         self.repeated = 0
         self.unread: list[Chunk] = []
         self._most_repeated = most_repeated
-        self._last_text = ""
+        self._last_said = ""
         self._same_answer: list[Chunk] = []
 
     def judge(self, chunk: Chunk, answer: Answer, queries: Sequence[WrittenQuery]) -> Useless | None:
@@ -85,8 +85,9 @@ class Usefulness:
     def _reason(self, chunk: Chunk, answer: Answer, queries: Sequence[WrittenQuery]) -> Useless | None:
         if not are_of_use(queries, chunk):
             return why_useless(answer)
-        if answer.text != self._last_text:
-            self._last_text = answer.text
+        said = answer.text if answer.text.strip() else answer.reasoning
+        if said != self._last_said:
+            self._last_said = said
             self._same_answer = [chunk]
             return None
         self._same_answer.append(chunk)
@@ -95,7 +96,7 @@ class Usefulness:
             return None
         self.unread = list(self._same_answer)
         self.in_a_row = len(self.unread) - 1
-        return Useless("the same for different passages", f"said {answer.text[:100]!r}", is_lasting=True)
+        return Useless("the same for different passages", f"said {said[:100]!r}", is_lasting=True)
 
 
 def are_of_use(queries: Sequence[WrittenQuery], chunk: Chunk) -> bool:
