@@ -73,7 +73,7 @@ def _check_files(path: Path, split: str) -> None:
         )
     if split not in available:
         raise InputError(
-            f"{path} has no split '{split}', only {', '.join(available)}",
+            f"{path} has no split '{split}', only {', '.join(available)}: no qrels/{split}.tsv",
             did_you_mean(split, available) or "name one of them",
         )
     if not (path / "corpus.jsonl").is_file() and not (path / "documents").is_dir():

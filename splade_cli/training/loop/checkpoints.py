@@ -60,7 +60,9 @@ def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
         damaged = damaged_file(steps[latest])
         if damaged is None:
             return steps[latest]
-        logging.getLogger(__name__).warning("%s is damaged: going on from before it", damaged)
+        logging.getLogger(__name__).warning(
+            "%s is not as it was written, by %s beside it: going on from before it", damaged, CHECKSUMS
+        )
     return None
 
 
