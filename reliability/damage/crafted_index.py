@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from reliability.damage.forged_values import forge_array, forge_json, json_text
 from reliability.damage.index_folders import MANIFEST, answers, made_index, seal, write_manifest
 from reliability.forked import ANSWERED, REFUSED, tried
 from reliability.outcome import Outcome, Tries
@@ -23,14 +24,6 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.index.updates import IndexWriter
 
 COUNT = 150
-VALUES: tuple[Any, ...] = (
-    -1, 0, 1, 2, 3, 255, 65_536, 2**31 - 1, 2**31, 2**53, 2**63, 10**18, 10**400, -(2**63), 0.5, -0.0,
-    1e308, float("nan"), float("inf"), True, False, None, "", "x", "1", "../../x", "/etc/passwd", "a/b",
-    "a\\b", "a\0b", "..", ".", "con", "NUL.txt", "é", "x" * 5000, "manifest.json", [], {}, [[]], [0], ["x"],
-    {"a": 1}, [None] * 50,
-)  # fmt: skip
-NUMBERS = (-(2**63), -(2**31), -1, 0, 1, 7, 255, 256, 65_535, 2**31 - 1, 2**40, 2**62, 2**63 - 1)
-FLOATS = (0.0, -1.0, 1e-38, 1e38, float("nan"), float("inf"), float("-inf"))
 
 
 def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
@@ -96,35 +89,11 @@ def forged_array(index: Path, dice: random.Random) -> str:
     values = np.frombuffer(content[first:last], dtype).copy()
     kind = dice.choice(("one", "one", "some", "reversed", "shuffled", "all", "noise"))
     if len(values):
-        _forge(values, kind, dice)
+        forge_array(values, kind, dice)
     content[first:last] = values.tobytes()
     path.write_bytes(content)
     seal(index)
     return f"{name} {kind}"
-
-
-def _forge(values: Any, kind: str, dice: random.Random) -> None:
-    def one() -> Any:
-        if values.dtype.kind == "f":
-            return dice.choice(FLOATS)
-        limits = np.iinfo(values.dtype)
-        near = int(values[dice.randrange(len(values))]) + dice.choice((-1, 1))
-        return min(max(dice.choice((*NUMBERS, near)), limits.min), limits.max)
-
-    places = range(len(values))
-    if kind == "one":
-        values[dice.choice((0, len(values) - 1, dice.choice(places)))] = one()
-    elif kind == "some":
-        for _ in range(1 + len(values) // 3):
-            values[dice.choice(places)] = one()
-    elif kind == "reversed":
-        values[:] = values[::-1].copy()
-    elif kind == "shuffled":
-        np.random.default_rng(dice.randrange(1 << 30)).shuffle(values)
-    elif kind == "all":
-        values[:] = one()
-    else:
-        values.view(np.uint8)[:] = np.frombuffer(dice.randbytes(values.nbytes), np.uint8)
 
 
 def forged_header(index: Path, dice: random.Random) -> str:
@@ -135,12 +104,12 @@ def forged_header(index: Path, dice: random.Random) -> str:
     names = [each for each in header if each != "__metadata__"]
     name = dice.choice(names)
     if kind == "value":
-        _forge_json(header, dice)
+        forge_json(header, dice)
     elif kind == "metadata" and header.get("__metadata__"):
         key = dice.choice(list(header["__metadata__"]))
         facts = json.loads(header["__metadata__"][key])
-        _forge_json(facts, dice)
-        header["__metadata__"][key] = _text(facts)
+        forge_json(facts, dice)
+        header["__metadata__"][key] = json_text(facts)
     elif kind == "deleted":
         del header[name]
     elif kind == "renamed":
@@ -148,7 +117,7 @@ def forged_header(index: Path, dice: random.Random) -> str:
     elif kind == "swapped":
         other = dice.choice(names)
         header[name], header[other] = header[other], header[name]
-    text = _text(header).encode("utf-8", "backslashreplace")
+    text = json_text(header).encode("utf-8", "backslashreplace")
     if kind == "garbage":
         text = dice.choice(
             (b"", b"[]", b"null", b"[" * 100_000, b'{"a":' * 50_000, dice.randbytes(40), b"NaN")
@@ -168,7 +137,7 @@ def forged_manifest(index: Path, dice: random.Random) -> str:
     kind = dice.choice(("value", "value", "value", "text"))
     if kind == "value":
         for _ in range(dice.choice((1, 1, 1, 3))):
-            what = _forge_json(manifest, dice)
+            what = forge_json(manifest, dice)
         write_manifest(index, manifest)
         return what
     text = (index / MANIFEST).read_text(encoding="utf-8")
@@ -246,33 +215,3 @@ def _opened(path: Path) -> tuple[bytearray, dict[str, Any], int]:
     content = bytearray(path.read_bytes())
     start = 8 + int.from_bytes(content[:8], "little")
     return content, json.loads(content[8:start]), start
-
-
-def _forge_json(value: Any, dice: random.Random) -> str:
-    """Changes one value somewhere below; says where."""
-    where = ""
-    while True:
-        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
-        if not keys:
-            return f"{where} is empty"
-        key = dice.choice(keys)
-        where += f"/{str(key)[:40]}"
-        below = value[key]
-        if isinstance(below, dict | list) and below and dice.random() < 0.85:
-            value = below
-            continue
-        how = dice.choice(("value", "value", "value", "deleted", "more"))
-        if how == "value":
-            value[key] = dice.choice(VALUES)
-            return f"{where} = {str(value[key])[:30]}"
-        if how == "deleted":
-            del value[key]
-        elif isinstance(value, dict):
-            value[dice.choice(("x", "../x", "rows", "dtype"))] = dice.choice(VALUES)
-        else:
-            value.append(dice.choice(VALUES))
-        return f"{where} {how}"
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))

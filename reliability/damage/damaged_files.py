@@ -6,51 +6,28 @@ What must be: an error or a warning that names the damaged file, or what the und
 from __future__ import annotations
 
 import json
-import logging
 import random
-import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from reliability.damage.damaged_caches import damaged_caches
 from reliability.damage.damaged_index import damage
-from reliability.forked import ANSWERED, REFUSED, Ending, tried
+from reliability.damage.model_folders import ARCHITECTURES, TEXTS, model_folder
+from reliability.damage.warnings_told import Told
+from reliability.forked import ANSWERED, REFUSED, Ending
 from reliability.outcome import Outcome, Tries
 from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import SpladeError
-from splade_cli.model.identity import identity_of, seal
-from splade_cli.storage.cache import Cache, key_of
+from splade_cli.model.identity import identity_of
+from splade_cli.storage.cache import key_of
 from splade_cli.storage.checksums import CHECKSUMS, write_checksums
 from splade_cli.training.loop.checkpoints import STATE, newest_checkpoint
 
 COUNT = 100
-ARCHITECTURES = ("splade", "inference-free-splade", "csr", "laspar")
 OPENED = 20
 """Of so many damaged model folders one is opened and encodes; the others are asked for their identity."""
-TEXTS = ["how to descale a kettle", "Boil water with two spoons of citric acid, and rinse."]
-ROWS = 200
-
-
-class Told(logging.Handler):
-    """Keeps the warnings that are logged within its block."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-    def __enter__(self) -> Told:
-        logging.getLogger("splade_cli").addHandler(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger("splade_cli").removeHandler(self)
 
 
 def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
@@ -60,7 +37,7 @@ def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
         outcome = Outcome(f"a damaged file of a model folder, {name}")
         if not tries.has(outcome.what):
             continue
-        made = _model_folder(folder / name, name)
+        made = model_folder(folder / name, name)
         files = sorted(path for path in made.rglob("*") if path.is_file())
         _damaged(files, count, seed, lambda number, made=made: _model(made, number), outcome)
         yield outcome
@@ -78,7 +55,7 @@ def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
     for name, in_log in (("in its file", False), ("in its log", True)):
         outcome = Outcome(f"a damaged cache of vectors and answers, {name}")
         if tries.has(outcome.what):
-            _damaged_caches(folder / f"cache {name}", in_log, count, seed, outcome)
+            damaged_caches(folder / f"cache {name}", in_log, count, seed, outcome)
             yield outcome
 
 
@@ -166,40 +143,6 @@ def _checkpoint(run: Path) -> str:
     return f"{key_of(*content).hex()}\n{told.lines}"
 
 
-def _model_folder(folder: Path, architecture: str) -> Path:
-    """A small model of an architecture, saved and sealed as a run does."""
-    from splade_cli.config.schema import ModelSection
-    from splade_cli.model.load import resolve
-    from splade_cli.model.options import ModelOptions
-    from splade_cli.training.trainable import open_trainable
-
-    sizes: dict[str, Any] = {}
-    base = resolve("tiny")
-    if architecture == "csr":
-        base = _dense_folder(folder.with_name("dense"))
-        sizes = {"csr_k": 16, "csr_k_aux": 8, "csr_hidden_dim": 96}
-    if architecture == "laspar":
-        sizes = {"latent_dimensions": 2048}
-    section = ModelSection(base_model=base, architecture=architecture, **sizes)
-    made = open_trainable(section, ModelOptions(device="cpu", precision="fp32"), documents=TEXTS)
-    folder.mkdir()
-    made.encoder.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
-    seal(folder)
-    return folder
-
-
-def _dense_folder(folder: Path) -> str:
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-
-    from splade_cli.model.load import resolve
-
-    transformer = Transformer(resolve("tiny"))
-    modules = [transformer, Pooling(transformer.get_embedding_dimension(), "mean")]
-    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
-    return str(folder)
-
-
 def _written(data: Path) -> list[str]:
     names = [path.relative_to(data).as_posix() for path in sorted(data.rglob("*")) if path.is_file()]
     return [name for name in names if name != CHECKSUMS] + [CHECKSUMS] * (data / CHECKSUMS).is_file()
@@ -240,68 +183,3 @@ def _checkpoints(folder: Path) -> Path:
         (checkpoint / STATE).write_text(json.dumps({"global_step": step, "log_history": []}))
         write_checksums(checkpoint, sorted(path.name for path in checkpoint.iterdir()))
     return folder
-
-
-def _damaged_caches(folder: Path, in_log: bool, count: int, seed: int, outcome: Outcome) -> None:
-    """Damages copies of a cache, whose last rows lie in the log beside it where asked for."""
-    folder.mkdir()
-    made, path = folder / "made", folder / "cache.sqlite3"
-    items = _items()
-    cache = Cache(made)
-    for space, values in items.items():
-        for key, value in values.items():
-            cache.put(space, {key: value})
-    kept = {"": made.read_bytes(), "-wal": Path(f"{made}-wal").read_bytes()}
-    cache.close()
-    if not in_log:
-        kept = {"": made.read_bytes()}
-    for number in range(count):
-        dice = random.Random(f"{seed} {number}")
-        hit = "-wal" if in_log else ""
-        what, changed = damage(kept[hit], dice)
-        for left in folder.glob("cache.sqlite3*"):
-            left.unlink()
-        for ending, content in {**kept, hit: changed}.items():
-            Path(f"{path}{ending}").write_bytes(content)
-        note = f"--seed {seed}, try {number}: {what} in cache{hit}"
-        ending = tried(lambda: _cache(path, items))
-        if ending.kind == ANSWERED and not ending.text.startswith("wrong"):
-            outcome.right(ending.text)
-        elif ending.kind == ANSWERED:
-            outcome.failed("wrong value", f"{note}: {ending.text}")
-        else:
-            outcome.failed(ending.kind, f"{note}: {ending.text[-600:]}")
-    shutil.rmtree(folder)
-
-
-def _items() -> dict[str, dict[bytes, bytes]]:
-    dice = np.random.default_rng(3)
-    vectors = {key_of("window", str(number)): dice.bytes(3000 + number) for number in range(ROWS)}
-    answers = {}
-    for number in range(ROWS):
-        said = {"text": f"which lantern has harbour {number}", "prompt_tokens": number}
-        answers[key_of("answer", str(number))] = json.dumps(said).encode()
-    return {"sparse vectors": vectors, "llm answers": answers}
-
-
-def _cache(path: Path, items: dict[str, dict[bytes, bytes]]) -> str:
-    """How a damaged cache serves: what it has, and whether all can be kept and read again."""
-    missing = 0
-    with Told() as told, Cache(path) as cache:
-        cache.spaces()
-        for space, values in items.items():
-            found = cache.get(space, list(values))
-            if not found.items() <= values.items():
-                return f"wrong value in {space}"
-            missing += len(values) - len(found)
-            cache.put(space, values)
-            if cache.get(space, list(values)) != values:
-                return f"wrong: {space} cannot be kept"
-    with Cache(path) as cache:
-        if any(cache.get(space, list(values)) != values for space, values in items.items()):
-            return "wrong: what was kept is gone"
-    if not missing:
-        return "all rows there"
-    if told.lines:
-        return "told, the whole rows kept"
-    return "rows made anew"

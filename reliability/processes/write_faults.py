@@ -6,64 +6,25 @@ still, and the same command must come to what an undisturbed one does, with noth
 
 from __future__ import annotations
 
-import errno
-import random
-import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reliability.commands import Ended
 from reliability.outcome import Outcome, Tries
+from reliability.processes.faults import UNCLEAR, Fault, chosen, wrong_message
 from reliability.processes.killed_commands import COMMANDS, SAMPLES, Killed, write_inputs
+from reliability.processes.sync_order import unsynced
 from reliability.processes.warm import Warm, variables_of
 
 COUNT = 8
 SHIM = Path(__file__).with_name("fault_shim.c")
-CODES = {
-    "read": (errno.EMFILE, errno.EIO),
-    "open": (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EMFILE),
-    "write": (errno.ENOSPC, errno.EIO),
-    "sync": (errno.EIO, errno.ENOSPC),
-    "truncate": (errno.EIO, errno.ENOSPC),
-    "rename": (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EIO),
-    "remove": (errno.EACCES, errno.EROFS, errno.EIO),
-    "mkdir": (errno.ENOSPC, errno.EACCES, errno.EROFS),
-}
-"""What each kind of call can fail with."""
-SAID = {
-    errno.ENOSPC: ("no space left", "make room"),
-    errno.EIO: ("the disk fails", "another disk"),
-    errno.EACCES: ("permission denied", "permissions"),
-    errno.EROFS: ("read-only", "name a"),
-    errno.EMFILE: ("no descriptors are left", "ulimit -n"),
-}
-UNCLEAR = "could not be read or written"
-RAW = re.compile(
-    r"requested and \d+ written|database or disk is full|disk I/O error|unable to open database|os error \d"
-    r"|\[Errno|SafetensorError|Error while|enforce fail|damaged|Traceback"
-)
-"""What a library would say, or what would be the wrong cause."""
 PARTS = ("splade gen-data", "splade train")
 """Commands that publish one file after the other: some of them may be there."""
 AREAS = ("work", "cache", "tmp")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """The call of a kind, by number from 1, that fails with a code."""
-
-    kind: str
-    number: int
-    code: int
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.number} {errno.errorcode[self.code]}"
 
 
 def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
@@ -110,7 +71,7 @@ class _Series:
         self.calls = self.log.read_text().splitlines()
         reference = self._result()
         listing = self._listing()
-        for fault in _chosen(self.calls, self.folder, count, seed):
+        for fault in chosen(self.calls, self.folder, count, seed):
             self._reset()
             self._try(fault, reference, listing, outcome)
         return outcome
@@ -122,7 +83,7 @@ class _Series:
             outcome.right("no such call this time")
             return
         note = f"{fault} {failed[0].rpartition('/')[2]}: {ended.stderr.strip()[-300:]!r}"
-        wrong = self._wrong_state(ended, reference) or _wrong_message(ended, fault)
+        wrong = self._wrong_state(ended, reference) or wrong_message(ended, fault)
         if wrong:
             outcome.failed(wrong, note)
             return
@@ -198,66 +159,3 @@ class _Series:
             }
         self.warm.start([word.format(**named) for word in words], self.folder, variables)
         return self.warm.finish(self.folder)
-
-
-def unsynced(calls: list[str], name: str) -> Outcome:
-    """Renames by which a file or folder is published: all that was written of it must be on the disk before,
-    and the folder that has the new name afterwards, so that a power cut leaves the old or the new."""
-    outcome = Outcome(f"on the disk before its name is: {name}")
-    changed: set[str] = set()
-    unnamed: dict[str, str] = {}
-    for call in calls:
-        kind, _, path = call.partition(" ")
-        if kind in ("write", "truncate", "open"):
-            changed.add(path)
-        elif kind == "sync":
-            changed.discard(path)
-            unnamed = {new: folder for new, folder in unnamed.items() if folder != path}
-        elif kind == "rename":
-            new, _, old = path.partition("\t")
-            missing = [each for each in changed if each == old or each.startswith(f"{old}/")]
-            if missing:
-                outcome.failed("not synced", f"{missing[:3]} become {new}")
-            else:
-                outcome.right("synced")
-            unnamed[new] = str(Path(new).parent)
-        elif kind == "remove":
-            unnamed.pop(path, None)
-    for new in unnamed:
-        if not new.endswith((".old", ".damaged")):
-            outcome.failed("name not synced", new)
-    return outcome
-
-
-def _wrong_message(ended: Ended, fault: Fault) -> str:
-    if ended.has_traceback:
-        return "traceback"
-    if ended.code == 0:
-        return ""
-    if ended.code != 1:
-        return f"exit code {ended.code}"
-    if RAW.search(ended.stderr):
-        return "raw or wrong message"
-    if UNCLEAR in ended.stderr:
-        return ""
-    return "" if all(words in ended.stderr for words in SAID[fault.code]) else "wrong cause"
-
-
-def _chosen(calls: list[str], folder: Path, count: int, seed: int) -> list[Fault]:
-    """Faults in an order of chance, the first of each kind of call, file and code before others of it."""
-    numbers: Counter[str] = Counter()
-    faults: list[tuple[str, Fault]] = []
-    for call in calls:
-        kind, _, path = call.partition(" ")
-        numbers[kind] += 1
-        role = re.sub(r"[0-9a-f]{6,}|\d+", "N", path.partition("\t")[0].removeprefix(str(folder)))
-        faults += [(role, Fault(kind, numbers[kind], code)) for code in CODES[kind]]
-    random.Random(seed).shuffle(faults)
-    seen: Counter[tuple[str, str, int]] = Counter()
-    ranked: list[tuple[int, Fault]] = []
-    for role, fault in faults:
-        alike = (fault.kind, role, fault.code)
-        ranked.append((seen[alike], fault))
-        seen[alike] += 1
-    ranked.sort(key=lambda each: each[0])
-    return [fault for _, fault in ranked[:count]]

@@ -23,7 +23,8 @@ from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.batches import Batch, unique_ids
-from splade_cli.index.store.manifest import FileEntry, Manifest, SegmentEntry
+from splade_cli.index.store.manifest import Manifest
+from splade_cli.index.store.manifest_parts import FileEntry, SegmentEntry
 from splade_cli.index.store.segment_writer import Bm25Request
 
 MOST_SEGMENTS = 8

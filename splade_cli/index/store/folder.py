@@ -37,11 +37,10 @@ from splade_cli.index.store.manifest import (
     SEGMENTS,
     TOMBSTONES,
     VOCABULARY,
-    FileEntry,
     Manifest,
-    SegmentEntry,
     entries,
 )
+from splade_cli.index.store.manifest_parts import FileEntry, SegmentEntry
 from splade_cli.index.store.opening import TOMBSTONE_ROWS, refuse_irregular
 from splade_cli.index.store.segment_file import sums_of, tensors_of, texts_of, write_sums
 from splade_cli.index.store.segment_writer import Bm25Request, write_segment

@@ -17,11 +17,20 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from splade_cli.errors import IndexFolderError, InputError, SpladeError, rebuild_hint
-from splade_cli.index.containers.checksums import Checksum, checksum_of
+from splade_cli.index.containers.checksums import checksum_of
 from splade_cli.index.containers.plain_json import plain_json
 from splade_cli.index.containers.regular_files import read_regular
 from splade_cli.index.info import IndexInfo
-from splade_cli.index.store.manifest_parts import count_from, info_from, is_name, name_from, part_from
+from splade_cli.index.store.manifest_parts import (
+    FileEntry,
+    SegmentEntry,
+    count_from,
+    info_from,
+    is_name,
+    name_from,
+    part_from,
+    segment_from,
+)
 from splade_cli.storage.files import replacing
 from splade_cli.storage.machine_faults import machine_error
 
@@ -37,35 +46,6 @@ MOST_BYTES = 1 << 27
 Items = TypeVar("Items", list[Any], dict[str, Any])
 MARKS = (NAME, SEGMENTS)
 """By which an index folder, even a damaged one, is told from other folders."""
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """What a file must be; see `containers.checksums`."""
-
-    bytes: int
-    crc32: int
-
-    @classmethod
-    def of(cls, checksum: Checksum) -> Self:
-        """From a checksum."""
-        return cls(checksum.size, checksum.crc32)
-
-
-@dataclass(frozen=True)
-class SegmentEntry:
-    """A segment: the files of that name in ``segments/``.
-
-    Attributes:
-        rows, nonzeros: how many there are, deleted rows included.
-        deleted: rows that are no result; `tombstones` names the file in ``tombstones/`` that lists them.
-    """
-
-    name: str
-    rows: int
-    nonzeros: int
-    deleted: int = 0
-    tombstones: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +106,7 @@ class Manifest:
         manifest = cls(
             generation=count_from(content["generation"], "the generation", 1),
             dimensions=count_from(content["dimensions"], "the dimensions", 0, MOST_DIMENSIONS),
-            segments=tuple(_segment_from(each) for each in _items(content["segments"], list)),
+            segments=tuple(segment_from(each) for each in _items(content["segments"], list)),
             encoder=name_from(content["encoder"]),
             files={
                 str(name): part_from(FileEntry, each) for name, each in _items(content["files"], dict).items()
@@ -237,19 +217,6 @@ def _items(value: object, kind: type[Items]) -> Items:
     if not isinstance(value, kind):
         raise ValueError(f"a {type(value).__name__} where a {kind.__name__} is expected")
     return value
-
-
-def _segment_from(value: object) -> SegmentEntry:
-    segment = part_from(SegmentEntry, value)
-    name_from(segment.name)
-    if segment.tombstones is not None:
-        name_from(segment.tombstones)
-    count_from(segment.rows, "the rows of a segment")
-    count_from(segment.nonzeros, "the weights of a segment")
-    count_from(segment.deleted, "the deleted rows of a segment", 0, segment.rows)
-    if (segment.deleted > 0) != (segment.tombstones is not None):
-        raise ValueError(f"{segment.deleted} deleted rows and the tombstones {segment.tombstones}")
-    return segment
 
 
 def _damaged(folder: Path, what: str) -> IndexFolderError:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from splade_cli.index.containers.checksums import Checksum
 from splade_cli.index.info import IndexInfo
 
 Part = TypeVar("Part")
@@ -16,6 +17,35 @@ MOST = (1 << 53) - 1
 """So far every JSON reader agrees on whole numbers."""
 _NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,120}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What a file must be; see `containers.checksums`."""
+
+    bytes: int
+    crc32: int
+
+    @classmethod
+    def of(cls, checksum: Checksum) -> Self:
+        """From a checksum."""
+        return cls(checksum.size, checksum.crc32)
+
+
+@dataclass(frozen=True)
+class SegmentEntry:
+    """A segment: the files of that name in ``segments/``.
+
+    Attributes:
+        rows, nonzeros: how many there are, deleted rows included.
+        deleted: rows that are no result; `tombstones` names the file in ``tombstones/`` that lists them.
+    """
+
+    name: str
+    rows: int
+    nonzeros: int
+    deleted: int = 0
+    tombstones: str | None = None
 
 
 def name_from(value: object) -> str:
@@ -54,6 +84,19 @@ def part_from(kind: type[Part], value: object) -> Part:
         if not _is(given, types[name]):
             raise ValueError(f"{name} is {_shown(given)}")
     return kind(**value)
+
+
+def segment_from(value: object) -> SegmentEntry:
+    segment = part_from(SegmentEntry, value)
+    name_from(segment.name)
+    if segment.tombstones is not None:
+        name_from(segment.tombstones)
+    count_from(segment.rows, "the rows of a segment")
+    count_from(segment.nonzeros, "the weights of a segment")
+    count_from(segment.deleted, "the deleted rows of a segment", 0, segment.rows)
+    if (segment.deleted > 0) != (segment.tombstones is not None):
+        raise ValueError(f"{segment.deleted} deleted rows and the tombstones {segment.tombstones}")
+    return segment
 
 
 def info_from(value: object) -> IndexInfo:

@@ -31,9 +31,9 @@ from splade_cli.index.store.manifest import (
     TOMBSTONES,
     VOCABULARY,
     Manifest,
-    SegmentEntry,
     unreadable,
 )
+from splade_cli.index.store.manifest_parts import SegmentEntry
 from splade_cli.index.store.segment import Segment
 from splade_cli.index.store.segment_file import Shape, open_segment, read_sums
 
