@@ -5,6 +5,7 @@
  * FAULT_KIND   the kind that fails: read write open sync truncate rename remove mkdir
  * FAULT_NUMBER which call of that kind, from 1
  * FAULT_CODE   errno
+ * FAULT_LASTS  that call and all later ones of the kind fail, where it is set
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -65,8 +66,10 @@ static int fails(const char *kind, const char *path) {
     int before = errno;
     const char *wanted = getenv("FAULT_KIND"), *log = getenv("FAULT_LOG");
     int failing = 0;
-    if (wanted && !strcmp(kind, wanted))
-        failing = __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST) == atoi(getenv("FAULT_NUMBER"));
+    if (wanted && !strcmp(kind, wanted)) {
+        int number = __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST), first = atoi(getenv("FAULT_NUMBER"));
+        failing = number == first || (number > first && getenv("FAULT_LASTS"));
+    }
     if (log) {
         char line[PATH_MAX * 4 + 64];
         int length = snprintf(line, sizeof line, "%s%s %s\n", failing ? "FAILED " : "", kind, path);

@@ -39,11 +39,12 @@ RAW = re.compile(
 
 @dataclass(frozen=True)
 class Fault:
-    """The call of a kind, by number from 1, that fails with a code."""
+    """The call of a kind, by number from 1, that fails with a code, and where it lasts the later ones too."""
 
     kind: str
     number: int
     code: int
+    lasts: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number} {errno.errorcode[self.code]}"

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from reliability.commands import Ended
 from reliability.outcome import Outcome, Tries
 from reliability.processes.faults import UNCLEAR, Fault, chosen, wrong_message
 from reliability.processes.killed_commands import COMMANDS, SAMPLES, Killed, write_inputs
+from reliability.processes.kills import GENERATION
 from reliability.processes.sync_order import unsynced
 from reliability.processes.warm import Warm, variables_of
 
@@ -87,12 +89,12 @@ class _Series:
         if wrong:
             outcome.failed(wrong, note)
             return
+        is_done = self._is_done(reference)
         words = self.command.words
         if ended.code:
             words = (*words, *self.command.again)
         again = self._run(words, None)
-        published = "exists already" in again.stderr and "--force" not in words
-        if again.code and not published:
+        if again.code and not (is_done and again.code == 1 and not again.has_traceback):
             outcome.failed("rerun refused", f"{note}; then {again.stderr.strip()[-300:]!r}")
         elif self._result() != reference:
             outcome.failed("wrong result", note)
@@ -101,9 +103,21 @@ class _Series:
         elif not ended.code:
             outcome.right("done without it")
         elif UNCLEAR in ended.stderr:
-            outcome.right("named, its cause not")
+            self._try_lasting(fault, note, outcome)
         else:
             outcome.right("named")
+
+    def _try_lasting(self, fault: Fault, note: str, outcome: Outcome) -> None:
+        """Where a library did not say why it failed: the same by a fault that lasts, as a full disk does."""
+        self._reset()
+        ended = self._run(self.command.words, replace(fault, lasts=True))
+        wrong = wrong_message(ended, fault)
+        if wrong:
+            outcome.failed(f"{wrong} of a fault that lasts", f"{note}; then {ended.stderr.strip()[-300:]!r}")
+        elif UNCLEAR in ended.stderr:
+            outcome.right("named, its cause not")
+        else:
+            outcome.right("named where it lasts")
 
     def _wrong_state(self, ended: Ended, reference: Any) -> str:
         """What is wrong with what lies there right after the fault, if anything."""
@@ -125,6 +139,13 @@ class _Series:
             return "" if is_part or not result else "half written"
         return "wrong result"
 
+    def _is_done(self, reference: Any) -> bool:
+        """Whether nothing is left to do, so that the same command may say that: it exists, it is removed."""
+        try:
+            return bool(self._result() == reference)
+        except Exception:  # whatever it is, there is no result
+            return False
+
     def _result(self) -> Any:
         return self.command.result(self.folder / "work" / self.command.output)
 
@@ -137,7 +158,9 @@ class _Series:
 
     def _listing(self) -> list[str]:
         found = [path for name in AREAS for path in (self.folder / name).rglob("*")]
-        return sorted(path.relative_to(self.folder).as_posix() for path in found)
+        names = [path.relative_to(self.folder).as_posix() for path in found]
+        # a command that had done its work, and is typed again, has counted one generation more
+        return sorted(GENERATION.sub("GENERATION", name) for name in names)
 
     def _whole(self, words: tuple[str, ...]) -> None:
         ended = self._run(words, None)
@@ -157,5 +180,7 @@ class _Series:
                 "FAULT_NUMBER": str(fault.number),
                 "FAULT_CODE": str(fault.code),
             }
+            if fault.lasts:
+                variables["FAULT_LASTS"] = "1"
         self.warm.start([word.format(**named) for word in words], self.folder, variables)
         return self.warm.finish(self.folder)

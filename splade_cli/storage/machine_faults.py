@@ -107,6 +107,11 @@ def naming(path: Path, temporary: Path) -> Iterator[None]:
     file than `temporary`, which is to become `path`, or those below it."""
     try:
         yield
+    except MachineError as error:
+        if str(temporary) not in error.message:
+            raise
+        message = error.message.replace(str(temporary), str(path))
+        raise MachineError(message, error.hint, option=error.option) from error
     except Exception as error:
         own = _path_of(error)
         if own is not None and not own.is_relative_to(temporary):

@@ -85,6 +85,14 @@ def open_trainable(
     )
     if options.precision == "auto":
         options = replace(options, precision="fp32")
+    trainable = _opened(section, options, documents)
+    # sentence-transformers settles it when it is first asked for: a run that goes on from its last step never
+    # asks, and would save a model without it
+    trainable.encoder.similarity_fn_name = trainable.encoder.similarity_fn_name
+    return trainable
+
+
+def _opened(section: ModelSection, options: ModelOptions, documents: Sequence[str]) -> Trainable:
     if section.architecture == "csr":
         encoder, view = make_csr(
             section.base_model,

@@ -108,3 +108,11 @@ def test_a_block_names_the_path_that_it_writes() -> None:
         raise OSError(errno.EMFILE, "Too many open files", "other")
     with pytest.raises(InputError, match="as it was"), naming(PATH, temporary):
         raise InputError("as it was")
+
+
+def test_a_block_within_a_block_names_no_temporary_folder() -> None:
+    temporary = PATH.with_name(".folder.1.tmp")
+    inner = temporary / "training.json"
+    message = f"no space left on the disk: {PATH / 'training.json'}$"
+    with pytest.raises(MachineError, match=message), naming(PATH, temporary), naming(inner, Path("t")):
+        raise OSError(errno.ENOSPC, "No space left on device")
