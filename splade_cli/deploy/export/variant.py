@@ -14,7 +14,6 @@ from splade_cli.deploy.export.model_folder import source_folder
 from splade_cli.errors import InputError
 from splade_cli.evaluation.evaluate import evaluate
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.identity import seal
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
 from splade_cli.records import JsonValue
@@ -129,7 +128,6 @@ def _export(
             base.loaded, texts, share=options.weight_share, size=options.vocabulary_size, progress=progress
         )
         pruned = prune_vocabulary(model, temporary, keep, options.model)
-        seal(temporary)
         done = [f"vocabulary pruned to what {len(reading.documents)} documents need"]
         if options.vocabulary_size:
             done.append(f"at most {options.vocabulary_size} tokens")
