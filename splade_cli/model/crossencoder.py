@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError, require_positive
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import fetched_commit, model_error, out_of_reach, quiet, read_json, require_hub
+from splade_cli.model.folder.opening import opening
+from splade_cli.model.hub import fetched_commit, out_of_reach, quiet, read_json, require_hub
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.options import ModelOptions
 
@@ -57,7 +58,7 @@ class CrossEncoderModel:
             )
         from sentence_transformers import CrossEncoder
 
-        try:
+        with opening(name, source, options, kind="cross-encoder"):
             self.encoder: Any = CrossEncoder(
                 source,
                 device=choose_device(options.device).name,
@@ -65,8 +66,6 @@ class CrossEncoderModel:
                 revision=revision,
                 model_kwargs={"dtype": torch.float32, "use_safetensors": options.use_safetensors},
             )
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise model_error(name, error, options, source=source, kind="cross-encoder") from None
         if self.encoder.num_labels != 1:
             raise ModelError(
                 f"{name} gives {self.encoder.num_labels} labels a pair, one score is needed",

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import model_error, quiet, require_hub
+from splade_cli.model.folder.opening import opening
+from splade_cli.model.hub import quiet, require_hub
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
@@ -46,15 +47,13 @@ class DenseModel:
         require_hub(self.source, options.revision)
         from sentence_transformers import SentenceTransformer
 
-        try:
+        with opening(name, self.source, options, kind="dense model"):
             self.encoder: Any = SentenceTransformer(
                 self.source,
                 device=choose_device(options.device).name,
                 trust_remote_code=options.trust_remote_code,
                 revision=options.revision,
             )
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise model_error(name, error, options, source=self.source, kind="dense model") from None
         if options.max_seq_length is not None:
             self.encoder.max_seq_length = options.max_seq_length
         use_fast_linear(self.encoder)

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError
+from splade_cli.model.folder.opening import module_folders
+from splade_cli.model.folder.settings import Settings, inside
 from splade_cli.model.hub import find_file, read_json
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ NO_LIMIT = 1_000_000
 DEFAULT_LENGTH = 512
 """Tokens read where neither the folder nor the tokenizer names a limit."""
 PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
+POOLINGS = ("max", "sum")
+ACTIVATIONS = ("relu", "log1p_relu")
+MOST_TOKENS = 10**40
+"""Limits of tokens go up to here where they mean that there is none."""
 ENCODERS = (["Transformer", "SpladePooling"], ["MLMTransformer", "SpladePooling"])
 
 
@@ -81,6 +87,7 @@ def read_layout(source: str, name: str, revision: str | None = None) -> Layout:
     modules = read_json(source, "modules.json", revision)
     if modules is None:
         return Layout()
+    module_folders(source, revision)
     try:
         kinds = [_kind(module["type"]) for module in modules]
         if kinds == ["Router"]:
@@ -136,8 +143,9 @@ def _routed(source: str, name: str, revision: str | None) -> Layout:
     if not static:
         return layout
     folder = queries[0][0]
-    settings = read_json(source, f"{folder}/config.json", revision) or {}
-    wanted = settings.get("path") or f"{folder}/model.safetensors"
+    settings = Settings.read(source, f"{folder}/config.json", revision)
+    wanted = settings.values.get("path") or f"{folder}/model.safetensors"
+    inside(settings.file, wanted)
     weights = find_file(source, wanted, revision)
     if weights is None:
         raise ModelError(
@@ -152,16 +160,16 @@ def _routed(source: str, name: str, revision: str | None) -> Layout:
 
 def _encoder(source: str, transformer: str, pooling: str, revision: str | None) -> Layout:
     inner = f"{transformer}/" if transformer else ""
-    sizes = read_json(source, f"{inner}sentence_bert_config.json", revision) or {}
-    pooled = read_json(source, f"{pooling}/config.json", revision) or {}
-    outer = read_json(source, "config_sentence_transformers.json", revision) or {}
+    sizes = Settings.read(source, f"{inner}sentence_bert_config.json", revision)
+    pooled = Settings.read(source, f"{pooling}/config.json", revision)
+    outer = Settings.read(source, "config_sentence_transformers.json", revision)
     return Layout(
         transformer=transformer,
-        pooling=pooled.get("pooling_strategy", "max"),
-        activation=pooled.get("activation_function", "relu"),
-        max_active=outer.get("max_active_dims"),
-        max_seq_length=sizes.get("max_seq_length"),
-        prompts=outer.get("prompts") or {},
+        pooling=pooled.choice("pooling_strategy", POOLINGS),
+        activation=pooled.choice("activation_function", ACTIVATIONS),
+        max_active=outer.size("max_active_dims"),
+        max_seq_length=sizes.size("max_seq_length", most=MOST_TOKENS),
+        prompts=outer.texts("prompts"),
     )
 
 

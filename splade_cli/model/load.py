@@ -18,7 +18,9 @@ import torch
 from splade_cli.errors import ModelError
 from splade_cli.model.csr.encoder import AUTOENCODER, open_csr
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import model_error, quiet, require_hub
+from splade_cli.model.folder.opening import opening
+from splade_cli.model.folder.sizes import require_tokens
+from splade_cli.model.hub import quiet, require_hub
 from splade_cli.model.identity import identity_of
 from splade_cli.model.laspar.encoder import open_latent
 from splade_cli.model.laspar.head import LatentHead
@@ -132,7 +134,6 @@ def _length_limit(
 
 def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptions) -> tuple[Any, Any]:
     """Tokenizer and masked language model of a folder or hub id. Raises ModelError."""
-    from safetensors import SafetensorError
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
     if Path(source).is_dir() and not (Path(source) / layout.transformer / "config.json").is_file():
@@ -142,7 +143,7 @@ def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptio
     shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     if layout.transformer:
         shared["subfolder"] = layout.transformer
-    try:
+    with opening(name, source, options, subfolder=layout.transformer):
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
         masked_lm, info = AutoModelForMaskedLM.from_pretrained(
             source,
@@ -151,17 +152,11 @@ def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptio
             output_loading_info=True,
             **shared,
         )
-    except SafetensorError as error:
-        raise_machine_error(error, Path(source))
-        raise ModelError(
-            f"the weights of {name} are damaged ({error})", "copy or download the model again"
-        ) from None
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise model_error(name, error, options, source=source, subfolder=layout.transformer) from None
     if info["missing_keys"] or info.get("mismatched_keys"):
         missing = sorted(info["missing_keys"])[:2] or "weights of another shape"
         raise ModelError(
             f"{name} has no complete masked-LM head: {missing} not in its weights",
             "a sparse encoder needs a model with a trained *ForMaskedLM head",
         )
+    require_tokens(tokenizer, masked_lm.get_input_embeddings().num_embeddings, name)
     return tokenizer, masked_lm

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import model_error, quiet, require_hub
+from splade_cli.model.folder.opening import opening
+from splade_cli.model.hub import quiet, require_hub
 from splade_cli.model.identity import identity_of
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.layout import last_module
@@ -94,15 +95,8 @@ def open_csr(source: Path | str, name: str, options: ModelOptions | None = None)
     quiet()
     require_hub(source, options.revision)
     identity = identity_of(source, options.revision)
-    try:
+    with opening(name, source, options, kind="CSR model"):
         encoder = SparseEncoder(source, device=device.name, **_settings(options))
-    except ImportError as error:
-        raise ModelError(
-            f"{name} names modules that sentence-transformers does not have: {error}",
-            "is its version the same?",
-        ) from None
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise model_error(name, error, options, source=source) from None
     model = _csr_model(encoder, name, identity, options.max_seq_length)
     return LoadedModel(encoder.tokenizer, model, device)
 
@@ -182,10 +176,8 @@ def _with_fresh_autoencoder(
     from sentence_transformers import SentenceTransformer, SparseEncoder
     from sentence_transformers.sparse_encoder.modules import SparseAutoEncoder
 
-    try:
+    with opening(name, source, options, kind="dense model"):
         dense = SentenceTransformer(source, device=device, **_settings(options))
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise model_error(name, error, options, source=source, kind="dense model") from None
     width = int(dense.get_embedding_dimension() or 0)
     latents = hidden or EXPANSION * width
     autoencoder = SparseAutoEncoder(width, hidden_dim=latents, k=min(k, latents), k_aux=min(k_aux, latents))

@@ -16,12 +16,15 @@ from torch import Tensor
 from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
-from splade_cli.model.hub import model_error, read_json, require_hub
+from splade_cli.model.folder.opening import module_folders, opening
+from splade_cli.model.folder.settings import Settings
+from splade_cli.model.folder.sizes import require_tokens
+from splade_cli.model.hub import read_json, require_hub
 from splade_cli.model.identity import identity_of
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.laspar.head import LatentHead
 from splade_cli.model.laspar.shape import LatentShape
-from splade_cli.model.layout import module_kinds, position_limit
+from splade_cli.model.layout import MOST_TOKENS, module_kinds, position_limit
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows
@@ -134,19 +137,20 @@ def open_latent(source: Path | str, name: str, options: ModelOptions | None = No
             f"{name} is no latent model", "name a folder that `splade train --preset laspar` wrote"
         )
     identity = identity_of(source)
+    module_folders(source)
     transformer, latent = read_json(source, "modules.json")
-    sizes = read_json(source, f"{transformer['path']}/sentence_bert_config.json".lstrip("/")) or {}
-    outer = read_json(source, "config_sentence_transformers.json") or {}
+    sizes = Settings.read(source, f"{transformer['path']}/sentence_bert_config.json".lstrip("/"))
+    outer = Settings.read(source, "config_sentence_transformers.json")
     tokenizer, body = _from_pretrained(source, transformer["path"], name, options)
     head = LatentHead.load(source, latent["path"])
-    length = min(position_limit(body.config, tokenizer), sizes.get("max_seq_length") or TOKENS)
+    length = min(position_limit(body.config, tokenizer), sizes.size("max_seq_length", MOST_TOKENS) or TOKENS)
     model = LatentModel(
         body,
         head,
         name=name,
         identity=identity,
         max_seq_length=min(length, options.max_seq_length or length),
-        prompts={kind: text for kind, text in (outer.get("prompts") or {}).items() if text},
+        prompts={kind: text for kind, text in outer.texts("prompts").items() if text},
     )
     fit_threads()
     return LoadedModel(tokenizer, model.to(device.name).eval(), device)
@@ -159,13 +163,10 @@ def _from_pretrained(source: str, subfolder: str, name: str, options: ModelOptio
     shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code, "revision": options.revision}
     if subfolder:
         shared["subfolder"] = subfolder
-    try:
+    with opening(name, source, options, subfolder=subfolder, kind="transformer"):
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
         body = AutoModel.from_pretrained(
             source, dtype=torch.float32, use_safetensors=options.use_safetensors, **shared
         )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise model_error(
-            name, error, options, source=source, subfolder=subfolder, kind="transformer"
-        ) from None
+    require_tokens(tokenizer, body.get_input_embeddings().num_embeddings, name)
     return tokenizer, body

@@ -1,0 +1,1 @@
+"""Files of a model folder, which a stranger may have written."""
