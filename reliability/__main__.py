@@ -20,6 +20,7 @@ CHECKS: dict[str, str] = {
     "long_runs": "processes.long_runs",
     "damaged_index": "damage.damaged_index",
     "crafted_index": "damage.crafted_index",
+    "crafted_models": "damage.crafted_models",
     "damaged_files": "damage.damaged_files",
     "llm_faults": "llm.faults",
     "llm_answers": "llm.kept_answers",
