@@ -19,7 +19,7 @@ from reliability.damage.forged_values import VALUES
 from reliability.damage.model_folders import ARCHITECTURES, TEXTS, model_folder
 from reliability.forked import ANSWERED, REFUSED, Ending, tried
 from reliability.outcome import Outcome, Tries
-from splade_cli.checksums import CHECKSUMS
+from splade_cli.storage.checksums import CHECKSUMS
 
 COUNT = 40
 LARGE = 10**12

@@ -35,7 +35,6 @@ from splade_cli.model.layout import (
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelKeywords, ModelOptions
 from splade_cli.model.splade.encoder import SpladeModel
-from splade_cli.storage.machine_faults import raise_machine_error
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

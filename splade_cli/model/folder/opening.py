@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.errors import ModelError, SpladeError
-from splade_cli.machine_faults import raise_machine_error
 from splade_cli.model.folder.settings import AGAIN, inside, shown
 from splade_cli.model.folder.sizes import require_sizes
 from splade_cli.model.hub import model_error, read_json
 from splade_cli.model.options import ModelOptions
+from splade_cli.storage.machine_faults import raise_machine_error
 
 MODULES = "modules.json"
 ROUTER = "router_config.json"
