@@ -6,11 +6,14 @@ import json
 import os
 import random
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from reliability.commands import Ended, environment, finish, run, splade, start
+from reliability.commands import Ended
 from reliability.outcome import Outcome, Tries
+from reliability.processes.warm import Warm, variables_of
 
 COUNT = 1
 """Folders of hostile names."""
@@ -22,6 +25,7 @@ SEQUENCES = (
     "[/]",    "[/nothing]", "[link=x]", ":smile:", "{0}", "%s", "\\",
 )  # fmt: skip
 SECRET = "the secret that lies outside"
+_HANGS_AFTER = 300  # seconds
 
 
 def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
@@ -29,15 +33,26 @@ def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
     steering = Outcome("terminal sequences in names, texts, ids and keys, through each command")
     links = Outcome("links out of the folder, loops and pipes")
     draw = random.Random(tries.seed)
-    for number in range(tries.count):
-        place = folder / str(number)
-        docs = place / "docs"
-        docs.mkdir(parents=True)
-        write_documents(docs, draw)
-        through_commands(steering, place, docs, draw)
-        links_out(links, folder / f"links{number}", draw)
+    with Warm() as warm:
+        for number in range(tries.count):
+            place = folder / str(number)
+            docs = place / "docs"
+            docs.mkdir(parents=True)
+            write_documents(docs, draw)
+            through_commands(steering, warm, place, draw)
+            links_out(links, warm, folder / f"links{number}", draw)
     yield steering
     yield links
+
+
+def _run(warm: Warm, folder: Path, *words: object) -> Ended:
+    """A command from start to end; one that takes longer than `_HANGS_AFTER` is killed."""
+    process = warm.start(words, folder, variables_of(folder))
+    clock = threading.Timer(_HANGS_AFTER, os.kill, (process, signal.SIGKILL))
+    clock.start()
+    ended = warm.finish(folder)
+    clock.cancel()
+    return ended
 
 
 def write_documents(docs: Path, draw: random.Random) -> None:
@@ -61,11 +76,12 @@ def write_documents(docs: Path, draw: random.Random) -> None:
     (docs / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def through_commands(outcome: Outcome, place: Path, docs: Path, draw: random.Random) -> None:
+def through_commands(outcome: Outcome, warm: Warm, place: Path, draw: random.Random) -> None:
     """Each command over the documents; none may write what steers a terminal."""
     noise = "".join(draw.sample(SEQUENCES, 6))
     config = place / "config.yaml"
     config.write_text(json.dumps({"training": {noise: noise}}))
+    docs = place / "docs"
     index = place / "index"
     data = place / "data"
     commands = [
@@ -76,6 +92,7 @@ def through_commands(outcome: Outcome, place: Path, docs: Path, draw: random.Ran
         ("search", f"water {noise}", "--index", index, "--json"),
         ("index", "remove", noise, "--index", index),
         ("index", "verify", index),
+        ("query", "--index", index),
         ("terms", "--index", index),
         ("evaluate", "--data", data, "--split", "train"),
         ("train", "--config", config, "--print-config"),
@@ -85,16 +102,14 @@ def through_commands(outcome: Outcome, place: Path, docs: Path, draw: random.Ran
         ("export", place / noise, "-o", place / "exported"),
     ]
     for words in commands:
-        ended = run(splade(*words), place, limit=300)
+        ended = _run(warm, place, *words)
         _judge(outcome, ended, " ".join(map(repr, map(str, words)))[:200])
-    process = start(splade("query", "--index", index), place, environment())
-    _judge(outcome, finish(process, 120), "query")
 
 
 def _judge(outcome: Outcome, ended: Ended, note: str) -> None:
     shown = ended.stdout + ended.stderr
     found = STEERING.search(shown.replace("\r\n", "\n"))
-    if ended.hung:
+    if ended.code == -signal.SIGKILL:
         outcome.failed("hang", note)
     elif ended.has_traceback:
         outcome.failed("traceback", f"{note}: {ended.stderr.strip().splitlines()[-1][:200]}")
@@ -105,7 +120,7 @@ def _judge(outcome: Outcome, ended: Ended, note: str) -> None:
         outcome.right(f"exit {ended.code}, nothing that steers")
 
 
-def links_out(outcome: Outcome, place: Path, draw: random.Random) -> None:
+def links_out(outcome: Outcome, warm: Warm, place: Path, draw: random.Random) -> None:
     """A folder full of links: what lies outside may not be found, what lies inside is there once."""
     docs = place / "docs"
     (docs / "deep" / "er").mkdir(parents=True)
@@ -121,12 +136,12 @@ def links_out(outcome: Outcome, place: Path, draw: random.Random) -> None:
     for name in draw.sample(sorted(targets), len(targets)):
         (docs / name).symlink_to(targets[name])
     os.mkfifo(docs / "pipe.txt")
-    ended = run(splade("index", docs, "-o", place / "index", "--json", "--show-skipped"), place, limit=120)
+    ended = _run(warm, place, "index", docs, "-o", place / "index", "--json", "--show-skipped")
     if ended.code != 0 or ended.has_traceback:
-        outcome.failed("hang" if ended.hung else "crash", ended.stderr[-300:])
+        outcome.failed(f"exit {ended.code}", ended.stderr[-300:])
         return
-    found = run(splade("search", SECRET, "--index", place / "index", "--json"), place, limit=120)
-    if SECRET in found.stdout:
+    found = _run(warm, place, "search", "a page, or a secret", "--index", place / "index", "--json")
+    if found.code != 0 or SECRET in found.stdout:
         outcome.failed("wrong answer", "a file from outside of the folder is a hit")
     elif json.loads(ended.stdout)["documents"] != 1:
         outcome.failed("wrong answer", f"{json.loads(ended.stdout)['documents']} documents, not 1")
