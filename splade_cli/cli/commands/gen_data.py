@@ -227,9 +227,10 @@ def gen_data(
     if dry_run:
         render.planned(plan(settings), show_skipped, json_output)
         return
-    with told_if_whole(output, partial(is_finished, output), force=force), show_progress() as progress:
-        made = generate(settings, progress, console.note)
-    render.generated(made, show_skipped, json_output)
+    with told_if_whole(output, partial(is_finished, output), force=force):
+        with show_progress() as progress:
+            made = generate(settings, progress, console.note)
+        render.generated(made, show_skipped, json_output)
 
 
 def _refuse(context: typer.Context, names: Sequence[str], where: str, hint: str) -> None:

@@ -123,7 +123,7 @@ def index(
             from splade_cli.evaluation.fidelity import carried_fidelity
 
             render.fidelity(carried_fidelity(made.index, embedder), made.index.info.query)
-    render.built(made, model, output, json_output)
+        render.built(made, model, output, json_output)
 
 
 @app.command()
