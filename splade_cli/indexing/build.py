@@ -14,6 +14,7 @@ from splade_cli.indexing.on_disk import write_index
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.encoding.truncation import Truncation
 from splade_cli.progress import Progress, bars
 
 DEFAULT = IndexOptions()
@@ -27,12 +28,14 @@ class Indexed:
         documents: how many were read.
         skipped: what gave no document.
         precision: what documents were encoded in, and why.
+        truncation: how much of a sample of the chunks the model does not read; None of an index in memory.
     """
 
     index: SpladeIndex
     documents: int
     skipped: list[Skipped]
     precision: str = ""
+    truncation: Truncation | None = None
 
 
 def index_documents(
@@ -68,12 +71,16 @@ def index_documents(
     embedder = embedder or SpladeEmbedder(model)
     with bars(progress) as report:
         reader = ChunkReader(Path(documents), options.chunking, report, options.reading)
+        truncation = None
         if output_dir is None:
             if options.query is not None:
                 raise InputError("only an index on disk carries a query encoder", "name a folder: output_dir")
             index = index_in_memory(reader, embedder, options, report)
         else:
-            write_index(reader, Path(output_dir), embedder, options, force=force, progress=report)
+            truncation = write_index(
+                reader, Path(output_dir), embedder, options, force=force, progress=report
+            )
             index = SpladeIndex.open(output_dir)
     device = embedder.loaded.device
-    return Indexed(index, reader.documents, reader.skipped, f"{device.precision} ({device.reason})")
+    precision = f"{device.precision} ({device.reason})"
+    return Indexed(index, reader.documents, reader.skipped, precision, truncation)

@@ -18,6 +18,7 @@ from splade_cli.indexing.options import IndexOptions
 from splade_cli.indexing.pipeline import Opening, Pipeline
 from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.encoding.truncation import Truncation
 from splade_cli.model.query_encoders.base import QueryEncoderExport
 from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.model.query_encoders.tokenizer import TOKENIZER, has_fast_tokenizer, write_tokenizer
@@ -79,15 +80,19 @@ def write_index(
     *,
     force: bool,
     progress: Progress,
-) -> None:
+) -> Truncation:
     """Writes an index to `output`, as a whole or not at all.
+
+    Returns:
+        How much of a sample of the chunks the model does not read.
 
     Raises:
         InputError, ModelError: as `claimed_index`, and as reading, encoding and exporting raise.
     """
     with claimed_index(output, force):
-        _write(reader, output, embedder, options, force=force, progress=progress)
+        truncation = _write(reader, output, embedder, options, force=force, progress=progress)
         remove_cache(cache_of(output))
+    return truncation
 
 
 def _write(
@@ -98,7 +103,7 @@ def _write(
     *,
     force: bool,
     progress: Progress,
-) -> None:
+) -> Truncation:
     query = None
     count = None
     export = _query_export(embedder, options)
@@ -106,6 +111,7 @@ def _write(
         query = export.info
         count = export.count
     opening = Opening(reader)
+    truncation = opening.truncation(embedder)
     opening.settle_precision(embedder)
     bm25 = None
     if options.bm25:
@@ -142,6 +148,7 @@ def _write(
             every = _told(chain([first], batches), progress)
             storage.write(output, every, content, dimensions=embedder.loaded.model.dimensions, force=force)
     progress("write", 1, 1)
+    return truncation
 
 
 def _query_export(embedder: SpladeEmbedder, options: IndexOptions) -> QueryEncoderExport | None:

@@ -13,6 +13,7 @@ from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing.dense import DenseWindows
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.encoding.truncation import Truncation
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
 from splade_cli.storage.cache import Cache
@@ -21,6 +22,7 @@ AUTOMATIC_FROM = 4096
 """Chunks from which on a lower precision is tried where it is ``auto``: below, nothing is to be gained."""
 PRECISION_SAMPLE = 192
 LANGUAGE_SAMPLE = 200
+TRUNCATION_SAMPLE = 500
 
 
 class Opening:
@@ -42,6 +44,10 @@ class Opening:
         """Lets the embedder choose its precision by a sample, from AUTOMATIC_FROM chunks on."""
         if len(self.first) >= AUTOMATIC_FROM:
             embedder.settle_precision(self.sample(PRECISION_SAMPLE))
+
+    def truncation(self, embedder: SpladeEmbedder) -> Truncation:
+        """How much of a sample the embedder does not read; of fewer chunks than twice that, of all."""
+        return embedder.truncation(self.sample(TRUNCATION_SAMPLE))
 
     def language(self) -> str:
         """The language of a sample."""

@@ -14,6 +14,7 @@ from splade_cli.progress import Progress, silent
 from splade_cli.records import EncoderInfo
 
 if TYPE_CHECKING:
+    from splade_cli.model.encoding.truncation import Truncation
     from splade_cli.model.loaded import LoadedModel
     from splade_cli.storage.cache import Cache
 
@@ -116,6 +117,12 @@ class SpladeEmbedder:
 
         if self.options.precision == "auto":
             self._loaded = settle_precision(self.loaded, sample)
+
+    def truncation(self, texts: Sequence[str]) -> Truncation:
+        """How much of `texts` as documents lies beyond the tokens that the model reads."""
+        from splade_cli.model.encoding.truncation import truncation_of
+
+        return truncation_of(self.loaded, texts)
 
     def generate_sparse_embeddings(
         self, texts: Sequence[str], kind: str = "document"

@@ -31,7 +31,17 @@ def built(made: Indexed, model: str, folder: Path, json_output: bool) -> None:
         "queries": _queries(index.info.query),
         "written to": str(folder),
     }
+    truncation = made.truncation
+    if truncation is not None and truncation.cut:
+        values["beyond the model's limit"] = (
+            f"{truncation.share:.1%} of the tokens, in {truncation.cut} of {truncation.texts} chunks"
+        )
     console.facts(values, json_output)
+    if truncation is not None and truncation.cut:
+        console.note(
+            f"the model reads {truncation.limit} tokens of a chunk, and what lies beyond is not found by it: "
+            "make chunks smaller (--chunk-max, --chunk-size), or raise --max-length where the model allows it"
+        )
     console.next_command(f"splade query --index {folder}")
 
 
