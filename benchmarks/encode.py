@@ -13,7 +13,8 @@ from functools import partial
 from measure import both_clocks, for_each_model, long_texts, short_texts, stock_encoder
 
 from splade_cli.model.encode import encode
-from splade_cli.model.load import load_splade_model, resolve
+from splade_cli.model.layout import resolve
+from splade_cli.model.load import load_splade_model
 
 
 def compare(name: str, folder: str, rounds: int) -> None:

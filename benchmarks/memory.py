@@ -29,7 +29,8 @@ def peak() -> float:
 def child(side: str, task: str) -> None:
     from splade_cli.config.schema import ModelSection
     from splade_cli.model.encode import encode
-    from splade_cli.model.load import load_splade_model, resolve
+    from splade_cli.model.layout import resolve
+    from splade_cli.model.load import load_splade_model
     from splade_cli.model.options import ModelOptions
     from splade_cli.training.trainable import open_trainable
 

@@ -14,7 +14,7 @@ from measure import both_clocks, for_each_model, short_texts, stock_encoder
 from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
 
 from splade_cli.config.schema import ModelSection
-from splade_cli.model.load import resolve
+from splade_cli.model.layout import resolve
 from splade_cli.model.options import ModelOptions
 from splade_cli.training.trainable import open_trainable
 

@@ -14,7 +14,7 @@ TEXTS = ["how to descale a kettle", "Boil water with two spoons of citric acid, 
 def model_folder(folder: Path, architecture: str) -> Path:
     """A small model of an architecture, saved and sealed as a run does."""
     from splade_cli.config.schema import ModelSection
-    from splade_cli.model.load import resolve
+    from splade_cli.model.layout import resolve
     from splade_cli.model.options import ModelOptions
     from splade_cli.training.trainable import open_trainable
 
@@ -37,7 +37,7 @@ def dense_folder(folder: Path) -> str:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
-    from splade_cli.model.load import resolve
+    from splade_cli.model.layout import resolve
 
     transformer = Transformer(resolve("tiny"))
     modules = [transformer, Pooling(transformer.get_embedding_dimension(), "mean")]

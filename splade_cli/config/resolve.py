@@ -31,7 +31,7 @@ PRESET_OF = {
     "csr": "csr",
     "laspar": "laspar",
 }
-"""The preset of an architecture, where nobody names one."""
+"""The preset of an architecture, where nobody names one and there is no YAML."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,12 @@ def resolve(
 ) -> Resolved:
     """Merges all sources and checks the result.
 
+    A YAML that extends nothing stands on the schema's defaults of its architecture, and on no recipe of ours.
+
     Args:
         yaml_file: the user's YAML; `extends: NAME or FILE` in it names what it starts from.
-        preset: a name among `presets`, in place of one that the YAML extends; by default that one, else the
-            one of the architecture.
+        preset: a name among `presets`, in place of one that the YAML extends; by default that one, and
+            without a YAML the one of the architecture.
         environment: e.g. os.environ; only ``SPLADE_SECTION__KEY`` is looked at.
         flags: ``section.key`` to value; None values were not given.
         settings: ``section.key=value`` texts, the value as YAML.
@@ -82,7 +84,7 @@ def resolve(
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     layers.append(Layer(given, "flag"))
     layers += [layer_of_setting(text) for text in settings]
-    values, origins = _merged(_with_preset(layers, preset))
+    values, origins = _merged(_with_preset(layers, preset, has_file=yaml_file is not None))
     for key, origin in origins.items():
         check_known(key, origin, READ_AS_WELL)
     join_parts(values, origins)
@@ -92,11 +94,11 @@ def resolve(
         raise _input_error(error, origins) from None
 
 
-def _with_preset(layers: list[Layer], preset: str | None) -> list[Layer]:
-    """The layers above a preset: the one that is named, or extended already, or the architecture's."""
+def _with_preset(layers: list[Layer], preset: str | None, *, has_file: bool) -> list[Layer]:
+    """The layers above the preset that is named or extended, or, without a YAML, the architecture's."""
     if preset is not None:
         layers = [layer for layer in layers if not layer.is_preset]
-    elif any(layer.is_preset for layer in layers):
+    elif has_file:
         return layers
     else:
         architecture = ""

@@ -18,6 +18,7 @@ from splade_cli.config.sections.training import HardwareSection, TrainingSection
 
 __all__ = [
     "DOCUMENT_WEIGHTS",
+    "LEARNING_RATES",
     "QUERY_WEIGHTS",
     "Config",
     "DatasetSpec",
@@ -32,6 +33,7 @@ __all__ = [
     "TrainingSection",
 ]
 
+LEARNING_RATES = {"splade": 2e-5, "inference-free-splade": 2e-5, "csr": 1e-4, "laspar": 1e-4}
 QUERY_WEIGHTS = {"splade": 2e-3, "inference-free-splade": 0.0, "csr": 0.0, "laspar": 5e-3}
 DOCUMENT_WEIGHTS = {"splade": 2e-3, "inference-free-splade": 3e-3, "csr": 0.0, "laspar": 5e-3}
 
@@ -74,16 +76,40 @@ class Config(Section):
                 )
         if self.router.mapping and architecture != "inference-free-splade":
             raise ValueError(f"router.mapping is for inference-free-splade, not for {architecture}")
+        if self.router.rates_of_routes and architecture != "inference-free-splade":
+            raise ValueError(
+                f"router.learning_rate_patterns {self.router.learning_rate_patterns} name a route of "
+                f"inference-free-splade, and {architecture} has none: leave them out"
+            )
         return self
 
     @model_validator(mode="after")
-    def _regularisers_of_the_architecture(self) -> Config:
+    def _one_rate_of_queries(self) -> Config:
+        """`query_learning_rate` and the pattern of the query route are one setting under two names."""
+        by_pattern = self.router.rates_of_routes.get("query")
+        given = self.training.query_learning_rate
+        if by_pattern is None:
+            return self
+        if given is not None and given != by_pattern:
+            raise ValueError(
+                f"training.query_learning_rate {given:g} and router.learning_rate_patterns {by_pattern:g} "
+                "are rates of the same weights: leave one out"
+            )
+        self.training.query_learning_rate = by_pattern
+        return self
+
+    @model_validator(mode="after")
+    def _defaults_of_the_architecture(self) -> Config:
         architecture = self.model.architecture
         loss = self.loss
+        if self.training.learning_rate is None:
+            self.training.learning_rate = LEARNING_RATES[architecture]
         if loss.query_regularizer_weight is None:
             loss.query_regularizer_weight = QUERY_WEIGHTS[architecture]
         if loss.document_regularizer_weight is None:
             loss.document_regularizer_weight = DOCUMENT_WEIGHTS[architecture]
         if loss.query_regularizer is None:
             loss.query_regularizer = "l1" if architecture == "laspar" else "flops"
+        if loss.document_regularizer is None:
+            loss.document_regularizer = "equipartition" if architecture == "laspar" else "flops"
         return self

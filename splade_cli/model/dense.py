@@ -19,6 +19,7 @@ from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.folder.opening import opening
 from splade_cli.model.hub import quiet, require_hub
 from splade_cli.model.kernels.linear import use_fast_linear
+from splade_cli.model.layout import DEFAULT_MODEL, resolve
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
 
@@ -95,6 +96,8 @@ def resolve_dense(name: str) -> str:
     """A folder or hub id for `name`. Raises ModelError for a path that is not there."""
     if Path(name).expanduser().is_dir():
         return str(Path(name).expanduser())
+    if name == DEFAULT_MODEL:
+        return resolve(name)
     if name in PACKAGED:
         package = find_spec(PACKAGE)
         if package is not None and package.origin is not None:

@@ -1,4 +1,4 @@
-"""The layout of a model folder: pooling, limits, prompts, routes.
+"""Model folders: where the one of a name lies, and its layout: pooling, limits, prompts, routes.
 
 Three layouts are read: a plain masked LM, a sentence-transformers SparseEncoder [Transformer, SpladePooling],
 and its inference-free form, Router(query=[SparseStaticEmbedding], document=[Transformer, SpladePooling]).
@@ -7,6 +7,7 @@ and its inference-free form, Router(query=[SparseStaticEmbedding], document=[Tra
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from splade_cli.model.hub import find_file, read_json
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+DEFAULT_MODEL = "tiny"
+MARKS = ("config.json", "modules.json")
 NO_LIMIT = 1_000_000
 """From here on a tokenizer's limit means that it has none."""
 DEFAULT_LENGTH = 512
@@ -31,6 +34,30 @@ ACTIVATIONS = ("relu", "log1p_relu")
 MOST_TOKENS = 10**40
 """Limits of tokens go up to here where they mean that there is none."""
 ENCODERS = (["Transformer", "SpladePooling"], ["MLMTransformer", "SpladePooling"])
+
+
+def resolve(name: str) -> str:
+    """A folder path or hub id for `name`; ``tiny`` is the model that this package carries.
+
+    Raises:
+        ModelError: `name` looks like a path and there is no such folder.
+    """
+    if name == DEFAULT_MODEL and not Path(name).is_dir():
+        return str(files("splade_cli") / "assets" / "tiny")
+    path = Path(name).expanduser()
+    if path.is_dir():
+        nested = path / "final"
+        is_model = any((path / mark).exists() for mark in MARKS)
+        if nested.is_dir() and not is_model:
+            return str(nested)
+        return str(path)
+    if path.exists():
+        raise ModelError(f"{name} is a file, a model is a folder", "name the folder that holds config.json")
+    if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith("/"):
+        raise ModelError(
+            f"no model folder {name}", f"use '{DEFAULT_MODEL}', a folder, or a hub id like naver/splade-v3"
+        )
+    return name
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -26,11 +25,13 @@ from splade_cli.model.laspar.encoder import open_latent
 from splade_cli.model.laspar.head import LatentHead
 from splade_cli.model.layout import (
     DEFAULT_LENGTH,
+    DEFAULT_MODEL,
     NO_LIMIT,
     Layout,
     last_module,
     position_limit,
     read_layout,
+    resolve,
 )
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelKeywords, ModelOptions
@@ -38,33 +39,6 @@ from splade_cli.model.splade.encoder import SpladeModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-DEFAULT_MODEL = "tiny"
-MARKS = ("config.json", "modules.json")
-
-
-def resolve(name: str) -> str:
-    """A folder path or hub id for `name`; ``tiny`` is the model that this package carries.
-
-    Raises:
-        ModelError: `name` looks like a path and there is no such folder.
-    """
-    if name == DEFAULT_MODEL and not Path(name).is_dir():
-        return str(files("splade_cli") / "assets" / "tiny")
-    path = Path(name).expanduser()
-    if path.is_dir():
-        nested = path / "final"
-        is_model = any((path / mark).exists() for mark in MARKS)
-        if nested.is_dir() and not is_model:
-            return str(nested)
-        return str(path)
-    if path.exists():
-        raise ModelError(f"{name} is a file, a model is a folder", "name the folder that holds config.json")
-    if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith("/"):
-        raise ModelError(
-            f"no model folder {name}", f"use '{DEFAULT_MODEL}', a folder, or a hub id like naver/splade-v3"
-        )
-    return name
 
 
 def load_splade_model(

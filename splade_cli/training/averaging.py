@@ -11,7 +11,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from splade_cli.config.schema import Config
+
 Weights = Mapping[str, torch.Tensor]
+AUTO = "auto"
+WITH_VOCABULARY = ("splade", "inference-free-splade")
+"""Architectures whose base may be a model of the same kind, worth keeping a part of."""
+
+
+def wanted_share(config: Config, *, is_adaptation: bool) -> float | str:
+    """The tuned share that a configuration comes to: a number, ``auto`` or ``validation``.
+
+    It is 1, the tuned weights alone, for ``auto`` where the base was no sparse encoder, where the best
+    weights are kept, or where terms are asked for, which an average would move.
+
+    Args:
+        is_adaptation: whether the base was a sparse encoder already.
+    """
+    share = config.training.tuned_share
+    if config.model.architecture not in WITH_VOCABULARY:
+        return 1.0
+    if share != AUTO:
+        return share
+    loss = config.loss
+    has_target = loss.target_document_terms is not None or loss.target_query_terms is not None
+    if has_target or config.training.load_best_model_at_end or not is_adaptation:
+        return 1.0
+    return AUTO
 
 
 def set_mixture(model: torch.nn.Module, base: Weights, tuned: Weights, share: float) -> None:

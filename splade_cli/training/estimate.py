@@ -47,6 +47,7 @@ class Estimate:
     gigabytes: float
     device: str
     sparsity: str
+    outline: dict[str, str]
 
     def facts(self) -> dict[str, Any]:
         """For people, in order."""
@@ -62,6 +63,7 @@ class Estimate:
             "memory in GB": round(self.gigabytes, 2),
             "device": self.device,
             "sparsity": self.sparsity,
+            **self.outline,
         }
 
 
@@ -79,6 +81,7 @@ def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
         trainer = run.prepared()
         seconds = _step_seconds(trainer)
         steps = run.steps
+        told = run.outline()
     trained = sum(part.numel() for part in run.encoder.parameters() if part.requires_grad)
     device = run.trainable.view.device
     on_gpu = device.name.startswith("cuda")
@@ -95,6 +98,7 @@ def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
         gigabytes=(peak + MOMENTS * trained) / 1e9,
         device=f"{device.name} {device.precision} ({device.reason})",
         sparsity=_sparsity(resolved, run.trainable.view.model.dimensions),
+        outline=told,
     )
 
 

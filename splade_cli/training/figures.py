@@ -13,7 +13,7 @@ from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
 from splade_cli.storage.machine_faults import raise_machine_error
-from splade_cli.training.averaging import average, average_by_guard, average_by_validation
+from splade_cli.training.averaging import AUTO, average, average_by_guard, average_by_validation
 from splade_cli.training.loop.arguments import best_measure
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.trainable import Trainable
@@ -75,7 +75,7 @@ class Figures:
         if wanted == "validation" and self.validation is not None:
             share, tried = average_by_validation(encoder, base, SHARES, self._by_query)
             row = {"averaging": tried, "share": share}
-        elif guard and not isinstance(wanted, float):
+        elif guard and wanted == AUTO:
             threshold = (1 - GUARD_LOSS) * guard
             share, tried = average_by_guard(
                 encoder, base, GUARDED_SHARES, lambda: self.guard()[GUARD_MEASURE], threshold

@@ -13,7 +13,7 @@ from splade_cli.model.options import ModelOptions
 from splade_cli.records import Example
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
 from splade_cli.training.losses.anchor import Anchor
-from splade_cli.training.losses.objective import as_datasets, loss_of
+from splade_cli.training.losses.objective import as_datasets, loss_of, source_of
 from splade_cli.training.sparsity.controller import SparsityController
 from splade_cli.training.sparsity.lambda_schedule import LambdaWarmup
 from splade_cli.training.sparsity.moving_averages import MovingAverages
@@ -83,7 +83,9 @@ def prepare(
     encoder.model_card_data.set_widget_examples = lambda dataset: None
     trainer = GuardedTrainer(
         model=encoder,
-        args=training_arguments(config, columns, trainable, output, validated),
+        args=training_arguments(
+            config, columns, trainable, output, validated, [source_of(name) for name in datasets]
+        ),
         train_dataset=datasets,
         loss=losses,
         evaluator=evaluator,

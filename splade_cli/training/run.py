@@ -19,12 +19,14 @@ from splade_cli.errors import ServiceError
 from splade_cli.evaluation.mteb import mteb_scores, require_tasks
 from splade_cli.progress import Progress, silent
 from splade_cli.storage.cache import Cache
+from splade_cli.training.averaging import WITH_VOCABULARY, wanted_share
 from splade_cli.training.csr.recipe import prepare_autoencoder
 from splade_cli.training.csr.texts import corpus_texts
 from splade_cli.training.figures import GUARD_MEASURE, Figures
 from splade_cli.training.loop.arguments import total_steps
 from splade_cli.training.loop.interrupts import Interrupts
 from splade_cli.training.loop.log_messages import quieten
+from splade_cli.training.outline import outline
 from splade_cli.training.publishing.model_folder import CARD, save_model
 from splade_cli.training.publishing.publish import push_to_hub
 from splade_cli.training.recipe import model_options, prepare
@@ -36,9 +38,6 @@ from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.tracking.tracker import Tracker
 from splade_cli.training.tracking.trackers import CheckpointPush, followed, tracking_callbacks
 from splade_cli.training.trainable import open_trainable
-
-WITH_VOCABULARY = ("splade", "inference-free-splade")
-"""Architectures whose base is a model of the same kind, worth keeping a part of."""
 
 
 class TrainingRun:
@@ -149,10 +148,14 @@ class TrainingRun:
             )
         return self.trainer
 
+    def outline(self) -> dict[str, str]:
+        """What the prepared run is going to do, in sentences."""
+        return outline(self.config, self.trainable, self.trainer, self.sources)
+
     def _train(self) -> Trained:
         if self.config.evaluation.preflight and self.has_vocabulary:
             self.notes += make_ready(self.trainable, self.config, self.documents, self.log.write)
-        averaged = self._is_averaged()
+        averaged = wanted_share(self.config, is_adaptation=self.trainable.was_sparse) != 1
         base = self._weights() if averaged else {}
         for dataset in self.datasets:
             self.log.write({"step": 0, "dataset": dataset.line()})
@@ -163,6 +166,8 @@ class TrainingRun:
         if before or guard_before:
             self.log.write({"step": 0, **before, **guard_before, "stage": "before"})
         self.prepared()
+        for topic, sentence in self.outline().items():
+            self.log.write({"step": 0, "outline": topic, "is": sentence})
         self.figures.step = lambda: self.trainer.state.global_step
         if hasattr(self.trainer, "mean_loss"):
             self.figures.held_out_loss = self.trainer.mean_loss
@@ -189,14 +194,6 @@ class TrainingRun:
             guard_after=guard_after,
             notes=self.notes,
         )
-
-    def _is_averaged(self) -> bool:
-        """Whether the model is to be an average with its base: not by itself where terms are asked for."""
-        share = self.config.training.tuned_share
-        loss = self.config.loss
-        has_target = loss.target_document_terms is not None or loss.target_query_terms is not None
-        tuned_alone = share == 1 or (share is None and has_target)
-        return self.has_vocabulary and not tuned_alone
 
     def _weights(self) -> dict[str, torch.Tensor]:
         return {name: value.detach().cpu().clone() for name, value in self.encoder.state_dict().items()}

@@ -18,7 +18,8 @@ from splade_cli.errors import ModelError
 from splade_cli.model.csr.encoder import make_csr
 from splade_cli.model.encode import tokenize
 from splade_cli.model.hub import find_file
-from splade_cli.model.load import DEFAULT_MODEL, load_splade_model, resolve
+from splade_cli.model.layout import DEFAULT_MODEL, resolve
+from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.frequencies import TokenFrequencies
@@ -35,12 +36,14 @@ class Trainable:
         transformer: its part that reads documents.
         view: the same parameters as a LoadedModel; `loaded` brings it up to date.
         static: the query table's module of an inference-free model.
+        was_sparse: whether the base was a sparse encoder already, and no plain language model.
     """
 
     encoder: Any
     transformer: Any
     view: LoadedModel
     static: Any = None
+    was_sparse: bool = False
 
     @property
     def routed(self) -> bool:
@@ -72,8 +75,7 @@ def open_trainable(
     Raises:
         ModelError: the base cannot be used, or not for this architecture.
     """
-    pretrained = section.load_pretrained_sparse_encoder
-    if pretrained and find_file(resolve(section.base_model), "modules.json") is None:
+    if section.load_pretrained_sparse_encoder and not _is_sparse_encoder(section.base_model):
         raise ModelError(
             f"{section.base_model} is no sparse encoder, and load_pretrained_sparse_encoder asks for one",
             "name a folder that `splade train` wrote, or leave that key out",
@@ -162,7 +164,13 @@ def _trainable_splade(section: ModelSection, options: ModelOptions, documents: S
         query_length=base.query_length,
     )
     encoder.insert_head(model.head)
-    return Trainable(encoder, transformer, LoadedModel(loaded.tokenizer, model, loaded.device), static)
+    view = LoadedModel(loaded.tokenizer, model, loaded.device)
+    return Trainable(encoder, transformer, view, static, _is_sparse_encoder(section.base_model))
+
+
+def _is_sparse_encoder(name: str) -> bool:
+    """Whether a base is more than a plain language model: sentence-transformers' modules say what it does."""
+    return find_file(resolve(name), "modules.json") is not None
 
 
 def _checked_base(loaded: LoadedModel, name: str, architecture: str) -> SpladeModel:

@@ -108,7 +108,7 @@ def test_models_that_cannot_be_used(splade, docs, tmp_path, monkeypatch):
     (tmp_path / "nomodel").mkdir()
     (tmp_path / "nomodel" / "readme.txt").write_text("x")
     fails(splade("index", docs, "-o", tmp_path / "i", "--model", tmp_path / "nomodel"), "config.json")
-    from splade_cli.model.load import resolve
+    from splade_cli.model.layout import resolve
 
     broken = tmp_path / "broken"
     shutil.copytree(resolve("tiny"), broken)
@@ -128,7 +128,7 @@ def test_models_that_cannot_be_used(splade, docs, tmp_path, monkeypatch):
 
 
 def test_index_of_another_model(splade, built, tmp_path):
-    from splade_cli.model.load import resolve
+    from splade_cli.model.layout import resolve
 
     other = tmp_path / "other"
     shutil.copytree(resolve("tiny"), other)

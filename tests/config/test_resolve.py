@@ -125,10 +125,50 @@ def test_lines_of_every_preset_name_every_key_once(preset: str) -> None:
     assert "datasets.mine.source = 'a.json'  (flag)" in lines
 
 
-def test_a_preset_is_chosen_by_the_architecture(tmp_path: Path, yaml: Any) -> None:
+@pytest.mark.parametrize("architecture", ["splade", "inference-free", "csr", "laspar"])
+def test_a_yaml_stands_on_the_defaults_of_its_architecture_alone(
+    architecture: str, tmp_path: Path, yaml: Any
+) -> None:
+    text = f"model:\n  architecture: {architecture}\n  base_model: x\ntraining:\n  max_seq_length: 256\n"
+    found = resolve(yaml_file=yaml(tmp_path, text))
+    assert set(found.origins) == {"model.architecture", "model.base_model", "training.max_seq_length"}
+    training = found.config.training
+    assert (training.truncate_to, training.tuned_share, training.load_best_model_at_end) == (None, 1.0, True)
+    assert training.learning_rate == {"csr": 1e-4, "laspar": 1e-4}.get(architecture, 2e-5)
+    preset = {"inference-free": "inference-free"}.get(architecture, "splade")
+    assert resolve(yaml_file=yaml(tmp_path, text), preset=preset).config.training.tuned_share == "auto"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"training.tuned_share": 0.5},
+            "tuned_share 0.5 would change the weights that load_best_model_at_end",
+        ),
+        ({"training.tuned_share": "validation"}, "tuned_share validation would change"),
+        ({"router.learning_rate_patterns": {"(": 1e-3}}, "'\\(' is no regular expression"),
+        ({"router.learning_rate_patterns": {".*\\.query\\..*": 1e-3}}, "a route of inference-free-splade"),
+        (
+            {
+                "model.architecture": "inference-free",
+                "loss.query_regularizer_weight": 0,
+                "router.learning_rate_patterns": {".*\\.query\\..*": 1e-3},
+                "training.query_learning_rate": 2e-3,
+            },
+            "0.002 and router.learning_rate_patterns 0.001 are rates of the same weights",
+        ),
+    ],
+)
+def test_settings_that_contradict_one_another(settings: dict[str, Any], message: str) -> None:
+    kept = {"training.load_best_model_at_end": True}
+    with pytest.raises(InputError, match=message):
+        resolve(flags={**kept, **settings})
+
+
+def test_a_preset_is_chosen_by_the_architecture() -> None:
     for architecture, preset in PRESET_OF.items():
         for sources in (
-            {"yaml_file": yaml(tmp_path, f"model:\n  architecture: {architecture}\n")},
             {"environment": {"SPLADE_MODEL__ARCHITECTURE": architecture}},
             {"flags": {"model.architecture": architecture}},
             {"settings": [f"model.architecture={architecture}"]},

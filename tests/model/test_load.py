@@ -14,7 +14,8 @@ import torch
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.device import available_threads, choose_device
 from splade_cli.model.identity import identity_of
-from splade_cli.model.load import load_splade_model, resolve
+from splade_cli.model.layout import resolve
+from splade_cli.model.load import load_splade_model
 
 Make = Callable[..., Any]
 

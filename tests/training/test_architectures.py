@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from splade_cli.config.schema import ModelSection
-from splade_cli.errors import ModelError
+from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.frequencies import TokenFrequencies
@@ -94,13 +94,24 @@ def test_inference_free(
     same_vectors(again.model_dir, load, stock)
 
 
-def test_the_query_table_has_a_rate_of_its_own(bert_folder: Path, rows: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "rate",
+    [
+        {"training.query_learning_rate": 0.25},
+        {"router.learning_rate_patterns": {r".*\.query\..*": 0.25}},
+        {"router.learning_rate_patterns": {"query": 0.25}, "training.query_learning_rate": 0.25},
+    ],
+)
+def test_the_query_table_has_a_rate_of_its_own(
+    rate: dict[str, Any], bert_folder: Path, rows: Path, tmp_path: Path
+) -> None:
+    """A transformer's own ``attention.self.query`` learns as the rest of it does."""
     from splade_cli.training.run import TrainingRun
 
     trainer = SpladeTrainer(
         str(bert_folder), tmp_path, rows, learning_rate=1e-5,
-        settings={"model.architecture": "inference-free", "training.query_learning_rate": 0.25,
-                  "hardware.device": "cpu", "evaluation.preflight": False},
+        settings={"model.architecture": "inference-free", "hardware.device": "cpu",
+                  "evaluation.preflight": False, **rate},
     )  # fmt: skip
     loop = TrainingRun(trainer.resolved, tmp_path, trainer.datasets()).prepared()
     rates = {
@@ -115,6 +126,57 @@ def test_the_query_table_has_a_rate_of_its_own(bert_folder: Path, rows: Path, tm
         name for name in table if "sub_modules.query" in name
     ]
     assert {rate for rate in by_name.values() if rate != 0.25} == {1e-5}
+    assert any("attention.self.query" in name for name in by_name)
+
+
+def test_a_rate_that_no_parameter_takes_is_an_error(bert_folder: Path, rows: Path, tmp_path: Path) -> None:
+    from splade_cli.training.run import TrainingRun
+
+    for patterns, message in (
+        ({"sparse_head": 0.1}, "0.1 is for no parameter"),
+        ({".": 0.1}, "0.25 is for no"),
+    ):
+        trainer = SpladeTrainer(
+            str(bert_folder), tmp_path / "run", rows, settings={
+                "model.architecture": "inference-free", "router.learning_rate_patterns": patterns,
+                "training.query_learning_rate": 0.25, "hardware.device": "cpu",
+            },
+        )  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            TrainingRun(trainer.resolved, tmp_path / "run", trainer.datasets()).prepared()
+
+
+def test_a_run_says_what_it_is_going_to_do(bert_folder: Path, rows: Path, tmp_path: Path) -> None:
+    """A plain language model is not averaged with, and a sparse encoder is, by the preset."""
+    told: dict[str, str] = {}
+
+    def listen(row: Any) -> None:
+        if "outline" in row:
+            told[row["outline"]] = row["is"]
+
+    settings = {
+        "training.max_steps": 2, "training.truncate_to": 8, "hardware.device": "cpu", "evaluation.preflight": False,
+    }  # fmt: skip
+    first = SpladeTrainer(
+        str(bert_folder), tmp_path / "one", rows, settings=settings, listener=listen
+    ).train()
+    assert first.share == 1
+    assert told["texts"].startswith("a step reads the first 8 tokens")
+    assert told["weights"] == "those of the last step, as they are"
+    assert "rows with" in told["negatives"]
+    second = SpladeTrainer(
+        str(first.model_dir), tmp_path / "two", rows, settings=settings, listener=listen
+    ).train()
+    assert second.share == 0.5
+    assert told["weights"].startswith("an average")
+    kept = {**settings, "training.load_best_model_at_end": True}
+    third = SpladeTrainer(
+        str(first.model_dir), tmp_path / "three", rows, settings=kept, listener=listen
+    ).train()
+    assert third.share == 1
+    assert told["weights"] == "those of the best validation, as they are"
+    facts = SpladeTrainer(str(first.model_dir), tmp_path / "four", rows, settings=kept).estimate().facts()
+    assert facts["weights"] == told["weights"]
 
 
 def test_a_frozen_table_has_no_rate(bert_folder: Path) -> None:

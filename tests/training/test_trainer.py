@@ -110,7 +110,7 @@ def test_a_gain_within_a_standard_error_does_not_count(gain: float, share: float
 
 @pytest.mark.parametrize(
     ("loss", "wanted", "share", "tried"),
-    [(0.01, None, 0.5, 1), (0.03, None, 0.25, 3), (9.0, None, 0.125, 4), (9.0, 0.75, 0.75, 0)],
+    [(0.01, "auto", 0.5, 1), (0.03, "auto", 0.25, 3), (9.0, "auto", 0.125, 4), (9.0, 0.75, 0.75, 0)],
 )
 def test_the_largest_share_that_spares_the_guard(loss: float, wanted: Any, share: float, tried: int) -> None:
     """The guard's nDCG@10 falls by `loss` a unit of tuned share, from 0.8: 1% of it is 0.008."""
@@ -128,7 +128,7 @@ def test_the_largest_share_that_spares_the_guard(loss: float, wanted: Any, share
     assert Figures.average(figures, base, 0.8) == share == model.weight.item()
     assert len(written[0].get("guarded", {})) == tried
     torch.nn.init.constant_(model.weight, 1.0)
-    assert Figures.average(figures, base) == (wanted or 0.5) == model.weight.item()
+    assert Figures.average(figures, base) == (0.5 if wanted == "auto" else wanted) == model.weight.item()
 
 
 def test_validation_holds_every_document_and_merges_equal_queries() -> None:

@@ -64,6 +64,8 @@ def progress() -> Iterator[Listener]:
             last = view.losses[-1] if view.losses else None
             width = console.err.width if live else None
             console.err.print(escape(validation_line(row, last, width)), soft_wrap=True)
+        elif "outline" in row:
+            console.err.print(escape(f"{row['outline']}: {row['is']}"), soft_wrap=True)
         elif "share" in row:
             console.err.print(averaging_line(row), soft_wrap=True)
         elif "loss" in row and not live and time.monotonic() - spoken[0] >= QUIET_SECONDS:

@@ -73,7 +73,9 @@ class DatasetSpec(Section):
 class DatasetsSection(Section):
     """Where the rows come from: training files, and any number of named datasets.
 
-    `corpus` holds documents without queries, which csr learns from.
+    `corpus` holds documents without queries, which csr learns from. `round_robin_until` says when an epoch
+    of equal turns ends: when the first dataset is used up, as sentence-transformers has it, or when all are,
+    each of which then has its turns as long as it has rows.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -82,6 +84,7 @@ class DatasetsSection(Section):
     val_file: str | None = None
     corpus: str | None = None
     sampling_strategy: Literal["round_robin", "proportional"] = "proportional"
+    round_robin_until: Literal["first_used_up", "all_used_up"] = "first_used_up"
     __pydantic_extra__: dict[str, DatasetSpec]
 
     @property

@@ -30,7 +30,7 @@ class LossSection(Section):
     query_regularizer_weight: float | None = Field(None, ge=0)
     document_regularizer_weight: float | None = Field(None, ge=0)
     query_regularizer: Regularizer | None = None
-    document_regularizer: Regularizer = "flops"
+    document_regularizer: Regularizer | None = None
     regularizer_threshold: int | None = Field(None, gt=0)
     regularizer_warmup_ratio: float = Field(1 / 3, gt=0, le=1)
     target_document_terms: float | None = Field(None, gt=0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from splade_cli.config.sections.base import Section
+
+_NAMES_A_ROUTE = re.compile(r"(?:\.\*)?(?:\\?\.)?(query|document)(?:\\?\.)?(?:\.\*)?")
 
 Architecture = Literal["splade", "inference-free-splade", "csr", "laspar"]
 
@@ -66,7 +69,36 @@ class ModelSection(Section):
 
 
 class RouterSection(Section):
-    """Inference-free models: which column goes which way, and learning rates by regular expressions."""
+    """Inference-free models: which column goes which way, and learning rates by regular expressions.
+
+    A pattern that is nothing but a route's name, such as ``.*\\.query\\..*``, means the parameters of that
+    route, and not what a transformer calls ``attention.self.query``.
+    """
 
     mapping: dict[str, Literal["query", "document"]] = Field({})
     learning_rate_patterns: dict[str, float] = Field({})
+
+    @field_validator("learning_rate_patterns")
+    @classmethod
+    def _can_be_searched(cls, patterns: dict[str, float]) -> dict[str, float]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
+        return patterns
+
+    @property
+    def rates_of_routes(self) -> dict[str, float]:
+        """Learning rates of the patterns that name a route, by the route."""
+        rates = {}
+        for pattern, rate in self.learning_rate_patterns.items():
+            if match := _NAMES_A_ROUTE.fullmatch(pattern):
+                rates[match.group(1)] = rate
+        return rates
+
+    @property
+    def rates_of_parameters(self) -> dict[str, float]:
+        """Learning rates by the patterns that are left: regular expressions of parameter names."""
+        patterns = self.learning_rate_patterns
+        return {each: rate for each, rate in patterns.items() if not _NAMES_A_ROUTE.fullmatch(each)}

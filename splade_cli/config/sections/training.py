@@ -19,9 +19,12 @@ class TrainingSection(Section):
     caching on: a batch is embedded in parts of so many texts. `grow_batch_from` starts with smaller batches,
     which grow to the full size.
 
-    `tuned_share` is the share of tuned weights in the average with the base; None is 0.5 (less where the
-    guard collection would lose over 1%), and 1 where terms are asked for, which an average would move;
-    ``validation`` lets held-out rows choose, which suits rows that people wrote.
+    `tuned_share` is the share of tuned weights in the average with the base. ``auto`` is 0.5 (less where the
+    guard collection would lose over 1%) for a base that was a sparse encoder already, and 1 for others, where
+    the best weights are kept, and where terms are asked for, which an average would move; ``validation`` lets
+    held-out rows choose, which suits rows that people wrote.
+
+    `learning_rate` follows from the architecture where it is None, and `query_learning_rate` is 1e-3.
     """
 
     output_dir: str | None = None
@@ -32,8 +35,8 @@ class TrainingSection(Section):
     gradient_accumulation_steps: int = Field(1, gt=0)
     mini_batch_size: int | None = Field(None, gt=0)
     grow_batch_from: int | None = Field(None, gt=0)
-    learning_rate: float = Field(5e-5, gt=0)
-    query_learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float | None = Field(None, gt=0)
+    query_learning_rate: float | None = Field(None, gt=0)
     lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
     warmup_ratio: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0)
@@ -55,7 +58,7 @@ class TrainingSection(Section):
     early_stopping_patience: int | None = Field(None, gt=0)
     early_stopping_threshold: float = Field(0.0, ge=0)
     negatives_per_query: int = Field(5, ge=0)
-    tuned_share: float | Literal["validation"] | None = None
+    tuned_share: float | Literal["auto", "validation"] = 1.0
     logging_dir: str = "runs"
     run_name: str | None = None
     report_to: list[str] = Field([])
@@ -96,6 +99,11 @@ class TrainingSection(Section):
             raise ValueError("fp16 and bf16 exclude each other: set one of them to false")
         if self.push_to_hub and not self.hub_model_id:
             raise ValueError("push_to_hub needs hub_model_id, e.g. your-name/your-model")
+        if self.load_best_model_at_end and self.tuned_share not in ("auto", 1.0):
+            raise ValueError(
+                f"tuned_share {self.tuned_share} would change the weights that load_best_model_at_end keeps: "
+                "set one of them to 1, or to false"
+            )
         if self.dataloader_prefetch_factor is not None and self.dataloader_num_workers == 0:
             raise ValueError(
                 f"dataloader_prefetch_factor {self.dataloader_prefetch_factor} needs dataloader_num_workers "

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.errors import ModelError
-from splade_cli.model.load import load_splade_model, resolve
+from splade_cli.model.layout import resolve
+from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.storage.files import claim_output, write_json

@@ -12,6 +12,7 @@ sizes are ours to choose.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
@@ -115,15 +116,16 @@ class RowBatches:
 class MixedBatches:
     """Batches of several datasets, for `SparseEncoderTrainingArguments(multi_dataset_batch_sampler=...)`.
 
-    ``round_robin`` takes from each dataset in turn and, when one is used up, goes on with the others.
-    ``proportional`` spreads each dataset over the whole epoch. Both end when all rows of all datasets have
-    come.
+    ``round_robin`` takes from each source in turn, whatever number of datasets its rows fill, and ends when
+    the first source is used up, or goes on with the others until all are. ``proportional`` spreads each
+    dataset over the whole epoch, which ends when all rows of all datasets have come.
 
     Args:
         dataset: the concatenation of the datasets.
         batch_samplers: the batches of each.
-        seed: with the epoch's number it decides the order of ``proportional``.
-        strategy: see above.
+        seed: with the epoch's number it decides the order within a source, and of ``proportional``.
+        strategy, until: see above.
+        sources: the source of each dataset; each is its own by default.
         processes: how many take turns at the batches.
     """
 
@@ -137,12 +139,16 @@ class MixedBatches:
         *,
         seed: int = 0,
         strategy: Literal["round_robin", "proportional"] = "proportional",
+        until: Literal["first_used_up", "all_used_up"] = "first_used_up",
+        sources: Sequence[str] = (),
         processes: int = 1,
     ) -> None:
         self.batch_samplers = list(batch_samplers)
         self.seed = seed
         self.epoch = 0
         self.strategy = strategy
+        self.until = until
+        self.sources = tuple(sources) or tuple(map(str, range(len(self.batch_samplers))))
         self.processes = processes
         self.starts = np.cumsum([0, *(len(each) for each in dataset.datasets)]).tolist()
 
@@ -153,7 +159,13 @@ class MixedBatches:
             sampler.set_epoch(epoch)
 
     def __len__(self) -> int:
-        return sum(map(len, self.batch_samplers))
+        return len(self._turns()) * self.processes
+
+    def shares(self) -> dict[str, float]:
+        """The share of an epoch's batches that each source has."""
+        turns = self._turns()
+        counts = Counter(self.sources[number] for number in turns)
+        return {source: counts[source] / len(turns) for source in dict.fromkeys(self.sources)}
 
     def __iter__(self) -> Iterator[list[int]]:
         batches = [iter(sampler) for sampler in self.batch_samplers]
@@ -166,11 +178,24 @@ class MixedBatches:
         rounds = [len(sampler) // self.processes for sampler in self.batch_samplers]
         datasets = np.repeat(np.arange(len(rounds)), rounds)
         turns = np.concatenate([np.arange(count) for count in rounds])
-        if self.strategy == "round_robin":
-            return [int(each) for each in datasets[np.lexsort((datasets, turns))]]
         rng = np.random.default_rng([self.seed, self.epoch])
         positions = (turns + rng.random(len(turns))) / np.repeat(rounds, rounds)
-        return [int(each) for each in datasets[np.argsort(positions, kind="stable")]]
+        spread = [int(each) for each in datasets[np.argsort(positions, kind="stable")]]
+        if self.strategy == "proportional":
+            return spread
+        return self._in_turn(spread)
+
+    def _in_turn(self, spread: Sequence[int]) -> list[int]:
+        """Datasets in such an order that their sources take turns, those of one source as in `spread`."""
+        by_source: dict[str, list[int]] = {source: [] for source in dict.fromkeys(self.sources)}
+        for number in spread:
+            by_source[self.sources[number]].append(number)
+        lengths = [len(numbers) for numbers in by_source.values()]
+        last = min(lengths) if self.until == "first_used_up" else max(lengths)
+        turns = []
+        for turn in range(last):
+            turns += [numbers[turn] for numbers in by_source.values() if turn < len(numbers)]
+        return turns
 
 
 def row_batches(**options: Any) -> partial[RowBatches]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from splade_cli.training.trainable import Trainable
 
 EVALUATIONS = 5
 """Validations in a run whose configuration does not say."""
+QUERY_LEARNING_RATE = 1e-3
+"""Of the query table of an inference-free model, where nobody names one."""
 NANOBEIR = "NanoBEIR_mean_dot_ndcg@10"
 
 
@@ -40,12 +43,18 @@ def best_measure(config: Config) -> tuple[str, bool]:
 
 
 def training_arguments(
-    config: Config, columns: Sequence[str], trainable: Trainable, output: Path, validated: bool
+    config: Config,
+    columns: Sequence[str],
+    trainable: Trainable,
+    output: Path,
+    validated: bool,
+    sources: Sequence[str] = (),
 ) -> Any:
     """SparseEncoderTrainingArguments for a configuration; `set_intervals` sets the steps once they are known.
 
     Args:
         columns: of the training datasets.
+        sources: the configured dataset that each training dataset is a part of.
         output: the run folder; checkpoints go below it.
         validated: whether the run is validated on the way.
     """
@@ -61,7 +70,7 @@ def training_arguments(
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         **_checkpointing(config.hardware.gradient_checkpointing),
         learning_rate=settings.learning_rate,
-        learning_rate_mapping=_learning_rates(config, trainable),
+        learning_rate_mapping=learning_rates(config, trainable),
         router_mapping=_routes(config, columns, trainable),
         lr_scheduler_type=settings.lr_scheduler_type,
         warmup_steps=settings.warmup_ratio,
@@ -75,7 +84,7 @@ def training_arguments(
         logging_nan_inf_filter=False,
         **_on_device(config, trainable.loaded.device.name),
         **_validation(config, validated),
-        **_batch_samplers(config),
+        **_batch_samplers(config, sources),
         seed=settings.seed,
         data_seed=settings.seed,
         disable_tqdm=True,
@@ -179,13 +188,48 @@ def early_stopping(config: Config, validated: bool) -> list[Any]:
     return [EarlyStoppingCallback(patience, config.training.early_stopping_threshold)]
 
 
-def _learning_rates(config: Config, trainable: Trainable) -> dict[str, float]:
-    """Learning rates by a pattern of parameter names: a static query table learns at a rate of its own."""
-    if config.router.learning_rate_patterns:
-        return config.router.learning_rate_patterns
-    if trainable.static is None or config.model.freeze_static_embedding:
-        return {}
-    return {r"sub_modules\.query\.": config.training.query_learning_rate}
+def learning_rates(config: Config, trainable: Trainable) -> dict[str, float]:
+    """Learning rates by a pattern of parameter names; of two patterns that match, the later one counts.
+
+    A static query table learns at a rate of its own.
+
+    Raises:
+        InputError: a rate that no parameter would take.
+    """
+    rates: dict[str, float] = {}
+    if trainable.static is not None and not config.model.freeze_static_embedding:
+        rates[_route("query")] = config.training.query_learning_rate or QUERY_LEARNING_RATE
+    for route, rate in config.router.rates_of_routes.items():
+        rates[_route(route)] = rate
+    rates |= config.router.rates_of_parameters
+    if not rates:
+        return rates
+    taken = set(parameters_by_rate(rates, trainable))
+    for pattern, rate in rates.items():
+        asked = config.training.query_learning_rate is not None or pattern != _route("query")
+        if pattern not in taken and asked:
+            raise InputError(
+                f"learning rate {rate:g} is for no parameter: none is matched by '{pattern}' alone",
+                "see router.learning_rate_patterns and training.query_learning_rate",
+            )
+    return {pattern: rate for pattern, rate in rates.items() if pattern in taken}
+
+
+def parameters_by_rate(rates: Mapping[str, float], trainable: Trainable) -> dict[str, int]:
+    """How many weights each pattern takes; ``""`` is for those that no pattern takes."""
+    counts: dict[str, int] = {}
+    for name, parameter in trainable.encoder.named_parameters():
+        taker = ""
+        for pattern in rates:
+            if re.search(pattern, name):
+                taker = pattern
+        counts[taker] = counts.get(taker, 0) + parameter.numel()
+    return counts
+
+
+def _route(name: str) -> str:
+    """A pattern of the parameters of one route of sentence-transformers' Router."""
+    return rf"sub_modules\.{name}\."
 
 
 def _routes(config: Config, columns: Sequence[str], trainable: Trainable) -> dict[str, str]:
@@ -202,7 +246,7 @@ def _routes(config: Config, columns: Sequence[str], trainable: Trainable) -> dic
     return routes
 
 
-def _batch_samplers(config: Config) -> dict[str, Any]:
+def _batch_samplers(config: Config, sources: Sequence[str]) -> dict[str, Any]:
     """How batches are drawn: within a dataset, and between datasets."""
     settings = config.training
     processes = int(os.environ.get("WORLD_SIZE", "1"))
@@ -213,7 +257,10 @@ def _batch_samplers(config: Config) -> dict[str, Any]:
     return {
         "batch_sampler": row_batches(unique=unique, processes=processes, **growing),
         "multi_dataset_batch_sampler": mixed_batches(
-            strategy=config.datasets.sampling_strategy, processes=processes
+            strategy=config.datasets.sampling_strategy,
+            until=config.datasets.round_robin_until,
+            sources=tuple(sources),
+            processes=processes,
         ),
     }
 

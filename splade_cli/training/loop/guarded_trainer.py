@@ -101,8 +101,9 @@ class GuardedTrainer(CheckedCheckpoints, SparseEncoderTrainer):
         if self.config.model.architecture == "laspar" and getattr(self, "optimizer", None) is None:
             from splade_cli.training.laspar.optimizer import optimizer
 
-            settings = self.config.training
-            self.optimizer: Any = optimizer(self.model, settings.learning_rate, settings.weight_decay)
+            self.optimizer: Any = optimizer(
+                self.model, self.args.learning_rate, self.config.training.weight_decay
+            )
         return super().create_optimizer(*args, **kwargs)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:

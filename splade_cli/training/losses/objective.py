@@ -52,6 +52,11 @@ def as_datasets(
     return datasets, kinds
 
 
+def source_of(name: str) -> str:
+    """The configured dataset that a dataset of `as_datasets` is a part of."""
+    return name.rsplit("-", 2)[0]
+
+
 def _as_row(example: Example, negatives: int, loss: str, scale: float) -> tuple[str, dict[str, Any]]:
     """The kind of loss of one row, and its columns."""
     texts = example.negatives[:negatives]
@@ -76,7 +81,7 @@ def loss_of(kind: str, encoder: Any, config: Config) -> Any:
     inner = inner_loss(kind, encoder, settings)
     latents = encoder[-1].dimensions if config.model.architecture == "laspar" else None
     options: dict[str, Any] = {
-        "document_regularizer": regularizer(settings.document_regularizer, settings, latents),
+        "document_regularizer": regularizer(settings.document_regularizer or "flops", settings, latents),
         "document_regularizer_weight": settings.document_regularizer_weight,
         "query_regularizer": regularizer(settings.query_regularizer or "flops", settings, latents),
         "query_regularizer_weight": settings.query_regularizer_weight,

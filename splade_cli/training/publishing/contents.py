@@ -48,7 +48,7 @@ TOLERANCE = 1e-3
 
 def model_folder(folder: str | Path) -> Path:
     """The folder that holds the model itself. Raises InputError or ModelError where there is none."""
-    from splade_cli.model.load import MARKS, resolve
+    from splade_cli.model.layout import MARKS, resolve
 
     if not Path(folder).expanduser().is_dir():
         raise InputError(f"no model folder {folder}", "name the folder that `splade train` wrote")

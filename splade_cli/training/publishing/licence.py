@@ -97,7 +97,7 @@ class Licence:
 
 def base_licence(base_model: str) -> Licence:
     """The licence of a folder, hub id or ``tiny``; ``unknown`` where nothing that can be read names one."""
-    from splade_cli.model.load import resolve
+    from splade_cli.model.layout import resolve
 
     try:
         source = resolve(base_model)

@@ -29,7 +29,7 @@ def kind_of(name: str) -> tuple[str, str]:
         return kind, source
     from splade_cli.model.dense import PACKAGED
     from splade_cli.model.hub import require_hub
-    from splade_cli.model.load import resolve
+    from splade_cli.model.layout import resolve
 
     if name in PACKAGED:
         return "dense", name
@@ -49,7 +49,7 @@ def identity_of_teacher(kind: str, source: str) -> str:
     from splade_cli.model.dense import resolve_dense
     from splade_cli.model.hub import find_file
     from splade_cli.model.identity import identity_of
-    from splade_cli.model.load import resolve
+    from splade_cli.model.layout import resolve
 
     model = resolve(source) if kind == "sparse" else resolve_dense(source)
     find_file(model, "config.json")  # a repository's commit is known once something of it was fetched

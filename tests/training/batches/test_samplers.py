@@ -6,6 +6,7 @@ import itertools
 import pickle
 import random
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -200,10 +201,20 @@ def origins(sampler: MixedBatches) -> list[int]:
     return found
 
 
-def mixed(strategy: str, processes: int = 1, seed: int = 0) -> MixedBatches:
+def mixed(
+    strategy: str, processes: int = 1, seed: int = 0, until: str = "all_used_up", sources: Sequence[str] = ()
+) -> MixedBatches:
     datasets = [pairs(40, "a"), pairs(8, "b"), pairs(17, "c")]
     batches = [RowBatches(each, 4, seed=seed, processes=processes) for each in datasets]
-    return MixedBatches(Joined(*datasets), batches, seed=seed, strategy=strategy, processes=processes)  # type: ignore[arg-type]
+    return MixedBatches(
+        Joined(*datasets),
+        batches,
+        seed=seed,
+        strategy=strategy,  # type: ignore[arg-type]
+        until=until,  # type: ignore[arg-type]
+        sources=sources,
+        processes=processes,
+    )
 
 
 def test_round_robin_goes_on_when_one_is_used_up() -> None:
@@ -211,6 +222,34 @@ def test_round_robin_goes_on_when_one_is_used_up() -> None:
     assert origins(sampler) == [0, 1, 2, 0, 1, 2, 0, 2, 0, 2, 0, 2, 0, 0, 0, 0, 0]
     assert len(sampler) == 17
     assert sorted(itertools.chain(*sampler)) == list(range(65))
+
+
+def test_round_robin_ends_with_the_first_that_is_used_up() -> None:
+    from sentence_transformers.base.sampler import RoundRobinBatchSampler
+    from torch.utils.data import BatchSampler, SequentialSampler
+
+    sampler = mixed("round_robin", until="first_used_up")
+    assert origins(sampler) == [0, 1, 2, 0, 1, 2]
+    assert sampler.shares() == {"0": 1 / 3, "1": 1 / 3, "2": 1 / 3}
+    datasets = [pairs(40, "a"), pairs(8, "b"), pairs(17, "c")]
+    batches = [BatchSampler(SequentialSampler(each), 4, drop_last=False) for each in datasets]  # type: ignore[arg-type]
+    ours = MixedBatches(Joined(*datasets), batches, strategy="round_robin")
+    theirs = RoundRobinBatchSampler(Joined(*datasets), batches)  # type: ignore[arg-type]
+    assert len(theirs) == len(ours)
+    assert list(theirs) == list(ours)
+
+
+def test_a_turn_is_one_source_whatever_its_rows_look_like() -> None:
+    """Rows of one source with two numbers of negatives are two datasets, and have one turn."""
+    sampler = mixed("round_robin", sources=("nli", "nli", "ddsc"), until="first_used_up")
+    order = origins(sampler)
+    assert [("nli", "nli", "ddsc")[number] for number in order] == ["nli", "ddsc"] * 5
+    assert Counter(order)[1] > 0
+    assert sampler.shares() == {"nli": 0.5, "ddsc": 0.5}
+    assert len(sampler) == 10
+    longer = mixed("round_robin", sources=("nli", "nli", "ddsc"))
+    assert sorted(itertools.chain(*longer)) == list(range(65))
+    assert set(origins(longer)[10:]) <= {0, 1}
 
 
 def test_proportional_spreads_each_dataset_over_the_epoch() -> None:

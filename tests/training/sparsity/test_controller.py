@@ -262,7 +262,7 @@ def test_active_terms_are_those_of_encoding(bert_folder: Path, load: Callable[..
 @pytest.mark.parametrize("shift", [2.0, -2.0])
 def test_the_default_model_from_two_starts(tmp_path: Path, root: Path, shift: float) -> None:
     """3000 active terms and a handful: 150 and 30 on texts that training did not see."""
-    from splade_cli.model.load import resolve
+    from splade_cli.model.layout import resolve
 
     held_out, training = TEXTS[::4], [text for number, text in enumerate(TEXTS) if number % 4]
 
