@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PAUSE = 0.02
+"""Seconds after which an interruption comes again: long enough for a finaliser to be over."""
 KEPT = {
     "gen-data": "what was written and encoded is kept; run the same command again to go on",
     "train": "a checkpoint that was written is kept; run the same command with --resume to go on",
@@ -28,6 +33,19 @@ def told_if_whole(output: Path, is_whole: Callable[[], bool], *, force: bool) ->
         if not force and is_whole():
             raise KeyboardInterrupt(f"{output} is whole: there is nothing to run again") from None
         raise
+
+
+def lost_again(lost: sys.UnraisableHookArgs) -> None:
+    """Has an interruption that came inside a finaliser, where Python drops it, come again; a hook of `sys`.
+
+    Else Ctrl-C would print "Exception ignored in ..." now and then, and the command would go on.
+    """
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
+        return
+    timer = threading.Timer(PAUSE, _thread.interrupt_main)
+    timer.daemon = True
+    timer.start()
 
 
 def kept(command: str, error: KeyboardInterrupt) -> str:

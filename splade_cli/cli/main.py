@@ -26,7 +26,7 @@ from splade_cli.cli.commands import (
     train,
     tune,
 )
-from splade_cli.cli.interrupts import kept
+from splade_cli.cli.interrupts import kept, lost_again
 from splade_cli.cli.render.plain import make_logs_plain, plain
 from splade_cli.errors import SpladeError
 from splade_cli.storage.machine_faults import machine_error
@@ -146,6 +146,7 @@ app.command("push")(push.push)
 def main() -> None:
     """The entry point of the `splade` script."""
     make_logs_plain()
+    sys.unraisablehook = lost_again
     try:
         app()
     except KeyboardInterrupt:

@@ -46,7 +46,7 @@ def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
     """The complete checkpoint with the highest step, if any; damaged ones are passed over with a warning.
 
     One without its trainer state was cut short; so was one of several `processes` that lacks the random state
-    of any.
+    of any. One without checksums was cut short too where another has them.
     """
     random_states: list[str] = []
     if processes > 1:
@@ -56,7 +56,8 @@ def newest_checkpoint(folder: Path, processes: int = 1) -> Path | None:
         step = path.name.removeprefix("checkpoint-")
         if step.isdigit() and all((path / name).is_file() for name in (STATE, *random_states)):
             steps[int(step)] = path
-    for latest in sorted(steps, reverse=True):
+    checked = [step for step, path in steps.items() if (path / CHECKSUMS).is_file()]
+    for latest in sorted(checked or steps, reverse=True):
         damaged = damaged_file(steps[latest])
         if damaged is None:
             return steps[latest]

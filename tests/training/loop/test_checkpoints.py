@@ -30,9 +30,18 @@ def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path) is None
     for step in ("9", "10", "11", "x"):
         checkpoint(tmp_path, step)
+    (tmp_path / "checkpoint-11" / "checksums.json").unlink()
     (tmp_path / "checkpoint-11" / "trainer_state.json").unlink()
     assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
     assert newest_checkpoint(tmp_path, processes=2) is None, "no random state of the second"
+    (tmp_path / "checkpoint-10" / "checksums.json").unlink()
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-9", (
+        "killed before its checksums were written"
+    )
+    (tmp_path / "checkpoint-9" / "checksums.json").unlink()
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10", (
+        "none has any: another program wrote them"
+    )
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "trainer_state.json", "checksums.json"])
