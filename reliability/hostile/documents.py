@@ -34,6 +34,7 @@ from splade_cli.records import Document
 COUNT = 5
 """Signs and pairs that are tried in each format."""
 _SIZE = 1_000_000
+_BROKEN = "a broken file among good ones"
 _LIMIT = 2.0
 _KILLED_AFTER = 60
 _PER_ROW = 20e-6
@@ -106,7 +107,8 @@ def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
             _timed(outcome, path, f"{kind} {unit!r}")
         yield outcome
-    yield broken_files(folder / "broken")
+    if tries.has(_BROKEN):
+        yield broken_files(folder / "broken")
 
 
 def _timed(outcome: Outcome, path: Path, note: str) -> None:
@@ -207,7 +209,7 @@ GOOD = 40
 
 def broken_files(folder: Path) -> Outcome:
     """`splade index` over good files and broken ones: the good ones are in it, the others named."""
-    outcome = Outcome("a broken file among good ones")
+    outcome = Outcome(_BROKEN)
     folder.mkdir()
     for number in range(GOOD):
         (folder / f"good{number}.md").write_text(f"# Page {number}\n\nWhat page {number} says.")
