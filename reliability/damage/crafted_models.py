@@ -101,7 +101,18 @@ def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
 
 def _count(ending: Ending, what: str, note: str, outcome: Outcome) -> None:
     key = what.split()[1]
-    names = (key, ".json", ".safetensors", "weights", "tokenizer", "modules", "is made of", "k ")
+    names = (
+        key,
+        what.rpartition(" = ")[2] or "module class",
+        key.replace("_", " "),
+        ".json",
+        ".safetensors",
+        "weights",
+        "tokenizer",
+        "modules",
+        "is made of",
+        "k ",
+    )
     if ending.kind == ANSWERED:
         outcome.right("answered")
     elif ending.kind != REFUSED:

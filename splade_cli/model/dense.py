@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from splade_cli.errors import ModelError
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.folder.opening import opening
+from splade_cli.model.folder.sizes import require_own_tokens
 from splade_cli.model.hub import quiet, require_hub
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.layout import DEFAULT_MODEL, resolve
@@ -55,6 +56,7 @@ class DenseModel:
                 trust_remote_code=options.trust_remote_code,
                 revision=options.revision,
             )
+        require_own_tokens(self.encoder, name)
         if options.max_seq_length is not None:
             self.encoder.max_seq_length = options.max_seq_length
         use_fast_linear(self.encoder)

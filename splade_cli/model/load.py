@@ -116,8 +116,9 @@ def _from_pretrained(source: str, name: str, layout: Layout, options: ModelOptio
     shared: dict[str, Any] = {"revision": options.revision, "trust_remote_code": options.trust_remote_code}
     if layout.transformer:
         shared["subfolder"] = layout.transformer
-    with opening(name, source, options, subfolder=layout.transformer):
+    with opening(name, source, options, subfolder=layout.transformer, kind="tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
+    with opening(name, source, options, subfolder=layout.transformer):
         masked_lm, info = AutoModelForMaskedLM.from_pretrained(
             source,
             use_safetensors=options.use_safetensors,

@@ -21,6 +21,7 @@ from splade_cli.errors import ModelError
 from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.folder.opening import opening
+from splade_cli.model.folder.sizes import require_own_tokens
 from splade_cli.model.hub import quiet, require_hub
 from splade_cli.model.identity import identity_of
 from splade_cli.model.kernels.linear import use_fast_linear
@@ -97,6 +98,7 @@ def open_csr(source: Path | str, name: str, options: ModelOptions | None = None)
     identity = identity_of(source, options.revision)
     with opening(name, source, options, kind="CSR model"):
         encoder = SparseEncoder(source, device=device.name, **_settings(options))
+    require_own_tokens(encoder, name)
     model = _csr_model(encoder, name, identity, options.max_seq_length)
     return LoadedModel(encoder.tokenizer, model, device)
 
@@ -178,6 +180,7 @@ def _with_fresh_autoencoder(
 
     with opening(name, source, options, kind="dense model"):
         dense = SentenceTransformer(source, device=device, **_settings(options))
+    require_own_tokens(dense, name)
     width = int(dense.get_embedding_dimension() or 0)
     latents = hidden or EXPANSION * width
     autoencoder = SparseAutoEncoder(width, hidden_dim=latents, k=min(k, latents), k_aux=min(k_aux, latents))

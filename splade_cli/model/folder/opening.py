@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.errors import ModelError, SpladeError
-from splade_cli.model.folder.settings import AGAIN, inside, shown
+from splade_cli.model.folder.settings import AGAIN, Settings, inside, shown
 from splade_cli.model.folder.sizes import require_sizes
 from splade_cli.model.hub import model_error, read_json
 from splade_cli.model.options import ModelOptions
@@ -19,6 +19,7 @@ from splade_cli.storage.machine_faults import raise_machine_error
 
 MODULES = "modules.json"
 ROUTER = "router_config.json"
+PROMPTS = "config_sentence_transformers.json"
 
 
 @contextmanager
@@ -44,6 +45,7 @@ def opening(
     folders = {subfolder, *module_folders(source, revision)}
     for folder in sorted(folders):
         require_sizes(source, folder, revision)
+    Settings.read(source, PROMPTS, revision).texts("prompts")
     try:
         yield
     except SpladeError:

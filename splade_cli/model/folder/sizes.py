@@ -25,7 +25,7 @@ MOST = {
 }
 """Far above the sizes of any model that is known."""
 MAY_BE_ZERO = ("type_vocab_size",)
-TABLES = {
+TABLES: dict[str, tuple[str, ...]] = {
     "word_embeddings.weight": ("vocab_size",),
     "tok_embeddings.weight": ("vocab_size",),
     "embed_tokens.weight": ("vocab_size",),
@@ -34,7 +34,7 @@ TABLES = {
     "linear.weight": ("out_features", "in_features"),
 }
 """Keys that name the shape of a tensor, by the end of its name."""
-AUTOENCODER = {"encoder.weight": ("hidden_dim", "input_dim")}
+AUTOENCODER: dict[str, tuple[str, ...]] = {"encoder.weight": ("hidden_dim", "input_dim")}
 """The same of a module's folder whose settings have `hidden_dim`."""
 WEIGHTS = "model.safetensors"
 
@@ -52,6 +52,10 @@ def require_sizes(source: str, folder: str = "", revision: str | None = None) ->
         if settings.values.get(key) == 0 and key in MAY_BE_ZERO:
             continue
         settings.size(key, most)
+    pad = settings.values.get("pad_token_id")
+    tokens = settings.values.get("vocab_size")
+    if isinstance(pad, int) and isinstance(tokens, int) and pad >= tokens:
+        raise settings.wrong("pad_token_id", f"a number below vocab_size {tokens} is expected")
     tables = TABLES
     if "hidden_dim" in settings.values:
         tables = AUTOENCODER
@@ -79,6 +83,13 @@ def require_tokens(tokenizer: Any, rows: int, name: str) -> None:
             f"the tokenizer of {name} has a token of the number {last}, its weights have {rows} rows",
             "the tokenizer is another model's: copy or download the model folder again",
         )
+
+
+def require_own_tokens(encoder: Any, name: str) -> None:
+    """The same of a sentence-transformers model whose first module is a transformer."""
+    body = getattr(encoder[0], "model", None)
+    if hasattr(body, "get_input_embeddings") and hasattr(encoder.tokenizer, "get_vocab"):
+        require_tokens(encoder.tokenizer, len(body.get_input_embeddings().weight), name)
 
 
 def _require_shapes(settings: Settings, weights: Path, tables: dict[str, tuple[str, ...]]) -> None:

@@ -163,8 +163,9 @@ def _from_pretrained(source: str, subfolder: str, name: str, options: ModelOptio
     shared: dict[str, Any] = {"trust_remote_code": options.trust_remote_code, "revision": options.revision}
     if subfolder:
         shared["subfolder"] = subfolder
-    with opening(name, source, options, subfolder=subfolder, kind="transformer"):
+    with opening(name, source, options, subfolder=subfolder, kind="tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
+    with opening(name, source, options, subfolder=subfolder, kind="transformer"):
         body = AutoModel.from_pretrained(
             source, dtype=torch.float32, use_safetensors=options.use_safetensors, **shared
         )
