@@ -34,6 +34,7 @@ class SpladeEmbedder:
         options: how to open it; automatic device and precision, and no trust, by default.
         max_active: keep only so many largest weights of a text; of a CSR model, whose largest latents are a
             code of their own, this is its k.
+        max_length: tokens read of a text, the same as `max_seq_length`.
         keywords: fields of `ModelOptions`, such as ``device`` and ``batch_size``, which go before those of
             `options`.
     """
@@ -44,9 +45,12 @@ class SpladeEmbedder:
         options: ModelOptions | None = None,
         *,
         max_active: int | None = None,
+        max_length: int | None = None,
         **keywords: Unpack[ModelKeywords],
     ) -> None:
         self.model_dir = str(model_dir)
+        if max_length is not None:
+            keywords["max_seq_length"] = max_length
         self.options = replace(options or ModelOptions(), **keywords)
         self.max_active = max_active
         self._loaded: LoadedModel | None = None
@@ -123,6 +127,10 @@ class SpladeEmbedder:
         from splade_cli.model.encoding.truncation import truncation_of
 
         return truncation_of(self.loaded, texts)
+
+    def encode_text(self, text: str, kind: str = "document") -> SparseEmbedding:
+        """``{"indices": [int, ...], "values": [float, ...]}`` of one text, indices ascending."""
+        return self.generate_sparse_embeddings([text], kind)[0]
 
     def generate_sparse_embeddings(
         self, texts: Sequence[str], kind: str = "document"

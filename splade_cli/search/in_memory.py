@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from splade_cli.model.splade.encoder import SpladeModel
 
 
+SNIPPET = 200
+"""Characters shown of a document that no term of the query is in."""
+
+
 class RetrievedDocument(TypedDict):
     """A hit: `document` is the text, `index` its number in the list, `rank` starts at 1."""
 
@@ -38,14 +42,15 @@ def retrieve_documents(
     """Ranks `documents` for one query with a model from `load_splade_model`.
 
     Returns:
-        Hits, best first; fewer than `top_k` where fewer match.
+        `top_k` hits, best first, or all documents where there are fewer. Those that share no term with the
+        query come last, in their order, with a score of 0.
     """
     from splade_cli.model.loaded import LoadedModel
 
     embedder = SpladeEmbedder.from_loaded(LoadedModel(tokenizer, model, device))
     chunks = [Chunk(str(number), str(number), text) for number, text in enumerate(documents)]
     searcher = Searcher.over(index_chunks(chunks, embedder), embedder, options=SearchOptions(group=False))
-    return [
+    found = [
         RetrievedDocument(
             rank=hit.rank,
             score=hit.score,
@@ -55,3 +60,13 @@ def retrieve_documents(
         )
         for hit in searcher.search(query, top_k)
     ]
+    matched = {hit["index"] for hit in found}
+    others = [number for number in range(len(documents)) if number not in matched]
+    for number in others[: max(0, top_k - len(found))]:
+        text = documents[number]
+        found.append(
+            RetrievedDocument(
+                rank=len(found) + 1, score=0.0, snippet=text[:SNIPPET], document=text, index=number
+            )
+        )
+    return found

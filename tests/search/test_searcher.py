@@ -141,6 +141,27 @@ def test_retrieve_documents_and_unpacking(load: Callable[..., Any]) -> None:
     assert set(found[0]) == {"rank", "score", "snippet", "document", "index"}
 
 
+def test_documents_without_a_term_of_the_query_come_last(load: Callable[..., Any]) -> None:
+    """As many as were asked for, as people's code counts on, and never more than there are."""
+    tokenizer, model, device = load("tiny")
+    texts = ["the glacier melts", "reset a password", "4711 0815", "ice on a glacier"]
+    found = retrieve_documents("password", texts, tokenizer, model, device, top_k=3)
+    assert [hit["rank"] for hit in found] == [1, 2, 3]
+    assert found[0]["index"] == 1
+    assert found[-1]["score"] == 0
+    assert len(retrieve_documents("password", texts, tokenizer, model, device, top_k=9)) == 4
+    assert len({hit["index"] for hit in found}) == 3
+
+
+def test_an_embedder_reads_as_much_as_it_is_told(embedder: SpladeEmbedder) -> None:
+    long = "password " * 40
+    short = SpladeEmbedder("tiny", max_length=8, device="cpu")
+    assert short.options.max_seq_length == 8
+    assert short.encode_text(long) == short.encode_text("password " * 30)
+    assert short.encode_text(long, "query") == short.generate_sparse_embeddings([long], "query")[0]
+    assert embedder.encode_text(long) != short.encode_text(long)
+
+
 def test_embeddings_as_lists_are_the_matrix(embedder: SpladeEmbedder) -> None:
     texts = ["reset a password", ""]
     matrix = embedder.encode(texts, "query")
