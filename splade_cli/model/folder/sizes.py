@@ -87,7 +87,7 @@ def require_tokens(tokenizer: Any, rows: int, name: str) -> None:
 
 def require_own_tokens(encoder: Any, name: str) -> None:
     """The same of a sentence-transformers model whose first module is a transformer."""
-    body = getattr(encoder[0], "model", None)
+    body: Any = getattr(encoder[0], "model", None)
     if hasattr(body, "get_input_embeddings") and hasattr(encoder.tokenizer, "get_vocab"):
         require_tokens(encoder.tokenizer, len(body.get_input_embeddings().weight), name)
 
