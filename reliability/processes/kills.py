@@ -210,12 +210,12 @@ class _Series:
         """Runs a command up to a moment, if one is given; how it ended, and how often its folder changed."""
         documents = sorted((self.folder / "docs").iterdir())
         named = {"url": self.server.url, "samples": SAMPLES.parent, "document": documents[0].name}
+        before = sizes(self.work)
         process = self.warm.start(
             [word.format(**named) for word in words], self.folder, variables_of(self.folder)
         )
         started = time.monotonic()
         changes = 0
-        before: list[tuple[str, int]] = []
         is_watched = watched or (moment is not None and moment.change is not None)
         while is_under_way(process):
             now = time.monotonic() - started

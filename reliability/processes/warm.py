@@ -84,6 +84,8 @@ class Warm:
     def start(self, words: Sequence[object], folder: Path, variables: Mapping[str, str]) -> int:
         """Begins `splade` with `words` in `folder`, and gives the number of its process."""
         assert self._process.stdin is not None
+        for name in ("stdout", "stderr"):  # what is killed at once has said nothing
+            (folder / name).write_bytes(b"")
         command = {"words": list(map(str, words)), "folder": str(folder), "variables": dict(variables)}
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()

@@ -20,6 +20,15 @@ KEPT = {
 
 
 @contextmanager
+def told(words: str) -> Iterator[None]:
+    """Has an interruption say `words` where it says nothing of its own."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(str(error) or words) from None
+
+
+@contextmanager
 def told_if_whole(output: Path, is_whole: Callable[[], bool], *, force: bool) -> Iterator[None]:
     """Has an interruption that comes when `output` stands say so: typed again, the command would be refused.
 

@@ -113,7 +113,7 @@ def test_models_that_cannot_be_used(splade, docs, tmp_path, monkeypatch):
     broken = tmp_path / "broken"
     shutil.copytree(resolve("tiny"), broken)
     (broken / "model.safetensors").write_bytes(b"\0" * 100)
-    fails(splade("index", docs, "-o", tmp_path / "i", "--model", broken), "damaged")
+    fails(splade("index", docs, "-o", tmp_path / "i", "--model", broken), "model.safetensors is too small")
     (broken / "model.safetensors").unlink()
     (broken / "pytorch_model.bin").write_bytes(b"\0" * 100)
     fails(splade("index", docs, "-o", tmp_path / "i", "--model", broken), "safetensors", "--allow-pickle")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from splade_cli.cli.interrupts import lost_again
+from splade_cli.cli.interrupts import lost_again, told
 from splade_cli.cli.main import app
 
 
@@ -28,6 +28,13 @@ def test_an_interruption_inside_a_finaliser_comes_again(
     with pytest.raises(KeyboardInterrupt):
         interrupted_for(60.0)
     assert "Exception ignored" not in capsys.readouterr().err
+
+
+def test_an_interruption_says_what_holds_of_the_command() -> None:
+    with pytest.raises(KeyboardInterrupt, match="nothing, or all"), told("nothing, or all"):
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt, match="is whole"), told("nothing, or all"):
+        raise KeyboardInterrupt("out is whole")
 
 
 def interrupted_for(seconds: float) -> None:

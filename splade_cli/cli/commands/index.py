@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from splade_cli.cli import options
-from splade_cli.cli.interrupts import told_if_whole
+from splade_cli.cli.interrupts import told, told_if_whole
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
@@ -201,11 +201,12 @@ def remove(
     from splade_cli.cli.render import index as render
     from splade_cli.index.updates import IndexWriter
 
-    with IndexWriter(folder) as writer:
-        rows = writer.rows_of(ids)
-        writer.delete(rows)
-        merged = writer.merge_where_due()
-    render.changed(folder, {"chunks removed": len(rows)} | render.merge_facts(merged), json_output)
+    with told("all of it is removed, or nothing; the same command removes it, or finds it gone"):
+        with IndexWriter(folder) as writer:
+            rows = writer.rows_of(ids)
+            writer.delete(rows)
+            merged = writer.merge_where_due()
+        render.changed(folder, {"chunks removed": len(rows)} | render.merge_facts(merged), json_output)
 
 
 @app.command()
