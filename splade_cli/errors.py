@@ -69,6 +69,13 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else ""
 
 
+def require_at_most(most: int, **sizes: float | None) -> None:
+    """Raises InputError naming the first size that is larger than `most`."""
+    for name, value in sizes.items():
+        if value is not None and value > most:
+            raise InputError(f"{name} must be at most {most:,}, got {value}", "lower it", option=name)
+
+
 def require_positive(**sizes: float) -> None:
     """Raises InputError naming the first size that is not above zero."""
     for name, value in sizes.items():

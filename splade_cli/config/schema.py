@@ -19,6 +19,7 @@ from splade_cli.config.sections.training import HardwareSection, TrainingSection
 __all__ = [
     "DOCUMENT_WEIGHTS",
     "LEARNING_RATES",
+    "QUERY_LEARNING_RATE",
     "QUERY_WEIGHTS",
     "Config",
     "DatasetSpec",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 LEARNING_RATES = {"splade": 2e-5, "inference-free-splade": 2e-5, "csr": 1e-4, "laspar": 1e-4}
+QUERY_LEARNING_RATE = 1e-3
+"""Of the query table of an inference-free model, where nobody names one."""
 QUERY_WEIGHTS = {"splade": 2e-3, "inference-free-splade": 0.0, "csr": 0.0, "laspar": 5e-3}
 DOCUMENT_WEIGHTS = {"splade": 2e-3, "inference-free-splade": 3e-3, "csr": 0.0, "laspar": 5e-3}
 
@@ -102,6 +105,9 @@ class Config(Section):
     def _defaults_of_the_architecture(self) -> Config:
         architecture = self.model.architecture
         loss = self.loss
+        is_free = architecture == "inference-free-splade"
+        if is_free and self.training.query_learning_rate is None and not self.router.rates_of_parameters:
+            self.training.query_learning_rate = QUERY_LEARNING_RATE
         if self.training.learning_rate is None:
             self.training.learning_rate = LEARNING_RATES[architecture]
         if loss.query_regularizer_weight is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.corpus.options import ReadingOptions
-from splade_cli.errors import InputError, require_positive
-from splade_cli.generation.llm.options import Llm
+from splade_cli.errors import InputError, require_at_most, require_positive
+from splade_cli.generation.llm.options import MOST_QUERIES, Llm
 from splade_cli.model.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ class Offline:
     queries_per_chunk: int = 4
 
     def __post_init__(self) -> None:
-        """Raises InputError for a number below 1."""
+        """Raises InputError for a number below 1, or above MOST_QUERIES."""
         require_positive(queries_per_chunk=self.queries_per_chunk)
+        require_at_most(MOST_QUERIES, queries_per_chunk=self.queries_per_chunk)
 
 
 @dataclass(frozen=True)

@@ -229,3 +229,28 @@ def test_flags_of_a_search_that_cannot_be(splade, built):
     found = splade("search", "clay", "--index", index, "--filter", "folder = nowhere")
     assert found.exit_code == 0
     assert "no document passes the filter 'folder = nowhere'" in " ".join(found.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["gen-data", "{docs}", "-o", "{out}", "--queries-per-chunk", str(10**12)],
+            "queries_per_chunk must be",
+        ),
+        (["gen-data", "{docs}", "-o", "{out}", "--llm", "m", "--concurrency", str(10**9)], "at most 1,000"),
+        (["index", "{docs}", "-o", "{out}", "--prune-terms", str(10**20)], "prune_terms must be at most"),
+        (["index", "{docs}", "-o", "{out}", "--workers", str(10**5)], "workers must be at most 256"),
+        (["train", "--train-file", "x", "-o", "{out}", "--seed", str(10**20)], "training.seed"),
+        (
+            ["train", "--train-file", "x", "-o", "{out}", "--set", "training.dataloader_num_workers=100000"],
+            "training.dataloader_num_workers",
+        ),
+    ],
+)
+def test_absurd_sizes(splade, docs, tmp_path, words, said):
+    """Refused before anything is begun, memory taken or a thousand threads started."""
+    out = tmp_path / "out"
+    result = splade(*[word.format(docs=docs, out=out) for word in words])
+    fails(result, said)
+    assert not (out / "manifest.json").exists()

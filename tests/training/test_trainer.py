@@ -206,9 +206,13 @@ def trainer(bert_folder: Path, data: Path, output: Path, **options: Any) -> Spla
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """By today's names: a LayerNorm's may be saved as of old, gamma and beta."""
     from safetensors.torch import load_file
 
-    return load_file(folder / "model.safetensors")
+    return {
+        name.replace(".gamma", ".weight").replace(".beta", ".bias"): value
+        for name, value in load_file(folder / "model.safetensors").items()
+    }
 
 
 def test_a_run_resumed_equals_one_that_was_not_stopped(

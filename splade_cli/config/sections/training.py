@@ -66,12 +66,12 @@ class TrainingSection(Section):
     hub_model_id: str | None = None
     hub_strategy: Literal["end", "checkpoint"] = "end"
     hub_private_repo: bool = False
-    dataloader_num_workers: int = Field(0, ge=0)
+    dataloader_num_workers: int = Field(0, ge=0, le=256)
     dataloader_pin_memory: bool | None = None
     dataloader_prefetch_factor: int | None = Field(None, gt=0)
     torch_compile: bool = False
     resume_from_checkpoint: bool | str | None = None
-    seed: int = 42
+    seed: int = Field(42, ge=0, lt=1 << 32)
 
     @field_validator("report_to", mode="before")
     @classmethod

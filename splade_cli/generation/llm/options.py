@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from splade_cli.errors import InputError, require_positive
+from splade_cli.errors import InputError, require_at_most, require_positive
 from splade_cli.generation.llm.budget import Limits
+
+MOST_QUERIES = 100
+"""Queries wanted of a chunk, which has not that much to ask about."""
+MOST_CALLS = 1000
+"""Calls at a time, a thread each."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Llm:
             answer_tokens=self.answer_tokens,
             most_useless=self.most_useless,
         )
+        require_at_most(MOST_QUERIES, queries_per_chunk=self.queries_per_chunk)
+        require_at_most(MOST_CALLS, concurrency=self.concurrency)
         if self.rate_limit is not None:
             require_positive(rate_limit=self.rate_limit)
         if self.temperature < 0:

@@ -15,7 +15,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import InputError, require_positive
+from splade_cli.errors import InputError, require_at_most, require_positive
+
+MOST_TERMS = (1 << 31) - 1
+"""As many dimensions as an index can have."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Pruning:
     def __post_init__(self) -> None:
         if self.terms is not None:
             require_positive(prune_terms=self.terms)
+            require_at_most(MOST_TERMS, prune_terms=self.terms)
         if self.mass is not None:
             _check_share(self.mass)
 

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import scipy.sparse as sp
 
-from splade_cli.errors import require_positive
+from splade_cli.errors import require_at_most, require_positive
 from splade_cli.model.device import empty_cache
 from splade_cli.model.encode import encode_window, windows
 from splade_cli.model.encoding.workers import WorkerPool
@@ -23,6 +23,7 @@ from splade_cli.progress import Progress, silent
 from splade_cli.storage.cache import Cache, key_of
 
 SPACE = "sparse vectors"
+MOST_WORKERS = 256
 """With this begins the name of every space of encoded windows."""
 LARGEST_VALUE = 1 << 29
 """Bytes of a window that is still kept; SQLite takes a little less than twice as many."""
@@ -51,6 +52,7 @@ def encode_windows(
         ModelError: a weight that is not finite, or a worker process that died.
     """
     require_positive(batch_size=batch_size, workers=workers)
+    require_at_most(MOST_WORKERS, workers=workers)
     cached = WindowCache(loaded, cache)
     if workers == 1:
         encoded = _encode_here(loaded, texts, cached, batch_size, total, progress)

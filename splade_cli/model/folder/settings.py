@@ -56,11 +56,17 @@ class Settings:
         return str(value)
 
     def texts(self, key: str) -> dict[str, str]:
-        """Texts by name, none where none are given. Raises ModelError."""
+        """Texts by name, without those that are null; none where none are given. Raises ModelError."""
         value = self.values.get(key) or {}
-        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        if not isinstance(value, dict) or not all(isinstance(each, str | None) for each in value.values()):
             raise self.wrong(key, "texts by their names are expected")
-        return value
+        return {name: text for name, text in value.items() if text is not None}
+
+    def require_number(self, key: str) -> None:
+        """Raises ModelError where `key` is given and no number."""
+        value = self.values.get(key)
+        if value is not None and type(value) not in (int, float):
+            raise self.wrong(key, "a number is expected")
 
     def wrong(self, key: str, expected: str) -> ModelError:
         """The error for the value of `key`."""

@@ -52,6 +52,8 @@ def require_sizes(source: str, folder: str = "", revision: str | None = None) ->
         if settings.values.get(key) == 0 and key in MAY_BE_ZERO:
             continue
         settings.size(key, most)
+    for key in ("layer_norm_eps", "norm_eps"):
+        settings.require_number(key)
     pad = settings.values.get("pad_token_id")
     tokens = settings.values.get("vocab_size")
     if isinstance(pad, int) and isinstance(tokens, int) and pad >= tokens:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from splade_cli.config.schema import Config, TrainingSection
+from splade_cli.config.schema import QUERY_LEARNING_RATE, Config, TrainingSection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.metrics import parse_measure
 from splade_cli.training.batches.samplers import mixed_batches, row_batches
@@ -17,8 +17,6 @@ from splade_cli.training.trainable import Trainable
 
 EVALUATIONS = 5
 """Validations in a run whose configuration does not say."""
-QUERY_LEARNING_RATE = 1e-3
-"""Of the query table of an inference-free model, where nobody names one."""
 NANOBEIR = "NanoBEIR_mean_dot_ndcg@10"
 
 

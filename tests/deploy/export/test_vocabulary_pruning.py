@@ -262,7 +262,7 @@ def test_what_cannot_be_pruned(bert_folder: Path, tmp_path: Path) -> None:
         {**spec["added_tokens"][0], "id": max(spec["model"]["vocab"].values()) + 1, "content": "[X]"}
     )
     (wide / "tokenizer.json").write_text(json.dumps(spec))
-    refused(wide, "has a token 126, and the model only 126", [], "out3")
+    refused(wide, "has a token of the number 126, its weights have 126 rows", [], "out3")
     with pytest.raises(ModelError, match="is of kind WordLevel"):
         Vocabulary({"model": {"type": "WordLevel", "vocab": {}}, "added_tokens": []})
     with pytest.raises(ModelError, match=r"SimpleNamespace, which has no tokenizer\.json"):
