@@ -1,8 +1,8 @@
 """The exact engine against its peers: same vectors, same queries, one thread each, asked in turn in one
 process.
 
-    python benchmarks/engine.py --cache FOLDER [--rows 100000 1000000] [--peers-path FOLDER ...] [--only scipy
-    BMP] python benchmarks/engine.py --cache FOLDER --part latency|build|cold|growth
+    python benchmarks/engine.py --cache FOLDER [--rows 100000 1000000] [--peers-path FOLDER ...] [--only BMP]
+    python benchmarks/engine.py --cache FOLDER --part latency|build|cold|growth
 
 The vectors are real (see vectors.py). Latency: p50 over the queries, asked one by one; engines take turns of
 25 queries, the same ones, in an order that moves on by one each turn. Ratio is theirs over ours. Where a peer
