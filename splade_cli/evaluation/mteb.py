@@ -5,6 +5,7 @@ The tasks' data come from the hub.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SparseEncoder
 
 MESSAGE_LENGTH = 160
+RETRIEVAL = "retrieval"
 
 
 class TaskMetadata(Protocol):
@@ -33,6 +35,8 @@ class Task(Protocol):
 def require_tasks(names: Sequence[str]) -> list[Task]:
     """The tasks of these names, before anything is computed.
 
+    Short names of older configurations, such as ``NorQuAD``, are taken for what they mean today, and said.
+
     Raises:
         InputError: mteb is not installed, or a name that it does not know.
     """
@@ -48,9 +52,20 @@ def require_tasks(names: Sequence[str]) -> list[Task]:
             tasks += mteb.get_tasks(tasks=[name])
         except (KeyError, ValueError):
             known = sorted({task.metadata.name for task in mteb.get_tasks()})
-            hint = did_you_mean(name, known) or "names: mteb.get_tasks()"
-            raise InputError(f"mteb has no task '{name}'", hint) from None
+            today = name_of_today(name, known)
+            if today is None:
+                hint = did_you_mean(name, known) or "names: mteb.get_tasks()"
+                raise InputError(f"mteb has no task '{name}'", hint) from None
+            logging.getLogger(__name__).warning("mteb has no task '%s': %s is taken for it", name, today)
+            tasks += mteb.get_tasks(tasks=[today])
     return tasks
+
+
+def name_of_today(name: str, known: Sequence[str]) -> str | None:
+    """The one task among `known` that a short name means: the same letters, perhaps with "Retrieval" within."""
+    wanted = name.casefold().removesuffix(RETRIEVAL)
+    meant = [each for each in known if each.casefold().replace(RETRIEVAL, "") == wanted]
+    return meant[0] if len(meant) == 1 else None
 
 
 def mteb_scores(encoder: SparseEncoder, tasks: Sequence[Task]) -> dict[str, float]:

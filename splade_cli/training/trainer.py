@@ -11,6 +11,7 @@ from splade_cli.config.schema import Config
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.loading import DatasetSplits, load_datasets
 from splade_cli.errors import InputError
+from splade_cli.evaluation.mteb import require_tasks
 from splade_cli.progress import Progress, silent
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import claim_output, remove_leftovers_in
@@ -96,6 +97,7 @@ class SpladeTrainer:
         """What `train` would take; nothing is written."""
         from splade_cli.training.estimate import estimate
 
+        require_tasks(self.config.evaluation.mteb_tasks)
         return estimate(self.resolved, self.datasets())
 
     def train(self) -> Trained:
@@ -111,6 +113,7 @@ class SpladeTrainer:
         settings = self.config.training
         output = Path(self.config.training.output_dir)
         require_tracking(settings.report_to)
+        require_tasks(self.config.evaluation.mteb_tasks)
         if settings.push_to_hub:
             require_push(settings.hub_model_id)
         if int(os.environ.get("RANK", "0")):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from splade_cli.errors import InputError, ServiceError
-from splade_cli.evaluation.mteb import mteb_scores, require_tasks
+from splade_cli.evaluation.mteb import mteb_scores, name_of_today, require_tasks
 
 SCORES = {"NorQuadRetrieval": 0.25, "SNLRetrieval": 0.75}
 
@@ -50,6 +50,29 @@ def test_scores_of_tasks(mteb: Mteb) -> None:
     scores = mteb_scores(object(), tasks)
     assert scores == {"MTEB SNLRetrieval": 0.75, "MTEB NorQuadRetrieval": 0.25}
     assert list(scores) == ["MTEB SNLRetrieval", "MTEB NorQuadRetrieval"]
+
+
+@pytest.mark.parametrize(
+    ("name", "today"),
+    [
+        ("NorQuAD", "NorQuadRetrieval"),
+        ("SNL", "SNLRetrieval"),
+        ("norquadretrieval", "NorQuadRetrieval"),
+        ("TV2Nord", "TV2Nordretrieval"),
+        ("WikipediaMultilingual", "WikipediaRetrievalMultilingual"),
+        ("NorQ", None),
+        ("Twin", None),
+    ],
+)
+def test_short_names_of_older_configurations(name: str, today: str | None) -> None:
+    known = [*SCORES, "TV2Nordretrieval", "WikipediaRetrievalMultilingual", "TwinRetrieval", "Twin"]
+    assert name_of_today(name, known) == today
+
+
+def test_a_short_name_is_taken_and_said(mteb: Mteb, caplog: pytest.LogCaptureFixture) -> None:
+    (task,) = require_tasks(["NorQuAD"])
+    assert task.metadata.name == "NorQuadRetrieval"
+    assert "NorQuadRetrieval is taken for it" in caplog.text
 
 
 def test_an_unknown_task_is_named(mteb: Mteb) -> None:
