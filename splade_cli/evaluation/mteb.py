@@ -62,7 +62,7 @@ def require_tasks(names: Sequence[str]) -> list[Task]:
 
 
 def name_of_today(name: str, known: Sequence[str]) -> str | None:
-    """The one task among `known` that a short name means: the same letters, perhaps with "Retrieval" within."""
+    """The one task among `known` that a short name means: the same letters, but perhaps for "Retrieval"."""
     wanted = name.casefold().removesuffix(RETRIEVAL)
     meant = [each for each in known if each.casefold().replace(RETRIEVAL, "") == wanted]
     return meant[0] if len(meant) == 1 else None
