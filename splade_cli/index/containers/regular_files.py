@@ -42,13 +42,18 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def irregular_below(folder: Path) -> Iterator[Path]:
-    """What is below a folder, or the folder itself, and is neither a folder nor a regular file."""
+    """What is below a folder, or the folder itself, and is neither a folder nor a regular file.
+
+    What a writer takes away meanwhile is left out.
+    """
+    below: list[Path] = []
     try:
         mode = folder.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            below = sorted(folder.iterdir())
     except FileNotFoundError:
         return
-    if stat.S_ISDIR(mode):
-        for path in sorted(folder.iterdir()):
-            yield from irregular_below(path)
-    elif not stat.S_ISREG(mode):
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
         yield folder
+    for path in below:
+        yield from irregular_below(path)
