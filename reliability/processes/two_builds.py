@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reliability.commands import Ended
 from reliability.outcome import Outcome, Tries
-from reliability.processes.killed_commands import rows, training_files
+from reliability.processes.killed_commands import rows, training_files, weights
 from reliability.processes.warm import Warm, variables_of
 
 COUNT = 6
@@ -39,7 +39,10 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """A command that is run twice at once; ``result`` is all that its output says."""
+    """A command that is run twice at once; ``result`` is all that its output says.
+
+    ``{documents}``, ``{rows}`` and ``{output}`` among its words become paths.
+    """
 
     name: str
     words: tuple[str, ...]
@@ -47,9 +50,18 @@ class Pair:
 
 
 PAIRS = (
-    Pair("splade index", ("index",), rows),
-    Pair("splade index --force", ("index", "--force"), rows),
-    Pair("splade gen-data", ("gen-data", "--teacher", "none", "--queries-per-chunk", "1"), training_files),
+    Pair("splade index", ("index", "{documents}", "-o", "{output}"), rows),
+    Pair("splade index --force", ("index", "{documents}", "-o", "{output}", "--force"), rows),
+    Pair(
+        "splade gen-data",
+        ("gen-data", "{documents}", "-o", "{output}", "--teacher", "none", "--queries-per-chunk", "1"),
+        training_files,
+    ),
+    Pair(
+        "splade train",
+        ("train", "--train-file", "{rows}", "-o", "{output}", "--max-steps", "4", "--batch-size", "4"),
+        weights,
+    ),
 )
 
 
@@ -57,6 +69,7 @@ def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
     """Some tries of each command, the second begun at a random moment of the first."""
     for name in NAMES:
         _write_documents(folder / f"{name}.jsonl", name)
+        _write_rows(folder / f"{name}-rows.jsonl", name)
     with Warm() as first, Warm() as second:
         warm = dict(zip(NAMES, (first, second), strict=True))
         for pair in PAIRS:
@@ -86,13 +99,27 @@ def _write_documents(path: Path, name: str) -> None:
     path.write_text("".join(lines), encoding="utf-8")
 
 
+def _write_rows(path: Path, name: str) -> None:
+    lines = []
+    for number in range(DOCUMENTS):
+        word = WORDS[number % len(WORDS)]
+        row = {"query": f"{name} {word} {number}", "positive_document": f"how the {name} {word} is mended"}
+        lines.append(json.dumps(row) + "\n")
+    path.write_text("".join(lines), encoding="utf-8")
+
+
 def _try(folder: Path, warm: dict[str, Warm], pair: Pair, pause: float) -> list[Ended]:
     """Begins the command for each name, `pause` seconds apart, and waits for all."""
     shutil.rmtree(folder / "out", ignore_errors=True)
     (folder / "out").mkdir()
     for name, each in warm.items():
         (folder / name).mkdir(exist_ok=True)
-        words = [pair.words[0], folder / f"{name}.jsonl", "-o", folder / "out" / "it", *pair.words[1:]]
+        paths = {
+            "documents": folder / f"{name}.jsonl",
+            "rows": folder / f"{name}-rows.jsonl",
+            "output": folder / "out" / "it",
+        }
+        words = [word.format(**paths) for word in pair.words]
         each.start(words, folder / name, variables_of(folder))
         time.sleep(pause)
     return [each.finish(folder / name) for name, each in warm.items()]
