@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 import tempfile
 import time
@@ -42,6 +43,8 @@ def run(name: str, count: int | None, seed: int, only: str = "") -> Iterator[Out
 
 
 def main() -> int:
+    # tries are forks, and a fork lacks the threads of its parent
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     parser = argparse.ArgumentParser(prog="python -m reliability", description=__doc__.split("\n")[0])
     parser.add_argument("checks", nargs="*", metavar="CHECK", help=f"of {', '.join(CHECKS)}; all by default")
     parser.add_argument("--count", type=int, help="tries of each line; each check knows a bounded number")

@@ -135,7 +135,9 @@ class _Series:
         if result == reference or (ended.code and result == self.before):
             return ""
         if ended.code and self.before is None and isinstance(result, dict):
-            is_part = self.command.name in PARTS and result.items() <= reference.items()
+            # what has not yet taken its place lies beside the rest, whole, for the next run
+            placed = {name: each for name, each in result.items() if not name.startswith(".unfinished/")}
+            is_part = self.command.name in PARTS and placed.items() <= reference.items()
             return "" if is_part or not result else "half written"
         return "wrong result"
 

@@ -99,9 +99,17 @@ def _require_shapes(settings: Settings, weights: Path, tables: dict[str, tuple[s
 
     try:
         with safe_open(weights, "np") as tensors:
-            shapes = {name: list(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
+            shapes = {name: list(tensor.get_shape()) for name, tensor in slices.items()}
+            kinds = {name: tensor.get_dtype() for name, tensor in slices.items()}
     except (OSError, SafetensorError):
         return  # whoever reads them says so
+    for name, kind in kinds.items():
+        if name.endswith(".weight") and "F" not in kind:
+            raise ModelError(
+                f"{name} in {weights.name} is of type {kind}, and weights are fractions",
+                "name a model that is not quantised",
+            )
     for name, shape in shapes.items():
         for ending, keys in tables.items():
             if not f".{name}".endswith(f".{ending}"):

@@ -29,6 +29,7 @@ from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows
 
+SIZES_OF_A_HEAD = ("width", "dimensions", "rank", "positions", "query_k", "document_k")
 TOKENS = 256
 """Tokens read of a text where no limit is asked for, LASPAR's."""
 
@@ -132,9 +133,11 @@ def open_latent(source: Path | str, name: str, options: ModelOptions | None = No
     options = options or ModelOptions()
     device = choose_device(options.device, options.precision)
     source = str(source)
-    if module_kinds(source) != ["Transformer", LatentHead.__name__]:
+    kinds = module_kinds(source)
+    if kinds != ["Transformer", LatentHead.__name__]:
         raise ModelError(
-            f"{name} is no latent model", "name a folder that `splade train --preset laspar` wrote"
+            f"{name} is no latent model: its modules.json names {', '.join(kinds) or 'nothing'}",
+            "name a folder that `splade train --preset laspar` wrote",
         )
     identity = identity_of(source)
     module_folders(source)
@@ -142,6 +145,9 @@ def open_latent(source: Path | str, name: str, options: ModelOptions | None = No
     sizes = Settings.read(source, f"{transformer['path']}/sentence_bert_config.json".lstrip("/"))
     outer = Settings.read(source, "config_sentence_transformers.json")
     tokenizer, body = _from_pretrained(source, transformer["path"], name, options)
+    shape = Settings.read(source, f"{latent['path']}/config.json")
+    for key in SIZES_OF_A_HEAD:
+        shape.size(key)
     head = LatentHead.load(source, latent["path"])
     length = min(position_limit(body.config, tokenizer), sizes.size("max_seq_length", MOST_TOKENS) or TOKENS)
     model = LatentModel(

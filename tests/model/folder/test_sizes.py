@@ -97,3 +97,13 @@ def test_settings_of_another_type() -> None:
 
 def test_a_folder_as_it_was_saved(bert_folder: Path) -> None:
     require_sizes(str(bert_folder))
+
+
+def test_weights_of_whole_numbers(copy: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(copy / "model.safetensors")
+    save_file({name: value.astype("int32") for name, value in tensors.items()}, copy / "model.safetensors")
+    with pytest.raises(ModelError, match=r"is of type I32, and weights are fractions") as caught:
+        load_splade_model(str(copy), device="cpu")
+    assert "not quantised" in caught.value.hint
