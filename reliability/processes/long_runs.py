@@ -117,8 +117,10 @@ def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
         yield skipped
         return
     count = max(tries.count, 1_000)
-    yield from _documents(folder, count, tries.seed)
-    yield _steps(folder, max(300, count // 200), tries.seed)
+    if tries.has("`index`, `index add`, `search`"):
+        yield from _documents(folder, count, tries.seed)
+    if tries.has("`train`"):
+        yield _steps(folder, max(300, count // 200), tries.seed)
 
 
 def _documents(folder: Path, count: int, seed: int) -> Iterator[Outcome]:
