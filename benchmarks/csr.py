@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
-from measure import SHARED
+from protocol.measure import SHARED
 from transformers import TrainingArguments
 
 from splade_cli.datasets.collections import load_collection

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from measure import both_clocks, for_each_model, long_texts, short_texts, stock_encoder
+from protocol.measure import both_clocks, for_each_model, long_texts, short_texts, stock_encoder
 
 from splade_cli.model.encode import encode
 from splade_cli.model.layout import resolve

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
-from measure import SHARED
+from protocol.measure import SHARED
 
 COLLECTIONS = ("scifact", "medquad")
 SEEDS, NEAR, QUERIES, DOCUMENTS = 4, 12, 16, 32

@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 import torch
-from measure import long_texts, stock_encoder
+from protocol.measure import long_texts, stock_encoder
 
 TEXTS, TOKENS = 32, 256
 

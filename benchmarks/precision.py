@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import torch
-from measure import SHARED, long_texts, short_texts
+from protocol.measure import SHARED, long_texts, short_texts
 
 from splade_cli.datasets.collections import load_collection
 from splade_cli.evaluation.metrics import means, per_query, run_of_ranking

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import ROOT
+from protocol.measure import ROOT
 
 from splade_cli.cli.options import query_encoder
 from splade_cli.evaluation.costs import percentiles

@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from measure import short_texts
+from protocol.measure import short_texts
 
 
 def child(documents: Path, output: Path, workers: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from measure import both_clocks, for_each_model, short_texts, stock_encoder
+from protocol.measure import both_clocks, for_each_model, short_texts, stock_encoder
 from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
 
 from splade_cli.config.schema import ModelSection

@@ -1,0 +1,1 @@
+"""How the benchmarks measure: real texts, and runs of ours and the peer in turn."""
