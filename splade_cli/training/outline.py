@@ -9,7 +9,7 @@ from typing import Any
 from splade_cli.config.schema import Config
 from splade_cli.records import Example
 from splade_cli.training.averaging import AUTO, wanted_share
-from splade_cli.training.loop.arguments import learning_rates, parameters_by_rate
+from splade_cli.training.loop.learning_rates import learning_rates, parameters_by_rate
 from splade_cli.training.trainable import Trainable
 
 
