@@ -40,7 +40,7 @@ class Killed:
 
 
 def write_inputs(folder: Path) -> None:
-    """docs/, more/ (to add) and rows.jsonl (to train on) of sample_docs."""
+    """docs/, more/ (to add), rows.jsonl (to train on) and judged/ (to evaluate on) of sample_docs."""
     files = sorted(SAMPLES.rglob("*.md"))[: FILES + 3]
     for name, part in (("docs", files[:FILES]), ("more", files[FILES:])):
         (folder / name).mkdir()
@@ -51,7 +51,19 @@ def write_inputs(folder: Path) -> None:
         text = path.read_text(encoding="utf-8")
         title, _, rest = text.partition("\n")
         rows.append({"query": title.strip("# "), "positive_document": rest.strip()[:300], "id": number})
-    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    _write_lines(folder / "rows.jsonl", rows)
+    judged = folder / "judged"
+    (judged / "qrels").mkdir(parents=True)
+    _write_lines(
+        judged / "corpus.jsonl", [{"_id": f"d{row['id']}", "text": row["positive_document"]} for row in rows]
+    )
+    _write_lines(judged / "queries.jsonl", [{"_id": f"q{row['id']}", "text": row["query"]} for row in rows])
+    grades = "".join(f"q{row['id']}\td{row['id']}\t1\n" for row in rows)
+    (judged / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{grades}", encoding="utf-8")
+
+
+def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 def bytes_of(folder: Path) -> Any:
@@ -140,7 +152,7 @@ COMMANDS = (
     ),
     Killed(
         "splade evaluate --run --report",
-        ("evaluate", "--data", "{samples}", "--run", "work/run.trec", "--report", "work/report.json"),
+        ("evaluate", "--data", "judged", "--run", "work/run.trec", "--report", "work/report.json"),
         "",
         figures,
     ),

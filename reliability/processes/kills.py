@@ -21,7 +21,7 @@ from typing import Any
 from reliability.commands import Ended
 from reliability.llm.server import LlmServer
 from reliability.outcome import Outcome, Tries
-from reliability.processes.killed_commands import COMMANDS, CONCURRENCY, SAMPLES, Killed, write_inputs
+from reliability.processes.killed_commands import COMMANDS, CONCURRENCY, Killed, write_inputs
 from reliability.processes.moments import Moment, drawn, is_under_way, sizes
 from reliability.processes.warm import Warm, variables_of
 
@@ -209,7 +209,7 @@ class _Series:
     ) -> tuple[Ended, int]:
         """Runs a command up to a moment, if one is given; how it ended, and how often its folder changed."""
         documents = sorted((self.folder / "docs").iterdir())
-        named = {"url": self.server.url, "samples": SAMPLES.parent, "document": documents[0].name}
+        named = {"url": self.server.url, "document": documents[0].name}
         before = sizes(self.work)
         process = self.warm.start(
             [word.format(**named) for word in words], self.folder, variables_of(self.folder)

@@ -17,7 +17,7 @@ from typing import Any
 from reliability.commands import Ended
 from reliability.outcome import Outcome, Tries
 from reliability.processes.faults import UNCLEAR, Fault, chosen, wrong_message
-from reliability.processes.killed_commands import COMMANDS, SAMPLES, Killed, write_inputs
+from reliability.processes.killed_commands import COMMANDS, Killed, write_inputs
 from reliability.processes.kills import GENERATION
 from reliability.processes.sync_order import unsynced
 from reliability.processes.warm import Warm, variables_of
@@ -171,7 +171,7 @@ class _Series:
 
     def _run(self, words: tuple[str, ...], fault: Fault | None) -> Ended:
         documents = sorted((self.folder / "docs").iterdir())
-        named = {"samples": SAMPLES.parent, "document": documents[0].name}
+        named = {"document": documents[0].name}
         self.log.unlink(missing_ok=True)
         variables = dict(variables_of(self.folder))
         variables["FAULT_BELOW"] = ":".join(str(self.folder / name) for name in AREAS)
