@@ -305,10 +305,24 @@ def test_a_loss_that_is_no_number_names_the_batch(given: Words, tmp_path: Path) 
     assert not (tmp_path / "run" / "final").exists()
 
 
-@pytest.mark.parametrize("strategy", ["proportional", "round_robin"])
+@pytest.mark.parametrize(
+    ("strategy", "until", "steps"),
+    [
+        ("proportional", "first_used_up", 10),
+        ("round_robin", "first_used_up", 4),
+        ("round_robin", "all_used_up", 10),
+    ],
+)
 def test_two_named_datasets(
-    strategy: str, bert_folder: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    strategy: str,
+    until: str,
+    steps: int,
+    bert_folder: Path,
+    rows: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """8 batches of the one and 2 of the other."""
     from splade_cli.training.loop.guarded_trainer import GuardedTrainer
 
     found = json.loads((rows / "train.json").read_text())
@@ -321,7 +335,7 @@ def test_two_named_datasets(
         f"model:\n  base_model: {bert_folder}\ntraining:\n  output_dir: {tmp_path / 'run'}\n"
         "  num_train_epochs: 1\n  per_device_train_batch_size: 4\n  logging_steps: 1\n  eval_strategy: no\n"
         "  save_strategy: no\n  load_best_model_at_end: false\nevaluation:\n  preflight: false\n"
-        f"datasets:\n  sampling_strategy: {strategy}\n"
+        f"datasets:\n  sampling_strategy: {strategy}\n  round_robin_until: {until}\n"
         f"  scored:\n    source: {tmp_path / 'scored.json'}\n"
         f"  plain:\n    source: {tmp_path / 'plain.csv'}\n    columns:\n      query: question\n      positive: answer\n"
         "  other:\n    enabled: false\n    source: nowhere\n"
@@ -338,7 +352,7 @@ def test_two_named_datasets(
     monkeypatch.setattr(GuardedTrainer, "compute_loss", recorded)
     result = run("train", "--config", tmp_path / "run.yaml", "--device", "cpu", "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["steps"] == 10, "8 batches of the one and 2 of the other"
+    assert json.loads(result.stdout)["steps"] == steps
     names = [name for name, _ in seen]
     assert set(names) == {"scored-kl-2", "plain-contrastive-0"}
     assert names.count("plain-contrastive-0") == 2
