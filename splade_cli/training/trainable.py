@@ -170,7 +170,7 @@ def _trainable_splade(section: ModelSection, options: ModelOptions, documents: S
 
 def _is_sparse_encoder(name: str) -> bool:
     """Whether a base is more than a plain language model: sentence-transformers' modules say what it does."""
-    return find_file(resolve(name), "modules.json") is not None
+    return name == DEFAULT_MODEL or find_file(resolve(name), "modules.json") is not None
 
 
 def _checked_base(loaded: LoadedModel, name: str, architecture: str) -> SpladeModel:

@@ -396,3 +396,8 @@ def test_a_csr_code_can_be_cut_when_it_is_used(dense_folder: Path, rows: Path, t
     for before, after in zip(whole, cut, strict=True):
         kept = np.sort(before[before > 0])[::-1][:3]
         np.testing.assert_allclose(np.sort(after[after > 0])[::-1], kept, rtol=1e-6)
+
+
+def test_tiny_is_a_sparse_encoder_already() -> None:
+    """Its folder is that of a plain language model, and the recipe keeps a half of it."""
+    assert open_trainable(ModelSection(base_model="tiny"), ModelOptions(device="cpu")).was_sparse
