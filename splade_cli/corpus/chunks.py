@@ -17,7 +17,7 @@ from splade_cli.corpus.boundaries import (
     best_start,
     hard_cut,
 )
-from splade_cli.corpus.structure import TextStructure, structure_of
+from splade_cli.corpus.structure import TextStructure, heading_at, structure_of
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Document
 
@@ -185,11 +185,10 @@ def _next_start(structure: TextStructure, start: int, cut: Cut, chunking: Chunki
 
 def _opening_heading(text: str, start: int, title: str) -> tuple[str, ...]:
     """The heading path of a text that is kept whole: its first line, if that is a heading."""
-    # Tables come with hundreds of thousands of texts of a word.
-    if not text.startswith("#", start):
+    heading = heading_at(text, start)
+    if heading is None or heading.words.casefold() == title.strip().casefold():
         return ()
-    first_line = text[:start] + text[start:].split("\n", 1)[0]
-    return next(_heading_paths(structure_of(first_line), [start], title))
+    return (heading.words,)
 
 
 def _heading_paths(structure: TextStructure, positions: list[int], title: str) -> Iterator[tuple[str, ...]]:

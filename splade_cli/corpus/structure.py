@@ -47,6 +47,14 @@ def structure_of(text: str) -> TextStructure:
     return TextStructure(text, fences, frozenset(edges), headings, frozenset(starts), sorted(edges + starts))
 
 
+def heading_at(text: str, start: int) -> Heading | None:
+    """The heading line that begins at `start`."""
+    match = _HEADING_LINE.match(text, start)
+    if match is None:
+        return None
+    return Heading(start, len(match[1]), match[2].strip())
+
+
 def _fences(text: str) -> list[tuple[int, int]]:
     fences: list[tuple[int, int]] = []
     opened = -1

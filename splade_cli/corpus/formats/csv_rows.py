@@ -7,18 +7,27 @@ import io
 import re
 from collections.abc import Iterator
 
-from splade_cli.corpus.formats.prose import Unreadable
+from splade_cli.corpus.formats.pieces import is_ladder
+from splade_cli.corpus.formats.prose import Unreadable, clean
 from splade_cli.corpus.formats.row import TEXT_KEYS, RawDocument, from_fields, names_in, under_text
 
 _LONGEST_ID = 200
 # It stands in the text of each row: a long one would multiply the size of a file by its rows.
 _LONGEST_NAME = 100
+_SHORT_ROW = 4
 _ID = re.compile(r"\S*\d\S*")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’»)]{0,5}\Z")
 
 
 def read_csv(source: str, delimiter: str = "") -> Iterator[RawDocument | Unreadable]:
-    """The document of each row below the header; without a column of texts, all columns are its text."""
+    """The document of each row below the header; without a column of texts, all columns are its text.
+
+    A long table with hardly a sign in a row, such as a column of 0 and 1, is one document.
+    """
+    if is_ladder(source, _SHORT_ROW):
+        yield RawDocument(clean(source).strip())
+        yield Unreadable(f"rows of less than {_SHORT_ROW} characters, read as one text")
+        return
     csv.field_size_limit(2**31 - 1)
     header_line = source.lstrip("\n").split("\n", 1)[0]
     delimiter = delimiter or max(",;\t|", key=lambda each: _columns(header_line, each))

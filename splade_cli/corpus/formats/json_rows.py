@@ -9,6 +9,8 @@ from typing import Any
 from splade_cli.corpus.formats.prose import Unreadable
 from splade_cli.corpus.formats.row import RawDocument, documents_of, is_document, names_in
 
+_MOST_IN_VAIN = 10_000
+
 
 def read_json(source: str) -> Iterator[RawDocument | Unreadable]:
     """The documents of a JSON list, or of the one list in an object that holds documents."""
@@ -42,12 +44,19 @@ def _list_in(value: Any) -> list[Any]:
 
 
 def read_jsonl(lines: Iterable[str | Unreadable]) -> Iterator[RawDocument | Unreadable]:
-    """The document of each line that is not blank."""
+    """The document of each line that is not blank.
+
+    Raises:
+        Unreadable: no document in the first `_MOST_IN_VAIN` rows, so that this is another kind of file.
+    """
     seen: set[str] = set()
     number = 0
+    has_documents = False
     for line in lines:
         if isinstance(line, str) and not line.strip():
             continue
+        if number == _MOST_IN_VAIN and not has_documents:
+            raise Unreadable(f"no document in its first {number:,} rows, the rest is not read")
         number += 1
         if isinstance(line, Unreadable):
             yield Unreadable(f"row {number}: {line}")
@@ -57,4 +66,6 @@ def read_jsonl(lines: Iterable[str | Unreadable]) -> Iterator[RawDocument | Unre
         except (ValueError, RecursionError) as error:
             yield Unreadable(f"row {number}: broken JSON ({error})")
             continue
-        yield from documents_of(value, number, seen)
+        for document in documents_of(value, number, seen):
+            has_documents = has_documents or isinstance(document, RawDocument)
+            yield document

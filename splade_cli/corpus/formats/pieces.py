@@ -48,9 +48,9 @@ def _end(text: str, start: int) -> int:
     return end
 
 
-def is_ladder(source: str) -> bool:
-    """Whether a long text has so little in a line that blocks are most of it: no person writes so."""
+def is_ladder(source: str, short_line: int = _SHORT_LINE) -> bool:
+    """Whether a long text has less than `short_line` characters in a line, so that blocks are most of it."""
     if len(source) < _LADDER:
         return False
     lines = [line for line in source.split("\n") if line.strip()]
-    return sum(map(len, lines)) < _SHORT_LINE * len(lines)
+    return sum(map(len, lines)) < short_line * len(lines)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from splade_cli.corpus.documents import read_documents
+
 
 def test_json_shapes(tmp_path: Path, many: Any) -> None:
     rows = [
@@ -134,3 +136,30 @@ def test_a_header_that_looks_a_little_like_a_row_is_one(tmp_path: Path, many: An
     (document,) = many(tmp_path, "a.tsv", f"{header}\n1\tvalue\n").documents
     name = header.split("\t")[1]
     assert document.text.endswith(f"{name}: value")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_a_long_table_with_hardly_a_sign_in_a_row_is_one_document(tmp_path: Path, many: Any, name: str) -> None:
+    reading = many(tmp_path, name, "n\n" + "7\n" * 30_000)
+    assert [each.text.split() for each in reading.documents] == [["n", *["7"] * 30_000]]
+    assert [each.reason for each in reading.skipped] == ["rows of less than 4 characters, read as one text"]
+
+
+def test_a_long_table_of_words_keeps_its_rows(tmp_path: Path, many: Any) -> None:
+    reading = many(tmp_path, "a.csv", "word\n" + "abcd\n" * 15_000)
+    assert len(reading.documents) == 15_000
+
+
+def test_ten_thousand_rows_without_a_document_are_another_kind_of_file(tmp_path: Path, many: Any) -> None:
+    (tmp_path / "good.md").write_text("A page.")
+    (tmp_path / "a.jsonl").write_text('{"n": 1}\n' * 30_000)
+    reading = read_documents(tmp_path)
+    assert [each.text for each in reading.documents] == ["A page."]
+    assert len(reading.skipped) == 10_001
+    assert reading.skipped[-1].reason == "no document in its first 10,000 rows, the rest is not read"
+
+
+def test_a_file_whose_first_document_comes_late_is_read(tmp_path: Path, many: Any) -> None:
+    reading = many(tmp_path, "a.jsonl", '{"n": 1}\n' * 9_999 + '{"text": "late"}\n' + '{"n": 1}\n' * 2)
+    assert [each.text for each in reading.documents] == ["late"]
+    assert len(reading.skipped) == 10_001

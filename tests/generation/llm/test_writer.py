@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -460,6 +461,26 @@ def test_ctrl_c_stops_at_once(serve: Serve, tmp_path: Path, hang: Hang) -> None:
     assert hang.ended == 0, "it did not wait for the calls under way"
     assert len(server.requests) <= 3
     assert cached_answers(tmp_path) == 1
+
+
+def test_a_call_that_breaks_off_because_of_ctrl_c_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = []
+
+    async def breaks_off(client: chat.ChatClient, request: dict[str, Any]) -> bytes:
+        fetched.append(request)
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(300)
+        except asyncio.CancelledError:
+            raise ConnectionError("closed while it was read") from None
+        return b""
+
+    monkeypatch.setattr(chat.ChatClient, "_fetch", breaks_off)
+    with pytest.raises(KeyboardInterrupt):
+        list(writer("http://127.0.0.1:9/v1", tmp_path).write(chunks(50)))
+    assert len(fetched) == 1
 
 
 def test_an_answer_that_is_damaged_on_the_disk_is_asked_again(serve: Serve, tmp_path: Path) -> None:

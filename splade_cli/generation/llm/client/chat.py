@@ -189,10 +189,15 @@ class ChatClient:
         import openai
 
         try:
-            body = await asyncio.wait_for(self._fetch(request), self._options.timeout)
-        except (TimeoutError, openai.OpenAIError, NoCompletionError):
-            raise
+            async with asyncio.timeout(self._options.timeout):
+                body = await self._fetch(request)
         except Exception as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # A connection that is cut short may say so by an error of its own, which is none to try again.
+                raise asyncio.CancelledError from None
+            if isinstance(error, TimeoutError | openai.OpenAIError | NoCompletionError):
+                raise
             # The transport has a dozen errors of its own for what can befall a body.
             raise BrokenOffError(f"the answer broke off ({type(error).__name__}: {error})") from None
         return read_completion(body).without(self._secrets)
