@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from splade_cli.corpus.options import ReadingOptions
     from splade_cli.model.query_encoders.base import ExportQueries
     from splade_cli.search.options import SearchOptions
 
@@ -27,6 +26,10 @@ MaxFileSeconds = Annotated[
 ShowSkipped = Annotated[bool, typer.Option("--show-skipped", help="Name every file that was skipped.")]
 FollowLinks = Annotated[
     bool, typer.Option("--follow-links", help="Read what links lead to outside of the folder as well.")
+]
+Extensions = Annotated[
+    str | None,
+    typer.Option("--extensions", help="Read only such files of a folder: .md,.txt", show_default="all"),
 ]
 Model = Annotated[
     str, typer.Option("--model", "-m", help="'tiny' (in this package), a model folder, or a hub id.")
@@ -228,14 +231,6 @@ def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
         if not 0 <= found[name] < float("inf"):
             raise InputError(f"--weights: {name} is {value}", "weights are 0 or more")
     return found
-
-
-def reading(max_file_size: float, max_file_seconds: float, follow_links: bool) -> ReadingOptions:
-    """The flags of reading a folder as one record."""
-    from splade_cli.corpus.options import ReadingOptions
-
-    positive(max_file_size=max_file_size, max_file_seconds=max_file_seconds)
-    return ReadingOptions(max_file_size, max_file_seconds, follow_links)
 
 
 def positive(**sizes: float | None) -> None:

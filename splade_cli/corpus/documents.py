@@ -5,12 +5,12 @@ One bad file or row never stops the others: it becomes a `Skipped`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from splade_cli.corpus.file_reader import SUPPORTED, FileReader, Waiting, unsupported
-from splade_cli.corpus.folders import NO_FILE, NamedFile, Skipped, list_files
+from splade_cli.corpus.folders import NO_FILE, NamedFile, Skipped, list_files, of_endings
 from splade_cli.corpus.formats import ROW_READERS, Unreadable
 from splade_cli.corpus.formats.prose import clean, safe_name, short_title
 from splade_cli.corpus.options import DEFAULT_READING, MEGABYTE, ReadingOptions
@@ -90,7 +90,11 @@ def iterate_documents(
 
 def _files(path: Path, options: ReadingOptions) -> tuple[list[NamedFile], list[Skipped]]:
     if path.is_dir():
-        return list_files(path, follow_links=options.follow_links)
+        files, skipped = list_files(path, follow_links=options.follow_links)
+        if not options.endings:
+            return files, skipped
+        files, left_out = of_endings(files, _known(options.endings))
+        return files, [*skipped, *left_out]
     if not path.is_file():
         what = "no such file or folder"
         if path.exists():
@@ -99,6 +103,13 @@ def _files(path: Path, options: ReadingOptions) -> tuple[list[NamedFile], list[S
     if path.suffix.lower() not in SUPPORTED:
         raise InputError(f"{path}: {unsupported(path)}", _supported())
     return [NamedFile(safe_name(clean(path.name)), path)], []
+
+
+def _known(endings: Set[str]) -> Set[str]:
+    """`endings`. Raises InputError for one of files that cannot be read."""
+    for ending in sorted(endings - SUPPORTED):
+        raise InputError(f"no file that ends in '{ending}' can be read", _supported())
+    return endings
 
 
 class _Patience:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import NamedTuple
@@ -49,6 +50,19 @@ def _reason(error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return "link that leads in a circle"
     return f"cannot be read ({(error.strerror or str(error)).lower()})"
+
+
+def of_endings(files: Sequence[NamedFile], endings: Set[str]) -> tuple[list[NamedFile], list[Skipped]]:
+    """The files that end so, and how many others there are, by their endings."""
+    wanted = [file for file in files if file.path.suffix.lower() in endings]
+    others = Counter(file.path.suffix.lower() or "no ending" for file in files)
+    for ending in endings:
+        del others[ending]
+    if not others:
+        return wanted, []
+    listed = ", ".join(f"{ending} {count}" for ending, count in sorted(others.items()))
+    left_out = "1 file" if others.total() == 1 else f"{others.total()} files"
+    return wanted, [Skipped(left_out, f"not {', '.join(sorted(endings))} ({listed})")]
 
 
 @dataclass

@@ -17,11 +17,13 @@ class ReadingOptions:
         max_file_size: megabytes of a file that is read as a whole, and of one line of a JSONL file.
         max_seconds: that reading one file may take; JSONL is read line by line, and takes what it takes.
         follow_links: read what symbolic links lead to outside of the folder as well.
+        extensions: read only the files of a folder that end so, such as ``.md``; all where there are none.
     """
 
     max_file_size: float = 100.0
     max_seconds: float = 60.0
     follow_links: bool = False
+    extensions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises InputError for a limit that is not above 0."""
@@ -31,6 +33,11 @@ class ReadingOptions:
         ):
             if not value > 0:
                 raise InputError(f"{what} must be above 0, got {value:g}", "leave it out for the default")
+
+    @property
+    def endings(self) -> frozenset[str]:
+        """`extensions` as the names of files have them: in small letters, with the dot."""
+        return frozenset(f".{each.lower().lstrip('*.')}" for each in self.extensions)
 
     @property
     def max_bytes(self) -> int:

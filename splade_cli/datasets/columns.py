@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from splade_cli.datasets.catalog import DatasetPart
-from splade_cli.datasets.examples import YES
+from splade_cli.datasets.formats.relevance_table import YES
 from splade_cli.datasets.languages import is_among, language_code
 from splade_cli.datasets.sources import open_tables
 from splade_cli.datasets.tables import RowTable, TableRow

@@ -1,27 +1,24 @@
 """Training files: examples in and out.
 
-Reads JSON lists and JSONL of rows in the shapes of `training_rows`, and CSV or TSV with the columns
-``query``, ``document`` and ``is_relevant``.
+JSON lists and JSONL of rows in the shapes of `training_rows`, and CSV or TSV, see `formats.relevance_table`.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from splade_cli.datasets.formats.relevance_table import SUFFIXES, read_table, write_table
 from splade_cli.datasets.training_rows import SHAPE, examples_of
 from splade_cli.errors import InputError
 from splade_cli.records import Example
 from splade_cli.storage.checksums import warn_of_changes
-from splade_cli.storage.files import open_text, read_jsonl, write_json
+from splade_cli.storage.files import open_text, read_jsonl, write_json, write_jsonl
 
-YES = ("1", "1.0", "true", "yes")
-"""What a column of labels says of a relevant document."""
-
-_COLUMNS = ("query", "document", "is_relevant")
+FORMATS = ("json", "jsonl", "csv", "tsv")
+"""Endings of training files."""
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -36,8 +33,8 @@ def read_examples(path: Path) -> list[Example]:
         )
     warn_of_changes(path.parent, path.name)
     examples: list[Example] = []
-    if path.suffix in (".csv", ".tsv"):
-        examples = _from_table(path)
+    if path.suffix in SUFFIXES:
+        examples = read_table(path)
     else:
         for number, row in enumerate(json_rows(path), 1):
             examples.extend(examples_of(row, f"{path}: row {number}"))
@@ -47,11 +44,20 @@ def read_examples(path: Path) -> list[Example]:
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Writes the training JSON: one list, keys as documented, optional ones only where there is something."""
-    write_json(path, [_as_row(example) for example in examples])
+    """Writes rows in the format that the ending of `path` says, one of `FORMATS`.
+
+    JSON has one list, JSONL an object a line: keys as documented, optional ones only where there is any.
+    """
+    if path.suffix in SUFFIXES:
+        write_table(path, examples)
+    elif path.suffix == ".jsonl":
+        write_jsonl(path, map(as_row, examples))
+    else:
+        write_json(path, [as_row(example) for example in examples])
 
 
-def _as_row(example: Example) -> dict[str, Any]:
+def as_row(example: Example) -> dict[str, Any]:
+    """An example as a row of the training JSON."""
     row: dict[str, Any] = {
         "query": example.query,
         "positive_document": example.positive,
@@ -93,36 +99,3 @@ def json_rows(path: Path) -> Iterable[Any]:
     if not isinstance(value, list):
         raise InputError(f"{path} holds a JSON {type(value).__name__}, a list was expected", SHAPE)
     return value
-
-
-def _from_table(path: Path) -> list[Example]:
-    """One example for each relevant document; the others of its query are its negatives."""
-    positives: dict[str, list[str]] = {}
-    negatives: dict[str, list[str]] = {}
-    csv.field_size_limit(1 << 30)
-    with open_text(path) as lines:
-        reader = csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",")
-        columns = [name.strip().lower() for name in reader.fieldnames or []]
-        for wanted in _COLUMNS:
-            if wanted not in columns:
-                raise InputError(
-                    f"{path} has no column '{wanted}', only {columns}", f"columns: {', '.join(_COLUMNS)}"
-                )
-        for number, cells in enumerate(reader, 2):
-            row = {
-                (name or "").strip().lower(): value or ""
-                for name, value in cells.items()
-                if not isinstance(value, list)
-            }
-            query = row["query"]
-            document = row["document"]
-            if not query.strip() or not document.strip():
-                raise InputError(f"{path}: line {number} has an empty query or document", "fill or remove it")
-            is_relevant = row["is_relevant"].strip().lower() in YES
-            documents = positives if is_relevant else negatives
-            documents.setdefault(query, []).append(document)
-    examples = []
-    for query, texts in positives.items():
-        for positive in texts:
-            examples.append(Example(query, positive, tuple(negatives.get(query, ()))))
-    return examples

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from splade_cli.datasets.examples import json_rows
+from splade_cli.datasets.examples import as_row, json_rows
 from splade_cli.datasets.formats.beir import read_corpus, read_queries
+from splade_cli.datasets.formats.relevance_table import is_numbered, numbered_examples, table_cells
 from splade_cli.datasets.formats.trec import read_qrels
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk
@@ -73,9 +74,15 @@ def _json_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[TableR
 
 def _csv_rows(path: Path, wanted: Wanted, columns: set[str]) -> Iterator[TableRow]:
     csv.field_size_limit(1 << 30)
-    with open_text(path) as lines:
+    with open_text(path, newline="") as lines:
         reader = csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ",")
         columns.update(name for name in reader.fieldnames or [] if name)
+        if is_numbered(columns) and wanted("is_relevant"):
+            for example in numbered_examples(map(table_cells, reader), path):
+                as_training_row = as_row(example)
+                columns.update(as_training_row)
+                yield as_training_row
+            return
         for row in reader:
             yield {key: value for key, value in row.items() if isinstance(key, str)}
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.corpus.options import ReadingOptions
+from splade_cli.datasets.examples import FORMATS
+from splade_cli.datasets.splits import SplitRatio
 from splade_cli.errors import InputError, require_at_most, require_positive
 from splade_cli.generation.llm.options import MOST_QUERIES, Llm
 from splade_cli.model.options import ModelOptions
 
 if TYPE_CHECKING:
-    from splade_cli.generation.query_sources import Writer
+    from splade_cli.generation.queries.query_sources import Writer
     from splade_cli.model.embedder import SpladeEmbedder
 
 __all__ = ["GenerateOptions", "Judged", "Llm", "Offline", "Rows"]
@@ -58,8 +60,8 @@ class GenerateOptions:
     Attributes:
         documents: a file or folder.
         output: the folder for the training files.
-        queries: where queries come from; an object with a method ``write`` (see `query_sources.Writer`) will
-            do.
+        queries: where queries come from; an object with a method ``write`` will do, see
+            `queries.query_sources.Writer`.
         language: of the queries that are written; that of the documents where None.
         max_documents: read only the first so many; not with judged queries.
         chunking: how documents are cut; those of judged queries stay whole.
@@ -71,6 +73,8 @@ class GenerateOptions:
         round_trip: a query that was written stays only if its chunk is among the first so many results.
         val_ratio: share of the documents that go to validation, near-duplicates together; of judged queries
             the share of the rows, where the collection has no split for it.
+        test_ratio: the same for a test side, which there is where it is above 0.
+        output_format: of the training files, one of `datasets.examples.FORMATS`.
         seed: the same seed gives the same files.
         force: replace files that are there.
         loading: how models are opened.
@@ -88,6 +92,8 @@ class GenerateOptions:
     negatives: int = 5
     round_trip: int = 100
     val_ratio: float = 0.1
+    test_ratio: float = 0.0
+    output_format: str = "json"
     seed: int = 42
     force: bool = False
     loading: ModelOptions = field(default_factory=ModelOptions)
@@ -107,7 +113,20 @@ class GenerateOptions:
                 raise InputError(
                     "max_documents does nothing with judged queries", "what they judge is read as a whole"
                 )
+        if self.output_format not in FORMATS:
+            raise InputError(f"unknown format '{self.output_format}'", f"one of {', '.join(FORMATS)}")
         if not 0 <= self.val_ratio < 1:
             raise InputError(
                 f"val_ratio must be from 0 to below 1, got {self.val_ratio:g}", "0.1 is the default"
             )
+        if not 0 <= self.test_ratio < 1 - self.val_ratio:
+            raise InputError(
+                f"test_ratio must leave something to train on, got {self.test_ratio:g} beside a val_ratio of "
+                f"{self.val_ratio:g}",
+                "0.1 and 0.1 leave 80% of the documents",
+            )
+
+    @property
+    def split_ratio(self) -> SplitRatio:
+        """Shares of train, validation and test."""
+        return (1 - self.val_ratio - self.test_ratio, self.val_ratio, self.test_ratio)

@@ -1,32 +1,29 @@
 """Data generation: documents to training files, by queries, teachers' rankings, mined negatives and a split.
 
-Writes train.json and val.json, and the same as a BEIR folder (corpus.jsonl, queries.jsonl, qrels/train.tsv,
-val.tsv). Answers of a language model stay in cache.sqlite3, what a model encoded until all is written.
+Writes train.json, val.json and, where it is asked for, test.json, and the same as a BEIR folder. Answers of a
+language model stay in cache.sqlite3, what a model encoded until all is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from splade_cli.corpus.documents import Skipped
 from splade_cli.errors import InputError, LimitError, SpladeError
 from splade_cli.generation.corpus import Corpus, chunked_corpus
-from splade_cli.generation.judged_queries import JudgedCorpus, read_judged_rows, read_judged_split
-from splade_cli.generation.llm.budget import CallEstimate, LlmRun
 from splade_cli.generation.llm.writer import LlmWriter
-from splade_cli.generation.offline_writer import OfflineWriter
 from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
 from splade_cli.generation.output import (
-    GenerationReport,
     MinedQuery,
     begin_output,
     end_output,
     write_training_files,
 )
-from splade_cli.generation.query_sources import JudgedQueries, QuerySource, Writer, WrittenQueries
+from splade_cli.generation.queries.judged_queries import JudgedCorpus, read_judged_rows, read_judged_split
+from splade_cli.generation.queries.offline_writer import OfflineWriter
+from splade_cli.generation.queries.query_sources import JudgedQueries, QuerySource, Writer, WrittenQueries
+from splade_cli.generation.report import Generated, Plan
 from splade_cli.generation.run_cache import answer_cache, earlier_answers, forget_vectors, run_cache
 from splade_cli.generation.teachers import Teachers, open_teachers
 from splade_cli.index.bm25.analyzer import stop_words
@@ -35,40 +32,6 @@ from splade_cli.storage.cache import Cache
 from splade_cli.storage.claims import claimed
 
 QUERIES_AT_ONCE = 256
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What `generate` would do.
-
-    Attributes:
-        queries: at most; None where only the writer knows.
-        estimate: what the language model would be asked, where there is one.
-    """
-
-    documents: int
-    skipped: tuple[Skipped, ...]
-    chunks: int
-    language: str
-    queries: int | None
-    estimate: CallEstimate | None = None
-
-
-@dataclass(frozen=True)
-class Generated:
-    """What `generate` made.
-
-    Attributes:
-        output: the folder of the training files.
-        report: counts, as report.json has them.
-        llm: of the language model that wrote the queries, where one did.
-        advice: why there was no dense teacher, and what to do about it; empty where nothing is to be said.
-    """
-
-    output: Path
-    report: GenerationReport
-    llm: LlmRun | None = None
-    advice: str = ""
 
 
 def plan(options: GenerateOptions) -> Plan:
@@ -114,7 +77,7 @@ def generate(options: GenerateOptions, progress: Progress | None = None, say: Sa
 
 def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generated:
     output = Path(options.output)
-    begin_output(output, options.force)
+    begin_output(options)
     corpus, judged = _read(options, progress)
     progress("chunk", len(corpus.chunks), len(corpus.chunks))
     answers = _answers_file(options.queries)
@@ -129,13 +92,13 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
         teachers = open_teachers(corpus, options, cache, progress)
         with _accounts(writer, say):
             mined = _mined_queries(source, writer, teachers, options.seed, progress)
-        sides = source.split([each.query for each in mined], options.val_ratio, options.seed)
+        sides = source.split([each.query for each in mined], options.split_ratio, options.seed)
         rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
-        report = write_training_files(output, source, rows, tuple(teachers.names.values()), options.seed)
+        report = write_training_files(options, source, rows, tuple(teachers.names.values()))
         forget_vectors(cache)
     end_output(output)
     llm = writer.run() if isinstance(writer, LlmWriter) else None
-    return Generated(output, report, llm, teachers.advice)
+    return Generated(output, options.output_format, report, llm, teachers.advice)
 
 
 @contextmanager
@@ -162,7 +125,8 @@ def _read(options: GenerateOptions, progress: Progress = silent) -> tuple[Corpus
     """The corpus, and the judged queries over it where queries are not written."""
     documents = Path(options.documents)
     if isinstance(options.queries, Judged):
-        judged = read_judged_split(documents, options.queries.split, options.language)
+        sides = ("val", "test") if options.test_ratio else ("val",)
+        judged = read_judged_split(documents, options.queries.split, options.language, sides)
         return judged.corpus, judged
     if isinstance(options.queries, Rows):
         rows = Path(options.queries.path)

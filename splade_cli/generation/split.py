@@ -1,35 +1,52 @@
-"""Train/validation split by groups of near-duplicates, so that nothing of one side stands on the other."""
+"""Train/validation/test split by groups of near-duplicates, so that nothing of one side stands on another."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from splade_cli.corpus.near_duplicates import duplicate_groups
+from splade_cli.datasets.splits import SplitRatio
 from splade_cli.records import Document
 
+SIDES = ("train", "val", "test")
 
-def split_documents_by_group(documents: Sequence[Document], share: float, seed: int) -> dict[str, bool]:
-    """By document id, whether it goes to validation: near-duplicates together, see `split_groups`."""
+
+def split_documents_by_group(documents: Sequence[Document], ratio: SplitRatio, seed: int) -> dict[str, str]:
+    """By document id, the side on which it is: near-duplicates together, see `split_groups`."""
     groups = duplicate_groups([document.text for document in documents])
-    validation = split_groups(groups, share, seed)
-    return {document.id: side for document, side in zip(documents, validation, strict=True)}
+    sides = split_groups(groups, ratio, seed)
+    return {document.id: side for document, side in zip(documents, sides, strict=True)}
 
 
-def split_groups(groups: Sequence[int], share: float, seed: int) -> list[bool]:
-    """True for what goes to validation: whole groups, drawn until about `share` of the items are in.
+def split_groups(groups: Sequence[int], ratio: SplitRatio, seed: int) -> list[str]:
+    """The side of each item, one of `SIDES`: whole groups, drawn until about their share of the items is in.
 
-    At least one group goes to each side where there are two or more and `share` is above 0.
+    What goes to validation does not depend on whether there is a test side. One group at least stays for
+    training, and one goes to each side that has a share, as long as there are two left to draw from.
     """
-    if share <= 0:
-        return [False] * len(groups)
     sizes: dict[int, int] = {}
     for group in groups:
         sizes[group] = sizes.get(group, 0) + 1
     order = sorted(sizes)
     random.Random(seed).shuffle(order)
+    validation = _drawn(order, sizes, ratio[1] * len(groups))
+    left = [group for group in order if group not in validation]
+    test = _drawn(left, sizes, ratio[2] * len(groups))
+    sides = []
+    for group in groups:
+        side = "train"
+        if group in validation:
+            side = "val"
+        elif group in test:
+            side = "test"
+        sides.append(side)
+    return sides
+
+
+def _drawn(order: Sequence[int], sizes: Mapping[int, int], wanted: float) -> set[int]:
+    """Groups in their order until about so many items are in, never the last one."""
     chosen: set[int] = set()
-    wanted = share * len(groups)
     items = 0
     for group in order[:-1]:
         if items >= wanted:
@@ -38,4 +55,4 @@ def split_groups(groups: Sequence[int], share: float, seed: int) -> list[bool]:
             continue
         chosen.add(group)
         items += sizes[group]
-    return [group in chosen for group in groups]
+    return chosen

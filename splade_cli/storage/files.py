@@ -46,11 +46,11 @@ def read_jsonl(path: Path) -> Iterator[dict[str, JsonValue]]:
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 text file, opened with the errors that a user can act on."""
+def open_text(path: Path, newline: str | None = None) -> Iterator[TextIO]:
+    """A UTF-8 text file, opened with the errors that a user can act on; `newline` as of `open`."""
     require_readable(path)
     try:
-        with open(path, encoding="utf-8-sig") as file:
+        with open(path, encoding="utf-8-sig", newline=newline) as file:
             yield file
     except FileNotFoundError:
         raise InputError(f"no such file: {path}", "check the path") from None

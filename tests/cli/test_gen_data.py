@@ -87,6 +87,8 @@ def test_judged_queries_are_taken_and_none_is_written(splade, judged, tmp_path):
         (["--qrels", "nope"], "nope"),
         (["--base-url", "http://localhost:1/v1"], "--llm MODEL"),
         (["--val-ratio", "1"], "--val-ratio must be from 0 to below 1"),
+        (["--test-ratio", "0.9", "--qrels", "train"], "test_ratio must leave something to train on"),
+        (["--output-format", "xml"], "one of json, jsonl, csv, tsv"),
     ],
 )
 def test_flags_that_do_not_go_together(splade, judged, tmp_path, flags, said):
@@ -94,6 +96,41 @@ def test_flags_that_do_not_go_together(splade, judged, tmp_path, flags, said):
     assert result.exit_code == 1
     assert said in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_formats_a_test_side_and_extensions(splade, docs, tmp_path):
+    words = ("gen-data", docs, "-o", tmp_path / "out", "--model", "none", "--teacher", "none", "--json")
+    flags = (
+        "--output-format",
+        "tsv",
+        "--test-ratio",
+        "0.2",
+        "--val-ratio",
+        "0.2",
+        "--extensions",
+        ".md,.txt",
+    )
+    done = splade(*words, *flags)
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert facts["documents"] == 4
+    assert facts["test_rows"] > 0
+    assert "skipped 1 file: not .md, .txt (.rst 1)" in done.stderr
+    train, val = (tmp_path / f"out/{side}.tsv" for side in ("train", "val"))
+    assert f"next: splade train --train-file {train} --val-file {val} -o model" in done.stderr
+    again = splade(
+        "train", "--train-file", train, "--val-file", val, "--dry-run", "--json", "-o", tmp_path / "m"
+    )
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout)["rows"] == facts["train_rows"]
+    measured = splade("evaluate", "--data", tmp_path / "out", "--split", "test", "--json")
+    assert json.loads(measured.stdout)["queries"] == facts["test_rows"]
+
+
+def test_the_name_that_earlier_trainers_gave_to_json(splade, docs, tmp_path):
+    words = ("gen-data", docs, "-o", tmp_path / "out", "--model", "none", "--teacher", "none")
+    assert splade(*words, "--output-format", "splade").exit_code == 0
+    assert json.loads((tmp_path / "out/train.json").read_text())
 
 
 def test_qrels_are_of_a_folder(splade, judged, tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from splade_cli.corpus.documents import LONGEST_ID, Skipped, iterate_documents, read_documents
 from splade_cli.corpus.formats.prose import LONGEST_TITLE, short_title
+from splade_cli.corpus.options import ReadingOptions
 from splade_cli.errors import InputError
 from splade_cli.records import Document
 
@@ -145,6 +146,20 @@ def test_skipped_as_broken(
     tmp_path: Path, name: str, content: bytes, opening: str, refused: Any, make_pdf: Any
 ) -> None:
     assert refused(tmp_path, name, content).startswith(opening)
+
+
+def test_only_files_of_the_extensions_that_are_asked_for(tmp_path: Path, write: Any) -> None:
+    for name in ("a.md", "b.TXT", "c.html", "d.html", "e", "sub/f.md"):
+        write(tmp_path, name, f"Text of {name}")
+    reading = read_documents(tmp_path, ReadingOptions(extensions=("MD", ".txt")))
+    assert [document.id for document in reading.documents] == ["a.md", "b.TXT", "sub/f.md"]
+    assert reading.skipped == [Skipped("3 files", "not .md, .txt (.html 2, no ending 1)")]
+    assert not read_documents(tmp_path, ReadingOptions(extensions=("*.md", "txt", "html"))).skipped[1:]
+    assert read_documents(tmp_path / "c.html", ReadingOptions(extensions=(".md",))).documents
+    with pytest.raises(InputError, match="ends in '.docx' can be read"):
+        read_documents(tmp_path, ReadingOptions(extensions=(".md", "docx")))
+    with pytest.raises(InputError, match=r"no documents in .*6 files: not \.pdf"):
+        read_documents(tmp_path, ReadingOptions(extensions=("pdf",)))
 
 
 def test_unreadable_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Any) -> None:

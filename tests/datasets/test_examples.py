@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splade_cli.datasets.examples import read_examples, write_examples
+from splade_cli.config.schema import DatasetSpec
+from splade_cli.datasets.examples import FORMATS, read_examples, write_examples
+from splade_cli.datasets.loading import load_dataset
 from splade_cli.datasets.training_rows import NEGATIVE_KEYS, POSITIVE_KEYS, QUERY_KEYS, examples_of
 from splade_cli.errors import InputError
 from splade_cli.records import Example
@@ -252,12 +254,44 @@ def examples(draw: st.DrawFn) -> Example:
     number = st.integers(-5000, 5000).map(lambda value: value / 1000)
     scores = draw(st.lists(number, min_size=1 + len(negatives), max_size=1 + len(negatives)))
     given_scores = tuple(scores) if negatives and draw(st.booleans()) else None
+    said = st.lists(TEXT | st.just(""), min_size=len(negatives), max_size=len(negatives)).map(tuple)
+    explanations = draw(said.filter(any)) if negatives and draw(st.booleans()) else ()
+    strategies = draw(said.filter(any)) if negatives and draw(st.booleans()) else ()
+    kind = draw(st.sampled_from(["", "claim"]))
     return Example(
-        draw(TEXT), draw(TEXT), negatives, given_scores, query_type=draw(st.sampled_from(["", "claim"]))
+        draw(TEXT), draw(TEXT), negatives, given_scores, explanations, strategies, kind, "a.md", "a.md::1"
     )
 
 
-@given(st.lists(examples(), min_size=1, max_size=5))
-def test_written_rows_read_back(tmp_path: Path, rows: list[Example]) -> None:
-    write_examples(tmp_path / "out.json", rows)
-    assert read_examples(tmp_path / "out.json") == rows
+@pytest.mark.parametrize("ending", FORMATS)
+@given(rows=st.lists(examples(), min_size=1, max_size=5))
+def test_written_rows_read_back(tmp_path: Path, ending: str, rows: list[Example]) -> None:
+    path = tmp_path / f"out.{ending}"
+    write_examples(path, rows)
+    assert read_examples(path) == rows
+    named = load_dataset("rows", DatasetSpec(source=str(path)), seed=1)
+    assert named.train == rows
+    assert not named.removed
+
+
+def test_the_columns_of_a_table_are_those_of_earlier_trainers(tmp_path: Path) -> None:
+    write_examples(tmp_path / "a.csv", [Example("q", "p", ("n", "m"), None, ("because", ""))])
+    lines = [line.split(",")[:4] for line in (tmp_path / "a.csv").read_text().splitlines()]
+    assert lines == [
+        ["query", "document", "is_relevant", "explanation"],
+        ["q", "p", "1", ""],
+        ["q", "n", "0", "because"],
+        ["q", "m", "0", ""],
+    ]
+    (tmp_path / "b.csv").write_text("".join(f"{','.join(line)}\n" for line in lines))
+    assert read_examples(tmp_path / "b.csv") == [Example("q", "p", ("n", "m"), None, ("because", ""))]
+
+
+def test_a_numbered_table_needs_one_positive_a_row(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("query,document,is_relevant,training_row\nq,p,1,1\nq,n,0,2\n")
+    with pytest.raises(InputError, match="row 2 has 0 relevant documents") as caught:
+        read_examples(tmp_path / "a.csv")
+    assert "training_row" in caught.value.hint
+    (tmp_path / "a.csv").write_text("query,document,is_relevant,training_row,teacher_score\nq,p,1,1,high\n")
+    with pytest.raises(InputError, match="no number: high"):
+        read_examples(tmp_path / "a.csv")

@@ -17,13 +17,15 @@ from splade_cli.datasets.examples import read_examples
 from splade_cli.errors import InputError
 from splade_cli.generation import output
 from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
-from splade_cli.generation.output import WRITTEN
-from splade_cli.generation.pipeline import Generated, generate, plan
+from splade_cli.generation.output import written_files
+from splade_cli.generation.pipeline import generate, plan
+from splade_cli.generation.report import Generated
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, WrittenQuery
 
 PLAIN: dict[str, Any] = {"model": None, "teacher": None}
 """BM25 alone."""
+WRITTEN = written_files(GenerateOptions("documents", "data"))
 TOPICS = ("saw", "lathe", "router", "press", "welder", "printer", "laser", "grinder", "sander", "mill")
 
 
@@ -125,6 +127,45 @@ def test_rows_hold_negatives_scores_and_their_source(made: Generated) -> None:
     assert made.report.negatives > 1
 
 
+def test_a_test_side_shares_no_document_and_leaves_validation_as_it_was(
+    documents: Path, made: Generated, tmp_path: Path
+) -> None:
+    three = made_from(documents, tmp_path / "a", val_ratio=0.3, test_ratio=0.2, round_trip=2)
+    rows = {side: read_examples(three.output / f"{side}.json") for side in ("train", "val", "test")}
+    assert (three.report.train, three.report.val, three.report.test) == tuple(map(len, rows.values()))
+    assert rows["val"] == read_examples(made.output / "val.json")
+    assert three.report.test > 0
+    topics = {
+        side: {row.source.removesuffix(".md").removesuffix("-copy") for row in of_side}
+        for side, of_side in rows.items()
+    }
+    assert not topics["test"] & (topics["train"] | topics["val"])
+    found = load_collection(three.output, "test")
+    assert set(found.queries.values()) == {row.query for row in rows["test"]}
+    with pytest.raises(InputError, match="test_ratio must leave something"):
+        made_from(documents, tmp_path / "b", val_ratio=0.5, test_ratio=0.5)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "tsv"])
+def test_formats_hold_the_same_rows(documents: Path, made: Generated, tmp_path: Path, ending: str) -> None:
+    other = made_from(documents, tmp_path / "a", val_ratio=0.3, round_trip=2, output_format=ending)
+    for side in ("train", "val"):
+        rows = read_examples(other.output / f"{side}.{ending}")
+        assert rows == read_examples(made.output / f"{side}.json")
+    assert not (other.output / "train.json").exists()
+    assert output.is_finished(GenerateOptions(documents, tmp_path / "a", output_format=ending))
+    with pytest.raises(InputError, match="unknown format 'xml'"):
+        made_from(documents, tmp_path / "b", output_format="xml")
+
+
+def test_what_an_earlier_run_wrote_and_this_one_does_not_goes(documents: Path, tmp_path: Path) -> None:
+    made_from(documents, tmp_path, test_ratio=0.2)
+    (tmp_path / "val.csv").write_text("mine")
+    made_from(documents, tmp_path, force=True, output_format="jsonl")
+    names = written_files(GenerateOptions(documents, tmp_path, output_format="jsonl"))
+    assert set(files(tmp_path)) == {*names, "val.csv"}
+
+
 def test_the_same_rows_in_beir_layout(made: Generated) -> None:
     for split, name in (("train", "train.json"), ("val", "val.json")):
         found = load_collection(made.output, split)
@@ -193,10 +234,10 @@ def test_stopped_while_files_take_their_places(
             made_from(documents, tmp_path / "a", val_ratio=0.3, round_trip=2)
     there = [name for name in WRITTEN if (tmp_path / "a" / name).exists()]
     assert there == list(WRITTEN[:moved])
-    assert not output.is_finished(tmp_path / "a")
+    assert not output.is_finished(GenerateOptions(documents, tmp_path / "a"))
     made_from(documents, tmp_path / "a", val_ratio=0.3, round_trip=2)
     assert files(tmp_path / "a") == files(made.output)
-    assert output.is_finished(tmp_path / "a")
+    assert output.is_finished(GenerateOptions(documents, tmp_path / "a"))
     with pytest.raises(InputError, match="exists already"):
         made_from(documents, tmp_path / "a", Offline())
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli import data_options, options, settings
 from splade_cli.cli.interrupts import told_if_whole
 
 UNUSED_WITH_LABELS = (
@@ -35,104 +33,33 @@ PAID = (
 def gen_data(
     context: typer.Context,
     documents: options.Documents,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the training files.")],
-    qrels: Annotated[
-        str | None,
-        typer.Option(
-            "--qrels",
-            help="DOCUMENTS is a BEIR folder: take its queries of this split, e.g. train, and write none.",
-        ),
-    ] = None,
-    queries: Annotated[
-        Path | None,
-        typer.Option(
-            "--queries", help="Rows of query and positive_document: take these queries, and write none."
-        ),
-    ] = None,
-    llm: Annotated[
-        str | None,
-        typer.Option("--llm", help="Model that writes the queries; without it they are written offline."),
-    ] = None,
-    base_url: Annotated[
-        str | None,
-        typer.Option("--base-url", help="An OpenAI-compatible server; the key comes from OPENAI_API_KEY."),
-    ] = None,
-    template: Annotated[
-        str,
-        typer.Option(
-            "--template",
-            help="generic, technical, legal, medical, finance, multilingual, or a JSON file (with --llm).",
-        ),
-    ] = "generic",
-    language: Annotated[
-        str | None,
-        typer.Option("--language", help="Language of the queries.", show_default="that of the documents"),
-    ] = None,
-    queries_per_chunk: Annotated[
-        int | None,
-        typer.Option("--queries-per-chunk", help="Queries a chunk.", show_default="4, 2 with --llm"),
-    ] = None,
-    temperature: Annotated[float, typer.Option("--temperature", help="Of the language model.")] = 0.7,
-    concurrency: Annotated[int, typer.Option("--concurrency", help="Calls at a time.")] = 4,
-    rate_limit: Annotated[int | None, typer.Option("--rate-limit", help="Calls a minute at most.")] = None,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds a call may take.")] = 120.0,
-    answer_tokens: Annotated[
-        int, typer.Option("--answer-tokens", help="Tokens of an answer at most; more for models that think.")
-    ] = 1024,
-    max_useless: Annotated[
-        int,
-        typer.Option("--max-useless", help="Answers without a query, one after the other, that end the run."),
-    ] = 8,
-    max_calls: Annotated[
-        int | None, typer.Option("--max-calls", help="Calls of the run at most.", show_default="no limit")
-    ] = None,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(
-            "--max-tokens", help="Tokens of the run at most, prompts and answers.", show_default="no limit"
-        ),
-    ] = None,
-    max_cost: Annotated[
-        float | None,
-        typer.Option("--max-cost", help="Cost of the run at most, by the prices.", show_default="no limit"),
-    ] = None,
-    price_in: Annotated[
-        float | None,
-        typer.Option("--price-in", help="Of a million tokens of prompts.", show_default=False),
-    ] = None,
-    price_out: Annotated[
-        float | None,
-        typer.Option("--price-out", help="Of a million tokens of answers.", show_default=False),
-    ] = None,
-    answers: Annotated[
-        Path | None,
-        typer.Option(
-            "--answers",
-            help="File that keeps what was paid for; runs that share it pay for nothing twice.",
-            show_default="cache.sqlite3 in -o",
-        ),
-    ] = None,
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="Sparse model that mines beside BM25, or 'none'.")
-    ] = "auto",
-    teacher: Annotated[
-        str,
-        typer.Option(
-            "--teacher",
-            help="Dense model that mines and scores beside BM25, or 'none'; auto: all-MiniLM-L6-v2 where it "
-            "is on this machine and the documents are English.",
-        ),
-    ] = "auto",
-    negatives: Annotated[int, typer.Option("--negatives", help="Hard negatives a query at most.")] = 5,
-    round_trip: Annotated[
-        int, typer.Option("--round-trip", help="A query is kept if its chunk is among the first N results.")
-    ] = 100,
-    val_ratio: Annotated[
-        float,
-        typer.Option(
-            "--val-ratio", help="Share held out for validation; a dev or val split beside --qrels wins."
-        ),
-    ] = 0.1,
+    output: data_options.Output,
+    output_format: data_options.OutputFormat = "json",
+    qrels: data_options.Qrels = None,
+    queries: data_options.Queries = None,
+    llm: data_options.LlmModel = None,
+    base_url: data_options.BaseUrl = None,
+    template: data_options.Template = "generic",
+    language: data_options.Language = None,
+    queries_per_chunk: data_options.QueriesPerChunk = None,
+    temperature: data_options.Temperature = 0.7,
+    concurrency: data_options.Concurrency = 4,
+    rate_limit: data_options.RateLimit = None,
+    timeout: data_options.Timeout = 120.0,
+    answer_tokens: data_options.AnswerTokens = 1024,
+    max_useless: data_options.MaxUseless = 8,
+    max_calls: data_options.MaxCalls = None,
+    max_tokens: data_options.MaxTokens = None,
+    max_cost: data_options.MaxCost = None,
+    price_in: data_options.PriceIn = None,
+    price_out: data_options.PriceOut = None,
+    answers: data_options.Answers = None,
+    model: data_options.MiningModel = "auto",
+    teacher: data_options.Teacher = "auto",
+    negatives: data_options.Negatives = 5,
+    round_trip: data_options.RoundTrip = 100,
+    val_ratio: data_options.ValRatio = 0.1,
+    test_ratio: data_options.TestRatio = 0.0,
     chunk_size: options.ChunkSize = 1000,
     chunk_min: options.ChunkMin = 500,
     chunk_max: options.ChunkMax = 2000,
@@ -140,14 +67,11 @@ def gen_data(
     max_file_size: options.MaxFileSize = 100.0,
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
+    extensions: options.Extensions = None,
     show_skipped: options.ShowSkipped = False,
-    max_documents: Annotated[
-        int | None, typer.Option("--max-documents", help="Read only the first N.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same files.")] = 42,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-    ] = False,
+    max_documents: data_options.MaxDocuments = None,
+    seed: data_options.Seed = 42,
+    dry_run: data_options.DryRun = False,
     force: options.Force = False,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 64,
@@ -165,7 +89,6 @@ def gen_data(
     from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
     from splade_cli.generation.output import is_finished
     from splade_cli.generation.pipeline import generate, plan
-    from splade_cli.model.options import ModelOptions
 
     options.positive(
         queries_per_chunk=queries_per_chunk, concurrency=concurrency, max_documents=max_documents,
@@ -202,34 +125,31 @@ def gen_data(
         )  # fmt: skip
     else:
         source = Offline(queries_per_chunk or 4)
-    settings = GenerateOptions(
+    wanted = GenerateOptions(
         documents=documents,
         output=output,
+        output_format="json" if output_format == "splade" else output_format,
         queries=source,
         language=language,
         max_documents=max_documents,
         chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
-        reading=options.reading(max_file_size, max_file_seconds, follow_links),
+        reading=settings.reading(max_file_size, max_file_seconds, follow_links, extensions),
         model=_name(model),
         teacher=_name(teacher),
         negatives=negatives,
         round_trip=round_trip,
         val_ratio=val_ratio,
+        test_ratio=test_ratio,
         seed=seed,
         force=force,
-        loading=ModelOptions(
-            device=device,
-            batch_size=batch_size,
-            trust_remote_code=trust_remote_code,
-            allow_pickle=allow_pickle,
-        ),
+        loading=settings.model_options(device, trust_remote_code, allow_pickle, batch_size=batch_size),
     )
     if dry_run:
-        render.planned(plan(settings), show_skipped, json_output)
+        render.planned(plan(wanted), show_skipped, json_output)
         return
-    with told_if_whole(output, partial(is_finished, output), force=force):
+    with told_if_whole(output, partial(is_finished, wanted), force=force):
         with show_progress() as progress:
-            made = generate(settings, progress, console.note)
+            made = generate(wanted, progress, console.note)
         render.generated(made, show_skipped, json_output)
 
 

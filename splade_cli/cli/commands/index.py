@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from splade_cli.cli import options
+from splade_cli.cli import options, settings
 from splade_cli.cli.interrupts import told, told_if_whole
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def index(
     max_file_size: options.MaxFileSize = 100.0,
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
+    extensions: options.Extensions = None,
     show_skipped: options.ShowSkipped = False,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
@@ -89,22 +90,21 @@ def index(
     from splade_cli.indexing.on_disk import claimed_index
     from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
-    from splade_cli.model.options import ModelOptions
 
     options.positive(batch_size=batch_size, max_length=max_length, workers=workers)
-    opening = ModelOptions(
-        device=device,
-        precision=precision,
+    opening = settings.model_options(
+        device,
+        trust_remote_code,
+        allow_pickle,
         batch_size=batch_size,
-        max_seq_length=max_length,
-        trust_remote_code=trust_remote_code,
-        allow_pickle=allow_pickle,
+        precision=precision,
+        max_length=max_length,
     )
     with claimed_index(output, force):
         pass  # what is refused should be so before a dense model is loaded
     chosen = IndexOptions(
         chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
-        reading=options.reading(max_file_size, max_file_seconds, follow_links),
+        reading=settings.reading(max_file_size, max_file_seconds, follow_links, extensions),
         bm25=bm25,
         dense=_dense_model(dense, opening),
         query=options.query_encoder(query),
@@ -139,6 +139,7 @@ def add(
     max_file_size: options.MaxFileSize = 100.0,
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
+    extensions: options.Extensions = None,
     show_skipped: options.ShowSkipped = False,
     workers: options.Workers = 1,
     batch_size: options.BatchSize = 64,
@@ -155,16 +156,11 @@ def add(
     from splade_cli.index.index import SpladeIndex
     from splade_cli.indexing.add import add_documents
     from splade_cli.indexing.models import dense_of, embedder_of
-    from splade_cli.model.options import ModelOptions
 
     options.positive(batch_size=batch_size, workers=workers)
-    reading = options.reading(max_file_size, max_file_seconds, follow_links)
-    opening = ModelOptions(
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        trust_remote_code=trust_remote_code,
-        allow_pickle=allow_pickle,
+    reading = settings.reading(max_file_size, max_file_seconds, follow_links, extensions)
+    opening = settings.model_options(
+        device, trust_remote_code, allow_pickle, batch_size=batch_size, precision=precision
     )
     before = SpladeIndex.open(folder)
     embedder = embedder_of(before, model, opening)

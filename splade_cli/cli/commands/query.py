@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli import options, settings
 
 if TYPE_CHECKING:
     from splade_cli.search.session.session import Session
@@ -43,6 +43,7 @@ def query(
     max_file_size: options.MaxFileSize = 100.0,
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
+    extensions: options.Extensions = None,
     show_skipped: options.ShowSkipped = False,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
@@ -79,7 +80,8 @@ def query(
         marks = marks or index.resolve().parent / MARKS
     else:
         assert docs is not None
-        indexing = IndexOptions(reading=options.reading(max_file_size, max_file_seconds, follow_links))
+        reading = settings.reading(max_file_size, max_file_seconds, follow_links, extensions)
+        indexing = IndexOptions(reading=reading)
         embedder = SpladeEmbedder(model or "tiny", opening)
         with show_progress() as progress:
             made = index_documents(docs, options=indexing, embedder=embedder, progress=progress)

@@ -9,7 +9,7 @@ from splade_cli.cli.render import console
 
 if TYPE_CHECKING:
     from splade_cli.generation.llm.budget import LlmRun
-    from splade_cli.generation.pipeline import Generated, Plan
+    from splade_cli.generation.report import Generated, Plan
 
 
 def planned(plan: Plan, show_skipped: bool, json_output: bool) -> None:
@@ -43,6 +43,7 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
         "teachers": list(report.teachers),
         "train rows": report.train,
         "validation rows": report.val,
+        "test rows": report.test,
         "negatives a row": round(report.negatives, 2),
         "queries": dict(report.query_types),
         "left out": dict(report.dropped),
@@ -51,8 +52,8 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
     if made.llm is not None:
         facts["llm"] = _llm_facts(made.llm)
     console.facts(facts, json_output)
-    train = f"splade train --train-file {made.output / 'train.json'}"
-    val = f" --val-file {made.output / 'val.json'}" if report.val else ""
+    train = f"splade train --train-file {made.train_file}"
+    val = f" --val-file {made.val_file}" if report.val else ""
     console.next_command(f"{train}{val} -o model")
 
 

@@ -13,15 +13,17 @@ from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.formats.beir import read_queries
 from splade_cli.datasets.formats.trec import Qrels, read_qrels
-from splade_cli.datasets.splits import held_out
+from splade_cli.datasets.splits import SplitRatio, held_out
 from splade_cli.errors import InputError
 from splade_cli.generation.corpus import Corpus, whole, whole_corpus
+from splade_cli.generation.split import SIDES
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Document, Example
 
 HUMAN = "human"
 """The type of queries that a person asked."""
-VALIDATION_SPLITS = ("dev", "val", "validation")
+OWN_SPLITS = {"val": ("dev", "val", "validation"), "test": ("test",)}
+"""What a collection calls its splits for validation and for testing."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,14 @@ class JudgedQuery:
     Attributes:
         grades: by chunk id; above 0 is relevant.
         type: kind of query, such as ``question``; `HUMAN` for a person's.
-        validation: on which side of the split it is; None where that is not decided yet.
+        side: train, val or test; None where that is not decided yet.
     """
 
     id: str
     text: str
     grades: Mapping[str, int]
     type: str = HUMAN
-    validation: bool | None = None
+    side: str | None = None
 
     @property
     def key(self) -> str:
@@ -60,8 +62,10 @@ class JudgedCorpus:
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def read_judged_split(folder: Path, split: str, language: str | None = None) -> JudgedCorpus:
-    """The queries of one split of a BEIR folder; those of a dev or val split beside it are for validation.
+def read_judged_split(
+    folder: Path, split: str, language: str | None = None, sides: Sequence[str] = ("val",)
+) -> JudgedCorpus:
+    """The queries of one split of a BEIR folder, and those of splits that it has for other `sides`.
 
     Raises:
         InputError: no such collection or split, or no query with a relevant document.
@@ -73,14 +77,14 @@ def read_judged_split(folder: Path, split: str, language: str | None = None) -> 
         )
     collection = load_collection(folder, split)
     texts = read_queries(folder / "queries.jsonl")
-    qrels_files = {name: folder / "qrels" / f"{name}.tsv" for name in VALIDATION_SPLITS if name != split}
-    validation_files = [path for path in qrels_files.values() if path.is_file()]
-    splits: list[tuple[Qrels, bool | None]] = []
-    if validation_files:
-        splits.append((collection.qrels, False))
-        splits.append((read_qrels(validation_files[0]), True))
-    else:
-        splits.append((collection.qrels, None))
+    own: list[tuple[Qrels, str | None]] = []
+    for side in sides:
+        names = [name for name in OWN_SPLITS[side] if name != split]
+        files = [path for name in names if (path := folder / "qrels" / f"{name}.tsv").is_file()]
+        if files:
+            own.append((read_qrels(files[0]), side))
+    is_split = len(own) == len(sides)
+    splits = [(collection.qrels, "train" if is_split else None), *own]
     return _judged_corpus(whole_corpus(collection.documents, [], language), texts, splits)
 
 
@@ -124,23 +128,28 @@ def read_judged_rows(
 
 
 def split_queries(
-    queries: Sequence[JudgedQuery], groups: Mapping[str, int], share: float, seed: int
+    queries: Sequence[JudgedQuery], groups: Mapping[str, int], ratio: SplitRatio, seed: int
 ) -> list[JudgedQuery]:
-    """The queries with `validation` decided, where no split has done so.
+    """The queries with their side decided, where no split of the collection has done so.
 
     Args:
         groups: of each document; queries with relevant documents of one group come to the same side.
-        share: of the pairs of query and relevant document, at most.
+        ratio: shares of the pairs of query and relevant document; at most for validation and test. A side
+            that the collection has a split for gets no more.
     """
-    undecided = [query for query in queries if query.validation is None]
+    undecided = [query for query in queries if query.side is None]
+    decided_sides = {query.side for query in queries}
+    val = 0.0 if "val" in decided_sides else ratio[1]
+    test = 0.0 if "test" in decided_sides else ratio[2]
     pairs = []
     for number, query in enumerate(undecided):
         for document_id in query.relevant:
             pairs.append(Example(query.key, f"\0{groups[document_id]}", chunk_id=str(number)))
-    _, validation, _ = held_out(pairs, (1 - share, share, 0.0), str(seed))
-    chosen = {pair.chunk_id for pair in validation}
-    decided = {query.id: str(number) in chosen for number, query in enumerate(undecided)}
-    return [replace(query, validation=decided.get(query.id, query.validation)) for query in queries]
+    decided: dict[str, str] = {}
+    for side, held in zip(SIDES, held_out(pairs, (1 - val - test, val, test), str(seed)), strict=True):
+        for pair in held:
+            decided[undecided[int(pair.chunk_id)].id] = side
+    return [replace(query, side=decided.get(query.id, query.side)) for query in queries]
 
 
 class _DocumentPool:
@@ -177,12 +186,12 @@ def _key(text: str) -> str:
 
 
 def _judged_corpus(
-    corpus: Corpus, texts: Mapping[str, str], splits: Iterable[tuple[Qrels, bool | None]]
+    corpus: Corpus, texts: Mapping[str, str], splits: Iterable[tuple[Qrels, str | None]]
 ) -> JudgedCorpus:
     ids = {chunk.id for chunk in corpus.chunks}
     dropped: Counter[str] = Counter()
     queries: dict[str, JudgedQuery] = {}
-    for qrels, validation in splits:
+    for qrels, side in splits:
         for query_id, judged in qrels.items():
             grades = {document_id: grade for document_id, grade in judged.items() if document_id in ids}
             if query_id in queries:
@@ -192,8 +201,8 @@ def _judged_corpus(
             elif not any(grade > 0 for grade in grades.values()):
                 dropped["has no relevant document"] += 1
             else:
-                queries[query_id] = JudgedQuery(query_id, texts[query_id], grades, validation=validation)
-    if all(query.validation is True for query in queries.values()):
+                queries[query_id] = JudgedQuery(query_id, texts[query_id], grades, side=side)
+    if all(query.side in OWN_SPLITS for query in queries.values()):
         raise InputError(
             "no query has a relevant document in the collection", "compare the ids of qrels and corpus"
         )

@@ -13,15 +13,16 @@ from splade_cli.datasets.collections import load_collection
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.formats.trec import read_qrels, write_qrels
 from splade_cli.errors import InputError
-from splade_cli.generation.judged_queries import (
+from splade_cli.generation.options import GenerateOptions, Judged, Rows
+from splade_cli.generation.output import written_files
+from splade_cli.generation.pipeline import generate
+from splade_cli.generation.queries.judged_queries import (
     JudgedQuery,
     read_judged_rows,
     read_judged_split,
     split_queries,
 )
-from splade_cli.generation.options import GenerateOptions, Judged, Rows
-from splade_cli.generation.output import WRITTEN
-from splade_cli.generation.pipeline import Generated, generate
+from splade_cli.generation.report import Generated
 from splade_cli.records import Example
 from splade_cli.storage.files import write_jsonl
 
@@ -65,7 +66,9 @@ def rows_of(output: Path) -> list[Example]:
 
 def test_a_row_for_each_relevant_document_and_none_of_them_a_negative(folder: Path, tmp_path: Path) -> None:
     made = labelled(folder, tmp_path / "out")
-    assert {path.relative_to(made.output).as_posix() for path in made.output.rglob("*.*")} == set(WRITTEN)
+    assert {path.relative_to(made.output).as_posix() for path in made.output.rglob("*.*")} == set(
+        written_files(GenerateOptions(folder, made.output))
+    )
     collection = load_collection(folder, "train")
     content = {one.id: f"{one.title}\n{one.text}" for one in collection.documents}
     forbidden: dict[str, set[str]] = {}
@@ -119,6 +122,13 @@ def test_a_dev_split_is_the_validation(folder: Path, tmp_path: Path) -> None:
     assert set(read_qrels(made.output / "qrels/train.tsv")) == {"a"}
     assert set(read_qrels(made.output / "qrels/val.tsv")) == {"b"}
     assert made.report.dropped == {"in two splits": 1}
+    assert not (made.output / "qrels/test.tsv").exists()
+    three = labelled(folder, tmp_path / "three", test_ratio=0.2)
+    sides = [set(read_qrels(three.output / f"qrels/{side}.tsv")) for side in ("train", "val", "test")]
+    assert sides == [{"a"}, {"b"}, {"c"}]
+    (folder / "qrels/dev.tsv").unlink()
+    own = labelled(folder, tmp_path / "own", test_ratio=0.2, val_ratio=0.0)
+    assert [row.query for row in read_examples(own.output / "test.json")] == ["oiled c"]
 
 
 def test_what_cannot_be_used_is_counted(folder: Path) -> None:
@@ -145,13 +155,13 @@ def test_queries_that_share_a_relevant_document_stay_together() -> None:
     groups = {f"d{n}": group for n, group in enumerate([0, 0, 1, 2, 3, 4, 5, 6])}
     queries = [JudgedQuery(f"q{n}", f"query {n}", {f"d{n}": 1}) for n in range(8)]
     queries.append(JudgedQuery("twin", "QUERY  3", {"d7": 1}))
-    queries.append(JudgedQuery("given", "query 9", {"d0": 1}, validation=False))
+    queries.append(JudgedQuery("given", "query 9", {"d0": 1}, side="train"))
     for seed in range(20):
-        side = {query.id: query.validation for query in split_queries(queries, groups, 0.5, seed)}
+        side = {query.id: query.side for query in split_queries(queries, groups, (0.5, 0.5, 0.0), seed)}
         assert side["q0"] == side["q1"]
         assert side["q3"] == side["twin"] == side["q7"]
-        assert side["given"] is False
-        assert 2 <= sum(map(bool, side.values())) <= 5
+        assert side["given"] == "train"
+        assert 2 <= list(side.values()).count("val") <= 5
 
 
 def test_rows_over_documents_and_over_their_own_texts(folder: Path, tmp_path: Path) -> None:

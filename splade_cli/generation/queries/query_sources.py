@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from splade_cli.corpus.near_duplicates import duplicate_groups
+from splade_cli.datasets.splits import SplitRatio
 from splade_cli.generation.corpus import Corpus
 from splade_cli.generation.dedupe import copies, query_key
-from splade_cli.generation.judged_queries import JudgedCorpus, JudgedQuery, split_queries
 from splade_cli.generation.negatives import Mined, MiningRules, mine, mine_judged
+from splade_cli.generation.queries.judged_queries import JudgedCorpus, JudgedQuery, split_queries
 from splade_cli.generation.split import split_documents_by_group
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, JsonValue, WrittenQuery
@@ -48,7 +49,7 @@ class QuerySource(Protocol):
     ) -> Mined | None:
         """Negatives of a query beside one of its relevant chunks; None where the query is to be dropped."""
 
-    def split(self, queries: Sequence[JudgedQuery], share: float, seed: int) -> list[JudgedQuery]:
+    def split(self, queries: Sequence[JudgedQuery], ratio: SplitRatio, seed: int) -> list[JudgedQuery]:
         """The queries that are left, with an id and the side of the split on which they are."""
 
     def corpus_rows(self) -> Iterator[dict[str, JsonValue]]:
@@ -101,13 +102,13 @@ class WrittenQueries:
             self.dropped["does not find its chunk"] += 1
         return mined
 
-    def split(self, queries: Sequence[JudgedQuery], share: float, seed: int) -> list[JudgedQuery]:
+    def split(self, queries: Sequence[JudgedQuery], ratio: SplitRatio, seed: int) -> list[JudgedQuery]:
         """Numbers the queries in their order, and puts each on the side of its document."""
-        validation = split_documents_by_group(self.corpus.documents, share, seed)
+        sides = split_documents_by_group(self.corpus.documents, ratio, seed)
         decided = []
         for number, query in enumerate(queries, 1):
             chunk = self.corpus.chunks[self._positions[query.relevant[0]]]
-            decided.append(replace(query, id=f"q{number}", validation=validation[chunk.document_id]))
+            decided.append(replace(query, id=f"q{number}", side=sides[chunk.document_id]))
         return decided
 
     def corpus_rows(self) -> Iterator[dict[str, JsonValue]]:
@@ -171,9 +172,9 @@ class JudgedQueries:
             draw=random.Random(f"{seed}|{query.text}|{positive}"),
         )
 
-    def split(self, queries: Sequence[JudgedQuery], share: float, seed: int) -> list[JudgedQuery]:
+    def split(self, queries: Sequence[JudgedQuery], ratio: SplitRatio, seed: int) -> list[JudgedQuery]:
         """See `judged_queries.split_queries`."""
-        return split_queries(queries, self._groups, share, seed)
+        return split_queries(queries, self._groups, ratio, seed)
 
     def corpus_rows(self) -> Iterator[dict[str, JsonValue]]:
         """Documents under their own ids."""

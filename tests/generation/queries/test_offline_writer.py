@@ -10,7 +10,7 @@ import pytest
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.generation.dedupe import query_key
-from splade_cli.generation.offline_writer import (
+from splade_cli.generation.queries.offline_writer import (
     CLAIMS,
     QUESTIONS,
     SENTENCE_WORDS,

@@ -1,0 +1,122 @@
+"""Options of `splade gen-data`: where queries come from, how a language model is asked, what is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the training files.")]
+OutputFormat = Annotated[
+    str,
+    typer.Option("--output-format", help="Of the training files: json, jsonl, csv or tsv."),
+]
+Qrels = Annotated[
+    str | None,
+    typer.Option(
+        "--qrels",
+        help="DOCUMENTS is a BEIR folder: take its queries of this split, e.g. train, and write none.",
+    ),
+]
+Queries = Annotated[
+    Path | None,
+    typer.Option(
+        "--queries", help="Rows of query and positive_document: take these queries, and write none."
+    ),
+]
+LlmModel = Annotated[
+    str | None,
+    typer.Option("--llm", help="Model that writes the queries; without it they are written offline."),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", help="An OpenAI-compatible server; the key comes from OPENAI_API_KEY."),
+]
+Template = Annotated[
+    str,
+    typer.Option(
+        "--template",
+        help="generic, technical, legal, medical, finance, multilingual, or a JSON file (with --llm).",
+    ),
+]
+Language = Annotated[
+    str | None,
+    typer.Option("--language", help="Language of the queries.", show_default="that of the documents"),
+]
+QueriesPerChunk = Annotated[
+    int | None,
+    typer.Option("--queries-per-chunk", help="Queries a chunk.", show_default="4, 2 with --llm"),
+]
+Temperature = Annotated[float, typer.Option("--temperature", help="Of the language model.")]
+Concurrency = Annotated[int, typer.Option("--concurrency", help="Calls at a time.")]
+RateLimit = Annotated[int | None, typer.Option("--rate-limit", help="Calls a minute at most.")]
+Timeout = Annotated[float, typer.Option("--timeout", help="Seconds a call may take.")]
+AnswerTokens = Annotated[
+    int, typer.Option("--answer-tokens", help="Tokens of an answer at most; more for models that think.")
+]
+MaxUseless = Annotated[
+    int,
+    typer.Option("--max-useless", help="Answers without a query, one after the other, that end the run."),
+]
+MaxCalls = Annotated[
+    int | None, typer.Option("--max-calls", help="Calls of the run at most.", show_default="no limit")
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens", help="Tokens of the run at most, prompts and answers.", show_default="no limit"
+    ),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost", help="Cost of the run at most, by the prices.", show_default="no limit"),
+]
+PriceIn = Annotated[
+    float | None,
+    typer.Option("--price-in", help="Of a million tokens of prompts.", show_default=False),
+]
+PriceOut = Annotated[
+    float | None,
+    typer.Option("--price-out", help="Of a million tokens of answers.", show_default=False),
+]
+Answers = Annotated[
+    Path | None,
+    typer.Option(
+        "--answers",
+        help="File that keeps what was paid for; runs that share it pay for nothing twice.",
+        show_default="cache.sqlite3 in -o",
+    ),
+]
+MiningModel = Annotated[
+    str, typer.Option("--model", "-m", help="Sparse model that mines beside BM25, or 'none'.")
+]
+Teacher = Annotated[
+    str,
+    typer.Option(
+        "--teacher",
+        help="Dense model that mines and scores beside BM25, or 'none'; auto: all-MiniLM-L6-v2 where it "
+        "is on this machine and the documents are English.",
+    ),
+]
+Negatives = Annotated[int, typer.Option("--negatives", help="Hard negatives a query at most.")]
+RoundTrip = Annotated[
+    int, typer.Option("--round-trip", help="A query is kept if its chunk is among the first N results.")
+]
+ValRatio = Annotated[
+    float,
+    typer.Option(
+        "--val-ratio", help="Share held out for validation; a dev or val split beside --qrels wins."
+    ),
+]
+TestRatio = Annotated[
+    float,
+    typer.Option(
+        "--test-ratio",
+        help="Share held out for a test side; a test split beside --qrels wins.",
+        show_default="none is written",
+    ),
+]
+MaxDocuments = Annotated[int | None, typer.Option("--max-documents", help="Read only the first N.")]
+Seed = Annotated[int, typer.Option("--seed", help="Same seed, same files.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]

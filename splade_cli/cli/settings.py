@@ -1,0 +1,44 @@
+"""Flags of several commands as the records that the library takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from splade_cli.cli import options
+
+if TYPE_CHECKING:
+    from splade_cli.corpus.options import ReadingOptions
+    from splade_cli.model.options import ModelOptions
+
+
+def reading(
+    max_file_size: float, max_file_seconds: float, follow_links: bool, extensions: str | None = None
+) -> ReadingOptions:
+    """The flags of reading a folder. Raises InputError for a limit that is not above 0."""
+    from splade_cli.corpus.options import ReadingOptions
+
+    options.positive(max_file_size=max_file_size, max_file_seconds=max_file_seconds)
+    endings = (extensions or "").replace(",", " ").split()
+    return ReadingOptions(max_file_size, max_file_seconds, follow_links, tuple(endings))
+
+
+def model_options(
+    device: str,
+    trust_remote_code: bool,
+    allow_pickle: bool,
+    *,
+    batch_size: int = 64,
+    precision: str = "auto",
+    max_length: int | None = None,
+) -> ModelOptions:
+    """The flags of how models are opened."""
+    from splade_cli.model.options import ModelOptions
+
+    return ModelOptions(
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        max_seq_length=max_length,
+        trust_remote_code=trust_remote_code,
+        allow_pickle=allow_pickle,
+    )

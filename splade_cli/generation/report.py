@@ -1,0 +1,91 @@
+"""Reports of data generation: what a run would do, what it made, and what it left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from splade_cli.corpus.documents import Skipped
+from splade_cli.generation.llm.budget import CallEstimate, LlmRun
+from splade_cli.records import JsonValue
+
+
+@dataclass(frozen=True)
+class GenerationReport:
+    """What report.json holds.
+
+    Attributes:
+        train, val, test: rows on each side of the split.
+        teachers: what ranked the chunks.
+        query_types: queries by their kind.
+        negatives: of a row, on average.
+        dropped: queries that were left out, by reason.
+        skipped: files that could not be read.
+    """
+
+    documents: int
+    chunks: int
+    train: int
+    val: int
+    test: int
+    language: str
+    teachers: tuple[str, ...]
+    query_types: Mapping[str, int]
+    negatives: float
+    dropped: Mapping[str, int]
+    skipped: tuple[Skipped, ...]
+    seed: int
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Plain JSON values."""
+        return {
+            **asdict(self),
+            "teachers": list(self.teachers),
+            "skipped": [vars(one) for one in self.skipped],
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `generate` would do.
+
+    Attributes:
+        queries: at most; None where only the writer knows.
+        estimate: what the language model would be asked, where there is one.
+    """
+
+    documents: int
+    skipped: tuple[Skipped, ...]
+    chunks: int
+    language: str
+    queries: int | None
+    estimate: CallEstimate | None = None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What `generate` made.
+
+    Attributes:
+        output: the folder of the training files.
+        report: counts, as report.json has them.
+        llm: of the language model that wrote the queries, where one did.
+        advice: why there was no dense teacher, and what to do about it; empty where nothing is to be said.
+    """
+
+    output: Path
+    output_format: str
+    report: GenerationReport
+    llm: LlmRun | None = None
+    advice: str = ""
+
+    @property
+    def train_file(self) -> Path:
+        """The rows to train on."""
+        return self.output / f"train.{self.output_format}"
+
+    @property
+    def val_file(self) -> Path:
+        """The rows of validation."""
+        return self.output / f"val.{self.output_format}"
