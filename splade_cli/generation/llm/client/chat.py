@@ -194,7 +194,7 @@ class ChatClient:
         except Exception as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                # A connection that is cut short may say so by an error of its own, which is none to try again.
+                # A connection that is cut short may say so by an error of its own, none to try again.
                 raise asyncio.CancelledError from None
             if isinstance(error, TimeoutError | openai.OpenAIError | NoCompletionError):
                 raise
