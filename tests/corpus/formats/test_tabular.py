@@ -139,7 +139,9 @@ def test_a_header_that_looks_a_little_like_a_row_is_one(tmp_path: Path, many: An
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
-def test_a_long_table_with_hardly_a_sign_in_a_row_is_one_document(tmp_path: Path, many: Any, name: str) -> None:
+def test_a_long_table_with_hardly_a_sign_in_a_row_is_one_document(
+    tmp_path: Path, many: Any, name: str
+) -> None:
     reading = many(tmp_path, name, "n\n" + "7\n" * 30_000)
     assert [each.text.split() for each in reading.documents] == [["n", *["7"] * 30_000]]
     assert [each.reason for each in reading.skipped] == ["rows of less than 4 characters, read as one text"]
