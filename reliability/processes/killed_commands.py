@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability.commands import ROOT
+from reliability.hub import REPOSITORY
 
 SAMPLES = ROOT / "sample_docs" / "documents"
 FILES = 6
@@ -157,3 +158,11 @@ COMMANDS = (
         figures,
     ),
 )
+PUSH = Killed(
+    "splade push",
+    ("push", "work/small", "--repo-id", REPOSITORY),
+    "hub",
+    bytes_of,
+    before=(("export", "tiny", "-o", "work/small", "--prune-vocabulary", "--corpus", "docs"),),
+)
+"""Needs a `reliability.hub` that keeps its commits in ``work/hub``."""

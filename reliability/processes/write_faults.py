@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from reliability.commands import Ended
+from reliability.hub import running_hub
+from reliability.hub import variables_of as variables_of_hub
 from reliability.outcome import Outcome, Tries
 from reliability.processes.faults import UNCLEAR, Fault, chosen, wrong_message
-from reliability.processes.killed_commands import COMMANDS, Killed, write_inputs
+from reliability.processes.killed_commands import COMMANDS, PUSH, Killed, write_inputs
 from reliability.processes.kills import GENERATION
 from reliability.processes.sync_order import unsynced
 from reliability.processes.warm import Warm, variables_of
@@ -36,12 +38,23 @@ def check(folder: Path, tries: Tries) -> Iterator[Outcome]:
         print("write_faults needs Linux and a C compiler: left out", file=sys.stderr)
         return
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, SHIM, "-ldl"], check=True)
+    if tries.has(_name(PUSH)):
+        pushed = folder / "push"
+        with (
+            running_hub(pushed / "work" / PUSH.output) as hub,
+            Warm(LD_PRELOAD=str(shim), **variables_of_hub(hub)) as warm,
+        ):
+            yield _Series(PUSH, pushed, warm).run(tries.count, tries.seed)
     with Warm(LD_PRELOAD=str(shim)) as warm:
         for number, command in enumerate(COMMANDS):
-            if "{url}" not in " ".join(command.words) and tries.has(f"a call fails: {command.name}"):
+            if "{url}" not in " ".join(command.words) and tries.has(_name(command)):
                 series = _Series(command, folder / str(number), warm)
                 yield series.run(tries.count, tries.seed)
                 yield unsynced(series.calls, command.name)
+
+
+def _name(command: Killed) -> str:
+    return f"a call fails: {command.name}"
 
 
 class _Series:
@@ -57,7 +70,7 @@ class _Series:
         """What an undisturbed command calls, see the shim."""
 
     def run(self, count: int, seed: int) -> Outcome:
-        outcome = Outcome(f"a call fails: {self.command.name}")
+        outcome = Outcome(_name(self.command))
         self.folder.mkdir()
         write_inputs(self.folder)
         for name in AREAS:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from splade_cli.errors import InputError, ServiceError, SpladeError
 from splade_cli.hub import first_line, hub_failure
 from splade_cli.model.options import ModelOptions
+from splade_cli.storage.machine_faults import machine_error
 from splade_cli.training.publishing.contents import check_vectors, files_to_push, model_folder
 
 if TYPE_CHECKING:
@@ -174,6 +175,9 @@ def _push_error(error: Exception, repo_id: str, endpoint: str) -> SpladeError:
         return error
     failure = hub_failure(error)
     if failure is None:
+        fault = machine_error(error)
+        if fault is not None:
+            return fault
         return ServiceError(f"{repo_id} was not pushed: {first_line(error)}", "try again later")
     if failure.status == 401:
         return ServiceError(f"{endpoint} does not know the token", "`hf auth login`, or set HF_TOKEN")

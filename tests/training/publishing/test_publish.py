@@ -2,134 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
+from reliability.hub import READER, TOKEN, Hub, running_hub, variables_of
 from splade_cli.errors import InputError, ModelError, ServiceError
 from splade_cli.training.publishing.contents import PROBES, check_vectors, files_to_push, model_folder
 from splade_cli.training.publishing.publish import push_checkpoint, push_to_hub
 from splade_cli.training.publishing.publish import require_push as require_push_
-
-TOKEN = "hf_good"
-
-
-class Hub(ThreadingHTTPServer):
-    """One repository, its files by name; `corrupt` names a file of which a byte is lost."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.files: dict[str, bytes] = {}
-        self.large: dict[str, bytes] = {}
-        self.created: list[dict[str, Any]] = []
-        self.messages: list[str] = []
-        self.corrupt = ""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Answers(BaseHTTPRequestHandler):
-    """The routes that huggingface_hub calls for an upload without xet."""
-
-    server: Hub
-
-    def log_message(self, *args: Any) -> None:
-        """Nothing is printed."""
-
-    def body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-    def answer(self, value: Any, status: int = 200) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(data)
-
-    def may(self) -> bool:
-        given = self.headers.get("Authorization")
-        if given in (f"Bearer {TOKEN}", "Bearer hf_reader"):
-            return True
-        self.answer({"error": "Invalid token"}, 401)
-        return False
-
-    def do_GET(self) -> None:
-        path = urlsplit(self.path).path
-        if not self.may():
-            return
-        if path == "/api/whoami-v2":
-            self.answer({"type": "user", "name": "me", "orgs": []})
-        elif path.startswith("/api/models/me/kilns/tree/"):
-            self.answer([self.entry(name, data) for name, data in self.server.files.items()])
-        else:
-            self.answer({"error": "not found"}, 404)
-
-    def entry(self, name: str, data: bytes) -> dict[str, Any]:
-        blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-        entry: dict[str, Any] = {"type": "file", "path": name, "size": len(data), "oid": blob}
-        if name.endswith(".safetensors"):
-            entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 134}
-        return entry
-
-    def do_PUT(self) -> None:
-        self.server.large[urlsplit(self.path).path.rpartition("/")[2]] = self.body()
-        self.answer({})
-
-    def do_POST(self) -> None:
-        path, body = urlsplit(self.path).path, self.body()
-        if not self.may():
-            return
-        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            self.answer({"error": "you have read access only"}, 403)
-        elif path == "/api/repos/create":
-            self.server.created.append(json.loads(body))
-            self.answer({"url": f"{self.server.url}/me/kilns"}, 409 if len(self.server.created) > 1 else 200)
-        elif path == "/api/validate-yaml":
-            self.answer({"errors": [], "warnings": []})
-        elif path == "/api/models/me/kilns/preupload/main":
-            modes = [
-                {"path": file["path"], "shouldIgnore": False,
-                 "uploadMode": "lfs" if file["path"].endswith(".safetensors") else "regular"}
-                for file in json.loads(body)["files"]
-            ]  # fmt: skip
-            self.answer({"files": modes})
-        elif path == "/me/kilns.git/info/lfs/objects/batch":
-            wanted = json.loads(body)["objects"]
-            links = [
-                {**each, "actions": {"upload": {"href": f"{self.server.url}/lfs/{each['oid']}"}}}
-                for each in wanted
-            ]
-            self.answer({"transfer": "basic", "objects": links})
-        elif path == "/api/models/me/kilns/commit/main":
-            self.commit([json.loads(line) for line in body.splitlines()])
-        else:
-            self.answer({"error": f"not found: {path}"}, 404)
-
-    def commit(self, operations: list[dict[str, Any]]) -> None:
-        for operation in operations:
-            value = operation["value"]
-            if operation["key"] == "header":
-                self.server.messages.append(value["summary"])
-            elif operation["key"] == "file":
-                self.server.files[value["path"]] = base64.b64decode(value["content"])
-            elif operation["key"] == "lfsFile":
-                self.server.files[value["path"]] = self.server.large[value["oid"]]
-        if self.server.corrupt:
-            self.server.files[self.server.corrupt] = self.server.files[self.server.corrupt][:-1] + b"?"
-        oid = "c" * 40
-        self.answer({"commitUrl": f"{self.server.url}/me/kilns/commit/{oid}", "commitOid": oid})
 
 
 @pytest.fixture
@@ -142,12 +27,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE"):
         monkeypatch.delenv(name, raising=False)
-    server = Hub()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with running_hub() as server:
+        yield server
 
 
 @pytest.fixture
@@ -243,7 +124,7 @@ def test_what_is_missing_is_said_before_anything_is_computed(
 
 def test_a_token_that_may_only_read(hub: Hub, folder: Path) -> None:
     with pytest.raises(ServiceError, match="may not write to me/kilns"):
-        push_to_hub(folder, "me/kilns", token="hf_reader", endpoint=hub.url)
+        push_to_hub(folder, "me/kilns", token=READER, endpoint=hub.url)
 
 
 def test_a_checkpoint_goes_to_a_place_of_its_own(hub: Hub, tmp_path: Path) -> None:
@@ -260,13 +141,7 @@ def test_the_command_in_a_process_of_its_own(hub: Hub, folder: Path, tmp_path: P
     import subprocess
     import sys
 
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": hub.url,
-        "HF_TOKEN": TOKEN,
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_OFFLINE": "0",
-    }
+    environment = {**os.environ, **variables_of(hub)}
     code = "import typer; from splade_cli.cli.commands.push import push; typer.run(push)"
 
     def call(*words: str) -> Any:
