@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from splade_cli.cli import options
@@ -9,6 +10,23 @@ from splade_cli.cli import options
 if TYPE_CHECKING:
     from splade_cli.corpus.options import ReadingOptions
     from splade_cli.model.options import ModelOptions
+    from splade_cli.search.options import SearchOptions
+    from splade_cli.search.searcher import Searcher
+
+
+def open_index(
+    index: Path, model: str | None, chosen: SearchOptions, backend: str | None, opening: ModelOptions
+) -> Searcher:
+    """An index folder as the searcher that `search` and `query` ask; `backend` as --backend has it."""
+    from splade_cli.search.searcher import Searcher
+
+    return Searcher.open(
+        index,
+        model=model,
+        options=chosen,
+        backend=options.backend_name(backend),
+        model_options=opening,
+    )
 
 
 def reading(

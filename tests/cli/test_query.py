@@ -34,6 +34,59 @@ def test_mode_and_filter(splade: Callable[..., Result], built: Path) -> None:
     assert stats["facts"]["filter"] == "extension = md"
 
 
+TEXTS = ("The kiln fires clay.", "The loom weaves wool.", "Brakes squeal.")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        list(TEXTS),
+        [{"content": text} for text in TEXTS],
+        [
+            {"query": "?", "positive_document": TEXTS[0], "negative_documents": [TEXTS[1]]},
+            {"query": "!", "positive_document": TEXTS[1], "negative_documents": [{"document": TEXTS[2]}]},
+        ],
+    ],
+)
+def test_one_query_over_a_file_of_documents(
+    splade: Callable[..., Result], tmp_path: Path, rows: list[Any]
+) -> None:
+    docs, out = tmp_path / "docs.json", tmp_path / "hits.json"
+    docs.write_text(json.dumps(rows), encoding="utf-8")
+    words = ("query", "--docs", docs, "--query", "weaving wool", "--output-file", out, "-k", "2")
+    result = splade(*words, input="never read\n")
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert answer == json.loads(out.read_text(encoding="utf-8"))
+    assert answer["query"] == "weaving wool"
+    assert answer["hits"][0]["text"] == TEXTS[1]
+    assert len(answer["hits"]) == 2
+    stats = splade("query", "--docs", docs, input="/stats\n")
+    assert replies(stats)[0]["facts"]["chunks"] == 3
+
+
+def test_one_query_of_an_index_passes_the_filter_and_is_what_search_says(
+    splade: Callable[..., Result], built: Path
+) -> None:
+    words = ("--index", built / "index", "--filter", "extension = md", "-k", "2")
+    once = splade("query", *words, "--query", "the kiln and the loom")
+    searched = splade("search", "the kiln and the loom", *words, "--json")
+    assert json.loads(once.stdout) == json.loads(searched.stdout)
+    none = splade("query", *words, "--query", "the kiln", "--filter", "extension = pdf")
+    assert (none.exit_code, json.loads(none.stdout)["hits"]) == (0, [])
+    assert "no document passes the filter" in none.stderr
+
+
+def test_a_file_of_hits_needs_a_query_and_a_place(
+    splade: Callable[..., Result], built: Path, tmp_path: Path
+) -> None:
+    result = splade("query", "--index", built / "index", "--output-file", tmp_path / "hits.json")
+    assert result.exit_code == 1
+    assert "--query 'a question'" in result.stderr
+    words = ("query", "--docs", "nowhere", "--query", "a", "--output-file", tmp_path)
+    assert "is a folder" in splade(*words).stderr
+
+
 def test_marks_are_rows_that_train_takes(splade: Callable[..., Result], built: Path, tmp_path: Path) -> None:
     marks = tmp_path / "marks.jsonl"
     lines = (

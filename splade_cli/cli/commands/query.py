@@ -1,4 +1,4 @@
-"""`splade query`: an interactive search session; piped input gives JSONL."""
+"""`splade query`: an interactive search session; piped input gives JSONL, and --query asks once."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ def query(
         typer.Option(
             "--model", "-m", help="'tiny', a folder or a hub id.", show_default="as indexed, tiny for --docs"
         ),
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option("--query", help="Ask this alone, and end.", show_default=False)
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option("--output-file", help="Write the hits of --query as JSON.")
     ] = None,
     top: Annotated[int, typer.Option("--top", "-k", help="Hits a query.")] = 5,
     mode: options.Mode = "sparse",
@@ -56,27 +62,22 @@ def query(
     from splade_cli.indexing.build import index_documents
     from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
-    from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
     from splade_cli.search.session.compare import Others
     from splade_cli.search.session.session import Session
     from splade_cli.search.session.sitting import MARKS
 
     options.positive(top=top)
+    if output_file is not None:
+        _require_output(output_file, query)
     if (index is None) == (docs is None):
         raise InputError(
             "splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR"
         )
     chosen = options.search_options(mode, None, idf, expand, group, rerank, rerank_top, weights)
-    opening = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+    opening = settings.model_options(device, trust_remote_code, allow_pickle)
     if index is not None:
-        searcher = Searcher.open(
-            index,
-            model=model,
-            options=chosen,
-            backend=options.backend_name(backend),
-            model_options=opening,
-        )
+        searcher = settings.open_index(index, model, chosen, backend, opening)
         marks = marks or index.resolve().parent / MARKS
     else:
         assert docs is not None
@@ -88,12 +89,44 @@ def query(
         console.skipped(made.skipped, everything=show_skipped)
         searcher = Searcher.over(made.index, embedder, options=chosen, backend=options.backend_name(backend))
     session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(opening))
-    if sys.stdin.isatty():
+    if query is not None:
+        _answer(session, query, output_file)
+    elif sys.stdin.isatty():
         from splade_cli.cli.render.session.prompt import converse
 
         converse(session)
     else:
         _answer_lines(session)
+
+
+def _require_output(path: Path, query: str | None) -> None:
+    """Raises InputError where nothing would be written, or nothing can be: before a model is loaded."""
+    from splade_cli.errors import InputError
+    from splade_cli.storage.outputs import output_file
+
+    if query is None:
+        raise InputError(f"--output-file {path} without --query", "say what to ask: --query 'a question'")
+    output_file(path)
+
+
+def _answer(session: Session, query: str, path: Path | None) -> None:
+    """The hits of one query: for people on a terminal, else as JSON, and as JSON in a file."""
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render import hits as display
+    from splade_cli.search.session.replies import NoteReply
+    from splade_cli.storage.files import write_json
+
+    reply = session.ask(query)
+    document = {"query": query, "hits": [hit.as_dict() for hit in session.hits]}
+    if isinstance(reply, NoteReply):
+        console.note(reply.message)
+    if not console.out.is_terminal:
+        console.json_document(document)
+    else:
+        display.hits(session.hits, session.explain)
+    if path is not None:
+        write_json(path, document, alone=True)
+        console.note(f"hits written to {path}")
 
 
 def _answer_lines(session: Session) -> None:

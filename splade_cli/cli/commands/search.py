@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli import options, settings
 
 if TYPE_CHECKING:
     from splade_cli.search.searcher import Searcher
@@ -44,20 +44,12 @@ def search(
     """Search an index."""
     from splade_cli.cli.render import console
     from splade_cli.cli.render import hits as display
-    from splade_cli.model.options import ModelOptions
-    from splade_cli.search.searcher import Searcher
 
     options.positive(top=k)
     options.weights_need_hybrid(weights, mode)
     chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)
-    opening = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
-    searcher = Searcher.open(
-        index,
-        model=model,
-        options=chosen,
-        backend=options.backend_name(backend),
-        model_options=opening,
-    )
+    opening = settings.model_options(device, trust_remote_code, allow_pickle)
+    searcher = settings.open_index(index, model, chosen, backend, opening)
     if query == "-":
         _answer_lines(searcher, k)
         return
