@@ -25,6 +25,7 @@ CHECKS: dict[str, str] = {
     "damaged_files": "damage.damaged_files",
     "llm_faults": "llm.faults",
     "llm_answers": "llm.kept_answers",
+    "llm_injection": "llm.injection",
     "write_faults": "processes.write_faults",
     "kills": "processes.kills",
     "two_builds": "processes.two_builds",

@@ -113,6 +113,20 @@ def fit_threads() -> None:
         torch.set_num_threads(available_threads())
 
 
+def threads() -> tuple[int, str]:
+    """How many threads torch computes with on the CPU, and why."""
+    import torch
+
+    fit_threads()
+    count = torch.get_num_threads()
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        if os.environ.get(name) == str(count):
+            return count, f"{name} asks for it"
+    if count == available_threads():
+        return count, "the cores that this process may use; OMP_NUM_THREADS takes fewer"
+    return count, "what torch found of real cores; OMP_NUM_THREADS says otherwise"
+
+
 def empty_cache(device: Device) -> None:
     """Gives free memory back to the system: the accelerator's cache, and glibc's heap on Linux."""
     import torch

@@ -114,12 +114,12 @@ def _shown(value: Any) -> str:
 
 
 def print_versions() -> None:
-    """Package, Python, torch, sentence-transformers, device and precision with the reason for the choice."""
+    """Package, Python, torch, sentence-transformers, device, precision and threads with the reasons."""
     import platform
     from importlib.metadata import version
 
     from splade_cli import __version__
-    from splade_cli.model.device import available_threads, choose_device
+    from splade_cli.model.device import available_threads, choose_device, threads
 
     device = choose_device()
     machine = f"{platform.system()} {platform.machine()}, {available_threads()} cores"
@@ -128,3 +128,5 @@ def print_versions() -> None:
     for name in ("torch", "transformers", "sentence-transformers"):
         print(f"{name} {version(name)}")
     print(f"device {device.name}, {device.precision}: {device.reason}")
+    count, reason = threads()
+    print(f"threads {count}: {reason}")

@@ -70,6 +70,7 @@ class TrainingSection(Section):
     dataloader_pin_memory: bool | None = None
     dataloader_prefetch_factor: int | None = Field(None, gt=0)
     torch_compile: bool = False
+    torch_compile_mode: Literal["default", "reduce-overhead", "max-autotune"] | None = None
     resume_from_checkpoint: bool | str | None = None
     seed: int = Field(42, ge=0, lt=1 << 32)
 

@@ -77,6 +77,7 @@ def training_arguments(
         fp16=settings.fp16,
         bf16=settings.bf16,
         torch_compile=settings.torch_compile,
+        torch_compile_mode=settings.torch_compile_mode if settings.torch_compile else None,
         save_strategy=settings.save_strategy,
         save_total_limit=settings.save_total_limit,
         logging_nan_inf_filter=False,

@@ -8,7 +8,7 @@ import warnings
 
 def quieten() -> None:
     """Notes for people who write training loops do not belong between a user's figures."""
-    for message in (".*pin_memory.*", ".*broadcast_buffers.*"):
+    for message in (".*pin_memory.*", ".*broadcast_buffers.*", "Dynamo detected a call to"):
         warnings.filterwarnings("ignore", message=message)
     for name in ("sentence_transformers", "transformers", "datasets"):
         logging.getLogger(name).setLevel(logging.ERROR)
