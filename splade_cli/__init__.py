@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         SpladeError,
     )
     from splade_cli.evaluation.evaluate import evaluate
+    from splade_cli.evaluation.measurement import MeasurementOptions, measure
     from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.evaluation.report import Report
     from splade_cli.evaluation.tuning.tune import tune
@@ -62,6 +63,7 @@ _HOMES = {
     "Limits": "generation.llm.budget",
     "Llm": "generation.llm.options",
     "MachineError": "errors",
+    "MeasurementOptions": "evaluation.measurement",
     "ModelError": "errors",
     "ModelOptions": "model.options",
     "Not": "index.metadata.filters",
@@ -85,6 +87,7 @@ _HOMES = {
     "generate": "generation.pipeline",
     "index_documents": "indexing.build",
     "load_splade_model": "model.load",
+    "measure": "evaluation.measurement",
     "parse_filter": "index.metadata.filter_parser",
     "push_to_hub": "training.publishing.publish",
     "retrieve_documents": "search.in_memory",
@@ -109,6 +112,7 @@ __all__ = [
     "Limits",
     "Llm",
     "MachineError",
+    "MeasurementOptions",
     "ModelError",
     "ModelOptions",
     "Not",
@@ -133,6 +137,7 @@ __all__ = [
     "generate",
     "index_documents",
     "load_splade_model",
+    "measure",
     "parse_filter",
     "push_to_hub",
     "retrieve_documents",

@@ -23,7 +23,7 @@ NEEDED = (
     "splade_cli.cli.main",
     "splade_cli.cli.render.progress",
     "splade_cli.cli.render.training",
-    "splade_cli.cli.render.report",
+    "splade_cli.cli.render.evaluation.report",
     "splade_cli.deploy.export.variant",
     "splade_cli.deploy.export.vocabulary_pruning",
     "splade_cli.evaluation.evaluate",

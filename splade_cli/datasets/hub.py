@@ -10,10 +10,13 @@ from splade_cli.errors import InputError
 from splade_cli.hub import first_line, hub_answers, hub_failure
 
 
-def fetch(source: str, config: str | None = None, *, converted: bool = False) -> Any:
+def fetch(
+    source: str, config: str | None = None, *, split: str | None = None, converted: bool = False
+) -> Any:
     """The `datasets.DatasetDict` of a hub id, from the cache where it lies there.
 
     Args:
+        split: only this one, as a `datasets.Dataset`.
         converted: the repository holds a loading script, and the hub's own parquet copy is read.
 
     Raises:
@@ -21,21 +24,21 @@ def fetch(source: str, config: str | None = None, *, converted: bool = False) ->
     """
     from datasets import load_dataset
 
-    options: dict[str, Any] = {"name": config}
+    options: dict[str, Any] = {"name": config, "split": split}
     if converted:
         # the copy that the hub makes of every dataset: <config>/<split>/0000.parquet
         folders = {"train": "train", "validation": "val*", "test": "test"}
         files = {split: f"{config or 'default'}/{folder}/*.parquet" for split, folder in folders.items()}
         options = {"revision": "refs/convert/parquet", "data_files": files}
     try:
-        with _offline_if_unreachable():
+        with offline_if_unreachable():
             return load_dataset(source, **options)
     except Exception as error:
         raise _dataset_error(source, config, error) from None
 
 
 @contextmanager
-def _offline_if_unreachable() -> Iterator[None]:
+def offline_if_unreachable() -> Iterator[None]:
     """Tells `datasets` that it is offline where the hub does not answer: it would try for half a minute.
 
     What lies in its cache still serves.

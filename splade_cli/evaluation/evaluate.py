@@ -15,6 +15,7 @@ from splade_cli.datasets.collections import Collection, load_collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.options import EvaluationKeywords, EvaluationOptions
 from splade_cli.evaluation.report import Report
+from splade_cli.evaluation.systems.earlier import require_comparable
 from splade_cli.evaluation.systems.lineup import NOTHING_TO_FUSE, Lineup
 from splade_cli.evaluation.systems.subject import by_part, of_model, of_retriever, of_searcher
 from splade_cli.evaluation.systems.system import System, units_of
@@ -56,6 +57,8 @@ def evaluate(
     if wanted.search is not None and wanted.search.filter is not None:
         as_filter(wanted.search.filter)  # before anything is encoded
     collection = data if isinstance(data, Collection) else load_collection(Path(data), split)
+    if isinstance(wanted.baseline, Report):
+        require_comparable(wanted.baseline, collection, wanted.compare_on)
     fit_on = _fit_collection(data, wanted.fit_split)
     if isinstance(model, str | SpladeEmbedder):
         opened = _of_model(model, collection, wanted, progress)
@@ -118,7 +121,7 @@ def _baseline(
     wanted: EvaluationOptions, collection: Collection, progress: Progress
 ) -> Iterator[list[System]]:
     """Another model over the same texts, if one was asked for."""
-    if wanted.baseline is None:
+    if wanted.baseline is None or isinstance(wanted.baseline, Report):
         yield []
         return
     embedder = _embedder(wanted.baseline)

@@ -12,6 +12,7 @@ from splade_cli.evaluation.metrics import MEASURES
 from splade_cli.search.options import RERANK_DEPTH, SearchOptions
 
 if TYPE_CHECKING:
+    from splade_cli.evaluation.report import Report
     from splade_cli.indexing.dense import DenseEncoder
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.query_encoders.base import ExportQueries
@@ -23,7 +24,8 @@ class EvaluationOptions:
     """What to measure.
 
     Attributes:
-        baseline: another model to stand beside, e.g. the one before training.
+        baseline: another model to stand beside, e.g. the one before training, or what a report says of one
+            on the same queries.
         bm25: BM25 beside it, where the index is made here; a ready one is measured by what it has.
         dense: a dense model beside it, and in the hybrids.
         search: how the first system searches: mode, filter, expansion, grouping, weights; None for what a
@@ -44,7 +46,7 @@ class EvaluationOptions:
         cache: where encoded windows are kept until the figures stand.
     """
 
-    baseline: str | SpladeEmbedder | None = None
+    baseline: str | SpladeEmbedder | Report | None = None
     bm25: bool = True
     dense: str | DenseEncoder | None = None
     search: SearchOptions | None = None
@@ -63,7 +65,7 @@ class EvaluationOptions:
 class EvaluationKeywords(TypedDict, total=False):
     """The fields of `EvaluationOptions` as keywords, for calls that name one or two of them."""
 
-    baseline: str | SpladeEmbedder | None
+    baseline: str | SpladeEmbedder | Report | None
     bm25: bool
     dense: str | DenseEncoder | None
     search: SearchOptions | None

@@ -92,7 +92,8 @@ class SystemResult:
         figures: the mean of each measure.
         values: each measure by query; empty in a report that was written without them.
         cost: of a sparse system.
-        versus: the first system's lead over this one; None for the first itself.
+        versus: the first system's lead over this one; None for the first itself, and for earlier results of
+            which only means are known.
         options: the search options that are not those of `search` without any.
         run: documents and scores by query; no part of a written report, `write_run` writes it.
     """
@@ -128,7 +129,10 @@ class Report:
     format: int = FORMAT
 
     def quality_table(self) -> Table:
-        """A row a system: its measures, then its gain over the first one and the p-value of that."""
+        """A row a system: its measures, then its gain over the first one and the p-value of that.
+
+        A system of which only means are known has a gain and no p-value.
+        """
         measures = list(dict.fromkeys(name for system in self.systems for name in system.figures))
         figures = [Column(name, ".4f") for name in measures]
         rows: list[tuple[Cell, ...]] = []
@@ -136,7 +140,9 @@ class Report:
             gain: tuple[Cell, Cell] = (None, None)
             if system.versus is not None:
                 gain = (-system.versus.difference, system.versus.p_value)
-            rows.append((system.name, *(system.figures[name] for name in measures), *gain))
+            elif system is not self.systems[0] and self.compared_on in system.figures:
+                gain = (system.figures[self.compared_on] - self.systems[0].figures[self.compared_on], None)
+            rows.append((system.name, *(system.figures.get(name) for name in measures), *gain))
         columns = (Column("system"), *figures, Column("gain", "+.4f"), Column("p", ".4f"))
         return Table(columns, tuple(rows))
 

@@ -16,7 +16,9 @@ from splade_cli.config.keys import flatten
 from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.errors import ServiceError
-from splade_cli.evaluation.mteb import mteb_scores, require_tasks
+from splade_cli.evaluation.benchmarks.task_scores import score_tasks
+from splade_cli.evaluation.benchmarks.tasks import require_tasks
+from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
 from splade_cli.storage.cache import Cache
 from splade_cli.training.averaging import WITH_VOCABULARY, wanted_share
@@ -226,11 +228,12 @@ class TrainingRun:
         """MTEB's scores and the hub, after the model is safe: what fails here is a note and costs nothing."""
         settings = self.config.training
         try:
-            scores = mteb_scores(self.encoder, tasks)
+            embedder = SpladeEmbedder.from_loaded(self.trainable.loaded, settings.per_device_eval_batch_size)
+            scores = {f"MTEB {each.task}": each.main_score for each in score_tasks(embedder, tasks)}
             if scores:
                 self.log.write({"step": result.steps, **scores})
         except ServiceError as error:
-            result.notes.append(f"{error.message} ({error.hint})")
+            result.notes.append(f"{error.message} (the model is saved: splade evaluate --mteb TASK)")
         if settings.push_to_hub and settings.hub_model_id:
             private = settings.hub_private_repo or None
             pushed = push_to_hub(result.model_dir, settings.hub_model_id, private=private)

@@ -11,7 +11,7 @@ from splade_cli.config.schema import Config
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.loading import DatasetSplits, load_datasets
 from splade_cli.errors import InputError
-from splade_cli.evaluation.mteb import require_tasks
+from splade_cli.evaluation.benchmarks.tasks import require_tasks
 from splade_cli.progress import Progress, silent
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import claim_output, remove_leftovers_in

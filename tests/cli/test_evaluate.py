@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from splade_cli.cli.render import report as figures
+from splade_cli.cli.render.evaluation import report as figures
 from splade_cli.evaluation.costs import Cost, Sparsity
 from splade_cli.evaluation.metrics import MEASURES
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import Comparison
 from splade_cli.model.options import ModelOptions
+from tests.evaluation.benchmarks.stand_in import install
 
 
 class Letters:
@@ -243,3 +245,100 @@ def test_long_names_and_narrow_terminals(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "name[3]" in "".join(line[:26].strip() for line in lines), "brackets are no markup, names wrap"
     for width in (40, 50, 60):
         assert any("0.7098" in line for line in printed(monkeypatch, shown, width))
+
+
+def test_sparsity_without_data(splade: Callable[..., Any], tmp_path: Path) -> None:
+    shown = splade("evaluate", "--analyze-sparsity", "--device", "cpu")
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith("tiny: 4 texts, as documents and as queries\n")
+    assert shown.stdout.count(" zeros; weights ") == 4
+    texts = tmp_path / "texts.txt"
+    texts.write_text("The kiln fires clay.\n" * 12)
+    many = splade("evaluate", "--texts", texts, "--device", "cpu")
+    assert "2 more texts: --json has them" in many.stderr
+    document = json.loads(splade("evaluate", "--texts", texts, "--device", "cpu", "--json").stdout)
+    assert list(document) == ["sparsity"]
+    assert len(document["sparsity"]["texts"]) == 12
+    term, weight = document["sparsity"]["texts"][0]["heaviest"][0]
+    assert f"{term} {weight:.2f}" in many.stdout
+
+
+def test_tasks_of_mteb_and_a_baseline_of_results(
+    splade: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(monkeypatch)
+    before = tmp_path / "before.json"
+    before.write_text(json.dumps({"SNLRetrieval": {"test": {"ndcg_at_10": 0.4}}}))
+    words = [
+        "evaluate",
+        "--device",
+        "cpu",
+        "--mteb",
+        "SNL",
+        "--mteb",
+        "WebFAQRetrieval",
+        "--mteb-language",
+        "nob",
+    ]
+    words += ["--mteb-output", tmp_path / "results"]
+    shown = splade(*words, "--baseline", before)
+    assert shown.exit_code == 0, shown.output
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert lines == [
+        ["MTEB"],
+        ["nDCG@10", "main", "score", "baseline", "gain", "gain,", "%"],
+        ["SNLRetrieval", "0.5000", "0.5000", "0.4000", "+0.1000", "+25.0%"],
+        ["WebFAQRetrieval", "0.5000", "0.5000"],
+    ]
+    assert "the baseline has no results on WebFAQRetrieval" in shown.stderr
+    (summary,) = (tmp_path / "results").glob("tiny_summary_*_*.json")
+    assert str(summary) in shown.stderr.replace("\n", "")
+    assert json.loads(summary.read_text())["SNLRetrieval"]["test"]["ndcg_at_10"] == 0.5
+    assert (tmp_path / "results" / "tiny" / "SNLRetrieval.json").is_file()
+    again = splade(*words, "--baseline", summary, "--json")
+    assert json.loads(again.stdout)["mteb_baseline"] == json.loads(summary.read_text())
+
+
+def test_nano_beir_of_a_folder(splade: Callable[..., Any], built: Any, tmp_path: Path) -> None:
+    data = tmp_path / "copy"
+    shutil.copytree(built / "data", data)
+    (data / "qrels" / "train.tsv").rename(data / "qrels" / "test.tsv")
+    words = ["evaluate", "--nano-beir", data, "--device", "cpu"]
+    report = tmp_path / "report.json"
+    shown = splade(*words, "--baseline", "tiny", "--report", report)
+    assert shown.exit_code == 0, shown.output
+    written = json.loads(report.read_text())["reports"][0]["systems"]
+    figures = [f"{system['measures']['nDCG@10']:.4f}" for system in written]
+    assert shown.stdout.splitlines()[0] == "nDCG@10"
+    assert shown.stdout.splitlines()[-1].split() == ["copy", figures[0], figures[2]]
+    assert "no split" in splade("evaluate", "--nano-beir", built / "data").stderr
+    again = splade("evaluate", "--data", data, "--baseline", report, "--no-bm25", "--device", "cpu")
+    assert again.exit_code == 0, again.output
+    assert "nDCG@10 over tiny, as reported: +0.0000" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "nothing to measure"),
+        (
+            ["--analyze-sparsity", "--fail-under", "nDCG@10=0.5"],
+            "--fail-under is of a collection of your own",
+        ),
+        (["--analyze-sparsity", "--run", "-"], "--run is of a collection of your own"),
+        (["--analyze-sparsity", "--baseline", "nowhere.json"], "no such file: nowhere.json"),
+        (["--texts", "nowhere.txt"], "no such file: nowhere.txt"),
+        (["--analyze-sparsity", "--baseline", "no-model"], "no model folder no-model"),
+        (["--nano-beir", "marco"], "did you mean 'msmarco'?"),
+    ],
+)
+def test_what_cannot_be_without_data(splade: Callable[..., Any], words: list[str], message: str) -> None:
+    result = splade("evaluate", *words)
+    assert result.exit_code == 1
+    assert message in " ".join(result.stderr.split())
+
+
+def test_an_index_has_no_tasks(splade: Callable[..., Any], built: Any) -> None:
+    result = splade("evaluate", "--index", built / "index", "--analyze-sparsity")
+    assert result.exit_code == 1
+    assert "of a model, not of an index" in " ".join(result.stderr.split())

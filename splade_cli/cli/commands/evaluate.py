@@ -1,4 +1,4 @@
-"""`splade evaluate`: a model, or an index, against judgements over the whole corpus."""
+"""`splade evaluate`: a model, or an index, against judgements; a model on benchmarks and on some texts."""
 
 from __future__ import annotations
 
@@ -15,16 +15,13 @@ if TYPE_CHECKING:
     from splade_cli.model.options import ModelOptions
 
 
-STDOUT = Path("-")
-
-
 def evaluate(
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--data", "-d", help="BEIR folder, folder with documents/ and queries.jsonl, or training file."
         ),
-    ],
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -46,7 +43,33 @@ def evaluate(
     split: Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")] = "test",
     baseline: Annotated[
         str | None,
-        typer.Option("--baseline", help="Another model to stand beside, e.g. the one before training."),
+        typer.Option(
+            "--baseline",
+            help="Another model to stand beside, e.g. the one before training, or a .json file of results: "
+            "of --report, or MTEB's.",
+        ),
+    ] = None,
+    nano_beir: Annotated[
+        list[str] | None,
+        typer.Option("--nano-beir", help="NanoBEIR: msmarco, nfcorpus, ... or all; may be repeated."),
+    ] = None,
+    mteb: Annotated[
+        list[str] | None,
+        typer.Option("--mteb", help="An MTEB task, e.g. NorQuadRetrieval; may be repeated."),
+    ] = None,
+    mteb_language: Annotated[
+        list[str] | None,
+        typer.Option("--mteb-language", help="Only its parts in this one, e.g. nob; may be repeated."),
+    ] = None,
+    mteb_output: Annotated[
+        Path, typer.Option("--mteb-output", help="Where results of MTEB and their summary go.")
+    ] = Path("results/mteb"),
+    analyze_sparsity: Annotated[
+        bool, typer.Option("--analyze-sparsity", help="Active terms and weights of sample texts; no data.")
+    ] = False,
+    texts: Annotated[
+        Path | None,
+        typer.Option("--texts", help="A file of texts for it, one a line.", show_default="samples"),
     ] = None,
     bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="BM25 beside it.")] = True,
     dense: Annotated[
@@ -106,12 +129,15 @@ def evaluate(
 ) -> None:
     """Measure a model: ranking, sparsity, FLOPS, latency, size; BM25, dense and hybrid search beside it."""
     from splade_cli.cli.render import console
-    from splade_cli.cli.render import report as figures
+    from splade_cli.cli.render.evaluation.measurement import measurement
+    from splade_cli.cli.render.evaluation.outputs import Outputs
     from splade_cli.cli.render.progress import show_progress
-    from splade_cli.datasets.formats.trec import run_lines, write_run
-    from splade_cli.evaluation.evaluate import evaluate as measured
+    from splade_cli.evaluation.benchmarks.results import ENDING, read_results
+    from splade_cli.evaluation.measurement import MeasurementOptions
+    from splade_cli.evaluation.measurement import measure as measured
     from splade_cli.evaluation.metrics import MEASURES, below_thresholds, parse_measure, parse_thresholds
     from splade_cli.evaluation.options import EvaluationOptions
+    from splade_cli.evaluation.sparsity_analysis import SAMPLES, read_texts
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.options import RERANK_DEPTH
@@ -119,7 +145,8 @@ def evaluate(
     from splade_cli.search.searcher import Searcher
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
-    _require_outputs(run_file, report_file, json_output)  # before hours of measuring
+    outputs = Outputs(run_file, report_file, mteb_output if mteb else None, json_output)
+    outputs.require(judged=data is not None, thresholds=fail_under or ())  # before hours of measuring
     options.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
     chosen = options.search_options(mode, filter, 0.0, expand, group, None, RERANK_DEPTH, weights)
@@ -129,6 +156,11 @@ def evaluate(
     measures = list(dict.fromkeys([*(measure or MEASURES), *thresholds]))
     for name in measures:
         parse_measure(name)
+    results = None
+    if baseline and baseline.lower().endswith(ENDING):
+        results = read_results(Path(baseline))
+        baseline = None
+    looked_at = read_texts(texts) if texts else SAMPLES
     opening = ModelOptions(
         device=device,
         precision=precision,
@@ -143,7 +175,7 @@ def evaluate(
     else:
         subject = Searcher.open(index, model=model, options=chosen, backend=engine, model_options=opening)
     others = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
-    wanted = EvaluationOptions(
+    beside = EvaluationOptions(
         baseline=SpladeEmbedder(baseline, opening) if baseline else None,
         bm25=bm25,
         dense=_dense_model(dense, others) if dense else None,
@@ -158,49 +190,31 @@ def evaluate(
         measures=measures,
         cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished",
     )
+    wanted = MeasurementOptions(
+        data=data,
+        split=split,
+        options=beside,
+        nano_beir=nano_beir or (),
+        tasks=mteb or (),
+        languages=mteb_language or (),
+        texts=looked_at if analyze_sparsity or texts else None,
+        results=results,
+    )
     with show_progress() as progress:
-        report = measured(
-            subject, data, split, wanted, name=None if index is None else index.name, progress=progress
-        )
-    if run_file == STDOUT:
-        console.lines(list(run_lines(report.systems[0].run)))
-    elif run_file is not None:
-        write_run(run_file, report.systems[0].run)
-    if report_file == STDOUT:
-        console.json_document(report.to_json())
-    elif report_file is not None:
-        report.write(report_file)
-    if json_output:
-        console.json_document(report.to_json(per_query))
-    elif STDOUT not in (run_file, report_file):
-        figures.report(report)
-    for what, path in (("run", run_file), ("report", report_file)):
-        if path is not None and path != STDOUT:
-            console.note(f"{what} written to {path}")
-    missed = below_thresholds(report.systems[0].figures, thresholds)
+        found = measured(subject, wanted, name=None if index is None else index.name, progress=progress)
+    outputs.write(found, model or "tiny", per_query)
+    if not outputs.on_stdout:
+        measurement(found)
+    outputs.say()
+    missed = below_thresholds(found.report.systems[0].figures, thresholds) if found.report else []
     if missed:
         console.note("; ".join(missed))
         raise typer.Exit(3)
     if index is not None:
         console.next_command(f"splade query --index {index}")
         return
-    beside = f" --dense {dense}" if dense else ""
-    console.next_command(f"splade index DOCS -o index --model {model or 'tiny'}{beside}")
-
-
-def _require_outputs(run: Path | None, report: Path | None, json_output: bool) -> None:
-    """Raises InputError where nothing can be written, or more than one thing would be on standard output."""
-    from splade_cli.errors import InputError
-    from splade_cli.storage.outputs import output_file
-
-    if [run == STDOUT, report == STDOUT, json_output].count(True) > 1:
-        raise InputError(
-            "only one of --run -, --report - and --json can be on standard output",
-            "name files for the others",
-        )
-    for path in (run, report):
-        if path is not None and path != STDOUT:
-            output_file(path)
+    with_dense = f" --dense {dense}" if dense else ""
+    console.next_command(f"splade index DOCS -o index --model {model or 'tiny'}{with_dense}")
 
 
 def _dense_model(name: str, opening: ModelOptions) -> DenseModel:

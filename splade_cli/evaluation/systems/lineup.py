@@ -11,6 +11,7 @@ from splade_cli.evaluation.fitting import Fitted, fit, lead
 from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import compare
+from splade_cli.evaluation.systems.earlier import earlier_result
 from splade_cli.evaluation.systems.subject import Subject, by_part
 from splade_cli.evaluation.systems.system import (
     DEPTH,
@@ -79,6 +80,8 @@ class Lineup:
             self._measure(sparse)
         for system in self.beside:
             self._measure(system)
+        if isinstance(wanted.baseline, Report):
+            self.results.append(earlier_result(wanted.baseline, self.evaluator.measures))
         parts = {"sparse": sparse}
         for part, name in subject.parts.items():
             if part != "sparse":
@@ -157,10 +160,11 @@ class Lineup:
         """The results, all but the first with the lead of the first over them."""
         first, *others = self.results
         measure = self.wanted.compare_on
-        compared = [
-            replace(result, versus=compare(first.values[measure], result.values[measure]))
-            for result in others
-        ]
+        compared = []
+        for result in others:
+            if measure in result.values:
+                result = replace(result, versus=compare(first.values[measure], result.values[measure]))
+            compared.append(result)
         return (first, *compared)
 
 

@@ -116,15 +116,16 @@ def _below_each_other(measured: Report, width: int) -> None:
     costs = measured.cost_table()
     if costs.rows:
         out.print()
-        _draw(costs.only(NARROW_COSTS))
+        draw(costs.only(NARROW_COSTS), style="dim")
 
 
-def _draw(costs: Table) -> None:
-    table = _table("", *(column.short or column.name for column in costs.columns[1:]))
-    table.columns[0].max_width = NAME
-    for name, *cells in costs.texts():
-        table.add_row(escape(name), *cells, style="dim")
-    out.print(table)
+def draw(table: Table, style: str = "") -> None:
+    """A table under the short names of its columns, the first without a name."""
+    drawn = _table("", *(column.short or column.name for column in table.columns[1:]))
+    drawn.columns[0].max_width = NAME
+    for name, *cells in table.texts():
+        drawn.add_row(escape(name), *cells, style=style)
+    out.print(drawn)
 
 
 def _fitting(measures: list[str], room: int) -> list[str]:

@@ -1,0 +1,87 @@
+"""Files that `splade evaluate` writes: run, report and results of MTEB; what goes to standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from splade_cli.cli.render import console
+from splade_cli.datasets.formats.trec import run_lines, write_run
+from splade_cli.errors import InputError
+from splade_cli.evaluation.benchmarks.results import write_results
+from splade_cli.storage.files import write_json
+from splade_cli.storage.outputs import output_file, output_folder
+
+if TYPE_CHECKING:
+    from splade_cli.evaluation.measurement import Measurement
+
+STDOUT = Path("-")
+
+
+@dataclass
+class Outputs:
+    """What is to be written, and where; ``-`` is standard output.
+
+    Attributes:
+        mteb: the folder of results on tasks, None without tasks.
+        json: a document of everything goes to standard output.
+    """
+
+    run: Path | None
+    report: Path | None
+    mteb: Path | None
+    json: bool
+    _said: list[str] = field(default_factory=list)
+
+    @property
+    def on_stdout(self) -> bool:
+        """Whether standard output is a document, not for people."""
+        return self.json or STDOUT in (self.run, self.report)
+
+    def require(self, *, judged: bool, thresholds: Sequence[str]) -> None:
+        """Raises InputError where something cannot be written, or two things would be on standard output.
+
+        Args:
+            judged: whether a collection is measured, which runs and thresholds are of.
+        """
+        for flag, value in (("--run", self.run), ("--fail-under", thresholds)):
+            if value and not judged:
+                raise InputError(f"{flag} is of a collection of your own", "name one: --data DIR")
+        if [self.run == STDOUT, self.report == STDOUT, self.json].count(True) > 1:
+            raise InputError(
+                "only one of --run -, --report - and --json can be on standard output",
+                "name files for the others",
+            )
+        for path in (self.run, self.report):
+            if path is not None and path != STDOUT:
+                output_file(path)
+        if self.mteb is not None:
+            output_folder(self.mteb)
+
+    def write(self, measured: Measurement, model: str, per_query: bool) -> None:
+        """Writes and prints all of them."""
+        if self.run is not None and measured.report is not None:
+            run = measured.report.systems[0].run
+            if self.run == STDOUT:
+                console.lines(list(run_lines(run)))
+            else:
+                write_run(self.run, run)
+                self._said.append(f"run written to {self.run}")
+        if self.report == STDOUT:
+            console.json_document(measured.to_json())
+        elif self.report is not None:
+            write_json(self.report, measured.to_json(), alone=True)
+            self._said.append(f"report written to {self.report}")
+        if self.mteb is not None:
+            summary = write_results(self.mteb, model, measured.tasks, datetime.now())
+            self._said.append(f"MTEB: summary written to {summary}")
+        if self.json:
+            console.json_document(measured.to_json(per_query))
+
+    def say(self) -> None:
+        """What was written, as remarks."""
+        for line in self._said:
+            console.note(line)

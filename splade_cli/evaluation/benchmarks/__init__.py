@@ -1,0 +1,1 @@
+"""Public benchmarks: MTEB's retrieval tasks and NanoBEIR, and files of results on them."""
