@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from reliability.commands import ROOT, Ended, environment
 
@@ -121,7 +122,7 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
 
 
-def _become(command: dict) -> None:
+def _become(command: dict[str, Any]) -> None:
     """Runs the command in this process, its outputs in files of its folder; exits as it does."""
     folder = Path(command["folder"])
     for name, number in (("stdout", 1), ("stderr", 2)):
