@@ -84,7 +84,50 @@ def test_languages_are_guessed(language: str) -> None:
 
 
 def test_without_words_it_is_english() -> None:
-    assert guess_language(["", "12 34", "日本語"]) == guess_language([]) == "english"
+    assert guess_language(["", "12 34", "+-"]) == guess_language([]) == "english"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("閥門要慢慢關。", "chinese"),
+        ("毎月ポンプを点検してください。", "japanese"),
+        ("비밀번호를 잊었습니다", "korean"),
+        ("การสำรองข้อมูล", "thai"),
+        ("the valve, in Chinese 閥門, is closed with the handle", "english"),
+    ],
+)
+def test_scripts_tell_their_languages(text: str, language: str) -> None:
+    assert guess_language([text]) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("閥門要關", ["閥門", "門要", "要關"]),
+        ("Docker容器 v2", ["docker", "容器", "v2"]),
+        ("東 x", ["東"]),
+        ("コピー・ペースト", ["コピ", "ピー", "ペー", "ース", "スト"]),
+        ("ﾎﾟﾝﾌﾟ", ["ポン", "ンプ"]),
+        ("비밀번호를", ["비밀", "밀번", "번호", "호를"]),
+        ("กู้คืน", ["กู", "ู้", "้ค", "คื", "ืน"]),
+    ],
+)
+def test_words_without_blanks_are_pairs_of_characters(text: str, terms: list[str]) -> None:
+    assert analysed([text], "english") == [terms]
+
+
+def test_a_word_within_a_sentence_without_blanks_is_found() -> None:
+    texts = [
+        "每月檢查一次，閥門要慢慢關。",
+        "毎月ポンプを点検してください。",
+        "비밀번호를 잊었습니다",
+        "Bread and water.",
+    ]
+    index = Bm25Search.over(texts, "english")
+    rows, scores = index.search(["閥門", "ポンプ", "비밀번호", "bread"], 1)
+    assert rows[:, 0].tolist() == [0, 1, 2, 3]
+    assert (scores > 0).all()
 
 
 def test_stemming_follows_the_language() -> None:

@@ -1,6 +1,7 @@
 """Text analysis for BM25: language, stop words and stemmer.
 
-bm25s splits, drops stop words and stems with Snowball; the language of the texts decides the lists.
+bm25s splits, drops stop words and stems with Snowball; the language of the texts decides the lists. Of
+scripts without blanks the terms are character bigrams.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from splade_cli.index.bm25.scripts import BIGRAM, language_of_script, with_bigrams
+
 _WORD = re.compile(r"(?u)\b\w\w+\b")
+_TERM = rf"(?u){BIGRAM}|\b\w\w+\b"
 _STEMMERS = (
     "english",
     "norwegian",
@@ -46,9 +50,16 @@ def analysed_codes(texts: Sequence[str], language: str) -> tuple[list[list[int]]
 
 
 def guess_language(texts: Sequence[str], sample: int = 200) -> str:
-    """The language whose stop words cover most of a sample of `texts`; ``english`` where none does."""
+    """The language of a sample of `texts`: that of their script, or whose stop words cover most of them.
+
+    ``english`` where neither says anything.
+    """
     step = max(1, len(texts) // sample)
-    words = Counter(word for text in texts[::step][:sample] for word in _WORD.findall(text[:1000].lower()))
+    pieces = [text[:1000].lower() for text in texts[::step][:sample]]
+    by_script = language_of_script("".join(pieces))
+    if by_script is not None:
+        return by_script
+    words = Counter(word for piece in pieces for word in _WORD.findall(piece))
     covered = {name: sum(words[word] for word in stop_words(name)) for name in _STEMMERS}
     best = max(covered, key=lambda name: (covered[name], name == "english"))
     return best if covered[best] else "english"
@@ -68,7 +79,8 @@ def _tokens(texts: Sequence[str], language: str, return_ids: bool) -> Any:
     import bm25s
 
     return bm25s.tokenize(
-        list(texts),
+        [with_bigrams(text) for text in texts],
+        token_pattern=_TERM,
         stopwords=list(stop_words(language)),
         stemmer=_stemmer(language),
         return_ids=return_ids,

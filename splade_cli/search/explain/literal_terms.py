@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from splade_cli.index.bm25.scripts import BIGRAM, HANGUL, UNSPACED
 from splade_cli.search.explain.term_names import continues_a_word, fold, is_mark, readable
 
 if TYPE_CHECKING:
@@ -21,14 +22,11 @@ if TYPE_CHECKING:
 _MARKS = "".join(
     chr(code) for code in range(0x300, 0x3100) if unicodedata.category(chr(code)).startswith("M")
 )
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-"""Scripts without blanks between words: Thai, Lao, Burmese, Khmer, Kana, Han."""
-_WORD = re.compile(rf"[{_UNSPACED}]+|(?:(?![{_UNSPACED}])[^\W_][{_MARKS}\u200c\u200d]*)+|[^\w\s]|_")
+_WORD = re.compile(rf"[{UNSPACED}]+|(?:(?![{UNSPACED}])[^\W_][{_MARKS}\u200c\u200d]*)+|[^\w\s]|_")
 _PLAIN_WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
-_RUN = re.compile(rf"[{_UNSPACED}]+")
+_RUN = re.compile(rf"[{UNSPACED}]+")
+_BIGRAM = re.compile(BIGRAM)
+_KOREAN = re.compile(f"[{HANGUL}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CACHED_TEXTS = 64
 
@@ -93,6 +91,8 @@ class TermMatcher:
             if 2 * _covered(inside, start, end) >= end - start:
                 literal.extend(token.name for token in inside)
             literal.extend(stems.get(stem, ()))
+            if _KOREAN.match(text[start:end]):
+                literal.extend(term for term in wanted if _BIGRAM.fullmatch(term) and term in text[start:end])
             if literal:
                 words.append(MatchedWord(start, end, tuple(dict.fromkeys(literal))))
         return words
@@ -100,22 +100,22 @@ class TermMatcher:
     def _words_of_run(
         self, text: str, start: int, end: int, tokens: Sequence[Token], wanted: set[str]
     ) -> list[MatchedWord]:
-        """Where no blanks part words each token is one; without a tokenizer, each occurrence of a term."""
-        words: list[MatchedWord] = []
+        """Where no blanks part words: each token, and each place where terms of BM25 stand, is one.
+
+        Without a tokenizer all terms are looked for.
+        """
+        found: list[MatchedWord] = []
+        reached = start
         for token in tokens:
             # the bytes of one letter are tokens at the same offsets: the first stands for all
-            if token.start >= start and token.end <= end:
-                words.append(MatchedWord(token.start, token.end, (token.name,)))
-                start = token.end
-        if self._tokenizer is not None:
-            return words
+            if token.start >= reached and token.end <= end:
+                found.append(MatchedWord(token.start, token.end, (token.name,)))
+                reached = token.end
         names = {readable(term): term for term in wanted if term}
-        if not names:
-            return words
-        pattern = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-        for match in re.finditer(pattern, text[start:end]):
-            words.append(MatchedWord(start + match.start(), start + match.end(), (names[match.group()],)))
-        return words
+        if self._tokenizer is not None:
+            names = {name: term for name, term in names.items() if _BIGRAM.fullmatch(name)}
+        found.extend(_occurrences(text, start, end, names))
+        return _joined(found)
 
     def _stems_of_terms(self, terms: Sequence[str]) -> dict[str, list[str]]:
         """Terms by their stems, and by themselves: those of BM25 are stems."""
@@ -148,6 +148,28 @@ class TermMatcher:
                 names.extend(encoding.tokens)
                 offsets.extend(encoding.offsets)
         return names, offsets
+
+
+def _occurrences(text: str, start: int, end: int, names: Mapping[str, str]) -> Iterator[MatchedWord]:
+    """Where the names of terms stand in ``text[start:end]``, overlapping ones too."""
+    for name, term in names.items():
+        place = text.find(name, start, end)
+        while name and place >= 0:
+            yield MatchedWord(place, place + len(name), (term,))
+            place = text.find(name, place + 1, end)
+
+
+def _joined(words: list[MatchedWord]) -> list[MatchedWord]:
+    """The same in order, those that overlap as one."""
+    joined: list[MatchedWord] = []
+    for word in sorted(words, key=lambda each: (each.start, -each.end)):
+        if joined and word.start < joined[-1].end:
+            last = joined[-1]
+            terms = tuple(dict.fromkeys(last.terms + word.terms))
+            joined[-1] = MatchedWord(last.start, max(last.end, word.end), terms)
+        else:
+            joined.append(word)
+    return joined
 
 
 def _inside(spans: Sequence[tuple[int, int]], tokens: Sequence[Token]) -> Iterator[list[Token]]:

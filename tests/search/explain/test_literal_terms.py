@@ -215,3 +215,20 @@ def test_bytes_of_one_letter_are_highlighted_once() -> None:
     terms = matcher._tokenized("日")[0]
     assert len(terms) > 1
     assert shown(matcher, "x日y", terms) == ["日"]
+
+
+@pytest.mark.parametrize("matcher", [TermMatcher(wordpiece()), WORDS_ONLY])
+@pytest.mark.parametrize(
+    ("text", "terms", "found"),
+    [
+        ("毎月ポンプを点検", ["ポン", "ンプ"], ["ポンプ"]),
+        ("閥門要關，閥門", ["閥門"], ["閥門", "閥門"]),
+        ("비밀번호를 잊었습니다", ["비밀", "밀번", "번호"], ["비밀번호를"]),
+    ],
+)
+def test_pairs_of_characters_are_highlighted_where_they_stand(
+    matcher: TermMatcher, text: str, terms: list[str], found: list[str]
+) -> None:
+    words = matcher.words(text, terms)
+    assert [text[word.start : word.end] for word in words] == found
+    assert set().union(*(word.terms for word in words)) == set(terms)
