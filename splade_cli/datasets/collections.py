@@ -12,6 +12,7 @@ or a training file, whose documents are the corpus and whose positives are relev
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from splade_cli.corpus.documents import read_documents
@@ -36,6 +37,21 @@ class Collection:
     queries: dict[str, str]
     qrels: Qrels
     chunked: bool = False
+
+    @cached_property
+    def twins(self) -> frozenset[str]:
+        """Ids of queries that are documents themselves, as in ArguAna and Quora: the same words under one id.
+
+        Such a document is no result of its query, unless it is judged to be one: BEIR and MTEB leave it out.
+        """
+        twins = set()
+        for document in self.documents:
+            query = self.queries.get(document.id)
+            if query is None or self.qrels.get(document.id, {}).get(document.id, 0) > 0:
+                continue
+            if " ".join(query.split()) in " ".join(f"{document.title} {document.text}".split()):
+                twins.add(document.id)
+        return frozenset(twins)
 
 
 def load_collection(path: Path, split: str = "test") -> Collection:

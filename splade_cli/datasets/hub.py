@@ -28,8 +28,8 @@ def fetch(
     if converted:
         # the copy that the hub makes of every dataset: <config>/<split>/0000.parquet
         folders = {"train": "train", "validation": "val*", "test": "test"}
-        files = {split: f"{config or 'default'}/{folder}/*.parquet" for split, folder in folders.items()}
-        options = {"revision": "refs/convert/parquet", "data_files": files}
+        files = {name: f"{config or 'default'}/{folder}/*.parquet" for name, folder in folders.items()}
+        options = {"revision": "refs/convert/parquet", "data_files": files, "split": split}
     try:
         with offline_if_unreachable():
             return load_dataset(source, **options)

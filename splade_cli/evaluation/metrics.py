@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -68,7 +68,11 @@ def means(values: PerQuery) -> dict[str, float]:
 
 
 def run_of(
-    queries: Sequence[str], hits: Sequence[Sequence[Hit]], documents: Mapping[str, str], depth: int
+    queries: Sequence[str],
+    hits: Sequence[Sequence[Hit]],
+    documents: Mapping[str, str],
+    depth: int,
+    twins: Collection[str] = (),
 ) -> Run:
     """A run from the hits of a search. What was folded into a hit stands directly behind it.
 
@@ -76,6 +80,7 @@ def run_of(
         queries: ids.
         documents: the documents of the chunks that were folded into hits.
         depth: documents kept a query.
+        twins: queries that are documents of the same id, which are no results of themselves.
     """
     run: Run = {}
     for query, ranked_hits in zip(queries, hits, strict=True):
@@ -86,12 +91,18 @@ def run_of(
             for duplicate in hit.duplicates:
                 score = np.nextafter(score, np.float32(-np.inf))
                 scores.setdefault(documents[duplicate], float(score))
+        if query in twins:
+            scores.pop(query, None)
         run[query] = dict(list(scores.items())[:depth])
     return run
 
 
 def run_of_ranking(
-    queries: Sequence[str], ranking: Ranking, depth: int, documents: Mapping[str, str] | None = None
+    queries: Sequence[str],
+    ranking: Ranking,
+    depth: int,
+    documents: Mapping[str, str] | None = None,
+    twins: Collection[str] = (),
 ) -> Run:
     """A run from ranked texts; a document with several chunks keeps its best one (MaxP).
 
@@ -99,6 +110,7 @@ def run_of_ranking(
         queries: ids.
         depth: documents kept a query.
         documents: the documents of the chunks, where it is chunks that were ranked.
+        twins: as in `run_of`.
     """
     run: Run = {}
     for query, ids, scores in zip(queries, ranking.ids, ranking.scores, strict=True):
@@ -108,6 +120,8 @@ def run_of_ranking(
         best: dict[str, float] = {}
         for name, score in zip(names, scores.tolist(), strict=True):
             best.setdefault(name, score)
+        if query in twins:
+            best.pop(query, None)
         run[query] = dict(list(best.items())[:depth])
     return run
 

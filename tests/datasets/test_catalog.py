@@ -135,8 +135,11 @@ def test_what_the_hub_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch("alexandrainst/scandi-qa", "da", converted=True)
     files = {"train": "da/train/*.parquet", "validation": "da/val*/*.parquet", "test": "da/test/*.parquet"}
     assert asked == [
-        (("ltg/noropenbookqa",), {"name": "nb"}),
-        (("alexandrainst/scandi-qa",), {"revision": "refs/convert/parquet", "data_files": files}),
+        (("ltg/noropenbookqa",), {"name": "nb", "split": None}),
+        (
+            ("alexandrainst/scandi-qa",),
+            {"revision": "refs/convert/parquet", "data_files": files, "split": None},
+        ),
     ]
 
 

@@ -495,3 +495,23 @@ def test_any_retriever(embedder: Any) -> None:
 def test_names_of_models_in_folders(tmp_path: Path) -> None:
     assert short(str(tmp_path)) == tmp_path.name
     assert short("org/model") == "org/model"
+
+
+def test_a_query_that_is_a_document_is_no_result_of_itself(embedder: Any) -> None:
+    texts = {"a": "Pumps need priming before they start.", "b": "Close valves slowly."}
+    questions = {
+        "q1": "Should pumps be primed before the start?",
+        "a": "Close a valve",  # the id of a document that says something else
+        "b": "Close valves slowly.",  # judged to answer itself
+    }
+    documents = [Document(name, text) for name, text in texts.items()]
+    documents.append(Document("q1", questions["q1"]))
+    qrels = {"q1": {"a": 1}, "a": {"b": 1}, "b": {"b": 1}}
+    twice = Collection("twins", "test", documents, questions, qrels)
+    assert twice.twins == {"q1"}
+    report = evaluate(embedder, twice, hybrid=True)
+    for system in report.systems:
+        assert "q1" not in system.run["q1"]
+        assert next(iter(system.run["b"])) == "b"
+    assert report.systems[0].figures["MRR@10"] == 1
+    assert "1 queries are documents themselves, and no results of themselves" in report.notes

@@ -133,7 +133,7 @@ class Lineup:
         documents: dict[str, str] = {}
         rankings = []
         for system in parts.values():
-            ranking, known = ranked_chunks(system, list(fit_on.queries.values()), fusion.DEPTH)
+            ranking, known = ranked_chunks(system, fit_on, fusion.DEPTH)
             documents.update(known)
             rankings.append(ranking)
         names = {part: system.name for part, system in parts.items()}
@@ -176,6 +176,10 @@ def _notes(collection: Collection, subject: Subject) -> list[str]:
     if searched:
         said = ", ".join(f"{name} {value}" for name, value in searched.items())
         notes.append(f"{subject.name} searches with {said}; what does not pass a filter counts as missed")
+    if collection.twins:
+        notes.append(
+            f"{len(collection.twins)} queries are documents themselves, and no results of themselves"
+        )
     queries = len(collection.queries)
     if queries < FEW_QUERIES:
         notes.append(f"only {queries} queries: differences below several points are noise")

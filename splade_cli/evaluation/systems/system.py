@@ -72,7 +72,8 @@ class Evaluator:
         hits = self._hits(system)
         duplicates = {each for ranked in hits for hit in ranked for each in hit.duplicates}
         documents = system.documents_of(sorted(duplicates))
-        run = run_of(list(self.collection.queries), hits, documents, DEPTH)
+        twins = self.collection.twins
+        run = run_of(list(self.collection.queries), hits, documents, DEPTH, twins)
         values = per_query(run, self.collection.qrels, self.measures)
         cost = None if system.cost is None else system.cost(self.queries, self.progress)
         options = changed(system.options)
@@ -80,10 +81,11 @@ class Evaluator:
 
     def _hits(self, system: System) -> list[list[Hit]]:
         options = replace(system.options, explain=False, texts=False)
+        depth = DEPTH + bool(self.collection.twins)
         hits: list[list[Hit]] = []
         for start in range(0, len(self.queries), QUERIES_AT_ONCE):
             batch = self.queries[start : start + QUERIES_AT_ONCE]
-            hits += system.retriever.search(batch, DEPTH, options)
+            hits += system.retriever.search(batch, depth, options)
             self.progress(f"rank: {system.name}", len(hits), len(self.queries))
         return hits
 
@@ -119,12 +121,15 @@ class HeldOutFusion:
         return hits
 
 
-def ranked_chunks(system: System, queries: Sequence[str], k: int) -> tuple[Ranking, dict[str, str]]:
-    """The `k` best chunks of each query, neither grouped nor reranked, and the documents of all of them."""
+def ranked_chunks(system: System, judged: Collection, k: int) -> tuple[Ranking, dict[str, str]]:
+    """The `k` best chunks of each judged query, neither grouped nor reranked, and the documents of all."""
     options = replace(system.options, group=False, reranker=None, explain=False, texts=False)
     ranking = Ranking([], [])
     documents: dict[str, str] = {}
-    for hits in system.retriever.search(queries, k, options):
+    found = system.retriever.search(list(judged.queries.values()), k, options)
+    for query, hits in zip(judged.queries, found, strict=True):
+        if query in judged.twins:
+            hits = [hit for hit in hits if hit.document_id != query]
         documents.update((hit.id, hit.document_id) for hit in hits)
         ranking.ids.append([hit.id for hit in hits])
         ranking.scores.append(np.array([hit.score for hit in hits], dtype=np.float32))

@@ -163,6 +163,7 @@ class _JudgedQueries:
             query: text for query, text in collection.queries.items() if query in collection.qrels
         }
         self._qrels = {query: collection.qrels[query] for query in self.queries}
+        self._twins = collection.twins
         self._engine = searcher.engine
         self._encoder = RememberedQueries(searcher.encoder)
         self._depth = depth
@@ -174,7 +175,7 @@ class _JudgedQueries:
         ranking = searcher.rank(list(self.queries.values()), self._depth)
         ids = list(dict.fromkeys(each for ids in ranking.ids for each in ids))
         documents = {chunk.id: chunk.document_id for chunk in self._engine.fetch(ids)}
-        run = run_of_ranking(list(self.queries), ranking, CUTOFF, documents)
+        run = run_of_ranking(list(self.queries), ranking, CUTOFF, documents, self._twins)
         return per_query(run, self._qrels, [MEASURE])[MEASURE]
 
 
