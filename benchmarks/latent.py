@@ -120,12 +120,11 @@ def encoded(head: Any, vectors: torch.Tensor, kind: str) -> sp.csr_matrix:
 
 def train(head: Any, vectors: torch.Tensor, steps: int) -> float:
     """Distils the dense similarities of `vectors` into U and b; CPU seconds a step."""
-    from splade_cli.training.laspar.loss import DenseDistillation
     from splade_cli.training.laspar.optimizer import optimizer
+    from splade_cli.training.losses.distillation import divergence
 
     head.position_weights.requires_grad_(False)
     rule = optimizer(head, 0.0, row_rate=RATE)
-    loss = DenseDistillation(student_temperature=TAU, teacher_temperature=TAU, cross_entropy=0.0)
     generator = torch.Generator().manual_seed(0)
     near = (vectors @ vectors.T).topk(min(3 * NEAR, len(vectors)), dim=1).indices
     start = time.process_time()
@@ -140,20 +139,10 @@ def train(head: Any, vectors: torch.Tensor, steps: int) -> float:
         _, weights = head.compact_weights(head.project(texts), kept)
         # every document is a candidate of every query: one "way" of them each would need as many of both
         teacher = texts[:QUERIES] @ texts[QUERIES:].T
-        divergence(loss, weights[:QUERIES] @ weights[QUERIES:].T, teacher).backward()
+        divergence(weights[:QUERIES] @ weights[QUERIES:].T, teacher, TAU, TAU).backward()
         rule.step()
         rule.zero_grad()
     return (time.process_time() - start) / max(1, steps)
-
-
-def divergence(loss: Any, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """KL between the softmaxes of two score matrices [q, n], at the temperatures of `loss`."""
-    return torch.nn.functional.kl_div(
-        torch.log_softmax(student / loss.student_temperature, dim=1),
-        torch.log_softmax(teacher / loss.teacher_temperature, dim=1),
-        reduction="batchmean",
-        log_target=True,
-    )
 
 
 def child(name: str, dimensions: int, rank: int | None, steps: int, folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from splade_cli.config.keys import ALL_KEYS, check_known, flatten, nested
+from splade_cli.config.laspar_names import in_our_names
 from splade_cli.config.layers import (
     Layer,
     layer_of_setting,
@@ -84,6 +85,7 @@ def resolve(
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     layers.append(Layer(given, "flag"))
     layers += [layer_of_setting(text) for text in settings]
+    layers = in_our_names(layers, preset)
     values, origins = _merged(_with_preset(layers, preset, has_file=yaml_file is not None))
     for key, origin in origins.items():
         check_known(key, origin, READ_AS_WELL)

@@ -40,6 +40,9 @@ QUERY_LEARNING_RATE = 1e-3
 QUERY_WEIGHTS = {"splade": 2e-3, "inference-free-splade": 0.0, "csr": 0.0, "laspar": 5e-3}
 DOCUMENT_WEIGHTS = {"splade": 2e-3, "inference-free-splade": 3e-3, "csr": 0.0, "laspar": 5e-3}
 
+UNIT_LENGTH = {"scale": 20.0, "student_temperature": 0.05, "teacher_temperature": 0.05}
+"""Of the losses of laspar, where nobody names one: products of vectors of length 1 lie on [0, 1]."""
+
 
 class Config(Section):
     """A whole training run."""
@@ -118,4 +121,17 @@ class Config(Section):
             loss.query_regularizer = "l1" if architecture == "laspar" else "flops"
         if loss.document_regularizer is None:
             loss.document_regularizer = "equipartition" if architecture == "laspar" else "flops"
+        if architecture == "laspar":
+            given = loss.model_fields_set
+            for key, value in UNIT_LENGTH.items():
+                if key not in given:
+                    setattr(loss, key, value)
+            if "teachers" not in given and loss.type in ("auto", "in_batch_kl"):
+                loss.teachers = ["auto"]
+        return self
+
+    @model_validator(mode="after")
+    def _one_dense_teacher(self) -> Config:
+        if self.loss.type == "in_batch_kl" and len(self.loss.teachers) != 1:
+            raise ValueError(f"loss.type in_batch_kl needs one dense teacher, not {len(self.loss.teachers)}")
         return self

@@ -205,6 +205,11 @@ def _kind(type_name: str) -> str:
 
 
 def _no_splade(name: str, made_of: str) -> ModelError:
+    if made_of.split(" + ")[-1] in ("Pooling", "Normalize", "Dense"):
+        return ModelError(
+            f"{name} is a dense model, made of {made_of}",
+            f"`splade evaluate --dense {name}` measures it, `splade index --dense {name}` searches by it",
+        )
     return ModelError(
         f"{name} is made of {made_of}, a SPLADE model is Transformer + SpladePooling",
         "use 'tiny' or another SPLADE model, e.g. prithivida/Splade_PP_en_v1",

@@ -26,6 +26,8 @@ def outline(
     if config.model.architecture in ("splade", "inference-free-splade"):
         told["negatives"] = _negatives(config, sources)
         told["learning rate"] = _rates(config, trainable)
+    if config.model.architecture == "laspar":
+        told["teachers"] = _teachers(config)
     if len(sources) > 1 and getattr(trainer, "mixed_batches", None) is not None:
         told["datasets"] = _shares(config, trainer.mixed_batches.shares(), sources)
     return told
@@ -50,6 +52,14 @@ def _weights(config: Config, trainable: Trainable) -> str:
     if config.training.load_best_model_at_end:
         return "those of the best validation, as they are"
     return "those of the last step, as they are"
+
+
+def _teachers(config: Config) -> str:
+    if config.loss.teachers:
+        return ", ".join(config.loss.teachers)
+    if config.loss.type != "auto":
+        return "none"
+    return "none: no dense model is at hand; name one in loss.teachers, e.g. all-MiniLM-L6-v2"
 
 
 def _negatives(config: Config, sources: Mapping[str, Sequence[Example]]) -> str:

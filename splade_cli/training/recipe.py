@@ -18,6 +18,7 @@ from splade_cli.training.sparsity.controller import SparsityController
 from splade_cli.training.sparsity.lambda_schedule import LambdaWarmup
 from splade_cli.training.sparsity.moving_averages import MovingAverages
 from splade_cli.training.sparsity.regularized_losses import active_terms
+from splade_cli.training.teachers.matrix import TeacherMatrix
 from splade_cli.training.trainable import Trainable
 
 SAMPLE = 64
@@ -45,6 +46,7 @@ def prepare(
     output: Path,
     measure: Callable[[], dict[str, float]] | None,
     callbacks: Sequence[Any] = (),
+    teacher: TeacherMatrix | None = None,
 ) -> Any:
     """A SparseEncoderTrainer, ready to train.
 
@@ -55,6 +57,7 @@ def prepare(
         output: the run folder; checkpoints go below it.
         measure: validation figures of the current weights, None without validation.
         callbacks: further ones.
+        teacher: a dense teacher's vectors of all rows' texts, where batches are distilled from one.
 
     Raises:
         InputError: a loss that the rows cannot serve, or steps that do not fit one another.
@@ -69,11 +72,11 @@ def prepare(
     encoder = trainable.encoder
     negatives = settings.negatives_per_query
     scale = label_scale(config, trainable, sources)
-    datasets, kinds = as_datasets(sources, negatives, config.loss.type, scale)
+    datasets, kinds = as_datasets(sources, negatives, config.loss.type, scale, teacher)
     validation: dict[str, Any] = {}
     if held_out:
-        validation = as_datasets({"val": held_out}, negatives, "auto", scale)[0]
-    losses = {name: loss_of(kind, encoder, config) for name, kind in kinds.items()}
+        validation = as_datasets({"val": held_out}, negatives, "auto", scale, teacher)[0]
+    losses = {name: loss_of(kind, encoder, config, teacher) for name, kind in kinds.items()}
     validated = measure is not None and settings.eval_strategy != "no"
     evaluator = _evaluator(measure) if measure is not None and validated else None
     anchored = config.loss.anchor_weight > 0 and config.model.architecture != "laspar"

@@ -16,6 +16,7 @@ class Trained:
         share: of the tuned weights in the average with the base.
         guard_before, guard_after: figures of a collection that the run is not for, empty without one.
         notes: sentences for the user.
+        is_dense: whether it is LASPAR's dense control.
     """
 
     model_dir: Path
@@ -28,3 +29,4 @@ class Trained:
     guard_before: dict[str, float] = field(default_factory=dict)
     guard_after: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    is_dense: bool = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ from splade_cli.training.recipe import model_options, prepare
 from splade_cli.training.result import Trained
 from splade_cli.training.run_folder import CACHE, CONFIG, FINAL, METRICS, begin_run_folder
 from splade_cli.training.sparsity.head import make_ready, trim
+from splade_cli.training.teachers.matrix import TeacherMatrix
+from splade_cli.training.teachers.sources import ask_teachers, in_batch_teacher, with_named_teacher
 from splade_cli.training.tracking.metrics_log import MetricsLog
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.tracking.tracker import Tracker
@@ -79,12 +82,16 @@ class TrainingRun:
         self.documents = list(dict.fromkeys([*self.corpus, *in_rows]))
         quieten()
         options = model_options(self.config)
-        self.trainable = open_trainable(self.config.model, options, documents=self.documents)
+        seed = self.config.training.seed
+        self.trainable = open_trainable(self.config.model, options, documents=self.documents, seed=seed)
         if self.config.training.truncate_to is not None:
             self.trainable.read_at_most(self.config.training.truncate_to)
         self.encoder = self.trainable.encoder
+        self.config = with_named_teacher(self.config)
+        in_batch_teacher(self.config)  # one that is of the wrong kind is refused before anything is computed
+        self.teacher: TeacherMatrix | None = None
         if self.is_first:
-            begin_run_folder(output, resolved, resumed=checkpoint is not None)
+            begin_run_folder(output, replace(resolved, config=self.config), resumed=checkpoint is not None)
         self.log = MetricsLog(output / METRICS, listener if self.is_first else None, self.is_first)
         self.figures = Figures(self.config, self.trainable, self.held_out, training, self.log.write)
         self.trackers: list[Tracker] = []
@@ -146,7 +153,14 @@ class TrainingRun:
             )
         else:
             self.trainer = prepare(
-                self.trainable, self.config, self.sources, self.held_out, self.output, measure, callbacks
+                self.trainable,
+                self.config,
+                self.sources,
+                self.held_out,
+                self.output,
+                measure,
+                callbacks,
+                self.teacher,
             )
         return self.trainer
 
@@ -162,7 +176,7 @@ class TrainingRun:
         for dataset in self.datasets:
             self.log.write({"step": 0, "dataset": dataset.line()})
         if self.config.loss.teachers and self.config.model.architecture != "csr":
-            self._score()
+            self._ask_teachers()
         before = self.figures.measure()
         guard_before = self.figures.guard()
         if before or guard_before:
@@ -195,6 +209,7 @@ class TrainingRun:
             guard_before=guard_before,
             guard_after=guard_after,
             notes=self.notes,
+            is_dense=self.trainable.is_dense,
         )
 
     def _weights(self) -> dict[str, torch.Tensor]:
@@ -211,18 +226,15 @@ class TrainingRun:
                 self.trainer._save_checkpoint(self.trainer.model, trial=None)
             raise
 
-    def _score(self) -> None:
-        """Gives the rows the scores of the teachers that the configuration names."""
-        from splade_cli.training.teachers.sources import scored_sources
-
+    def _ask_teachers(self) -> None:
+        """Gives the rows what the teachers that the configuration names say of them."""
         with Cache(self.output / CACHE) as cache:
-            self.sources, reports = scored_sources(self.sources, self.config, cache, self.progress)
-        for name, report in reports.items():
-            self.log.write({"step": 0, "dataset": name, "teacher": vars(report)})
-            if not report.scored:
-                self.notes.append(
-                    f"no row of {name} was scored by a teacher: they carry scores, or have no negatives"
-                )
+            taught = ask_teachers(self.sources, self.held_out, self.config, cache, self.progress)
+        self.sources = taught.sources
+        self.teacher = taught.vectors
+        for row in taught.told:
+            self.log.write({"step": 0, **row})
+        self.notes += taught.notes
 
     def _publish(self, result: Trained, tasks: Sequence[Any]) -> None:
         """MTEB's scores and the hub, after the model is safe: what fails here is a note and costs nothing."""

@@ -24,7 +24,7 @@ from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.frequencies import TokenFrequencies
 from splade_cli.model.splade.encoder import SpladeModel
-from splade_cli.training.laspar.trainable import trainable_latent
+from splade_cli.training.laspar.trainable import trainable_control, trainable_latent
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Trainable:
         transformer: its part that reads documents.
         view: the same parameters as a LoadedModel; `loaded` brings it up to date.
         static: the query table's module of an inference-free model.
+        is_dense: whether it is LASPAR's dense control.
         was_sparse: whether the base was a sparse encoder already, and no plain language model.
     """
 
@@ -44,6 +45,16 @@ class Trainable:
     view: LoadedModel
     static: Any = None
     was_sparse: bool = False
+    is_dense: bool = False
+
+    @property
+    def saved(self) -> Any:
+        """What is saved: the encoder, or a dense sentence-transformers model of its modules."""
+        if not self.is_dense:
+            return self.encoder
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(modules=list(self.encoder), similarity_fn_name="cosine")
 
     @property
     def routed(self) -> bool:
@@ -63,14 +74,20 @@ class Trainable:
 
 
 def open_trainable(
-    section: ModelSection, options: ModelOptions | None = None, *, documents: Sequence[str] = ()
+    section: ModelSection,
+    options: ModelOptions | None = None,
+    *,
+    documents: Sequence[str] = (),
+    seed: int = 0,
 ) -> Trainable:
     """What `section` asks for, from its base model.
 
     Args:
         section: base model, architecture and their options, whom to trust among them.
         options: device, precision (float32 where it is automatic) and tokens read of a text from now on.
-        documents: the training corpus, whose IDF an inference-free model's queries start from.
+        documents: the training corpus, whose IDF an inference-free model's queries start from, and by which
+            a fresh latent head is calibrated.
+        seed: of a fresh latent head.
 
     Raises:
         ModelError: the base cannot be used, or not for this architecture.
@@ -87,14 +104,14 @@ def open_trainable(
     )
     if options.precision == "auto":
         options = replace(options, precision="fp32")
-    trainable = _opened(section, options, documents)
+    trainable = _opened(section, options, documents, seed)
     # sentence-transformers settles it when it is first asked for: a run that goes on from its last step never
     # asks, and would save a model without it
     trainable.encoder.similarity_fn_name = trainable.encoder.similarity_fn_name
     return trainable
 
 
-def _opened(section: ModelSection, options: ModelOptions, documents: Sequence[str]) -> Trainable:
+def _opened(section: ModelSection, options: ModelOptions, documents: Sequence[str], seed: int) -> Trainable:
     if section.architecture == "csr":
         encoder, view = make_csr(
             section.base_model,
@@ -104,8 +121,11 @@ def _opened(section: ModelSection, options: ModelOptions, documents: Sequence[st
             options=options,
         )
         return Trainable(encoder, encoder[0], view)
+    if section.architecture == "laspar" and not section.latent_sparse:
+        encoder, view = trainable_control(section, options)
+        return Trainable(encoder, encoder[0], view, is_dense=True)
     if section.architecture == "laspar":
-        encoder, view = trainable_latent(section, options, documents)
+        encoder, view = trainable_latent(section, options, documents, seed)
         return Trainable(encoder, encoder[0], view)
     return _trainable_splade(section, options, documents)
 

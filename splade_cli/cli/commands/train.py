@@ -48,7 +48,9 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option("--learning-rate", "--lr", help="Peak learning rate.")
     ] = None,
-    loss: Annotated[str | None, typer.Option("--loss", help="auto, contrastive, kl or margin_mse.")] = None,
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="auto, contrastive, kl, in_batch_kl or margin_mse.")
+    ] = None,
     teacher: Annotated[
         list[str] | None,
         typer.Option("--teacher", help="A model, or bm25, that scores rows; may be repeated."),

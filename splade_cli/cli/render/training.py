@@ -48,6 +48,9 @@ def result(trained: Trained, as_json: bool) -> None:
     console.facts(facts, as_json)
     for note in trained.notes:
         console.note(note)
+    if trained.is_dense:
+        console.next_command(f"splade evaluate --data BEIR --dense {trained.model_dir}")
+        return
     console.next_command(f"splade index DOCS -o index --model {trained.model_dir}")
 
 

@@ -19,14 +19,16 @@ _INNER_LOSSES = {
 class LossSection(Section):
     """What is minimised. ``auto`` distils where rows carry scores and contrasts where they do not.
 
-    `target_document_terms` and `target_query_terms` hand the weights of the regularisers to a controller.
-    `teachers` score the rows that carry no scores, with `rescore` all rows; `false_negatives` says what
-    happens to negatives that they score like the positive; `raw_scores` keeps one teacher's own scale, for
-    margin_mse. `anchor_weight` holds the model to its base on texts of random words. `aux_loss_weight` and
-    `contrastive_weight` are CSR's beta and gamma.
+    `in_batch_kl` distils from a dense teacher's opinion of every query and document of a batch; for laspar it
+    is what ``auto`` does with rows that carry no scores. `target_document_terms` and `target_query_terms`
+    hand the weights of the regularisers to a controller. `teachers` score the rows that carry no scores, with
+    `rescore` all rows; ``auto`` is the dense teacher at hand. `false_negatives` says what happens to
+    negatives that they score like the positive; `raw_scores` keeps one teacher's own scale, for margin_mse.
+    `anchor_weight` holds the model to its base on texts of random words. `aux_loss_weight` is CSR's beta,
+    `contrastive_weight` its gamma, and the weight of the contrastive part of in_batch_kl.
     """
 
-    type: Literal["auto", "contrastive", "kl", "margin_mse"] = "auto"
+    type: Literal["auto", "contrastive", "kl", "in_batch_kl", "margin_mse"] = "auto"
     query_regularizer_weight: float | None = Field(None, ge=0)
     document_regularizer_weight: float | None = Field(None, ge=0)
     query_regularizer: Regularizer | None = None
@@ -55,6 +57,8 @@ class LossSection(Section):
         if self.raw_scores and (self.type != "margin_mse" or len(self.teachers) != 1):
             given = f"{self.type} with {len(self.teachers)}"
             raise ValueError(f"raw_scores is for type margin_mse with one teacher, not for {given}")
+        if "auto" in self.teachers and len(self.teachers) > 1:
+            raise ValueError("teacher 'auto' is the one at hand, and stands alone: name it, or others")
         return self
 
     @model_validator(mode="before")

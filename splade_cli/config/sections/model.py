@@ -18,8 +18,9 @@ class ModelSection(Section):
     """Which model to start from, and what to make of it.
 
     `csr_*` belong to csr (`csr_anneal_from` is k at the first step, as a multiple of `csr_k`), `latent_*` to
-    laspar, `freeze_static_embedding` to inference-free-splade. `activation` is ``relu`` for log(1 + relu(x))
-    and ``log1p_relu`` for the logarithm taken twice.
+    laspar (`latent_rank` is r of a factorised U; without `latent_sparse` there is no U, and a dense control
+    is trained), `freeze_static_embedding` to inference-free-splade. `activation` is ``relu`` for
+    log(1 + relu(x)) and ``log1p_relu`` for the logarithm taken twice.
     """
 
     base_model: str = "tiny"
@@ -34,7 +35,9 @@ class ModelSection(Section):
     csr_hidden_dim: int | None = Field(None, gt=0)
     csr_anneal_from: float = Field(1.0, ge=1)
     latent_dimensions: int = Field(4_194_304, gt=0)
+    latent_sparse: bool = True
     latent_variant: Literal["attention", "sum"] = "attention"
+    latent_rank: int | None = Field(None, gt=0)
     latent_query_k: int = Field(128, gt=0)
     latent_document_k: int = Field(512, gt=0)
     latent_freeze_body: bool = False

@@ -105,18 +105,22 @@ def make_latent(
         ModelError: not found, unreachable, or no such model.
         InputError: sizes that cannot be.
     """
-    options = options or ModelOptions()
-    source = resolve_dense(body_name)
-    require_hub(source, options.revision)
-    modules = read_json(source, "modules.json", options.revision) or [{"path": ""}]
-    tokenizer, body = _from_pretrained(source, modules[0]["path"], body_name, options)
+    tokenizer, body, length = open_body(body_name, options or ModelOptions())
     limit = position_limit(body.config, tokenizer)
     width = int(body.config.hidden_size)
     shape = LatentShape(width, dimensions, variant, positions=min(limit, 512), **sizes)
     head = LatentHead(shape, seed)
-    length = min(limit, options.max_seq_length or TOKENS)
     model = LatentModel(body, head, name=body_name, identity="fresh", max_seq_length=length, prompts=prompts)
     return tokenizer, model.eval()
+
+
+def open_body(name: str, options: ModelOptions) -> tuple[Any, Any, int]:
+    """Tokenizer and body of a base, and the tokens that are read of a text. Raises ModelError."""
+    source = resolve_dense(name)
+    require_hub(source, options.revision)
+    modules = read_json(source, "modules.json", options.revision) or [{"path": ""}]
+    tokenizer, body = _from_pretrained(source, modules[0]["path"], name, options)
+    return tokenizer, body, min(position_limit(body.config, tokenizer), options.max_seq_length or TOKENS)
 
 
 def open_latent(source: Path | str, name: str, options: ModelOptions | None = None) -> LoadedModel:

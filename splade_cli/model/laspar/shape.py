@@ -41,6 +41,11 @@ class LatentShape:
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise InputError(f"unknown variant '{self.variant}' of laspar", f"one of {', '.join(VARIANTS)}")
+        if self.rank is not None and not 0 < self.rank <= self.width:
+            raise InputError(
+                f"rank {self.rank} of a factorised U is not between 1 and the width {self.width} of the base",
+                "lower latent_rank, or leave it out for a whole U",
+            )
         if not 0 < self.query_k <= self.dimensions or not 0 < self.document_k <= self.dimensions:
             raise InputError(
                 f"cannot keep {self.query_k} and {self.document_k} of {self.dimensions} latents",

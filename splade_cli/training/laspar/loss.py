@@ -1,4 +1,4 @@
-"""Losses of a latent model: a SpladeLoss over the latents that a batch uses, and distillation.
+"""Loss of a latent model: a SpladeLoss over the latents that a batch uses.
 
 `LatentLoss` has the shape of sentence-transformers' SpladeLoss; the loss inside it gets compact matrices [B,
 m] that share their m columns, so every loss that only multiplies or adds rows means the same as on [B, D].
@@ -92,76 +92,4 @@ class LatentLoss(nn.Module):
             "query_regularizer_weight": self.query_regularizer_weight,
             "document_regularizer": type(self.document_regularizer).__name__,
             "query_regularizer": type(self.query_regularizer).__name__,
-        }
-
-
-class DenseDistillation(nn.Module):
-    """KL(softmax(T / tau_t) || softmax(S / tau)) over a batch's documents, plus cross-entropy.
-
-    S are the student's dot products, of vectors of length 1, T a dense teacher's (LASPAR distils from one;
-    how is not public, this is the usual form of Hinton et al. 2015 over in-batch candidates).
-
-    Args:
-        model: accepted and kept out, for sentence-transformers.
-        student_temperature: tau.
-        teacher_temperature: tau_t.
-        cross_entropy: weight of the cross-entropy; 0 where a batch's texts need not be told apart.
-    """
-
-    def __init__(
-        self,
-        model: Any = None,
-        *,
-        student_temperature: float = 0.05,
-        teacher_temperature: float = 0.05,
-        cross_entropy: float = 1.0,
-    ) -> None:
-        super().__init__()
-        self.student_temperature = student_temperature
-        self.teacher_temperature = teacher_temperature
-        self.cross_entropy = cross_entropy
-
-    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
-        """The mean over queries.
-
-        Args:
-            embeddings: queries [B, m], then 1 + n documents of each, each [B, m], positive first.
-            labels: the teacher's vectors [B, 2 + n, d] in the same order, or its scores: [B, 1 + n] of a
-                query's own documents, or [B, (1 + n) B] of all, document w of query i in column w B + i.
-
-        Raises:
-            ValueError: labels of another shape.
-        """
-        queries = embeddings[0]
-        documents = embeddings[1:]
-        size = len(queries)
-        ways = len(documents)
-        every = queries @ torch.cat(documents).T / self.student_temperature
-        positives = torch.arange(size, device=every.device)
-        student = every
-        teacher = labels.to(every.dtype)
-        if labels.ndim == 3 and labels.shape[:2] == (size, 1 + ways):
-            vectors = teacher.transpose(0, 1)
-            teacher = vectors[0] @ vectors[1:].reshape(ways * size, -1).T
-        elif labels.shape == (size, ways):
-            own = positives[:, None] + size * torch.arange(ways, device=every.device)
-            student = every.gather(1, own)
-        elif labels.shape != (size, ways * size):
-            raise ValueError(f"labels {tuple(labels.shape)} for {size} queries with {ways} documents each")
-        divergence = nn.functional.kl_div(
-            torch.log_softmax(student, dim=1),
-            torch.log_softmax(teacher / self.teacher_temperature, dim=1),
-            reduction="batchmean",
-            log_target=True,
-        )
-        if not self.cross_entropy:
-            return divergence
-        return divergence + self.cross_entropy * nn.functional.cross_entropy(every, positives)
-
-    def get_config_dict(self) -> dict[str, Any]:
-        """Settings, for the model card."""
-        return {
-            "student_temperature": self.student_temperature,
-            "teacher_temperature": self.teacher_temperature,
-            "cross_entropy": self.cross_entropy,
         }

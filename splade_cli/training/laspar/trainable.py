@@ -13,7 +13,8 @@ from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import quiet, read_json
 from splade_cli.model.kernels.linear import use_fast_linear
-from splade_cli.model.laspar.encoder import LatentModel, make_latent, open_latent
+from splade_cli.model.laspar.dense_control import DenseControl
+from splade_cli.model.laspar.encoder import LatentModel, make_latent, open_body, open_latent
 from splade_cli.model.laspar.head import LatentHead
 from splade_cli.model.layout import last_module
 from splade_cli.model.loaded import LoadedModel
@@ -29,7 +30,7 @@ SAMPLE = 256
 
 
 def trainable_latent(
-    section: ModelSection, options: ModelOptions, documents: Sequence[str] = ()
+    section: ModelSection, options: ModelOptions, documents: Sequence[str] = (), seed: int = 0
 ) -> tuple[Any, LoadedModel]:
     """What a run trains: a SparseEncoder, and our view of the same parameters.
 
@@ -37,6 +38,7 @@ def trainable_latent(
         section: a base that is a latent model already goes on, with its own sizes.
         options: how to open the base; the precision is float32 whatever they say.
         documents: the training corpus; the first SAMPLE of them calibrate a fresh head.
+        seed: of a fresh head's U.
 
     Returns:
         The encoder and a LoadedModel.
@@ -56,6 +58,8 @@ def trainable_latent(
             section.latent_dimensions,
             section.latent_variant,
             options,
+            seed=seed,
+            rank=section.latent_rank,
             query_k=section.latent_query_k,
             document_k=section.latent_document_k,
         )
@@ -68,6 +72,32 @@ def trainable_latent(
     return encoder, LoadedModel(tokenizer, model, device)
 
 
+def trainable_control(section: ModelSection, options: ModelOptions) -> tuple[Any, LoadedModel]:
+    """The dense control of `trainable_latent`: its encoder is [Transformer, Pooling, Normalize].
+
+    Args:
+        section: names the base.
+        options: how to open it; the precision is float32 whatever they say.
+    """
+    from sentence_transformers import SparseEncoder
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+
+    quiet()
+    options = replace(options, precision="fp32")
+    device = choose_device(options.device, options.precision)
+    tokenizer, body, length = open_body(section.base_model, options)
+    model = DenseControl(body, name=section.base_model, identity="fresh", max_seq_length=length)
+    model.to(device.name).eval()
+    transformer = _transformer(_body_folder(resolve_dense(section.base_model)), model)
+    encoder = SparseEncoder(
+        modules=[transformer, Pooling(model.dimensions, pooling_mode="mean"), Normalize()],
+        similarity_fn_name="cosine",
+        device=device.name,
+    )
+    fit_threads()
+    return encoder, LoadedModel(tokenizer, model, device)
+
+
 def as_encoder(source: str, model: LatentModel) -> Any:
     """A SparseEncoder [Transformer, LatentHead] of `model`, whose body becomes the encoder's.
 
@@ -75,22 +105,30 @@ def as_encoder(source: str, model: LatentModel) -> Any:
         source: the folder or hub id that the body's configuration and tokenizer are read from.
     """
     from sentence_transformers import SparseEncoder
-    from sentence_transformers.base.modules import Module, Transformer
+    from sentence_transformers.base.modules import Module
 
     Module.register(LatentHead)  # a checkpoint of foreign classes is opened again if they are modules
-    transformer = Transformer(
-        source, max_seq_length=model.max_seq_length, model_kwargs={"dtype": torch.float32}
-    )
-    transformer.model.load_state_dict(model.body.state_dict())
-    use_fast_linear(transformer.model)
     device = str(next(model.body.parameters()).device)
-    model.body = transformer.model
+    transformer = _transformer(source, model)
     return SparseEncoder(
         modules=[transformer, model.head],
         similarity_fn_name="dot",
         device=device,
         prompts=model.prompts or None,
     )
+
+
+def _transformer(source: str, model: LatentModel | DenseControl) -> Any:
+    """A Transformer of sentence-transformers with the weights of `model`'s body, which it becomes."""
+    from sentence_transformers.base.modules import Transformer
+
+    transformer = Transformer(
+        source, max_seq_length=model.max_seq_length, model_kwargs={"dtype": torch.float32}
+    )
+    transformer.model.load_state_dict(model.body.state_dict())
+    use_fast_linear(transformer.model)
+    model.body = transformer.model
+    return transformer
 
 
 def calibrate(model: LatentModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> None:

@@ -98,7 +98,9 @@ class GuardedTrainer(CheckedCheckpoints, SparseEncoderTrainer):
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
         """AdamW, and row-sparse updates for the latents of a laspar model."""
-        if self.config.model.architecture == "laspar" and getattr(self, "optimizer", None) is None:
+        model = self.config.model
+        has_latents = model.architecture == "laspar" and model.latent_sparse
+        if has_latents and getattr(self, "optimizer", None) is None:
             from splade_cli.training.laspar.optimizer import optimizer
 
             self.optimizer: Any = optimizer(

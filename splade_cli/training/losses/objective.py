@@ -6,13 +6,20 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+
 from splade_cli.config.schema import Config, LossSection
 from splade_cli.errors import InputError
 from splade_cli.records import Example
+from splade_cli.training.teachers.matrix import TeacherMatrix
 
 
 def as_datasets(
-    sources: Mapping[str, Sequence[Example]], negatives: int, loss: str, scale: float = 1.0
+    sources: Mapping[str, Sequence[Example]],
+    negatives: int,
+    loss: str,
+    scale: float = 1.0,
+    teacher: TeacherMatrix | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Rows of like shape together, since a batch needs equal columns; no row is dropped.
 
@@ -20,8 +27,9 @@ def as_datasets(
         sources: rows by the name of their dataset.
         negatives: kept a row at most.
         scale: labels are teacher scores times this.
-        loss: ``auto`` distils (kl) the rows that carry scores for at least two documents and contrasts the
-            rest.
+        loss: ``auto`` distils (kl) the rows that carry scores for at least two documents; the rest it distils
+            from `teacher` (in_batch_kl) where there is one, and contrasts otherwise.
+        teacher: has vectors of all texts of the rows that in_batch_kl is for.
 
     Returns:
         ``{name: datasets.Dataset}`` with columns query, positive, negative_1.. and label, and ``{name: loss
@@ -35,7 +43,7 @@ def as_datasets(
     groups: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
     for source, examples in sources.items():
         for example in examples:
-            kind, row = _as_row(example, negatives, loss, scale)
+            kind, row = _as_row(example, negatives, loss, scale, teacher)
             count = min(negatives, len(example.negatives))
             groups[source, kind, count].append(row)
     if loss in ("kl", "margin_mse") and not any(kind == loss for _, kind, _ in groups):
@@ -57,20 +65,26 @@ def source_of(name: str) -> str:
     return name.rsplit("-", 2)[0]
 
 
-def _as_row(example: Example, negatives: int, loss: str, scale: float) -> tuple[str, dict[str, Any]]:
+def _as_row(
+    example: Example, negatives: int, loss: str, scale: float, teacher: TeacherMatrix | None
+) -> tuple[str, dict[str, Any]]:
     """The kind of loss of one row, and its columns."""
     texts = example.negatives[:negatives]
     row: dict[str, Any] = {"query": example.query, "positive": example.positive}
     for number, text in enumerate(texts, 1):
         row[f"negative_{number}"] = text
-    if loss == "contrastive" or example.scores is None or not texts:
+    has_scores = example.scores is not None and bool(texts)
+    if teacher is not None and (loss == "in_batch_kl" or (loss == "auto" and not has_scores)):
+        row["label"] = teacher.rows_of(example.query, [example.positive, *texts])
+        return "in_batch_kl", row
+    if loss in ("contrastive", "in_batch_kl") or example.scores is None or not texts:
         return "contrastive", row
     row["label"] = [score * scale for score in example.scores[: 1 + len(texts)]]
     return "kl" if loss == "auto" else loss, row
 
 
-def loss_of(kind: str, encoder: Any, config: Config) -> Any:
-    """SpladeLoss: regularisers around the inner loss of a kind of rows, kl, margin_mse or contrastive.
+def loss_of(kind: str, encoder: Any, config: Config, teacher: TeacherMatrix | None = None) -> Any:
+    """SpladeLoss: regularisers around the inner loss of a kind of rows, one that `as_datasets` names.
 
     With `training.mini_batch_size` its cached form, which embeds a batch in parts (Gao et al. 2021, arXiv
     2101.06983).
@@ -78,7 +92,9 @@ def loss_of(kind: str, encoder: Any, config: Config) -> Any:
     from sentence_transformers.sparse_encoder import losses as stock
 
     settings = config.loss
-    inner = inner_loss(kind, encoder, settings)
+    inner = inner_loss(kind, encoder, settings, teacher)
+    if config.model.architecture == "laspar" and not config.model.latent_sparse:
+        return stock.SpladeLoss(encoder, inner, document_regularizer_weight=0.0)
     latents = encoder[-1].dimensions if config.model.architecture == "laspar" else None
     options: dict[str, Any] = {
         "document_regularizer": regularizer(settings.document_regularizer or "flops", settings, latents),
@@ -96,12 +112,19 @@ def loss_of(kind: str, encoder: Any, config: Config) -> Any:
     return stock.SpladeLoss(encoder, inner, **options)
 
 
-def inner_loss(kind: str, encoder: Any, settings: LossSection) -> Any:
+def inner_loss(kind: str, encoder: Any, settings: LossSection, teacher: TeacherMatrix | None = None) -> Any:
     """The loss of one kind of rows, given embeddings."""
     from sentence_transformers.sparse_encoder import losses as stock
 
-    from splade_cli.training.losses.distillation import ListwiseDistillation
+    from splade_cli.training.losses.distillation import InBatchDistillation, ListwiseDistillation
 
+    if kind == "in_batch_kl" and teacher is not None:
+        return InBatchDistillation(
+            torch.from_numpy(teacher.vectors),
+            student_temperature=settings.student_temperature,
+            teacher_temperature=settings.teacher_temperature,
+            contrastive_weight=settings.contrastive_weight,
+        )
     if kind == "kl":
         return ListwiseDistillation(
             encoder,

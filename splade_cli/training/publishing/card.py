@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from splade_cli.training.publishing.card_facts import CardFacts
+from splade_cli.training.publishing.card_facts import DENSE, CardFacts
 from splade_cli.training.publishing.licence import Licence
 from splade_cli.training.publishing.public_names import LOCAL_MODEL, is_hub_id, public_name
 
@@ -25,6 +25,7 @@ TITLES = {
     "inference-free-splade": "Inference-free SPLADE",
     "csr": "CSR",
     "laspar": "LASPAR",
+    DENSE: "Dense",
 }
 TERMS = {"query_terms": "active query terms", "document_terms": "active document terms"}
 TERM_METRICS = {"query_terms": "query_active_dims", "document_terms": "corpus_active_dims"}
@@ -52,6 +53,7 @@ def render(facts: CardFacts) -> str:
         kind=_kind(facts),
         base=_base(facts),
         stock=facts.architecture in STOCK,
+        dense=facts.architecture == DENSE,
         model=facts.repo_id or "path/to/this/folder",
         figures=_figures(facts.before, facts.after, facts.dimensions),
         guard_figures=_figures(facts.guard_before, facts.guard_after, facts.dimensions),
@@ -67,6 +69,9 @@ def _metadata(facts: CardFacts) -> ModelCardData:
     stock = facts.architecture in STOCK
     tags = ["sparse-encoder", "sparse", facts.architecture]
     library = "splade-cli"
+    if facts.architecture == DENSE:
+        tags = ["dense"]
+        stock = True
     if stock:
         tags.append("sentence-transformers")
         library = "sentence-transformers"

@@ -53,6 +53,10 @@ SETTINGS = {
 """The settings that a card shows, by section."""
 
 
+DENSE = "dense control"
+"""In place of an architecture: LASPAR's control is a dense model."""
+
+
 @dataclass(frozen=True)
 class CardFacts:
     """All that a card says.
@@ -105,7 +109,7 @@ def card_facts(
     return CardFacts(
         base_model=config.model.base_model,
         licence=base_licence(config.model.base_model),
-        architecture=config.model.architecture,
+        architecture=DENSE if trainable.is_dense else config.model.architecture,
         steps=result.steps,
         rows=result.rows,
         share=result.share,

@@ -28,7 +28,7 @@ def save_model(
     """
     facts = card_facts(trainable, config, result, sources)
     with replacing_folder(result.model_dir) as folder:
-        trainable.encoder.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
+        trainable.saved.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
         (folder / CARD).write_text(render(facts), encoding="utf-8")
         copy_licence(facts.licence, folder)
         record = {

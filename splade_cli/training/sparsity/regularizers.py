@@ -166,14 +166,14 @@ class Equipartition(Regularizer):
     It balances and does not sparsify, so it goes with top-k or L1. The formula is this project's own. With
     `decay` the p of the value are those of a moving average, which D much larger than a batch's activations
     needs, and the gradient is the one that this batch's activations would have in place of that average: its
-    size does not depend on `decay`.
+    size depends neither on `decay` nor on how many batches the average has seen.
 
     Args:
         dimensions: D; None for the width of the first embeddings.
         decay: of the moving average, a batch; 0 looks at each batch alone.
     """
 
-    averages = ("usage",)
+    averages = ("usage", "seen")
 
     def __init__(
         self,
@@ -187,7 +187,9 @@ class Equipartition(Regularizer):
         self.dimensions = dimensions
         self.decay = decay
         self.usage: Tensor
+        self.seen: Tensor
         self.register_buffer("usage", torch.zeros(dimensions or 0))
+        self.register_buffer("seen", torch.zeros(()))
 
     def penalty(self, weights: Tensor, texts: float, columns: Tensor | None) -> Tensor:
         mean = weights.sum(0) / texts
@@ -208,9 +210,12 @@ class Equipartition(Regularizer):
         batch = torch.zeros_like(self.usage).index_add(0, latents, mean.detach())
         if processes() > 1:
             distributed.all_reduce(batch)
-        usage = torch.lerp(batch, self.usage, self.decay)
+        average = torch.lerp(batch, self.usage, self.decay)
+        seen = 1 - (1 - self.seen.to(mean.device)) * self.decay
         if torch.is_grad_enabled():
-            self.usage = usage
+            self.usage = average
+            self.seen = seen
+        usage = average / seen  # the average starts at 0: its first values are as small as it is young
         total = usage.sum().clamp(min=torch.finfo(usage.dtype).tiny)
         square = usage.square().sum()
         value = self.dimensions * square / total.square() - 1

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from splade_cli.errors import InputError, ModelError, did_you_mean
 
+AUTO = "auto"
+"""A teacher's name that stands for the dense model at hand."""
+USUAL_TEACHER = "Snowflake/snowflake-arctic-embed-l"
+"""LASPAR's."""
 KINDS = ("cross-encoder", "dense", "sparse", "bm25")
 _BY_HEAD = {"ForSequenceClassification": "cross-encoder", "ForMaskedLM": "sparse", "Model": "dense"}
 _BY_MODEL_TYPE = {"CrossEncoder": "cross-encoder", "SparseEncoder": "sparse"}
@@ -42,6 +49,28 @@ def kind_of(name: str) -> tuple[str, str]:
         raise ModelError(error.message, close) from None
     require_hub(source, None)
     return _kind_of_model(name, source), source
+
+
+def teacher_at_hand(base: str) -> str | None:
+    """The dense model that ``auto`` stands for, None where there is none.
+
+    A base that is a dense sentence-transformers model teaches what is made of it. For others it is LASPAR's
+    teacher or all-MiniLM-L6-v2, the first that lies on this disk, or LASPAR's where the hub can be reached.
+    """
+    from splade_cli.hub import hub_answers
+    from splade_cli.model.dense import PACKAGED, resolve_dense
+    from splade_cli.model.hub import fetched_commit, read_json
+
+    source = resolve_dense(base)
+    if read_json(source, "modules.json") is not None and _kind_of_model(base, source) == "dense":
+        return base
+    for name in (USUAL_TEACHER, PACKAGED[0]):
+        source = resolve_dense(name)
+        if Path(source).is_dir() or fetched_commit(source) is not None:
+            return name
+    if not os.environ.get("HF_HUB_OFFLINE") and hub_answers():
+        return USUAL_TEACHER
+    return None
 
 
 def identity_of_teacher(kind: str, source: str) -> str:

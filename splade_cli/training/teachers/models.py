@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from splade_cli.search.options import SearchOptions
 from splade_cli.storage.cache import Cache, key_of
 from splade_cli.training.cached import CachedTexts, Computed, Done, compute_missing, read_cached
 from splade_cli.training.teachers.kinds import identity_of_teacher
-from splade_cli.training.teachers.vectors import TextVectors, open_vectors, products
+from splade_cli.training.teachers.vectors import TextVectors, encode_items, open_vectors, products
 
 if TYPE_CHECKING:
     from splade_cli.model.crossencoder import CrossEncoderModel
@@ -142,7 +142,7 @@ class EncoderTeacher:
         texts: list[CachedTexts] = [("query", row.query) for row in rows]
         texts += [("document", text) for row in rows for text in documents_of(row)]
         texts += [("document", text) for text in self._background]
-        return compute_missing(self._cache, self._space, texts, self._encode, done)
+        return compute_missing(self._cache, self._space, texts, partial(encode_items, self._vectors), done)
 
     def scores(self, rows: Sequence[Example]) -> Iterator[tuple[Scores, Scores]]:
         background = self._read("document", self._background)
@@ -155,15 +155,6 @@ class EncoderTeacher:
             others = products(queries, background)
             for number, row in enumerate(block):
                 yield own[number, [columns[text] for text in documents_of(row)]], others[number]
-
-    def _encode(self, items: Sequence[CachedTexts]) -> list[bytes]:
-        encoded: dict[CachedTexts, bytes] = {}
-        for kind in ("query", "document"):
-            of_kind = [item for item in items if item[0] == kind]
-            if of_kind:
-                values = self._vectors.encode([text for _, text in of_kind], kind)
-                encoded |= zip(of_kind, values, strict=True)
-        return [encoded[item] for item in items]
 
     def _read(self, kind: str, texts: Sequence[str]) -> Any:
         items: list[CachedTexts] = [(kind, text) for text in texts]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from splade_cli.errors import ModelError
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
+from splade_cli.training.cached import CachedTexts
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
@@ -36,6 +37,17 @@ def open_vectors(kind: str, source: str, options: ModelOptions) -> TextVectors:
     if kind == "dense":
         return DenseVectors(source, options)
     return SparseVectors(source, options)
+
+
+def encode_items(vectors: TextVectors, items: Sequence[CachedTexts]) -> list[bytes]:
+    """The vectors of (kind, text) pairs, in their order."""
+    encoded: dict[CachedTexts, bytes] = {}
+    for kind in ("query", "document"):
+        of_kind = [item for item in items if item[0] == kind]
+        if of_kind:
+            values = vectors.encode([text for _, text in of_kind], kind)
+            encoded |= zip(of_kind, values, strict=True)
+    return [encoded[item] for item in items]
 
 
 def products(queries: Any, documents: Any) -> NDArray[np.float64]:

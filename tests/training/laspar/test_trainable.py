@@ -18,15 +18,21 @@ from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
 from splade_cli.model.laspar.encoder import open_latent
 from splade_cli.model.options import ModelOptions
-from splade_cli.training.laspar.loss import DenseDistillation, LatentLoss
+from splade_cli.training.laspar.loss import LatentLoss
 from splade_cli.training.laspar.trainable import trainable_latent
+from splade_cli.training.losses.distillation import InBatchDistillation
 
 D, QUERY, DOCUMENT = 3000, 6, 20
 
 
 def section(base: str, **options: Any) -> SimpleNamespace:
     settings = {"latent_dimensions": D, "latent_variant": "attention", "latent_query_k": QUERY}
-    settings |= {"latent_document_k": DOCUMENT, "latent_freeze_body": False, "trust_remote_code": False}
+    settings |= {
+        "latent_document_k": DOCUMENT,
+        "latent_freeze_body": False,
+        "latent_rank": None,
+        "trust_remote_code": False,
+    }
     return SimpleNamespace(base_model=base, **{**settings, **options})
 
 
@@ -83,10 +89,15 @@ def test_training_by_sentence_transformers(bert_folder: Path, tmp_path: Path, fr
         torch.randn(len(words), 8, generator=torch.Generator().manual_seed(0)), dim=1
     )
     data = Dataset.from_dict(
-        {"query": words, "positive": words, "label": torch.stack([teacher, teacher], 1).tolist()}
+        {"query": words, "positive": words, "label": [[number] * 2 for number in range(len(words))]}
     )
     loss = LatentLoss(
-        encoder, DenseDistillation(teacher_temperature=0.3), 1e-3, 1e-3, Equipartition(dimensions=D), None
+        encoder,
+        InBatchDistillation(teacher, teacher_temperature=0.3),
+        1e-3,
+        1e-3,
+        Equipartition(dimensions=D),
+        None,
     )
     body, rows = encoder[0].model.state_dict(), encoder[1].rows.weight.clone()
     body = {name: value.clone() for name, value in body.items()}
@@ -127,7 +138,8 @@ from splade_cli.model.device import choose_device
 from splade_cli.model.encode import encode
 from splade_cli.model.laspar.encoder import make_latent
 from splade_cli.training.laspar.trainable import calibrate
-from splade_cli.training.laspar.loss import DenseDistillation, LatentLoss
+from splade_cli.training.laspar.loss import LatentLoss
+from splade_cli.training.losses.distillation import InBatchDistillation
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.training.laspar.optimizer import optimizer
@@ -143,13 +155,13 @@ class Body(torch.nn.Module):
         return {"token_embeddings": found, "attention_mask": features["attention_mask"]}
 
 
-loss = LatentLoss(torch.nn.ModuleList([Body(), model.head]), DenseDistillation(cross_entropy=1.0), 1e-3, 1e-3)
+loss = LatentLoss(torch.nn.ModuleList([Body(), model.head]), InBatchDistillation(torch.eye(8)), 1e-3, 1e-3)
 rule = optimizer(model, 1e-4)
 before = model.head.rows.bias.clone()
 for _ in range(2):
     columns = [tokenizer(texts[s : s + 8], padding=True, return_tensors="pt", truncation=True, max_length=64)
                for s in (0, 0, 8)]
-    found = loss([dict(part) for part in columns], torch.eye(8).repeat(1, 2))
+    found = loss([dict(part) for part in columns], torch.arange(8)[:, None].repeat(1, 3))
     sum(found.values()).backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     rule.step()

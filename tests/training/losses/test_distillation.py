@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from splade_cli.training.losses.distillation import ListwiseDistillation
+from splade_cli.training.losses.distillation import InBatchDistillation, ListwiseDistillation
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +106,45 @@ def test_settings_for_the_model_card() -> None:
     assert ListwiseDistillation(teacher_temperature=0.5).get_config_dict() == {
         "student_temperature": 1.5, "teacher_temperature": 0.5, "others_score": 0.0
     }  # fmt: skip
+
+
+def slow_in_batch(
+    embeddings: list[Tensor], teacher: list[Tensor], tau: float, teacher_tau: float, weight: float
+) -> float:
+    """Query by query, document by document; `teacher` are the vectors of the same texts."""
+    total = 0.0
+    documents, known = torch.cat(embeddings[1:]), torch.cat(teacher[1:])
+    for number, query in enumerate(embeddings[0]):
+        q = torch.softmax(torch.stack([query @ document for document in documents]) / tau, 0)
+        p = torch.softmax(torch.stack([teacher[0][number] @ each for each in known]) / teacher_tau, 0)
+        total += float((p * (p / q).log()).sum() - weight * q[number].log())
+    return total / len(embeddings[0])
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.7])
+@pytest.mark.parametrize("ways", [1, 2])
+def test_in_batch_distillation_against_the_formula(ways: int, weight: float) -> None:
+    embeddings, _ = batch(ways)
+    generator = torch.Generator().manual_seed(1)
+    vectors = torch.randn(30, 5, generator=generator, dtype=torch.float64)
+    rows = torch.randperm(30, generator=generator)[: 4 * (1 + ways)].view(1 + ways, 4)
+    loss = InBatchDistillation(
+        vectors, student_temperature=0.4, teacher_temperature=0.9, contrastive_weight=weight
+    )
+    found = loss.compute_loss_from_embeddings(embeddings, rows.T).item()
+    assert found == pytest.approx(
+        slow_in_batch(embeddings, [vectors[part] for part in rows], 0.4, 0.9, weight)
+    )
+
+
+def test_in_batch_distillation_has_gradients_and_refuses_other_shapes() -> None:
+    embeddings, _ = batch(2)
+    for tensor in embeddings:
+        tensor.requires_grad_()
+    loss = InBatchDistillation(torch.eye(12, dtype=torch.float64), student_temperature=0.5)
+    labels = torch.arange(12).view(3, 4).T
+    assert torch.autograd.gradcheck(
+        lambda *parts: loss.compute_loss_from_embeddings(list(parts), labels), embeddings
+    )
+    with pytest.raises(ValueError, match="for 4 queries with 2 documents each"):
+        loss.compute_loss_from_embeddings(embeddings, labels[:, :2])
