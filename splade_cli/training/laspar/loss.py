@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from splade_cli.training.sparsity.regularizers import Flops
 
@@ -25,6 +26,8 @@ class LatentLoss(nn.Module):
             the queries' out.
         document_regularizer, query_regularizer: have ``compute_loss_from_embeddings(embeddings, columns)``
             with columns int64 [m] naming the latents; FLOPS by default.
+        mini_batch_size: texts that go through the transformer at a time; what it computed of them is computed
+            again for their gradient and not kept (activation checkpointing; the loss is that of the batch).
 
     Raises:
         ValueError: an inner loss without that method.
@@ -38,6 +41,7 @@ class LatentLoss(nn.Module):
         query_regularizer_weight: float | None = None,
         document_regularizer: nn.Module | None = None,
         query_regularizer: nn.Module | None = None,
+        mini_batch_size: int | None = None,
     ) -> None:
         super().__init__()
         if not hasattr(loss, "compute_loss_from_embeddings"):
@@ -48,6 +52,7 @@ class LatentLoss(nn.Module):
         self.loss = loss
         self.document_regularizer_weight = document_regularizer_weight
         self.query_regularizer_weight = query_regularizer_weight
+        self.mini_batch_size = mini_batch_size
         self.document_regularizer: Any = document_regularizer or Flops()
         self.query_regularizer: Any = query_regularizer or Flops()
 
@@ -65,8 +70,7 @@ class LatentLoss(nn.Module):
         limits: list[int] = []
         sizes: list[int] = []
         for number, features in enumerate(sentence_features):
-            tokens = self.model[0](features)
-            summed = head.sum_tokens(tokens["token_embeddings"], tokens["attention_mask"])
+            summed = self._summed(features)
             hidden.append(head.project(summed))
             sizes.append(len(summed))
             limits += [head.k_of("document" if number else "query")] * len(summed)
@@ -83,6 +87,25 @@ class LatentLoss(nn.Module):
             penalty = self.query_regularizer.compute_loss_from_embeddings(embeddings[0], columns)
             losses["query_regularizer_loss"] = penalty * self.query_regularizer_weight
         return losses
+
+    def _summed(self, features: dict[str, Tensor]) -> Tensor:
+        """h' [B, d] of tokenised texts, mini-batch by mini-batch."""
+        count = len(features["attention_mask"])
+        size = self.mini_batch_size or count
+        if size >= count:
+            return self._read(features)
+        parts = []
+        for start in range(0, count, size):
+            part = {
+                name: value[start : start + size] for name, value in features.items() if len(value) == count
+            }
+            parts.append(checkpoint(self._read, part, use_reentrant=False))
+        return torch.cat(parts)
+
+    def _read(self, features: dict[str, Tensor]) -> Tensor:
+        tokens = self.model[0](dict(features))
+        summed: Tensor = self.model[1].sum_tokens(tokens["token_embeddings"], tokens["attention_mask"])
+        return summed
 
     def get_config_dict(self) -> dict[str, Any]:
         """Settings, for the model card."""

@@ -102,11 +102,11 @@ def loss_of(kind: str, encoder: Any, config: Config, teacher: TeacherMatrix | No
         "query_regularizer": regularizer(settings.query_regularizer or "flops", settings, latents),
         "query_regularizer_weight": settings.query_regularizer_weight,
     }
+    size = config.training.mini_batch_size
     if config.model.architecture == "laspar":
         from splade_cli.training.laspar.loss import LatentLoss
 
-        return LatentLoss(encoder, inner, **options)
-    size = config.training.mini_batch_size
+        return LatentLoss(encoder, inner, mini_batch_size=size, **options)
     if size is not None:
         return stock.CachedSpladeLoss(encoder, inner, mini_batch_size=size, **options)
     return stock.SpladeLoss(encoder, inner, **options)

@@ -130,6 +130,29 @@ def test_training_by_sentence_transformers(bert_folder: Path, tmp_path: Path, fr
     assert torch.equal(encoder[1].rows.weight, opened.head.rows.weight)
 
 
+def test_mini_batches_give_the_loss_and_gradient_of_the_batch(bert_folder: Path, texts: list[str]) -> None:
+    encoder, view = trainable_latent(
+        section(str(bert_folder)), ModelOptions(device="cpu", max_seq_length=32), texts
+    )
+    encoder.eval()  # dropout draws anew for each mini-batch
+    found = {}
+    for size in (None, 2):
+        loss = LatentLoss(encoder, InBatchDistillation(torch.eye(7)), 1e-3, 1e-3, mini_batch_size=size)
+        columns = [dict(view.tokenizer(part, padding=True, return_tensors="pt", truncation=True, max_length=32))
+                   for part in (texts, texts[::-1])]  # fmt: skip
+        encoder.zero_grad()
+        encoder[1].rows.gathered.clear()
+        losses = loss(columns, torch.arange(7)[:, None].repeat(1, 2))
+        sum(losses.values()).backward()
+        gradient = torch.cat(
+            [each.grad.flatten() for each in encoder[0].parameters() if each.grad is not None]
+        )
+        rows = encoder[1].rows.gathered[0].rows.grad.clone()
+        found[size] = [torch.stack(list(losses.values())).detach(), gradient.clone(), rows]
+    for whole, parts in zip(found[None], found[2], strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
+
+
 LARGE = """
 import resource, sys, torch
 import numpy as np
