@@ -70,6 +70,18 @@ class WrittenQuery:
 
 
 @dataclass(frozen=True)
+class WrittenNegative:
+    """A text that was written to look like an answer to a query and to be none.
+
+    `strategy` is how it misses the query, `explanation` why it does, in the writer's words.
+    """
+
+    text: str
+    explanation: str = ""
+    strategy: str = ""
+
+
+@dataclass(frozen=True)
 class Example:
     """One training row. `scores`, where given, are a teacher's: one per document, positive first."""
 

@@ -48,6 +48,13 @@ QueriesPerChunk = Annotated[
     int | None,
     typer.Option("--queries-per-chunk", help="Queries a chunk.", show_default="4, 2 with --llm"),
 ]
+LlmNegatives = Annotated[
+    int,
+    typer.Option(
+        "--llm-negatives",
+        help="Negatives that the language model writes for a query, a call each, beside mined ones.",
+    ),
+]
 Temperature = Annotated[float, typer.Option("--temperature", help="Of the language model.")]
 Concurrency = Annotated[int, typer.Option("--concurrency", help="Calls at a time.")]
 RateLimit = Annotated[int | None, typer.Option("--rate-limit", help="Calls a minute at most.")]

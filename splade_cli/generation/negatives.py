@@ -6,6 +6,8 @@ import random
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
+from splade_cli.records import WrittenNegative
+
 
 @dataclass(frozen=True)
 class MiningRules:
@@ -32,14 +34,16 @@ class Mined:
     """A positive with its negatives, hardest first or as drawn.
 
     Attributes:
-        scores: the teacher's, of the positive and of each negative.
+        scores: the teacher's, of the positive, of each negative, and of each that was written.
         rank: the teacher's rank of the positive, 0 where it has none.
+        written: negatives that a language model wrote.
     """
 
     positive: str
     negatives: tuple[str, ...]
     scores: tuple[float, ...]
     rank: int
+    written: tuple[WrittenNegative, ...] = ()
 
 
 def mine(

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splade_cli.datasets.examples import FORMATS, write_examples
@@ -18,7 +18,7 @@ from splade_cli.generation.queries.judged_queries import JudgedQuery
 from splade_cli.generation.queries.query_sources import QuerySource
 from splade_cli.generation.report import GenerationReport
 from splade_cli.generation.split import SIDES
-from splade_cli.records import Chunk, Example
+from splade_cli.records import Chunk, Example, WrittenNegative
 from splade_cli.storage.checksums import CHECKSUMS, recorded_checksums, write_checksums
 from splade_cli.storage.files import remove_leftovers_in, replacing_folder, write_json, write_jsonl
 from splade_cli.storage.outputs import make_folder, output_file, output_folder, sync_folder
@@ -64,12 +64,19 @@ def begin_output(options: GenerateOptions) -> None:
 
 
 def write_training_files(
-    options: GenerateOptions, source: QuerySource, queries: Sequence[MinedQuery], teachers: tuple[str, ...]
+    options: GenerateOptions,
+    source: QuerySource,
+    queries: Sequence[MinedQuery],
+    teachers: tuple[str, ...],
+    written: Mapping[str, int],
 ) -> GenerationReport:
     """Writes `written_files` below the output, whole or not at all, which `end_output` has to end.
 
     Killed at any point, the same run can be begun again. Each query has an id and a side. Files of an earlier
     run that this one does not write, such as a test side or another format, go: they would contradict it.
+
+    Args:
+        teachers, written: for the report.
     """
     output = Path(options.output)
     names = written_files(options)
@@ -80,7 +87,7 @@ def write_training_files(
         side = each.query.side or "train"
         qrels[side][each.query.id] = each.query.grades
         rows[side] += [_row(each.query, mined, chunks) for mined in each.mined]
-    report = _report(options, source, queries, teachers, rows)
+    report = replace(_report(options, source, queries, rows), teachers=teachers, written_negatives=written)
     with replacing_folder(output / UNFINISHED) as folder:
         write_jsonl(folder / "corpus.jsonl", source.corpus_rows())
         write_jsonl(folder / "queries.jsonl", (_query_row(each.query) for each in queries))
@@ -118,11 +125,20 @@ def _query_row(query: JudgedQuery) -> dict[str, str]:
 
 def _row(query: JudgedQuery, mined: Mined, chunks: Mapping[str, Chunk]) -> Example:
     positive = chunks[mined.positive]
+    negatives = [WrittenNegative(chunks[chunk_id].content) for chunk_id in mined.negatives]
+    negatives += mined.written
+    explanations: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    if mined.written:
+        explanations = tuple(negative.explanation for negative in negatives)
+        strategies = tuple(negative.strategy for negative in negatives)
     return Example(
         query.text,
         positive.content,
-        tuple(chunks[chunk_id].content for chunk_id in mined.negatives),
-        mined.scores if mined.negatives else None,
+        tuple(negative.text for negative in negatives),
+        mined.scores if negatives else None,
+        explanations,
+        strategies,
         query_type=query.type,
         source=positive.document_id,
         chunk_id=positive.id,
@@ -133,7 +149,6 @@ def _report(
     options: GenerateOptions,
     source: QuerySource,
     queries: Sequence[MinedQuery],
-    teachers: tuple[str, ...],
     rows: Mapping[str, Sequence[Example]],
 ) -> GenerationReport:
     negatives = 0
@@ -146,7 +161,7 @@ def _report(
         val=len(rows["val"]),
         test=len(rows["test"]),
         language=source.corpus.language,
-        teachers=teachers,
+        teachers=(),
         query_types=dict(Counter(each.query.type for each in queries)),
         negatives=negatives / sum(map(len, rows.values())),
         dropped=dict(source.dropped),

@@ -26,6 +26,7 @@ from splade_cli.generation.queries.query_sources import JudgedQueries, QuerySour
 from splade_cli.generation.report import Generated, Plan
 from splade_cli.generation.run_cache import answer_cache, earlier_answers, forget_vectors, run_cache
 from splade_cli.generation.teachers import Teachers, open_teachers
+from splade_cli.generation.written_negatives import WrittenNegatives, add_written_negatives
 from splade_cli.index.bm25.analyzer import stop_words
 from splade_cli.progress import Progress, Say, bars, silent, unsaid
 from splade_cli.storage.cache import Cache
@@ -92,9 +93,13 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
         teachers = open_teachers(corpus, options, cache, progress)
         with _accounts(writer, say):
             mined = _mined_queries(source, writer, teachers, options.seed, progress)
-        sides = source.split([each.query for each in mined], options.split_ratio, options.seed)
-        rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
-        report = write_training_files(options, source, rows, tuple(teachers.names.values()))
+            sides = source.split([each.query for each in mined], options.split_ratio, options.seed)
+            rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
+            made = WrittenNegatives(rows, {})
+            if isinstance(writer, LlmWriter) and writer.negatives_per_query:
+                made = add_written_negatives(rows, corpus, writer, teachers, progress)
+        names = tuple(teachers.names.values())
+        report = write_training_files(options, source, made.queries, names, made.counts)
         forget_vectors(cache)
     end_output(output)
     llm = writer.run() if isinstance(writer, LlmWriter) else None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from splade_cli.corpus.documents import Skipped
-from splade_cli.generation.llm.budget import CallEstimate, LlmRun
+from splade_cli.generation.llm.accounts import CallEstimate, LlmRun
 from splade_cli.records import JsonValue
 
 
@@ -21,6 +21,7 @@ class GenerationReport:
         query_types: queries by their kind.
         negatives: of a row, on average.
         dropped: queries that were left out, by reason.
+        written_negatives: what became of the negatives that a language model was asked for, by outcome.
         skipped: files that could not be read.
     """
 
@@ -36,6 +37,7 @@ class GenerationReport:
     dropped: Mapping[str, int]
     skipped: tuple[Skipped, ...]
     seed: int
+    written_negatives: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Plain JSON values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,13 +44,22 @@ class Teachers:
     Attributes:
         names: of the teachers, by the mode of search that asks them.
         positions: of the chunks in the corpus, which decide ties.
+        beside: a searcher by the same models over the corpus and some chunks more.
         advice: why there is no dense teacher, and what to do about it; empty where there is nothing to say.
     """
 
     searcher: Searcher
     names: Mapping[str, str]
     positions: Mapping[str, int]
+    beside: Callable[[Sequence[Chunk]], Searcher]
     advice: str = ""
+
+    def with_texts(self, added: Sequence[Chunk]) -> Teachers:
+        """The same teachers over the corpus and some texts more."""
+        positions = dict(self.positions)
+        for chunk in added:
+            positions[chunk.id] = len(positions)
+        return replace(self, searcher=self.beside(added), positions=positions)
 
     def rank(self, queries: Sequence[str]) -> list[dict[str, float]]:
         """For each query the mean of the teachers' scaled scores by chunk id, best first."""
@@ -81,9 +90,12 @@ def open_teachers(corpus: Corpus, options: GenerateOptions, cache: Cache, progre
     advice = ""
     if options.teacher == "auto" and dense_name is None:
         advice = without_teacher(corpus.language)
-    searcher = searcher_over(corpus.chunks, embedder, dense, cache, progress)
+
+    def beside(added: Sequence[Chunk]) -> Searcher:
+        return searcher_over([*corpus.chunks, *added], embedder, dense, cache, progress)
+
     positions = {chunk.id: position for position, chunk in enumerate(corpus.chunks)}
-    return Teachers(searcher, names, positions, advice)
+    return Teachers(beside(()), names, positions, beside, advice)
 
 
 def searcher_over(

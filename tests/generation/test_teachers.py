@@ -74,9 +74,10 @@ def test_bm25_needs_no_model_and_finds_words_of_titles(cache: Cache) -> None:
 def test_scores_are_the_mean_of_the_teachers_on_the_unit_interval(cache: Cache) -> None:
     searcher = searcher_over(CHUNKS, None, Model(), cache)
     positions = {chunk.id: number for number, chunk in enumerate(CHUNKS)}
-    both = Teachers(searcher, {"bm25": "bm25", "dense": "m"}, positions)
+    both = Teachers(searcher, {"bm25": "bm25", "dense": "m"}, positions, lambda added: searcher)
     alone = [
-        Teachers(searcher, {mode: mode}, positions).rank(["T13 thing3"])[0] for mode in ("bm25", "dense")
+        Teachers(searcher, {mode: mode}, positions, lambda added: searcher).rank(["T13 thing3"])[0]
+        for mode in ("bm25", "dense")
     ]
     (scores,) = both.rank(["T13 thing3"])
     assert set(scores) == {chunk.id for chunk in CHUNKS}
@@ -90,7 +91,7 @@ def test_scores_are_the_mean_of_the_teachers_on_the_unit_interval(cache: Cache) 
 def test_equal_scores_keep_the_order_of_the_corpus(cache: Cache) -> None:
     searcher = searcher_over(CHUNKS, None, None, cache)
     backwards = {chunk.id: -number for number, chunk in enumerate(CHUNKS)}
-    (scores,) = Teachers(searcher, {"bm25": "bm25"}, backwards).rank(["thing3"])
+    (scores,) = Teachers(searcher, {"bm25": "bm25"}, backwards, lambda added: searcher).rank(["thing3"])
     assert list(scores.items()) == [
         ("c3", 1.0),
         *((name, 0.0) for name in ("c38", "c31", "c24", "c17", "c10")),

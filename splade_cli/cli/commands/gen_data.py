@@ -18,6 +18,7 @@ UNUSED_WITH_LABELS = (
 """Options of writing queries and of chunking: with human queries documents stay whole, all queries stay."""
 NO_QUERY_IS_WRITTEN = "leave it out: no query is written, and documents stay whole"
 PAID = (
+    "llm_negatives",
     "answer_tokens",
     "max_useless",
     "max_calls",
@@ -42,6 +43,7 @@ def gen_data(
     template: data_options.Template = "generic",
     language: data_options.Language = None,
     queries_per_chunk: data_options.QueriesPerChunk = None,
+    llm_negatives: data_options.LlmNegatives = 0,
     temperature: data_options.Temperature = 0.7,
     concurrency: data_options.Concurrency = 4,
     rate_limit: data_options.RateLimit = None,
@@ -122,6 +124,7 @@ def gen_data(
             llm, queries_per_chunk or 2, base_url=base_url, template=template, temperature=temperature,
             concurrency=concurrency, rate_limit=rate_limit, timeout=timeout, answer_tokens=answer_tokens,
             most_useless=max_useless, limits=limits, answers=answers,
+            negatives_per_query=llm_negatives,
         )  # fmt: skip
     else:
         source = Offline(queries_per_chunk or 4)

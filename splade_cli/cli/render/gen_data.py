@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from splade_cli.cli.render import console
 
 if TYPE_CHECKING:
-    from splade_cli.generation.llm.budget import LlmRun
+    from splade_cli.generation.llm.accounts import LlmRun, Outcome
     from splade_cli.generation.report import Generated, Plan
 
 
@@ -49,6 +49,8 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
         "left out": dict(report.dropped),
         "written to": str(made.output),
     }
+    if report.written_negatives:
+        facts["negatives by the model"] = dict(report.written_negatives)
     if made.llm is not None:
         facts["llm"] = _llm_facts(made.llm)
     console.facts(facts, json_output)
@@ -58,18 +60,32 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
 
 
 def _show_llm(run: LlmRun) -> None:
-    """What the language model has cost, and which chunks it left without a query."""
-    console.note(f"this run: {run.spent}; {run.cached:,} chunks served by earlier answers")
-    if run.useless:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in run.useless.items())
-        console.note(f"answers without a query: {reasons}")
-    if run.repeated > 1:
-        console.note(f"{run.repeated:,} answers were the same as that to the passage before")
-    if run.failed:
+    """What the language model has cost, and what it left without a query."""
+    queries = run.queries
+    console.note(f"this run: {run.spent}; {queries.cached:,} chunks served by earlier answers")
+    if queries.useless:
+        console.note(f"answers without a query: {_reasons(queries)}")
+    if queries.repeated > 1:
+        console.note(f"{queries.repeated:,} answers were the same as that to the passage before")
+    if queries.failed:
         console.note(
-            f"{run.failed:,} chunks got no usable answer, the last because: {run.last_failure}; "
+            f"{queries.failed:,} chunks got no usable answer, the last because: {queries.last_failure}; "
             "the same command with --force asks for these again, and for no other"
         )
+    if run.negatives is None:
+        return
+    console.note(f"{run.negatives.cached:,} negatives served by earlier answers")
+    if run.negatives.useless:
+        console.note(f"answers without a negative: {_reasons(run.negatives)}")
+    if run.negatives.failed:
+        console.note(
+            f"{run.negatives.failed:,} negatives got no usable answer, the last because: "
+            f"{run.negatives.last_failure}"
+        )
+
+
+def _reasons(outcome: Outcome) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in outcome.useless.items())
 
 
 def _llm_facts(run: LlmRun) -> dict[str, Any]:
@@ -77,9 +93,12 @@ def _llm_facts(run: LlmRun) -> dict[str, Any]:
         "calls": run.usage.calls,
         "prompt tokens": run.usage.prompt_tokens,
         "completion tokens": run.usage.completion_tokens,
-        "chunks cached": run.cached,
-        "chunks without a query": run.failed,
+        "chunks cached": run.queries.cached,
+        "chunks without a query": run.queries.failed,
     }
+    if run.negatives is not None:
+        facts["negatives cached"] = run.negatives.cached
+        facts["negatives without an answer"] = run.negatives.failed
     if run.cost is not None:
         facts["cost"] = run.cost
     return facts

@@ -7,9 +7,8 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
-from splade_cli.records import Chunk
 from splade_cli.storage.cache import Cache, key_of
 from splade_cli.storage.claims import is_running
 
@@ -18,6 +17,14 @@ CLAIMS = "llm calls under way"
 MOST_KEPT = 30
 """Answers kept for a passage: of more, which only useless ones can be, the next replaces the last."""
 LONGEST_CLAIM = 3600.0
+
+
+class Subject(Protocol):
+    """What is asked about, such as a chunk; subjects of the same content share their answers."""
+
+    @property
+    def content(self) -> str:
+        """All of it that an answer depends on."""
 
 
 @dataclass(frozen=True)
@@ -66,49 +73,49 @@ _FIELDS = {field.name for field in fields(Answer)}
 
 
 class AnswerCache:
-    """The answers to one prompt by chunk, as they were said: a better parser can read them again.
+    """The answers to one question by subject, as they were said: a better parser can read them again.
 
-    Several runs may share a cache: a passage that one of them is asking about is claimed, and the others wait
+    Several runs may share a cache: a subject that one of them is asking about is claimed, and the others wait
     for its answer instead of paying for one of their own.
 
     Args:
         cache: where they are kept; None knows no answer and keeps none.
-        asked: all that the answer depends on beside the chunk: model, template, language, temperature, ...
+        asked: all that the answer depends on beside the subject: model, template, language, temperature, ...
     """
 
     def __init__(self, cache: Cache | None, asked: Sequence[str | int | float | None]) -> None:
         self._cache = cache
         self._asked = json.dumps(list(asked))
 
-    def first(self, chunks: Sequence[Chunk]) -> list[Answer | None]:
-        """The first answer to each of `chunks`, which is the only one of most; None where there is none."""
+    def first(self, subjects: Sequence[Subject]) -> list[Answer | None]:
+        """The first answer to each of `subjects`, which is the only one of most; None where there is none."""
         if self._cache is None:
-            return [None] * len(chunks)
-        keys = [self._key(chunk, 0) for chunk in chunks]
+            return [None] * len(subjects)
+        keys = [self._key(subject, 0) for subject in subjects]
         cached = self._cache.get(SPACE, keys)
         return [Answer.from_json(cached[key]) if key in cached else None for key in keys]
 
-    def all(self, chunk: Chunk) -> list[Answer]:
+    def all(self, subject: Subject) -> list[Answer]:
         """The answers to a passage, up to the first attempt that has none."""
-        return self._read([self._key(chunk, attempt) for attempt in range(MOST_KEPT)])
+        return self._read([self._key(subject, attempt) for attempt in range(MOST_KEPT)])
 
-    def put(self, chunk: Chunk, attempt: int, answer: Answer) -> None:
+    def put(self, subject: Subject, attempt: int, answer: Answer) -> None:
         """Keeps one answer; it is on the disk when this returns."""
         if self._cache is not None:
-            key = self._key(chunk, min(attempt, MOST_KEPT - 1))
+            key = self._key(subject, min(attempt, MOST_KEPT - 1))
             self._cache.put(SPACE, {key: answer.to_json()})
 
-    def expire(self, chunks: Iterable[Chunk]) -> None:
-        """Marks all answers to `chunks` as ones to be asked again; what they cost stays known."""
-        for chunk in chunks:
-            for attempt, answer in enumerate(self.all(chunk)):
-                self.put(chunk, attempt, replace(answer, expired=True))
+    def expire(self, subjects: Iterable[Subject]) -> None:
+        """Marks all answers to `subjects` as ones to be asked again; what they cost stays known."""
+        for subject in subjects:
+            for attempt, answer in enumerate(self.all(subject)):
+                self.put(subject, attempt, replace(answer, expired=True))
 
-    def claim(self, chunk: Chunk) -> bool:
+    def claim(self, subject: Subject) -> bool:
         """Whether this process may ask about a passage; not while another one that is running asks."""
         if self._cache is None:
             return True
-        key = self.content_key(chunk)
+        key = self.content_key(subject)
         mine = json.dumps({"process": os.getpid(), "since": time.time()}).encode()
         for _ in range(2):
             if self._cache.add(CLAIMS, key, mine):
@@ -122,18 +129,18 @@ class AnswerCache:
         self._cache.put(CLAIMS, {key: mine})
         return True
 
-    def release(self, chunk: Chunk) -> None:
+    def release(self, subject: Subject) -> None:
         """Ends this process's claim."""
         if self._cache is None:
             return
-        key = self.content_key(chunk)
+        key = self.content_key(subject)
         held = self._cache.get(CLAIMS, [key]).get(key)
         if held is not None and json.loads(held)["process"] == os.getpid():
             self._cache.remove(CLAIMS, key, held)
 
-    def content_key(self, chunk: Chunk) -> bytes:
-        """The same for chunks of the same content, which share their answers."""
-        return self._key(chunk, 0)
+    def content_key(self, subject: Subject) -> bytes:
+        """The same for subjects of the same content, which share their answers."""
+        return self._key(subject, 0)
 
     def _read(self, keys: list[bytes]) -> list[Answer]:
         if self._cache is None:
@@ -146,8 +153,8 @@ class AnswerCache:
             answers.append(Answer.from_json(cached[key]))
         return answers
 
-    def _key(self, chunk: Chunk, attempt: int) -> bytes:
-        return key_of(self._asked, chunk.content, str(attempt))
+    def _key(self, subject: Subject, attempt: int) -> bytes:
+        return key_of(self._asked, subject.content, str(attempt))
 
 
 def _is_held(claim: bytes) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from splade_cli.errors import InputError, require_positive
@@ -86,46 +85,6 @@ class Usage:
         self.prompt_tokens += answer.prompt_tokens
         self.completion_tokens += answer.completion_tokens
         self.estimated += answer.estimated
-
-
-@dataclass(frozen=True)
-class CallEstimate:
-    """What writing would take: chunks whose answer is `cached` add no call; tokens are guessed by length.
-
-    Attributes:
-        cost: by the prices of the limits; None without them.
-        within_limits: whether a run is likely to end before one of the limits does.
-    """
-
-    cached: int = 0
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float | None = None
-    within_limits: bool = True
-
-
-@dataclass(frozen=True)
-class LlmRun:
-    """What a language model cost, and what came of it.
-
-    Attributes:
-        spent: the same as `usage`, in words.
-        cost: by the prices of the limits; None without them.
-        cached: chunks that an earlier answer served.
-        failed: chunks that got no usable answer, the last for `last_failure`.
-        useless: answers without a query, by reason.
-        repeated: answers that were the same as that to the passage before.
-    """
-
-    usage: Usage
-    spent: str
-    cost: float | None
-    cached: int
-    failed: int
-    last_failure: str
-    useless: Mapping[str, int]
-    repeated: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,15 @@ from splade_cli.generation.llm.budget import Limits
 
 MOST_QUERIES = 100
 """Queries wanted of a chunk, which has not that much to ask about."""
+STRATEGIES = {
+    "topical shift": "tell of a neighbouring topic in words of the query",
+    "entity substitution": "tell the same of another product, person, place or part than the query asks for",
+    "temporal variance": "tell of another time, date or version than the query asks for",
+    "scope mismatch": "be much more general, or much more special, than what the query asks for",
+    "premise alteration": "start from another condition or assumption than the query does",
+    "perspective shift": "look at the same thing from somebody else's side, and leave the query open",
+}
+"""Ways in which a negative that a model writes is to miss its query."""
 MOST_CALLS = 1000
 """Calls at a time, a thread each."""
 
@@ -24,6 +33,8 @@ class Llm:
     Attributes:
         model: its name at the server.
         queries_per_chunk: queries asked for a chunk.
+        negatives_per_query: negatives that the model writes for a query of the training side, each by another
+            one of `STRATEGIES` and in a call of its own; they stand beside mined ones.
         base_url: address of the server; OPENAI_BASE_URL, or else OpenAI's own, where None.
         template: the name of one of `prompts.TEMPLATES`, or a JSON file
             {name, language, description, system_prompt}.
@@ -52,6 +63,7 @@ class Llm:
     most_useless: int = 8
     limits: Limits = field(default_factory=Limits)
     answers: str | Path | None = None
+    negatives_per_query: int = 0
 
     def __post_init__(self) -> None:
         """Raises InputError for what cannot be."""
@@ -63,6 +75,11 @@ class Llm:
             most_useless=self.most_useless,
         )
         require_at_most(MOST_QUERIES, queries_per_chunk=self.queries_per_chunk)
+        if self.negatives_per_query < 0:
+            raise InputError(
+                f"negatives_per_query cannot be below 0, got {self.negatives_per_query}", "0 asks for none"
+            )
+        require_at_most(len(STRATEGIES), negatives_per_query=self.negatives_per_query)
         require_at_most(MOST_CALLS, concurrency=self.concurrency)
         if self.rate_limit is not None:
             require_positive(rate_limit=self.rate_limit)

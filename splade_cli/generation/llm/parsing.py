@@ -41,7 +41,7 @@ def read_queries(text: str, at_most: int) -> list[WrittenQuery]:
 
 def read_reasoning(text: str, at_most: int) -> list[WrittenQuery]:
     """The queries in the last JSON of a model's thoughts, where it said nothing else: drafts come before."""
-    values = list(_json_values(after_thoughts(text)))
+    values = list(json_values(after_thoughts(text)))
     return read_queries(json.dumps(values[-1]), at_most) if values else []
 
 
@@ -68,7 +68,7 @@ def refuses(text: str) -> bool:
 
 def _candidates(text: str) -> list[tuple[str, str]]:
     """What stands where a query should be in JSON, cut-off JSON or lines, and what was said of its kind."""
-    candidates = [item for value in _json_values(text) for item in _items(value)]
+    candidates = [item for value in json_values(text) for item in _items(value)]
     if not candidates:
         strings = [_json_or_none(f'"{string}"') for string in _CUT_OFF.findall(text)]
         candidates = [(str(string or ""), "") for string in strings]
@@ -168,7 +168,7 @@ def _json_or_none(text: str) -> Any:
         return None
 
 
-def _json_values(text: str) -> Iterator[Any]:
+def json_values(text: str) -> Iterator[Any]:
     """Every whole JSON object or list in `text`, outermost ones only."""
     start = 0
     failures = 0

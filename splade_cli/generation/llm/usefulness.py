@@ -1,17 +1,14 @@
-"""Usefulness of answers: why one has no query that can be used, and how many in a row have had none."""
+"""Usefulness of answers: why one holds nothing that can be used, and how many in a row have held nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from splade_cli.errors import ServiceError
-from splade_cli.generation.dedupe import copies
-from splade_cli.generation.llm.answers import Answer
+from splade_cli.generation.llm.answers import Answer, Subject
 from splade_cli.generation.llm.client.endpoint import Endpoint
 from splade_cli.generation.llm.parsing import refuses
-from splade_cli.records import Chunk, WrittenQuery
 
 _AT_THE_LIMIT = {"length", "max_tokens", "max_output_tokens", "model_length"}
 _FILTERED = {"safety", "recitation", "blocklist", "prohibited_content", "sensitive"}
@@ -22,13 +19,14 @@ _ADVICE = {
     "refused": "another model, or a template of your own that says what the texts are for",
     "empty": "ask the model by hand whether it answers at all, and in which field",
     "without a query": "a larger model, or a lower temperature",
+    "without a negative": "a larger model: it is harder to write what looks like an answer and is none",
     "the same for different passages": "another model, or a server that does not answer from a cache",
 }
 
 
 @dataclass(frozen=True)
 class Useless:
-    """Why an answer has no usable query.
+    """Why an answer has nothing that can be used.
 
     Attributes:
         kind: in our words, one of few.
@@ -55,26 +53,28 @@ class Usefulness:
     Args:
         most_repeated: passages in a row that may get the same answer: pages of a form may say the same, but
             so many were not read.
+        wanted: what an answer has to hold: ``query`` or ``negative``.
 
     Attributes:
-        useless: answers without a query, by reason.
-        in_a_row: answers without a query since the last that has one.
+        useless: answers that are of no use, by reason.
+        in_a_row: answers of no use since the last that is of some.
         repeated: answers that were the same as that to the passage before.
         unread: passages whose answer, the same for all of them, is now taken for no answer.
     """
 
-    def __init__(self, most_repeated: int) -> None:
+    def __init__(self, most_repeated: int, wanted: str = "query") -> None:
         self.useless: Counter[str] = Counter()
         self.in_a_row = 0
         self.repeated = 0
-        self.unread: list[Chunk] = []
+        self.unread: list[Subject] = []
         self._most_repeated = most_repeated
+        self._wanted = wanted
         self._last_said = ""
-        self._same_answer: list[Chunk] = []
+        self._same_answer: list[Subject] = []
 
-    def judge(self, chunk: Chunk, answer: Answer, queries: Sequence[WrittenQuery]) -> Useless | None:
-        """Why the answer to `chunk`, with these queries, is of no use; None where it is of use."""
-        useless = self._reason(chunk, answer, queries)
+    def judge(self, subject: Subject, answer: Answer, *, is_of_use: bool) -> Useless | None:
+        """Why an answer is of no use, by itself or as the same again; None where it is of use."""
+        useless = self._reason(subject, answer, is_of_use)
         if useless is None:
             self.in_a_row = 0
             return None
@@ -82,15 +82,15 @@ class Usefulness:
         self.in_a_row += 1
         return useless
 
-    def _reason(self, chunk: Chunk, answer: Answer, queries: Sequence[WrittenQuery]) -> Useless | None:
-        if not are_of_use(queries, chunk):
-            return why_useless(answer)
+    def _reason(self, subject: Subject, answer: Answer, is_of_use: bool) -> Useless | None:
+        if not is_of_use:
+            return why_useless(answer, self._wanted)
         said = answer.text if answer.text.strip() else answer.reasoning
         if said != self._last_said:
             self._last_said = said
-            self._same_answer = [chunk]
+            self._same_answer = [subject]
             return None
-        self._same_answer.append(chunk)
+        self._same_answer.append(subject)
         self.repeated += 1
         if len(self._same_answer) < self._most_repeated:
             return None
@@ -99,13 +99,8 @@ class Usefulness:
         return Useless("the same for different passages", f"said {said[:100]!r}", is_lasting=True)
 
 
-def are_of_use(queries: Sequence[WrittenQuery], chunk: Chunk) -> bool:
-    """Whether there is a query that is more than a copy of the text."""
-    return any(not copies(query.text, chunk.text) for query in queries)
-
-
-def why_useless(answer: Answer) -> Useless:
-    """The reason that an answer gives for having no query, as far as it gives one."""
+def why_useless(answer: Answer, wanted: str = "query") -> Useless:
+    """The reason that an answer gives for not holding what was wanted, as far as it gives one."""
     finish = answer.finish_reason.casefold()
     said = f"finish_reason {answer.finish_reason or 'unknown'!r}, said {answer.text[:100]!r}"
     if finish in _AT_THE_LIMIT:
@@ -118,11 +113,11 @@ def why_useless(answer: Answer) -> Useless:
         return Useless("refused", said, is_lasting=True)
     if not answer.text.strip():
         return Useless("empty", said)
-    return Useless("without a query", said)
+    return Useless(f"without a {wanted}", said)
 
 
 def useless_answers(count: int, useless: Useless, endpoint: Endpoint) -> ServiceError:
-    """What ends the run after `count` answers in a row without a query in them."""
+    """What ends the run after `count` answers in a row of no use."""
     return ServiceError(
         f"{count} answers of {endpoint.shown} in a row were of no use, the last was {useless}",
         f"{useless.advice}; what is usable is kept, and the rest is asked again by the same command",

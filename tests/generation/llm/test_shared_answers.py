@@ -91,7 +91,7 @@ def test_outputs_of_their_own_share_a_file_of_answers(server, tmp_path):
 
     first = made("one", tmp_path / "paid" / "answers.sqlite3")
     second = made("two", tmp_path / "paid" / "answers.sqlite3")
-    assert (server.calls, first.llm.usage.calls, second.llm.cached) == (10, 10, 10)
+    assert (server.calls, first.llm.usage.calls, second.llm.queries.cached) == (10, 10, 10)
     assert not (tmp_path / "one" / "cache.sqlite3").exists()
     notes = tmp_path / "notes.txt"
     notes.write_text("not to be lost")

@@ -21,11 +21,12 @@ from typing import Any
 import pytest
 
 from splade_cli.errors import InputError, ServiceError
-from splade_cli.generation.llm.answers import SPACE
+from splade_cli.generation.llm.answers import SPACE, Answer
+from splade_cli.generation.llm.budget import Usage
 from splade_cli.generation.llm.client import chat, failures, pace
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.prompts import Prompt
-from splade_cli.generation.llm.writer import LlmWriter, Usage
+from splade_cli.generation.llm.writer import LlmWriter, QueryQuestion
 from splade_cli.generation.options import GenerateOptions
 from splade_cli.generation.pipeline import generate, plan
 from splade_cli.records import Chunk, WrittenQuery
@@ -229,6 +230,15 @@ def test_a_fault_of_the_first_call_does_not_lower_the_format(
     assert sum(bool(queries) for _, queries in result) >= 5
     assert formats_of(server)[failures + 1 :].count("json_schema") >= 4
     assert formats_of(server)[-1] == "json_schema"
+
+
+def test_an_answer_of_nothing_but_copies_of_the_text_is_of_no_use() -> None:
+    text = "Backups are kept for thirty days and then deleted every night at two in the morning"
+    question = QueryQuestion(Llm("m"), None)
+    passage = Chunk(id="c", document_id="d", text=f"{text}.", title="")
+    assert question.read(passage, Answer(json.dumps({"queries": [{"text": text}]}))) == []
+    both = {"queries": [{"text": text}, {"text": "How long?"}]}
+    assert [query.text for query in question.read(passage, Answer(json.dumps(both)))] == [text, "How long?"]
 
 
 def test_response_format_that_is_ignored(serve: Serve, tmp_path: Path) -> None:
@@ -671,7 +681,7 @@ def test_a_run_goes_on_where_it_was_and_keeps_only_answers(serve: Serve, tmp_pat
     made = generate(options(second))
     assert len(second.requests) == 2
     assert made.llm is not None
-    assert (made.llm.usage.calls, made.llm.failed) == (2, 0)
+    assert (made.llm.usage.calls, made.llm.queries.failed) == (2, 0)
     assert made.report.query_types == {"question": 4}
     with Cache(output / "cache.sqlite3") as cache:
         assert cache.spaces() == [SPACE]
