@@ -23,7 +23,9 @@ MaxFileSize = Annotated[
 MaxFileSeconds = Annotated[
     float, typer.Option("--max-file-seconds", help="Skip files that take longer to read.", metavar="S")
 ]
-ShowSkipped = Annotated[bool, typer.Option("--show-skipped", help="Name every file that was skipped.")]
+ShowSkipped = Annotated[
+    bool, typer.Option("--show-skipped", "--list-skipped", help="Name every file that was skipped.")
+]
 FollowLinks = Annotated[
     bool, typer.Option("--follow-links", help="Read what links lead to outside of the folder as well.")
 ]
@@ -31,6 +33,19 @@ Extensions = Annotated[
     str | None,
     typer.Option("--extensions", help="Read only such files of a folder: .md,.txt", show_default="all"),
 ]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include", help="Read only what this pattern fits: 'guide/'; may be repeated.", show_default="all"
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude", help="Leave out what this pattern fits: 'drafts/'; may be repeated.", show_default="none"
+    ),
+]
+Ignored = Annotated[bool, typer.Option("--ignored", help="Read what .gitignore files name as well.")]
 Model = Annotated[
     str, typer.Option("--model", "-m", help="'tiny' (in this package), a model folder, or a hub id.")
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,14 +31,28 @@ def open_index(
 
 
 def reading(
-    max_file_size: float, max_file_seconds: float, follow_links: bool, extensions: str | None = None
+    max_file_size: float,
+    max_file_seconds: float,
+    follow_links: bool,
+    extensions: str | None,
+    include: Sequence[str] | None,
+    exclude: Sequence[str] | None,
+    ignored: bool,
 ) -> ReadingOptions:
-    """The flags of reading a folder. Raises InputError for a limit that is not above 0."""
+    """The flags of reading a folder. Raises InputError for a limit that is not above 0, or for no pattern."""
     from splade_cli.corpus.options import ReadingOptions
 
     options.positive(max_file_size=max_file_size, max_file_seconds=max_file_seconds)
     endings = (extensions or "").replace(",", " ").split()
-    return ReadingOptions(max_file_size, max_file_seconds, follow_links, tuple(endings))
+    return ReadingOptions(
+        max_file_size,
+        max_file_seconds,
+        follow_links,
+        tuple(endings),
+        tuple(include or ()),
+        tuple(exclude or ()),
+        ignored,
+    )
 
 
 def model_options(

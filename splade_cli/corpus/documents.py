@@ -90,7 +90,7 @@ def iterate_documents(
 
 def _files(path: Path, options: ReadingOptions) -> tuple[list[NamedFile], list[Skipped]]:
     if path.is_dir():
-        files, skipped = list_files(path, follow_links=options.follow_links)
+        files, skipped = list_files(path, options)
         if not options.endings:
             return files, skipped
         files, left_out = of_endings(files, _known(options.endings))

@@ -15,8 +15,13 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from splade_cli.corpus.formats.prose import clean, safe_name
+from splade_cli.corpus.ignored import NAME, IgnoreRules, spec_of
+from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
 from splade_cli.storage.machine_faults import raise_exhausted
 
+_NEVER_MISSED = {".git", ".gitattributes", NAME, ".hg", ".svn", ".DS_Store"}
+_HIDDEN = "hidden (a name that begins with a dot)"
+_IGNORED = f"named in {NAME}; --ignored reads them"
 NO_FILE = "no regular file (a pipe, socket or device)"
 
 
@@ -35,15 +40,44 @@ class NamedFile(NamedTuple):
     path: Path
 
 
-def list_files(root: Path, *, follow_links: bool = False) -> tuple[list[NamedFile], list[Skipped]]:
-    """All files below `root` that are not hidden, and what could not be looked into.
+def list_files(
+    root: Path, options: ReadingOptions = DEFAULT_READING
+) -> tuple[list[NamedFile], list[Skipped]]:
+    """All files below `root` that are wanted, and what could not be looked into or was left out.
 
-    Links within the folder are followed last and once: no loop and no copy comes of them. Those that lead out
-    of it are, with `follow_links`.
+    Hidden files are left out, and what .gitignore files name, unless that is asked for. Links within the
+    folder are followed last and once: no loop and no copy comes of them. Those that lead out of it are, with
+    `follow_links`.
     """
-    walk = _Walk(root, follow_links)
+    walk = _Walk(root, options)
     walk.run()
-    return walk.files_by_name(), walk.skipped
+    files, unwanted = _wanted(walk.files_by_name(), options)
+    return files, [*walk.skipped, *walk.left_out(), *unwanted]
+
+
+def _wanted(files: list[NamedFile], options: ReadingOptions) -> tuple[list[NamedFile], list[Skipped]]:
+    """The files that the user's patterns take in, and how many they leave out."""
+    left_out = []
+    for patterns, wanted, flag in (
+        (options.include, True, "--include"),
+        (options.exclude, False, "--exclude"),
+    ):
+        spec = spec_of(patterns, flag)
+        if spec is None:
+            continue
+        kept = [file for file in files if spec.match_file(file.name) == wanted]
+        if len(kept) < len(files):
+            left_out.append(Skipped(_count(len(files) - len(kept)), f"left out by {flag}"))
+        files = kept
+    return files, left_out
+
+
+def _count_of_entries(entries: int) -> str:
+    return "1 file or folder" if entries == 1 else f"{entries:,} files or folders"
+
+
+def _count(files: int) -> str:
+    return "1 file" if files == 1 else f"{files:,} files"
 
 
 def _reason(error: OSError) -> str:
@@ -61,8 +95,7 @@ def of_endings(files: Sequence[NamedFile], endings: Set[str]) -> tuple[list[Name
     if not others:
         return wanted, []
     listed = ", ".join(f"{ending} {count}" for ending, count in sorted(others.items()))
-    left_out = "1 file" if others.total() == 1 else f"{others.total()} files"
-    return wanted, [Skipped(left_out, f"not {', '.join(sorted(endings))} ({listed})")]
+    return wanted, [Skipped(_count(others.total()), f"not {', '.join(sorted(endings))} ({listed})")]
 
 
 @dataclass
@@ -70,44 +103,52 @@ class _Walk:
     """Breadth-first over folders that links lead to, depth-first over all others."""
 
     root: Path
-    follow_links: bool
+    options: ReadingOptions
     files: list[NamedFile] = field(default_factory=list)
     links: list[NamedFile] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    unseen: Counter[str] = field(default_factory=Counter)
+    """How many files and folders were left out, by the reason."""
 
     def run(self) -> None:
         top = os.path.realpath(self.root)
         seen: set[str] = set()
-        pending = deque([self.root])
+        pending = deque([(self.root, IgnoreRules())])
         while pending:
-            folder = pending.popleft()
+            folder, outer = pending.popleft()
             real = os.path.realpath(folder)
             leads_up = real != top and PurePath(top).is_relative_to(real)
             if real in seen or leads_up:
                 continue
             seen.add(real)
+            rules = outer if self.options.ignored else outer.within(folder, self._base(folder))
             for entry in self._entries(folder):
                 try:
                     is_folder = self._may_be_read(entry, top) and entry.is_dir()
                 except OSError as error:
                     self._skip(Path(entry.path), _reason(error))
                     continue
-                if not is_folder:
+                if rules.ignore(self._base(folder) + entry.name, is_folder=is_folder):
+                    self.unseen[_IGNORED] += 1
+                elif not is_folder:
                     self._add(entry, top)
                 elif entry.is_symlink():
-                    pending.append(Path(entry.path))
+                    pending.append((Path(entry.path), rules))
                 else:
-                    pending.appendleft(Path(entry.path))
+                    pending.appendleft((Path(entry.path), rules))
 
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
         """What lies in one folder, sorted, without hidden files and the queries of a collection."""
         try:
             with os.scandir(folder) as listing:
-                entries = [entry for entry in listing if not entry.name.startswith(".")]
+                everything = list(listing)
         except OSError as error:
             raise_exhausted(error)
             self._skip(folder, f"folder cannot be read ({(error.strerror or str(error)).lower()})")
             return []
+        entries = [entry for entry in everything if not entry.name.startswith(".")]
+        hidden = {entry.name for entry in everything} - {entry.name for entry in entries}
+        self.unseen[_HIDDEN] += len(hidden - _NEVER_MISSED)
         entries.sort(key=lambda entry: entry.name)
         names = {entry.name for entry in entries}
         if "corpus.jsonl" not in names:
@@ -122,7 +163,7 @@ class _Walk:
 
     def _may_be_read(self, entry: os.DirEntry[str], top: str) -> bool:
         """Whether an entry lies in the folder, or links out of it are followed."""
-        if self.follow_links or not entry.is_symlink():
+        if self.options.follow_links or not entry.is_symlink():
             return True
         return PurePath(os.path.realpath(entry.path)).is_relative_to(top)
 
@@ -144,6 +185,14 @@ class _Walk:
 
     def _skip(self, path: Path, reason: str) -> None:
         self.skipped.append(Skipped(self._name(path), reason))
+
+    def _base(self, folder: Path) -> str:
+        """The path of a folder below the top, empty or ending in ``/``."""
+        return "" if folder == self.root else f"{folder.relative_to(self.root).as_posix()}/"
+
+    def left_out(self) -> list[Skipped]:
+        """What was not looked at, counted by its reason."""
+        return [Skipped(_count_of_entries(count), reason) for reason, count in self.unseen.items() if count]
 
     def _name(self, path: Path) -> str:
         return safe_name(clean(path.relative_to(self.root).as_posix()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from splade_cli.corpus.ignored import spec_of
 from splade_cli.errors import InputError
 
 MEGABYTE = 1_000_000
@@ -18,21 +19,29 @@ class ReadingOptions:
         max_seconds: that reading one file may take; JSONL is read line by line, and takes what it takes.
         follow_links: read what symbolic links lead to outside of the folder as well.
         extensions: read only the files of a folder that end so, such as ``.md``; all where there are none.
+        include, exclude: patterns of .gitignore; of a folder only files that one of the first fits are read,
+            and none that the last of the second to fit leaves out.
+        ignored: read what .gitignore files of the folder name as well.
     """
 
     max_file_size: float = 100.0
     max_seconds: float = 60.0
     follow_links: bool = False
     extensions: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    ignored: bool = False
 
     def __post_init__(self) -> None:
-        """Raises InputError for a limit that is not above 0."""
+        """Raises InputError for a limit that is not above 0, or a pattern that is none."""
         for what, value in (
             ("the largest size of a file", self.max_file_size),
             ("the time for a file", self.max_seconds),
         ):
             if not value > 0:
                 raise InputError(f"{what} must be above 0, got {value:g}", "leave it out for the default")
+        spec_of(self.include)
+        spec_of(self.exclude)
 
     @property
     def endings(self) -> frozenset[str]:

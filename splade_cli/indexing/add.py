@@ -9,9 +9,12 @@ from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
 
+import numpy as np
+
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.corpus.documents import Skipped
 from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
+from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.chunks import chunk_from_json, chunk_to_json
 from splade_cli.index.updates import IndexWriter, Merged
@@ -32,6 +35,7 @@ class Added:
 
     Attributes:
         new, changed, unchanged: documents.
+        gone: documents that were removed, since the folder does not hold them.
         chunks: those that were written.
         skipped: what gave no document.
         merged: what merging did where it was due.
@@ -40,6 +44,7 @@ class Added:
     new: int = 0
     changed: int = 0
     unchanged: int = 0
+    gone: int = 0
     chunks: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     merged: Merged | None = None
@@ -52,6 +57,7 @@ def add_documents(
     embedder: SpladeEmbedder | None = None,
     dense: DenseEncoder | None = None,
     reading: ReadingOptions = DEFAULT_READING,
+    most_gone: float | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Added:
@@ -67,20 +73,26 @@ def add_documents(
         embedder: the model that made the index, where it is loaded already or lies elsewhere now.
         dense: the same of its dense model, where it has one.
         reading: how large a file may be, how long it may take, and whether links are followed.
+        most_gone: None keeps what is not among the documents; a number removes it, unless it is more than
+            this share of the index's documents. What a file held that cannot be read now is kept.
         workers: encoding processes, see `model.encoding.windows.encode_windows`.
         progress: is told how far it is; bars are drawn where None.
 
     Raises:
         IndexFolderError: no index there, damaged, made by another model, or being written to.
-        InputError, ModelError: as reading, chunking, loading and encoding raise.
+        InputError, ModelError: as reading, chunking, loading and encoding raise; more gone than `most_gone`.
     """
     with bars(progress) as report, IndexWriter(index_dir) as writer:
         index = writer.index
         reader = ChunkReader(Path(documents), index.info.chunking or Chunking(), report, reading)
         additions = _Additions(index)
         chunks = additions.of(reader)
+        if most_gone is not None:
+            chunks = additions.and_gone(chunks, reader, most_gone)
         first = next(chunks, None)
-        if first is not None:
+        if first is None:
+            writer.delete(np.array(sorted(additions.replaced), dtype=np.int64))
+        else:
             embedder = embedder or embedder_of(index)
             check_model(index, embedder)
             with Cache(cache_of(index_dir)) as cache:
@@ -90,6 +102,7 @@ def add_documents(
                 pipeline = Pipeline(embedder, windows, index.info.pruning, workers, cache)
                 with closing(pipeline.batches(chain([first], chunks), progress=report)) as batches:
                     writer.append(batches, replaced=additions.replaced)
+        if additions.replaced or additions.counts.chunks:
             report("write", 0, 1)
             additions.counts.merged = writer.merge_where_due()
             report("write", 1, 1)
@@ -111,11 +124,13 @@ class _Additions:
         self.replaced: set[int] = set()
         self._index = index
         self._ids: set[str] = set()
+        self._seen: set[str] = set()
 
     def of(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Those of new and changed documents, under ids that no other document's chunk has."""
         for document_id, group in groupby(chunks, key=attrgetter("document_id")):
             document = list(group)
+            self._seen.add(document_id)
             old = self._index.find(document_id, chunks=False).tolist()
             if old and self._unchanged(document, old):
                 self.counts.unchanged += 1
@@ -130,6 +145,26 @@ class _Additions:
                 self._ids.add(name)
                 self.counts.chunks += 1
                 yield replace(chunk, id=name)
+
+    def and_gone(self, chunks: Iterable[Chunk], reader: ChunkReader, most: float) -> Iterator[Chunk]:
+        """The same; behind the last, documents that were not among them are to be replaced by nothing."""
+        yield from chunks
+        unread = {skipped.path for skipped in reader.skipped}
+        gone: dict[str, list[int]] = {}
+        documents = set()
+        for row in self._index.live_rows().tolist():
+            chunk = self._index.chunks[row]
+            documents.add(chunk.document_id)
+            if chunk.document_id not in self._seen and chunk.metadata.get("path") not in unread:
+                gone.setdefault(chunk.document_id, []).append(row)
+        if len(gone) > most * len(documents):
+            raise InputError(
+                f"{len(gone):,} of the index's {len(documents):,} documents are not there any more, "
+                f"such as {next(iter(gone))}",
+                "name the folder that the index was made of, or remove them all the same: --force",
+            )
+        self.counts.gone = len(gone)
+        self.replaced.update(row for rows in gone.values() for row in rows)
 
     def _unchanged(self, document: list[Chunk], old: list[int]) -> bool:
         """Whether a document's chunks are those of the rows `old`."""

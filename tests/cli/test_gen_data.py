@@ -163,3 +163,16 @@ def test_unreadable_files_are_reported_and_skipped(splade, docs, tmp_path):
     assert result.exit_code == 0, result.output
     for name in ("latin.txt", "broken.pdf", "broken.json"):
         assert f"skipped {name}" in result.stderr
+
+
+def test_many_skipped_files_are_summed_up_by_reason(splade, docs, tmp_path):
+    for number in range(7):
+        (docs / f"{number}.pdf").write_bytes(b"%PDF-1.4 nonsense")
+    (docs / "broken.json").write_text("{")
+    words = ("gen-data", docs, "-o", tmp_path / "out", "--model", "none", "--dry-run")
+    told = [line for line in splade(*words).stderr.splitlines() if "skip" in line]
+    assert told[0].startswith("skipped 7 such as 0.pdf: ")
+    assert told[1].startswith("skipped broken.json: broken JSON")
+    assert told[2] == "--show-skipped names all 8"
+    everything = splade(*words, "--list-skipped").stderr
+    assert all(f"skipped {number}.pdf" in everything for number in range(7))

@@ -192,3 +192,17 @@ def test_a_smaller_index_stays_so_and_answers_alike(splade, docs, index, tmp_pat
     ):
         result = splade("index", docs, "-o", tmp_path / "no", *wrong)
         assert result.exit_code == 1 and message in result.stderr and not (tmp_path / "no").exists()
+
+
+def test_sync_follows_a_folder(splade, index, docs):
+    (docs / "new.md").write_text("# News\n\nSomething that was not there.")
+    gone = sorted(docs.glob("*.md"))[0]
+    gone.unlink()
+    facts = splade("index", "sync", docs, "--index", index, "--json", "--exclude", "nothing*")
+    assert facts.exit_code == 0, facts.output
+    told = json.loads(facts.stdout)
+    assert (told["new_documents"], told["gone"]) == (1, 1)
+    refused = splade("index", "sync", docs, "--index", index, "--include", "new.md")
+    assert refused.exit_code == 1
+    assert "are not there any more" in refused.stderr
+    assert "--force" in refused.stderr

@@ -13,6 +13,7 @@ from splade_cli.corpus.decoding import open_regular
 from splade_cli.corpus.documents import read_documents
 from splade_cli.corpus.formats import Unreadable
 from splade_cli.corpus.options import ReadingOptions
+from splade_cli.errors import InputError
 
 
 def test_folder_is_read_in_order_without_hidden_files(tmp_path: Path, write: Any) -> None:
@@ -21,9 +22,52 @@ def test_folder_is_read_in_order_without_hidden_files(tmp_path: Path, write: Any
     reading = read_documents(tmp_path / "docs")
     assert [each.id for each in reading.documents] == ["B.TXT", "a/b/c.txt", "a/z.md", "b.txt"]
     assert reading.documents[1].metadata == {"path": "a/b/c.txt"}
-    assert not reading.skipped
+    assert [(each.path, each.reason) for each in reading.skipped] == [
+        ("2 files or folders", "hidden (a name that begins with a dot)")
+    ]
     (tmp_path / "docs").rename(tmp_path / ".docs")
     assert len(read_documents(tmp_path / ".docs").documents) == 4
+
+
+def ids_and_reasons(folder: Path, **options: Any) -> tuple[list[str], list[tuple[str, str]]]:
+    reading = read_documents(folder, ReadingOptions(**options))
+    return [each.id for each in reading.documents], [(each.path, each.reason) for each in reading.skipped]
+
+
+def test_what_gitignore_names_is_left_out_and_said(tmp_path: Path, write: Any) -> None:
+    for name in ("a.md", "drafts/b.md", "guide/c.md", "guide/old/d.md", "guide/old/keep.md", "build.md"):
+        write(tmp_path, name, name)
+    write(tmp_path, ".gitignore", "drafts/\n# a remark\nold/*\n[z-a]\n/build.md\n")
+    write(tmp_path, "guide/.gitignore", "!old/keep.md\n")
+    left_out = "named in .gitignore; --ignored reads them"
+    assert ids_and_reasons(tmp_path) == (
+        ["a.md", "guide/c.md", "guide/old/d.md", "guide/old/keep.md"],
+        [("2 files or folders", left_out)],
+    )
+    write(tmp_path, ".gitignore", "drafts/\n**/old/*\n")
+    ids, reasons = ids_and_reasons(tmp_path)
+    assert ids == ["a.md", "build.md", "guide/c.md", "guide/old/keep.md"]
+    assert reasons == [("2 files or folders", left_out)]
+    assert len(ids_and_reasons(tmp_path, ignored=True)[0]) == 6
+
+
+def test_a_gitignore_file_that_was_made_to_take_for_ever_is_passed_over(tmp_path: Path, write: Any) -> None:
+    name = "a" * 200 + ".md"
+    write(tmp_path, name, "text")
+    write(tmp_path, ".gitignore", "*a" * 60 + "b\n")
+    assert ids_and_reasons(tmp_path) == ([name], [])
+
+
+def test_patterns_of_the_user_take_in_and_leave_out(tmp_path: Path, write: Any) -> None:
+    for name in ("a.md", "guide/b.md", "guide/draft.md", "notes/c.txt"):
+        write(tmp_path, name, name)
+    assert ids_and_reasons(tmp_path, include=("guide/",), exclude=("draft*",)) == (
+        ["guide/b.md"],
+        [("2 files", "left out by --include"), ("1 file", "left out by --exclude")],
+    )
+    assert ids_and_reasons(tmp_path, exclude=("*", "!a.md"))[0] == ["a.md"]
+    with pytest.raises(InputError, match="--exclude: '!' is no pattern"):
+        ReadingOptions(exclude=("!",))
 
 
 def test_links_make_neither_loops_nor_copies(tmp_path: Path, write: Any) -> None:

@@ -275,3 +275,60 @@ def test_killed_and_run_again(
     index_documents(every, tmp_path / "expected", embedder=embedder)
     same(SpladeIndex.open(tmp_path / "index", verify=True), SpladeIndex.open(tmp_path / "expected"))
     assert sorted(name for name in os.listdir(tmp_path) if name[0] == ".") == []
+
+
+def _folder(tmp_path: Path, texts: dict[str, str]) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_an_index_follows_its_folder(embedder: SpladeEmbedder, tmp_path: Path) -> None:
+    texts = {f"{number}.txt": text for number, text in enumerate(TEXTS)}
+    index_dir = tmp_path / "index"
+    index_documents(_folder(tmp_path, texts), index_dir, embedder=embedder)
+    later = {**texts, "0.txt": "reset a password", "new.txt": "two-factor login"}
+    del later["1.txt"]
+    folder = _folder(tmp_path, later)
+    added = add_documents(folder, index_dir, embedder=embedder, most_gone=0.5)
+    assert (added.new, added.changed, added.unchanged, added.gone) == (1, 1, 4, 1)
+    index = SpladeIndex.open(index_dir)
+    held = {index.chunks[row].document_id: index.chunks[row].text for row in index.live_rows().tolist()}
+    assert held == later
+    again = add_documents(folder, index_dir, embedder=embedder, most_gone=0.5)
+    assert (again.new, again.changed, again.unchanged, again.gone) == (0, 0, 6, 0)
+
+    only = {"new.txt": "two-factor login"}
+    with pytest.raises(InputError, match="5 of the index's 6 documents are not there any more") as refused:
+        add_documents(_folder(tmp_path, only), index_dir, embedder=embedder, most_gone=0.5)
+    assert "--force" in refused.value.hint
+    assert SpladeIndex.open(index_dir).documents == 6
+    assert add_documents(folder, index_dir, embedder=embedder, most_gone=1.0).gone == 5
+    assert SpladeIndex.open(index_dir).documents == 1
+
+
+def test_what_cannot_be_read_now_is_not_gone(embedder: SpladeEmbedder, tmp_path: Path) -> None:
+    index_dir = tmp_path / "index"
+    texts = {f"{number}.txt": text for number, text in enumerate(TEXTS)}
+    folder = _folder(tmp_path, texts)
+    index_documents(folder, index_dir, embedder=embedder)
+    (folder / "2.txt").write_bytes(b"\x00\xff\x00binary\x00")
+    (folder / "3.txt").unlink()
+    added = add_documents(folder, index_dir, embedder=embedder, most_gone=0.5)
+    assert [skipped.path for skipped in added.skipped] == ["2.txt"]
+    assert added.gone == 1
+    index = SpladeIndex.open(index_dir)
+    assert len(index.find("2.txt")) == 1
+    assert len(index.find("3.txt")) == 0
+
+
+def test_without_being_asked_nothing_goes(embedder: SpladeEmbedder, tmp_path: Path) -> None:
+    index_dir = tmp_path / "index"
+    index_documents(_folder(tmp_path, {"a.txt": "a blade", "b.txt": "a hand"}), index_dir, embedder=embedder)
+    added = add_documents(_folder(tmp_path, {"a.txt": "a blade"}), index_dir, embedder=embedder)
+    assert (added.unchanged, added.gone) == (1, 0)
+    assert SpladeIndex.open(index_dir).documents == 2

@@ -70,6 +70,9 @@ def gen_data(
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
     extensions: options.Extensions = None,
+    include: options.Include = None,
+    exclude: options.Exclude = None,
+    ignored: options.Ignored = False,
     show_skipped: options.ShowSkipped = False,
     max_documents: data_options.MaxDocuments = None,
     seed: data_options.Seed = 42,
@@ -136,7 +139,9 @@ def gen_data(
         language=language,
         max_documents=max_documents,
         chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
-        reading=settings.reading(max_file_size, max_file_seconds, follow_links, extensions),
+        reading=settings.reading(
+            max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
+        ),
         model=_name(model),
         teacher=_name(teacher),
         negatives=negatives,

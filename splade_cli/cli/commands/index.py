@@ -1,4 +1,4 @@
-"""`splade index`: documents to an index folder, and changes to one; without another word it builds."""
+"""`splade index`: documents to an index folder; without another word it builds."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import typer
 from typer.core import TyperGroup
 
 from splade_cli.cli import options, settings
-from splade_cli.cli.interrupts import told, told_if_whole
+from splade_cli.cli.commands.index_changes import add, merge, remove, sync, verify
+from splade_cli.cli.interrupts import told_if_whole
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
     from splade_cli.model.options import ModelOptions
 
 BUILD = "build"
-IndexFolder = Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")]
 Dense = Annotated[
     str | None,
     typer.Option(
@@ -37,13 +37,13 @@ class IndexCommands(TyperGroup):
 
 app = typer.Typer(
     cls=IndexCommands,
-    help="Make an index that can be searched; add, remove, merge and verify change and check one.",
+    help="Make an index that can be searched; add, sync, remove, merge and verify change and check one.",
     add_completion=False,
 )
 
 
 @app.command(
-    BUILD, epilog="Changes to an index: splade index add | remove | merge | verify, each with --help."
+    BUILD, epilog="Changes to an index: splade index add | sync | remove | merge | verify, each with --help."
 )
 def index(
     documents: options.Documents,
@@ -66,6 +66,9 @@ def index(
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
     extensions: options.Extensions = None,
+    include: options.Include = None,
+    exclude: options.Exclude = None,
+    ignored: options.Ignored = False,
     show_skipped: options.ShowSkipped = False,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
@@ -104,7 +107,9 @@ def index(
         pass  # what is refused should be so before a dense model is loaded
     chosen = IndexOptions(
         chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
-        reading=settings.reading(max_file_size, max_file_seconds, follow_links, extensions),
+        reading=settings.reading(
+            max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
+        ),
         bm25=bm25,
         dense=_dense_model(dense, opening),
         query=options.query_encoder(query),
@@ -126,110 +131,8 @@ def index(
         render.built(made, model, output, json_output)
 
 
-@app.command()
-def add(
-    documents: options.Documents,
-    folder: IndexFolder,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
-        ),
-    ] = None,
-    max_file_size: options.MaxFileSize = 100.0,
-    max_file_seconds: options.MaxFileSeconds = 60.0,
-    follow_links: options.FollowLinks = False,
-    extensions: options.Extensions = None,
-    show_skipped: options.ShowSkipped = False,
-    workers: options.Workers = 1,
-    batch_size: options.BatchSize = 64,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
-    json_output: options.Json = False,
-) -> None:
-    """Add documents to an index: those whose id is there replace the old ones, unchanged ones are skipped."""
-    from splade_cli.cli.render import console
-    from splade_cli.cli.render import index as render
-    from splade_cli.cli.render.progress import show_progress
-    from splade_cli.index.index import SpladeIndex
-    from splade_cli.indexing.add import add_documents
-    from splade_cli.indexing.models import dense_of, embedder_of
-
-    options.positive(batch_size=batch_size, workers=workers)
-    reading = settings.reading(max_file_size, max_file_seconds, follow_links, extensions)
-    opening = settings.model_options(
-        device, trust_remote_code, allow_pickle, batch_size=batch_size, precision=precision
-    )
-    before = SpladeIndex.open(folder)
-    embedder = embedder_of(before, model, opening)
-    dense = None
-    if before.info.dense is not None:
-        dense = dense_of(before, device=device, trust_remote_code=trust_remote_code)
-    with show_progress() as progress:
-        added = add_documents(
-            documents,
-            folder,
-            embedder=embedder,
-            dense=dense,
-            reading=reading,
-            workers=workers,
-            progress=progress,
-        )
-    console.skipped(added.skipped, everything=show_skipped)
-    facts: dict[str, Any] = {
-        "new documents": added.new,
-        "replaced": added.changed,
-        "unchanged": added.unchanged,
-        "chunks written": added.chunks,
-    }
-    render.changed(folder, facts | render.merge_facts(added.merged), json_output)
-
-
-@app.command()
-def remove(
-    ids: Annotated[list[str], typer.Argument(help="Ids of documents or of chunks.", show_default=False)],
-    folder: IndexFolder,
-    json_output: options.Json = False,
-) -> None:
-    """Remove documents, or single chunks, from an index."""
-    from splade_cli.cli.render import index as render
-    from splade_cli.index.updates import IndexWriter
-
-    with told("all of it is removed, or nothing; the same command removes it, or finds it gone"):
-        with IndexWriter(folder) as writer:
-            rows = writer.rows_of(ids)
-            writer.delete(rows)
-            merged = writer.merge_where_due()
-        render.changed(folder, {"chunks removed": len(rows)} | render.merge_facts(merged), json_output)
-
-
-@app.command()
-def merge(folder: IndexFolder, json_output: options.Json = False) -> None:
-    """Make one segment of all, without what was removed: smaller, and as fast as newly built."""
-    from splade_cli.cli.render import index as render
-    from splade_cli.index.updates import IndexWriter
-
-    with IndexWriter(folder) as writer:
-        merged = writer.merge()
-    if merged is None:
-        facts: dict[str, Any] = {"segments merged": "none, there is one, and nothing was removed"}
-    else:
-        facts = render.merge_facts(merged) | {"removed chunks dropped": merged.dropped}
-    render.changed(folder, facts, json_output)
-
-
-@app.command()
-def verify(
-    folder: Annotated[Path, typer.Argument(help="Index folder.", show_default=False)],
-    json_output: options.Json = False,
-) -> None:
-    """Read every byte of an index and compare checksums; exit code 1 where a file is damaged."""
-    from splade_cli.cli.render import index as render
-    from splade_cli.index.index import SpladeIndex
-
-    render.verified(folder, SpladeIndex.open(folder, verify=True), json_output)
+for command in (add, sync, remove, merge, verify):
+    app.command()(command)
 
 
 def _dense_model(name: str | None, options: ModelOptions) -> DenseModel | None:

@@ -50,6 +50,9 @@ def query(
     max_file_seconds: options.MaxFileSeconds = 60.0,
     follow_links: options.FollowLinks = False,
     extensions: options.Extensions = None,
+    include: options.Include = None,
+    exclude: options.Exclude = None,
+    ignored: options.Ignored = False,
     show_skipped: options.ShowSkipped = False,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
@@ -81,7 +84,9 @@ def query(
         marks = marks or index.resolve().parent / MARKS
     else:
         assert docs is not None
-        reading = settings.reading(max_file_size, max_file_seconds, follow_links, extensions)
+        reading = settings.reading(
+            max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
+        )
         indexing = IndexOptions(reading=reading)
         embedder = SpladeEmbedder(model or "tiny", opening)
         with show_progress() as progress:

@@ -6,6 +6,7 @@ Colours only on a terminal; NO_COLOR and TERM=dumb are honoured.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ class Output(Terminal):
 out = Output(highlight=False, soft_wrap=False, emoji=False)
 err = Terminal(stderr=True, highlight=False, emoji=False)
 SHOWN_SKIPPED = 5
+_NUMBER = re.compile(r"\d[\d,.]*")
 LISTED_TERMS = 25
 NARROW = 60
 """Columns below which what stands side by side is put one below the other."""
@@ -95,12 +97,26 @@ def columns(names: Sequence[str], narrow: bool) -> Table:
 
 
 def skipped(files: Sequence[Skipped], *, everything: bool = False) -> None:
-    """What could not be read, and why: the first ones, or `everything`."""
-    shown = files if everything else files[:SHOWN_SKIPPED]
-    for one in shown:
-        note(one_line(f"skipped {one.path}: {one.reason}"))
-    if len(files) > len(shown):
-        note(f"skipped {len(files) - len(shown)} more: --show-skipped names all {len(files)}")
+    """What could not be read, and why: each of a few, or of `everything`; else by the reason."""
+    if everything or len(files) <= SHOWN_SKIPPED:
+        for one in files:
+            note(one_line(f"skipped {one.path}: {one.reason}"))
+        return
+    # rows tell their numbers and files their sizes
+    alike: dict[str, list[Skipped]] = {}
+    for one in files:
+        alike.setdefault(_NUMBER.sub("0", one.reason), []).append(one)
+    reasons = sorted(alike.values(), key=len, reverse=True)
+    for group in reasons[:SHOWN_SKIPPED]:
+        first = group[0]
+        if len(group) == 1:
+            note(one_line(f"skipped {first.path}: {first.reason}"))
+        else:
+            note(one_line(f"skipped {len(group)} such as {first.path}: {first.reason}"))
+    others = sum(map(len, reasons[SHOWN_SKIPPED:]))
+    if others:
+        note(f"skipped {others} for other reasons")
+    note(f"--show-skipped names all {len(files)}")
 
 
 def _shown(value: Any) -> str:
