@@ -96,9 +96,9 @@ class LatentLoss(nn.Module):
             return self._read(features)
         parts = []
         for start in range(0, count, size):
-            part = {
-                name: value[start : start + size] for name, value in features.items() if len(value) == count
-            }
+            part = {}
+            for name, value in features.items():
+                part[name] = value[start : start + size] if isinstance(value, Tensor) else value
             parts.append(checkpoint(self._read, part, use_reentrant=False))
         return torch.cat(parts)
 
