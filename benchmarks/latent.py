@@ -6,6 +6,10 @@ No label is used for training: U and b learn to give the similarities that the d
 of the corpus, a sixth of them neighbours of one another. The body is frozen and its vectors are computed
 once. Each D has a process of its own, whose peak memory is shown. A corpus is what the queries need and
 documents drawn at random. Times are CPU time of one thread.
+
+    python benchmarks/latent.py --learn --dimensions 32768 --documents 500 --steps 30 [--seeds 2]
+
+What the preset learns from human queries, by `splade train` and `splade evaluate`, see learning/laspar.py.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
+from learning.laspar import table
 from protocol.measure import SHARED
 
 COLLECTIONS = ("scifact", "medquad")
@@ -198,6 +203,8 @@ def main() -> None:
     parser.add_argument(
         "--vectors", type=Path, help="keep the body's vectors in this folder, and use those there"
     )
+    parser.add_argument("--learn", action="store_true", help="train by the preset, the body too")
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -209,6 +216,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = str(options.vectors or scratch)
         there = [name for name in options.collections if (SHARED / name).is_dir()]
+        if options.learn:
+            options.collections = there
+            table(options, Path(folder))
+            return
         for name in there:
             if not (Path(folder) / f"{name}.json").is_file():
                 prepare(name, options.documents, options.queries, Path(folder))

@@ -19,7 +19,7 @@ from torch import Tensor, distributed, nn
 from splade_cli.model.laspar.latent_matrix import LatentMatrix, RowBatch
 from splade_cli.training.sparsity.all_reduce import processes
 
-ROW_RATE = 0.005
+ROW_RATE = 0.001
 """Of U's deviation, which is 1: what a row moves by in its first step, a number."""
 TINY = 1e-12
 

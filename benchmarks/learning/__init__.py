@@ -1,0 +1,1 @@
+"""What models learn by their defaults, on parts of human collections."""
