@@ -40,8 +40,11 @@ QUERY_LEARNING_RATE = 1e-3
 QUERY_WEIGHTS = {"splade": 2e-3, "inference-free-splade": 0.0, "csr": 0.0, "laspar": 5e-3}
 DOCUMENT_WEIGHTS = {"splade": 2e-3, "inference-free-splade": 3e-3, "csr": 0.0, "laspar": 5e-3}
 
-UNIT_LENGTH = {"scale": 20.0, "student_temperature": 0.05, "teacher_temperature": 0.05}
-"""Of the losses of laspar, where nobody names one: products of vectors of length 1 lie on [0, 1]."""
+STUDENT_TEMPERATURE = 4.0
+"""Where nobody names one; laspar's is measured, and `scale` is 1 over it there, 1 elsewhere."""
+TEACHER_TEMPERATURE = 0.2
+TEACHER_OF_LATENTS = 0.05
+"""The same for laspar, whose teacher's scores are cosines."""
 
 
 class Config(Section):
@@ -121,13 +124,14 @@ class Config(Section):
             loss.query_regularizer = "l1" if architecture == "laspar" else "flops"
         if loss.document_regularizer is None:
             loss.document_regularizer = "equipartition" if architecture == "laspar" else "flops"
-        if architecture == "laspar":
-            given = loss.model_fields_set
-            for key, value in UNIT_LENGTH.items():
-                if key not in given:
-                    setattr(loss, key, value)
-            if "teachers" not in given and loss.type in ("auto", "in_batch_kl"):
-                loss.teachers = ["auto"]
+        has_latents = architecture == "laspar"
+        if loss.teacher_temperature is None:
+            loss.teacher_temperature = TEACHER_OF_LATENTS if has_latents else TEACHER_TEMPERATURE
+        if not has_latents:
+            loss.student_temperature = loss.student_temperature or STUDENT_TEMPERATURE
+            loss.scale = loss.scale or 1.0
+        elif "teachers" not in loss.model_fields_set and loss.type in ("auto", "in_batch_kl"):
+            loss.teachers = ["auto"]
         return self
 
     @model_validator(mode="after")

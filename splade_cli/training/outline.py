@@ -28,6 +28,7 @@ def outline(
         told["learning rate"] = _rates(config, trainable)
     if config.model.architecture == "laspar":
         told["teachers"] = _teachers(config)
+        told["temperature"] = f"cosines are divided by {trainer.config.loss.student_temperature:.3g}"
     if len(sources) > 1 and getattr(trainer, "mixed_batches", None) is not None:
         told["datasets"] = _shares(config, trainer.mixed_batches.shares(), sources)
     return told

@@ -11,6 +11,7 @@ from splade_cli.config.schema import Config
 from splade_cli.model.encode import encode
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Example
+from splade_cli.training.laspar.temperature import measured_temperature
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
 from splade_cli.training.losses.anchor import Anchor
 from splade_cli.training.losses.objective import as_datasets, loss_of, source_of
@@ -68,6 +69,7 @@ def prepare(
 
     from splade_cli.training.loop.guarded_trainer import GuardedTrainer
 
+    config = with_temperature(config, trainable, sources)
     settings = config.training
     encoder = trainable.encoder
     negatives = settings.negatives_per_query
@@ -106,6 +108,21 @@ def prepare(
     trainer.remove_callback(SpladeRegularizerWeightSchedulerCallback)
     set_intervals(trainer, config)
     return trainer
+
+
+def with_temperature(
+    config: Config, trainable: Trainable, sources: Mapping[str, Sequence[Example]]
+) -> Config:
+    """The configuration with the temperature and scale of a latent model's cosines, which are measured."""
+    loss = config.loss
+    if config.model.architecture != "laspar":
+        return config
+    temperature = loss.student_temperature
+    if temperature is None:
+        rows = [row for part in sources.values() for row in part]
+        temperature = measured_temperature(rows, lambda texts, kind: encode(trainable.loaded, texts, kind))
+    found = {"student_temperature": temperature, "scale": loss.scale or 1 / temperature}
+    return config.model_copy(update={"loss": loss.model_copy(update=found)})
 
 
 def label_scale(config: Config, trainable: Trainable, sources: Mapping[str, Sequence[Example]]) -> float:

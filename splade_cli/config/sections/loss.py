@@ -38,9 +38,9 @@ class LossSection(Section):
     target_document_terms: float | None = Field(None, gt=0)
     target_query_terms: float | None = Field(None, gt=0)
     anchor_weight: float = Field(0.0, ge=0)
-    scale: float = Field(1.0, gt=0)
-    student_temperature: float = Field(4.0, gt=0)
-    teacher_temperature: float = Field(0.2, gt=0)
+    scale: float | None = Field(None, gt=0)
+    student_temperature: float | None = Field(None, gt=0)
+    teacher_temperature: float | None = Field(None, gt=0)
     teachers: list[str] = Field([])
     rescore: bool = False
     raw_scores: bool = False

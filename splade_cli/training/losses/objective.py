@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from splade_cli.config.schema import Config, LossSection
+from splade_cli.config.schema import STUDENT_TEMPERATURE, TEACHER_TEMPERATURE, Config, LossSection
 from splade_cli.errors import InputError
 from splade_cli.records import Example
 from splade_cli.training.teachers.matrix import TeacherMatrix
@@ -118,22 +118,19 @@ def inner_loss(kind: str, encoder: Any, settings: LossSection, teacher: TeacherM
 
     from splade_cli.training.losses.distillation import InBatchDistillation, ListwiseDistillation
 
+    temperatures = {
+        "student_temperature": settings.student_temperature or STUDENT_TEMPERATURE,
+        "teacher_temperature": settings.teacher_temperature or TEACHER_TEMPERATURE,
+    }
     if kind == "in_batch_kl" and teacher is not None:
         return InBatchDistillation(
-            torch.from_numpy(teacher.vectors),
-            student_temperature=settings.student_temperature,
-            teacher_temperature=settings.teacher_temperature,
-            contrastive_weight=settings.contrastive_weight,
+            torch.from_numpy(teacher.vectors), contrastive_weight=settings.contrastive_weight, **temperatures
         )
     if kind == "kl":
-        return ListwiseDistillation(
-            encoder,
-            student_temperature=settings.student_temperature,
-            teacher_temperature=settings.teacher_temperature,
-        )
+        return ListwiseDistillation(encoder, **temperatures)
     if kind == "margin_mse":
         return stock.SparseMarginMSELoss(encoder)
-    return stock.SparseMultipleNegativesRankingLoss(encoder, scale=settings.scale)
+    return stock.SparseMultipleNegativesRankingLoss(encoder, scale=settings.scale or 1.0)
 
 
 def regularizer(name: str, settings: LossSection, latents: int | None = None) -> Any:
