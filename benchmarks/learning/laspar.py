@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from itertools import product
 from pathlib import Path
@@ -29,17 +27,18 @@ class Learned(NamedTuple):
     seconds: float
 
 
-def splade(*arguments: object) -> str:
-    """The standard output of a command of this package."""
-    command = [sys.executable, "-m", "splade_cli", *map(str, arguments)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+def splade(*arguments: object) -> None:
+    """A command of this package, in this process: its imports take longer than some of its work."""
+    from splade_cli.cli.main import app
+
+    app([str(argument) for argument in arguments], standalone_mode=False)
 
 
 def learn(data: Path, run: Path, settings: list[str], options: Any, seed: int) -> Learned:
     """Trains and measures; the guard collection of the run is the held-out one, whose start it measures."""
     started = time.perf_counter()
     sets = [f"datasets.rows.source={data / 'train'}", f"model.latent_dimensions={options.dimensions[0]}"]
-    sets.append(f"datasets.rows.max_rows={BATCH * options.steps}")
+    sets += [f"datasets.rows.max_rows={BATCH * options.steps}", f"training.mini_batch_size={BATCH}"]
     sets += ["training.eval_strategy=no", "training.save_strategy=no", "training.logging_steps=5", *settings]
     flags = [flag for setting in sets for flag in ("--set", setting)]
     splade("train", "--preset", "laspar", "--model", "all-MiniLM-L6-v2", "--guard", data, "--output", run,
@@ -48,10 +47,11 @@ def learn(data: Path, run: Path, settings: list[str], options: Any, seed: int) -
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     losses = [row["base_loss"] for row in rows if "base_loss" in row]
     start = next(row["guard_nDCG@10"] for row in rows if "guard_nDCG@10" in row)
-    report = splade("evaluate", "--data", data, "--model", run / "final", "--no-bm25", "--max-length", TOKENS,
-                    "--measure", "nDCG@10", "--json")  # fmt: skip
-    figures = json.loads(report)["systems"][0]["measures"]
-    return Learned(start, figures["nDCG@10"], losses[0], losses[-1], seconds)
+    splade("evaluate", "--data", data, "--model", run / "final", "--no-bm25", "--max-length", TOKENS,
+           "--measure", "nDCG@10", "--report", run / "report.json")  # fmt: skip
+    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    end = report["systems"][0]["measures"]["nDCG@10"]
+    return Learned(start, end, losses[0], losses[-1], seconds)
 
 
 def table(options: Any, folder: Path) -> None:
