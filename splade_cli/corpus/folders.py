@@ -21,7 +21,7 @@ from splade_cli.storage.machine_faults import raise_exhausted
 
 _NEVER_MISSED = {".git", ".gitattributes", NAME, ".hg", ".svn", ".DS_Store"}
 _HIDDEN = "hidden (a name that begins with a dot)"
-_IGNORED = f"named in {NAME}; --ignored reads them"
+_IGNORED = f"named in {NAME}"
 NO_FILE = "no regular file (a pipe, socket or device)"
 
 
@@ -58,16 +58,17 @@ def list_files(
 def _wanted(files: list[NamedFile], options: ReadingOptions) -> tuple[list[NamedFile], list[Skipped]]:
     """The files that the user's patterns take in, and how many they leave out."""
     left_out = []
-    for patterns, wanted, flag in (
-        (options.include, True, "--include"),
-        (options.exclude, False, "--exclude"),
-    ):
-        spec = spec_of(patterns, flag)
+    given = (
+        (options.include, True, "fits no pattern of what is to be read"),
+        (options.exclude, False, "fits a pattern of what is to be left out"),
+    )
+    for patterns, wanted, reason in given:
+        spec = spec_of(patterns)
         if spec is None:
             continue
         kept = [file for file in files if spec.match_file(file.name) == wanted]
         if len(kept) < len(files):
-            left_out.append(Skipped(_count(len(files) - len(kept)), f"left out by {flag}"))
+            left_out.append(Skipped(_count(len(files) - len(kept)), reason))
         files = kept
     return files, left_out
 

@@ -161,7 +161,8 @@ class _Additions:
             raise InputError(
                 f"{len(gone):,} of the index's {len(documents):,} documents are not there any more, "
                 f"such as {next(iter(gone))}",
-                "name the folder that the index was made of, or remove them all the same: --force",
+                "name the folder that the index was made of, or remove them all the same",
+                option="force",
             )
         self.counts.gone = len(gone)
         self.replaced.update(row for rows in gone.values() for row in rows)

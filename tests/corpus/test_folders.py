@@ -39,7 +39,7 @@ def test_what_gitignore_names_is_left_out_and_said(tmp_path: Path, write: Any) -
         write(tmp_path, name, name)
     write(tmp_path, ".gitignore", "drafts/\n# a remark\nold/*\n[z-a]\n/build.md\n")
     write(tmp_path, "guide/.gitignore", "!old/keep.md\n")
-    left_out = "named in .gitignore; --ignored reads them"
+    left_out = "named in .gitignore"
     assert ids_and_reasons(tmp_path) == (
         ["a.md", "guide/c.md", "guide/old/d.md", "guide/old/keep.md"],
         [("2 files or folders", left_out)],
@@ -63,10 +63,13 @@ def test_patterns_of_the_user_take_in_and_leave_out(tmp_path: Path, write: Any) 
         write(tmp_path, name, name)
     assert ids_and_reasons(tmp_path, include=("guide/",), exclude=("draft*",)) == (
         ["guide/b.md"],
-        [("2 files", "left out by --include"), ("1 file", "left out by --exclude")],
+        [
+            ("2 files", "fits no pattern of what is to be read"),
+            ("1 file", "fits a pattern of what is to be left out"),
+        ],
     )
     assert ids_and_reasons(tmp_path, exclude=("*", "!a.md"))[0] == ["a.md"]
-    with pytest.raises(InputError, match="--exclude: '!' is no pattern"):
+    with pytest.raises(InputError, match="'!' is no pattern of files"):
         ReadingOptions(exclude=("!",))
 
 
