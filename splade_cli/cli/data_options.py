@@ -25,6 +25,13 @@ Queries = Annotated[
         "--queries", help="Rows of query and positive_document: take these queries, and write none."
     ),
 ]
+Around = Annotated[
+    Path | None,
+    typer.Option(
+        "--for",
+        help="Lost queries of `splade evaluate --failures`: write about their documents alone.",
+    ),
+]
 LlmModel = Annotated[
     str | None,
     typer.Option("--llm", help="Model that writes the queries; without it they are written offline."),

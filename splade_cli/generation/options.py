@@ -62,6 +62,8 @@ class GenerateOptions:
         output: the folder for the training files.
         queries: where queries come from; an object with a method ``write`` will do, see
             `queries.query_sources.Writer`.
+        around: a file of lost queries (`datasets.lost_queries`): queries are written for their documents
+            alone, and have as negatives what those were taken for; not with judged queries.
         language: of the queries that are written; that of the documents where None.
         max_documents: read only the first so many; not with judged queries.
         chunking: how documents are cut; those of judged queries stay whole.
@@ -83,6 +85,7 @@ class GenerateOptions:
     documents: str | Path
     output: str | Path
     queries: Offline | Llm | Judged | Rows | Writer = field(default_factory=Offline)
+    around: str | Path | None = None
     language: str | None = None
     max_documents: int | None = None
     chunking: Chunking = field(default_factory=Chunking)
@@ -106,6 +109,11 @@ class GenerateOptions:
             raise InputError(
                 f"queries cannot come from a {type(self.queries).__name__}",
                 'from Offline(4), Llm("model"), Judged("train"), Rows("rows.jsonl"), or a writer of your own',
+            )
+        if self.around is not None and isinstance(self.queries, Judged | Rows):
+            raise InputError(
+                f"judged queries are taken as they are, not around those of {self.around}",
+                "write queries: offline, or by a language model",
             )
         if self.max_documents is not None:
             require_positive(max_documents=self.max_documents)

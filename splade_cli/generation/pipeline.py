@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from splade_cli.datasets.lost_queries import read_lost_queries
 from splade_cli.errors import InputError, LimitError, SpladeError
 from splade_cli.generation.corpus import Corpus, chunked_corpus
 from splade_cli.generation.llm.writer import LlmWriter
@@ -23,6 +24,7 @@ from splade_cli.generation.output import (
 from splade_cli.generation.queries.judged_queries import JudgedCorpus, read_judged_rows, read_judged_split
 from splade_cli.generation.queries.offline_writer import OfflineWriter
 from splade_cli.generation.queries.query_sources import JudgedQueries, QuerySource, Writer, WrittenQueries
+from splade_cli.generation.queries.weak_spots import WeakSpots
 from splade_cli.generation.report import Generated, Plan
 from splade_cli.generation.run_cache import answer_cache, earlier_answers, forget_vectors, run_cache
 from splade_cli.generation.teachers import Teachers, open_teachers
@@ -38,16 +40,18 @@ QUERIES_AT_ONCE = 256
 def plan(options: GenerateOptions) -> Plan:
     """What `generate` would do: reads and cuts documents, writes nothing. Raises InputError as both do."""
     corpus, judged = _read(options)
+    weak = _weak_spots(options, corpus)
+    chunks = corpus.chunks if weak is None else weak.chunks
     queries: int | None = None
     if judged is not None:
         queries = len(judged.queries)
     elif isinstance(options.queries, Offline | Llm):
-        queries = len(corpus.chunks) * options.queries.queries_per_chunk
+        queries = len(chunks) * options.queries.queries_per_chunk
     estimate = None
     if isinstance(options.queries, Llm):
         answers = _answers_file(options.queries)
         with earlier_answers(Path(options.output), answers) as cache:
-            estimate = _llm_writer(options, options.queries, cache, unsaid).estimate(corpus.chunks)
+            estimate = _llm_writer(options, options.queries, cache, unsaid).estimate(chunks)
     return Plan(
         documents=len(corpus.documents),
         skipped=tuple(corpus.skipped),
@@ -88,7 +92,8 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
             source: QuerySource = JudgedQueries(judged, options.negatives)
         else:
             writer = _writer(options, corpus, answered, say)
-            source = WrittenQueries(corpus, writer, options.negatives, options.round_trip)
+            weak = _weak_spots(options, corpus)
+            source = WrittenQueries(corpus, writer, options.negatives, options.round_trip, weak)
         # before any query is written: a model that cannot be loaded must not cost a language model's answers
         teachers = open_teachers(corpus, options, cache, progress)
         with _accounts(writer, say):
@@ -141,6 +146,13 @@ def _read(options: GenerateOptions, progress: Progress = silent) -> tuple[Corpus
         # the language of the queries is for the model to write in, that of the documents is theirs
         return chunked_corpus(options, progress=progress), None
     return chunked_corpus(options, options.language, progress), None
+
+
+def _weak_spots(options: GenerateOptions, corpus: Corpus) -> WeakSpots | None:
+    """Where to write, where that is not everywhere."""
+    if options.around is None:
+        return None
+    return WeakSpots.of(corpus, read_lost_queries(Path(options.around)))
 
 
 def _writer(options: GenerateOptions, corpus: Corpus, answers: Cache | None, say: Say) -> Writer:

@@ -133,6 +133,36 @@ def test_the_name_that_earlier_trainers_gave_to_json(splade, docs, tmp_path):
     assert json.loads((tmp_path / "out/train.json").read_text())
 
 
+def test_data_around_the_queries_that_an_evaluation_lost(splade, judged, tmp_path):
+    lost = tmp_path / "lost.jsonl"
+    words = ("evaluate", "--data", judged, "--split", "train", "--no-bm25", "--failures", lost)
+    done = splade(*words, "--failures-below", "1.1")
+    assert done.exit_code == 0, done.output
+    assert "3 queries below nDCG@10 1.1 written to" in done.stderr
+    assert len(lost.read_text().splitlines()) == 3
+    words = (
+        "gen-data",
+        judged,
+        "-o",
+        tmp_path / "out",
+        "--for",
+        lost,
+        "--model",
+        "none",
+        "--teacher",
+        "none",
+    )
+    made = splade(*words, "--json")
+    assert made.exit_code == 0, made.output
+    rows = json.loads((tmp_path / "out/train.json").read_text())
+    assert not {row["query"] for row in rows} & {json.loads(line)["query"] for line in lost.open()}
+    refused = splade(*words, "--qrels", "train", "--force")
+    assert (refused.exit_code, "with --for queries are written" in refused.stderr) == (1, True)
+    none = splade("evaluate", "--analyze-sparsity", "--failures", lost)
+    assert none.exit_code == 1
+    assert "--data" in none.stderr
+
+
 def test_qrels_are_of_a_folder(splade, judged, tmp_path):
     result = splade("gen-data", judged / "corpus.jsonl", "-o", tmp_path / "out", "--qrels", "train")
     assert result.exit_code == 1

@@ -113,6 +113,13 @@ def evaluate(
             help="Write the report as JSON, values of each query included; - is standard output.",
         ),
     ] = None,
+    failures: Annotated[
+        Path | None,
+        typer.Option("--failures", help="Write lost queries as JSONL, for `splade gen-data --for FILE`."),
+    ] = None,
+    failures_below: Annotated[
+        float, typer.Option("--failures-below", help="Of the first measure: what counts as lost.")
+    ] = 0.5,
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", help="MEASURE=VALUE: exit 3 if the model stays below.")
     ] = None,
@@ -133,6 +140,7 @@ def evaluate(
     from splade_cli.cli.render.evaluation.outputs import Outputs
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.evaluation.benchmarks.results import ENDING, read_results
+    from splade_cli.evaluation.failures import require_failures, write_failures
     from splade_cli.evaluation.measurement import MeasurementOptions
     from splade_cli.evaluation.measurement import measure as measured
     from splade_cli.evaluation.metrics import MEASURES, below_thresholds, parse_measure, parse_thresholds
@@ -147,6 +155,7 @@ def evaluate(
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
     outputs = Outputs(run_file, report_file, mteb_output if mteb else None, json_output)
     outputs.require(judged=data is not None, thresholds=fail_under or ())  # before hours of measuring
+    require_failures(failures, data)  # as early
     options.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
     chosen = options.search_options(mode, filter, 0.0, expand, group, None, RERANK_DEPTH, weights)
@@ -206,6 +215,9 @@ def evaluate(
     if not outputs.on_stdout:
         measurement(found)
     outputs.say()
+    if failures is not None and data is not None and found.report is not None:
+        lost = write_failures(failures, found.report.systems[0], data, split, measures[0], failures_below)
+        console.note(f"{lost} queries below {measures[0]} {failures_below:g} written to {failures}")
     missed = below_thresholds(found.report.systems[0].figures, thresholds) if found.report else []
     if missed:
         console.note("; ".join(missed))

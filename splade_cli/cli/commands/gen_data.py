@@ -38,6 +38,7 @@ def gen_data(
     output_format: data_options.OutputFormat = "json",
     qrels: data_options.Qrels = None,
     queries: data_options.Queries = None,
+    around: data_options.Around = None,
     llm: data_options.LlmModel = None,
     base_url: data_options.BaseUrl = None,
     template: data_options.Template = "generic",
@@ -108,6 +109,8 @@ def gen_data(
         )
     if qrels and queries:
         raise InputError(f"--qrels {qrels} and --queries {queries} together", "choose one of them")
+    if around and (qrels or queries):
+        raise InputError(f"--for {around} with queries of your own", "with --for queries are written")
     if qrels and documents.is_file():
         raise InputError(
             f"--qrels needs a BEIR folder, {documents} is a file", "rows with positives go to --queries FILE"
@@ -136,6 +139,7 @@ def gen_data(
         output=output,
         output_format="json" if output_format == "splade" else output_format,
         queries=source,
+        around=around,
         language=language,
         max_documents=max_documents,
         chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),

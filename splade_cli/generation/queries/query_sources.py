@@ -14,6 +14,7 @@ from splade_cli.generation.corpus import Corpus
 from splade_cli.generation.dedupe import copies, query_key
 from splade_cli.generation.negatives import Mined, MiningRules, mine, mine_judged
 from splade_cli.generation.queries.judged_queries import JudgedCorpus, JudgedQuery, split_queries
+from splade_cli.generation.queries.weak_spots import WeakSpots
 from splade_cli.generation.split import split_documents_by_group
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, JsonValue, WrittenQuery
@@ -62,12 +63,19 @@ class WrittenQueries:
     Copies of the text and repetitions are dropped, and so is a query that does not find its chunk again
     (round trip); there is no ceiling for negatives, since nobody has judged the chunk better than others.
     Documents go to one side of the split as a whole, near-duplicates together.
+
+    Args:
+        weak: where to write; everywhere where None.
     """
 
-    def __init__(self, corpus: Corpus, writer: Writer, count: int, round_trip: int) -> None:
+    def __init__(
+        self, corpus: Corpus, writer: Writer, count: int, round_trip: int, weak: WeakSpots | None = None
+    ) -> None:
         self.corpus = corpus
         self.dropped: Counter[str] = Counter()
         self._writer = writer
+        self._weak = weak
+        self._chunks = corpus.chunks if weak is None else weak.chunks
         self._rules = MiningRules(count, round_trip=round_trip, ceiling=None)
         self._positions = {chunk.id: position for position, chunk in enumerate(corpus.chunks)}
         self._by_text: dict[str, list[str]] = {}
@@ -78,12 +86,14 @@ class WrittenQueries:
         """Those that are neither copies nor repetitions."""
         queries: list[JudgedQuery] = []
         seen: set[str] = set()
-        total = len(self.corpus.chunks)
-        for done, (chunk, written) in enumerate(self._writer.write(self.corpus.chunks), 1):
+        total = len(self._chunks)
+        for done, (chunk, written) in enumerate(self._writer.write(self._chunks), 1):
             for query in written:
                 key = query_key(query.text)
                 if key in seen:
                     self.dropped["duplicate"] += 1
+                elif self._weak is not None and key in self._weak.asked:
+                    self.dropped["is a lost query"] += 1
                 elif query.type not in LITERAL_TYPES and copies(query.text, chunk.text):
                     self.dropped["copies the text"] += 1
                 else:
@@ -97,9 +107,13 @@ class WrittenQueries:
     ) -> Mined | None:
         """None where retrieval does not find the chunk that the query was written for."""
         draw = random.Random(f"{seed}|{query.text}")
-        mined = mine(teacher, positive, self._rules, excluded=self._same_text(positive), draw=draw)
+        excluded = self._same_text(positive)
+        mined = mine(teacher, positive, self._rules, excluded=excluded, draw=draw)
         if mined is None:
             self.dropped["does not find its chunk"] += 1
+        elif self._weak is not None:
+            chunk = self.corpus.chunks[self._positions[positive]]
+            return self._weak.named_first(mined, chunk, teacher, excluded, self._rules.count)
         return mined
 
     def split(self, queries: Sequence[JudgedQuery], ratio: SplitRatio, seed: int) -> list[JudgedQuery]:
