@@ -10,7 +10,9 @@ import typer
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the training files.")]
 OutputFormat = Annotated[
     str,
-    typer.Option("--output-format", help="Of the training files: json, jsonl, csv or tsv."),
+    typer.Option(
+        "--output-format", help="Of the training files: json (also called splade), jsonl, csv, tsv."
+    ),
 ]
 Qrels = Annotated[
     str | None,

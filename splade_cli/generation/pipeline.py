@@ -93,6 +93,8 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
         else:
             writer = _writer(options, corpus, answered, say)
             weak = _weak_spots(options, corpus)
+            if weak is not None and weak.missing:
+                say(f"{weak.missing} of the documents of lost queries are not here")
             source = WrittenQueries(corpus, writer, options.negatives, options.round_trip, weak)
         # before any query is written: a model that cannot be loaded must not cost a language model's answers
         teachers = open_teachers(corpus, options, cache, progress)

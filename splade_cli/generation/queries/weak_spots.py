@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from splade_cli.datasets.lost_queries import LostQuery
 from splade_cli.errors import InputError
@@ -57,6 +58,14 @@ class WeakSpots:
         chunks = [chunk for chunk in corpus.chunks if chunk.document_id in confused]
         return cls(chunks, confused, asked, len(missing))
 
+    @cached_property
+    def _by_document(self) -> dict[str, list[str]]:
+        """Ids of the chunks of each document; a blank one has none."""
+        chunks: dict[str, list[str]] = {name: [] for name in self.confused}
+        for chunk in self.chunks:
+            chunks[chunk.document_id].append(chunk.id)
+        return chunks
+
     def named_first(
         self, mined: Mined, chunk: Chunk, teacher: Mapping[str, float], excluded: Set[str], count: int
     ) -> Mined:
@@ -64,15 +73,12 @@ class WeakSpots:
 
         Of each such document its best chunk by the teacher, at most `count` negatives in all.
         """
-        best: dict[str, str] = {}
-        for other in self.chunks:
-            is_named = other.document_id in self.confused[chunk.document_id]
-            if not is_named or other.id in excluded or other.document_id == chunk.document_id:
-                continue
-            before = best.get(other.document_id)
-            if before is None or teacher.get(other.id, 0.0) > teacher.get(before, 0.0):
-                best[other.document_id] = other.id
-        named = sorted(best.values(), key=lambda name: -teacher.get(name, 0.0))
+        named: list[str] = []
+        for document_id in self.confused[chunk.document_id] - {chunk.document_id}:
+            candidates = [name for name in self._by_document[document_id] if name not in excluded]
+            if candidates:
+                named.append(max(candidates, key=lambda name: teacher.get(name, 0.0)))
+        named.sort(key=lambda name: (-teacher.get(name, 0.0), name))
         negatives = list(dict.fromkeys([*named, *mined.negatives]))[:count]
         scores = [teacher.get(name, 0.0) for name in negatives]
         return replace(mined, negatives=tuple(negatives), scores=(mined.scores[0], *scores))

@@ -71,7 +71,10 @@ def test_queries_are_written_for_both_sides_and_each_has_the_other_against_it(
     documents: Path, lost: Path, tmp_path: Path
 ) -> None:
     writer = Writer()
-    made = generate(GenerateOptions(documents, tmp_path / "out", writer, around=lost, negatives=3, **PLAIN))
+    said: list[str] = []
+    wanted = GenerateOptions(documents, tmp_path / "out", writer, around=lost, negatives=3, **PLAIN)
+    made = generate(wanted, say=said.append)
+    assert said == ["1 of the documents of lost queries are not here"]
     assert writer.chunks == ["kiln", "forge", "crane", "winch"]
     rows = {row.source: row for row in read_examples(made.output / "train.json")}
     assert list(rows) == writer.chunks
