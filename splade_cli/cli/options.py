@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 Documents = Annotated[
     Path,
-    typer.Argument(
-        help="A file or folder of .md .rst .txt .html .json .jsonl .csv .tsv .pdf", show_default=False
-    ),
+    typer.Argument(help="A file or folder: texts, web pages, PDF, tables, code ...", show_default=False),
 ]
 MaxFileSize = Annotated[
     float, typer.Option("--max-file-size", help="Skip larger files, and longer lines of JSONL.", metavar="MB")

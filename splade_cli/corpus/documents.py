@@ -9,11 +9,14 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from splade_cli.corpus.file_reader import SUPPORTED, FileReader, Waiting, unsupported
+from splade_cli.corpus.file_reader import FileReader, Waiting
 from splade_cli.corpus.folders import NO_FILE, NamedFile, Skipped, list_files, of_endings
-from splade_cli.corpus.formats import ROW_READERS, Unreadable
+from splade_cli.corpus.formats import ROW_READERS, WORKBOOK_READERS, Unreadable
+from splade_cli.corpus.formats.by_name import format_of
+from splade_cli.corpus.formats.code.languages import LANGUAGES
 from splade_cli.corpus.formats.prose import clean, safe_name, short_title
 from splade_cli.corpus.options import DEFAULT_READING, MEGABYTE, ReadingOptions
+from splade_cli.corpus.whole_file import SUPPORTED, is_supported, unsupported
 from splade_cli.errors import InputError, require_positive
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Document
@@ -100,7 +103,7 @@ def _files(path: Path, options: ReadingOptions) -> tuple[list[NamedFile], list[S
         if path.exists():
             what = f"neither a folder nor a file but {NO_FILE}"
         raise InputError(f"{what}: {path}", _supported())
-    if path.suffix.lower() not in SUPPORTED:
+    if not is_supported(path):
         raise InputError(f"{path}: {unsupported(path)}", _supported())
     return [NamedFile(safe_name(clean(path.name)), path)], []
 
@@ -142,7 +145,8 @@ def _documents(
     file: NamedFile, ids: set[str], reader: FileReader, patience: _Patience
 ) -> Iterator[Document | Skipped]:
     """The documents of one file, under ids that are not among `ids`, which grow by them."""
-    has_rows = file.path.suffix.lower() in ROW_READERS
+    ending = format_of(file.path)
+    has_rows = ending in ROW_READERS or ending in WORKBOOK_READERS
     waiting: Waiting = patience.waiting
     try:
         for number, raw in enumerate(reader.documents(file.path, waiting), 1):
@@ -184,4 +188,5 @@ def _unique_id(given: str, fallback: str, ids: set[str]) -> str:
 
 
 def _supported() -> str:
-    return f"supported endings: {' '.join(sorted(SUPPORTED))}"
+    texts = sorted(SUPPORTED - set(LANGUAGES))
+    return f"supported endings: {' '.join(texts)}, and those of source code"

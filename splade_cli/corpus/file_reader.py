@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import re
 import subprocess
 import sys
 import threading
@@ -18,15 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from splade_cli.corpus.decoding import decode, decoded_lines, open_regular
-from splade_cli.corpus.formats import BINARY_READERS, LINE_READERS, ROW_READERS, TEXT_READERS, Unreadable
-from splade_cli.corpus.formats.prose import clean, json_object
-from splade_cli.corpus.formats.row import RawDocument
-from splade_cli.corpus.options import MEGABYTE, ReadingOptions
+from splade_cli.corpus.decoding import decoded_lines
+from splade_cli.corpus.formats import BINARY_READERS, LINE_READERS, WORKBOOK_READERS, Unreadable
+from splade_cli.corpus.formats.by_name import format_of, is_compressed
+from splade_cli.corpus.formats.rows.row import RawDocument
+from splade_cli.corpus.options import ReadingOptions
+from splade_cli.corpus.whole_file import Read, in_megabytes, is_supported, read_whole, unsupported
 
-SUPPORTED = frozenset((*TEXT_READERS, *BINARY_READERS, *ROW_READERS))
-Read = list[RawDocument | Unreadable]
-"""What is in a file: its documents, and for a row that gives none, or what was not understood, the reason."""
 Waiting = Callable[[int], None]
 """Called each second that a file takes with the seconds so far."""
 
@@ -65,18 +62,21 @@ class FileReader:
             Unreadable: why there is none, or none any more.
             OSError: as the system says.
         """
-        ending = path.suffix.lower()
-        if ending not in SUPPORTED:
+        if not is_supported(path):
             raise Unreadable(unsupported(path))
-        if ending in LINE_READERS:
+        ending = format_of(path)
+        must_be_unpacked = is_compressed(path)
+        if ending in LINE_READERS and not must_be_unpacked:
             yield from LINE_READERS[ending](decoded_lines(path, self._options.max_bytes))
             return
         size = path.stat().st_size
         if size > self._options.max_bytes:
             raise Unreadable(
-                f"{_megabytes(size)} are more than is read of a file ({_megabytes(self._options.max_bytes)})"
+                f"{in_megabytes(size)} are more than is read of a file "
+                f"({in_megabytes(self._options.max_bytes)})"
             )
-        if ending in BINARY_READERS or size > QUICK_BYTES:
+        is_risky = must_be_unpacked or ending in BINARY_READERS or ending in WORKBOOK_READERS
+        if is_risky or size > QUICK_BYTES:
             yield from self._read_by_process(path, waiting)
         else:
             yield from read_whole(path, self._options.max_bytes)
@@ -183,59 +183,3 @@ def _bound_memory() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     bound = _MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard)
     resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
-
-
-def read_whole(path: Path, max_bytes: int) -> Read:
-    """The documents of a file that is read as a whole.
-
-    Raises:
-        Unreadable: why there is none.
-        OSError: as the system says.
-    """
-    with open_regular(path) as source:
-        data = source.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise Unreadable(f"more than {_megabytes(max_bytes)}")
-    if not data.strip():
-        raise Unreadable("empty file")
-    try:
-        return _parsed(path, data)
-    except Unreadable:
-        raise
-    except RecursionError:
-        raise Unreadable("nested too deeply") from None
-    except MemoryError:
-        raise Unreadable("takes more memory than a file may") from None
-    except Exception as error:
-        # Four parsers are not ours, and what is damaged enough finds a hole in each.
-        raise Unreadable(f"breaks its reader ({type(error).__name__}: {str(error)[:200]})") from None
-
-
-def _parsed(path: Path, data: bytes) -> Read:
-    ending = path.suffix.lower()
-    if ending in ROW_READERS:
-        return list(ROW_READERS[ending](decode(data)))
-    if ending in BINARY_READERS:
-        prose = BINARY_READERS[ending](data)
-    else:
-        prose = TEXT_READERS[ending](decode(data, html=ending in (".html", ".htm")))
-    text = clean(prose.text)
-    if not text.strip():
-        raise Unreadable("no text in it")
-    title = " ".join(clean(prose.title).split())
-    title_of_name = " ".join(re.split(r"[-_\s]+", clean(path.stem))).strip()
-    read: Read = [RawDocument(text, title or title_of_name, metadata=json_object(prose.metadata))]
-    if prose.remark:
-        read.append(Unreadable(prose.remark))
-    return read
-
-
-def unsupported(file: Path) -> str:
-    """Why a file is not even opened."""
-    if file.suffix:
-        return f"ending {file.suffix} is not supported"
-    return "has no ending that tells its format"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / MEGABYTE:,.1f} MB"

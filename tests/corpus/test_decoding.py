@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from splade_cli.corpus.documents import read_documents
+from splade_cli.corpus.encodings import python_codec
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,70 @@ def test_labels_of_encodings_mean_what_browsers_take_them_for(
 ) -> None:
     source = f'<meta charset="{label}"><p>'.encode() + data
     assert one(tmp_path, "a.html", source).text == text
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"\xef\xbb\xbfbl\xc3\xa5", "bl\u00e5"),
+        ("bl\u00e5".encode("utf-16"), "bl\u00e5"),
+        (b"\xfe\xff" + "bl\u00e5".encode("utf-16-be"), "bl\u00e5"),
+        ("bl\u00e5".encode("utf-32"), "bl\u00e5"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.txt", "a.html"])
+def test_byte_order_marks_tell_the_encoding(
+    tmp_path: Path, name: str, data: bytes, text: str, one: Any
+) -> None:
+    assert one(tmp_path, name, data).text == text
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-32"])
+def test_rows_with_a_byte_order_mark(tmp_path: Path, codec: str, write: Any) -> None:
+    lines = '{"id": "1", "text": "bl\u00e5"}\r\n\n{"id": "2", "text": "y"}'
+    reading = read_documents(write(tmp_path, "a.jsonl", lines.encode(codec)))
+    assert [(each.id, each.text) for each in reading.documents] == [("1", "bl\u00e5"), ("2", "y")]
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("cp1252", "Bl\u00e5b\u00e6r"),
+        ("cp1252", "Don\u2019t \u201cquote\u201d \u2013 caf\u00e9"),
+        (
+            "cp1251",
+            "\u041f\u0440\u0438\u0432\u0435\u0442, \u043a\u0430\u043a \u0434\u0435\u043b\u0430? \u042d\u0442\u043e \u0442\u0435\u043a\u0441\u0442.",
+        ),
+        (
+            "cp932",
+            "\u65e5\u672c\u8a9e\u306e\u6587\u7ae0\u3067\u3059\u3002\u3053\u308c\u306f\u30c6\u30b9\u30c8\u3067\u3059\u3002",
+        ),
+        (
+            "gb18030",
+            "\u8fd9\u662f\u4e00\u4e2a\u4e2d\u6587\u7684\u6587\u672c\u6587\u4ef6\uff0c\u7528\u6765\u6d4b\u8bd5\u7f16\u7801\u3002",
+        ),
+    ],
+)
+def test_an_encoding_that_nothing_tells_is_guessed_and_the_guess_told(
+    tmp_path: Path, codec: str, text: str, write: Any
+) -> None:
+    reading = read_documents(write(tmp_path, "a.txt", text.encode(codec)))
+    assert [each.text for each in reading.documents] == [text]
+    assert [each.reason for each in reading.skipped] == [f"not UTF-8, read as {codec} by guess"]
+
+
+def test_a_text_may_declare_its_encoding(tmp_path: Path, one: Any) -> None:
+    source = "# -*- coding: iso-8859-2 -*-\n# za\u017c\u00f3\u0142\u0107\n"
+    assert one(tmp_path, "a.py", source.encode("iso-8859-2")).text.endswith("za\u017c\u00f3\u0142\u0107")
+
+
+def test_every_codec_of_the_table_is_known_to_python() -> None:
+    for label in ("utf8", "latin1", "x-sjis", "windows-1257", "koi8-ru", "mac", "ks_c_5601-1987", "unicode"):
+        codec = python_codec(label)
+        assert codec is not None
+        codecs.lookup(codec)
+    assert python_codec(" ISO-8859-1 ") == "cp1252"
+    assert python_codec("no-such") is None
 
 
 def test_html_in_its_declared_encoding(tmp_path: Path, one: Any) -> None:

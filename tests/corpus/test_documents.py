@@ -107,24 +107,18 @@ def test_max_documents(tmp_path: Path, write: Any) -> None:
     ("name", "content", "reason"),
     [
         ("a.png", b"x", "ending .png is not supported"),
-        ("README", b"x", "has no ending that tells its format"),
+        ("something", b"x", "has no ending that tells its format"),
         ("a.txt", b"", "empty file"),
         ("a.md", b" \n ", "empty file"),
         ("a.md", b"<!-- only a comment -->", "no text in it"),
         ("a.html", b"<html><body></body></html>", "no text in it"),
-        ("a.txt", "Blåbær".encode("latin-1"), "not UTF-8 (byte 2; convert it: iconv -t utf-8)"),
-        ("a.txt", "words".encode("utf-16"), "UTF-16, not UTF-8 (convert it: iconv -f utf-16 -t utf-8)"),
+        ("a.txt", b"\xff\xfew\0o", "marked as UTF-16-LE, and is not (byte 4)"),
         ("a.md", b"\x00\x01\x02", "binary, not text (it has NUL bytes)"),
         ("a.json", b"[]", "an empty list"),
         ("a.json", b"3", "JSON int, not a list of documents"),
         ("a.json", b'{"a": 1, "b": [2]}', "no list of documents in it (keys: a, b)"),
         ("a.csv", b"text,id\n", "no rows below the header"),
         ("a.csv", b"text,id\n,7\n", "row 1: empty text (keys: id)"),
-        (
-            "a.html",
-            b'<meta charset="undefined"><p>x',
-            "declares the encoding 'undefined', which is none of text",
-        ),
     ],
 )
 def test_skipped_with_a_reason(
@@ -156,8 +150,8 @@ def test_only_files_of_the_extensions_that_are_asked_for(tmp_path: Path, write: 
     assert reading.skipped == [Skipped("3 files", "not .md, .txt (.html 2, no ending 1)")]
     assert not read_documents(tmp_path, ReadingOptions(extensions=("*.md", "txt", "html"))).skipped[1:]
     assert read_documents(tmp_path / "c.html", ReadingOptions(extensions=(".md",))).documents
-    with pytest.raises(InputError, match="ends in '.docx' can be read"):
-        read_documents(tmp_path, ReadingOptions(extensions=(".md", "docx")))
+    with pytest.raises(InputError, match="ends in '.doc' can be read"):
+        read_documents(tmp_path, ReadingOptions(extensions=(".md", "doc")))
     with pytest.raises(InputError, match=r"no documents in .*6 files: not \.pdf"):
         read_documents(tmp_path, ReadingOptions(extensions=("pdf",)))
 
@@ -192,15 +186,15 @@ def test_errors(tmp_path: Path, write: Any) -> None:
     with pytest.raises(InputError, match="no such file or folder") as caught:
         read_documents(tmp_path / "missing")
     assert ".md" in caught.value.hint
-    with pytest.raises(InputError, match=re.escape("ending .docx is not supported")) as caught:
-        read_documents(write(tmp_path, "a.docx", "x"))
+    with pytest.raises(InputError, match=re.escape("ending .doc is not supported")) as caught:
+        read_documents(write(tmp_path, "a.doc", "x"))
     assert ".pdf" in caught.value.hint
     with pytest.raises(InputError, match="1 file seen; e.md: empty file"):
         read_documents(write(tmp_path, "e.md", ""))
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no documents in .*0 files seen") as caught:
         read_documents(tmp_path / "empty")
-    assert caught.value.hint.startswith("supported endings: .csv .htm")
+    assert caught.value.hint.startswith("supported endings: .adoc .asciidoc .csv .eml")
     for number in range(5):
         write(tmp_path, f"bad/{number}.png", "x")
     with pytest.raises(InputError, match="5 files seen; 0.png: ending .png is not supported; .*; and 2 more"):

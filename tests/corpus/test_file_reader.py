@@ -13,7 +13,7 @@ import pytest
 from splade_cli.corpus import file_reader
 from splade_cli.corpus.documents import read_documents
 from splade_cli.corpus.file_reader import QUICK_BYTES, FileReader
-from splade_cli.corpus.formats import Unreadable
+from splade_cli.corpus.formats import TEXT_READERS, Unreadable
 from splade_cli.corpus.options import ReadingOptions
 from splade_cli.errors import InputError
 
@@ -79,7 +79,7 @@ def test_what_breaks_a_parser_is_a_reason(tmp_path: Path, monkeypatch: pytest.Mo
     def broken(text: str) -> None:
         raise IndexError("out of range")
 
-    monkeypatch.setitem(file_reader.TEXT_READERS, ".txt", broken)
+    monkeypatch.setitem(TEXT_READERS, ".txt", broken)
     (tmp_path / "a.txt").write_text("x")
     (tmp_path / "b.md").write_text("x")
     reading = read_documents(tmp_path)

@@ -1,4 +1,4 @@
-"""Readers by the ending of a file's name: one text, or a document for each row.
+"""Readers by the format that the name of a file tells: one text, or a document for each row.
 
 Each reader keeps what a person would read (headings, paragraphs, lists, code, table rows) and drops what a
 browser would not show. Code stays in ``` fences, so that whoever cuts the text can tell code from prose.
@@ -8,25 +8,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from splade_cli.corpus.formats.csv_rows import read_csv
+from splade_cli.corpus.formats.by_name import UNNAMED
+from splade_cli.corpus.formats.code.languages import LANGUAGES
+from splade_cli.corpus.formats.code.notebook import read_notebook
+from splade_cli.corpus.formats.code.source import reader_of
 from splade_cli.corpus.formats.html.page import read_page
-from splade_cli.corpus.formats.json_rows import read_json, read_jsonl
+from splade_cli.corpus.formats.html.xhtml import read_xhtml
+from splade_cli.corpus.formats.mail import read_mail
+from splade_cli.corpus.formats.markdown.mdx import read_mdx
 from splade_cli.corpus.formats.markdown.reader import read_markdown
+from splade_cli.corpus.formats.markup.asciidoc import read_asciidoc
+from splade_cli.corpus.formats.markup.org import read_org
+from splade_cli.corpus.formats.markup.rst import read_rst
+from splade_cli.corpus.formats.markup.tex import read_tex
+from splade_cli.corpus.formats.markup.xml import read_xml
 from splade_cli.corpus.formats.pdf import read_pdf
-from splade_cli.corpus.formats.plain import read_plain
+from splade_cli.corpus.formats.plain import read_plain, read_unnamed
 from splade_cli.corpus.formats.prose import Prose, Unreadable
-from splade_cli.corpus.formats.row import RawDocument
-from splade_cli.corpus.formats.rst import read_rst
+from splade_cli.corpus.formats.rows.csv_rows import read_csv
+from splade_cli.corpus.formats.rows.json_rows import read_json, read_jsonl
+from splade_cli.corpus.formats.rows.row import RawDocument
+from splade_cli.corpus.formats.subtitles import read_subtitles
 
 TEXT_READERS: dict[str, Callable[[str], Prose]] = {
+    UNNAMED: read_unnamed,
+    ".txt": read_plain,
+    ".text": read_plain,
+    ".log": read_plain,
     ".md": read_markdown,
     ".markdown": read_markdown,
+    ".mdx": read_mdx,
     ".rst": read_rst,
-    ".txt": read_plain,
+    ".adoc": read_asciidoc,
+    ".asciidoc": read_asciidoc,
+    ".org": read_org,
+    ".tex": read_tex,
     ".html": read_page,
     ".htm": read_page,
+    ".xhtml": read_xhtml,
+    ".xml": read_xml,
+    ".ipynb": read_notebook,
+    ".srt": read_subtitles,
+    ".vtt": read_subtitles,
+    **{ending: reader_of(language) for ending, language in LANGUAGES.items()},
 }
-BINARY_READERS: dict[str, Callable[[bytes], Prose]] = {".pdf": read_pdf}
+MARKUP_ENDINGS = frozenset({".html", ".htm", ".xhtml", ".xml"})
+"""Formats whose files say in which encoding they are."""
+BINARY_READERS: dict[str, Callable[[bytes], Prose]] = {".pdf": read_pdf, ".eml": read_mail}
+WORKBOOK_READERS: dict[str, Callable[[bytes], Iterator[RawDocument | Unreadable]]] = {}
 LINE_READERS: dict[str, Callable[[Iterable[str | Unreadable]], Iterator[RawDocument | Unreadable]]] = {
     ".jsonl": read_jsonl
 }
@@ -40,8 +69,10 @@ ROW_READERS: dict[str, Callable[[str], Iterator[RawDocument | Unreadable]]] = {
 __all__ = [
     "BINARY_READERS",
     "LINE_READERS",
+    "MARKUP_ENDINGS",
     "ROW_READERS",
     "TEXT_READERS",
+    "WORKBOOK_READERS",
     "Prose",
     "RawDocument",
     "Unreadable",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from splade_cli.records import JsonValue
 # Control characters, line and paragraph separators, and what turns the direction of a line around.
 _UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _DEEPEST = 64
+_SHOWN_NAME = 100  # characters
 LONGEST_TITLE = 500
 """Characters of a title: it stands before each of the chunks that its document is cut into."""
 
@@ -132,3 +133,12 @@ def next_text(lines: list[str], start: int) -> int:
     while start < len(lines) and not lines[start].strip():
         start += 1
     return start
+
+
+def not_followed(included: Sequence[str]) -> str:
+    """What is told of a file that takes in others by their names, which are not read at this place."""
+    if not included:
+        return ""
+    named = ", ".join(dict.fromkeys(name.strip()[:_SHOWN_NAME] for name in included[:3]))
+    more = " ..." if len(included) > 3 else ""
+    return f"includes not followed: {named}{more}"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from splade_cli.corpus.formats.html.depth import DEEPEST, with_bounded_depth
 from splade_cli.corpus.formats.html.page import read_page
 from splade_cli.corpus.formats.markdown.reader import read_markdown
+from splade_cli.corpus.formats.markup.rst import read_rst
 from splade_cli.corpus.formats.pieces import AT_ONCE, pieces
-from splade_cli.corpus.formats.rst import read_rst
 
 MARK = re.compile(r"[\[*]")
 

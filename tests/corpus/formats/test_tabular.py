@@ -165,3 +165,33 @@ def test_a_file_whose_first_document_comes_late_is_read(tmp_path: Path, many: An
     reading = many(tmp_path, "a.jsonl", '{"n": 1}\n' * 9_999 + '{"text": "late"}\n' + '{"n": 1}\n' * 2)
     assert [each.text for each in reading.documents] == ["late"]
     assert len(reading.skipped) == 10_001
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("a.csv", "sep=;\nname;price\nChair, red;10\n"),
+        ("a.csv", '"sep=^"\nname^price\nChair, red^10\n'),
+        ("a.csv", "name^price\nChair, red^10\n"),
+        ("a.csv", "name\x1fprice\nChair, red\x1f10\n"),
+        ("a.tsv", "name;price\nChair, red;10\n"),
+    ],
+)
+def test_any_delimiter(tmp_path: Path, many: Any, name: str, source: str) -> None:
+    assert [each.text for each in many(tmp_path, name, source).documents] == ["name: Chair, red\nprice: 10"]
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ("3,Chair,10.50\n4,Table,20\n", ["3\nChair\n10.50", "4\nTable\n20"]),
+        ("7\n8\n9\n", ["7", "8", "9"]),
+        ("5,red,Chair\n6,red,Table\n", ["5\nred\nChair", "6\nred\nTable"]),
+        (f"{'long ' * 30},x\nb,y\n", [f"{('long ' * 30).strip()}\nx", "b\ny"]),
+        ("country,2019,2020\nNorway,1,2\n", ["country: Norway\n2019: 1\n2020: 2"]),
+        ("name,colour\nChair,red\n", ["name: Chair\ncolour: red"]),
+        ("1,2,text\n3,4,words\n", ["words"]),
+    ],
+)
+def test_a_table_with_or_without_a_header(tmp_path: Path, many: Any, source: str, texts: list[str]) -> None:
+    assert [each.text for each in many(tmp_path, "a.csv", source).documents] == texts

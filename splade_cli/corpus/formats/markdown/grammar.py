@@ -41,8 +41,11 @@ _ARRANGING = names("tab tabs tab-set code-group details html define grid grid-it
 
 
 @cache
-def grammar() -> MarkdownIt:
-    """The parser; its own blocks are `container_slashes`, `container_colons`, `admonition` and `tab`."""
+def grammar(*, indented_code: bool = True) -> MarkdownIt:
+    """The parser, with or without blocks of code that only their indentation marks.
+
+    Its own blocks are `container_slashes`, `container_colons`, `admonition` and `tab`.
+    """
     from markdown_it import MarkdownIt
     from mdit_py_plugins.admon import admon_plugin
     from mdit_py_plugins.container import container_plugin
@@ -51,6 +54,8 @@ def grammar() -> MarkdownIt:
 
     # The preset's nesting limit of 20 drops the text below it.
     markdown = MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"])
+    if not indented_code:
+        markdown.disable("code")
     markdown.use(container_plugin, "slashes", "/", validate=_opens_slashes)
     markdown.use(container_plugin, "colons", ":", validate=_opens_colons)
     markdown.use(admon_plugin)

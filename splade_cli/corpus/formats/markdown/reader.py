@@ -32,22 +32,25 @@ _OPTIONS = re.compile(r"(?:[\w-]+: .*\n?)+\Z")
 _BRIEF = 200
 
 
-def read_markdown(source: str) -> Prose:
-    """Text, title and front matter of a file, with the blocks of MkDocs and its kin understood."""
+def read_markdown(source: str, *, indented_code: bool = True) -> Prose:
+    """Text, title and front matter of a file, with the blocks of MkDocs and its kin understood.
+
+    `indented_code`: whether what stands four blanks in is code, as in all dialects but MDX.
+    """
     front, body = split_front_matter(source)
     title = str(front.pop("title", None) or "").strip()
     if is_ladder(body):
         return Prose(squeezed(body), title, front, LADDER_REMARK)
-    text, first_heading = _body(body)
+    text, first_heading = _body(body, indented_code=indented_code)
     return Prose(text, title or first_heading, front)
 
 
-def _body(source: str) -> tuple[str, str]:
+def _body(source: str, *, indented_code: bool = True) -> tuple[str, str]:
     """Text, and the first heading that can be its title."""
     from markdown_it.tree import SyntaxTreeNode
 
     # the container plugin reads beyond the end of a source that ends in an empty quoted line
-    nodes = SyntaxTreeNode(grammar().parse(source + "\n")).children
+    nodes = SyntaxTreeNode(grammar(indented_code=indented_code).parse(source + "\n")).children
     lines = source.split("\n")
     highest = 1
     if nodes and nodes[0].type == "heading":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from splade_cli.corpus.formats.prose import Unreadable
-from splade_cli.corpus.formats.row import RawDocument, documents_of, is_document, names_in
+from splade_cli.corpus.formats.rows.row import RawDocument, documents_of, is_document, names_in
 
 _MOST_IN_VAIN = 10_000
 

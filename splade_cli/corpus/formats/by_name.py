@@ -1,0 +1,41 @@
+"""The format of a file, told by its name: its ending, or a name that is known without one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+from splade_cli.corpus.formats.prose import names
+
+COMPRESSED = ".gz"
+UNNAMED = ""
+"""The format of what is read as its text looks: ``README``, ``LICENSE`` and their like."""
+_TEXTS = names(
+    "readme license licence copying copyright changelog changes news history notice authors contributors "
+    "contributing maintainers credits thanks install hacking todo bugs faq description release_notes"
+)
+_CODE = {"makefile": ".mk", "dockerfile": ".dockerfile", "jenkinsfile": ".groovy", "rakefile": ".rb"}
+
+
+def format_of(path: PurePath) -> str | None:
+    """The ending that tells the format of a file, in small letters; that of ``a.md.gz`` is ``.md``.
+
+    None for a name that tells nothing, `UNNAMED` for a text that is known by its name alone.
+    """
+    name = path.name.lower()
+    if name.endswith(COMPRESSED):
+        name = name.removesuffix(COMPRESSED)
+    ending = PurePath(name).suffix
+    if ending:
+        return ending
+    if name in _CODE:
+        return _CODE[name]
+    # COPYING.LESSER has an ending; LICENSE-MIT, README_first and COPYING3 have none.
+    if re.split(r"[-_\d]", name)[0] in _TEXTS or name in _TEXTS:
+        return UNNAMED
+    return None
+
+
+def is_compressed(path: PurePath) -> bool:
+    """Whether a file is to be unpacked before it is read."""
+    return path.name.lower().endswith(COMPRESSED)

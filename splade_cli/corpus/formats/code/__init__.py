@@ -1,0 +1,1 @@
+"""Source code and notebooks: functions with their comments, cells with their texts."""

@@ -1,0 +1,1 @@
+"""Markup languages other than Markdown: reStructuredText, AsciiDoc, Org, LaTeX and XML."""
