@@ -40,7 +40,7 @@ def torch_requirement() -> str:
 def lowest_requirements() -> list[str]:
     """``name==lowest`` for each direct dependency but torch, whose build is decided before."""
     extras = project()["optional-dependencies"]
-    lines = project()["dependencies"] + extras["onnx"] + extras["dense"]
+    lines = project()["dependencies"] + extras["onnx"] + extras["dense"] + extras["documents"]
     pinned = []
     for line in lines:
         match = re.match(r"([A-Za-z0-9._-]+)(?:\[.*\])?>=([0-9.]+)", line)

@@ -16,9 +16,11 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from reliability.commands import run, splade
+from reliability.hostile.archives import bombs, epub, odt
 from reliability.hostile.pdf import pdf, shown
 from reliability.outcome import Outcome, Tries
 from splade_cli.corpus.chunks import iterate_chunks
@@ -79,6 +81,18 @@ FORMATS: dict[str, tuple[str, Callable[[str], str | bytes]]] = {
     "jsonl text": (".jsonl", lambda noise: json.dumps({"text": noise})),
     "jsonl names": (".jsonl", lambda noise: json.dumps({"_id": noise, "title": noise, "text": _WORDS})),
     "jsonl keys": (".jsonl", lambda noise: json.dumps({noise: noise, "text": _WORDS})),
+    "mdx": (".mdx", lambda noise: f"# T\n\n<Tabs>\n{noise}\n</Tabs>"),
+    "adoc": (".adoc", lambda noise: f"= T\n\nword {noise}"),
+    "org": (".org", lambda noise: f"* T\nword {noise}"),
+    "tex": (".tex", lambda noise: f"\\section{{T}} word {noise}"),
+    "xml": (".xml", lambda noise: f"<a><p>{escape(noise)}</p></a>"),
+    "py": (".py", lambda noise: f"import a\n\n\ndef b():\n    {noise}"),
+    "js": (".js", lambda noise: f"/* a */\nfunction b() {{\n{noise}"),
+    "srt": (".srt", lambda noise: f"1\n00:00:01,000 --> 00:00:02,000\n{noise}"),
+    "ipynb": (".ipynb", lambda noise: json.dumps({"cells": [{"cell_type": "markdown", "source": noise}]})),
+    "eml": (".eml", lambda noise: f"Subject: x\n\n{noise}"),
+    "odt": (".odt", odt),
+    "epub": (".epub", epub),
     "pdf": (".pdf", lambda noise: b"%PDF-1.4\n" + noise.encode()),
     "pdf text": (".pdf", lambda noise: pdf(b"\n".join(shown(noise)))),
 }
@@ -239,7 +253,7 @@ def broken() -> Iterator[tuple[str, bytes]]:
     yield "empty.md", b""
     yield "blank.md", b" \n\t\n"
     yield "latin.txt", b"caf\xe9"
-    yield "utf16.txt", "words".encode("utf-16")
+    yield "utf16.txt", "words".encode("utf-16")[:-1]
     yield "truncated.json", b'[{"text": "a"}, {"te'
     yield "deep.json", b"[" * 100_000
     yield "deep closed.json", b"[" * 100_000 + b"]" * 100_000
@@ -256,4 +270,5 @@ def broken() -> Iterator[tuple[str, bytes]]:
         page.replace(b"trailer<<", b"trailer<</Encrypt<</Filter/Standard/V 1/R 2/O(x)/U(y)/P 0>>"),
     )
     yield "none.pdf", b""
+    yield from bombs()
     yield "nul names.json", b'[{"text": "words", "\\u0000": "\\ud800"}]'

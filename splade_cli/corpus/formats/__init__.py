@@ -22,6 +22,11 @@ from splade_cli.corpus.formats.markup.org import read_org
 from splade_cli.corpus.formats.markup.rst import read_rst
 from splade_cli.corpus.formats.markup.tex import read_tex
 from splade_cli.corpus.formats.markup.xml import read_xml
+from splade_cli.corpus.formats.office.docx import read_docx
+from splade_cli.corpus.formats.office.epub import read_epub
+from splade_cli.corpus.formats.office.odt import read_odt
+from splade_cli.corpus.formats.office.pptx import read_pptx
+from splade_cli.corpus.formats.office.xlsx import read_xlsx
 from splade_cli.corpus.formats.pdf import read_pdf
 from splade_cli.corpus.formats.plain import read_plain, read_unnamed
 from splade_cli.corpus.formats.prose import Prose, Unreadable
@@ -54,8 +59,15 @@ TEXT_READERS: dict[str, Callable[[str], Prose]] = {
 }
 MARKUP_ENDINGS = frozenset({".html", ".htm", ".xhtml", ".xml"})
 """Formats whose files say in which encoding they are."""
-BINARY_READERS: dict[str, Callable[[bytes], Prose]] = {".pdf": read_pdf, ".eml": read_mail}
-WORKBOOK_READERS: dict[str, Callable[[bytes], Iterator[RawDocument | Unreadable]]] = {}
+BINARY_READERS: dict[str, Callable[[bytes], Prose]] = {
+    ".pdf": read_pdf,
+    ".eml": read_mail,
+    ".docx": read_docx,
+    ".pptx": read_pptx,
+    ".odt": read_odt,
+    ".epub": read_epub,
+}
+WORKBOOK_READERS: dict[str, Callable[[bytes], Iterator[RawDocument | Unreadable]]] = {".xlsx": read_xlsx}
 LINE_READERS: dict[str, Callable[[Iterable[str | Unreadable]], Iterator[RawDocument | Unreadable]]] = {
     ".jsonl": read_jsonl
 }
