@@ -25,8 +25,9 @@ from reliability.hostile.pdf import pdf, shown
 from reliability.outcome import Outcome, Tries
 from splade_cli.corpus.chunks import iterate_chunks
 from splade_cli.corpus.documents import iterate_documents
-from splade_cli.corpus.file_reader import FileReader, Read, Waiting, read_whole
+from splade_cli.corpus.file_reader import FileReader, Waiting
 from splade_cli.corpus.options import DEFAULT_READING
+from splade_cli.corpus.whole_file import Read, read_whole
 from splade_cli.errors import SpladeError
 from splade_cli.records import Document
 
