@@ -14,7 +14,7 @@ from learning.subsets import SUBSETS
 
 VARIANTS = ("attention", "sum")
 REGULARIZERS = ("equipartition", "flops")
-TOKENS = 64
+TOKENS = 128
 BATCH = 16
 
 

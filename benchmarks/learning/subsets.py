@@ -15,7 +15,7 @@ from protocol.measure import SHARED
 
 Judged = dict[str, dict[str, int]]
 QUERIES = 200
-WORDS = 40
+WORDS = 90
 
 
 def scifact(folder: Path, documents: int) -> None:

@@ -7,7 +7,7 @@ Of up to millions of rows a text touches a few hundred, so U takes no part in au
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -57,6 +57,21 @@ class LatentMatrix(nn.Module):
     def dimensions(self) -> int:
         """D."""
         return self.weight.shape[0]
+
+    def _apply(self, fn: Any, recurse: bool = True) -> LatentMatrix:
+        """Moves U between devices and keeps its precision.
+
+        sentence-transformers casts all modules to the precision of the first: of four million rows in
+        bfloat16 it would make twice as large a copy, and train and save that.
+        """
+        weight = self.weight
+        device = fn(weight.new_empty(0)).device
+        self.weight = nn.Parameter(weight.new_empty(0), requires_grad=False)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if weight.device != device:
+            weight.data = weight.data.to(device)
+        self.weight = weight
+        return self
 
     def randomise(self, seed: int, deviation: float) -> None:
         """Fills U with uniform numbers of that standard deviation; the same for the same seed.

@@ -16,10 +16,10 @@ import torch
 
 from splade_cli.errors import ModelError
 from splade_cli.model.encode import encode
-from splade_cli.model.laspar.encoder import open_latent
+from splade_cli.model.laspar.encoder import make_latent, open_latent
 from splade_cli.model.options import ModelOptions
 from splade_cli.training.laspar.loss import LatentLoss
-from splade_cli.training.laspar.trainable import trainable_latent
+from splade_cli.training.laspar.trainable import as_encoder, trainable_latent
 from splade_cli.training.losses.distillation import InBatchDistillation
 
 D, QUERY, DOCUMENT = 3000, 6, 20
@@ -128,6 +128,21 @@ def test_training_by_sentence_transformers(bert_folder: Path, tmp_path: Path, fr
     encoder[1].rows.weight.data.zero_()
     trainer._load_from_checkpoint(str(checkpoint))  # as it does for the best weights
     assert torch.equal(encoder[1].rows.weight, opened.head.rows.weight)
+
+
+def test_rows_in_bfloat16_stay_so_in_an_encoder_and_in_its_folder(bert_folder: Path, tmp_path: Path) -> None:
+    _, model = make_latent(str(bert_folder), 50, precision="bfloat16", query_k=4, document_k=8)
+    weight = model.head.rows.weight
+    encoder = as_encoder(str(bert_folder), model)
+    assert encoder[1].rows.weight is weight
+    assert (weight.dtype, weight.shape) == (torch.bfloat16, (50, 32))
+    assert encoder[1].rows.bias.dtype == torch.float32
+    encoder.to("cpu").half()
+    assert weight.dtype == torch.bfloat16
+    encoder.float().save_pretrained(str(tmp_path))
+    again, _ = trainable_latent(section(str(tmp_path)), ModelOptions(device="cpu"))
+    assert torch.equal(again[1].rows.weight, weight)
+    assert again[1].rows.weight.dtype == torch.bfloat16
 
 
 def test_mini_batches_give_the_loss_and_gradient_of_the_batch(bert_folder: Path, texts: list[str]) -> None:
