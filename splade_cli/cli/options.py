@@ -15,35 +15,6 @@ Documents = Annotated[
     Path,
     typer.Argument(help="A file or folder: texts, web pages, PDF, tables, code ...", show_default=False),
 ]
-MaxFileSize = Annotated[
-    float, typer.Option("--max-file-size", help="Skip larger files, and longer lines of JSONL.", metavar="MB")
-]
-MaxFileSeconds = Annotated[
-    float, typer.Option("--max-file-seconds", help="Skip files that take longer to read.", metavar="S")
-]
-ShowSkipped = Annotated[
-    bool, typer.Option("--show-skipped", "--list-skipped", help="Name every file that was skipped.")
-]
-FollowLinks = Annotated[
-    bool, typer.Option("--follow-links", help="Read what links lead to outside of the folder as well.")
-]
-Extensions = Annotated[
-    str | None,
-    typer.Option("--extensions", help="Read only such files of a folder: .md,.txt", show_default="all"),
-]
-Include = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--include", help="Read only what this pattern fits: 'guide/'; may be repeated.", show_default="all"
-    ),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--exclude", help="Leave out what this pattern fits: 'drafts/'; may be repeated.", show_default="none"
-    ),
-]
-Ignored = Annotated[bool, typer.Option("--ignored", help="Read what .gitignore files name as well.")]
 Model = Annotated[
     str, typer.Option("--model", "-m", help="'tiny' (in this package), a model folder, or a hub id.")
 ]
@@ -61,14 +32,6 @@ TrustRemoteCode = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run Python code that the model's repository brings.")
 ]
 AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read weights that are not safetensors.")]
-ChunkSize = Annotated[int, typer.Option("--chunk-size", help="Characters wished for in a chunk.")]
-ChunkMin = Annotated[
-    int, typer.Option("--chunk-min", help="Characters in a chunk at least; short documents stay whole.")
-]
-ChunkMax = Annotated[int, typer.Option("--chunk-max", help="Characters in a chunk at most.")]
-Overlap = Annotated[
-    float, typer.Option("--overlap", help="Share of a chunk that the next one repeats, 0.1 to 0.2 or 0.")
-]
 PruneTerms = Annotated[
     int | None,
     typer.Option(

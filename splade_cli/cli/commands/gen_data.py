@@ -7,7 +7,7 @@ from functools import partial
 
 import typer
 
-from splade_cli.cli import data_options, options, settings
+from splade_cli.cli import data_options, options, reading_options, settings
 from splade_cli.cli.interrupts import told_if_whole
 
 UNUSED_WITH_LABELS = (
@@ -63,18 +63,18 @@ def gen_data(
     round_trip: data_options.RoundTrip = 100,
     val_ratio: data_options.ValRatio = 0.1,
     test_ratio: data_options.TestRatio = 0.0,
-    chunk_size: options.ChunkSize = 1000,
-    chunk_min: options.ChunkMin = 500,
-    chunk_max: options.ChunkMax = 2000,
-    overlap: options.Overlap = 0.15,
-    max_file_size: options.MaxFileSize = 100.0,
-    max_file_seconds: options.MaxFileSeconds = 60.0,
-    follow_links: options.FollowLinks = False,
-    extensions: options.Extensions = None,
-    include: options.Include = None,
-    exclude: options.Exclude = None,
-    ignored: options.Ignored = False,
-    show_skipped: options.ShowSkipped = False,
+    chunk_size: reading_options.ChunkSize = 1000,
+    chunk_min: reading_options.ChunkMin = 500,
+    chunk_max: reading_options.ChunkMax = 2000,
+    overlap: reading_options.Overlap = 0.15,
+    max_file_size: reading_options.MaxFileSize = 100.0,
+    max_file_seconds: reading_options.MaxFileSeconds = 60.0,
+    follow_links: reading_options.FollowLinks = False,
+    extensions: reading_options.Extensions = None,
+    include: reading_options.Include = None,
+    exclude: reading_options.Exclude = None,
+    ignored: reading_options.Ignored = False,
+    show_skipped: reading_options.ShowSkipped = False,
     max_documents: data_options.MaxDocuments = None,
     seed: data_options.Seed = 42,
     dry_run: data_options.DryRun = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from splade_cli.cli import options, settings
+from splade_cli.cli import options, reading_options, settings
 from splade_cli.cli.commands.index_changes import add, merge, remove, sync, verify
 from splade_cli.cli.interrupts import told_if_whole
 
@@ -58,18 +58,18 @@ def index(
     prune_mass: options.PruneMass = None,
     impacts: options.Impacts = None,
     workers: options.Workers = 1,
-    chunk_size: options.ChunkSize = 1000,
-    chunk_min: options.ChunkMin = 500,
-    chunk_max: options.ChunkMax = 2000,
-    overlap: options.Overlap = 0.15,
-    max_file_size: options.MaxFileSize = 100.0,
-    max_file_seconds: options.MaxFileSeconds = 60.0,
-    follow_links: options.FollowLinks = False,
-    extensions: options.Extensions = None,
-    include: options.Include = None,
-    exclude: options.Exclude = None,
-    ignored: options.Ignored = False,
-    show_skipped: options.ShowSkipped = False,
+    chunk_size: reading_options.ChunkSize = 1000,
+    chunk_min: reading_options.ChunkMin = 500,
+    chunk_max: reading_options.ChunkMax = 2000,
+    overlap: reading_options.Overlap = 0.15,
+    max_file_size: reading_options.MaxFileSize = 100.0,
+    max_file_seconds: reading_options.MaxFileSeconds = 60.0,
+    follow_links: reading_options.FollowLinks = False,
+    extensions: reading_options.Extensions = None,
+    include: reading_options.Include = None,
+    exclude: reading_options.Exclude = None,
+    ignored: reading_options.Ignored = False,
+    show_skipped: reading_options.ShowSkipped = False,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from splade_cli.cli import options, settings
+from splade_cli.cli import options, reading_options, settings
 from splade_cli.cli.interrupts import told
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def add(
     documents: options.Documents,
     folder: IndexFolder,
     model: IndexModel = None,
-    max_file_size: options.MaxFileSize = 100.0,
-    max_file_seconds: options.MaxFileSeconds = 60.0,
-    follow_links: options.FollowLinks = False,
-    extensions: options.Extensions = None,
-    include: options.Include = None,
-    exclude: options.Exclude = None,
-    ignored: options.Ignored = False,
-    show_skipped: options.ShowSkipped = False,
+    max_file_size: reading_options.MaxFileSize = 100.0,
+    max_file_seconds: reading_options.MaxFileSeconds = 60.0,
+    follow_links: reading_options.FollowLinks = False,
+    extensions: reading_options.Extensions = None,
+    include: reading_options.Include = None,
+    exclude: reading_options.Exclude = None,
+    ignored: reading_options.Ignored = False,
+    show_skipped: reading_options.ShowSkipped = False,
     workers: options.Workers = 1,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
@@ -56,14 +56,14 @@ def sync(
     documents: options.Documents,
     folder: IndexFolder,
     model: IndexModel = None,
-    max_file_size: options.MaxFileSize = 100.0,
-    max_file_seconds: options.MaxFileSeconds = 60.0,
-    follow_links: options.FollowLinks = False,
-    extensions: options.Extensions = None,
-    include: options.Include = None,
-    exclude: options.Exclude = None,
-    ignored: options.Ignored = False,
-    show_skipped: options.ShowSkipped = False,
+    max_file_size: reading_options.MaxFileSize = 100.0,
+    max_file_seconds: reading_options.MaxFileSeconds = 60.0,
+    follow_links: reading_options.FollowLinks = False,
+    extensions: reading_options.Extensions = None,
+    include: reading_options.Include = None,
+    exclude: reading_options.Exclude = None,
+    ignored: reading_options.Ignored = False,
+    show_skipped: reading_options.ShowSkipped = False,
     workers: options.Workers = 1,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",

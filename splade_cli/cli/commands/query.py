@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splade_cli.cli import options, settings
+from splade_cli.cli import options, reading_options, settings
 
 if TYPE_CHECKING:
     from splade_cli.search.session.session import Session
@@ -46,14 +46,14 @@ def query(
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
     backend: options.Backend = None,
-    max_file_size: options.MaxFileSize = 100.0,
-    max_file_seconds: options.MaxFileSeconds = 60.0,
-    follow_links: options.FollowLinks = False,
-    extensions: options.Extensions = None,
-    include: options.Include = None,
-    exclude: options.Exclude = None,
-    ignored: options.Ignored = False,
-    show_skipped: options.ShowSkipped = False,
+    max_file_size: reading_options.MaxFileSize = 100.0,
+    max_file_seconds: reading_options.MaxFileSeconds = 60.0,
+    follow_links: reading_options.FollowLinks = False,
+    extensions: reading_options.Extensions = None,
+    include: reading_options.Include = None,
+    exclude: reading_options.Exclude = None,
+    ignored: reading_options.Ignored = False,
+    show_skipped: reading_options.ShowSkipped = False,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
     allow_pickle: options.AllowPickle = False,

@@ -1,0 +1,45 @@
+"""Options of reading a folder of documents and of cutting them into chunks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+MaxFileSize = Annotated[
+    float, typer.Option("--max-file-size", help="Skip larger files, and longer lines of JSONL.", metavar="MB")
+]
+MaxFileSeconds = Annotated[
+    float, typer.Option("--max-file-seconds", help="Skip files that take longer to read.", metavar="S")
+]
+ShowSkipped = Annotated[
+    bool, typer.Option("--show-skipped", "--list-skipped", help="Name every file that was skipped.")
+]
+FollowLinks = Annotated[
+    bool, typer.Option("--follow-links", help="Read what links lead to outside of the folder as well.")
+]
+Extensions = Annotated[
+    str | None,
+    typer.Option("--extensions", help="Read only such files of a folder: .md,.txt", show_default="all"),
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include", help="Read only what this pattern fits: 'guide/'; may be repeated.", show_default="all"
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude", help="Leave out what this pattern fits: 'drafts/'; may be repeated.", show_default="none"
+    ),
+]
+Ignored = Annotated[bool, typer.Option("--ignored", help="Read what .gitignore files name as well.")]
+ChunkSize = Annotated[int, typer.Option("--chunk-size", help="Characters wished for in a chunk.")]
+ChunkMin = Annotated[
+    int, typer.Option("--chunk-min", help="Characters in a chunk at least; short documents stay whole.")
+]
+ChunkMax = Annotated[int, typer.Option("--chunk-max", help="Characters in a chunk at most.")]
+Overlap = Annotated[
+    float, typer.Option("--overlap", help="Share of a chunk that the next one repeats, 0.1 to 0.2 or 0.")
+]
