@@ -19,6 +19,11 @@ WITH_VOCABULARY = ("splade", "inference-free-splade")
 """Architectures whose base may be a model of the same kind, worth keeping a part of."""
 
 
+def copied_weights(encoder: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """All parameters and buffers by name, on the CPU, which training changes no more."""
+    return {name: value.detach().cpu().clone() for name, value in encoder.state_dict().items()}
+
+
 def wanted_share(config: Config, *, is_adaptation: bool) -> float | str:
     """The tuned share that a configuration comes to: a number, ``auto`` or ``validation``.
 

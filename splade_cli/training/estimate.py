@@ -19,8 +19,8 @@ from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.records import Example
 from splade_cli.storage.files import temporary_folder
+from splade_cli.training.loop.prerequisites import Prerequisites
 from splade_cli.training.run import TrainingRun
-from splade_cli.training.tracking.trackers import require_tracking
 
 PROBED = 3
 """Batches that are tried; the first one warms up and is not timed."""
@@ -67,15 +67,14 @@ class Estimate:
         }
 
 
-def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits]) -> Estimate:
+def estimate(resolved: Resolved, datasets: Sequence[DatasetSplits], needed: Prerequisites) -> Estimate:
     """Loads the model, tries some batches of the run's own, and counts.
 
     Validations come on top of the time. Raises what the run would raise before its first step.
     """
     config = resolved.config
-    require_tracking(config.training.report_to)
     with temporary_folder() as folder:
-        run = TrainingRun(resolved, folder / "run", datasets)
+        run = TrainingRun(resolved, folder / "run", datasets, needed=needed)
         if config.loss.teachers:
             run.sources = {name: [_as_scored(row) for row in rows] for name, rows in run.sources.items()}
         trainer = run.prepared()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from splade_cli.config.schema import Config
-from splade_cli.datasets.collections import load_collection
-from splade_cli.errors import ModelError
+from splade_cli.evaluation.benchmarks.nano_beir import nano_figures
+from splade_cli.evaluation.benchmarks.task_scores import score_tasks
+from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
-from splade_cli.storage.machine_faults import raise_machine_error
 from splade_cli.training.averaging import AUTO, average, average_by_guard, average_by_validation
 from splade_cli.training.loop.arguments import best_measure
+from splade_cli.training.loop.prerequisites import Prerequisites
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.trainable import Trainable
 from splade_cli.training.validation import MEASURES, Validation
@@ -28,6 +28,7 @@ GUARDED_SHARES = (USUAL_SHARE, 0.375, 0.25, 0.125)
 GUARD_LOSS = 0.01
 GUARD_MEASURE = "guard_nDCG@10"
 SAMPLE_TERMS = 10
+NDCG = "nDCG@10"
 
 
 class Figures:
@@ -35,9 +36,10 @@ class Figures:
 
     Args:
         trainable: what is measured.
-        held_out: validation rows; none gives empty figures.
+        held_out: validation rows; without any there are figures of NanoBEIR alone.
         training: rows whose documents make the validation's corpus larger.
         write: appends a row to the run's log.
+        needed: tasks of MTEB, collections of NanoBEIR and the guard, where they are asked for.
     """
 
     def __init__(
@@ -47,16 +49,19 @@ class Figures:
         held_out: Sequence[Example],
         training: Sequence[Example],
         write: Listener,
+        needed: Prerequisites,
     ) -> None:
         self.config = config
         self.trainable = trainable
         self.write = write
+        self.needed = needed
         self.validation: Validation | None = None
         if held_out:
             self.validation = Validation.from_examples(held_out, training, config.training.seed)
+        self._nano = {each.name: Validation.from_collection(each) for each in needed.nano_beir}
         self._guard: Validation | None = None
-        if config.evaluation.guard:
-            self._guard = Validation.from_collection(load_collection(Path(config.evaluation.guard)))
+        if needed.guard is not None:
+            self._guard = Validation.from_collection(needed.guard)
         self.batch_size = config.training.per_device_eval_batch_size
         self.best = best_measure(config)[0]
         self.held_out_loss: Callable[[], float] = lambda: math.nan
@@ -98,10 +103,15 @@ class Figures:
     def _is_ranking_measure(self) -> bool:
         return self.best != "loss" and not self.best.startswith("NanoBEIR")
 
+    @property
+    def validates(self) -> bool:
+        """Whether there is something to choose the best weights by."""
+        return self.validation is not None or (bool(self._nano) and self.best.startswith("NanoBEIR"))
+
     def measure(self) -> dict[str, float]:
-        """Validation figures, NanoBEIR's where they are asked for; empty without validation rows."""
+        """Validation figures, and NanoBEIR's where asked for; without validation rows these alone."""
         if self.validation is None:
-            return {}
+            return self._nanobeir()
         settings = self.config.evaluation
         names = list(MEASURES)
         if self._is_ranking_measure and self.best not in names:
@@ -111,27 +121,28 @@ class Figures:
             figures = {name: value for name, value in figures.items() if not name.endswith("_terms")}
         if self.best == "loss":
             figures["loss"] = self.held_out_loss()
-        if settings.evaluator == "sparse_nanobeir":
-            figures |= self._nanobeir()
+        figures |= self._nanobeir()
         if settings.log_decoded_samples:
             self._log_samples(settings.log_decoded_samples)
         return figures
 
     def _nanobeir(self) -> dict[str, float]:
-        """Figures on the hub's small BEIR collections. Raises ModelError where they cannot be fetched."""
-        from sentence_transformers.sparse_encoder.evaluation import SparseNanoBEIREvaluator
+        """nDCG@10 on the collections of NanoBEIR, and their mean; empty where it is not asked for."""
+        figures = {}
+        for name, collection in self._nano.items():
+            measured = collection.measure(self.trainable.loaded, self.batch_size, [NDCG])
+            figures[name] = measured[NDCG]
+        return nano_figures(figures)
 
-        names = self.config.evaluation.nanobeir_datasets
-        try:
-            evaluator = SparseNanoBEIREvaluator(dataset_names=names, show_progress_bar=False)
-            measured = evaluator(self.trainable.encoder)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise_machine_error(error)
-            raise ModelError(
-                f"NanoBEIR {', '.join(names)} cannot be fetched: {str(error).splitlines()[0][:160]}",
-                "leave evaluation.evaluator out: validation rows choose the best weights then",
-            ) from None
-        return {name: float(value) for name, value in measured.items() if name.endswith("ndcg@10")}
+    def mteb(self) -> dict[str, float]:
+        """``MTEB <task>``: the main score on each task that is asked for.
+
+        Raises:
+            ServiceError: the data of one cannot be fetched.
+        """
+        embedder = SpladeEmbedder.from_loaded(self.trainable.loaded, self.batch_size)
+        scores = score_tasks(embedder, self.needed.tasks)
+        return {f"MTEB {each.task}": each.main_score for each in scores if each.main_score is not None}
 
     def guard(self) -> dict[str, float]:
         """The same on the guard collection; empty without one."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from splade_cli.config.schema import Config
+from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.records import Example
 from splade_cli.training.averaging import AUTO, wanted_share
 from splade_cli.training.loop.learning_rates import learning_rates, parameters_by_rate
@@ -32,6 +33,23 @@ def outline(
     if len(sources) > 1 and getattr(trainer, "mixed_batches", None) is not None:
         told["datasets"] = _shares(config, trainer.mixed_batches.shares(), sources)
     return told
+
+
+def dataset_statistics(
+    datasets: Sequence[DatasetSplits], sources: Mapping[str, Sequence[Example]], trainer: Any
+) -> dict[str, float]:
+    """``datasets.NAME.rows``, ``.validation_rows`` and ``.share`` of the batches, of each dataset."""
+    total = sum(map(len, sources.values()))
+    shares = {name: len(rows) / total for name, rows in sources.items()}
+    if getattr(trainer, "mixed_batches", None) is not None:
+        shares = trainer.mixed_batches.shares()
+    statistics: dict[str, float] = {}
+    for dataset in datasets:
+        of_dataset = f"datasets.{dataset.name}"
+        statistics[f"{of_dataset}.rows"] = len(sources.get(dataset.name, ()))
+        statistics[f"{of_dataset}.validation_rows"] = len(dataset.val)
+        statistics[f"{of_dataset}.share"] = round(shares.get(dataset.name, 0.0), 4)
+    return statistics
 
 
 def _texts(config: Config, trainable: Trainable) -> str:

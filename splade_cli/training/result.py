@@ -17,6 +17,7 @@ class Trained:
         guard_before, guard_after: figures of a collection that the run is not for, empty without one.
         notes: sentences for the user.
         is_dense: whether it is LASPAR's dense control.
+        viewers: commands that show the curves, of the trackers that were asked for.
     """
 
     model_dir: Path
@@ -30,3 +31,4 @@ class Trained:
     guard_after: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     is_dense: bool = False
+    viewers: list[str] = field(default_factory=list)

@@ -11,25 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from splade_cli.config.keys import flatten
 from splade_cli.config.resolve import Resolved
 from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.errors import ServiceError
-from splade_cli.evaluation.benchmarks.task_scores import score_tasks
-from splade_cli.evaluation.benchmarks.tasks import require_tasks
-from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
 from splade_cli.storage.cache import Cache
-from splade_cli.training.averaging import WITH_VOCABULARY, wanted_share
+from splade_cli.training.averaging import WITH_VOCABULARY, copied_weights, wanted_share
 from splade_cli.training.csr.recipe import prepare_autoencoder
 from splade_cli.training.csr.texts import corpus_texts
 from splade_cli.training.figures import GUARD_MEASURE, Figures
 from splade_cli.training.loop.arguments import total_steps
 from splade_cli.training.loop.interrupts import Interrupts
 from splade_cli.training.loop.log_messages import quieten
-from splade_cli.training.outline import outline
+from splade_cli.training.loop.prerequisites import Prerequisites, require_prerequisites
+from splade_cli.training.outline import dataset_statistics, outline
 from splade_cli.training.publishing.model_folder import CARD, save_model
 from splade_cli.training.publishing.publish import push_to_hub
 from splade_cli.training.recipe import model_options, prepare
@@ -41,7 +36,7 @@ from splade_cli.training.teachers.sources import ask_teachers, in_batch_teacher,
 from splade_cli.training.tracking.metrics_log import MetricsLog
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.tracking.tracker import Tracker
-from splade_cli.training.tracking.trackers import CheckpointPush, followed, tracking_callbacks
+from splade_cli.training.tracking.trackers import CheckpointPush, begin_tracking, followed
 from splade_cli.training.trainable import open_trainable
 
 
@@ -55,6 +50,7 @@ class TrainingRun:
         checkpoint: to go on from.
         listener: called with each row of metrics.jsonl.
         progress: called while teachers score.
+        needed: of the configuration, where it was found before.
     """
 
     def __init__(
@@ -65,8 +61,11 @@ class TrainingRun:
         checkpoint: Path | None = None,
         listener: Listener | None = None,
         progress: Progress = silent,
+        *,
+        needed: Prerequisites | None = None,
     ) -> None:
         self.config = resolved.config
+        self.needed = needed or require_prerequisites(self.config)
         self.output = output
         self.datasets = datasets
         self.checkpoint = checkpoint
@@ -93,7 +92,9 @@ class TrainingRun:
         if self.is_first:
             begin_run_folder(output, replace(resolved, config=self.config), resumed=checkpoint is not None)
         self.log = MetricsLog(output / METRICS, listener if self.is_first else None, self.is_first)
-        self.figures = Figures(self.config, self.trainable, self.held_out, training, self.log.write)
+        self.figures = Figures(
+            self.config, self.trainable, self.held_out, training, self.log.write, self.needed
+        )
         self.trackers: list[Tracker] = []
         self.trainer: Any = None
         self.interrupts = Interrupts()
@@ -110,34 +111,21 @@ class TrainingRun:
 
     def train(self) -> Trained:
         """Trains and saves. Raises ModelError, InputError as its parts do."""
-        settings = self.config.training
-        tasks = require_tasks(self.config.evaluation.mteb_tasks)
-        if self.is_first:
-            self.trackers = tracking_callbacks(
-                settings.report_to,
-                self.output,
-                logging_dir=settings.logging_dir,
-                run_name=settings.run_name,
-                mlflow=self.config.mlflow.model_dump(),
-                parameters=flatten(self.config.model_dump()),
-                resumed=self.checkpoint is not None,
-            )
-            self.log.followers = [tracker.record for tracker in self.trackers]
         with followed(self.trackers):
             result = self._train()
             if self.is_first:
                 self.trainable.read_at_most(self.trainable.view.model.max_seq_length)
                 save_model(self.trainable, self.config, result, self.sources)
-                self._publish(result, tasks)
+                self._publish(result)
                 for tracker in self.trackers:
-                    tracker.keep([self.output / CONFIG, self.output / METRICS, self.output / FINAL / CARD])
+                    tracker.keep([self.output / METRICS, self.output / FINAL / CARD])
         return result
 
     def prepared(self) -> Any:
         """The trainer, before its first step."""
         settings = self.config.training
-        measure = self.figures.measure if self.figures.validation else None
-        callbacks: list[Any] = [self.interrupts, self.log, *self.trackers]
+        measure = self.figures.measure if self.figures.validates else None
+        callbacks: list[Any] = [self.interrupts, self.log]
         if settings.push_to_hub and settings.hub_strategy == "checkpoint" and settings.hub_model_id:
             callbacks.append(CheckpointPush(settings.hub_model_id, settings.hub_private_repo or None))
         if self.config.model.architecture == "csr":
@@ -168,11 +156,22 @@ class TrainingRun:
         """What the prepared run is going to do, in sentences."""
         return outline(self.config, self.trainable, self.trainer, self.sources)
 
+    def _track(self) -> None:
+        """Begins what `training.report_to` asks for, when nothing refuses the run any more."""
+        statistics = dataset_statistics(self.datasets, self.sources, self.trainer)
+        facts = {**statistics, "run.model": str(self.output / FINAL)}
+        self.trackers += begin_tracking(self.config, self.output, facts, self.checkpoint is not None)
+        self.log.follow([tracker.record for tracker in self.trackers])
+        for tracker in self.trackers:
+            tracker.keep([self.output / CONFIG])
+            self.trainer.add_callback(tracker)
+            self.log.write({"step": 0, "outline": "curves", "is": tracker.viewer})
+
     def _train(self) -> Trained:
         if self.config.evaluation.preflight and self.has_vocabulary:
             self.notes += make_ready(self.trainable, self.config, self.documents, self.log.write)
         averaged = wanted_share(self.config, is_adaptation=self.trainable.was_sparse) != 1
-        base = self._weights() if averaged else {}
+        base = copied_weights(self.encoder) if averaged else {}
         for dataset in self.datasets:
             self.log.write({"step": 0, "dataset": dataset.line()})
         if self.config.loss.teachers and self.config.model.architecture != "csr":
@@ -182,6 +181,8 @@ class TrainingRun:
         if before or guard_before:
             self.log.write({"step": 0, **before, **guard_before, "stage": "before"})
         self.prepared()
+        if self.is_first:
+            self._track()
         for topic, sentence in self.outline().items():
             self.log.write({"step": 0, "outline": topic, "is": sentence})
         self.figures.step = lambda: self.trainer.state.global_step
@@ -210,10 +211,8 @@ class TrainingRun:
             guard_after=guard_after,
             notes=self.notes,
             is_dense=self.trainable.is_dense,
+            viewers=[tracker.viewer for tracker in self.trackers],
         )
-
-    def _weights(self) -> dict[str, torch.Tensor]:
-        return {name: value.detach().cpu().clone() for name, value in self.encoder.state_dict().items()}
 
     def _loop(self) -> None:
         """All steps; Ctrl-C leaves a checkpoint where weights, optimiser and step number belong together."""
@@ -236,12 +235,11 @@ class TrainingRun:
             self.log.write({"step": 0, **row})
         self.notes += taught.notes
 
-    def _publish(self, result: Trained, tasks: Sequence[Any]) -> None:
+    def _publish(self, result: Trained) -> None:
         """MTEB's scores and the hub, after the model is safe: what fails here is a note and costs nothing."""
         settings = self.config.training
         try:
-            embedder = SpladeEmbedder.from_loaded(self.trainable.loaded, settings.per_device_eval_batch_size)
-            scores = {f"MTEB {each.task}": each.main_score for each in score_tasks(embedder, tasks)}
+            scores = self.figures.mteb()
             if scores:
                 self.log.write({"step": result.steps, **scores})
         except ServiceError as error:

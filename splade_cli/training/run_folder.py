@@ -9,10 +9,17 @@ final/           the model
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from splade_cli.config.resolve import Resolved
 from splade_cli.config.schema import Config
+from splade_cli.errors import InputError, ModelError, ServiceError
+from splade_cli.storage.claims import LOCK
 from splade_cli.storage.files import replacing
 from splade_cli.storage.outputs import make_folder, output_file, output_folder
 
@@ -30,6 +37,46 @@ def as_yaml(config: Config) -> str:
 
     text: str = yaml.safe_dump(config.model_dump(), sort_keys=False)
     return text
+
+
+@contextmanager
+def nothing_left(folder: Path) -> Iterator[None]:
+    """Takes away what a run that is refused in the block made of a folder that was missing or empty.
+
+    Refused is one that ends before its loop. What a teacher scored stays, it is dear.
+    """
+    real = Path(os.path.realpath(folder))
+    was_there = real.is_dir()
+    before = _inside(real)
+    try:
+        yield
+    except (InputError, ModelError, ServiceError):
+        if not before and not _has_begun(real):
+            for path in _inside(real):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            if real.is_dir() and not was_there:
+                real.rmdir()
+        raise
+
+
+def _inside(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.name != LOCK]
+
+
+def _has_begun(folder: Path) -> bool:
+    """Whether the loop was entered, of which metrics.jsonl knows, or something was kept for the next run."""
+    if (folder / CACHE).exists():
+        return True
+    try:
+        lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return False
+    return any("max_steps" in json.loads(line) for line in lines)
 
 
 def begin_run_folder(folder: Path, resolved: Resolved, resumed: bool) -> None:

@@ -11,18 +11,16 @@ from splade_cli.config.schema import Config
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.loading import DatasetSplits, load_datasets
 from splade_cli.errors import InputError
-from splade_cli.evaluation.benchmarks.tasks import require_tasks
 from splade_cli.progress import Progress, silent
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import claim_output, remove_leftovers_in
 from splade_cli.storage.outputs import output_folder
 from splade_cli.training.loop.checkpoints import newest_checkpoint, remove_leftover_checkpoints, require_whole
-from splade_cli.training.publishing.publish import require_push
+from splade_cli.training.loop.prerequisites import Prerequisites, require_prerequisites
 from splade_cli.training.result import Trained
 from splade_cli.training.run import TrainingRun
-from splade_cli.training.run_folder import CHECKPOINTS
+from splade_cli.training.run_folder import CHECKPOINTS, nothing_left
 from splade_cli.training.tracking.rows import Listener
-from splade_cli.training.tracking.trackers import require_tracking
 
 if TYPE_CHECKING:
     from splade_cli.training.estimate import Estimate
@@ -97,11 +95,13 @@ class SpladeTrainer:
         """What `train` would take; nothing is written."""
         from splade_cli.training.estimate import estimate
 
-        require_tasks(self.config.evaluation.mteb_tasks)
-        return estimate(self.resolved, self.datasets())
+        needed = require_prerequisites(self.config)
+        return estimate(self.resolved, self.datasets(), needed)
 
     def train(self) -> Trained:
         """Trains, keeps the best weights, and writes ``final/``.
+
+        A run that is refused before its first step leaves nothing behind.
 
         Raises:
             InputError, ModelError: rows, configuration or model cannot be used, the loss is no longer finite,
@@ -112,12 +112,9 @@ class SpladeTrainer:
             raise InputError("no output folder", "name one: output_dir", option="output")
         settings = self.config.training
         output = Path(self.config.training.output_dir)
-        require_tracking(settings.report_to)
-        require_tasks(self.config.evaluation.mteb_tasks)
-        if settings.push_to_hub:
-            require_push(settings.hub_model_id)
+        needed = require_prerequisites(self.config)
         if int(os.environ.get("RANK", "0")):
-            return self._train(output)  # the first of several processes has claimed the folder
+            return self._train(output, needed)  # the first of several processes has claimed the folder
         with claimed(output):
             remove_leftovers_in(output_folder(output))
             if not self.resume:
@@ -125,12 +122,15 @@ class SpladeTrainer:
             checkpoint = self._checkpoint(output)
             if checkpoint is not None and not isinstance(self.resume, Path):
                 remove_leftover_checkpoints(checkpoint, settings.save_total_limit)
-            return self._train(output)
+            with nothing_left(output):
+                return self._train(output, needed)
 
-    def _train(self, output: Path) -> Trained:
+    def _train(self, output: Path, needed: Prerequisites) -> Trained:
         datasets = self.datasets()
         checkpoint = self._checkpoint(output)
-        run = TrainingRun(self.resolved, output, datasets, checkpoint, self.listener, self.progress)
+        run = TrainingRun(
+            self.resolved, output, datasets, checkpoint, self.listener, self.progress, needed=needed
+        )
         return run.train()
 
     def _checkpoint(self, output: Path) -> Path | None:

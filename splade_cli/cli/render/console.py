@@ -73,7 +73,12 @@ def note(message: str) -> None:
 
 def next_command(command: str) -> None:
     """What to type next."""
-    err.print(f"next: {command}", style="dim", soft_wrap=True, markup=False)
+    labelled("next", command)
+
+
+def labelled(label: str, command: str) -> None:
+    """A command in one line, however long, to be copied."""
+    err.print(f"{label}: {command}", style="dim", soft_wrap=True, markup=False)
 
 
 def facts(values: Mapping[str, Any], as_json: bool, remark: str = "") -> None:

@@ -48,6 +48,8 @@ def result(trained: Trained, as_json: bool) -> None:
     console.facts(facts, as_json)
     for note in trained.notes:
         console.note(note)
+    for viewer in trained.viewers:
+        console.labelled("curves", viewer)
     if trained.is_dense:
         console.next_command(f"splade evaluate --data BEIR --dense {trained.model_dir}")
         return

@@ -6,7 +6,9 @@ It also logs how many terms are active, and adds the anchor to the loss where on
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,14 @@ class GuardedTrainer(CheckedCheckpoints, SparseEncoderTrainer):
         self.anchor = anchor
         self.mixed_batches: Any = None
         self.add_callback(_EpochNumbers(self))
+
+    def get_train_dataloader(self) -> Any:
+        """The batches of an epoch, which `dataloader_num_workers` processes tokenise."""
+        return with_single_threads(super().get_train_dataloader())
+
+    def get_eval_dataloader(self, *args: Any, **kwargs: Any) -> Any:
+        """The same of validation rows."""
+        return with_single_threads(super().get_eval_dataloader(*args, **kwargs))
 
     def get_multi_dataset_batch_sampler(self, *args: Any, **kwargs: Any) -> Any:
         """The sampler of the datasets' batches, which `_EpochNumbers` needs as well."""
@@ -158,6 +168,23 @@ class GuardedTrainer(CheckedCheckpoints, SparseEncoderTrainer):
 def _loss_kind(dataset: str) -> str:
     """The kind of loss in the name of a dataset, see `objective.as_datasets`."""
     return dataset.rsplit("-", 2)[-2]
+
+
+def with_single_threads(loader: Any) -> Any:
+    """The loader, with a tokenizer of one thread in each of its worker processes.
+
+    A worker is forked: it has the locks of the tokenizer's threads and none of the threads, and would wait
+    for them without end.
+    """
+    iterated = getattr(loader, "base_dataloader", loader)  # accelerate's has the one that begins the workers
+    iterated.worker_init_fn = partial(_begin_worker, iterated.worker_init_fn)
+    return loader
+
+
+def _begin_worker(begin: Callable[[int], None] | None, number: int) -> None:
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    if begin is not None:
+        begin(number)
 
 
 class _EpochNumbers(TrainerCallback):

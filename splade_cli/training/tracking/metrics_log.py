@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,26 @@ class MetricsLog(TrainerCallback):
         self.listener = listener
         self.first = first
         self.followers: list[Listener] = []
+        self._unfollowed: list[MetricsRow] = []
         self.started = time.monotonic()
 
     def write(self, row: MetricsRow) -> None:
         """Appends one row, and tells the listener and the followers."""
         if not self.first:
             return
+        if not self.followers:
+            self._unfollowed.append(row)
         for follower in self.followers:
             follower(row)
         self._append(row)
+
+    def follow(self, followers: Sequence[Listener]) -> None:
+        """Hands all rows to `followers` from now on, those first that were written before anyone followed."""
+        self.followers = list(followers)
+        for row in self._unfollowed:
+            for follower in followers:
+                follower(row)
+        self._unfollowed.clear()
 
     def _append(self, row: MetricsRow) -> None:
         row = {**row, "seconds": round(time.monotonic() - self.started, 2)}

@@ -9,18 +9,29 @@ import json
 import logging
 import os
 import re
+import shlex
+import socket
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from splade_cli.errors import ServiceError
 from splade_cli.storage.files import write_json
+from splade_cli.storage.outputs import make_folder, output_folder
 from splade_cli.training.tracking.rows import MetricsRow, step_of
 from splade_cli.training.tracking.tracker import Tracker, curves
 
 RUN_FILE = "mlflow.json"
+ARTIFACTS = "artifacts"
+PATIENCE = 10.0
+"""Seconds to wait for a server."""
+CHECK = (
+    "check mlflow.tracking_uri (a folder, sqlite:///FILE.db or http://HOST:PORT), "
+    "or leave mlflow out of training.report_to"
+)
 _LONGEST_PARAMETER = 500
 
 
@@ -42,14 +53,18 @@ class MlflowLog(Tracker):
         import mlflow
 
         self.broken = False
-        self.uri, artifacts = tracking_store(
-            settings.get("tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI")
-        )
+        store = tracking_store(settings.get("tracking_uri"))
+        self.uri = store.uri
+        self.viewer = f"mlflow ui --backend-store-uri {shlex.quote(store.uri)}"
+        if store.is_server:
+            self.viewer = store.uri
         if self.uri.startswith("file:"):
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         try:
+            if store.folder is not None:
+                make_folder(store.folder)
             self.client = mlflow.MlflowClient(tracking_uri=self.uri)
             known = self._known(run_folder) if resumed else None
             if known is not None:
@@ -58,15 +73,16 @@ class MlflowLog(Tracker):
                 return
             title = settings.get("experiment_name") or "splade"
             found = self.client.get_experiment_by_name(title)
-            experiment = found.experiment_id if found else self.client.create_experiment(title, artifacts)
+            experiment = (
+                found.experiment_id if found else self.client.create_experiment(title, store.artifacts)
+            )
             tags = {str(key): str(value) for key, value in (settings.get("tags") or {}).items()}
             self.run_id = self.client.create_run(experiment, run_name=run_name, tags=tags).info.run_id
             self._log_parameters(parameters)
         except Exception as error:  # each store raises its own kind: MlflowException, sqlalchemy's, requests'
             raise ServiceError(
                 f"MLflow cannot write to {self.uri}: {str(error).splitlines()[0][:200]}",
-                "check mlflow.tracking_uri (a folder, sqlite:///FILE.db or http://HOST:PORT), "
-                "or leave mlflow out of training.report_to",
+                CHECK,
             ) from None
         write_json(
             run_folder / RUN_FILE, {"tracking_uri": self.uri, "run_id": self.run_id, "experiment": title}
@@ -119,25 +135,63 @@ class MlflowLog(Tracker):
             )
 
 
-def tracking_store(uri: str | None) -> tuple[str, str | None]:
-    """An MLflow tracking URI as MLflow takes it today, and where the artifacts of a new experiment go.
+@dataclass(frozen=True)
+class Store:
+    """Where MLflow keeps runs.
 
-    MLflow no longer begins file stores: a folder (``mlruns`` by default) holds ``mlflow.db`` and
-    ``artifacts``, unless it is a file store already or is named as ``file:``, which is used as it is.
+    Attributes:
+        uri: as MLflow takes it today.
+        artifacts: where files of a new experiment go; None for what the store says itself.
+        folder: to be there before the store is opened; None where there is none to make.
     """
-    uri = uri or "mlruns"
+
+    uri: str
+    artifacts: str | None = None
+    folder: Path | None = None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether a server keeps the runs."""
+        return urlsplit(self.uri).scheme in ("http", "https")
+
+
+def tracking_store(uri: str | None) -> Store:
+    """The store of an MLflow tracking URI, by default of MLFLOW_TRACKING_URI, else ``mlruns``.
+
+    MLflow no longer begins file stores: a folder holds ``mlflow.db`` and ``artifacts``, unless it is a file
+    store already or is named as ``file:``, which is used as it is.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or "mlruns"
     scheme = urlsplit(uri).scheme
     if scheme in ("http", "https") or (scheme and scheme not in ("file", "sqlite") and len(scheme) > 1):
-        return uri, None
+        return Store(uri)
     if scheme == "sqlite":
-        database = Path(uri.removeprefix("sqlite:///").partition("?")[0])
-        database.absolute().parent.mkdir(parents=True, exist_ok=True)
-        return uri, (database.absolute().parent / "artifacts").as_uri()
+        folder = Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute().parent
+        return Store(uri, (folder / ARTIFACTS).as_uri(), folder)
     folder = Path(uri.removeprefix("file://").removeprefix("file:")).expanduser().absolute()
     if scheme == "file" or next(folder.glob("*/meta.yaml"), None) is not None:
-        return folder.as_uri(), None
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri()
+        return Store(folder.as_uri())
+    return Store(f"sqlite:///{folder / 'mlflow.db'}", (folder / ARTIFACTS).as_uri(), folder)
+
+
+def require_store(uri: str | None) -> None:
+    """Makes sure, without writing anything, that a store may be there.
+
+    Raises:
+        InputError: nothing can be written at its folder.
+        ServiceError: its server does not answer.
+    """
+    store = tracking_store(uri)
+    if store.folder is not None:
+        output_folder(store.folder)
+    if not store.is_server:
+        return
+    address = urlsplit(store.uri)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=PATIENCE).close()
+    except OSError as error:
+        raise ServiceError(f"MLflow at {store.uri} does not answer: {error}", CHECK) from None
 
 
 def _allowed(name: str) -> str:

@@ -14,7 +14,13 @@ from splade_cli.training.tracking.rows import MetricsRow, numbers_of
 
 
 class Tracker(TrainerCallback):
-    """Gets what the trainer logs; `record` takes other rows, such as validation before and after."""
+    """Gets what the trainer logs; `record` takes other rows, such as validation before and after.
+
+    Attributes:
+        viewer: the command, or the address, that shows the run.
+    """
+
+    viewer = ""
 
     def record(self, row: MetricsRow) -> None:
         """One row of metrics.jsonl: ``step`` and numbers by name."""

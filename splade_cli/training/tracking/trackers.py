@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -11,20 +12,26 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from splade_cli.config.keys import flatten
+from splade_cli.config.schema import Config
 from splade_cli.errors import InputError, SpladeError, did_you_mean
 from splade_cli.training.publishing.publish import push_checkpoint
-from splade_cli.training.tracking.mlflow_log import MlflowLog
+from splade_cli.training.tracking.mlflow_log import MlflowLog, require_store
 from splade_cli.training.tracking.rows import MetricsRow, step_of
 from splade_cli.training.tracking.tracker import Tracker, curves
 
 KNOWN = ("tensorboard", "mlflow", "none")
 
 
-def require_tracking(report_to: Sequence[str] | str | None) -> list[str]:
+def require_tracking(report_to: Sequence[str] | str | None, tracking_uri: str | None = None) -> list[str]:
     """The trackers that are asked for, ``none`` left out; called before anything is loaded.
 
+    Args:
+        tracking_uri: of MLflow, see `mlflow_log.tracking_store`.
+
     Raises:
-        InputError: an unknown name, or a package that is not installed.
+        InputError: an unknown name, a package that is not installed, or a store that cannot be written.
+        ServiceError: an MLflow server that does not answer.
     """
     names = [report_to] if isinstance(report_to, str) else list(report_to or [])
     for name in names:
@@ -40,6 +47,8 @@ def require_tracking(report_to: Sequence[str] | str | None) -> list[str]:
             f"training.report_to asks for {' and '.join(missing)}, not installed",
             'pip install "splade-cli[tracking]"',
         )
+    if "mlflow" in wanted:
+        require_store(tracking_uri)
     return wanted
 
 
@@ -54,6 +63,7 @@ class TensorBoardLog(Tracker):
         from torch.utils.tensorboard import SummaryWriter
 
         self.folder = folder
+        self.viewer = f"tensorboard --logdir {shlex.quote(str(folder))}"
         # step 0: what a run before this one left in the folder is hidden, not deleted
         self.writer = SummaryWriter(str(folder), purge_step=None if resumed else 0)
         if not resumed:
@@ -76,6 +86,22 @@ class TensorBoardLog(Tracker):
 
     def close(self, status: str = "FINISHED") -> None:
         self.writer.close()
+
+
+def begin_tracking(
+    config: Config, run_folder: Path, facts: Mapping[str, Any], resumed: bool
+) -> list[Tracker]:
+    """The trackers of a run, see `tracking_callbacks`; `facts` stand beside its configuration."""
+    settings = config.training
+    return tracking_callbacks(
+        settings.report_to,
+        run_folder,
+        logging_dir=settings.logging_dir,
+        run_name=settings.run_name,
+        mlflow=config.mlflow.model_dump(),
+        parameters={**flatten(config.model_dump()), **facts},
+        resumed=resumed,
+    )
 
 
 def tracking_callbacks(
@@ -103,7 +129,8 @@ def tracking_callbacks(
         InputError: see `require_tracking`.
         ServiceError: MLflow's store cannot be written.
     """
-    wanted = require_tracking(report_to)
+    uri = (mlflow or {}).get("tracking_uri")
+    wanted = require_tracking(report_to, uri)
     parameters = parameters or {}
     trackers: list[Tracker] = []
     if "tensorboard" in wanted:

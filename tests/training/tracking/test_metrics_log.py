@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -242,3 +243,45 @@ def test_numbers_that_are_none_stay_json(tmp_path: Path) -> None:
     )
     assert rows(tmp_path / "m.jsonl")[0]["loss"] is None
     assert heard[0]["loss"] != heard[0]["loss"], "who listens sees what it was"
+
+
+def test_who_follows_late_hears_all(tmp_path: Path) -> None:
+    log = MetricsLog(tmp_path / "m.jsonl")
+    heard: list[Any] = []
+    log.write({"step": 0, "nDCG@10": 0.5})
+    log.follow([heard.append])
+    log.write({"step": 1, "nDCG@10": 0.6})
+    assert heard == [{"step": 0, "nDCG@10": 0.5}, {"step": 1, "nDCG@10": 0.6}]
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("{}/with space", "mlflow ui --backend-store-uri 'sqlite:///{}/with space/mlflow.db'"),
+        ("sqlite:///{}/a/x.db", "mlflow ui --backend-store-uri sqlite:///{}/a/x.db"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_that_shows_a_run(uri: str, shown: str, tmp_path: Path) -> None:
+    import mlflow
+
+    trackers = tracking_callbacks(
+        ["tensorboard", "mlflow"], tmp_path / "run", mlflow={"tracking_uri": uri.format(tmp_path)}
+    )
+    with followed(trackers):
+        assert trackers[0].viewer == f"tensorboard --logdir {tmp_path / 'run' / 'runs'}"
+        assert trackers[1].viewer == shown.format(tmp_path)
+    client = mlflow.MlflowClient(tracking_uri=shlex.split(trackers[1].viewer)[-1])
+    (experiment,) = client.search_experiments(filter_string="name = 'splade'")
+    assert [run.info.run_name for run in client.search_runs([experiment.experiment_id])] == ["run"]
+
+
+def test_a_store_is_looked_at_before_a_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    require_tracking(["mlflow"], str(tmp_path / "new"))
+    require_tracking([], str(tmp_path / "file"))
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(InputError, match="file"):
+        require_tracking(["mlflow"], str(tmp_path / "file"))
+    with pytest.raises(ServiceError, match=r"MLflow at http://127\.0\.0\.1:9 does not answer"):
+        require_tracking(["mlflow"], "http://127.0.0.1:9")
