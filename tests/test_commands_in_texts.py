@@ -28,7 +28,15 @@ TEMPLATES = sorted(
     if path.suffix in (".md", ".jinja", ".j2", ".html")
 )
 COMMAND = re.compile(r"(?<![\w./-])splade ((?:[^\s`]|(?<=\S) +(?=\S))*)")
-OTHER_PROGRAMS = {"--index-url", "--torch-backend", "--nproc-per-node", "--upgrade", "--local-dir"}
+OTHER_PROGRAMS = {
+    "--backend-store-uri",
+    "--index-url",
+    "--local-dir",
+    "--logdir",
+    "--nproc-per-node",
+    "--torch-backend",
+    "--upgrade",
+}
 
 
 def click_command(name: str) -> object:
@@ -200,7 +208,7 @@ def test_flags_of_hints_exist() -> None:
 
 
 LIBRARY = [source for source in SOURCES if not source.startswith("splade_cli/cli/")]
-PROGRAM = re.compile(r"\b(?:splade|hf|pip|python|iconv|ulimit) [^;\n`]+")
+PROGRAM = re.compile(r"\b(?:splade|hf|pip|python|iconv|mlflow|tensorboard|ulimit) [^;\n`]+")
 FLAG = re.compile(r"(?<![\w/.<-])--?[a-z][\w-]*")
 NO_FLAGS = {"-inf", "-th"}
 """What is written like one: minus infinity, and the n-th."""
