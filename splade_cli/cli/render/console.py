@@ -107,10 +107,10 @@ def skipped(files: Sequence[Skipped], *, everything: bool = False) -> None:
         for one in files:
             note(one_line(f"skipped {one.path}: {one.reason}"))
         return
-    # rows tell their numbers and files their sizes
+    # rows tell their numbers, files their sizes, and brackets what is of one file
     alike: dict[str, list[Skipped]] = {}
     for one in files:
-        alike.setdefault(_NUMBER.sub("0", one.reason), []).append(one)
+        alike.setdefault(_NUMBER.sub("0", one.reason.partition(" (")[0]), []).append(one)
     reasons = sorted(alike.values(), key=len, reverse=True)
     for group in reasons[:SHOWN_SKIPPED]:
         first = group[0]

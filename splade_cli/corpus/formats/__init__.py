@@ -27,7 +27,7 @@ from splade_cli.corpus.formats.office.epub import read_epub
 from splade_cli.corpus.formats.office.odt import read_odt
 from splade_cli.corpus.formats.office.pptx import read_pptx
 from splade_cli.corpus.formats.office.xlsx import read_xlsx
-from splade_cli.corpus.formats.pdf import read_pdf
+from splade_cli.corpus.formats.pdf.reader import read_pdf
 from splade_cli.corpus.formats.plain import read_plain, read_unnamed
 from splade_cli.corpus.formats.prose import Prose, Unreadable
 from splade_cli.corpus.formats.rows.csv_rows import read_csv

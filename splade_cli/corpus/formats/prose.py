@@ -141,4 +141,4 @@ def not_followed(included: Sequence[str]) -> str:
         return ""
     named = ", ".join(dict.fromkeys(name.strip()[:_SHOWN_NAME] for name in included[:3]))
     more = " ..." if len(included) > 3 else ""
-    return f"includes not followed: {named}{more}"
+    return f"includes not followed ({named}{more})"

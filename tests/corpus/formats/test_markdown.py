@@ -160,6 +160,28 @@ def test_front_matter_makes_no_objects(tmp_path: Path, front: str, one: Any) -> 
     assert one(tmp_path, "a.md", f"---\n{front}\n---\nBody").metadata == {"path": "a.md"}
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        '+++\ntitle = "The page"\ndate = 2024-05-01\ntags = ["a"]\n+++\n# Other\n',
+        '{\n  "title": "The page",\n  "date": "2024-05-01", "tags": ["a"]\n}\n\n# Other\n',
+    ],
+)
+def test_front_matter_of_toml_and_json(tmp_path: Path, source: str, one: Any) -> None:
+    document = one(tmp_path, "a.md", source)
+    assert (document.title, document.text) == ("The page", "# Other")
+    assert document.metadata == {"path": "a.md", "date": "2024-05-01", "tags": ["a"]}
+
+
+@pytest.mark.parametrize(
+    "source", ["+++\ntitle = \n+++\nBody", '{"title": \nBody', '{"title": 1} Body', "{x}\nBody"]
+)
+def test_what_only_looks_like_front_matter_stays(tmp_path: Path, source: str, one: Any) -> None:
+    document = one(tmp_path, "a.md", source)
+    assert document.text.endswith("Body") and len(document.text) > 4
+    assert document.metadata == {"path": "a.md"}
+
+
 def test_rules_that_are_no_front_matter(tmp_path: Path, one: Any) -> None:
     document = one(tmp_path, "a.md", "---\n\njust words\n\n---\n\nBody")
     assert document.text == "just words\n\nBody"

@@ -121,9 +121,18 @@ def test_xhtml(tmp_path: Path, one: Any) -> None:
         ("a.adoc", "words\n\ninclude::part.adoc[]\n"),
         ("a.org", 'words\n#+INCLUDE: "part.adoc"\n'),
         ("a.tex", "words \\input{part.adoc}\n"),
+        ("a.rst", "words\n\n.. include:: part.adoc\n"),
+        ("a.rst", "words\n\n.. literalinclude:: part.adoc\n   :lines: 1\n"),
+        ("a.md", '--8<-- "part.adoc"\n\nwords'),
+        ("a.md", "words\n\n{* part.adoc hl[1] *}\n"),
+        ("a.md", "words\n\n{!part.adoc!}\n"),
+        ("a.md", "words\n\n{% include 'part.adoc' %}\n"),
+        ("a.md", "words\n\n{{< include part.adoc >}}\n"),
+        ("a.md", "words\n\n<!--@include: part.adoc-->\n"),
+        ("a.md", "words\n\n```{include} part.adoc\n```\n"),
     ],
 )
 def test_includes_are_told_and_not_followed(tmp_path: Path, name: str, source: str, many: Any) -> None:
     reading = many(tmp_path, name, source)
     assert [each.text for each in reading.documents] == ["words"]
-    assert [each.reason for each in reading.skipped] == ["includes not followed: part.adoc"]
+    assert [each.reason for each in reading.skipped] == ["includes not followed (part.adoc)"]

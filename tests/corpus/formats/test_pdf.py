@@ -6,6 +6,9 @@ import io
 from pathlib import Path
 from typing import Any
 
+from splade_cli.corpus.formats.pdf.columns import in_columns
+from splade_cli.corpus.formats.pdf.pages import joined_pages
+
 
 def test_pdf(tmp_path: Path, one: Any, make_pdf: Any) -> None:
     document = one(
@@ -36,3 +39,68 @@ def test_ligatures_of_a_pdf_are_letters(tmp_path: Path, one: Any, make_pdf: Any)
     # In this encoding the bytes 0o336 and 0o337 are the signs for fi and fl.
     page = make_pdf(r"A \336lter \337ask", encoding="MacRomanEncoding")
     assert one(tmp_path, "a.pdf", page).text == "A filter flask"
+
+
+def test_running_heads_and_page_numbers_are_no_text(tmp_path: Path, one: Any, make_pdf: Any) -> None:
+    pages = []
+    for number in range(1, 6):
+        body = "\n".join(f"Sentence {word} of page {number}." for word in ("one", "two", "three"))
+        pages.append(f"Acme Manual\n{body}\nThe 4 seasons\n{number}")
+    text = one(tmp_path, "a.pdf", make_pdf(*pages)).text
+    assert text.count("Acme Manual") == 1
+    assert text.split("\n\n")[1] == (
+        "Sentence one of page 2.\nSentence two of page 2.\nSentence three of page 2."
+    )
+
+
+def test_a_number_that_does_not_count_the_pages_stays(tmp_path: Path, one: Any, make_pdf: Any) -> None:
+    pages = [
+        f"Page of words {word}\nmore\nand more\nso it is\n{number}" for word, number in (("a", 7), ("b", 3))
+    ]
+    text = one(tmp_path, "a.pdf", make_pdf(*pages)).text
+    assert "\n7" in text and text.endswith("\n3")
+
+
+def test_numbers_beside_the_name_of_a_chapter() -> None:
+    pages = [
+        "Rivers\nThey flow: rivers.\nDown.\nTo the sea.\nAlways.",
+        "Chapter 1: Rivers 2\nAnd on they go.\nDown.\nChapter 1: is here.\nx",
+        "Chapter 1: Rivers 3\nand further.\nDown.\nTo all seas.\ny",
+    ]
+    assert joined_pages(pages) == (
+        "Rivers\nThey flow: rivers.\nDown.\nTo the sea.\nAlways.\n\n"
+        "And on they go.\nDown.\nChapter 1: is here.\nx\nand further.\nDown.\nTo all seas.\ny"
+    )
+
+
+def test_words_and_sentences_go_on_over_the_end_of_a_page(tmp_path: Path, one: Any, make_pdf: Any) -> None:
+    document = one(tmp_path, "a.pdf", make_pdf("The docu-", "mentation goes", "on here.", "Then it ends."))
+    assert document.text == "The documentation goes\non here.\n\nThen it ends."
+
+
+def test_soft_hyphens_are_gone(tmp_path: Path, one: Any, make_pdf: Any) -> None:
+    page = make_pdf(r"A docu\255men\255", "tation.")
+    assert one(tmp_path, "a.pdf", page).text == "A documentation."
+
+
+LEFT = ["the first column begins with a", "sentence that goes on for lines", "and more words come below it",
+        "until the column has its end", "here and a new sentence starts", "in the middle of the line so",
+        "that the reader can follow it", "down to the bottom of all"]  # fmt: skip
+RIGHT = ["The second column is another", "text that has its own words", "which must not be mixed with",
+         "those on the left of the page", "but come behind all of them", "as a reader would read them",
+         "one line after the other now", "until the end of the page"]  # fmt: skip
+
+
+def test_columns_are_put_below_each_other_where_lines_run_across_them() -> None:
+    text = "\n".join(["A title over both of the columns", *map(" ".join, zip(LEFT, RIGHT, strict=True))])
+    layout = ["     A title over both of the columns that is long"]
+    layout += [f"{one:<36}{other}" for one, other in zip(LEFT, RIGHT, strict=True)]
+    below = "\n".join(["A title over both of the columns that is long", *LEFT, *RIGHT])
+    assert in_columns(text, "\n".join(layout)) == below
+    in_order = "\n".join([*LEFT, *RIGHT])
+    assert in_columns(in_order, "\n".join(layout)) == in_order
+
+
+def test_a_table_is_no_page_of_columns() -> None:
+    rows = [f"Key {number}   {'x':<20}value {number}" for number in range(20)]
+    assert in_columns("\n".join(rows), "\n".join(rows)) == "\n".join(rows)

@@ -121,3 +121,32 @@ def test_deep_pages_take_no_quadratic_time(tag: str) -> None:
     """10,000 elements inside one another: searching up to the root from each would show."""
     prose = TEXT_READERS[".html"](f"<{tag}>" * 10_000 + "Deep.")
     assert prose.text in ("", "Deep.", "- Deep.", "```\nDeep.\n```")
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        # what DocBook, Texinfo and pages by hand put above and below a chapter
+        ('<div class="navheader"><table><tr><td><a accesskey="p" href="a">Prev</a></td><td>Chapter 2</td><td>'
+         '<a accesskey="n" href="b">Next</a></td></tr></table><hr></div><h1>Two</h1><p>Words</p>', "# Two\n\nWords"),
+        ('<p>Next: <a href="a" rel="next">Three</a>, Previous: <a href="b" rel="prev">One</a>, Up: '
+         '<a href="c" rel="up">Top</a> &nbsp; [<a href="d">Contents</a>]</p><h1>Two</h1><p>Words</p>',
+         "# Two\n\nWords"),
+        ('<p>Words</p><center><a href="a">Prev</a> | <a href="b">Up</a> | <a href="c">Next</a></center>', "Words"),
+        ('<p>Words</p><ul><li><a href="a">\u2190 Previous</a></li><li><a href="b">Next \u2192</a></li></ul>', "Words"),
+        # what is content, although it says next
+        ('<p>See the <a href="a">next</a> chapter.</p>', "See the next chapter."),
+        ('<p>Go <a href="a">up</a> or <a href="b">back</a>. ' + "And so on. " * 40 + "</p>",
+         "Go up or back. " + ("And so on. " * 40).strip()),
+        ('<p>Go <a href="a">up</a> or <a href="b">back</a>.</p>', "Go up or back."),
+        ('<div><h2>Two</h2><a href="a">Next</a> <a href="b">Up</a></div>', "## Two\n\nNext Up"),
+        # signs that link to their own heading, term or paragraph
+        ('<h2><a href="#a" class="anchor">#</a> Head</h2><dl><dt>term<a class="headerlink" href="#t">\u00b6</a></dt>'
+         '<dd>its meaning</dd></dl><p>Text <a href="#x">[link]</a> and <a href="#y">#5</a></p>',
+         "## Head\n\nterm\n\nits meaning\n\nText and #5"),
+    ],
+)  # fmt: skip
+def test_links_that_only_lead_through_pages_are_no_content(
+    tmp_path: Path, source: str, text: str, one: Any
+) -> None:
+    assert one(tmp_path, "a.html", source).text == text

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from splade_cli.corpus.formats.html.depth import with_bounded_depth
 from splade_cli.corpus.formats.html.layout import BLOCKS, TAGS, text_of
+from splade_cli.corpus.formats.html.links import links_around
 from splade_cli.corpus.formats.prose import Prose, names
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _content(page: LexborHTMLParser) -> str:
     if page.body is None:
         return ""
     survey = _Survey(page, page.body)
-    hidden = survey.around | _matching(page, _SILENT)
+    hidden = survey.around | _matching(page, _SILENT) | links_around(page)
     marked = text_of(survey.content, hidden)
     if marked and any(node.tag != "article" for node in survey.content):
         return marked

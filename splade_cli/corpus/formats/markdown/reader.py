@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from splade_cli.corpus.formats.html.page import words_of
 from splade_cli.corpus.formats.markdown.front_matter import split_front_matter
 from splade_cli.corpus.formats.markdown.grammar import grammar, label, label_of, without_generated_lines
+from splade_cli.corpus.formats.markdown.includes import included_files
 from splade_cli.corpus.formats.markdown.inline import ATTRIBUTES, inline_text, one_line
 from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder
-from splade_cli.corpus.formats.prose import Prose, fenced, indented, squeezed
+from splade_cli.corpus.formats.prose import Prose, fenced, indented, not_followed, squeezed
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
@@ -42,7 +43,7 @@ def read_markdown(source: str, *, indented_code: bool = True) -> Prose:
     if is_ladder(body):
         return Prose(squeezed(body), title, front, LADDER_REMARK)
     text, first_heading = _body(body, indented_code=indented_code)
-    return Prose(text, title or first_heading, front)
+    return Prose(text, title or first_heading, front, not_followed(included_files(body)))
 
 
 def _body(source: str, *, indented_code: bool = True) -> tuple[str, str]:

@@ -10,7 +10,16 @@ import re
 import textwrap
 
 from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder, pieces
-from splade_cli.corpus.formats.prose import Prose, block_end, fenced, indented, names, next_text, squeezed
+from splade_cli.corpus.formats.prose import (
+    Prose,
+    block_end,
+    fenced,
+    indented,
+    names,
+    next_text,
+    not_followed,
+    squeezed,
+)
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*\Z")
 _DIRECTIVE = re.compile(r"( *)\.\. (?:\|[^|]+\| )?([\w:+.-]+?)::(?:[ \t]+(.*))?\Z")
@@ -19,6 +28,7 @@ _COMMENT = re.compile(r" *(?:\.\.|__)(?: |\Z)")
 _TABLE_BORDER = re.compile(r" *(?:\+[-=+]{2,}|={2,}(?: +={2,})+\s*\Z)")
 _TABLE_ROW = re.compile(r" *\|(.*)\|\s*\Z")
 _REPLACEMENT = re.compile(r"(?m)^[ \t]*\.\. \|([^|\n]+)\| replace:: (.+)$")
+_INCLUDE = re.compile(r"(?m)^[ \t]*\.\. (?:literal)?include::[ \t]+(\S+)")
 _REFERENCE = re.compile(r"\|([^|\n]{1,100})\|")
 # What opens, closes or escapes an inline element.
 _MARK = re.compile(r"[`*:<>_\\|]")
@@ -44,12 +54,14 @@ def read_rst(source: str) -> Prose:
     """Text and title of a file: headings by order of appearance, directives unwrapped."""
     if is_ladder(source):
         return Prose(squeezed(source), remark=LADDER_REMARK)
+    included = _INCLUDE.findall(source)
     outline = _Outline()
     lines = _Reader(source.expandtabs(8).split("\n"), outline).read()
     words = dict(_REPLACEMENT.findall(source))
     if words:
         lines = [_REFERENCE.sub(lambda name: words.get(name[1], name[0]), line) for line in lines]
-    return Prose(squeezed("\n".join(lines)), "".join(outline.titles[:1]))
+    title = "".join(outline.titles[:1])
+    return Prose(squeezed("\n".join(lines)), title, remark=not_followed(included))
 
 
 class _Outline:

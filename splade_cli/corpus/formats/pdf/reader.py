@@ -1,4 +1,4 @@
-"""PDF: the text of its pages, in which no structure is looked for."""
+"""PDF: the text of its pages, and the title that the file names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import io
 import logging
 import re
 import zlib
+from typing import TYPE_CHECKING
 
+from splade_cli.corpus.formats.pdf.columns import in_columns, may_be_columns
+from splade_cli.corpus.formats.pdf.pages import joined_pages
 from splade_cli.corpus.formats.prose import Prose, Unreadable, squeezed
+
+if TYPE_CHECKING:
+    from pypdf import PageObject
 
 _TOOL_TITLE = re.compile(
     r"(?i)(?:untitled.*|microsoft word\b.*|.*\.(?:docx?|tex|dvi|indd|pdf|qxd|rtf|odt))?\Z"
 )
-_HYPHEN_AT_LINE_END = re.compile(r"(?<=[^\W\d_])[-\u00ad]\n(?=([^\W\d_]))")
+_HYPHEN_AT_LINE_END = re.compile(r"(?<=[^\W\d_])[-\u2010][ \t]*\n(?=([^\W\d_]))")
+# It shows only where a line ends in it.
+_SOFT_HYPHEN = re.compile(r"\u00ad(?:[ \t]*\n(?=\w))?")
 _LIGATURES = {
     0xFB00: "ff",
     0xFB01: "fi",
@@ -36,8 +44,19 @@ _DAMAGE = (
 )
 
 
+def _text_of(page: PageObject) -> str:
+    """The words of a page, its columns one below the other."""
+    text = page.extract_text()
+    if not may_be_columns(text):
+        return text
+    try:
+        return in_columns(text, page.extract_text(extraction_mode="layout"))
+    except _DAMAGE:
+        return text  # the layout asks more of a page than its words do
+
+
 def read_pdf(data: bytes) -> Prose:
-    """Text of a PDF, pages parted by blank lines and words joined that a line end had hyphenated."""
+    """Text of a PDF: ligatures as letters, words joined that a line end had hyphenated, no running heads."""
     import pypdf
     from pypdf.errors import DependencyError, PyPdfError
 
@@ -46,16 +65,17 @@ def read_pdf(data: bytes) -> Prose:
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted PDF")
-        pages = [page.extract_text() for page in reader.pages]
+        pages = [_text_of(page) for page in reader.pages]
         title = getattr(reader.metadata, "title", None)
     except DependencyError:
         raise Unreadable("encrypted PDF") from None
     except (PyPdfError, NotImplementedError, OSError, zlib.error, *_DAMAGE) as error:
         raise Unreadable(f"broken PDF ({str(error)[:200] or type(error).__name__})") from None
-    text = squeezed("\n\n".join(page.strip() for page in pages))
+    text = squeezed(joined_pages(pages))
     if not text.strip():
         raise Unreadable(f"PDF without extractable text (scanned? {len(pages)} pages)")
     text = text.translate(_LIGATURES)
+    text = _SOFT_HYPHEN.sub("", text)
     text = _HYPHEN_AT_LINE_END.sub(lambda break_: "" if break_[1].islower() else "-\n", text)
     text = _LEADER_DOTS.sub(" ...", text)
     title = " ".join(title.split()) if isinstance(title, str) else ""
