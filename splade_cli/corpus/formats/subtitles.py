@@ -7,7 +7,7 @@ import re
 
 from splade_cli.corpus.formats.prose import Prose
 
-_TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}")
+_TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d{1,2}[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d{1,2}[.,]\d{1,3}")
 _VOICE = re.compile(r"<v(?:\.[\w.]+)?[ \t]+([^<>]+)>")
 _TAG = re.compile(r"</?(?:[a-z]+(?:\.[\w.-]+)*(?:[ \t][^<>]*)?|\d[\d:.]*)>|\{\\[^{}]*\}", re.IGNORECASE)
 _ROLLING = 3  # lines: a caption that rolls shows each line that often
@@ -31,6 +31,8 @@ def _shown_lines(block: list[str]) -> list[str]:
     shown = []
     for line in block[at + 1 :]:
         words = html.unescape(_TAG.sub("", _VOICE.sub(r"\1: ", line)))
+        # Hard blanks and line ends, as SubStation Alpha has them and SubRip took them over.
+        words = words.replace("\\h", " ").replace("\\N", " ")
         words = " ".join(words.split())
         if words:
             shown.append(words)

@@ -48,6 +48,10 @@ def test_subrip(tmp_path: Path, one: Any) -> None:
     assert one(tmp_path, "a.srt", source.replace("\n", "\r\n")).text == "Hello there\nSecond & last\n42"
 
 
+def test_times_and_blanks_as_some_write_them(tmp_path: Path, one: Any) -> None:
+    assert one(tmp_path, "a.vtt", "WEBVTT\n\n0:0:0.0 --> 0:0:3.54\nA\\hword\\Nbelow\n").text == "A word below"
+
+
 def test_webvtt(tmp_path: Path, one: Any) -> None:
     source = (
         "WEBVTT - My talk\n\nNOTE hidden\n\nSTYLE\n::cue {}\n\nintro\n"

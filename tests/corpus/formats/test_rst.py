@@ -34,3 +34,9 @@ def test_rst_literals_are_literal(tmp_path: Path, one: Any) -> None:
         one(tmp_path, "a.rst", source).text
         == "fetch <mirror>, *args, **kw, a\\b and a link, but this is *not*."
     )
+
+
+def test_rst_references_lose_their_marks_and_identifiers_keep_them(tmp_path: Path, one: Any) -> None:
+    source = "See CSS_, rst2html_ [#a]_ [1]_ and _`a target`, but not_a_target_ or ``CSS_``.\n\n.. _CSS: x\n.. _rst2html: y\n"
+    text = "See CSS, rst2html [#a] [1] and a target, but not_a_target_ or CSS."
+    assert one(tmp_path, "a.rst", source).text.replace("CSS_.", "CSS.") == text

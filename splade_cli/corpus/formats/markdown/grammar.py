@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Lines that a site generator replaces by something that is not in this file: includes, macros, tables of
 # contents; and the end of a block whose beginning is not known.
 _GENERATED = re.compile(
-    r"\s*(?:\{\{?[%<*].*[%>*]\}\}?|\{:.*\}|\{\s*[.#][^{}]*\}|-+8<-+.*|(?i:\[\[?_?toc_?\]?\])|/{3,}|:{3,})\s*\Z"
+    r"\s*(?:\{\{?[%<*].*[%>*]\}\}?|\{:.*\}|\{\s*[.#][^{}]*\}|-+8<-+.*|\{!.*!\}|(?i:\[\[?_?toc_?\]?\])|/{3,}|:{3,})\s*\Z"
 )
 # At what the inline parser stops to try each of its rules, whether one begins with it or not; parentheses end
 # a link.

@@ -188,6 +188,8 @@ def _code(node: SyntaxTreeNode) -> str:
     directive = _DIRECTIVE.match(node.info)
     if directive:
         name = directive[1]
+        if name in ("include", "literalinclude"):
+            return ""
         if name.startswith("code"):
             return fenced(content, directive[2])
         text, _ = _body(content)

@@ -29,6 +29,8 @@ _TABLE_BORDER = re.compile(r" *(?:\+[-=+]{2,}|={2,}(?: +={2,})+\s*\Z)")
 _TABLE_ROW = re.compile(r" *\|(.*)\|\s*\Z")
 _REPLACEMENT = re.compile(r"(?m)^[ \t]*\.\. \|([^|\n]+)\| replace:: (.+)$")
 _INCLUDE = re.compile(r"(?m)^[ \t]*\.\. (?:literal)?include::[ \t]+(\S+)")
+_TARGET = re.compile(r"(?m)^[ \t]*\.\. _([^:\n]+):")
+_NAMED = re.compile(r"(?<![\w_`])([A-Za-z0-9][\w.+-]*?)_{1,2}(?![\w_])")
 _REFERENCE = re.compile(r"\|([^|\n]{1,100})\|")
 # What opens, closes or escapes an inline element.
 _MARK = re.compile(r"[`*:<>_\\|]")
@@ -42,7 +44,8 @@ _INLINE = re.compile(
     r"``(?P<literal>.+?)``"
     r"|(?::[\w:+.-]{1,60}:)?`(?P<link>[^`<]+?)\s*<[^`>]*>`_{0,2}"
     r"|:[\w:+.-]{1,60}:`[~!]?(?P<role>[^`]+)`"
-    r"|`(?P<default_role>[^`]+)`_{0,2}(?!\w)"
+    r"|(?:(?<!\w)_)?`(?P<default_role>[^`]+)`_{0,2}(?!\w)"
+    r"|(?P<footnote>\[[\w#*.-]{1,50}\])_(?!\w)"
     r"|(?<![\w*\\])(?P<stars>\*{1,2})(?=[^\s*])(?P<emphasis>[^*]+?)(?<=[^\s*])(?P=stars)(?![\w*])"
     r"|\\(?P<escaped>[^\w\s])",
     re.DOTALL,
@@ -57,11 +60,18 @@ def read_rst(source: str) -> Prose:
     included = _INCLUDE.findall(source)
     outline = _Outline()
     lines = _Reader(source.expandtabs(8).split("\n"), outline).read()
+    targets = {name.casefold().strip("`") for name in _TARGET.findall(source)}
+    lines = [_NAMED.sub(lambda name: _name_of_target(name, targets), line) for line in lines]
     words = dict(_REPLACEMENT.findall(source))
     if words:
         lines = [_REFERENCE.sub(lambda name: words.get(name[1], name[0]), line) for line in lines]
     title = "".join(outline.titles[:1])
     return Prose(squeezed("\n".join(lines)), title, remark=not_followed(included))
+
+
+def _name_of_target(name: re.Match[str], targets: set[str]) -> str:
+    """A word without the underscore of a reference, if there is a target of its name."""
+    return name[1] if name[1].casefold() in targets else name[0]
 
 
 class _Outline:

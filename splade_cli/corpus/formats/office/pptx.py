@@ -58,7 +58,10 @@ def _blocks(shape: Any, depth: int) -> Iterator[str]:
             rows.append(" | ".join(" ".join(_words(cell.text_frame).split()) for cell in row.cells))
         yield "\n".join(rows)
     elif getattr(shape, "has_chart", False):
-        yield from _chart(shape.chart)
+        try:
+            yield "\n".join(_chart(shape.chart))
+        except (NotImplementedError, KeyError, ValueError, AttributeError):
+            return  # a kind of chart that python-pptx cannot look into
     elif shape.has_text_frame:
         paragraphs = [(each.level, _line(each)) for each in shape.text_frame.paragraphs]
         written = [(level, line) for level, line in paragraphs if line.strip()]
