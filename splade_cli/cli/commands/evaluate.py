@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli import options, settings
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
@@ -147,7 +147,6 @@ def evaluate(
     from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.evaluation.sparsity_analysis import SAMPLES, read_texts
     from splade_cli.model.embedder import SpladeEmbedder
-    from splade_cli.model.options import ModelOptions
     from splade_cli.search.options import RERANK_DEPTH
     from splade_cli.search.ranking.rerank import Reranker
     from splade_cli.search.searcher import Searcher
@@ -170,20 +169,20 @@ def evaluate(
         results = read_results(Path(baseline))
         baseline = None
     looked_at = read_texts(texts) if texts else SAMPLES
-    opening = ModelOptions(
-        device=device,
-        precision=precision,
+    opening = settings.model_options(
+        device,
+        trust_remote_code,
+        allow_pickle,
         batch_size=batch_size,
-        max_seq_length=max_length,
-        trust_remote_code=trust_remote_code,
-        allow_pickle=allow_pickle,
+        precision=precision,
+        max_length=max_length,
     )
     subject: SpladeEmbedder | Searcher
     if index is None:
         subject = SpladeEmbedder(model or "tiny", opening)
     else:
         subject = Searcher.open(index, model=model, options=chosen, backend=engine, model_options=opening)
-    others = ModelOptions(device=device, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+    others = settings.model_options(device, trust_remote_code, allow_pickle)
     beside = EvaluationOptions(
         baseline=SpladeEmbedder(baseline, opening) if baseline else None,
         bm25=bm25,

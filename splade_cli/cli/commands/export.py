@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli import options, settings
 
 
 def export(
@@ -51,7 +51,6 @@ def export(
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.deploy.export.variant import MEASURE, ExportOptions, export_variant
     from splade_cli.errors import InputError
-    from splade_cli.model.options import ModelOptions
 
     example = f"splade export {model} -o DIR --prune-vocabulary --corpus DOCS"
     if output is None:
@@ -65,23 +64,23 @@ def export(
     if corpus is None:
         raise InputError("--prune-vocabulary needs documents to choose tokens by", "add --corpus DOCS")
     options.positive(batch_size=batch_size, max_length=max_length, vocabulary_size=vocabulary_size)
-    settings = ExportOptions(
+    chosen = ExportOptions(
         vocabulary_size=vocabulary_size,
         weight_share=weight_share,
         data=tuple(data or ()),
         split=split,
-        model=ModelOptions(
-            device=device,
-            precision=precision,
+        model=settings.model_options(
+            device,
+            trust_remote_code,
+            allow_pickle,
             batch_size=batch_size,
-            max_seq_length=max_length,
-            trust_remote_code=trust_remote_code,
-            allow_pickle=allow_pickle,
+            precision=precision,
+            max_length=max_length,
         ),
         force=force,
     )
     with show_progress() as progress:
-        made = export_variant(model, output, corpus, settings, progress=progress)
+        made = export_variant(model, output, corpus, chosen, progress=progress)
     console.skipped(made.skipped)
     if json_output:
         console.json_document(made.as_dict())
