@@ -11,6 +11,7 @@ lines as they are, without addresses, comments, front matter and the names of ro
 from __future__ import annotations
 
 import argparse
+import gzip
 import html
 import io
 import json
@@ -22,13 +23,13 @@ from pathlib import Path
 
 from splade_cli.corpus.file_reader import FileReader
 from splade_cli.corpus.formats import RawDocument, Unreadable
-from splade_cli.corpus.formats.by_name import format_of
+from splade_cli.corpus.formats.by_name import format_of, is_compressed
 from splade_cli.corpus.options import DEFAULT_READING
 from splade_cli.corpus.whole_file import is_supported
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _ADDRESS = re.compile(r"\b(?:https?|ftp|mailto|file):[^\s\"'<>)\]]+")
-_SHOWN_MISSING = 12
+_SHOWN_MISSING = 6
 
 
 def of_markup(data: bytes) -> str:
@@ -72,7 +73,8 @@ def of_book(data: bytes) -> str:
 def of_notebook(data: bytes) -> str:
     """The sources of all cells, outputs apart."""
     notebook = json.loads(data)
-    cells = notebook.get("cells") or [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+    sheets = notebook.get("worksheets", [])
+    cells = notebook.get("cells") or [cell for sheet in sheets for cell in sheet["cells"]]
     sources = ["".join(cell.get("source", cell.get("input", ""))) for cell in cells]
     return "\n".join(of_text(source.encode()) for source in sources)
 
@@ -190,6 +192,11 @@ def main() -> None:
             print(_row(reader, ending, paths), flush=True)
 
 
+def _bytes_of(path: Path) -> bytes:
+    data = path.read_bytes()
+    return gzip.decompress(data) if is_compressed(path) else data
+
+
 def _row(reader: FileReader, ending: str, paths: list[Path]) -> str:
     total = 0
     missing: Counter[str] = Counter()
@@ -197,7 +204,7 @@ def _row(reader: FileReader, ending: str, paths: list[Path]) -> str:
     for path in paths:
         read: list[RawDocument] = []
         try:
-            wanted = words_of(REFERENCES[ending](path.read_bytes()))
+            wanted = words_of(REFERENCES[ending](_bytes_of(path)))
         except Exception as error:
             unread[f"by the script: {type(error).__name__}"] += 1
             continue

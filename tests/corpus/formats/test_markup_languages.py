@@ -44,6 +44,10 @@ def test_org(tmp_path: Path, one: Any) -> None:
     )
 
 
+def test_arguments_of_an_unknown_command_are_words(tmp_path: Path, one: Any) -> None:
+    assert one(tmp_path, "a.tex", "A \\role{red}{apple} falls.").text == "A red apple falls."
+
+
 def test_tex(tmp_path: Path, one: Any) -> None:
     source = (
         "\\documentclass[a4paper]{article}\n\\usepackage[utf8]{inputenc}\n\\title{On \\emph{Rivers}}\n% no\n"

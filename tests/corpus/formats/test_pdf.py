@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 from typing import Any
 
+from reliability.hostile.pdf import pdf
 from splade_cli.corpus.formats.pdf.columns import in_columns
 from splade_cli.corpus.formats.pdf.pages import joined_pages
 
@@ -99,6 +101,15 @@ def test_columns_are_put_below_each_other_where_lines_run_across_them() -> None:
     assert in_columns(text, "\n".join(layout)) == below
     in_order = "\n".join([*LEFT, *RIGHT])
     assert in_columns(in_order, "\n".join(layout)) == in_order
+
+
+def test_columns_that_a_file_draws_line_by_line(tmp_path: Path, one: Any) -> None:
+    lines = []
+    for number, pair in enumerate(zip(LEFT, RIGHT, strict=True)):
+        for x, words in zip((72, 320), pair, strict=True):
+            lines.append(f"BT /F1 10 Tf 1 0 0 1 {x} {700 - 14 * number} Tm ({words}) Tj ET")
+    page = pdf(b"", raw=zlib.compress("\n".join(lines).encode()))
+    assert one(tmp_path, "a.pdf", page).text == "\n".join([*LEFT, *RIGHT])
 
 
 def test_a_table_is_no_page_of_columns() -> None:

@@ -143,7 +143,8 @@ def _without_commands(text: str) -> str:
     parts.append(text[position:])
     text = re.sub(r"\\\\(?:\[[^\]\n]*\])?", "\n", "".join(parts))
     text = re.sub(r"\\([,;: ])", " ", text)
-    text = re.sub(r"\\[!/@-]|[{}]", "", text)
+    # Two arguments of a command that is not known are two words.
+    text = re.sub(r"\\[!/@-]|[{}]", "", text.replace("}{", "} {"))
     for written, shown in PUNCTUATION.items():
         text = text.replace(written, shown)
     text = re.sub(r"(?m)^[ \t]+(?![ \t]*- )", "", text)

@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import zlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from splade_cli.corpus.formats.pdf.columns import in_columns, may_be_columns
@@ -30,6 +31,7 @@ _LIGATURES = {
     0xFB05: "st",
     0xFB06: "st",
 }
+_LOOKED_AT = 10  # pages whose layout is looked at before a document is taken for one without columns
 _LEADER_DOTS = re.compile(r"(?:[ \t]?\.){6,}")
 # What pypdf lets through on damaged files, beside its own errors.
 _DAMAGE = (
@@ -44,15 +46,27 @@ _DAMAGE = (
 )
 
 
-def _text_of(page: PageObject) -> str:
-    """The words of a page, its columns one below the other."""
-    text = page.extract_text()
-    if not may_be_columns(text):
-        return text
+def _texts_of(pages: Iterable[PageObject]) -> list[str]:
+    """The words of each page, its columns one below the other."""
+    texts = []
+    looked_at = 0
+    has_columns = False
+    for page in pages:
+        text = page.extract_text()
+        if may_be_columns(text) and (has_columns or looked_at < _LOOKED_AT):
+            looked_at += 1
+            below = in_columns(text, _layout_of(page))
+            has_columns = has_columns or below != text
+            text = below
+        texts.append(text)
+    return texts
+
+
+def _layout_of(page: PageObject) -> str:
     try:
-        return in_columns(text, page.extract_text(extraction_mode="layout"))
+        return page.extract_text(extraction_mode="layout")
     except _DAMAGE:
-        return text  # the layout asks more of a page than its words do
+        return ""  # the layout asks more of a page than its words do
 
 
 def read_pdf(data: bytes) -> Prose:
@@ -65,7 +79,7 @@ def read_pdf(data: bytes) -> Prose:
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("encrypted PDF")
-        pages = [_text_of(page) for page in reader.pages]
+        pages = _texts_of(reader.pages)
         title = getattr(reader.metadata, "title", None)
     except DependencyError:
         raise Unreadable("encrypted PDF") from None
