@@ -194,7 +194,7 @@ def test_errors(tmp_path: Path, write: Any) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no documents in .*0 files seen") as caught:
         read_documents(tmp_path / "empty")
-    assert caught.value.hint.startswith("supported endings: .adoc .asciidoc .csv .eml")
+    assert caught.value.hint.startswith("supported endings: .adoc .asciidoc .csv .docx .eml")
     for number in range(5):
         write(tmp_path, f"bad/{number}.png", "x")
     with pytest.raises(InputError, match="5 files seen; 0.png: ending .png is not supported; .*; and 2 more"):
