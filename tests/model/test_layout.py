@@ -208,7 +208,10 @@ def test_routes_of_something_else(
     ("kinds", "shown"),
     [
         (["Transformer"], "is made of Transformer,"),
-        (["Transformer", "Pooling", "Normalize"], r"is made of Transformer \+ Pooling \+ Normalize,"),
+        (
+            ["Transformer", "Pooling", "Normalize"],
+            r"is a dense model, made of Transformer \+ Pooling \+ Normalize",
+        ),
         (["SparseStaticEmbedding"], "is made of SparseStaticEmbedding,"),
         (["Router", "SpladePooling"], r"is made of Router \+ SpladePooling,"),
         ([], "is made of"),

@@ -114,7 +114,7 @@ def test_other_module_chains_are_named(copy: Path) -> None:
     )
     modules[-1]["type"] = "sentence_transformers.x.Dense"
     (copy / "modules.json").write_text(json.dumps(modules))
-    refused(copy, r"is made of Transformer \+ Pooling \+ Dense")
+    refused(copy, r"is a dense model, made of Transformer \+ Pooling \+ Dense")
 
 
 def test_remote_code_needs_permission(copy: Path) -> None:

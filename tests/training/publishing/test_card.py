@@ -29,7 +29,9 @@ from splade_cli.training.run_folder import as_yaml
 BEFORE = {"nDCG@10": 0.25, "Recall@100": 0.5, "query_terms": 20.0, "document_terms": 200.0}
 AFTER = {"nDCG@10": 0.5, "Recall@100": 0.75, "query_terms": 10.0, "document_terms": 100.0}
 TRAINABLE: Any = SimpleNamespace(
-    transformer=SimpleNamespace(model=None), view=SimpleNamespace(model=SimpleNamespace(dimensions=1000))
+    transformer=SimpleNamespace(model=None),
+    view=SimpleNamespace(model=SimpleNamespace(dimensions=1000)),
+    is_dense=False,
 )
 
 
