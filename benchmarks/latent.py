@@ -7,7 +7,7 @@ of the corpus, a sixth of them neighbours of one another. The body is frozen and
 once. Each D has a process of its own, whose peak memory is shown. A corpus is what the queries need and
 documents drawn at random. Times are CPU time of one thread.
 
-    python benchmarks/latent.py --learn --dimensions 32768 --documents 500 --steps 30 [--seeds 2]
+    python benchmarks/latent.py --learn --dimensions 32768 --documents 400 --steps 40 [--seeds 2]
 
 What the preset learns from human queries, by `splade train` and `splade evaluate`, see learning/laspar.py.
 """
