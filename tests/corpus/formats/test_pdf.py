@@ -22,6 +22,14 @@ def test_pdf(tmp_path: Path, one: Any, make_pdf: Any) -> None:
     assert one(tmp_path, "my-file.pdf", make_pdf("x", title="Microsoft Word - x.docx")).title == "my file"
 
 
+def test_a_long_pdf_with_a_sign_in_a_line_is_one_run_of_words(
+    tmp_path: Path, one: Any, make_pdf: Any
+) -> None:
+    drawn = "\n".join(["a", "bc"] * 12_000)
+    assert one(tmp_path, "a.pdf", make_pdf(drawn)).text == " ".join(["a", "bc"] * 12_000)
+    assert one(tmp_path, "b.pdf", make_pdf("a\nbc")).text == "a\nbc"
+
+
 def test_encrypted_pdf(tmp_path: Path, refused: Any, make_pdf: Any) -> None:
     import pypdf
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from splade_cli.corpus.formats.pdf.columns import in_columns, may_be_columns
 from splade_cli.corpus.formats.pdf.pages import joined_pages
+from splade_cli.corpus.formats.pieces import is_ladder
 from splade_cli.corpus.formats.prose import Prose, Unreadable, squeezed
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _TOOL_TITLE = re.compile(
 )
 _HYPHEN_AT_LINE_END = re.compile(r"(?<=[^\W\d_])[-\u2010][ \t]*\n(?=([^\W\d_]))")
 # It shows only where a line ends in it.
+# Characters in a line of a PDF whose signs are drawn one by one, each a line of its own.
+_A_SIGN = 3
 _SOFT_HYPHEN = re.compile(r"\u00ad(?:[ \t]*\n(?=\w))?")
 _LIGATURES = {
     0xFB00: "ff",
@@ -92,6 +95,8 @@ def read_pdf(data: bytes) -> Prose:
     text = _SOFT_HYPHEN.sub("", text)
     text = _HYPHEN_AT_LINE_END.sub(lambda break_: "" if break_[1].islower() else "-\n", text)
     text = _LEADER_DOTS.sub(" ...", text)
+    if is_ladder(text, _A_SIGN):
+        text = " ".join(text.split())
     title = " ".join(title.split()) if isinstance(title, str) else ""
     if _TOOL_TITLE.match(title):
         title = ""
