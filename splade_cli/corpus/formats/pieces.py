@@ -7,7 +7,7 @@ blocks of a megabyte come from machines only. A mark that opens in one piece and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 AT_ONCE = 8_000
@@ -35,6 +35,19 @@ def pieces(text: str, mark: re.Pattern[str]) -> Iterator[Piece]:
         is_markup = len(piece) <= _LONG or len(mark.findall(piece)) <= _MOST_MARKS * len(piece)
         yield Piece(piece, is_markup)
         start = end
+
+
+def replaced(
+    text: str, mark: re.Pattern[str], inline: re.Pattern[str], words_of: Callable[[re.Match[str]], str]
+) -> str:
+    """A block with its inline markup as words, but for the pieces that are nearly all marks."""
+    parts = []
+    for piece in pieces(text, mark):
+        if piece.is_markup:
+            parts.append(inline.sub(words_of, piece.text))
+        else:
+            parts.append(piece.text)
+    return "".join(parts)
 
 
 def _end(text: str, start: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder, pieces
+from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder, replaced
 from splade_cli.corpus.formats.prose import Prose, fenced, names, not_followed, squeezed
 
 _HEADING = re.compile(r"(={1,6}|#{1,6})[ \t]+(\S.*?)(?:[ \t]+\1)?\s*\Z")
@@ -225,13 +225,7 @@ class _Reader:
     def _inline(self, text: str) -> str:
         """A line without its marks, the attributes in it replaced by their values."""
         text = _REFERENCE.sub(lambda name: self.words.get(name[1], name[0]), text)
-        parts = []
-        for piece in pieces(text, _MARK):
-            if piece.is_markup:
-                parts.append(_INLINE.sub(_words_of, piece.text))
-            else:
-                parts.append(piece.text)
-        return "".join(parts)
+        return replaced(text, _MARK, _INLINE, _words_of)
 
 
 def _words_of(match: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder, pieces
+from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder, replaced
 from splade_cli.corpus.formats.prose import Prose, fenced, names, not_followed, squeezed
 
 _HEADING = re.compile(r"(\*+)[ \t]+(.*)\Z")
@@ -108,13 +108,7 @@ def _prose(line: str) -> str:
 
 
 def _inline(text: str) -> str:
-    parts = []
-    for piece in pieces(text, _MARK):
-        if piece.is_markup:
-            parts.append(_INLINE.sub(_words_of, piece.text))
-        else:
-            parts.append(piece.text)
-    return "".join(parts)
+    return replaced(text, _MARK, _INLINE, _words_of)
 
 
 def _words_of(match: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder, pieces
+from splade_cli.corpus.formats.pieces import LADDER_REMARK, is_ladder, replaced
 from splade_cli.corpus.formats.prose import (
     Prose,
     block_end,
@@ -200,10 +200,4 @@ def _directive(name: str, argument: str, body: list[str], outline: _Outline) -> 
 
 def _plain(text: str) -> str:
     """`text` without its inline markup."""
-    parts = []
-    for piece in pieces(text, _MARK):
-        if piece.is_markup:
-            parts.append(_INLINE.sub(lambda match: match[match.lastgroup or 0], piece.text))
-        else:
-            parts.append(piece.text)
-    return "".join(parts)
+    return replaced(text, _MARK, _INLINE, lambda match: match[match.lastgroup or 0])
