@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from splade_cli.corpus.boundaries import (
+from splade_cli.corpus.segmentation.boundaries import (
     Cut,
     Range,
     best_end,
     best_start,
     hard_cut,
 )
-from splade_cli.corpus.structure import TextStructure, heading_at, structure_of
+from splade_cli.corpus.segmentation.structure import TextStructure, heading_at, structure_of
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Document
 

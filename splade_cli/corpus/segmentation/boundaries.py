@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from math import inf
 from typing import NamedTuple
 
-from splade_cli.corpus.structure import TextStructure
+from splade_cli.corpus.segmentation.structure import TextStructure
 
 # What a cut costs by kind, in the unit of the distance from the wished size (1 = that size). WRAPPED is a
 # line end in the middle of a sentence.
