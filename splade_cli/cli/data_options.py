@@ -133,6 +133,10 @@ TestRatio = Annotated[
         show_default="none is written",
     ),
 ]
+ChunkFor = Annotated[
+    str,
+    typer.Option("--chunk-for", help="The model to be trained: chunks are no longer than it reads."),
+]
 MaxDocuments = Annotated[int | None, typer.Option("--max-documents", help="Read only the first N.")]
 Seed = Annotated[int, typer.Option("--seed", help="Same seed, same files.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]

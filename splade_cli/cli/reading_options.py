@@ -35,11 +35,38 @@ Exclude = Annotated[
     ),
 ]
 Ignored = Annotated[bool, typer.Option("--ignored", help="Read what .gitignore files name as well.")]
-ChunkSize = Annotated[int, typer.Option("--chunk-size", help="Characters wished for in a chunk.")]
-ChunkMin = Annotated[
-    int, typer.Option("--chunk-min", help="Characters in a chunk at least; short documents stay whole.")
+ChunkTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--chunk-tokens",
+        help="Tokens wished for in a chunk, half as many at least; never more than the model reads.",
+        show_default="200",
+    ),
 ]
-ChunkMax = Annotated[int, typer.Option("--chunk-max", help="Characters in a chunk at most.")]
+ChunkSize = Annotated[
+    int | None,
+    typer.Option(
+        "--chunk-size",
+        help="Characters wished for in a chunk, in place of tokens.",
+        show_default="1000 where sizes are characters",
+    ),
+]
+ChunkMin = Annotated[
+    int | None,
+    typer.Option(
+        "--chunk-min",
+        help="Characters in a chunk at least; short documents stay whole.",
+        show_default="500 where sizes are characters",
+    ),
+]
+ChunkMax = Annotated[
+    int | None,
+    typer.Option(
+        "--chunk-max",
+        help="Characters in a chunk at most.",
+        show_default="2000 where sizes are characters",
+    ),
+]
 Overlap = Annotated[
     float, typer.Option("--overlap", help="Share of a chunk that the next one repeats, 0.1 to 0.2 or 0.")
 ]

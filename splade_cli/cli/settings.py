@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from splade_cli.cli import options
 
 if TYPE_CHECKING:
+    from splade_cli.corpus.chunks import Chunking
     from splade_cli.corpus.options import ReadingOptions
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.options import SearchOptions
@@ -52,6 +53,29 @@ def reading(
         tuple(include or ()),
         tuple(exclude or ()),
         ignored,
+    )
+
+
+def chunking(
+    tokens: int | None, size: int | None, least: int | None, most: int | None, overlap: float
+) -> Chunking:
+    """The flags of cutting documents: sizes in tokens, or in characters where one of those is given.
+
+    Raises InputError for both at once.
+    """
+    from splade_cli.corpus import chunks
+    from splade_cli.errors import InputError
+
+    characters = {"--chunk-size": size, "--chunk-min": least, "--chunk-max": most}
+    given = [f"{flag} {value}" for flag, value in characters.items() if value is not None]
+    if not given:
+        return chunks.Chunking(tokens=tokens or chunks.TOKENS, overlap=overlap)
+    if tokens is not None:
+        raise InputError(
+            f"--chunk-tokens {tokens} with {given[0]}, which counts characters", "choose one of the two units"
+        )
+    return chunks.Chunking(
+        least or chunks.MIN_CHARS, most or chunks.MAX_CHARS, size or chunks.TARGET_CHARS, overlap
     )
 
 

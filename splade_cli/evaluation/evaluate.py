@@ -5,7 +5,7 @@ Whatever is measured answers through `Retriever.search`, so that a figure is tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from splade_cli.evaluation.systems.system import System, units_of
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
+from splade_cli.records import Chunk
 from splade_cli.search.batch import as_filter
 from splade_cli.search.options import DEFAULT
 from splade_cli.search.retriever import Retriever
@@ -78,8 +79,8 @@ def _of_model(
         raise InputError(*NOTHING_TO_FUSE)
     if mode == "dense" and wanted.dense is None:
         raise InputError("no dense model to search by", "name one, e.g. all-MiniLM-L6-v2", option="dense")
-    units = units_of(collection)
     embedder = _embedder(model)
+    units = units_of(collection, embedder)
     with _window_cache(wanted.cache, embedder) as cache, temporary_folder() as folder:
         subject = of_model(
             embedder,
@@ -92,7 +93,7 @@ def _of_model(
         beside = []
         if wanted.query is not None:
             beside.append(subject.encoding_by(wanted.query, units, folder))
-        with _baseline(wanted, collection, progress) as baseline:
+        with _baseline(wanted, collection, progress, units) as baseline:
             yield Lineup(subject, collection, wanted, [*beside, *baseline], progress)
 
 
@@ -118,9 +119,12 @@ def _of_retriever(
 
 @contextmanager
 def _baseline(
-    wanted: EvaluationOptions, collection: Collection, progress: Progress
+    wanted: EvaluationOptions,
+    collection: Collection,
+    progress: Progress,
+    units: Sequence[Chunk] | None = None,
 ) -> Iterator[list[System]]:
-    """Another model over the same texts, if one was asked for."""
+    """Another model, if one was asked for, over `units`, or what it reads itself of the collection."""
     if wanted.baseline is None or isinstance(wanted.baseline, Report):
         yield []
         return
@@ -128,7 +132,8 @@ def _baseline(
     with _window_cache(wanted.cache, embedder) as cache:
         search = by_part(wanted.search or DEFAULT, "sparse")
         alone = replace(wanted, bm25=False, reranker=None, search=search)
-        subject = of_model(embedder, units_of(collection), alone, cache=cache, progress=progress)
+        units = units or units_of(collection, embedder)
+        subject = of_model(embedder, units, alone, cache=cache, progress=progress)
         yield [subject.system(subject.name, subject.options)]
 
 

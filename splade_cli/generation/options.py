@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from splade_cli.corpus.chunks import Chunking
+from splade_cli.corpus.chunks import BY_TOKENS, Chunking
 from splade_cli.corpus.options import ReadingOptions
 from splade_cli.datasets.examples import FORMATS
 from splade_cli.datasets.splits import SplitRatio
@@ -67,6 +67,8 @@ class GenerateOptions:
         language: of the queries that are written; that of the documents where None.
         max_documents: read only the first so many; not with judged queries.
         chunking: how documents are cut; those of judged queries stay whole.
+        chunk_for: the model whose tokens are counted, where `chunking` counts tokens: that to be trained, or
+            one that reads no more than it.
         reading: how large a file may be, how long it may take, and whether links are followed.
         model: a sparse model that mines and scores beside BM25, None for none; ``auto`` is tiny where there
             is no dense teacher: beside one it adds nothing.
@@ -88,7 +90,8 @@ class GenerateOptions:
     around: str | Path | None = None
     language: str | None = None
     max_documents: int | None = None
-    chunking: Chunking = field(default_factory=Chunking)
+    chunking: Chunking = BY_TOKENS
+    chunk_for: str | SpladeEmbedder = "tiny"
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     model: str | SpladeEmbedder | None = "auto"
     teacher: str | None = "auto"

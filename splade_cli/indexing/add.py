@@ -14,6 +14,7 @@ import numpy as np
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.corpus.documents import Skipped
 from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
+from splade_cli.corpus.segmentation.lengths import Tokens
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.chunks import chunk_from_json, chunk_to_json
@@ -24,6 +25,8 @@ from splade_cli.indexing.on_disk import cache_of
 from splade_cli.indexing.pipeline import Pipeline
 from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.model.encoding.text_tokens import TextTokens
+from splade_cli.model.query_encoders.tokenizer import TOKENIZER
 from splade_cli.progress import Progress, bars
 from splade_cli.records import Chunk
 from splade_cli.storage.cache import Cache, remove_cache
@@ -84,7 +87,8 @@ def add_documents(
     """
     with bars(progress) as report, IndexWriter(index_dir) as writer:
         index = writer.index
-        reader = ChunkReader(Path(documents), index.info.chunking or Chunking(), report, reading)
+        chunking = index.info.chunking or Chunking()
+        reader = ChunkReader(Path(documents), chunking, report, reading, _tokens_of(index, chunking))
         additions = _Additions(index)
         chunks = additions.of(reader)
         if most_gone is not None:
@@ -109,6 +113,14 @@ def add_documents(
         remove_cache(cache_of(index_dir))
         additions.counts.skipped = reader.skipped
         return additions.counts
+
+
+def _tokens_of(index: SpladeIndex, chunking: Chunking) -> Tokens | None:
+    """Counts tokens as the model of the index does, by the tokenizer that the index keeps."""
+    if chunking.tokens is None or chunking.window is None or index.encoder_files is None:
+        return None
+    path = index.encoder_files.path(TOKENIZER)
+    return None if path is None else TextTokens.of_file(path, chunking.window)
 
 
 class _Additions:

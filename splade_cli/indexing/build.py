@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splade_cli.corpus.documents import Skipped
@@ -70,7 +70,11 @@ def index_documents(
         check_bits(options.impacts)
     embedder = embedder or SpladeEmbedder(model)
     with bars(progress) as report:
-        reader = ChunkReader(Path(documents), options.chunking, report, options.reading)
+        tokens = None
+        if options.chunking.tokens is not None:
+            tokens = embedder.text_tokens
+        options = replace(options, chunking=options.chunking.read_by(tokens))
+        reader = ChunkReader(Path(documents), options.chunking, report, options.reading, tokens)
         truncation = None
         if output_dir is None:
             if options.query is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from splade_cli.corpus.chunks import Chunking
+from splade_cli.corpus.chunks import BY_TOKENS, Chunking
 from splade_cli.corpus.options import ReadingOptions
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing.dense import DenseEncoder
@@ -16,7 +16,8 @@ class IndexOptions:
     """What an index is to hold.
 
     Attributes:
-        chunking: sizes of chunks, see `corpus.chunks.split_documents`.
+        chunking: sizes of chunks, see `corpus.chunks.split_documents`; by characters where the model's
+            tokenizer does not say where its tokens start.
         reading: how large a file may be, how long it may take, and whether links are followed.
         bm25: store the words of the chunks as well, for searching by BM25 and by both.
         dense: store vectors of this model as well.
@@ -29,7 +30,7 @@ class IndexOptions:
         workers: encoding processes, see `model.encoding.windows.encode_windows`.
     """
 
-    chunking: Chunking = field(default_factory=Chunking)
+    chunking: Chunking = BY_TOKENS
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     bm25: bool = True
     dense: DenseEncoder | None = None

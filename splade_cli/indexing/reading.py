@@ -8,6 +8,7 @@ from pathlib import Path
 from splade_cli.corpus.chunks import Chunking, iterate_chunks
 from splade_cli.corpus.documents import Skipped, iterate_documents
 from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
+from splade_cli.corpus.segmentation.lengths import Tokens
 from splade_cli.errors import InputError
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, Document
@@ -15,6 +16,9 @@ from splade_cli.records import Chunk, Document
 
 class ChunkReader:
     """Reads and cuts documents, one in memory at a time; each iteration reads them anew.
+
+    Args:
+        tokens: of the model that is to read the chunks, where `chunking` counts them.
 
     Attributes:
         documents, chunks: read and cut so far.
@@ -27,6 +31,7 @@ class ChunkReader:
         chunking: Chunking,
         progress: Progress = silent,
         options: ReadingOptions = DEFAULT_READING,
+        tokens: Tokens | None = None,
     ) -> None:
         self.documents = 0
         self.chunks = 0
@@ -35,10 +40,11 @@ class ChunkReader:
         self._chunking = chunking
         self._progress = progress
         self._options = options
+        self._tokens = tokens
 
     def again(self) -> ChunkReader:
         """A reader of the same that reports nothing."""
-        return ChunkReader(self._source, self._chunking, options=self._options)
+        return ChunkReader(self._source, self._chunking, options=self._options, tokens=self._tokens)
 
     def __iter__(self) -> Iterator[Chunk]:
         """The chunks of all documents.
@@ -50,7 +56,7 @@ class ChunkReader:
         self.documents = 0
         self.chunks = 0
         self.skipped = []
-        for chunk in iterate_chunks(self._read(), self._chunking):
+        for chunk in iterate_chunks(self._read(), self._chunking, self._tokens):
             self.chunks += 1
             yield chunk
         self._progress("read", self.documents, self.documents)

@@ -14,9 +14,25 @@ from splade_cli.progress import Progress, silent
 from splade_cli.records import EncoderInfo
 
 if TYPE_CHECKING:
+    from splade_cli.model.encoding.text_tokens import TextTokens
     from splade_cli.model.encoding.truncation import Truncation
     from splade_cli.model.loaded import LoadedModel
     from splade_cli.storage.cache import Cache
+
+
+def tokens_of(model: str | SpladeEmbedder, options: ModelOptions) -> TextTokens | None:
+    """What counts tokens as a model does; a plain masked language model is not loaded for it.
+
+    Raises:
+        ModelError: no such model, or one that cannot be loaded.
+    """
+    from splade_cli.model.encoding.text_tokens import TextTokens
+    from splade_cli.model.layout import resolve
+
+    if not isinstance(model, str):
+        return model.text_tokens
+    tokens = TextTokens.of_folder(Path(resolve(model)), options.max_seq_length)
+    return tokens or SpladeEmbedder(model, options).text_tokens
 
 
 class SparseEmbedding(TypedDict):
@@ -121,6 +137,14 @@ class SpladeEmbedder:
 
         if self.options.precision == "auto":
             self._loaded = settle_precision(self.loaded, sample)
+
+    @property
+    def text_tokens(self) -> TextTokens | None:
+        """Counts tokens as the model does that reads documents; None where its tokenizer cannot say where
+        they start."""
+        from splade_cli.model.encoding.text_tokens import TextTokens
+
+        return TextTokens.of_model(self.loaded)
 
     def truncation(self, texts: Sequence[str]) -> Truncation:
         """How much of `texts` as documents lies beyond the tokens that the model reads."""

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from splade_cli.corpus.chunks import Chunking, iterate_chunks, split_documents
 from splade_cli.corpus.documents import read_documents
@@ -359,3 +362,47 @@ def test_real_documentation(folder: str) -> None:
         )
     assert len(split_documents(documents)) > 2 * len(documents)
     assert cut_in_code <= 0.02 * len(documents)
+
+
+class Words:
+    """Tokens that are runs of at most three letters, or any other sign but blanks; a long word is one."""
+
+    PATTERN = re.compile(r"\w{41,}|\w{1,3}|[^\w\s]")
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+
+    def starts(self, text: str) -> NDArray[np.int64]:
+        return np.array([match.start() for match in self.PATTERN.finditer(text)], dtype=np.int64)
+
+    def count(self, text: str) -> int:
+        return len(self.starts(text))
+
+
+def check_tokens(document: Document, tokens: Any, wished: int, overlap: float) -> list[Chunk]:
+    """Cuts by tokens; nothing is lost, and nothing is unread."""
+    chunks = split_documents([document], Chunking(tokens=wished, overlap=overlap), tokens)
+    covered = 0
+    for chunk in chunks:
+        assert chunk.text == document.text[chunk.start : chunk.end] == chunk.text.strip()
+        assert chunk.end > covered
+        assert not document.text[covered : chunk.start].strip()
+        covered = chunk.end
+        assert tokens.count(chunk.content) <= tokens.window
+    for before, after in pairwise(chunks):
+        shared = tokens.count(document.text[after.start : before.end])
+        assert shared <= tokens.count(before.text) / 5 + 2 if overlap else shared == 0
+    assert not document.text[covered:].strip()
+    return chunks
+
+
+@given(st.one_of(PROSE, FENCES), st.integers(24, 90), st.integers(16, 120), OVERLAPS, WORDS)
+@settings(max_examples=200, deadline=None)
+@example("x" * 5000, 30, 40, 0.15, "t")
+@example("word " * 40 + "y" * 300 + " word" * 40, 30, 40, 0.15, "t")
+@example(
+    "\n\n".join(f"{'#' * (1 + n % 6)} {'heading words ' * 14}\n\nText." for n in range(40)), 60, 40, 0.1, "t"
+)
+@example("w" + " " * 5000 + "w", 30, 40, 0.15, "t")
+def test_a_model_reads_every_token(text: str, window: int, wished: int, overlap: float, title: str) -> None:
+    check_tokens(Document("a.md", text, title * 3), Words(window), wished, overlap)

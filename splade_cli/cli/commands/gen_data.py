@@ -13,7 +13,8 @@ from splade_cli.cli.interrupts import told_if_whole
 UNUSED_WITH_LABELS = (
     "llm", "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
     "answer_tokens", "max_useless", "max_calls", "max_tokens", "max_cost", "price_in", "price_out", "answers",
-    "round_trip", "chunk_size", "chunk_min", "chunk_max", "overlap", "max_documents",
+    "round_trip", "chunk_tokens", "chunk_for", "chunk_size", "chunk_min", "chunk_max",
+    "overlap", "max_documents",
 )  # fmt: skip
 """Options of writing queries and of chunking: with human queries documents stay whole, all queries stay."""
 NO_QUERY_IS_WRITTEN = "leave it out: no query is written, and documents stay whole"
@@ -63,9 +64,11 @@ def gen_data(
     round_trip: data_options.RoundTrip = 100,
     val_ratio: data_options.ValRatio = 0.1,
     test_ratio: data_options.TestRatio = 0.0,
-    chunk_size: reading_options.ChunkSize = 1000,
-    chunk_min: reading_options.ChunkMin = 500,
-    chunk_max: reading_options.ChunkMax = 2000,
+    chunk_for: data_options.ChunkFor = "tiny",
+    chunk_tokens: reading_options.ChunkTokens = None,
+    chunk_size: reading_options.ChunkSize = None,
+    chunk_min: reading_options.ChunkMin = None,
+    chunk_max: reading_options.ChunkMax = None,
     overlap: reading_options.Overlap = 0.15,
     max_file_size: reading_options.MaxFileSize = 100.0,
     max_file_seconds: reading_options.MaxFileSeconds = 60.0,
@@ -89,7 +92,6 @@ def gen_data(
     from splade_cli.cli.render import console
     from splade_cli.cli.render import gen_data as render
     from splade_cli.cli.render.progress import show_progress
-    from splade_cli.corpus.chunks import Chunking
     from splade_cli.errors import InputError
     from splade_cli.generation.llm.budget import Limits
     from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
@@ -142,7 +144,8 @@ def gen_data(
         around=around,
         language=language,
         max_documents=max_documents,
-        chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
+        chunking=settings.chunking(chunk_tokens, chunk_size, chunk_min, chunk_max, overlap),
+        chunk_for=chunk_for,
         reading=settings.reading(
             max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
         ),

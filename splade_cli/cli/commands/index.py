@@ -58,9 +58,10 @@ def index(
     prune_mass: options.PruneMass = None,
     impacts: options.Impacts = None,
     workers: options.Workers = 1,
-    chunk_size: reading_options.ChunkSize = 1000,
-    chunk_min: reading_options.ChunkMin = 500,
-    chunk_max: reading_options.ChunkMax = 2000,
+    chunk_tokens: reading_options.ChunkTokens = None,
+    chunk_size: reading_options.ChunkSize = None,
+    chunk_min: reading_options.ChunkMin = None,
+    chunk_max: reading_options.ChunkMax = None,
     overlap: reading_options.Overlap = 0.15,
     max_file_size: reading_options.MaxFileSize = 100.0,
     max_file_seconds: reading_options.MaxFileSeconds = 60.0,
@@ -86,7 +87,6 @@ def index(
     from splade_cli.cli.render import console
     from splade_cli.cli.render import index as render
     from splade_cli.cli.render.progress import show_progress
-    from splade_cli.corpus.chunks import Chunking
     from splade_cli.index.store.manifest import NAME
     from splade_cli.index.vectors.pruning import Pruning
     from splade_cli.indexing.build import index_documents
@@ -106,7 +106,7 @@ def index(
     with claimed_index(output, force):
         pass  # what is refused should be so before a dense model is loaded
     chosen = IndexOptions(
-        chunking=Chunking(chunk_min, chunk_max, chunk_size, overlap),
+        chunking=settings.chunking(chunk_tokens, chunk_size, chunk_min, chunk_max, overlap),
         reading=settings.reading(
             max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
         ),

@@ -40,7 +40,8 @@ def built(made: Indexed, model: str, folder: Path, json_output: bool) -> None:
     if truncation is not None and truncation.cut:
         console.note(
             f"the model reads {truncation.limit} tokens of a chunk, and what lies beyond is not found by it: "
-            "make chunks smaller (--chunk-max, --chunk-size), or raise --max-length where the model allows it"
+            "leave out --chunk-size, --chunk-min and --chunk-max, so that chunks are cut to its size, "
+            "or raise --max-length where the model allows it"
         )
     console.next_command(f"splade query --index {folder}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,12 +47,27 @@ def structure_of(text: str) -> TextStructure:
     return TextStructure(text, fences, frozenset(edges), headings, frozenset(starts), sorted(edges + starts))
 
 
-def heading_at(text: str, start: int) -> Heading | None:
-    """The heading line that begins at `start`."""
-    match = _HEADING_LINE.match(text, start)
-    if match is None:
-        return None
-    return Heading(start, len(match[1]), match[2].strip())
+class HeadingPaths:
+    """The headings that positions of a text stand under, asked for from left to right.
+
+    Args:
+        title: of the document, which is no part of a path.
+    """
+
+    def __init__(self, structure: TextStructure, title: str) -> None:
+        self._headings = structure.headings
+        self._title = title.strip().casefold()
+        self._passed = 0
+        self._above: list[Heading] = []
+
+    def at(self, position: int) -> tuple[str, ...]:
+        """The words of the headings above `position`, outermost first."""
+        upto = bisect_right(self._headings, position, key=lambda heading: heading.start)
+        for heading in self._headings[self._passed : upto]:
+            self._above = [above for above in self._above if above.level < heading.level]
+            self._above.append(heading)
+        self._passed = max(self._passed, upto)
+        return tuple(each.words for each in self._above if each.words.casefold() != self._title)
 
 
 def _fences(text: str) -> list[tuple[int, int]]:

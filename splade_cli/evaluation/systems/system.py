@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from splade_cli.corpus.chunks import split_documents
+from splade_cli.corpus.chunks import BY_TOKENS, split_documents
 from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.costs import Cost
 from splade_cli.evaluation.fitting import Fitted, Weights
 from splade_cli.evaluation.metrics import means, per_query, run_of
 from splade_cli.evaluation.report import SystemResult
+from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress
 from splade_cli.records import Chunk, Hit, Ranking
 from splade_cli.search.options import DEFAULT, SearchOptions
@@ -136,10 +137,12 @@ def ranked_chunks(system: System, judged: Collection, k: int) -> tuple[Ranking, 
     return ranking, documents
 
 
-def units_of(collection: Collection) -> list[Chunk]:
-    """What is ranked: whole documents, or the chunks of a collection that is `chunked`."""
+def units_of(collection: Collection, embedder: SpladeEmbedder) -> list[Chunk]:
+    """What is ranked: whole documents, or the chunks of a collection that is `chunked`, as `embedder` reads
+    them."""
     if collection.chunked:
-        return split_documents(collection.documents)
+        tokens = embedder.text_tokens
+        return split_documents(collection.documents, BY_TOKENS.read_by(tokens), tokens)
     return [
         Chunk(doc.id, doc.id, doc.text, doc.title, (), 0, len(doc.text), doc.metadata)
         for doc in collection.documents
