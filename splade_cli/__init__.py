@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.evaluation.report import Report
     from splade_cli.evaluation.tuning.tune import tune
+    from splade_cli.generation.inspection.inspect import inspect_data
     from splade_cli.generation.llm.budget import Limits
     from splade_cli.generation.llm.options import Llm
     from splade_cli.generation.options import GenerateOptions, Judged, Offline, Rows
@@ -86,6 +87,7 @@ _HOMES = {
     "export_variant": "deploy.export.variant",
     "generate": "generation.pipeline",
     "index_documents": "indexing.build",
+    "inspect_data": "generation.inspection.inspect",
     "load_splade_model": "model.load",
     "measure": "evaluation.measurement",
     "parse_filter": "index.metadata.filter_parser",
@@ -136,6 +138,7 @@ __all__ = [
     "export_variant",
     "generate",
     "index_documents",
+    "inspect_data",
     "load_splade_model",
     "measure",
     "parse_filter",

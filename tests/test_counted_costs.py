@@ -126,7 +126,7 @@ def test_modules_of_a_start() -> None:
     assert not door & {*HEAVY, "numpy", "scipy", "pydantic"}
     command = set(run(LOADED.format("import splade_cli.cli.main")))
     assert not command & {*HEAVY, "numpy", "scipy", "numba", "pydantic", "prompt_toolkit"}
-    assert sum(name.startswith("splade_cli") for name in command) <= 25
+    assert sum(name.startswith("splade_cli") for name in command) <= 27
 
 
 def test_modules_of_a_search_without_the_model(tmp_path: Path, embedder: Any) -> None:

@@ -22,10 +22,9 @@ from splade_cli.cli.commands import (
     push,
     query,
     search,
-    terms,
     train,
-    tune,
 )
+from splade_cli.cli.commands.reports import inspect, terms, tune
 from splade_cli.cli.interrupts import kept, lost_again
 from splade_cli.cli.render.plain import make_logs_plain, plain
 from splade_cli.errors import SpladeError
@@ -132,6 +131,7 @@ def splade(
 
 
 app.command("gen-data")(gen_data.gen_data)
+app.command("inspect")(inspect.inspect)
 app.command("train")(train.train)
 app.add_typer(index.app, name="index")
 app.command("search")(search.search)

@@ -29,12 +29,19 @@ _BY_NAME = {*QUERY_KEYS, *POSITIVE_KEYS, *NEGATIVE_KEYS, *SCORE_KEYS, *_BESIDE}
 
 
 class RowReader:
-    """Rows of one part as examples, counting what its filters remove."""
+    """Rows of one part as examples, counting what its filters remove.
 
-    def __init__(self, name: str, part: DatasetPart, removed: Counter[str]) -> None:
+    Args:
+        faults: gets the message of each row that cannot be read; the first one is raised where None.
+    """
+
+    def __init__(
+        self, name: str, part: DatasetPart, removed: Counter[str], faults: list[str] | None = None
+    ) -> None:
         self.name = name
         self.part = part
         self.removed = removed
+        self.faults = faults
         self.languages = [language_code(language) for language in part.languages]
         self.keep = {column: _as_texts(values) for column, values in part.keep.items()}
         self.is_mapped = bool(part.anchor or part.positive)
@@ -58,14 +65,19 @@ class RowReader:
         return columns - {""}
 
     def examples(self, table: RowTable) -> list[Example]:
-        """Raises InputError where a column that is needed is in no row."""
+        """Raises InputError where a column that is needed is in no row, or for a row that cannot be read."""
         self.irrelevant = {}
         rows = table.rows(self._is_read)
         if self.part.ids:
             rows = texts_of_ids(self.part, rows)
         examples: list[Example] = []
         for number, row in enumerate(rows, 1):
-            examples.extend(self._examples_of(row, number))
+            try:
+                examples.extend(self._examples_of(row, number))
+            except InputError as error:
+                if self.faults is None:
+                    raise
+                self.faults.append(error.message)
         for column in sorted(self.required - table.columns):
             columns = sorted(table.columns)
             raise InputError(

@@ -66,6 +66,13 @@ def read_table(path: Path) -> list[Example]:
     return examples
 
 
+def has_table_columns(path: Path) -> bool:
+    """Whether a file has the columns that `read_table` needs. Raises InputError where it cannot be read."""
+    with open_text(path, newline="") as lines:
+        names = next(csv.reader(lines, delimiter=_delimiter(path)), [])
+    return {name.strip().lower() for name in names} >= set(_NEEDED)
+
+
 def is_numbered(columns: Iterable[str]) -> bool:
     """Whether a table says of each line which training row it belongs to, as those of `write_table` do."""
     return {*_NEEDED, _ROW} <= {name.strip().lower() for name in columns}
