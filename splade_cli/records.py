@@ -62,8 +62,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class WrittenQuery:
-    """A query that was written for a chunk; `type` is its kind: question, keywords, natural, claim, title
-    or span."""
+    """A query that was written for a chunk; `type` is its kind, such as question or keywords."""
 
     text: str
     type: str = ""

@@ -57,6 +57,25 @@ QueriesPerChunk = Annotated[
     int | None,
     typer.Option("--queries-per-chunk", help="Queries a chunk.", show_default="4, 2 with --llm"),
 ]
+Kinds = Annotated[
+    str | None,
+    typer.Option(
+        "--kinds",
+        help="Kinds of queries, in parts: question=3,keywords=2,typo=1. Others: how-to, error-message; "
+        "natural and claim with --llm; title, span and sentence without.",
+        show_default="the usual ones",
+    ),
+]
+Persona = Annotated[
+    str | None,
+    typer.Option("--persona", help="Who asks, in words: 'a nurse on a night shift' (with --llm)."),
+]
+Examples = Annotated[
+    Path | None,
+    typer.Option(
+        "--examples", help="Queries of your own, whose style the model takes over: the first 8 (with --llm)."
+    ),
+]
 LlmNegatives = Annotated[
     int,
     typer.Option(
@@ -118,6 +137,14 @@ Teacher = Annotated[
 Negatives = Annotated[int, typer.Option("--negatives", help="Hard negatives a query at most.")]
 RoundTrip = Annotated[
     int, typer.Option("--round-trip", help="A query is kept if its chunk is among the first N results.")
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--without",
+        help="Switch a filter off: duplicate, copy, round-trip or ceiling; may be given again.",
+        show_default="all are on",
+    ),
 ]
 ValRatio = Annotated[
     float,

@@ -79,6 +79,30 @@ def chunking(
     )
 
 
+def proportions(kinds: str | None) -> dict[str, float]:
+    """``question=3,typo`` as parts by kind, 1 where none is named; nothing where None.
+
+    Raises:
+        InputError: another shape.
+    """
+    from splade_cli.errors import InputError
+
+    found: dict[str, float] = {}
+    for pair in (kinds or "").split(","):
+        name, has_part, part = (word.strip() for word in pair.partition("="))
+        if not name and not has_part:
+            continue
+        if name in found:
+            raise InputError(f"--kinds names {name} twice", "one number a kind")
+        try:
+            found[name] = float(part) if has_part else 1.0
+        except ValueError:
+            raise InputError(f"--kinds takes KIND=NUMBER, got '{pair}'", "e.g. question=3,typo=1") from None
+    if kinds is not None and not found:
+        raise InputError("--kinds names no kind", "e.g. --kinds question=3,typo=1")
+    return found
+
+
 def model_options(
     device: str,
     trust_remote_code: bool,

@@ -16,8 +16,8 @@ class MiningRules:
     Attributes:
         count: negatives wanted; fewer where there are not enough candidates.
         depth: candidates are among the best so many.
-        round_trip: the positive must be among the first so many, or else the query is dropped; None for a
-            positive that a person named, wherever the teacher ranks it.
+        round_trip: the positive must be among the first so many, or else the query is dropped; None keeps it
+            wherever the teacher ranks it, as one that a person named.
         ceiling: a candidate above this share of the positive's score may be relevant itself and is passed
             over (positive-aware mining, de Souza Moreira et al. 2024, arXiv 2407.15831). None passes over
             nothing: a student that learns the teacher's scores is told by them what is relevant.
@@ -36,6 +36,7 @@ class Mined:
     Attributes:
         scores: the teacher's, of the positive, of each negative, and of each that was written.
         rank: the teacher's rank of the positive, 0 where it has none.
+        passed_over: the best candidates that the ceiling has left out, best first.
         written: negatives that a language model wrote.
     """
 
@@ -43,6 +44,7 @@ class Mined:
     negatives: tuple[str, ...]
     scores: tuple[float, ...]
     rank: int
+    passed_over: tuple[str, ...] = ()
     written: tuple[WrittenNegative, ...] = ()
 
 
@@ -62,17 +64,17 @@ def mine(
         excluded: chunks that are never negatives, e.g. those that overlap the positive.
         draw: picks among the candidates at random; the hardest are taken without it.
     """
-    rank = _rank(teacher, positive)
-    if rank == 0 or (rules.round_trip is not None and rank > rules.round_trip):
+    rank = rank_of(teacher, positive)
+    if rules.round_trip is not None and not 0 < rank <= rules.round_trip:
         return None
-    limit = _limit(teacher[positive], rules.ceiling)
-    candidates = []
-    for chunk_id in list(teacher)[: rules.depth + 1]:
-        if chunk_id != positive and chunk_id not in excluded and teacher[chunk_id] <= limit:
-            candidates.append(chunk_id)
+    score = teacher.get(positive, 0.0)
+    limit = _limit(score, rules.ceiling)
+    near = [name for name in list(teacher)[: rules.depth + 1] if name != positive and name not in excluded]
+    candidates = [chunk_id for chunk_id in near if teacher[chunk_id] <= limit]
+    passed_over = tuple(chunk_id for chunk_id in near if teacher[chunk_id] > limit)
     negatives = _chosen(candidates, rules.count, draw)
     scores = tuple(teacher[chunk_id] for chunk_id in negatives)
-    return Mined(positive, negatives, (teacher[positive], *scores), rank)
+    return Mined(positive, negatives, (score, *scores), rank, passed_over)
 
 
 def mine_judged(
@@ -102,16 +104,20 @@ def mine_judged(
     others = [chunk_id for chunk_id in teacher if chunk_id != positive and chunk_id not in excluded]
     allowed = [chunk_id for chunk_id in others if chunk_id in irrelevant or teacher[chunk_id] <= limit]
     candidates = allowed[: rules.depth]
+    usable = set(allowed)
+    passed_over = tuple(chunk_id for chunk_id in others[: rules.depth] if chunk_id not in usable)
     missing = rules.count - len(candidates)
     if missing > 0:
         used = set(candidates)
         candidates += [chunk_id for chunk_id in reversed(others) if chunk_id not in used][:missing]
     negatives = _chosen(candidates, rules.count, draw)
     scores = [teacher[chunk_id] for chunk_id in negatives]
-    return Mined(positive, negatives, (max([score, *scores]), *scores), _rank(teacher, positive))
+    rank = rank_of(teacher, positive)
+    return Mined(positive, negatives, (max([score, *scores]), *scores), rank, passed_over)
 
 
-def _rank(teacher: Mapping[str, float], positive: str) -> int:
+def rank_of(teacher: Mapping[str, float], positive: str) -> int:
+    """The teacher's rank of a chunk, from 1; 0 where it has none."""
     if positive not in teacher:
         return 0
     return list(teacher).index(positive) + 1

@@ -12,6 +12,9 @@ from splade_cli.datasets.examples import FORMATS
 from splade_cli.datasets.splits import SplitRatio
 from splade_cli.errors import InputError, require_at_most, require_positive
 from splade_cli.generation.llm.options import MOST_QUERIES, Llm
+from splade_cli.generation.queries.kinds import Proportions, check_proportions
+from splade_cli.generation.queries.offline_writer import OFFLINE_TYPES
+from splade_cli.generation.queries.rejected import CEILING, COPY, DUPLICATE, ROUND_TRIP, check_filters
 from splade_cli.model.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -23,13 +26,22 @@ __all__ = ["GenerateOptions", "Judged", "Llm", "Offline", "Rows"]
 
 @dataclass(frozen=True)
 class Offline:
-    """Queries written from the words of the documents, without a language model."""
+    """Queries written from the words of the documents, without a language model.
+
+    Attributes:
+        queries_per_chunk: queries wanted of a chunk.
+        kinds: in which proportions, of `offline_writer.OFFLINE_TYPES`; its own where empty. A chunk that has
+            none of a kind, such as an error message, gets one of the next.
+    """
 
     queries_per_chunk: int = 4
+    kinds: Proportions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises InputError for a number below 1, or above MOST_QUERIES."""
+        """Raises InputError for a number below 1, or above MOST_QUERIES, and for kinds that cannot be."""
         require_positive(queries_per_chunk=self.queries_per_chunk)
+        if self.kinds:
+            check_proportions(self.kinds, OFFLINE_TYPES)
         require_at_most(MOST_QUERIES, queries_per_chunk=self.queries_per_chunk)
 
 
@@ -75,6 +87,7 @@ class GenerateOptions:
         teacher: a dense model that does the same, None for none; ``auto``: see `teachers.dense_teacher`.
         negatives: of a query at most.
         round_trip: a query that was written stays only if its chunk is among the first so many results.
+        without: filters that are switched off, of `queries.rejected.FILTERS`.
         val_ratio: share of the documents that go to validation, near-duplicates together; of judged queries
             the share of the rows, where the collection has no split for it.
         test_ratio: the same for a test side, which there is where it is above 0.
@@ -97,6 +110,7 @@ class GenerateOptions:
     teacher: str | None = "auto"
     negatives: int = 5
     round_trip: int = 100
+    without: frozenset[str] = frozenset()
     val_ratio: float = 0.1
     test_ratio: float = 0.0
     output_format: str = "json"
@@ -124,6 +138,7 @@ class GenerateOptions:
                 raise InputError(
                     "max_documents does nothing with judged queries", "what they judge is read as a whole"
                 )
+        check_filters(self.without, self._filters)
         if self.output_format not in FORMATS:
             raise InputError(f"unknown format '{self.output_format}'", f"one of {', '.join(FORMATS)}")
         if not 0 <= self.val_ratio < 1:
@@ -136,6 +151,15 @@ class GenerateOptions:
                 f"{self.val_ratio:g}",
                 "0.1 and 0.1 leave 80% of the documents",
             )
+
+    @property
+    def _filters(self) -> tuple[str, ...]:
+        """Those that these queries, and the negatives for them, go through."""
+        if isinstance(self.queries, Judged | Rows):
+            return (CEILING,)
+        if isinstance(self.queries, Llm) and self.queries.negatives_per_query:
+            return (DUPLICATE, COPY, ROUND_TRIP, CEILING)
+        return (DUPLICATE, COPY, ROUND_TRIP)
 
     @property
     def split_ratio(self) -> SplitRatio:

@@ -40,7 +40,16 @@ def written_files(options: GenerateOptions) -> tuple[str, ...]:
     sides = SIDES if options.test_ratio else SIDES[:2]
     qrels = [f"qrels/{side}.tsv" for side in sides]
     rows = [f"{side}.{options.output_format}" for side in sides]
-    return ("corpus.jsonl", "queries.jsonl", *qrels, *rows[1:], rows[0], "report.json", CHECKSUMS)
+    return (
+        "corpus.jsonl",
+        "queries.jsonl",
+        *qrels,
+        "rejected.jsonl",
+        *rows[1:],
+        rows[0],
+        "report.json",
+        CHECKSUMS,
+    )
 
 
 def begin_output(options: GenerateOptions) -> None:
@@ -91,6 +100,7 @@ def write_training_files(
     with replacing_folder(output / UNFINISHED) as folder:
         write_jsonl(folder / "corpus.jsonl", source.corpus_rows())
         write_jsonl(folder / "queries.jsonl", (_query_row(each.query) for each in queries))
+        write_jsonl(folder / "rejected.jsonl", (each.to_json() for each in source.rejected))
         for side in SIDES:
             if f"qrels/{side}.tsv" in names:
                 write_qrels(folder / f"qrels/{side}.tsv", qrels[side])
@@ -164,7 +174,9 @@ def _report(
         teachers=(),
         query_types=dict(Counter(each.query.type for each in queries)),
         negatives=negatives / sum(map(len, rows.values())),
-        dropped=dict(source.dropped),
+        dropped=dict(source.rejected.queries),
+        dropped_negatives=dict(source.rejected.negatives),
+        without=tuple(sorted(options.without)),
         skipped=tuple(source.corpus.skipped),
         seed=options.seed,
     )

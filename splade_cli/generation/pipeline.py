@@ -24,11 +24,12 @@ from splade_cli.generation.output import (
 from splade_cli.generation.queries.judged_queries import JudgedCorpus, read_judged_rows, read_judged_split
 from splade_cli.generation.queries.offline_writer import OfflineWriter
 from splade_cli.generation.queries.query_sources import JudgedQueries, QuerySource, Writer, WrittenQueries
+from splade_cli.generation.queries.rejected import CEILING
 from splade_cli.generation.queries.weak_spots import WeakSpots
 from splade_cli.generation.report import Generated, Plan
 from splade_cli.generation.run_cache import answer_cache, earlier_answers, forget_vectors, run_cache
 from splade_cli.generation.teachers import Teachers, open_teachers
-from splade_cli.generation.written_negatives import WrittenNegatives, add_written_negatives
+from splade_cli.generation.written_negatives import Checks, WrittenNegatives, add_written_negatives
 from splade_cli.index.bm25.analyzer import stop_words
 from splade_cli.progress import Progress, Say, bars, silent, unsaid
 from splade_cli.storage.cache import Cache
@@ -89,13 +90,15 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
     with run_cache(output) as cache, answer_cache(answers, cache) as answered:
         writer: Writer | None = None
         if judged is not None:
-            source: QuerySource = JudgedQueries(judged, options.negatives)
+            source: QuerySource = JudgedQueries(judged, options.negatives, options.without)
         else:
             writer = _writer(options, corpus, answered, say)
             weak = _weak_spots(options, corpus)
             if weak is not None and weak.missing:
                 say(f"{weak.missing} of the documents of lost queries are not here")
-            source = WrittenQueries(corpus, writer, options.negatives, options.round_trip, weak)
+            source = WrittenQueries(
+                corpus, writer, options.negatives, options.round_trip, weak, options.without
+            )
         # before any query is written: a model that cannot be loaded must not cost a language model's answers
         teachers = open_teachers(corpus, options, cache, progress)
         with _accounts(writer, say):
@@ -104,7 +107,8 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
             rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
             made = WrittenNegatives(rows, {})
             if isinstance(writer, LlmWriter) and writer.negatives_per_query:
-                made = add_written_negatives(rows, corpus, writer, teachers, progress)
+                checks = Checks(source.rejected, CEILING not in options.without)
+                made = add_written_negatives(rows, corpus, writer, teachers, checks, progress)
         names = tuple(teachers.names.values())
         report = write_training_files(options, source, made.queries, names, made.counts)
         forget_vectors(cache)
@@ -168,6 +172,7 @@ def _writer(options: GenerateOptions, corpus: Corpus, answers: Cache | None, say
             stop_words=stop_words(corpus.language, full=True),
             queries_per_chunk=queries.queries_per_chunk,
             seed=options.seed,
+            kinds=queries.kinds,
         )
     assert not isinstance(queries, Judged | Rows)
     return queries
@@ -207,10 +212,10 @@ def _no_query(source: QuerySource, writer: Writer | None) -> SpladeError:
     """Why there is no query at all: the language model's doing, the filters', or the documents'."""
     if isinstance(writer, LlmWriter) and writer.failed:
         return writer.failure()
-    if source.dropped:
+    if source.rejected.queries:
         _expire(source, writer)
-        dropped = ", ".join(f"{count} {reason}" for reason, count in source.dropped.items())
-        return InputError(f"all queries were left out: {dropped}", "write better queries: another model may")
+        rejected = ", ".join(f"{count} {reason}" for reason, count in source.rejected.queries.items())
+        return InputError(f"all queries were left out: {rejected}", "write better queries: another model may")
     return InputError(
         "no query could be written for these documents", "are they long enough to hold a sentence?"
     )

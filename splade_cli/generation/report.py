@@ -21,6 +21,8 @@ class GenerationReport:
         query_types: queries by their kind.
         negatives: of a row, on average.
         dropped: queries that were left out, by reason.
+        dropped_negatives: candidates that were not to be negatives, by reason.
+        without: filters that were switched off.
         written_negatives: what became of the negatives that a language model was asked for, by outcome.
         skipped: files that could not be read.
     """
@@ -38,12 +40,15 @@ class GenerationReport:
     skipped: tuple[Skipped, ...]
     seed: int
     written_negatives: Mapping[str, int] = field(default_factory=dict)
+    dropped_negatives: Mapping[str, int] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
         """Plain JSON values."""
         return {
             **asdict(self),
             "teachers": list(self.teachers),
+            "without": list(self.without),
             "skipped": [vars(one) for one in self.skipped],
         }
 

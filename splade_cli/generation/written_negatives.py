@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from splade_cli.generation.corpus import Corpus
 from splade_cli.generation.llm.negative_question import NegativeRequest, requests_for
 from splade_cli.generation.llm.writer import LlmWriter
 from splade_cli.generation.negatives import Mined
 from splade_cli.generation.output import MinedQuery
+from splade_cli.generation.queries.rejected import CEILING as FILTER
+from splade_cli.generation.queries.rejected import Rejected, Rejections
 from splade_cli.generation.teachers import Teachers
 from splade_cli.progress import Progress
 from splade_cli.records import Chunk, WrittenNegative
@@ -36,8 +38,28 @@ class WrittenNegatives:
     counts: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Checks:
+    """What written negatives go through.
+
+    Attributes:
+        rejected: gets those that are rejected.
+        has_ceiling: whether one that may answer the query is.
+        counts: what became of each, by outcome.
+    """
+
+    rejected: Rejections
+    has_ceiling: bool = True
+    counts: Counter[str] = field(default_factory=Counter)
+
+
 def add_written_negatives(
-    queries: Sequence[MinedQuery], corpus: Corpus, writer: LlmWriter, teachers: Teachers, progress: Progress
+    queries: Sequence[MinedQuery],
+    corpus: Corpus,
+    writer: LlmWriter,
+    teachers: Teachers,
+    checks: Checks,
+    progress: Progress,
 ) -> WrittenNegatives:
     """Has negatives written for each query of the training side, and checks them.
 
@@ -54,7 +76,7 @@ def add_written_negatives(
             if each.query.side == "train":
                 pair = (each.query.text, mined.positive)
                 of_pair[pair] = requests_for(pair[0], passages[pair[1]], writer.negatives_per_query)
-    counts: Counter[str] = Counter()
+    counts = checks.counts
     written: dict[NegativeRequest, WrittenNegative] = {}
     requests = [request for wanted in of_pair.values() for request in wanted]
     for request, found in writer.negatives.ask(requests, progress):
@@ -74,7 +96,7 @@ def add_written_negatives(
             for mined in each.mined:
                 wanted = of_pair.get((each.query.text, mined.positive), [])
                 answers = {_id(request): written[request] for request in wanted if request in written}
-                rows.append(_with_written(mined, answers, ranking, counts))
+                rows.append(_with_written(each.query.text, mined, answers, ranking, checks))
             results.append(replace(each, mined=tuple(rows)))
         progress("check negatives", start + len(part), len(queries))
     return WrittenNegatives(results, dict(counts))
@@ -86,7 +108,11 @@ def _id(request: NegativeRequest) -> str:
 
 
 def _with_written(
-    mined: Mined, written: Mapping[str, WrittenNegative], ranking: Mapping[str, float], counts: Counter[str]
+    query: str,
+    mined: Mined,
+    written: Mapping[str, WrittenNegative],
+    ranking: Mapping[str, float],
+    checks: Checks,
 ) -> Mined:
     """`mined` with those of the written negatives, by id, that pass, and then all scores by `ranking`."""
     positive = ranking.get(mined.positive, 0.0)
@@ -95,11 +121,14 @@ def _with_written(
     for written_id, negative in written.items():
         score = ranking.get(written_id, 0.0)
         if negative.text in used:
-            counts[REPEATED] += 1
-        elif score > CEILING * positive:
-            counts[AS_GOOD] += 1
+            checks.counts[REPEATED] += 1
+        elif checks.has_ceiling and score > CEILING * positive:
+            checks.counts[AS_GOOD] += 1
+            reason = f"scores {score:.3f}, the positive {positive:.3f}"
+            rejected = Rejected(query, mined.positive, FILTER, reason, negative=negative.text)
+            checks.rejected.add(AS_GOOD, rejected)
         else:
-            counts[USED] += 1
+            checks.counts[USED] += 1
             used[negative.text] = negative
             scores.append(score)
     if not used:

@@ -46,8 +46,11 @@ def test_the_round_trip(round_trip: int | None, found: bool) -> None:
 
 
 def test_a_positive_that_is_not_found_at_all() -> None:
-    assert mine(TEACHER, "99", MiningRules(2)) is None
-    assert mine({}, "0", MiningRules(2)) is None
+    assert mine(TEACHER, "99", MiningRules(2, round_trip=100)) is None
+    assert mine({}, "0", MiningRules(2, round_trip=100)) is None
+    kept = mine(TEACHER, "99", MiningRules(2, ceiling=None))
+    assert kept is not None
+    assert (kept.rank, kept.scores[0], len(kept.negatives)) == (0, 0.0, 2)
 
 
 def test_excluded_chunks_and_the_positive_are_never_negatives() -> None:

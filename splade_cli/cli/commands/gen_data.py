@@ -11,7 +11,8 @@ from splade_cli.cli import data_options, options, reading_options, settings
 from splade_cli.cli.interrupts import told_if_whole
 
 UNUSED_WITH_LABELS = (
-    "llm", "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
+    "llm", "kinds", "persona", "examples",
+    "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
     "answer_tokens", "max_useless", "max_calls", "max_tokens", "max_cost", "price_in", "price_out", "answers",
     "round_trip", "chunk_tokens", "chunk_for", "chunk_size", "chunk_min", "chunk_max",
     "overlap", "max_documents",
@@ -20,6 +21,8 @@ UNUSED_WITH_LABELS = (
 NO_QUERY_IS_WRITTEN = "leave it out: no query is written, and documents stay whole"
 PAID = (
     "llm_negatives",
+    "persona",
+    "examples",
     "answer_tokens",
     "max_useless",
     "max_calls",
@@ -45,6 +48,9 @@ def gen_data(
     template: data_options.Template = "generic",
     language: data_options.Language = None,
     queries_per_chunk: data_options.QueriesPerChunk = None,
+    kinds: data_options.Kinds = None,
+    persona: data_options.Persona = None,
+    examples: data_options.Examples = None,
     llm_negatives: data_options.LlmNegatives = 0,
     temperature: data_options.Temperature = 0.7,
     concurrency: data_options.Concurrency = 4,
@@ -62,6 +68,7 @@ def gen_data(
     teacher: data_options.Teacher = "auto",
     negatives: data_options.Negatives = 5,
     round_trip: data_options.RoundTrip = 100,
+    without: data_options.Without = None,
     val_ratio: data_options.ValRatio = 0.1,
     test_ratio: data_options.TestRatio = 0.0,
     chunk_for: data_options.ChunkFor = "tiny",
@@ -94,9 +101,11 @@ def gen_data(
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.errors import InputError
     from splade_cli.generation.llm.budget import Limits
+    from splade_cli.generation.llm.options import Style
     from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
     from splade_cli.generation.output import is_finished
     from splade_cli.generation.pipeline import generate, plan
+    from splade_cli.generation.queries.own_queries import read_own_queries
 
     options.positive(
         queries_per_chunk=queries_per_chunk, concurrency=concurrency, max_documents=max_documents,
@@ -119,6 +128,8 @@ def gen_data(
         )
     if not llm:
         _refuse(context, PAID, "without --llm", "name the model that is to write the queries: --llm MODEL")
+    if "round-trip" in (without or ()):
+        _refuse(context, ("round_trip",), "with --without round-trip", "leave one of them out")
     source: Offline | Llm | Judged | Rows
     if qrels:
         _refuse(context, UNUSED_WITH_LABELS, "with --qrels", NO_QUERY_IS_WRITTEN)
@@ -133,9 +144,12 @@ def gen_data(
             concurrency=concurrency, rate_limit=rate_limit, timeout=timeout, answer_tokens=answer_tokens,
             most_useless=max_useless, limits=limits, answers=answers,
             negatives_per_query=llm_negatives,
+            style=Style(
+                settings.proportions(kinds), persona or "", read_own_queries(examples) if examples else ()
+            ),
         )  # fmt: skip
     else:
-        source = Offline(queries_per_chunk or 4)
+        source = Offline(queries_per_chunk or 4, settings.proportions(kinds))
     wanted = GenerateOptions(
         documents=documents,
         output=output,
@@ -153,6 +167,7 @@ def gen_data(
         teacher=_name(teacher),
         negatives=negatives,
         round_trip=round_trip,
+        without=frozenset(without or ()),
         val_ratio=val_ratio,
         test_ratio=test_ratio,
         seed=seed,

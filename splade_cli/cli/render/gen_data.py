@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
         "negatives a row": round(report.negatives, 2),
         "queries": dict(report.query_types),
         "left out": dict(report.dropped),
+        **_negatives_left_out(report.dropped_negatives),
         "written to": str(made.output),
     }
     if report.written_negatives:
@@ -57,6 +59,12 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
     train = f"splade train --train-file {made.train_file}"
     val = f" --val-file {made.val_file}" if report.val else ""
     console.next_command(f"{train}{val} -o model")
+
+
+def _negatives_left_out(counts: Mapping[str, int]) -> dict[str, Any]:
+    if not counts:
+        return {}
+    return {"negatives left out": dict(counts)}
 
 
 def _show_llm(run: LlmRun) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from splade_cli.errors import InputError, require_at_most, require_positive
 from splade_cli.generation.llm.budget import Limits
+from splade_cli.generation.llm.parsing import QUERY_TYPES
+from splade_cli.generation.queries.kinds import Proportions, check_proportions
+from splade_cli.generation.queries.own_queries import MOST
 
 MOST_QUERIES = 100
 """Queries wanted of a chunk, which has not that much to ask about."""
@@ -21,6 +25,39 @@ STRATEGIES = {
 """Ways in which a negative that a model writes is to miss its query."""
 MOST_CALLS = 1000
 """Calls at a time, a thread each."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """What queries of a language model are to be like.
+
+    Attributes:
+        kinds: in which proportions, of `parsing.QUERY_TYPES`; the usual ones alike where empty.
+        persona: who asks, in words.
+        examples: queries of the user's own, `own_queries.MOST` at most; what is written is like them, and
+            none of them.
+    """
+
+    kinds: Proportions = field(default_factory=dict)
+    persona: str = ""
+    examples: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises InputError for what cannot be."""
+        if self.kinds:
+            check_proportions(self.kinds, QUERY_TYPES)
+        if len(self.examples) > MOST:
+            raise InputError(f"{len(self.examples)} examples of queries", f"{MOST} are enough")
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What an answer depends on beside a usual question; nothing for the usual style."""
+        if self == USUAL:
+            return ()
+        return (json.dumps([dict(self.kinds), self.persona, list(self.examples)]),)
+
+
+USUAL = Style()
 
 
 @dataclass(frozen=True)
@@ -46,6 +83,7 @@ class Llm:
         retries: of a call that failed for a reason that may pass, on top of the first try.
         most_useless: answers without a usable query, one after the other, that end the run.
         limits: what the run may cost at most.
+        style: kinds of queries, who asks them, and examples of the user's own.
         answers: a file that keeps the answers instead of one in the output folder; runs that share it, also
             at the same time, pay for none twice.
     """
@@ -64,6 +102,7 @@ class Llm:
     limits: Limits = field(default_factory=Limits)
     answers: str | Path | None = None
     negatives_per_query: int = 0
+    style: Style = USUAL
 
     def __post_init__(self) -> None:
         """Raises InputError for what cannot be."""

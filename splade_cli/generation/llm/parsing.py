@@ -14,8 +14,11 @@ from splade_cli.records import WrittenQuery
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-QueryType = Literal["question", "keywords", "natural", "claim"]
+QueryType = Literal["question", "keywords", "natural", "claim", "how-to", "error-message", "typo"]
 QUERY_TYPES: tuple[QueryType, ...] = get_args(QueryType)
+"""Kinds that a language model can be asked for."""
+USUAL_TYPES = QUERY_TYPES[:4]
+"""Those that it is asked for where nobody says which."""
 LONGEST_QUERY = 300
 
 
@@ -136,7 +139,8 @@ _EXAMPLE = re.compile(r"(?:examples?|quer(?:y|ies)|q)[\W_]*\d*", re.I)
 _SCHEMA_KEYS = {"enum", "required", "type"}
 _NUMBER = re.compile(r"\A[\s*_]*(?:\(?\d{1,2}\s?[.):](?!\d)|[-*•–](?=\s)|#+(?=\s))")
 _LABEL = re.compile(
-    r"[\[(]?(question|keywords?|natural(?:[ -]language)?|claim|statement|(?:example|query|q)\s*\d*)"
+    r"[\[(]?(question|keywords?|natural(?:[ -]language)?|claim|statement|how[- ]to|error[- ]message|typo"
+    r"|(?:example|query|q)\s*\d*)"
     r"(?: query)?[*_]*(?:[\])]\s*:?|\s*:|\s[-–]\s)",
     re.I,
 )
@@ -151,7 +155,16 @@ _KINDS: dict[str, QueryType] = {
     "natural language": "natural",
     "claim": "claim",
     "statement": "claim",
+    "how to": "how-to",
+    "error message": "error-message",
+    "error": "error-message",
+    "typo": "typo",
+    "misspelling": "typo",
 }
+_KEYED = {kind for kind in _KINDS if "error" not in kind}
+"""Kinds under whose name a query may stand; under that of an error stands what went wrong."""
+_WITH_A_MARK = ("natural", "how-to", "error-message", "typo")
+"""Kinds that may end in a question mark and are none of the kind ``question``."""
 
 
 def without_marks(text: str) -> str:
@@ -198,7 +211,7 @@ def _items(value: Any, kind: str = "", depth: int = 0) -> Iterator[tuple[str, st
                 yield value[key], kind
                 return
         for key, each in value.items():
-            named = _plain(key) in _KINDS
+            named = _plain(key) in _KEYED
             if isinstance(each, dict) or (isinstance(each, list) and key not in _SCHEMA_KEYS):
                 yield from _items(each, key if named else kind, depth + 1)
             elif isinstance(each, str) and (named or _EXAMPLE.fullmatch(key)):
@@ -242,7 +255,7 @@ def _kind(said: str, text: str) -> QueryType:
     meant = _KINDS.get(_plain(said))
     if text.endswith(_ASKING):
         # Small models label at random, and a question mark settles it.
-        return meant if meant == "natural" else "question"
+        return meant if meant in _WITH_A_MARK else "question"
     if meant:
         return meant
     if text.endswith((".", "。")):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from splade_cli.errors import InputError, did_you_mean
-from splade_cli.generation.llm.parsing import LONGEST_QUERY, QUERY_TYPES, QueryType
+from splade_cli.generation.llm.options import USUAL, Style
+from splade_cli.generation.llm.parsing import LONGEST_QUERY, USUAL_TYPES
+from splade_cli.generation.queries.kinds import turns
 from splade_cli.records import Chunk
 from splade_cli.storage.files import open_text
 
@@ -26,14 +29,17 @@ TEMPLATES = {
     "multilingual": "You write the search queries that people all over the world type, each in the language "
     "asked for.",
 }
-_KINDS: dict[QueryType, str] = {
+_KINDS: dict[str, str] = {
     "question": "a question",
     "keywords": "a few key words",
     "natural": "an everyday search",
     "claim": "a statement",
+    "how-to": "a task that somebody wants to get done",
+    "error-message": "an error message or symptom that somebody has before them",
+    "typo": "a search typed in haste, with spelling mistakes",
 }
 # Two worked examples: large models need none, but with fewer a small one writes about the prompt instead.
-_EXAMPLES: tuple[tuple[str, dict[QueryType, str]], ...] = (
+_EXAMPLES: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "Bicycle rental: A deposit of 50 euros is taken for every bike and paid back within three days of "
         "its return. Helmets are free; ask for one at the counter.",
@@ -42,6 +48,9 @@ _EXAMPLES: tuple[tuple[str, dict[QueryType, str]], ...] = (
             "keywords": "free helmet hire",
             "natural": "what do I pay up front to borrow a bike",
             "claim": "Hiring a bike requires a refundable deposit.",
+            "how-to": "how to get the money back after renting a bike",
+            "error-message": "bike returned but deposit not refunded",
+            "typo": "bycicle rental deposti refund",
         },
     ),
     (
@@ -52,6 +61,9 @@ _EXAMPLES: tuple[tuple[str, dict[QueryType, str]], ...] = (
             "keywords": "library weekday times",
             "natural": "can I still borrow books late on a monday",
             "claim": "The library is open on five days a week.",
+            "how-to": "visit the library at the weekend",
+            "error-message": "library door locked on saturday afternoon",
+            "typo": "libary openning hours wekend",
         },
     ),
 )
@@ -74,6 +86,8 @@ _TEMPLATE_HINT = (
 class Prompt:
     """Asks for `queries` queries a chunk, as `template` has it: the name of one of TEMPLATES, or a JSON file.
 
+    `style` says which kinds they are of, who asks them, and what other queries of theirs look like.
+
     Attributes:
         template: what tells the template from others: its name, or the text of one that was read from a file.
         language: of the queries; the template's where none is given, that of each passage where neither is.
@@ -82,18 +96,20 @@ class Prompt:
         InputError: a template that is not there or is none.
     """
 
-    def __init__(self, template: str, language: str | None, queries: int) -> None:
-        self.template, self._system_prompt, default_language = _read_template(template)
+    def __init__(self, template: str, language: str | None, queries: int, style: Style = USUAL) -> None:
+        self.template, system_prompt, default_language = _read_template(template)
         self.language = language or default_language
         self.queries = queries
+        self._kinds: Sequence[str] = turns(style.kinds) if style.kinds else USUAL_TYPES
+        self._system_prompt = system_prompt + _DATA_ONLY + _of_style(style)
 
     def messages(self, chunk: Chunk) -> list[dict[str, str]]:
         """The prompt; the kinds it asks for change with the chunk: a corpus gets all of them alike."""
         content = as_data(chunk.content)
         first = hashlib.sha256(chunk.content.encode(errors="replace")).digest()[0]
-        kinds = [QUERY_TYPES[(first + number) % len(QUERY_TYPES)] for number in range(self.queries)]
-        shown = kinds[: len(QUERY_TYPES)]
-        messages = [{"role": "system", "content": self._system_prompt + _DATA_ONLY}]
+        kinds = [self._kinds[(first + number) % len(self._kinds)] for number in range(self.queries)]
+        shown = list(dict.fromkeys(kinds))
+        messages = [{"role": "system", "content": self._system_prompt}]
         for passage, queries in _EXAMPLES:
             answer = {"queries": [{"type": kind, "text": queries[kind]} for kind in shown]}
             messages.append({"role": "user", "content": _task(passage, shown, "English")})
@@ -105,9 +121,10 @@ class Prompt:
         """Ways to ask for JSON, from a schema of the answer, which better servers enforce, down to none."""
         # Small models fall into loops: a text that had to be ended here is longer than a query may be.
         text = {"type": "string", "pattern": rf'^[^"\\\n]{{2,{LONGEST_QUERY + 20}}}$'}
+        kinds = {"type": "string", "enum": list(dict.fromkeys(self._kinds))}
         item = {
             "type": "object",
-            "properties": {"type": {"type": "string", "enum": list(QUERY_TYPES)}, "text": text},
+            "properties": {"type": kinds, "text": text},
             "required": ["type", "text"],
             "additionalProperties": False,
         }
@@ -138,7 +155,23 @@ def as_data(text: str) -> str:
     return _SPECIAL.sub(lambda mark: f"{mark[0][0]} {mark[0][1:-1]} {mark[0][-1]}", text)
 
 
-def _task(passage: str, kinds: list[QueryType], language: str) -> str:
+def _of_style(style: Style) -> str:
+    """What the system is told of who searches, and of how; empty where nothing is known."""
+    said = ""
+    if style.persona:
+        said += f" The queries are those of this person: {as_data(one_line(style.persona))}."
+    if style.examples:
+        shown = "\n".join(f"- {as_data(one_line(query))}" for query in style.examples)
+        said += f" People search like this. Write in their style and length, not about their topics:\n{shown}"
+    return said
+
+
+def one_line(text: str) -> str:
+    """`text` with a blank for each run of blanks and line ends."""
+    return " ".join(text.split())
+
+
+def _task(passage: str, kinds: list[str], language: str) -> str:
     wanted = ", ".join(f"{number}. {_KINDS[kind]}" for number, kind in enumerate(kinds, 1))
     return (
         f"<passage>\n{passage}\n</passage>\n\nWrite {len(kinds)} short search queries that this passage "

@@ -33,13 +33,15 @@ class QueryQuestion:
     wanted = "query"
 
     def __init__(self, options: Llm, language: str | None) -> None:
-        self.prompt = Prompt(options.template, language, options.queries_per_chunk)
+        self.prompt = Prompt(options.template, language, options.queries_per_chunk, options.style)
+        self._shown = EXAMPLES | {query.casefold() for query in options.style.examples}
         self.depends_on: Sequence[Setting] = (
             options.model,
             self.prompt.template,
             self.prompt.language,
             self.prompt.queries,
             options.temperature,
+            *options.style.settings,
         )
 
     def messages(self, item: Chunk) -> list[dict[str, str]]:
@@ -53,7 +55,7 @@ class QueryQuestion:
     def read(self, item: Chunk, answer: Answer) -> list[WrittenQuery]:
         """The queries of an answer, none where all of them copy the text.
 
-        Small models repeat those of the worked examples, which are left out.
+        Small models repeat the queries that they are shown, which are left out.
         """
         if answer.expired:
             return []
@@ -61,7 +63,7 @@ class QueryQuestion:
             queries = read_queries(answer.text, self.prompt.queries)
         else:
             queries = read_reasoning(answer.reasoning, self.prompt.queries)
-        own = [query for query in queries if query.text.casefold() not in EXAMPLES]
+        own = [query for query in queries if query.text.casefold() not in self._shown]
         if all(copies(query.text, item.text) for query in own):
             return []
         return own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from splade_cli.datasets.formats.trec import Qrels, read_qrels
 from splade_cli.datasets.splits import SplitRatio, held_out
 from splade_cli.errors import InputError
 from splade_cli.generation.corpus import Corpus, whole, whole_corpus
+from splade_cli.generation.queries.rejected import LABELS, Rejected, Rejections
 from splade_cli.generation.split import SIDES
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Document, Example
@@ -55,11 +55,11 @@ class JudgedQuery:
 
 @dataclass(frozen=True)
 class JudgedCorpus:
-    """Whole documents and the judged queries over them; `dropped` counts, by reason, those without use."""
+    """Whole documents and the judged queries over them; `rejected` are those without use."""
 
     corpus: Corpus
     queries: Sequence[JudgedQuery]
-    dropped: Counter[str] = field(default_factory=Counter)
+    rejected: Rejections = field(default_factory=Rejections)
 
 
 def read_judged_split(
@@ -189,21 +189,25 @@ def _judged_corpus(
     corpus: Corpus, texts: Mapping[str, str], splits: Iterable[tuple[Qrels, str | None]]
 ) -> JudgedCorpus:
     ids = {chunk.id for chunk in corpus.chunks}
-    dropped: Counter[str] = Counter()
+    rejected = Rejections()
     queries: dict[str, JudgedQuery] = {}
     for qrels, side in splits:
         for query_id, judged in qrels.items():
             grades = {document_id: grade for document_id, grade in judged.items() if document_id in ids}
+            reason = ""
             if query_id in queries:
-                dropped["in two splits"] += 1
+                reason = "in two splits"
             elif not texts.get(query_id, "").strip():
-                dropped["has no text"] += 1
+                reason = "has no text"
             elif not any(grade > 0 for grade in grades.values()):
-                dropped["has no relevant document"] += 1
+                reason = "has no relevant document"
+            if reason:
+                text = texts.get(query_id, "")
+                rejected.add(reason, Rejected(text, "", LABELS, f"the query {query_id} {reason}"))
             else:
                 queries[query_id] = JudgedQuery(query_id, texts[query_id], grades, side=side)
     if all(query.side in OWN_SPLITS for query in queries.values()):
         raise InputError(
             "no query has a relevant document in the collection", "compare the ids of qrels and corpus"
         )
-    return JudgedCorpus(corpus, list(queries.values()), dropped)
+    return JudgedCorpus(corpus, list(queries.values()), rejected)

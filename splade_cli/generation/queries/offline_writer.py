@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from splade_cli.generation.dedupe import query_key
+from splade_cli.generation.queries.kinds import Proportions, turns
+from splade_cli.generation.queries.typos import misspelled
 from splade_cli.idf import rarity
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, WrittenQuery
@@ -54,6 +56,24 @@ CLAIMS = {
 }  # fmt: skip
 """Openings for a whole span of a sentence; a language without any asks about phrases only."""
 
+HOW_TOS = {
+    "english": ("how to use {}", "how to set up {}", "how do i fix {}", "steps for {}", "guide to {}"),
+    "norwegian": ("hvordan bruke {}", "hvordan fikse {}", "veiledning til {}"),
+    "danish": ("hvordan bruger man {}", "vejledning til {}"),
+    "swedish": ("hur använder man {}", "guide till {}"),
+    "german": ("wie benutzt man {}", "anleitung für {}"),
+    "french": ("comment utiliser {}", "mode d'emploi {}"),
+    "spanish": ("cómo usar {}", "guía de {}"),
+}
+_FAILURE = re.compile(
+    r"\b(?:errors?|exception|fail(?:s|ed|ure)?|fatal|warning|cannot|can['’]t|could not|unable to|invalid"
+    r"|denied|not found|timed? ?out|traceback|refused|E\d{2,}|[A-Z]\w+(?:Error|Exception))\b"
+)
+ERROR_WORDS = 12
+"""Words of a line that are taken for an error message."""
+OFFLINE_TYPES = (*dict.fromkeys(TURNS), "how-to", "error-message", "typo")
+"""Kinds that can be written from the words of a chunk."""
+
 
 class OfflineWriter:
     """Writes queries from corpus statistics: words that are rare there and stand together in the chunk.
@@ -64,6 +84,7 @@ class OfflineWriter:
         stop_words: function words of the language.
         queries_per_chunk: queries wanted; short chunks may give fewer.
         seed: another seed, other queries.
+        kinds: proportions of `OFFLINE_TYPES`; those of `TURNS` where empty.
     """
 
     def __init__(
@@ -74,8 +95,10 @@ class OfflineWriter:
         stop_words: frozenset[str] = frozenset(),
         queries_per_chunk: int = 4,
         seed: int = 42,
+        kinds: Proportions | None = None,
     ) -> None:
         self.language = language
+        self._turns = turns(kinds) if kinds else TURNS
         self.stop_words = stop_words
         self.queries_per_chunk = queries_per_chunk
         self.seed = seed
@@ -89,6 +112,9 @@ class OfflineWriter:
             "title": self._title,
             "span": self._span,
             "sentence": self._sentence,
+            "how-to": self._how_to,
+            "error-message": self._error_message,
+            "typo": self._typo,
         }
 
     def write(
@@ -102,10 +128,10 @@ class OfflineWriter:
     def queries_of(self, chunk: Chunk) -> list[WrittenQuery]:
         """Up to `queries_per_chunk` different queries."""
         generator = random.Random(f"{self.seed}|{chunk.id}")
-        first = generator.randrange(len(TURNS))
+        first = generator.randrange(len(self._turns))
         written: dict[str, WrittenQuery] = {}
-        for turn in range(max(len(TURNS), self.queries_per_chunk * 3)):
-            kind = TURNS[(first + turn) % len(TURNS)]
+        for turn in range(max(len(self._turns), self.queries_per_chunk * 3)):
+            kind = self._turns[(first + turn) % len(self._turns)]
             text = " ".join(self._makers[kind](chunk, generator).split())
             if len(_WORD.findall(text)) >= 2:
                 written.setdefault(query_key(text), WrittenQuery(text, kind))
@@ -169,6 +195,25 @@ class OfflineWriter:
         single = [phrase for phrase, _ in self._phrases(chunk) if " " not in phrase][:30]
         chosen = generator.sample(single, min(len(single), generator.randint(2, 6)))
         return " ".join(chosen)
+
+    def _how_to(self, chunk: Chunk, generator: random.Random) -> str:
+        phrase = self._pick(chunk, generator, (2, 3))
+        templates = HOW_TOS.get(self.language, ())
+        if not phrase or not templates:
+            return ""
+        return generator.choice(templates).format(phrase)
+
+    def _error_message(self, chunk: Chunk, generator: random.Random) -> str:
+        """A line of the chunk that tells of a failure; nothing where it has none."""
+        lines = [line.strip("#-*|>` ") for line in re.split(r"\n|(?<=[.!?])\s+", chunk.text)]
+        failures = [line for line in lines if _FAILURE.search(line)]
+        if not failures:
+            return ""
+        return " ".join(generator.choice(failures).split()[:ERROR_WORDS])
+
+    def _typo(self, chunk: Chunk, generator: random.Random) -> str:
+        written = generator.choice((self._keywords, self._question))(chunk, generator)
+        return misspelled(written, generator)
 
     def _title(self, chunk: Chunk, generator: random.Random) -> str:
         parts = [part for part in (chunk.title, *chunk.headings[-1:]) if part]

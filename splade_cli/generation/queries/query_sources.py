@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Protocol
@@ -11,9 +10,18 @@ from typing import Protocol
 from splade_cli.corpus.near_duplicates import duplicate_groups
 from splade_cli.datasets.splits import SplitRatio
 from splade_cli.generation.corpus import Corpus
-from splade_cli.generation.dedupe import copies, query_key
-from splade_cli.generation.negatives import Mined, MiningRules, mine, mine_judged
+from splade_cli.generation.dedupe import COPIED_WORDS, copies, query_key
+from splade_cli.generation.negatives import Mined, MiningRules, mine, mine_judged, rank_of
 from splade_cli.generation.queries.judged_queries import JudgedCorpus, JudgedQuery, split_queries
+from splade_cli.generation.queries.rejected import (
+    CEILING,
+    COPY,
+    DUPLICATE,
+    LOST,
+    ROUND_TRIP,
+    Rejected,
+    Rejections,
+)
 from splade_cli.generation.queries.weak_spots import WeakSpots
 from splade_cli.generation.split import split_documents_by_group
 from splade_cli.progress import Progress, silent
@@ -36,11 +44,11 @@ class QuerySource(Protocol):
 
     Attributes:
         corpus: what the queries are about.
-        dropped: how many queries were left out, by reason; grows while queries are read.
+        rejected: queries, and negatives of them, that were left out; grows while queries are read and mined.
     """
 
     corpus: Corpus
-    dropped: Counter[str]
+    rejected: Rejections
 
     def queries(self, progress: Progress) -> list[JudgedQuery]:
         """The queries, each with at least one relevant chunk. Raises InputError where there are none."""
@@ -66,17 +74,27 @@ class WrittenQueries:
 
     Args:
         weak: where to write; everywhere where None.
+        without: filters that are switched off, see `rejected.FILTERS`.
     """
 
     def __init__(
-        self, corpus: Corpus, writer: Writer, count: int, round_trip: int, weak: WeakSpots | None = None
+        self,
+        corpus: Corpus,
+        writer: Writer,
+        count: int,
+        round_trip: int,
+        weak: WeakSpots | None = None,
+        without: Set[str] = frozenset(),
     ) -> None:
         self.corpus = corpus
-        self.dropped: Counter[str] = Counter()
+        self.rejected = Rejections()
+        self._without = without
+        self._round_trip = round_trip
         self._writer = writer
         self._weak = weak
         self._chunks = corpus.chunks if weak is None else weak.chunks
-        self._rules = MiningRules(count, round_trip=round_trip, ceiling=None)
+        kept_if_found = None if ROUND_TRIP in without else round_trip
+        self._rules = MiningRules(count, round_trip=kept_if_found, ceiling=None)
         self._positions = {chunk.id: position for position, chunk in enumerate(corpus.chunks)}
         self._by_text: dict[str, list[str]] = {}
         for chunk in corpus.chunks:
@@ -85,22 +103,37 @@ class WrittenQueries:
     def queries(self, progress: Progress) -> list[JudgedQuery]:
         """Those that are neither copies nor repetitions."""
         queries: list[JudgedQuery] = []
-        seen: set[str] = set()
+        first: dict[str, str] = {}
         total = len(self._chunks)
         for done, (chunk, written) in enumerate(self._writer.write(self._chunks), 1):
             for query in written:
                 key = query_key(query.text)
-                if key in seen:
-                    self.dropped["duplicate"] += 1
-                elif self._weak is not None and key in self._weak.asked:
-                    self.dropped["is a lost query"] += 1
-                elif query.type not in LITERAL_TYPES and copies(query.text, chunk.text):
-                    self.dropped["copies the text"] += 1
-                else:
-                    seen.add(key)
+                if self._is_usable(query, chunk, first.get(key)):
+                    first.setdefault(key, chunk.id)
                     queries.append(JudgedQuery("", query.text, {chunk.id: 1}, query.type))
             progress("write queries", done, total)
         return queries
+
+    def _is_usable(self, query: WrittenQuery, chunk: Chunk, asked_of: str | None) -> bool:
+        """Whether no filter of its words takes a query out.
+
+        Args:
+            asked_of: the chunk for which a query of the same words was kept before, if there is one.
+        """
+        if asked_of is not None and DUPLICATE not in self._without:
+            reason = f"the same words as one for {asked_of}"
+            self._reject("duplicate", query.text, chunk.id, DUPLICATE, reason)
+        elif self._weak is not None and query_key(query.text) in self._weak.asked:
+            self._reject("is a lost query", query.text, chunk.id, LOST, "it is one of a test")
+        elif COPY not in self._without and query.type not in LITERAL_TYPES and copies(query.text, chunk.text):
+            reason = f"its {COPIED_WORDS} words or more stand in the chunk as they are"
+            self._reject("copies the text", query.text, chunk.id, COPY, reason)
+        else:
+            return True
+        return False
+
+    def _reject(self, short: str, query: str, chunk_id: str, name: str, reason: str) -> None:
+        self.rejected.add(short, Rejected(query, chunk_id, name, reason))
 
     def mine(
         self, query: JudgedQuery, positive: str, teacher: Mapping[str, float], seed: int
@@ -110,7 +143,10 @@ class WrittenQueries:
         excluded = self._same_text(positive)
         mined = mine(teacher, positive, self._rules, excluded=excluded, draw=draw)
         if mined is None:
-            self.dropped["does not find its chunk"] += 1
+            reason = f"its chunk is not among the first {self._round_trip} results"
+            if rank := rank_of(teacher, positive):
+                reason += f" but number {rank}"
+            self._reject("does not find its chunk", query.text, positive, ROUND_TRIP, reason)
         elif self._weak is not None:
             chunk = self.corpus.chunks[self._positions[positive]]
             return self._weak.named_first(mined, chunk, teacher, excluded, self._rules.count)
@@ -145,17 +181,20 @@ class WrittenQueries:
 class JudgedQueries:
     """Queries of people, with the documents that they judged.
 
-    None is dropped, wherever the teachers rank its documents. What is judged relevant is never a negative,
-    nor is a near-duplicate of it, and no negative scores above it. Documents stay whole; a split of the
+    None is rejected, wherever the teachers rank its documents. What is judged relevant is never a negative,
+    nor is a near-duplicate of it, and no negative scores near it or above, unless that filter is switched off
+    and only the scores say so. Documents stay whole; a split of the
     collection wins, and else queries that share a relevant document, or a near-duplicate of one, stay on one
     side.
     """
 
-    def __init__(self, judged: JudgedCorpus, count: int) -> None:
+    def __init__(self, judged: JudgedCorpus, count: int, without: Set[str] = frozenset()) -> None:
         self.corpus = judged.corpus
-        self.dropped = judged.dropped
+        self.rejected = judged.rejected
         self._queries = judged.queries
         self._rules = MiningRules(count)
+        if CEILING in without:
+            self._rules = replace(self._rules, ceiling=None)
         chunks = judged.corpus.chunks
         groups = duplicate_groups([chunk.content for chunk in chunks])
         self._groups = {chunk.id: group for chunk, group in zip(chunks, groups, strict=True)}
@@ -177,7 +216,7 @@ class JudgedQueries:
     ) -> Mined | None:
         """Always some, as far as the teachers rank other documents."""
         relevant = self._relevant[query.key]
-        return mine_judged(
+        mined = mine_judged(
             teacher,
             positive,
             self._rules,
@@ -185,6 +224,11 @@ class JudgedQueries:
             irrelevant=query.grades.keys() - relevant,
             draw=random.Random(f"{seed}|{query.text}|{positive}"),
         )
+        for chunk_id in mined.passed_over:
+            reason = f"scores {teacher[chunk_id]:.3f}, the positive {teacher.get(positive, 0.0):.3f}"
+            rejected = Rejected(query.text, positive, CEILING, reason, negative=chunk_id)
+            self.rejected.add("as relevant as the positive", rejected)
+        return mined
 
     def split(self, queries: Sequence[JudgedQuery], ratio: SplitRatio, seed: int) -> list[JudgedQuery]:
         """See `judged_queries.split_queries`."""

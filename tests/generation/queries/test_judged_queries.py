@@ -142,7 +142,7 @@ def test_what_cannot_be_used_is_counted(folder: Path) -> None:
     )
     found = read_judged_split(folder, "train")
     assert [(query.id, len(query.grades)) for query in found.queries] == [("a", 1)]
-    assert found.dropped == {"has no text": 1, "has no relevant document": 1}
+    assert found.rejected.queries == {"has no text": 1, "has no relevant document": 1}
     write_qrels(folder / "qrels/train.tsv", {"a": {"saw-blade": 0}})
     with pytest.raises(InputError, match="no query has a relevant document"):
         read_judged_split(folder, "train")
