@@ -33,6 +33,9 @@ CHUNKINGS = {
     "tokens, 200": Chunking(tokens=200),
     "tokens, 240": Chunking(tokens=240),
     "tokens, 200, no overlap": Chunking(tokens=200, overlap=0),
+    "tokens, 200, fixed": Chunking(tokens=200, chunker="fixed"),
+    "tokens, 200, sentence": Chunking(tokens=200, chunker="sentence"),
+    "tokens, 200, semantic": Chunking(tokens=200, chunker="semantic"),
 }
 
 
@@ -47,8 +50,8 @@ def compare(name: str, model: str, only: list[str]) -> None:
     for label, chunking in CHUNKINGS.items():
         if only and label not in only:
             continue
-        tokens = embedder.text_tokens
-        chunks = split_documents(collection.documents, chunking.read_by(tokens), tokens)
+        text_model = embedder.text_model
+        chunks = split_documents(collection.documents, chunking.read_by(text_model), text_model)
         unread = embedder.truncation([chunk.content for chunk in chunks])
         index = index_chunks(chunks, embedder, bm25=True)
         cells = [name, label, f"{len(chunks):,}", f"{unread.cut / len(chunks):.1%}", f"{unread.share:.1%}"]

@@ -20,6 +20,7 @@ from splade_cli.datasets.collections import load_collection
 from splade_cli.evaluation.metrics import means, per_query, run_of_ranking
 from splade_cli.evaluation.systems.system import DEPTH, units_of
 from splade_cli.index.index import SpladeIndex
+from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.encode import encode
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
@@ -31,7 +32,7 @@ PRECISIONS = ("fp32", "int8", "bf16")
 
 def quality(loaded: LoadedModel, exact: LoadedModel, folder: Path) -> dict[str, float]:
     collection = load_collection(folder, "test")
-    units = units_of(collection)
+    units = units_of(collection, SpladeEmbedder.from_loaded(exact))
     vectors = encode(loaded, [unit.content for unit in units])
     index = SpladeIndex.from_vectors(vectors, [unit.id for unit in units])
     queries = encode(exact, list(collection.queries.values()), "query")
@@ -71,8 +72,9 @@ def main() -> None:
                 + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()),
                 flush=True,
             )
-        texts = [unit.content for unit in units_of(load_collection(folder, "test"))]
-        chosen = settle_precision(load_splade_model("tiny", device="cpu", precision="fp32"), texts)
+        tiny = load_splade_model("tiny", device="cpu", precision="fp32")
+        units = units_of(load_collection(folder, "test"), SpladeEmbedder.from_loaded(tiny))
+        chosen = settle_precision(tiny, [unit.content for unit in units])
         print(
             f"{folder.name}: --precision auto takes {chosen.device.precision}: {chosen.device.reason}",
             flush=True,

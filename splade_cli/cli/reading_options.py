@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -65,6 +65,14 @@ ChunkMax = Annotated[
         "--chunk-max",
         help="Characters in a chunk at most.",
         show_default="2000 where sizes are characters",
+    ),
+]
+Chunker = Annotated[
+    Literal["structure", "fixed", "sentence", "semantic"],
+    typer.Option(
+        "--chunker",
+        help="Cut between sections and paragraphs, at fixed sizes, between sentences, or between those that "
+        "are least alike to the model.",
     ),
 ]
 Overlap = Annotated[

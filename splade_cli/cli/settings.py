@@ -57,7 +57,12 @@ def reading(
 
 
 def chunking(
-    tokens: int | None, size: int | None, least: int | None, most: int | None, overlap: float
+    tokens: int | None,
+    size: int | None,
+    least: int | None,
+    most: int | None,
+    overlap: float,
+    chunker: str,
 ) -> Chunking:
     """The flags of cutting documents: sizes in tokens, or in characters where one of those is given.
 
@@ -69,13 +74,18 @@ def chunking(
     characters = {"--chunk-size": size, "--chunk-min": least, "--chunk-max": most}
     given = [f"{flag} {value}" for flag, value in characters.items() if value is not None]
     if not given:
-        return chunks.Chunking(tokens=tokens or chunks.TOKENS, overlap=overlap)
+        wished = chunks.TOKENS if tokens is None else tokens
+        return chunks.Chunking(tokens=wished, overlap=overlap, chunker=chunker)
     if tokens is not None:
         raise InputError(
             f"--chunk-tokens {tokens} with {given[0]}, which counts characters", "choose one of the two units"
         )
     return chunks.Chunking(
-        least or chunks.MIN_CHARS, most or chunks.MAX_CHARS, size or chunks.TARGET_CHARS, overlap
+        chunks.MIN_CHARS if least is None else least,
+        chunks.MAX_CHARS if most is None else most,
+        chunks.TARGET_CHARS if size is None else size,
+        overlap,
+        chunker=chunker,
     )
 
 

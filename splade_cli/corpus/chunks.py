@@ -8,9 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from splade_cli.corpus.segmentation.lengths import Tokens
+from splade_cli.corpus.segmentation.boundaries import Boundaries, StructureBoundaries
+from splade_cli.corpus.segmentation.sentences import (
+    SemanticBoundaries,
+    SentenceBoundaries,
+    WordBoundaries,
+)
 from splade_cli.corpus.segmentation.sizes import CharacterFit, Fit, Sizes, TokenFit
 from splade_cli.corpus.segmentation.slices import Slicer
+from splade_cli.corpus.segmentation.structure import HeadingPaths, structure_of
+from splade_cli.corpus.segmentation.text_model import NO_MODEL, TextModel
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Document
 
@@ -20,6 +27,7 @@ MAX_CHARS = 2000
 TOKENS = 200
 """Tokens wished for in a chunk that is to be read by a model."""
 FEWEST_TOKENS = 16
+CHUNKERS = ("structure", "fixed", "sentence", "semantic")
 OVERLAP = 0.15
 LEAST_OVERLAP = 0.10
 MOST_OVERLAP = 0.20
@@ -36,6 +44,9 @@ class Chunking:
             many at most, and with title and headings never more than it reads. The sizes in characters
             are not used then.
         window: how many that model reads of a text, where it is known.
+        chunker: where documents are cut: ``structure``, between sections, paragraphs and lines; ``fixed``, as
+            near to the wished size as words allow; ``sentence``, between sentences; ``semantic``, between
+            those that are least alike to the model.
     """
 
     min_chars: int = MIN_CHARS
@@ -44,15 +55,18 @@ class Chunking:
     overlap: float = OVERLAP
     tokens: int | None = None
     window: int | None = None
+    chunker: str = "structure"
 
-    def read_by(self, tokens: Tokens | None) -> Chunking:
+    def read_by(self, model: TextModel) -> Chunking:
         """The same for a reader that is known; in characters where nothing counts its tokens."""
-        if self.tokens is None or tokens is None:
+        if self.tokens is None or model.tokens is None:
             return replace(self, tokens=None, window=None)
-        return replace(self, window=tokens.window)
+        return replace(self, window=model.tokens.window)
 
     def check(self) -> None:
-        """Raises InputError for sizes that do not fit together."""
+        """Raises InputError for sizes that do not fit together, or an unknown chunker."""
+        if self.chunker not in CHUNKERS:
+            raise InputError(f"unknown chunker '{self.chunker}'", f"one of {', '.join(CHUNKERS)}")
         if self.tokens is not None and self.tokens < FEWEST_TOKENS:
             raise InputError(
                 f"a chunk must have at least {FEWEST_TOKENS} tokens, got {self.tokens}",
@@ -89,7 +103,7 @@ BY_TOKENS = Chunking(tokens=TOKENS)
 
 
 def split_documents(
-    documents: Iterable[Document], chunking: Chunking = BY_CHARACTERS, tokens: Tokens | None = None
+    documents: Iterable[Document], chunking: Chunking = BY_CHARACTERS, model: TextModel = NO_MODEL
 ) -> list[Chunk]:
     """The slices of all documents in order, with ids that are unique if those of the documents are.
 
@@ -99,31 +113,33 @@ def split_documents(
     for. Nothing but blanks gives no slice.
 
     Args:
-        tokens: counts the tokens of the model that is to read the slices, where `chunking` names them.
+        model: the one that is to read the slices, where `chunking` counts its tokens or compares sentences.
     """
     documents = list(documents)
     known = {document.id for document in documents}
-    return list(iterate_chunks(documents, chunking, tokens, known=known))
+    return list(iterate_chunks(documents, chunking, model, known=known))
 
 
 def iterate_chunks(
     documents: Iterable[Document],
     chunking: Chunking = BY_CHARACTERS,
-    tokens: Tokens | None = None,
+    model: TextModel = NO_MODEL,
     *,
     known: Collection[str] = (),
 ) -> Iterator[Chunk]:
     """Like `split_documents`, one document at a time; ids in `known` are kept for the whole documents.
 
     Raises:
-        InputError: sizes that do not fit together, or tokens without what counts them.
+        InputError: sizes that do not fit together, or a model is needed that is not given.
     """
     chunking.check()
-    if chunking.tokens is not None and tokens is None:
+    if chunking.tokens is not None and model.tokens is None:
         raise InputError("nothing counts the tokens of a chunk", "give sizes in characters")
+    if chunking.chunker == "semantic" and model.encode is None:
+        raise InputError("nothing compares sentences", "cut between sections, which is 'structure'")
     ids = set(known)
     for document in documents:
-        for chunk in _chunks(document, chunking, tokens):
+        for chunk in _chunks(document, chunking, model):
             is_known = chunk.id == document.id and chunk.id in known
             while not is_known and chunk.id in ids:
                 chunk = replace(chunk, id=f"{chunk.id}'")
@@ -131,17 +147,27 @@ def iterate_chunks(
             yield chunk
 
 
-def _chunks(document: Document, chunking: Chunking, tokens: Tokens | None) -> list[Chunk]:
+def _chunks(document: Document, chunking: Chunking, model: TextModel) -> list[Chunk]:
     text = document.text
     if not text.strip():
         return []
-    if chunking.tokens is None or tokens is None:
+    structure = structure_of(text)
+    if chunking.tokens is None or model.tokens is None:
         sizes = Sizes(chunking.min_chars, chunking.target_chars, chunking.max_chars)
         fit: Fit = CharacterFit(sizes, document.title)
     else:
         sizes = Sizes(chunking.tokens // 2, chunking.tokens, 2 * chunking.tokens)
-        fit = TokenFit(sizes, text, document.title, tokens)
-    slices = list(Slicer(text, document.title, fit, chunking.overlap))
+        fit = TokenFit(sizes, text, document.title, model.tokens)
+    if chunking.chunker == "fixed":
+        boundaries: Boundaries = WordBoundaries(text)
+    elif chunking.chunker == "sentence":
+        boundaries = SentenceBoundaries(text)
+    elif chunking.chunker == "semantic" and model.encode is not None:
+        boundaries = SemanticBoundaries(text, model.encode)
+    else:
+        boundaries = StructureBoundaries(structure)
+    paths = HeadingPaths(structure, document.title)
+    slices = list(Slicer(text, paths, boundaries, fit, chunking.overlap))
     chunks = []
     for number, part in enumerate(slices, 1):
         chunk = Chunk(

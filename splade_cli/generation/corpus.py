@@ -10,7 +10,7 @@ from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import Skipped, read_documents
 from splade_cli.generation.options import GenerateOptions
 from splade_cli.index.bm25.analyzer import guess_language
-from splade_cli.model.embedder import tokens_of
+from splade_cli.model.embedder import text_model_of
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, Document
 
@@ -32,10 +32,8 @@ def chunked_corpus(
     reading = read_documents(
         Path(options.documents), options.reading, max_documents=options.max_documents, progress=progress
     )
-    tokens = None
-    if options.chunking.tokens is not None:
-        tokens = tokens_of(options.chunk_for, options.loading)
-    chunks = split_documents(reading.documents, options.chunking.read_by(tokens), tokens)
+    model = text_model_of(options.chunk_for, options.loading)
+    chunks = split_documents(reading.documents, options.chunking.read_by(model), model)
     return Corpus(reading.documents, reading.skipped, chunks, language or _language_of(chunks))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
@@ -10,11 +10,12 @@ from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.corpus.documents import Skipped
 from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
-from splade_cli.corpus.segmentation.lengths import Tokens
+from splade_cli.corpus.segmentation.text_model import TextModel, Tokens
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.chunks import chunk_from_json, chunk_to_json
@@ -88,7 +89,12 @@ def add_documents(
     with bars(progress) as report, IndexWriter(index_dir) as writer:
         index = writer.index
         chunking = index.info.chunking or Chunking()
-        reader = ChunkReader(Path(documents), chunking, report, reading, _tokens_of(index, chunking))
+
+        def encode(texts: Sequence[str]) -> sp.csr_matrix:
+            return (embedder or embedder_of(index)).encode(texts)
+
+        text_model = TextModel(_tokens_of(index, chunking), encode)
+        reader = ChunkReader(Path(documents), chunking, report, reading, text_model)
         additions = _Additions(index)
         chunks = additions.of(reader)
         if most_gone is not None:

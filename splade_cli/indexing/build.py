@@ -70,11 +70,9 @@ def index_documents(
         check_bits(options.impacts)
     embedder = embedder or SpladeEmbedder(model)
     with bars(progress) as report:
-        tokens = None
-        if options.chunking.tokens is not None:
-            tokens = embedder.text_tokens
-        options = replace(options, chunking=options.chunking.read_by(tokens))
-        reader = ChunkReader(Path(documents), options.chunking, report, options.reading, tokens)
+        text_model = embedder.text_model
+        options = replace(options, chunking=options.chunking.read_by(text_model))
+        reader = ChunkReader(Path(documents), options.chunking, report, options.reading, text_model)
         truncation = None
         if output_dir is None:
             if options.query is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from splade_cli.corpus.chunks import Chunking, iterate_chunks
 from splade_cli.corpus.documents import Skipped, iterate_documents
 from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
-from splade_cli.corpus.segmentation.lengths import Tokens
+from splade_cli.corpus.segmentation.text_model import NO_MODEL, TextModel
 from splade_cli.errors import InputError
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, Document
@@ -18,7 +18,7 @@ class ChunkReader:
     """Reads and cuts documents, one in memory at a time; each iteration reads them anew.
 
     Args:
-        tokens: of the model that is to read the chunks, where `chunking` counts them.
+        model: the one that is to read the chunks.
 
     Attributes:
         documents, chunks: read and cut so far.
@@ -31,7 +31,7 @@ class ChunkReader:
         chunking: Chunking,
         progress: Progress = silent,
         options: ReadingOptions = DEFAULT_READING,
-        tokens: Tokens | None = None,
+        model: TextModel = NO_MODEL,
     ) -> None:
         self.documents = 0
         self.chunks = 0
@@ -40,11 +40,11 @@ class ChunkReader:
         self._chunking = chunking
         self._progress = progress
         self._options = options
-        self._tokens = tokens
+        self._model = model
 
     def again(self) -> ChunkReader:
         """A reader of the same that reports nothing."""
-        return ChunkReader(self._source, self._chunking, options=self._options, tokens=self._tokens)
+        return ChunkReader(self._source, self._chunking, options=self._options, model=self._model)
 
     def __iter__(self) -> Iterator[Chunk]:
         """The chunks of all documents.
@@ -56,7 +56,7 @@ class ChunkReader:
         self.documents = 0
         self.chunks = 0
         self.skipped = []
-        for chunk in iterate_chunks(self._read(), self._chunking, self._tokens):
+        for chunk in iterate_chunks(self._read(), self._chunking, self._model):
             self.chunks += 1
             yield chunk
         self._progress("read", self.documents, self.documents)

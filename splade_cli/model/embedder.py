@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import scipy.sparse as sp
 
+from splade_cli.corpus.segmentation.text_model import TextModel
 from splade_cli.model.options import ModelKeywords, ModelOptions
 from splade_cli.progress import Progress, silent
 from splade_cli.records import EncoderInfo
 
 if TYPE_CHECKING:
-    from splade_cli.model.encoding.text_tokens import TextTokens
     from splade_cli.model.encoding.truncation import Truncation
     from splade_cli.model.loaded import LoadedModel
     from splade_cli.storage.cache import Cache
 
 
-def tokens_of(model: str | SpladeEmbedder, options: ModelOptions) -> TextTokens | None:
-    """What counts tokens as a model does; a plain masked language model is not loaded for it.
+def text_model_of(model: str | SpladeEmbedder, options: ModelOptions) -> TextModel:
+    """What chunking needs to know of a model; a plain masked language model is loaded only to encode.
 
     Raises:
         ModelError: no such model, or one that cannot be loaded.
@@ -30,9 +30,12 @@ def tokens_of(model: str | SpladeEmbedder, options: ModelOptions) -> TextTokens 
     from splade_cli.model.layout import resolve
 
     if not isinstance(model, str):
-        return model.text_tokens
+        return model.text_model
+    embedder = SpladeEmbedder(model, options)
     tokens = TextTokens.of_folder(Path(resolve(model)), options.max_seq_length)
-    return tokens or SpladeEmbedder(model, options).text_tokens
+    if tokens is None:
+        return embedder.text_model
+    return TextModel(tokens, embedder.encode)
 
 
 class SparseEmbedding(TypedDict):
@@ -139,12 +142,11 @@ class SpladeEmbedder:
             self._loaded = settle_precision(self.loaded, sample)
 
     @property
-    def text_tokens(self) -> TextTokens | None:
-        """Counts tokens as the model does that reads documents; None where its tokenizer cannot say where
-        they start."""
+    def text_model(self) -> TextModel:
+        """What chunking needs to know of the model."""
         from splade_cli.model.encoding.text_tokens import TextTokens
 
-        return TextTokens.of_model(self.loaded)
+        return TextModel(TextTokens.of_model(self.loaded), self.encode)
 
     def truncation(self, texts: Sequence[str]) -> Truncation:
         """How much of `texts` as documents lies beyond the tokens that the model reads."""

@@ -46,11 +46,11 @@ def fetched_commit(source: str, revision: str | None = None) -> str | None:
 
 def find_file(source: str, name: str, revision: str | None = None) -> Path | None:
     """The file `name` of a folder or hub repository, None where it has none. Raises ModelError."""
-    from transformers.utils import cached_file
-
     if Path(source).is_dir():
         path = Path(source) / name
         return path if path.is_file() else None
+    from transformers.utils import cached_file
+
     try:
         cached = cached_file(source, name, revision=revision, _raise_exceptions_for_missing_entries=False)
     except (OSError, ValueError) as error:

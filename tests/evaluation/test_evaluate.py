@@ -82,7 +82,7 @@ def test_against_a_baseline_and_without_bm25(embedder: Any) -> None:
 
 
 def test_a_document_of_chunks_scores_as_its_best_one(embedder: Any) -> None:
-    units = units_of(collection(chunked=True))
+    units = units_of(collection(chunked=True), embedder)
     assert len(units) > 3
     report = evaluate(embedder, collection(chunked=True), bm25=False)
     assert any(f"{len(units)} chunks" in note for note in report.notes)
@@ -101,8 +101,8 @@ def test_a_document_of_chunks_scores_as_its_best_one(embedder: Any) -> None:
         assert list(system.run[query]) == sorted(expected, key=lambda name: -expected[name])
 
 
-def test_whole_documents_are_ranked_where_the_collection_is_not_chunked() -> None:
-    units = units_of(collection())
+def test_whole_documents_are_ranked_where_the_collection_is_not_chunked(embedder: Any) -> None:
+    units = units_of(collection(), embedder)
     assert [(unit.id, unit.document_id, unit.text) for unit in units] == [
         (d.id, d.id, d.text) for d in DOCUMENTS
     ]
@@ -115,7 +115,7 @@ def test_a_missing_collection(embedder: Any, tmp_path: Path) -> None:
 
 def test_vectors_agree_with_the_run(embedder: Any) -> None:
     report = evaluate(embedder, collection(), bm25=False)
-    documents = embedder.encode([unit.content for unit in units_of(collection())])
+    documents = embedder.encode([unit.content for unit in units_of(collection(), embedder)])
     queries = embedder.encode(list(QUERIES.values()), "query")
     product = (queries @ documents.T).toarray()
     for place, query in enumerate(QUERIES):
@@ -133,7 +133,7 @@ def test_other_query_encoders_stand_beside_the_model(embedder: Any, tmp_path: Pa
     first, static, baseline, _ = report.systems
     assert first.run == plain.systems[0].run, "the model's own figures stay"
     assert baseline.run == first.run, "a baseline has its own queries"
-    texts = [unit.content for unit in units_of(collection())]
+    texts = [unit.content for unit in units_of(collection(), embedder)]
     carried = exported(export_static(embedder), texts, tmp_path)
     assert carried is not None
     vectors = carried.encode(list(QUERIES.values()))
@@ -229,7 +229,7 @@ def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None
     names = ["tiny", "BM25 (english)", "letters", "hybrid, equal weights", "hybrid, RRF", "hybrid, fitted"]
     assert [system.name for system in report.systems] == names
     assert [kind for kind, _ in model.asked] == ["document", "query"], "each text encoded once"
-    units = units_of(collection(chunked))
+    units = units_of(collection(chunked), embedder)
     texts = [unit.content for unit in units]
     queries = list(QUERIES.values())
     sparse = (embedder.encode(queries, "query") @ embedder.encode(texts).T).toarray()
@@ -298,7 +298,7 @@ def test_queries_by_idf_stand_beside_the_model_and_are_fused(embedder: Any) -> N
     names = [system.name for system in report.systems]
     assert names == ["tiny", "tiny, IDF queries", "letters", "hybrid, equal weights", "hybrid, RRF"]
     assert report.systems[3].options == {"mode": "hybrid", "idf_exponent": ALPHA}
-    documents = embedder.encode([unit.content for unit in units_of(collection())])
+    documents = embedder.encode([unit.content for unit in units_of(collection(), embedder)])
     frequencies = np.bincount(documents.indices, minlength=documents.shape[1])
     weights = inverse_document_frequency(frequencies, 3).astype(np.float32)
     queries = reweighted(embedder.encode(list(QUERIES.values()), "query"), weights, ALPHA)
@@ -318,7 +318,7 @@ def test_the_first_hits_of_the_model_reranked(embedder: Any) -> None:
     assert reranked.name == "tiny, reranked by by-length"
     lengths = {
         document.id: len(unit.content)
-        for document, unit in zip(DOCUMENTS, units_of(collection()), strict=True)
+        for document, unit in zip(DOCUMENTS, units_of(collection(), embedder), strict=True)
     }
     for query in QUERIES:
         top = sorted(first.run[query], key=lambda name: -first.run[query][name])[:2]
@@ -336,7 +336,7 @@ def test_a_model_is_searched_as_it_is_asked_for(embedder: Any) -> None:
     report = evaluate(embedder, data, search=OWN, baseline=embedder)
     names = [system.name for system in report.systems]
     assert names == ["tiny", "tiny, sparse", "tiny", "BM25 (english)"]
-    index = index_chunks(units_of(data), embedder, bm25=True)
+    index = index_chunks(units_of(data, embedder), embedder, bm25=True)
     searcher = Searcher.over(index, embedder)
     for query, text in QUERIES.items():
         expected = {hit.document_id: hit.score for hit in searcher.search(text, 10, OWN)}
@@ -356,7 +356,9 @@ def test_two_step_search_has_no_costs_of_the_exact_one(embedder: Any) -> None:
     report = evaluate(embedder, collection(), backend="two-step=2:1", bm25=False, query=export_static)
     assert [system.name for system in report.systems] == ["tiny", "tiny, static queries"]
     assert [system.cost for system in report.systems] == [None, None]
-    searcher = Searcher.over(index_chunks(units_of(collection()), embedder), embedder, backend="two-step=2:1")
+    searcher = Searcher.over(
+        index_chunks(units_of(collection(), embedder), embedder), embedder, backend="two-step=2:1"
+    )
     for query, text in QUERIES.items():
         expected = {hit.document_id: hit.score for hit in searcher.search(text, 10)}
         assert report.systems[0].run[query] == pytest.approx(expected)
@@ -371,7 +373,7 @@ def test_two_step_search_has_no_costs_of_the_exact_one(embedder: Any) -> None:
 @pytest.mark.parametrize("k", [1, 10])
 def test_rows_are_what_search_answers(embedder: Any, k: int) -> None:
     """The first hits of a search are the first documents of the run, in every mode and whatever k is."""
-    units = units_of(collection(chunked=True))
+    units = units_of(collection(chunked=True), embedder)
     searcher = Searcher.over(index_chunks(units, embedder, bm25=True), embedder)
     report = evaluate(embedder, collection(chunked=True), hybrid=True)
     assert report.systems[0].options == {}, "the first is what search does without options"
@@ -413,7 +415,7 @@ def test_near_duplicates_rank_directly_behind_the_text_that_they_are_like(embedd
 
 
 def test_a_searcher_that_is_ready(embedder: Any) -> None:
-    units = units_of(collection())
+    units = units_of(collection(), embedder)
     index = index_chunks(units, embedder, bm25=True, dense=Letters())
     searcher = Searcher.over(index, embedder)
     searcher.ranker._open_dense = Letters
@@ -439,7 +441,7 @@ def test_a_searcher_that_is_ready(embedder: Any) -> None:
 
 
 def test_a_searcher_that_searches_by_another_mode(embedder: Any) -> None:
-    units = units_of(collection())
+    units = units_of(collection(), embedder)
     searcher = Searcher.over(
         index_chunks(units, embedder, bm25=True), embedder, options=SearchOptions(mode="hybrid")
     )
@@ -455,7 +457,10 @@ def test_a_searcher_that_searches_by_another_mode(embedder: Any) -> None:
 
 
 def test_an_index_of_other_documents_is_refused(embedder: Any) -> None:
-    other = [replace(unit, id=f"x{unit.id}", document_id=f"x{unit.id}") for unit in units_of(collection())]
+    other = [
+        replace(unit, id=f"x{unit.id}", document_id=f"x{unit.id}")
+        for unit in units_of(collection(), embedder)
+    ]
     searcher = Searcher.over(index_chunks(other, embedder), embedder)
     with pytest.raises(InputError, match="3 of 3 judged documents are not in the index: 'backup', 'pw'"):
         evaluate(searcher, collection())

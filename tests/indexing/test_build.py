@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from splade_cli.corpus.chunks import Chunking, split_documents
+from splade_cli.corpus.chunks import BY_TOKENS, Chunking, split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
@@ -102,7 +102,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def check_as_in_memory(documents: Path, made: SpladeIndex, embedder: SpladeEmbedder) -> None:
-    chunks = split_documents(read_documents(documents).documents)
+    model = embedder.text_model
+    assert model.tokens is not None
+    chunks = split_documents(read_documents(documents).documents, BY_TOKENS, model)
     assert list(made.chunks) == chunks
     expected = embedder.encode([chunk.content for chunk in chunks])
     assert expected.nnz > 0
@@ -110,7 +112,7 @@ def check_as_in_memory(documents: Path, made: SpladeIndex, embedder: SpladeEmbed
     found, _ = made.search_rows(made.vectors, 1)
     products = (made.vectors @ made.vectors.T).toarray()
     np.testing.assert_allclose(products[np.arange(len(made)), found[:, 0]], products.max(1), rtol=1e-5)
-    assert made.info.chunking == Chunking()
+    assert made.info.chunking == Chunking(tokens=200, window=model.tokens.window)
     assert made.vocabulary == embedder.vocabulary
     assert made.info.encoder == embedder.description
 

@@ -15,7 +15,7 @@ UNUSED_WITH_LABELS = (
     "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
     "answer_tokens", "max_useless", "max_calls", "max_tokens", "max_cost", "price_in", "price_out", "answers",
     "round_trip", "chunk_tokens", "chunk_for", "chunk_size", "chunk_min", "chunk_max",
-    "overlap", "max_documents",
+    "overlap", "chunker", "max_documents",
 )  # fmt: skip
 """Options of writing queries and of chunking: with human queries documents stay whole, all queries stay."""
 NO_QUERY_IS_WRITTEN = "leave it out: no query is written, and documents stay whole"
@@ -77,6 +77,7 @@ def gen_data(
     chunk_min: reading_options.ChunkMin = None,
     chunk_max: reading_options.ChunkMax = None,
     overlap: reading_options.Overlap = 0.15,
+    chunker: reading_options.Chunker = "structure",
     max_file_size: reading_options.MaxFileSize = 100.0,
     max_file_seconds: reading_options.MaxFileSeconds = 60.0,
     follow_links: reading_options.FollowLinks = False,
@@ -158,7 +159,7 @@ def gen_data(
         around=around,
         language=language,
         max_documents=max_documents,
-        chunking=settings.chunking(chunk_tokens, chunk_size, chunk_min, chunk_max, overlap),
+        chunking=settings.chunking(chunk_tokens, chunk_size, chunk_min, chunk_max, overlap, chunker),
         chunk_for=chunk_for,
         reading=settings.reading(
             max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored

@@ -63,6 +63,7 @@ def index(
     chunk_min: reading_options.ChunkMin = None,
     chunk_max: reading_options.ChunkMax = None,
     overlap: reading_options.Overlap = 0.15,
+    chunker: reading_options.Chunker = "structure",
     max_file_size: reading_options.MaxFileSize = 100.0,
     max_file_seconds: reading_options.MaxFileSeconds = 60.0,
     follow_links: reading_options.FollowLinks = False,
@@ -106,7 +107,7 @@ def index(
     with claimed_index(output, force):
         pass  # what is refused should be so before a dense model is loaded
     chosen = IndexOptions(
-        chunking=settings.chunking(chunk_tokens, chunk_size, chunk_min, chunk_max, overlap),
+        chunking=settings.chunking(chunk_tokens, chunk_size, chunk_min, chunk_max, overlap, chunker),
         reading=settings.reading(
             max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
         ),

@@ -12,7 +12,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from splade_cli.corpus.segmentation.structure import TextStructure
 
@@ -42,6 +42,7 @@ _SLACK = 64
 # Places to cut that are looked at on either side of the wished one: a text of lines of one letter has more.
 _CANDIDATES = 40
 _LOOK_BACK = 220
+_ANY_DISTANCE = 1_000_000
 
 
 class Cut(NamedTuple):
@@ -59,18 +60,33 @@ class Range(NamedTuple):
     high: int
 
 
-def best_end(structure: TextStructure, within: Range, last: int, unit: int) -> Cut | None:
-    """The cheapest cut that has its end in a range, and its start not beyond `last`; None where all is one
-    word.
+class Boundaries(Protocol):
+    """Where one text can be cut."""
 
-    `unit` characters from the wished position cost 1.
-    """
-    return _best_cut(structure, within, last, unit, starts=False)
+    def best_end(self, within: Range, last: int, unit: int) -> Cut | None:
+        """The best cut that has its end in a range, and its start not beyond `last`; None for none.
+
+        `unit` characters are the wished size.
+        """
+
+    def best_start(self, within: Range) -> Cut | None:
+        """Like `best_end` for the cut that has its start in a range."""
 
 
-def best_start(structure: TextStructure, within: Range, unit: int) -> Cut | None:
-    """Like `best_end` for the cut that has its start in a range."""
-    return _best_cut(structure, within, within.high, unit, starts=True)
+class StructureBoundaries:
+    """Cuts between sections, paragraphs, lines and sentences, the cheapest by kind and distance; none only
+    where all is one word."""
+
+    def __init__(self, structure: TextStructure) -> None:
+        self._structure = structure
+
+    def best_end(self, within: Range, last: int, unit: int) -> Cut | None:
+        """See `Boundaries.best_end`; `unit` characters from the wished position cost 1."""
+        return _best_cut(self._structure, within, last, unit, starts=False)
+
+    def best_start(self, within: Range) -> Cut | None:
+        """See `Boundaries.best_start`; the distance only decides between boundaries of one kind."""
+        return _best_cut(self._structure, within, within.high, _ANY_DISTANCE, starts=True)
 
 
 def _best_cut(structure: TextStructure, within: Range, last: int, unit: int, *, starts: bool) -> Cut | None:
@@ -125,10 +141,10 @@ def _cuts(
     else:
         positions = (match.end() for match in pattern.finditer(text, max(0, low - 4), high))
     for position in positions if forwards else reversed(list(positions)):
-        yield _cut_at(text, position)
+        yield cut_at(text, position)
 
 
-def _cut_at(text: str, position: int) -> Cut:
+def cut_at(text: str, position: int) -> Cut:
     """The cut around a position: the blanks there belong to neither side."""
     end = position
     start = position
@@ -184,7 +200,7 @@ def hard_cut(text: str, within: Range) -> Cut:
                     continue
                 if may_split or not _splits_a_sign(text, position):
                     return Cut(position, position)
-    return _cut_at(text, within.wished)
+    return cut_at(text, within.wished)
 
 
 def _splits_a_sign(text: str, position: int) -> bool:

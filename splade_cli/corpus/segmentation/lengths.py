@@ -11,24 +11,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from splade_cli.corpus.segmentation.text_model import Tokens
+
 LONGEST_TOKEN = 16
 """Characters that count as one token at most: a word that is none to a tokenizer takes room all the same."""
-
-
-class Tokens(Protocol):
-    """A tokenizer of a model that is to read the chunks.
-
-    Attributes:
-        window: tokens of a text that the model reads, without those that it adds itself.
-    """
-
-    window: int
-
-    def starts(self, text: str) -> NDArray[np.int64]:
-        """Positions of characters at which the tokens of `text` start, ascending."""
-
-    def count(self, text: str) -> int:
-        """How many tokens `text` has."""
 
 
 class Lengths(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from splade_cli.corpus.segmentation.lengths import Characters, Lengths, TokenLengths, Tokens
+from splade_cli.corpus.segmentation.lengths import Characters, Lengths, TokenLengths
+from splade_cli.corpus.segmentation.text_model import Tokens
 
 Headings = tuple[str, ...]
 HEADER_SHARE = 0.25

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from splade_cli.corpus.segmentation.boundaries import Cut, Range, best_end, best_start, hard_cut
+from splade_cli.corpus.segmentation.boundaries import Boundaries, Cut, Range, hard_cut
 from splade_cli.corpus.segmentation.sizes import Fit, Headings, Sizes
-from splade_cli.corpus.segmentation.structure import HeadingPaths, structure_of
+from splade_cli.corpus.segmentation.structure import HeadingPaths
 
 KEEP_WHOLE = 1.3
 """A text that is so much longer than wished for is not cut."""
-# So small a price of distance that it only decides between boundaries of one kind.
-_ANY_DISTANCE = 1_000_000
 
 
 class Slice(NamedTuple):
@@ -28,14 +26,18 @@ class Slicer:
     """Cuts one text.
 
     Args:
-        title: of the document; a heading that says the same is no heading of a slice.
+        paths: of its headings.
+        boundaries: where it can be cut.
+        fit: how long the slices are.
         overlap: share of a slice that the next one repeats, 0 or 0.1 to 0.2.
     """
 
-    def __init__(self, text: str, title: str, fit: Fit, overlap: float) -> None:
+    def __init__(
+        self, text: str, paths: HeadingPaths, boundaries: Boundaries, fit: Fit, overlap: float
+    ) -> None:
         self._text = text
-        self._structure = structure_of(text)
-        self._paths = HeadingPaths(self._structure, title)
+        self._paths = paths
+        self._boundaries = boundaries
         self._fit = fit
         self._lengths = fit.lengths
         self._overlap = overlap
@@ -76,7 +78,7 @@ class Slicer:
         high = max(low, high)
         target = lengths.after(start, sizes.target)
         within = Range(low, min(max(target, low), high), high)
-        cut = best_end(self._structure, within, max(last, low), max(1, target - start))
+        cut = self._boundaries.best_end(within, max(last, low), max(1, target - start))
         if cut is None and rest <= sizes.most:
             return all_of_it
         return cut or hard_cut(self._text, within)
@@ -93,7 +95,7 @@ class Slicer:
             return cut.start
         wished = min(max(lengths.before(cut.end, round(self._overlap * length)), low), high)
         within = Range(low, wished, high)
-        shared = best_start(self._structure, within, _ANY_DISTANCE) or hard_cut(self._text, within)
+        shared = self._boundaries.best_start(within) or hard_cut(self._text, within)
         if shared.start > high:
             return cut.start
         return shared.start

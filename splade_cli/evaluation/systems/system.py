@@ -141,8 +141,8 @@ def units_of(collection: Collection, embedder: SpladeEmbedder) -> list[Chunk]:
     """What is ranked: whole documents, or the chunks of a collection that is `chunked`, as `embedder` reads
     them."""
     if collection.chunked:
-        tokens = embedder.text_tokens
-        return split_documents(collection.documents, BY_TOKENS.read_by(tokens), tokens)
+        text_model = embedder.text_model
+        return split_documents(collection.documents, BY_TOKENS.read_by(text_model), text_model)
     return [
         Chunk(doc.id, doc.id, doc.text, doc.title, (), 0, len(doc.text), doc.metadata)
         for doc in collection.documents

@@ -31,7 +31,7 @@ _BLANK = re.compile(r"\s")
 
 
 class TextTokens:
-    """See `corpus.segmentation.lengths.Tokens`.
+    """See `corpus.segmentation.text_model.Tokens`.
 
     Args:
         tokenizer: that of the model, which neither pads nor cuts.
