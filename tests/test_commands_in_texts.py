@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,30 +40,38 @@ OTHER_PROGRAMS = {
 }
 
 
+@cache
+def program() -> object:
+    """The command line as a tree; made once, since making it takes as long as a hundred questions to it."""
+    return typer.main.get_command(app)
+
+
 def click_command(name: str) -> object:
     """The command of a name, such as `search` or `index add`."""
-    command = typer.main.get_command(app)
+    command = program()
     for part in name.split():
         command = command.commands[part]  # type: ignore[attr-defined]
     return command
 
 
+@cache
 def names() -> list[str]:
     """All commands, those of a group by both words."""
     found = []
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in program().commands.items():  # type: ignore[attr-defined]
         found += [f"{name} {inner}" for inner in getattr(command, "commands", {})]
         found.append(name)
     return found
 
 
-def options_of(name: str) -> set[str]:
+@cache
+def options_of(name: str) -> frozenset[str]:
     """The flags that a command takes."""
     command = click_command(name)
     flags = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}  # type: ignore[attr-defined]
     for inner in getattr(command, "commands", {}):
         flags |= options_of(f"{name} {inner}")
-    return flags | {"--help"}
+    return frozenset(flags | {"--help"})
 
 
 def texts_of_code(path: Path) -> Iterator[str]:
@@ -233,7 +242,7 @@ def test_the_library_speaks_of_no_flags() -> None:
 
 
 def test_the_command_line_has_a_flag_for_each_option_of_an_error() -> None:
-    known = set()
+    known: set[str] = set()
     for name in names():
         known |= options_of(name)
     options = []

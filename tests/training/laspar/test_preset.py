@@ -54,17 +54,17 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def losses_and_figures(
-    variant: str, regularizer: str, files: tuple[Path, Path], folder: Path
+    variant: str, regularizer: str, files: tuple[Path, Path], folder: Path, steps: int
 ) -> tuple[list[float], Any]:
     settings = {"model.latent_variant": variant, "loss.document_regularizer": regularizer}
-    quick = {"training.max_steps": 15, "training.eval_strategy": "no", "training.save_strategy": "no"}
+    quick = {"training.max_steps": steps, "training.eval_strategy": "no", "training.save_strategy": "no"}
     trained = SpladeTrainer(resolved=preset("all-MiniLM-L6-v2", files, folder, **settings, **quick)).train()
     return [row["base_loss"] for row in rows_of(folder) if "base_loss" in row], trained
 
 
 @needs_minilm
 def test_the_loss_falls_and_a_held_out_figure_rises(files: tuple[Path, Path], tmp_path: Path) -> None:
-    losses, trained = losses_and_figures("attention", "equipartition", files, tmp_path)
+    losses, trained = losses_and_figures("attention", "equipartition", files, tmp_path, 8)
     assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
     assert trained.after["nDCG@10"] > trained.before["nDCG@10"] + 0.05
     assert (tmp_path / "config.yaml").read_text().count("- all-MiniLM-L6-v2\n") == 1
@@ -80,7 +80,7 @@ def test_the_loss_falls_and_a_held_out_figure_rises(files: tuple[Path, Path], tm
 def test_so_they_do_in_every_form(
     variant: str, regularizer: str, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    losses, trained = losses_and_figures(variant, regularizer, files, tmp_path)
+    losses, trained = losses_and_figures(variant, regularizer, files, tmp_path, 15)
     assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
     assert trained.after["nDCG@10"] > trained.before["nDCG@10"] + 0.05
 
