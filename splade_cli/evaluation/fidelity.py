@@ -14,7 +14,8 @@ import numpy as np
 
 from splade_cli.engines.base import Catalog
 from splade_cli.generation.queries.offline_writer import OfflineWriter
-from splade_cli.index.bm25.analyzer import guess_language, stop_words
+from splade_cli.index.bm25.analyzer import stop_words
+from splade_cli.index.bm25.language import guess_language
 from splade_cli.records import Chunk
 from splade_cli.search.opening import carried_encoder
 from splade_cli.search.searcher import Searcher

@@ -9,7 +9,7 @@ from pathlib import Path
 from splade_cli.corpus.chunks import split_documents
 from splade_cli.corpus.documents import Skipped, read_documents
 from splade_cli.generation.options import GenerateOptions
-from splade_cli.index.bm25.analyzer import guess_language
+from splade_cli.index.bm25.language import Language, identify_language, named_language
 from splade_cli.model.embedder import text_model_of
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, Document
@@ -17,12 +17,22 @@ from splade_cli.records import Chunk, Document
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents and their chunks, in the order of reading; `skipped` is what could not be read."""
+    """Documents and their chunks, in the order of reading.
+
+    Attributes:
+        skipped: what could not be read.
+        found: the language of the documents, and what says so.
+    """
 
     documents: Sequence[Document]
     skipped: Sequence[Skipped]
     chunks: Sequence[Chunk]
-    language: str
+    found: Language
+
+    @property
+    def language(self) -> str:
+        """Name of the language of the documents."""
+        return self.found.name
 
 
 def chunked_corpus(
@@ -34,7 +44,7 @@ def chunked_corpus(
     )
     model = text_model_of(options.chunk_for, options.loading)
     chunks = split_documents(reading.documents, options.chunking.read_by(model), model)
-    return Corpus(reading.documents, reading.skipped, chunks, language or _language_of(chunks))
+    return Corpus(reading.documents, reading.skipped, chunks, _language_of(chunks, language))
 
 
 def whole_corpus(
@@ -45,7 +55,7 @@ def whole_corpus(
     for document in documents:
         if document.text.strip() or document.title.strip():
             chunks.append(whole(document))
-    return Corpus(documents, skipped, chunks, language or _language_of(chunks))
+    return Corpus(documents, skipped, chunks, _language_of(chunks, language))
 
 
 def whole(document: Document) -> Chunk:
@@ -60,5 +70,8 @@ def whole(document: Document) -> Chunk:
     )
 
 
-def _language_of(chunks: Sequence[Chunk]) -> str:
-    return guess_language([chunk.text for chunk in chunks])
+def _language_of(chunks: Sequence[Chunk], given: str | None) -> Language:
+    """That which is given, by name or code, also one that no words are counted in; else a guess."""
+    if given:
+        return named_language(given) or Language(given)
+    return identify_language([chunk.text for chunk in chunks])

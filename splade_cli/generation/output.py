@@ -171,6 +171,8 @@ def _report(
         val=len(rows["val"]),
         test=len(rows["test"]),
         language=source.corpus.language,
+        language_certainty=source.corpus.found.certainty,
+        language_evidence=source.corpus.found.evidence,
         teachers=(),
         query_types=dict(Counter(each.query.type for each in queries)),
         negatives=negatives / sum(map(len, rows.values())),

@@ -58,6 +58,8 @@ def plan(options: GenerateOptions) -> Plan:
         skipped=tuple(corpus.skipped),
         chunks=len(corpus.chunks),
         language=corpus.language,
+        language_certainty=corpus.found.certainty,
+        language_evidence=corpus.found.evidence,
         queries=queries,
         estimate=estimate,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from splade_cli.corpus.documents import Skipped
 from splade_cli.generation.llm.accounts import CallEstimate, LlmRun
+from splade_cli.index.bm25.language import Certainty
 from splade_cli.records import JsonValue
 
 
@@ -17,6 +18,7 @@ class GenerationReport:
 
     Attributes:
         train, val, test: rows on each side of the split.
+        language_certainty, language_evidence: see `index.bm25.language.Language`.
         teachers: what ranked the chunks.
         query_types: queries by their kind.
         negatives: of a row, on average.
@@ -33,6 +35,8 @@ class GenerationReport:
     val: int
     test: int
     language: str
+    language_certainty: Certainty
+    language_evidence: str
     teachers: tuple[str, ...]
     query_types: Mapping[str, int]
     negatives: float
@@ -58,6 +62,7 @@ class Plan:
     """What `generate` would do.
 
     Attributes:
+        language_certainty, language_evidence: see `index.bm25.language.Language`.
         queries: at most; None where only the writer knows.
         estimate: what the language model would be asked, where there is one.
     """
@@ -66,6 +71,8 @@ class Plan:
     skipped: tuple[Skipped, ...]
     chunks: int
     language: str
+    language_certainty: Certainty
+    language_evidence: str
     queries: int | None
     estimate: CallEstimate | None = None
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from splade_cli.engines.local import LocalEngine
 from splade_cli.generation.corpus import Corpus
 from splade_cli.generation.options import GenerateOptions
-from splade_cli.index.bm25.analyzer import guess_language
+from splade_cli.index.bm25.language import guess_language
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import DenseInfo
 from splade_cli.indexing.dense import DenseEncoder, DenseWindows

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from splade_cli.corpus.documents import Skipped
 from splade_cli.errors import InputError
+from splade_cli.index.bm25.language import required_language
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.vectors.impacts import check_bits
 from splade_cli.indexing.in_memory import index_in_memory
 from splade_cli.indexing.on_disk import write_index
 from splade_cli.indexing.options import IndexOptions
+from splade_cli.indexing.pipeline import Findings
 from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.encoding.truncation import Truncation
 from splade_cli.progress import Progress, bars
 
 DEFAULT = IndexOptions()
@@ -28,14 +29,15 @@ class Indexed:
         documents: how many were read.
         skipped: what gave no document.
         precision: what documents were encoded in, and why.
-        truncation: how much of a sample of the chunks the model does not read; None of an index in memory.
+        findings: what a sample of the chunks told: their language, and how the model fits them; None of an
+            index in memory.
     """
 
     index: SpladeIndex
     documents: int
     skipped: list[Skipped]
     precision: str = ""
-    truncation: Truncation | None = None
+    findings: Findings | None = None
 
 
 def index_documents(
@@ -63,26 +65,27 @@ def index_documents(
 
     Raises:
         InputError, ModelError: as reading, chunking, loading and encoding raise; another process is writing
-            to `output_dir`; other bits than 8 and 16, or negative weights with `impacts`.
+            to `output_dir`; other bits than 8 and 16, or negative weights with `impacts`; an unknown
+            language.
     """
     options.chunking.check()
     if options.impacts is not None:
         check_bits(options.impacts)
+    if options.language is not None:
+        required_language(options.language)
     embedder = embedder or SpladeEmbedder(model)
     with bars(progress) as report:
         text_model = embedder.text_model
         options = replace(options, chunking=options.chunking.read_by(text_model))
         reader = ChunkReader(Path(documents), options.chunking, report, options.reading, text_model)
-        truncation = None
+        findings = None
         if output_dir is None:
             if options.query is not None:
                 raise InputError("only an index on disk carries a query encoder", "name a folder: output_dir")
             index = index_in_memory(reader, embedder, options, report)
         else:
-            truncation = write_index(
-                reader, Path(output_dir), embedder, options, force=force, progress=report
-            )
+            findings = write_index(reader, Path(output_dir), embedder, options, force=force, progress=report)
             index = SpladeIndex.open(output_dir)
     device = embedder.loaded.device
     precision = f"{device.precision} ({device.reason})"
-    return Indexed(index, reader.documents, reader.skipped, precision, truncation)
+    return Indexed(index, reader.documents, reader.skipped, precision, findings)

@@ -80,7 +80,7 @@ def _collected(
         chunks=chunks,
         vocabulary=pipeline.embedder.vocabulary,
         encoder=pipeline.embedder.description,
-        language=opening.language() if options.bm25 else None,
+        language=opening.language(options.language).name if options.bm25 else None,
         dense=dense_part,
     )
     index.info = replace(index.info, pruning=options.pruning, impacts=impacts)

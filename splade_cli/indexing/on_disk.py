@@ -15,10 +15,9 @@ from splade_cli.index.store.manifest import MARKS, NAME
 from splade_cli.index.store.segment_writer import Bm25Request
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.indexing.options import IndexOptions
-from splade_cli.indexing.pipeline import Opening, Pipeline
+from splade_cli.indexing.pipeline import Findings, Opening, Pipeline
 from splade_cli.indexing.reading import ChunkReader
 from splade_cli.model.embedder import SpladeEmbedder
-from splade_cli.model.encoding.truncation import Truncation
 from splade_cli.model.query_encoders.base import QueryEncoderExport
 from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.model.query_encoders.tokenizer import TOKENIZER, has_fast_tokenizer, write_tokenizer
@@ -80,19 +79,19 @@ def write_index(
     *,
     force: bool,
     progress: Progress,
-) -> Truncation:
+) -> Findings:
     """Writes an index to `output`, as a whole or not at all.
 
     Returns:
-        How much of a sample of the chunks the model does not read.
+        What a sample of the chunks told.
 
     Raises:
         InputError, ModelError: as `claimed_index`, and as reading, encoding and exporting raise.
     """
     with claimed_index(output, force):
-        truncation = _write(reader, output, embedder, options, force=force, progress=progress)
+        findings = _write(reader, output, embedder, options, force=force, progress=progress)
         remove_cache(cache_of(output))
-    return truncation
+    return findings
 
 
 def _write(
@@ -103,7 +102,7 @@ def _write(
     *,
     force: bool,
     progress: Progress,
-) -> Truncation:
+) -> Findings:
     query = None
     count = None
     export = _query_export(embedder, options)
@@ -111,11 +110,11 @@ def _write(
         query = export.info
         count = export.count
     opening = Opening(reader)
-    truncation = opening.truncation(embedder)
+    findings = opening.findings(embedder, options.language)
     opening.settle_precision(embedder)
     bm25 = None
     if options.bm25:
-        bm25 = Bm25Request(opening.language())
+        bm25 = Bm25Request(findings.language.name)
     with Cache(cache_of(output)) as cache:
         cache.put(REPLACES, {b"": _state(output)})
         pipeline = Pipeline.of(embedder, options, cache)
@@ -148,7 +147,7 @@ def _write(
             every = _told(chain([first], batches), progress)
             storage.write(output, every, content, dimensions=embedder.loaded.model.dimensions, force=force)
     progress("write", 1, 1)
-    return truncation
+    return findings
 
 
 def _query_export(embedder: SpladeEmbedder, options: IndexOptions) -> QueryEncoderExport | None:

@@ -20,6 +20,8 @@ class IndexOptions:
             tokenizer does not say where its tokens start.
         reading: how large a file may be, how long it may take, and whether links are followed.
         bm25: store the words of the chunks as well, for searching by BM25 and by both.
+        language: of the documents, by name or code: its stop words and its stemmer are BM25's. Guessed where
+            None; what is added later is counted in the same.
         dense: store vectors of this model as well.
         query: makes what the index is to carry for encoding queries without the model, such as
             `static_export.export_static`; an inference-free model's table is always carried.
@@ -33,6 +35,7 @@ class IndexOptions:
     chunking: Chunking = BY_TOKENS
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     bm25: bool = True
+    language: str | None = None
     dense: DenseEncoder | None = None
     query: ExportQueries | None = None
     pruning: Pruning = field(default_factory=Pruning)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from splade_cli.index.bm25.analyzer import guess_language
+from splade_cli.index.bm25.language import Language, identify_language, required_language
 from splade_cli.index.store.batches import Batch
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.indexing.dense import DenseWindows
 from splade_cli.indexing.options import IndexOptions
+from splade_cli.indexing.vocabulary_fit import VocabularyFit, vocabulary_fit
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.encoding.truncation import Truncation
 from splade_cli.progress import Progress, silent
@@ -23,6 +24,21 @@ AUTOMATIC_FROM = 4096
 PRECISION_SAMPLE = 192
 LANGUAGE_SAMPLE = 200
 TRUNCATION_SAMPLE = 500
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a sample of the chunks tells of all of them.
+
+    Attributes:
+        language: of the texts, as given or guessed.
+        truncation: how much of them the model does not read.
+        vocabulary: how the model's vocabulary fits them.
+    """
+
+    language: Language
+    truncation: Truncation
+    vocabulary: VocabularyFit
 
 
 class Opening:
@@ -49,9 +65,16 @@ class Opening:
         """How much of a sample the embedder does not read; of fewer chunks than twice that, of all."""
         return embedder.truncation(self.sample(TRUNCATION_SAMPLE))
 
-    def language(self) -> str:
-        """The language of a sample."""
-        return guess_language(self.sample(LANGUAGE_SAMPLE))
+    def language(self, given: str | None = None) -> Language:
+        """The language `given`, or else that of a sample. Raises InputError for an unknown one."""
+        if given is not None:
+            return required_language(given)
+        return identify_language(self.sample(LANGUAGE_SAMPLE))
+
+    def findings(self, embedder: SpladeEmbedder, language: str | None = None) -> Findings:
+        """What samples tell; `language` where it is known. Raises InputError as `language` does."""
+        fit = vocabulary_fit(embedder.loaded.tokenizer, self.sample(LANGUAGE_SAMPLE))
+        return Findings(self.language(language), self.truncation(embedder), fit)
 
     def sample(self, size: int) -> list[str]:
         """What is read of about `size` of the first chunks, evenly spaced."""

@@ -50,6 +50,28 @@ def test_the_help_shows_building_and_names_the_others(splade):
     assert "Index folder." in splade("index", "verify", "--help").stdout
 
 
+def test_the_language_is_said_and_a_model_of_another_one(splade, tmp_path):
+    text = "Ovnen brenner leiren ved tusen grader, og døren må ikke åpnes før den er kald. " * 3
+    (tmp_path / "ovn.md").write_text(text, encoding="utf-8")
+    result = splade("index", tmp_path / "ovn.md", "-o", tmp_path / "guessed", env={"COLUMNS": "300"})
+    assert result.exit_code == 0
+    assert "(guessed, likely: function words " in result.stdout
+    assert "the model's vocabulary is not that of these documents (2." in result.stderr
+    assert "--model opensearch-project/opensearch-neural-sparse-encoding-multilingual-v1" in result.stderr
+    assert "splade train --preset inference-free-scandinavian" in result.stderr
+    given = splade("index", tmp_path / "ovn.md", "-o", tmp_path / "given", "--language", "nb", "--json")
+    assert (facts(given)["language"], facts(given)["language_certainty"]) == ("norwegian", "given")
+    refused = splade("index", tmp_path / "ovn.md", "-o", tmp_path / "other", "--language", "norwegan")
+    assert refused.exit_code == 1
+    assert "did you mean 'norwegian'? (--language)" in refused.stderr
+    assert not (tmp_path / "other").exists()
+    (tmp_path / "kiln.md").write_text("The kiln is closed, and the fire is out of it.", encoding="utf-8")
+    assert splade("index", "add", tmp_path / "kiln.md", "--index", tmp_path / "given").exit_code == 0
+    index = SpladeIndex.open(tmp_path / "given")
+    assert [segment.bm25.language for segment in index.segments] == ["norwegian"] * len(index.segments)
+    assert index.documents == 2
+
+
 def test_build_is_the_command_without_a_name(splade, docs, tmp_path):
     for words in (
         (docs, "-o", tmp_path / "one"),

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from splade_cli.errors import IndexFolderError, InputError
-from splade_cli.index.bm25.analyzer import analysed, guess_language, stop_words
+from splade_cli.index.bm25.analyzer import analysed, stop_words
 from splade_cli.index.bm25.frequencies import K1, B, TermFrequencies
 from splade_cli.index.bm25.frequencies_file import open_frequencies, write_frequencies
+from splade_cli.index.bm25.language import guess_language
 from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.containers.container import Container
 from splade_cli.index.containers.container_writer import ContainerWriter

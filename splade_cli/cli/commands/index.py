@@ -24,6 +24,15 @@ Dense = Annotated[
     ),
 ]
 
+Language = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        help="Of the documents, for --mode bm25: no, german, zh, ... What is added later is of it too.",
+        show_default="guessed",
+    ),
+]
+
 
 class IndexCommands(TyperGroup):
     """A group that builds where the first word is none of its commands."""
@@ -53,6 +62,7 @@ def index(
     bm25: Annotated[
         bool, typer.Option("--bm25/--no-bm25", help="Count words as well, for --mode bm25.")
     ] = True,
+    language: Language = None,
     dense: Dense = None,
     prune_terms: options.PruneTerms = None,
     prune_mass: options.PruneMass = None,
@@ -112,6 +122,7 @@ def index(
             max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
         ),
         bm25=bm25,
+        language=language,
         dense=_dense_model(dense, opening),
         query=options.query_encoder(query),
         pruning=Pruning(prune_terms, prune_mass),

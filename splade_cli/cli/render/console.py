@@ -19,6 +19,7 @@ from splade_cli.cli.render.plain import one_line, plain, plain_json
 
 if TYPE_CHECKING:
     from splade_cli.corpus.documents import Skipped
+    from splade_cli.index.bm25.language import Language
 
 
 class Terminal(Console):
@@ -91,6 +92,13 @@ def facts(values: Mapping[str, Any], as_json: bool, remark: str = "") -> None:
             out.print(f"[bold]{key:<{width}}[/]  {escape(_shown(value))}", soft_wrap=True)
     if remark:
         note(remark)
+
+
+def language_facts(language: Language, as_json: bool) -> dict[str, Any]:
+    """A language among `facts`: for people with what says so."""
+    if as_json:
+        return {"language": language.name, "language certainty": language.certainty}
+    return {"language": str(language)}
 
 
 def columns(names: Sequence[str], narrow: bool) -> Table:

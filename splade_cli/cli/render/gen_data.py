@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from splade_cli.cli.render import console
+from splade_cli.index.bm25.language import Language
 
 if TYPE_CHECKING:
     from splade_cli.generation.llm.accounts import LlmRun, Outcome
-    from splade_cli.generation.report import Generated, Plan
+    from splade_cli.generation.report import Generated, GenerationReport, Plan
 
 
 def planned(plan: Plan, show_skipped: bool, json_output: bool) -> None:
@@ -20,7 +21,7 @@ def planned(plan: Plan, show_skipped: bool, json_output: bool) -> None:
         "documents": plan.documents,
         "skipped": len(plan.skipped),
         "chunks": plan.chunks,
-        "language": plan.language,
+        **_language_facts(plan, json_output),
         "queries": plan.queries,
     }
     if plan.estimate is not None:
@@ -40,7 +41,7 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
     facts: dict[str, Any] = {
         "documents": report.documents,
         "chunks": report.chunks,
-        "language": report.language,
+        **_language_facts(report, json_output),
         "teachers": list(report.teachers),
         "train rows": report.train,
         "validation rows": report.val,
@@ -65,6 +66,11 @@ def _negatives_left_out(counts: Mapping[str, int]) -> dict[str, Any]:
     if not counts:
         return {}
     return {"negatives left out": dict(counts)}
+
+
+def _language_facts(made: Plan | GenerationReport, as_json: bool) -> dict[str, Any]:
+    found = Language(made.language, made.language_certainty, made.language_evidence)
+    return console.language_facts(found, as_json)
 
 
 def _show_llm(run: LlmRun) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from splade_cli.cli.render import console
+from splade_cli.indexing.vocabulary_fit import models_for
 
 if TYPE_CHECKING:
     from splade_cli.evaluation.fidelity import Fidelity
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from splade_cli.index.info import QueryInfo
     from splade_cli.index.updates import Merged
     from splade_cli.indexing.build import Indexed
+    from splade_cli.indexing.pipeline import Findings
 
 
 def built(made: Indexed, model: str, folder: Path, json_output: bool) -> None:
@@ -26,24 +28,61 @@ def built(made: Indexed, model: str, folder: Path, json_output: bool) -> None:
         "active terms a chunk": f"{index.nonzeros / len(index):.1f}",
         "holds": ", ".join(_parts(index)),
         "megabytes": round(size_bytes(folder) / 1e6, 2),
+        **_language(made, json_output),
         "model": model,
         "precision": made.precision,
         "queries": _queries(index.info.query),
         "written to": str(folder),
     }
-    truncation = made.truncation
-    if truncation is not None and truncation.cut:
-        values["beyond the model's limit"] = (
-            f"{truncation.share:.1%} of the tokens, in {truncation.cut} of {truncation.texts} chunks"
-        )
+    findings = made.findings
+    if findings is not None:
+        truncation = findings.truncation
+        if truncation.cut:
+            values["beyond the model's limit"] = (
+                f"{truncation.share:.1%} of the tokens, in {truncation.cut} of {truncation.texts} chunks"
+            )
     console.facts(values, json_output)
-    if truncation is not None and truncation.cut:
+    if findings is not None:
+        _notes(findings, index.info.bm25 is not None)
+    console.next_command(f"splade query --index {folder}")
+
+
+def _language(made: Indexed, as_json: bool) -> dict[str, Any]:
+    if made.findings is None:
+        return {}
+    return console.language_facts(made.findings.language, as_json)
+
+
+def _notes(findings: Findings, has_words: bool) -> None:
+    """What of the documents the model does not read, and that they are not of its language."""
+    truncation = findings.truncation
+    if truncation.cut:
         console.note(
             f"the model reads {truncation.limit} tokens of a chunk, and what lies beyond is not found by it: "
             "leave out --chunk-size, --chunk-min and --chunk-max, so that chunks are cut to its size, "
             "or raise --max-length where the model allows it"
         )
-    console.next_command(f"splade query --index {folder}")
+    language = findings.language
+    is_english = language.name == "english" and language.certainty != "unknown"
+    if findings.vocabulary.fits or is_english:
+        return
+    fit = findings.vocabulary
+    reasons = []
+    if fit.falls_apart:
+        reasons.append(f"{fit.tokens:.1f} tokens a word, {fit.english:.1f} in English")
+    if fit.is_unknown:
+        reasons.append(f"{fit.unknown:.0%} of the tokens are unknown to it")
+    what = ", ".join(reasons)
+    console.note(f"the model's vocabulary is not that of these documents ({what})")
+    trained, preset = models_for(language.name)
+    console.note(f"one of many languages: --model {trained}")
+    if preset:
+        console.note(
+            f"one for {language.name}, to be trained: splade train --preset {preset} "
+            "--train-file data/train.json"
+        )
+    if has_words:
+        console.note("BM25 needs no vocabulary: splade search QUERY --mode bm25")
 
 
 def changed(folder: Path, values: dict[str, Any], json_output: bool) -> None:

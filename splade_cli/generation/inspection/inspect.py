@@ -13,7 +13,7 @@ from splade_cli.generation.inspection.hardness import bm25_hardness, compared, o
 from splade_cli.generation.inspection.repeats import leaks, near_positives, repeats
 from splade_cli.generation.inspection.report import Inspection, Lengths, SampleRow, Side
 from splade_cli.generation.inspection.rows import Row, read_rows
-from splade_cli.index.bm25.analyzer import guess_language
+from splade_cli.index.bm25.language import guess_language
 from splade_cli.progress import Progress, bars
 
 MOST_MEASURED = 5000

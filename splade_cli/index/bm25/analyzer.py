@@ -7,16 +7,15 @@ scripts without blanks the terms are character bigrams.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from splade_cli.index.bm25.scripts import BIGRAM, language_of_script, with_bigrams
+from splade_cli.index.bm25.scripts import BIGRAM, with_bigrams
 
-_WORD = re.compile(r"(?u)\b\w\w+\b")
+WORD = re.compile(r"(?u)\b\w\w+\b")
 _TERM = rf"(?u){BIGRAM}|\b\w\w+\b"
-_STEMMERS = (
+STEMMED = (
     "english",
     "norwegian",
     "danish",
@@ -29,6 +28,8 @@ _STEMMERS = (
     "portuguese",
     "russian",
 )
+"""Languages that have a list of stop words and a stemmer, and so can be told by their words."""
+_NO_LANGUAGES = {"porter", "dutch_porter"}
 
 
 def analysed(texts: Sequence[str], language: str) -> list[list[str]]:
@@ -47,22 +48,6 @@ def analysed_codes(texts: Sequence[str], language: str) -> tuple[list[list[int]]
     """The same as codes, and the terms that they stand for, in an order that means nothing."""
     tokens = _tokens(texts, language, return_ids=True)
     return tokens.ids, sorted(tokens.vocab, key=tokens.vocab.__getitem__)
-
-
-def guess_language(texts: Sequence[str], sample: int = 200) -> str:
-    """The language of a sample of `texts`: that of their script, or whose stop words cover most of them.
-
-    ``english`` where neither says anything.
-    """
-    step = max(1, len(texts) // sample)
-    pieces = [text[:1000].lower() for text in texts[::step][:sample]]
-    by_script = language_of_script("".join(pieces))
-    if by_script is not None:
-        return by_script
-    words = Counter(word for piece in pieces for word in _WORD.findall(piece))
-    covered = {name: sum(words[word] for word in stop_words(name)) for name in _STEMMERS}
-    best = max(covered, key=lambda name: (covered[name], name == "english"))
-    return best if covered[best] else "english"
 
 
 @lru_cache(maxsize=16)
@@ -92,4 +77,12 @@ def _tokens(texts: Sequence[str], language: str, return_ids: bool) -> Any:
 def _stemmer(language: str) -> Any:
     import Stemmer
 
-    return Stemmer.Stemmer(language if language in _STEMMERS else "english")
+    return Stemmer.Stemmer(language if language in snowball_languages() else "english")
+
+
+@lru_cache(maxsize=1)
+def snowball_languages() -> frozenset[str]:
+    """Languages that this version of Snowball has a stemmer for."""
+    import Stemmer
+
+    return frozenset(Stemmer.algorithms()) - _NO_LANGUAGES

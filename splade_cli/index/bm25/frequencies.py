@@ -18,7 +18,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError
-from splade_cli.index.bm25.analyzer import analysed_codes, guess_language
+from splade_cli.index.bm25.analyzer import analysed_codes
+from splade_cli.index.bm25.language import guess_language
 from splade_cli.index.containers.dictionary import TextDictionary, encoded
 from splade_cli.index.containers.mapped_file import MappedFile
 from splade_cli.index.containers.stored_rows import StoredRows

@@ -30,6 +30,8 @@ _LANGUAGES = {
     "burmese": re.compile(r"[\u1000-\u109f]"),
     "khmer": re.compile(r"[\u1780-\u17ff]"),
 }
+SCRIPTS = frozenset(_LANGUAGES)
+"""Languages that are told by their script alone."""
 _KANA_SHARE = 0.1
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from splade_cli.errors import InputError
-from splade_cli.index.bm25.analyzer import guess_language
 from splade_cli.index.bm25.frequencies import DEFAULT_LANGUAGE, TermCounter, TermFrequencies
 from splade_cli.index.bm25.frequencies_file import write_frequencies
+from splade_cli.index.bm25.language import guess_language
 from splade_cli.index.containers.checksums import Checksum
 from splade_cli.index.containers.container_writer import ContainerWriter, GrowingTensor
 from splade_cli.index.engine.postings_file import write_postings

@@ -145,7 +145,8 @@ class _Sample:
         self._literal = [matcher.literal(names, chunk.title, chunk.text) for chunk in self._chunks]
         self._stop_words: frozenset[str] = frozenset()
         if self._names and self._texts and self._named:
-            from splade_cli.index.bm25.analyzer import guess_language, stop_words
+            from splade_cli.index.bm25.analyzer import stop_words
+            from splade_cli.index.bm25.language import guess_language
 
             self._stop_words = stop_words(language or guess_language(texts), full=True)
 
