@@ -37,10 +37,17 @@ def test_empty_folder_and_empty_file(splade, tmp_path, command):
     ("option", "value"),
     [("--queries-per-chunk", "-1"), ("--negatives", "0"), ("--batch-size", "-4"), ("--round-trip", "0"),
      ("--max-documents", "-2"), ("--chunk-size", "-5"), ("--chunk-max", "-1"),
+     ("--chunk-tokens", "3"),
      ("--overlap", "0.9"), ("--val-ratio", "1.5")],
 )  # fmt: skip
 def test_sizes_out_of_range(splade, docs, tmp_path, option, value):
     fails(splade("gen-data", docs, "-o", tmp_path / "out", option, value), value)
+
+
+def test_sizes_in_two_units(splade, docs, tmp_path):
+    for command in ("index", "gen-data"):
+        flags = ("--chunk-tokens", "100", "--chunk-max", "900")
+        fails(splade(command, docs, "-o", tmp_path / "out", *flags), "--chunk-max 900", "counts characters")
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,24 @@ def same(index: SpladeIndex, other: SpladeIndex) -> None:
         np.testing.assert_allclose(found.toarray(), expected.toarray(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("chunker", ["structure", "semantic"])
+def test_added_documents_are_cut_as_the_index_was(
+    embedder: SpladeEmbedder, tmp_path: Path, chunker: str
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "long.md").write_text(f"# Saw\n\n{LONG}")
+    options = IndexOptions(chunking=Chunking(tokens=40, chunker=chunker))
+    made = index_documents(docs, tmp_path / "index", options, embedder=embedder)
+    window = embedder.loaded.model.max_seq_length - 2
+    assert made.index.info.chunking == Chunking(tokens=40, window=window, chunker=chunker)
+    assert len(made.index) > 9
+    added = add_documents(docs, tmp_path / "index", embedder=embedder)
+    assert (added.new, added.changed, added.unchanged) == (0, 0, 1)
+    (docs / "other.md").write_text(f"# Lathe\n\n{LONG}")
+    assert add_documents(docs, tmp_path / "index", embedder=embedder).chunks == len(made.index)
+
+
 def test_new_changed_and_unchanged_documents(
     embedder: SpladeEmbedder, tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
