@@ -7,10 +7,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from splade_cli.corpus.chunks import split_documents
+from splade_cli.corpus.chunks import BY_TOKENS, split_documents
 from splade_cli.corpus.documents import read_documents
 from splade_cli.datasets.formats.beir import read_corpus
 from splade_cli.errors import InputError
+from splade_cli.model.embedder import text_model_of
+from splade_cli.model.layout import DEFAULT_MODEL
+from splade_cli.model.options import ModelOptions
 from splade_cli.records import Chunk
 
 SHORTEST = 5
@@ -29,7 +32,9 @@ def corpus_texts(path: Path) -> list[str]:
         documents = read_corpus(path / "corpus.jsonl")
         texts = [Chunk(each.id, each.id, each.text, each.title).content for each in documents]
     else:
-        texts = [chunk.content for chunk in split_documents(read_documents(path).documents)]
+        model = text_model_of(DEFAULT_MODEL, ModelOptions())  # as training data are cut
+        chunks = split_documents(read_documents(path).documents, BY_TOKENS.read_by(model), model)
+        texts = [chunk.content for chunk in chunks]
     different = [text for text in dict.fromkeys(texts) if text.strip()]
     if not different:
         raise InputError(f"{path} holds no text", "name a folder of documents, or a BEIR folder")
