@@ -83,6 +83,27 @@ LlmNegatives = Annotated[
         help="Negatives that the language model writes for a query, a call each, beside mined ones.",
     ),
 ]
+JudgeModel = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        help="Model that grades each written query with its passage from 0 to 3, a call each; 'same' is "
+        "that of --llm.",
+        show_default="none",
+    ),
+]
+JudgeUrl = Annotated[
+    str | None, typer.Option("--judge-url", help="Its server.", show_default="that of --base-url")
+]
+JudgeGrade = Annotated[
+    int, typer.Option("--judge-grade", help="Pairs with a lower grade are rejected, 1 to 3.")
+]
+Relabel = Annotated[
+    bool,
+    typer.Option(
+        "--relabel", help="Mined negatives are judged too: one that answers is no negative, but a positive."
+    ),
+]
 Temperature = Annotated[float, typer.Option("--temperature", help="Of the language model.")]
 Concurrency = Annotated[int, typer.Option("--concurrency", help="Calls at a time.")]
 RateLimit = Annotated[int | None, typer.Option("--rate-limit", help="Calls a minute at most.")]

@@ -11,6 +11,7 @@ from splade_cli.corpus.options import ReadingOptions
 from splade_cli.datasets.examples import FORMATS
 from splade_cli.datasets.splits import SplitRatio
 from splade_cli.errors import InputError, require_at_most, require_positive
+from splade_cli.generation.judge.options import Judge
 from splade_cli.generation.llm.options import MOST_QUERIES, Llm
 from splade_cli.generation.queries.kinds import Proportions, check_proportions
 from splade_cli.generation.queries.offline_writer import OFFLINE_TYPES
@@ -88,6 +89,7 @@ class GenerateOptions:
         negatives: of a query at most.
         round_trip: a query that was written stays only if its chunk is among the first so many results.
         without: filters that are switched off, of `queries.rejected.FILTERS`.
+        judge: a language model that grades written queries with their passages; None for none.
         val_ratio: share of the documents that go to validation, near-duplicates together; of judged queries
             the share of the rows, where the collection has no split for it.
         test_ratio: the same for a test side, which there is where it is above 0.
@@ -111,6 +113,7 @@ class GenerateOptions:
     negatives: int = 5
     round_trip: int = 100
     without: frozenset[str] = frozenset()
+    judge: Judge | None = None
     val_ratio: float = 0.1
     test_ratio: float = 0.0
     output_format: str = "json"
@@ -139,6 +142,7 @@ class GenerateOptions:
                     "max_documents does nothing with judged queries", "what they judge is read as a whole"
                 )
         check_filters(self.without, self._filters)
+        self._check_judge()
         if self.output_format not in FORMATS:
             raise InputError(f"unknown format '{self.output_format}'", f"one of {', '.join(FORMATS)}")
         if not 0 <= self.val_ratio < 1:
@@ -150,6 +154,20 @@ class GenerateOptions:
                 f"test_ratio must leave something to train on, got {self.test_ratio:g} beside a val_ratio of "
                 f"{self.val_ratio:g}",
                 "0.1 and 0.1 leave 80% of the documents",
+            )
+
+    def _check_judge(self) -> None:
+        if self.judge is None:
+            return
+        if self.judge.llm is None and not isinstance(self.queries, Llm):
+            raise InputError(
+                "no language model writes the queries that could judge them as well", "name one that judges"
+            )
+        if isinstance(self.queries, Judged | Rows) and not self.judge.relabel:
+            raise InputError(
+                "a judge has nothing to do with judged queries, none of which is rejected",
+                "leave it out, or let it grade their negatives",
+                option="relabel",
             )
 
     @property

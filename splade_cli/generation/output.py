@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from splade_cli.datasets.examples import FORMATS, write_examples
@@ -33,6 +33,15 @@ class MinedQuery:
 
     query: JudgedQuery
     mined: tuple[Mined, ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a report tells of how rows were made: see `GenerationReport`."""
+
+    teachers: tuple[str, ...]
+    written_negatives: Mapping[str, int]
+    judged: Mapping[str, int]
 
 
 def written_files(options: GenerateOptions) -> tuple[str, ...]:
@@ -76,16 +85,12 @@ def write_training_files(
     options: GenerateOptions,
     source: QuerySource,
     queries: Sequence[MinedQuery],
-    teachers: tuple[str, ...],
-    written: Mapping[str, int],
+    done: Done,
 ) -> GenerationReport:
     """Writes `written_files` below the output, whole or not at all, which `end_output` has to end.
 
     Killed at any point, the same run can be begun again. Each query has an id and a side. Files of an earlier
     run that this one does not write, such as a test side or another format, go: they would contradict it.
-
-    Args:
-        teachers, written: for the report.
     """
     output = Path(options.output)
     names = written_files(options)
@@ -96,7 +101,7 @@ def write_training_files(
         side = each.query.side or "train"
         qrels[side][each.query.id] = each.query.grades
         rows[side] += [_row(each.query, mined, chunks) for mined in each.mined]
-    report = replace(_report(options, source, queries, rows), teachers=teachers, written_negatives=written)
+    report = _report(options, source, queries, rows, done)
     with replacing_folder(output / UNFINISHED) as folder:
         write_jsonl(folder / "corpus.jsonl", source.corpus_rows())
         write_jsonl(folder / "queries.jsonl", (_query_row(each.query) for each in queries))
@@ -160,6 +165,7 @@ def _report(
     source: QuerySource,
     queries: Sequence[MinedQuery],
     rows: Mapping[str, Sequence[Example]],
+    done: Done,
 ) -> GenerationReport:
     negatives = 0
     for side in rows.values():
@@ -173,7 +179,9 @@ def _report(
         language=source.corpus.language,
         language_certainty=source.corpus.found.certainty,
         language_evidence=source.corpus.found.evidence,
-        teachers=(),
+        teachers=done.teachers,
+        written_negatives=done.written_negatives,
+        judged=done.judged,
         query_types=dict(Counter(each.query.type for each in queries)),
         negatives=negatives / sum(map(len, rows.values())),
         dropped=dict(source.rejected.queries),

@@ -6,16 +6,22 @@ language model stay in cache.sqlite3, what a model encoded until all is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from splade_cli.datasets.lost_queries import read_lost_queries
-from splade_cli.errors import InputError, LimitError, SpladeError
+from splade_cli.errors import InputError, SpladeError
 from splade_cli.generation.corpus import Corpus, chunked_corpus
+from splade_cli.generation.judge.models import (
+    accounts,
+    answers_file,
+    estimated_calls,
+    llm_writer,
+    open_judge,
+)
 from splade_cli.generation.llm.writer import LlmWriter
 from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
 from splade_cli.generation.output import (
+    Done,
     MinedQuery,
     begin_output,
     end_output,
@@ -48,11 +54,8 @@ def plan(options: GenerateOptions) -> Plan:
         queries = len(judged.queries)
     elif isinstance(options.queries, Offline | Llm):
         queries = len(chunks) * options.queries.queries_per_chunk
-    estimate = None
-    if isinstance(options.queries, Llm):
-        answers = _answers_file(options.queries)
-        with earlier_answers(Path(options.output), answers) as cache:
-            estimate = _llm_writer(options, options.queries, cache, unsaid).estimate(chunks)
+    with earlier_answers(Path(options.output), answers_file(options)) as cache:
+        estimate = estimated_calls(options, chunks, queries, cache)
     return Plan(
         documents=len(corpus.documents),
         skipped=tuple(corpus.skipped),
@@ -88,8 +91,7 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
     begin_output(options)
     corpus, judged = _read(options, progress)
     progress("chunk", len(corpus.chunks), len(corpus.chunks))
-    answers = _answers_file(options.queries)
-    with run_cache(output) as cache, answer_cache(answers, cache) as answered:
+    with run_cache(output) as cache, answer_cache(answers_file(options), cache) as answered:
         writer: Writer | None = None
         if judged is not None:
             source: QuerySource = JudgedQueries(judged, options.negatives, options.without)
@@ -103,40 +105,28 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
             )
         # before any query is written: a model that cannot be loaded must not cost a language model's answers
         teachers = open_teachers(corpus, options, cache, progress)
-        with _accounts(writer, say):
+        judge = open_judge(options, writer, answered, say)
+        chunks_by_id = {chunk.id: chunk for chunk in corpus.chunks}
+        with accounts(writer, judge, say):
             mined = _mined_queries(source, writer, teachers, options.seed, progress)
+            if judge is not None and isinstance(source, WrittenQueries):
+                mined = judge.usable(mined, chunks_by_id, source.rejected, progress)
             sides = source.split([each.query for each in mined], options.split_ratio, options.seed)
             rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
+            if judge is not None and options.judge is not None and options.judge.relabel:
+                rows = judge.relabelled(rows, chunks_by_id, source.rejected, progress)
             made = WrittenNegatives(rows, {})
             if isinstance(writer, LlmWriter) and writer.negatives_per_query:
                 checks = Checks(source.rejected, CEILING not in options.without)
                 made = add_written_negatives(rows, corpus, writer, teachers, checks, progress)
-        names = tuple(teachers.names.values())
-        report = write_training_files(options, source, made.queries, names, made.counts)
+        done = Done(tuple(teachers.names.values()), made.counts, dict(judge.counts) if judge else {})
+        report = write_training_files(options, source, made.queries, done)
         forget_vectors(cache)
     end_output(output)
     llm = writer.run() if isinstance(writer, LlmWriter) else None
+    if judge is not None:
+        llm = judge.run(llm)
     return Generated(output, options.output_format, report, llm, teachers.advice)
-
-
-@contextmanager
-def _accounts(writer: Writer | None, say: Say) -> Iterator[None]:
-    """Says what a language model has cost where the run ends early."""
-    try:
-        yield
-    except LimitError:
-        raise  # its message says so
-    except BaseException:
-        if isinstance(writer, LlmWriter) and writer.budget.sent:
-            say(f"this run: {writer.budget.spent()}; every answer is kept")
-        raise
-
-
-def _answers_file(queries: object) -> Path | None:
-    """Where the answers of a language model are kept, if not beside the training files."""
-    if isinstance(queries, Llm) and queries.answers is not None:
-        return Path(queries.answers)
-    return None
 
 
 def _read(options: GenerateOptions, progress: Progress = silent) -> tuple[Corpus, JudgedCorpus | None]:
@@ -166,7 +156,7 @@ def _weak_spots(options: GenerateOptions, corpus: Corpus) -> WeakSpots | None:
 def _writer(options: GenerateOptions, corpus: Corpus, answers: Cache | None, say: Say) -> Writer:
     queries = options.queries
     if isinstance(queries, Llm):
-        return _llm_writer(options, queries, answers, say)
+        return llm_writer(options, queries, answers, say)
     if isinstance(queries, Offline):
         return OfflineWriter(
             corpus.chunks,
@@ -178,10 +168,6 @@ def _writer(options: GenerateOptions, corpus: Corpus, answers: Cache | None, say
         )
     assert not isinstance(queries, Judged | Rows)
     return queries
-
-
-def _llm_writer(options: GenerateOptions, llm: Llm, answers: Cache | None, say: Say) -> LlmWriter:
-    return LlmWriter(llm, answers, language=options.language, seed=options.seed, say=say)
 
 
 def _mined_queries(

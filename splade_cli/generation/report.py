@@ -23,6 +23,7 @@ class GenerationReport:
         query_types: queries by their kind.
         negatives: of a row, on average.
         dropped: queries that were left out, by reason.
+        judged: pairs by the grade that a judge gave, and what became of negatives that it graded.
         dropped_negatives: candidates that were not to be negatives, by reason.
         without: filters that were switched off.
         written_negatives: what became of the negatives that a language model was asked for, by outcome.
@@ -46,6 +47,7 @@ class GenerationReport:
     written_negatives: Mapping[str, int] = field(default_factory=dict)
     dropped_negatives: Mapping[str, int] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    judged: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Plain JSON values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import typer
@@ -10,29 +11,24 @@ import typer
 from splade_cli.cli import data_options, options, reading_options, settings
 from splade_cli.cli.interrupts import told_if_whole
 
+ASKING = (
+    "base_url", "concurrency", "rate_limit", "timeout", "answer_tokens", "max_useless", "max_calls",
+    "max_tokens", "max_cost", "price_in", "price_out", "answers",
+)  # fmt: skip
+"""Options of how a language model is asked, be it to write or to judge."""
 UNUSED_WITH_LABELS = (
-    "llm", "kinds", "persona", "examples",
-    "base_url", "template", "queries_per_chunk", "temperature", "concurrency", "rate_limit", "timeout",
-    "answer_tokens", "max_useless", "max_calls", "max_tokens", "max_cost", "price_in", "price_out", "answers",
-    "round_trip", "chunk_tokens", "chunk_for", "chunk_size", "chunk_min", "chunk_max",
-    "overlap", "chunker", "max_documents",
+    "llm", "kinds", "persona", "examples", "template", "queries_per_chunk", "temperature", "round_trip",
+    "chunk_tokens", "chunk_for", "chunk_size", "chunk_min", "chunk_max", "overlap", "chunker",
+    "max_documents",
 )  # fmt: skip
 """Options of writing queries and of chunking: with human queries documents stay whole, all queries stay."""
 NO_QUERY_IS_WRITTEN = "leave it out: no query is written, and documents stay whole"
+OF_A_WRITER = ("llm_negatives", "persona", "examples")
 PAID = (
-    "llm_negatives",
-    "persona",
-    "examples",
-    "answer_tokens",
-    "max_useless",
-    "max_calls",
-    "max_tokens",
-    "max_cost",
-    "price_in",
-    "price_out",
-    "answers",
-)
+    "answer_tokens", "max_useless", "max_calls", "max_tokens", "max_cost", "price_in", "price_out", "answers",
+)  # fmt: skip
 """Options of a language model that nobody gives by chance, and which mean something else to those who do."""
+OF_A_JUDGE = ("judge_url", "judge_grade", "relabel")
 
 
 def gen_data(
@@ -52,6 +48,10 @@ def gen_data(
     persona: data_options.Persona = None,
     examples: data_options.Examples = None,
     llm_negatives: data_options.LlmNegatives = 0,
+    judge: data_options.JudgeModel = None,
+    judge_url: data_options.JudgeUrl = None,
+    judge_grade: data_options.JudgeGrade = 2,
+    relabel: data_options.Relabel = False,
     temperature: data_options.Temperature = 0.7,
     concurrency: data_options.Concurrency = 4,
     rate_limit: data_options.RateLimit = None,
@@ -101,6 +101,7 @@ def gen_data(
     from splade_cli.cli.render import gen_data as render
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.errors import InputError
+    from splade_cli.generation.judge.options import Judge
     from splade_cli.generation.llm.budget import Limits
     from splade_cli.generation.llm.options import Style
     from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
@@ -115,7 +116,7 @@ def gen_data(
     )  # fmt: skip
     if not 0 <= val_ratio < 1:
         raise InputError(f"--val-ratio must be from 0 to below 1, got {val_ratio:g}", "0.1 is the default")
-    if base_url and not llm:
+    if base_url and not (llm or judge):
         raise InputError(
             f"--base-url {base_url} without --llm", "name the model that the server runs: --llm MODEL"
         )
@@ -128,27 +129,42 @@ def gen_data(
             f"--qrels needs a BEIR folder, {documents} is a file", "rows with positives go to --queries FILE"
         )
     if not llm:
-        _refuse(context, PAID, "without --llm", "name the model that is to write the queries: --llm MODEL")
+        hint = "name the model that is to write the queries: --llm MODEL"
+        _refuse(context, OF_A_WRITER, "without --llm", hint)
+        if not judge:
+            _refuse(context, PAID, "without --llm", hint)
+    if not judge:
+        _refuse(context, OF_A_JUDGE, "without --judge", "name the model that is to judge: --judge MODEL")
+    if judge == "same" and not llm:
+        raise InputError("--judge same without --llm", "name the model that is to judge: --judge MODEL")
     if "round-trip" in (without or ()):
         _refuse(context, ("round_trip",), "with --without round-trip", "leave one of them out")
-    source: Offline | Llm | Judged | Rows
-    if qrels:
-        _refuse(context, UNUSED_WITH_LABELS, "with --qrels", NO_QUERY_IS_WRITTEN)
-        source = Judged(qrels)
-    elif queries:
-        _refuse(context, UNUSED_WITH_LABELS, "with --queries", NO_QUERY_IS_WRITTEN)
-        source = Rows(queries)
-    elif llm:
+    asked = None
+    if llm or judge:
         limits = Limits(max_calls, max_tokens, max_cost, price_in, price_out)
-        source = Llm(
-            llm, queries_per_chunk or 2, base_url=base_url, template=template, temperature=temperature,
-            concurrency=concurrency, rate_limit=rate_limit, timeout=timeout, answer_tokens=answer_tokens,
-            most_useless=max_useless, limits=limits, answers=answers,
+        asked = Llm(
+            llm or judge or "", queries_per_chunk or 2, base_url=base_url, template=template,
+            temperature=temperature, concurrency=concurrency, rate_limit=rate_limit, timeout=timeout,
+            answer_tokens=answer_tokens, most_useless=max_useless, limits=limits, answers=answers,
             negatives_per_query=llm_negatives,
             style=Style(
                 settings.proportions(kinds), persona or "", read_own_queries(examples) if examples else ()
             ),
         )  # fmt: skip
+    judging = None
+    if judge and asked:
+        other = replace(asked, model=judge, base_url=judge_url or base_url)
+        judging = Judge(None if judge == "same" else other, judge_grade, relabel)
+    source: Offline | Llm | Judged | Rows
+    unused = UNUSED_WITH_LABELS if judge else (*UNUSED_WITH_LABELS, *ASKING)
+    if qrels:
+        _refuse(context, unused, "with --qrels", NO_QUERY_IS_WRITTEN)
+        source = Judged(qrels)
+    elif queries:
+        _refuse(context, unused, "with --queries", NO_QUERY_IS_WRITTEN)
+        source = Rows(queries)
+    elif llm and asked:
+        source = asked
     else:
         source = Offline(queries_per_chunk or 4, settings.proportions(kinds))
     wanted = GenerateOptions(
@@ -169,6 +185,7 @@ def gen_data(
         negatives=negatives,
         round_trip=round_trip,
         without=frozenset(without or ()),
+        judge=judging,
         val_ratio=val_ratio,
         test_ratio=test_ratio,
         seed=seed,

@@ -52,6 +52,8 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
         **_negatives_left_out(report.dropped_negatives),
         "written to": str(made.output),
     }
+    if report.judged:
+        facts["judged"] = dict(sorted(report.judged.items()))
     if report.written_negatives:
         facts["negatives by the model"] = dict(report.written_negatives)
     if made.llm is not None:
@@ -86,15 +88,20 @@ def _show_llm(run: LlmRun) -> None:
             f"{queries.failed:,} chunks got no usable answer, the last because: {queries.last_failure}; "
             "the same command with --force asks for these again, and for no other"
         )
-    if run.negatives is None:
-        return
-    console.note(f"{run.negatives.cached:,} negatives served by earlier answers")
-    if run.negatives.useless:
-        console.note(f"answers without a negative: {_reasons(run.negatives)}")
-    if run.negatives.failed:
+    if run.negatives is not None:
+        _show_outcome(run.negatives, "negative")
+    if run.grades is not None:
+        _show_outcome(run.grades, "grade")
+
+
+def _show_outcome(outcome: Outcome, wanted: str) -> None:
+    """What came of asking for something beside queries."""
+    console.note(f"{outcome.cached:,} {wanted}s served by earlier answers")
+    if outcome.useless:
+        console.note(f"answers without a {wanted}: {_reasons(outcome)}")
+    if outcome.failed:
         console.note(
-            f"{run.negatives.failed:,} negatives got no usable answer, the last because: "
-            f"{run.negatives.last_failure}"
+            f"{outcome.failed:,} {wanted}s got no usable answer, the last because: {outcome.last_failure}"
         )
 
 
@@ -103,8 +110,10 @@ def _reasons(outcome: Outcome) -> str:
 
 
 def _llm_facts(run: LlmRun) -> dict[str, Any]:
+    outcomes = [each for each in (run.queries, run.negatives, run.grades) if each is not None]
     facts: dict[str, Any] = {
         "calls": run.usage.calls,
+        "answers that were JSON alone": sum(each.as_json for each in outcomes),
         "prompt tokens": run.usage.prompt_tokens,
         "completion tokens": run.usage.completion_tokens,
         "chunks cached": run.queries.cached,
@@ -113,6 +122,9 @@ def _llm_facts(run: LlmRun) -> dict[str, Any]:
     if run.negatives is not None:
         facts["negatives cached"] = run.negatives.cached
         facts["negatives without an answer"] = run.negatives.failed
+    if run.grades is not None:
+        facts["grades cached"] = run.grades.cached
+        facts["grades without an answer"] = run.grades.failed
     if run.cost is not None:
         facts["cost"] = run.cost
     return facts

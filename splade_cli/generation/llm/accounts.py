@@ -15,7 +15,8 @@ class CallEstimate:
     Attributes:
         cost: by the prices of the limits; None without them.
         within_limits: whether a run is likely to end before one of the limits does.
-        negative_calls: those of the calls that are for negatives; None where none are asked for.
+        negative_calls, judge_calls: those of the calls that are for negatives, and for grades; None where
+            none are asked for.
     """
 
     cached: int = 0
@@ -25,6 +26,7 @@ class CallEstimate:
     cost: float | None = None
     within_limits: bool = True
     negative_calls: int | None = None
+    judge_calls: int | None = None
 
     def and_also(self, other: CallEstimate, limits: Limits) -> CallEstimate:
         """Both together."""
@@ -50,6 +52,8 @@ class Outcome:
         failed: items that got no usable answer, the last for `last_failure`.
         useless: answers that were of no use, by reason.
         repeated: answers that were the same as that to the item before.
+        answers: those of this run.
+        as_json: of these, those that were nothing but one JSON object.
     """
 
     cached: int
@@ -57,6 +61,8 @@ class Outcome:
     last_failure: str
     useless: Mapping[str, int]
     repeated: int = 0
+    answers: int = 0
+    as_json: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class LlmRun:
         spent: the same as `usage`, in words.
         cost: by the prices of the limits; None without them.
         queries: what came of asking for queries.
-        negatives: what came of asking for negatives; None where none was asked for.
+        negatives, grades: what came of asking for them; None where none was asked for.
     """
 
     usage: Usage
@@ -75,3 +81,4 @@ class LlmRun:
     cost: float | None
     queries: Outcome
     negatives: Outcome | None = None
+    grades: Outcome | None = None

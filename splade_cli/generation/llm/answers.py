@@ -55,6 +55,14 @@ class Answer:
         row: dict[str, Any] = json.loads(value)
         return cls(**{name: each for name, each in row.items() if name in _FIELDS})
 
+    @property
+    def is_json(self) -> bool:
+        """Whether it is one JSON object and nothing else, as was asked for."""
+        try:
+            return isinstance(json.loads(self.text), dict)
+        except (ValueError, RecursionError):
+            return False
+
     def without(self, secrets: Iterable[str]) -> Answer:
         """The same answer with each of `secrets` replaced: some servers repeat what they are sent."""
         words = {"text": self.text, "reasoning": self.reasoning, "refusal": self.refusal}

@@ -71,13 +71,15 @@ class Asking(Generic[Item, Written]):
         self.cached = 0
         self.failed = 0
         self.last_failure = ""
+        self._answers = 0
+        self._as_json = 0
         self._question = question
         self._options = options
         self._seed = seed
         self._say = say
         self._endpoint = Endpoint.resolve(options.base_url)
         self._advice = OTHER_SERVER
-        self._usefulness = Usefulness(options.most_useless, question.wanted)
+        self._usefulness = Usefulness(options.most_useless, question.wanted, may_repeat=question.may_repeat)
         self._is_waiting = False
 
     def kept_of_all(self, items: Iterable[Item]) -> Iterator[tuple[Item, list[Written]]]:
@@ -126,6 +128,8 @@ class Asking(Generic[Item, Written]):
             last_failure=self.last_failure,
             useless=dict(self._usefulness.useless),
             repeated=self._usefulness.repeated,
+            answers=self._answers,
+            as_json=self._as_json,
         )
 
     def failure(self) -> ServiceError:
@@ -190,6 +194,8 @@ class Asking(Generic[Item, Written]):
                 break
             # kept before anything else is done with it
             self.answers.put(item, attempt, answer)
+            self._answers += 1
+            self._as_json += answer.is_json
             written = self._question.read(item, answer)
             useless = self._usefulness.judge(item, answer, is_of_use=bool(written))
             if useless is None:

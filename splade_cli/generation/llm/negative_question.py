@@ -90,6 +90,7 @@ class NegativeQuestion:
 
     stage = "write negatives"
     wanted = "negative"
+    may_repeat = False
 
     def __init__(self, options: Llm, language: str | None) -> None:
         self._language = language or "the language of the passage"

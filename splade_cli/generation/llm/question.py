@@ -18,11 +18,13 @@ class Question(Protocol[Item_contra, Written]):
     Attributes:
         stage: what is done, for a bar.
         wanted: what an answer has to hold, e.g. ``query``.
+        may_repeat: whether many items may well have the same answer.
         depends_on: all that an answer depends on beside the item: model, template, language, ...
     """
 
     stage: str
     wanted: str
+    may_repeat: bool
     depends_on: Sequence[Setting]
 
     def messages(self, item: Item_contra) -> list[dict[str, str]]:

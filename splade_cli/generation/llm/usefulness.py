@@ -20,6 +20,7 @@ _ADVICE = {
     "empty": "ask the model by hand whether it answers at all, and in which field",
     "without a query": "a larger model, or a lower temperature",
     "without a negative": "a larger model: it is harder to write what looks like an answer and is none",
+    "without a grade": "another model as judge: it has to answer with a number from 0 to 3",
     "the same for different passages": "another model, or a server that does not answer from a cache",
 }
 
@@ -53,7 +54,8 @@ class Usefulness:
     Args:
         most_repeated: passages in a row that may get the same answer: pages of a form may say the same, but
             so many were not read.
-        wanted: what an answer has to hold: ``query`` or ``negative``.
+        wanted: what an answer has to hold: ``query``, ``negative`` or ``grade``.
+        may_repeat: an answer says nothing by being the same as others.
 
     Attributes:
         useless: answers that are of no use, by reason.
@@ -62,13 +64,14 @@ class Usefulness:
         unread: passages whose answer, the same for all of them, is now taken for no answer.
     """
 
-    def __init__(self, most_repeated: int, wanted: str = "query") -> None:
+    def __init__(self, most_repeated: int, wanted: str = "query", *, may_repeat: bool = False) -> None:
         self.useless: Counter[str] = Counter()
         self.in_a_row = 0
         self.repeated = 0
         self.unread: list[Subject] = []
         self._most_repeated = most_repeated
         self._wanted = wanted
+        self._may_repeat = may_repeat
         self._last_said = ""
         self._same_answer: list[Subject] = []
 
@@ -85,6 +88,8 @@ class Usefulness:
     def _reason(self, subject: Subject, answer: Answer, is_of_use: bool) -> Useless | None:
         if not is_of_use:
             return why_useless(answer, self._wanted)
+        if self._may_repeat:
+            return None
         said = answer.text if answer.text.strip() else answer.reasoning
         if said != self._last_said:
             self._last_said = said

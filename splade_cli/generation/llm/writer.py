@@ -31,6 +31,7 @@ class QueryQuestion:
 
     stage = "write queries"
     wanted = "query"
+    may_repeat = False
 
     def __init__(self, options: Llm, language: str | None) -> None:
         self.prompt = Prompt(options.template, language, options.queries_per_chunk, options.style)

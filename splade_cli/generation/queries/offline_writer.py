@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from splade_cli.generation.dedupe import query_key
 from splade_cli.generation.queries.kinds import Proportions, turns
+from splade_cli.generation.queries.templates import CLAIMS, HOW_TOS, QUESTIONS
 from splade_cli.generation.queries.typos import misspelled
 from splade_cli.idf import rarity
 from splade_cli.progress import Progress, silent
@@ -39,32 +40,7 @@ SENTENCE_WORDS = 30
 """Words of a sentence that are used at most."""
 FEWEST_WORDS = 6
 """Words in a sentence at least, for a query to be made of it."""
-QUESTIONS = {
-    "english": ("what is {}", "how does {} work", "how to use {}", "what is known about {}",
-                "when is {} used", "what are the effects of {}", "what causes {}", "how can {} be obtained",
-                "can {} be used", "does {} change", "why {}", "which {}", "{} explained", "problem with {}"),
-    "norwegian": ("hva er {}", "hvordan virker {}", "når brukes {}", "hvorfor {}", "hva betyr {}"),
-    "danish": ("hvad er {}", "hvordan virker {}", "hvornår bruges {}", "hvorfor {}", "hvad betyder {}"),
-    "swedish": ("vad är {}", "hur fungerar {}", "när används {}", "varför {}", "vad betyder {}"),
-    "german": ("was ist {}", "wie funktioniert {}", "wann braucht man {}", "warum {}", "was bedeutet {}"),
-    "french": ("qu'est-ce que {}", "comment fonctionne {}", "quand utiliser {}", "pourquoi {}"),
-    "spanish": ("qué es {}", "cómo funciona {}", "cuándo usar {}", "por qué {}"),
-}  # fmt: skip
-CLAIMS = {
-    "english": ("what is known about {}", "is it true that {}", "evidence that {}", "how {}", "why {}",
-                "does {}", "can {}", "what are {}"),
-}  # fmt: skip
-"""Openings for a whole span of a sentence; a language without any asks about phrases only."""
 
-HOW_TOS = {
-    "english": ("how to use {}", "how to set up {}", "how do i fix {}", "steps for {}", "guide to {}"),
-    "norwegian": ("hvordan bruke {}", "hvordan fikse {}", "veiledning til {}"),
-    "danish": ("hvordan bruger man {}", "vejledning til {}"),
-    "swedish": ("hur använder man {}", "guide till {}"),
-    "german": ("wie benutzt man {}", "anleitung für {}"),
-    "french": ("comment utiliser {}", "mode d'emploi {}"),
-    "spanish": ("cómo usar {}", "guía de {}"),
-}
 _FAILURE = re.compile(
     r"\b(?:errors?|exception|fail(?:s|ed|ure)?|fatal|warning|cannot|can['’]t|could not|unable to|invalid"
     r"|denied|not found|timed? ?out|traceback|refused|E\d{2,}|[A-Z]\w+(?:Error|Exception))\b"

@@ -15,6 +15,7 @@ ROUND_TRIP = "round-trip"
 CEILING = "ceiling"
 LOST = "lost"
 LABELS = "labels"
+JUDGE = "judge"
 FILTERS = {
     DUPLICATE: "a query of the same words as one before",
     COPY: "a query that stands in its chunk word for word",
@@ -30,7 +31,7 @@ class Rejected:
 
     Attributes:
         chunk_id: of its positive; empty where there is none.
-        filter: one of `FILTERS`, `LOST` or `LABELS`.
+        filter: one of `FILTERS`, `LOST`, `LABELS` or `JUDGE`.
         reason: in words, with what the filter has measured.
         negative: what was not to be a negative, the id of a chunk or a text that was written; empty where the
             query itself is rejected.
