@@ -43,6 +43,12 @@ ChunkTokens = Annotated[
         show_default="200",
     ),
 ]
+KeepDuplicates = Annotated[
+    bool,
+    typer.Option(
+        "--keep-duplicates", help="Read one text in each of its formats, guide.md and guide.pdf alike."
+    ),
+]
 ChunkSize = Annotated[
     int | None,
     typer.Option(

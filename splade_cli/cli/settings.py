@@ -39,6 +39,7 @@ def reading(
     include: Sequence[str] | None,
     exclude: Sequence[str] | None,
     ignored: bool,
+    keep_duplicates: bool,
 ) -> ReadingOptions:
     """The flags of reading a folder. Raises InputError for a limit that is not above 0, or for no pattern."""
     from splade_cli.corpus.options import ReadingOptions
@@ -53,6 +54,7 @@ def reading(
         tuple(include or ()),
         tuple(exclude or ()),
         ignored,
+        keep_duplicates,
     )
 
 

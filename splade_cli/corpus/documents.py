@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splade_cli.corpus.file_reader import FileReader, Waiting
-from splade_cli.corpus.folders import NO_FILE, NamedFile, Skipped, list_files, of_endings
+from splade_cli.corpus.folders import NO_FILE, Folded, NamedFile, Skipped, list_files, of_endings
 from splade_cli.corpus.formats import ROW_READERS, WORKBOOK_READERS, Unreadable
 from splade_cli.corpus.formats.by_name import format_of
 from splade_cli.corpus.formats.code.languages import LANGUAGES
 from splade_cli.corpus.formats.prose import clean, safe_name, short_title
 from splade_cli.corpus.options import DEFAULT_READING, MEGABYTE, ReadingOptions
+from splade_cli.corpus.other_formats import TextsSeen, richest_first
 from splade_cli.corpus.whole_file import SUPPORTED, is_supported, unsupported
 from splade_cli.errors import InputError, require_positive
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Document
 from splade_cli.storage.machine_faults import raise_exhausted
 
-__all__ = ["SUPPORTED", "Reading", "Skipped", "iterate_documents", "read_documents"]
+__all__ = ["SUPPORTED", "Folded", "Reading", "Skipped", "iterate_documents", "read_documents"]
 
 LONGEST_ID = 1000
 """Characters of an id: it stands in the ids of all chunks of its document."""
@@ -64,7 +65,9 @@ def iterate_documents(
 ) -> Iterator[Document | Skipped]:
     """What `read_documents` reads, one at a time; a JSONL file is never in memory as a whole.
 
-    Ids are such that each is one cell of a table: what would end a line or a cell is percent-encoded.
+    Ids are such that each is one cell of a table: what would end a line or a cell is percent-encoded. A text
+    that is there in several formats is read once, from the one that tells most, see `other_formats`; so files
+    whose name another has in such a format come last.
 
     Args:
         options: how much of a file, for how long, and whether links out of the folder are followed.
@@ -76,9 +79,14 @@ def iterate_documents(
     files, skipped = _files(Path(path), options)
     yield from skipped
     ids: set[str] = set()
+    seen_texts = None
+    if not options.keep_duplicates:
+        files = richest_first(files)
+        seen_texts = TextsSeen(files)
     with FileReader(options) as reader:
         for file in files:
-            for document in _documents(file, ids, reader, _Patience(file, options, progress)):
+            patience = _Patience(file, options, progress)
+            for document in _documents(file, ids, reader, patience, seen_texts):
                 if isinstance(document, Skipped):
                     skipped.append(document)
                 yield document
@@ -142,9 +150,12 @@ class _Patience:
 
 
 def _documents(
-    file: NamedFile, ids: set[str], reader: FileReader, patience: _Patience
+    file: NamedFile, ids: set[str], reader: FileReader, patience: _Patience, seen_texts: TextsSeen | None
 ) -> Iterator[Document | Skipped]:
-    """The documents of one file, under ids that are not among `ids`, which grow by them."""
+    """The documents of one file, under ids that are not among `ids`, which grow by them.
+
+    None of a file whose text is among `seen_texts` in another format.
+    """
     ending = format_of(file.path)
     has_rows = ending in ROW_READERS or ending in WORKBOOK_READERS
     waiting: Waiting = patience.waiting
@@ -153,6 +164,11 @@ def _documents(
             if isinstance(raw, Unreadable):
                 yield Skipped(file.name, str(raw))
                 continue
+            if seen_texts is not None and not has_rows:
+                other = seen_texts.same_as(file, raw.title, raw.text)
+                if other is not None:
+                    yield Folded(file.name, f"the same text as {other}, in another format", other)
+                    continue
             fallback = f"{file.name}#{number}" if has_rows else file.name
             given_id = raw.id
             if len(given_id) > LONGEST_ID:

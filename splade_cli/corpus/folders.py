@@ -33,6 +33,13 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True)
+class Folded(Skipped):
+    """A file that gave no document, since the file `into` has the same text in another format."""
+
+    into: str = ""
+
+
 class NamedFile(NamedTuple):
     """A file and what it is called: its path relative to the folder."""
 

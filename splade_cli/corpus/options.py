@@ -22,6 +22,7 @@ class ReadingOptions:
         include, exclude: patterns of .gitignore; of a folder only files that one of the first fits are read,
             and none that the last of the second to fit leaves out.
         ignored: read what .gitignore files of the folder name as well.
+        keep_duplicates: read a text in each format that it is there in, not only in the one that tells most.
     """
 
     max_file_size: float = 100.0
@@ -31,6 +32,7 @@ class ReadingOptions:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     ignored: bool = False
+    keep_duplicates: bool = False
 
     def __post_init__(self) -> None:
         """Raises InputError for a limit that is not above 0, or a pattern that is none."""

@@ -73,6 +73,24 @@ def test_the_language_is_said_and_a_model_of_another_one(splade, tmp_path):
     assert index.documents == 2
 
 
+def test_formats_of_one_text_are_told(splade, tmp_path):
+    for name in ("a", "b", "c", "d"):
+        text = f"The kiln {name} fires clay at a thousand degrees.\n"
+        for ending in ("md", "txt"):
+            (tmp_path / "docs" / f"{name}.{ending}").parent.mkdir(exist_ok=True)
+            (tmp_path / "docs" / f"{name}.{ending}").write_text(text)
+    words = ("gen-data", tmp_path / "docs", "-o", tmp_path / "out", "--dry-run", "--json")
+    result = splade(*words, env={"COLUMNS": "200"})
+    assert (facts(result)["documents"], facts(result)["skipped"]) == (4, 4)
+    told = "folded: 4 files have the text of another in another format, such as a.txt that of a.md "
+    assert told in " ".join(result.stderr.split())
+    assert "--keep-duplicates reads each format" in " ".join(result.stderr.split())
+    assert splade(*words, "--list-skipped").stderr.count("folded ") == 4
+    kept = splade(*words, "--keep-duplicates")
+    assert facts(kept)["documents"] == 8
+    assert "folded" not in kept.stderr
+
+
 def test_build_is_the_command_without_a_name(splade, docs, tmp_path):
     for words in (
         (docs, "-o", tmp_path / "one"),

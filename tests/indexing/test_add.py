@@ -344,6 +344,22 @@ def test_what_cannot_be_read_now_is_not_gone(embedder: SpladeEmbedder, tmp_path:
     assert len(index.find("3.txt")) == 0
 
 
+def test_a_text_that_is_there_in_a_better_format_is_gone(embedder: SpladeEmbedder, tmp_path: Path) -> None:
+    index_dir = tmp_path / "index"
+    texts = {"saw.txt": "A sharp blade cuts. " * 6, "lathe.txt": "A steady hand turns."}
+    folder = _folder(tmp_path, texts)
+    index_documents(folder, index_dir, embedder=embedder)
+    (folder / "saw.md").write_text(texts["saw.txt"])
+    added = add_documents(folder, index_dir, embedder=embedder, most_gone=0.5)
+    assert (added.new, added.unchanged, added.gone) == (1, 1, 1)
+    assert [skipped.path for skipped in added.skipped] == ["saw.txt"]
+    index = SpladeIndex.open(index_dir)
+    assert sorted({index.chunks[row].document_id for row in index.live_rows().tolist()}) == [
+        "lathe.txt",
+        "saw.md",
+    ]
+
+
 def test_without_being_asked_nothing_goes(embedder: SpladeEmbedder, tmp_path: Path) -> None:
     index_dir = tmp_path / "index"
     index_documents(_folder(tmp_path, {"a.txt": "a blade", "b.txt": "a hand"}), index_dir, embedder=embedder)

@@ -85,6 +85,7 @@ def gen_data(
     include: reading_options.Include = None,
     exclude: reading_options.Exclude = None,
     ignored: reading_options.Ignored = False,
+    keep_duplicates: reading_options.KeepDuplicates = False,
     show_skipped: reading_options.ShowSkipped = False,
     max_documents: data_options.MaxDocuments = None,
     seed: data_options.Seed = 42,
@@ -178,7 +179,14 @@ def gen_data(
         chunking=settings.chunking(chunk_tokens, chunk_size, chunk_min, chunk_max, overlap, chunker),
         chunk_for=chunk_for,
         reading=settings.reading(
-            max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
+            max_file_size,
+            max_file_seconds,
+            follow_links,
+            extensions,
+            include,
+            exclude,
+            ignored,
+            keep_duplicates,
         ),
         model=_name(model),
         teacher=_name(teacher),

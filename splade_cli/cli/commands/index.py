@@ -81,6 +81,7 @@ def index(
     include: reading_options.Include = None,
     exclude: reading_options.Exclude = None,
     ignored: reading_options.Ignored = False,
+    keep_duplicates: reading_options.KeepDuplicates = False,
     show_skipped: reading_options.ShowSkipped = False,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
@@ -119,7 +120,14 @@ def index(
     chosen = IndexOptions(
         chunking=settings.chunking(chunk_tokens, chunk_size, chunk_min, chunk_max, overlap, chunker),
         reading=settings.reading(
-            max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
+            max_file_size,
+            max_file_seconds,
+            follow_links,
+            extensions,
+            include,
+            exclude,
+            ignored,
+            keep_duplicates,
         ),
         bm25=bm25,
         language=language,

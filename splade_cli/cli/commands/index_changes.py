@@ -32,6 +32,7 @@ def add(
     include: reading_options.Include = None,
     exclude: reading_options.Exclude = None,
     ignored: reading_options.Ignored = False,
+    keep_duplicates: reading_options.KeepDuplicates = False,
     show_skipped: reading_options.ShowSkipped = False,
     workers: options.Workers = 1,
     batch_size: options.BatchSize = 64,
@@ -44,7 +45,7 @@ def add(
     """Add documents to an index: those whose id is there replace the old ones, unchanged ones are skipped."""
     options.positive(batch_size=batch_size, workers=workers)
     reading = settings.reading(
-        max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
+        max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored, keep_duplicates
     )
     opening = settings.model_options(
         device, trust_remote_code, allow_pickle, batch_size=batch_size, precision=precision
@@ -63,6 +64,7 @@ def sync(
     include: reading_options.Include = None,
     exclude: reading_options.Exclude = None,
     ignored: reading_options.Ignored = False,
+    keep_duplicates: reading_options.KeepDuplicates = False,
     show_skipped: reading_options.ShowSkipped = False,
     workers: options.Workers = 1,
     batch_size: options.BatchSize = 64,
@@ -76,7 +78,7 @@ def sync(
     """Bring an index to what a folder holds now: added and changed documents in, those that are gone out."""
     options.positive(batch_size=batch_size, workers=workers)
     reading = settings.reading(
-        max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
+        max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored, keep_duplicates
     )
     opening = settings.model_options(
         device, trust_remote_code, allow_pickle, batch_size=batch_size, precision=precision

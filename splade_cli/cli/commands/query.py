@@ -53,6 +53,7 @@ def query(
     include: reading_options.Include = None,
     exclude: reading_options.Exclude = None,
     ignored: reading_options.Ignored = False,
+    keep_duplicates: reading_options.KeepDuplicates = False,
     show_skipped: reading_options.ShowSkipped = False,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
@@ -85,7 +86,14 @@ def query(
     else:
         assert docs is not None
         reading = settings.reading(
-            max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored
+            max_file_size,
+            max_file_seconds,
+            follow_links,
+            extensions,
+            include,
+            exclude,
+            ignored,
+            keep_duplicates,
         )
         indexing = IndexOptions(reading=reading)
         embedder = SpladeEmbedder(model or "tiny", opening)

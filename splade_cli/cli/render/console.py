@@ -18,7 +18,7 @@ from rich.table import Table
 from splade_cli.cli.render.plain import one_line, plain, plain_json
 
 if TYPE_CHECKING:
-    from splade_cli.corpus.documents import Skipped
+    from splade_cli.corpus.folders import Folded, Skipped
     from splade_cli.index.bm25.language import Language
 
 
@@ -110,7 +110,15 @@ def columns(names: Sequence[str], narrow: bool) -> Table:
 
 
 def skipped(files: Sequence[Skipped], *, everything: bool = False) -> None:
-    """What could not be read, and why: each of a few, or of `everything`; else by the reason."""
+    """What could not be read, and why: each of a few, or of `everything`; else by the reason.
+
+    What was folded is told apart, since its text is read.
+    """
+    from splade_cli.corpus.folders import Folded
+
+    folded = [one for one in files if isinstance(one, Folded)]
+    files = [one for one in files if not isinstance(one, Folded)]
+    _folded(folded, everything)
     if everything or len(files) <= SHOWN_SKIPPED:
         for one in files:
             note(one_line(f"skipped {one.path}: {one.reason}"))
@@ -130,6 +138,19 @@ def skipped(files: Sequence[Skipped], *, everything: bool = False) -> None:
     if others:
         note(f"skipped {others} for other reasons")
     note(f"--show-skipped names all {len(files)}")
+
+
+def _folded(files: Sequence[Folded], everything: bool) -> None:
+    """What texts were read in another format: how many, or each of `everything`."""
+    if everything:
+        for one in files:
+            note(one_line(f"folded {one.path}: {one.reason}"))
+    elif files:
+        first = files[0]
+        what = "1 file has" if len(files) == 1 else f"{len(files)} files have"
+        example = f"{first.path} that of {first.into}"
+        note(one_line(f"folded: {what} the text of another in another format, such as {example}"))
+        note("--show-skipped names what is folded, --keep-duplicates reads each format")
 
 
 def _shown(value: Any) -> str:
