@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from splade_cli.corpus.near_duplicates import words
+from splade_cli.generation.llm.shapes.records import json_within, records, unquoted
 from splade_cli.records import WrittenQuery
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ LONGEST_QUERY = 300
 def read_queries(text: str, at_most: int) -> list[WrittenQuery]:
     """The usable queries in a model's answer, in its order; none where it makes no sense.
 
-    Reads the JSON that was asked for, also fenced, within prose, as a bare list, keyed by kind or
-    Example1..N, cut off, or beside an echo of the schema; else numbered lines, labelled lines and lines that
-    are questions. What a model thought before it answered is not read.
+    Reads the JSON that was asked for, also fenced, within prose, in a string, as a bare list, keyed by kind
+    or Example1..N, cut off, or beside an echo of the schema; else tables, YAML, numbered lines, labelled lines
+    and lines that are questions. What a model thought before it answered is not read.
     """
-    text = after_thoughts(text)
+    text = unquoted(after_thoughts(text))
     queries: dict[str, WrittenQuery] = {}
     for candidate, kind in _candidates(text):
         query = _trim(without_marks(candidate[: 10 * LONGEST_QUERY]))
@@ -75,7 +76,7 @@ def _candidates(text: str) -> list[tuple[str, str]]:
     if not candidates:
         strings = [_json_or_none(f'"{string}"') for string in _CUT_OFF.findall(text)]
         candidates = [(str(string or ""), "") for string in strings]
-    return candidates or list(_lines(text))
+    return candidates or records(text) or list(_lines(text))
 
 
 @functools.cache
@@ -216,6 +217,8 @@ def _items(value: Any, kind: str = "", depth: int = 0) -> Iterator[tuple[str, st
                 yield from _items(each, key if named else kind, depth + 1)
             elif isinstance(each, str) and (named or _EXAMPLE.fullmatch(key)):
                 yield each, key if named else kind
+            elif isinstance(each, str) and (within := json_within(each)) is not None:
+                yield from _items(within, kind, depth + 1)
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""Shapes in which models answer although JSON was asked for."""
