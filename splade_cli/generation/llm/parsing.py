@@ -27,8 +27,8 @@ def read_queries(text: str, at_most: int) -> list[WrittenQuery]:
     """The usable queries in a model's answer, in its order; none where it makes no sense.
 
     Reads the JSON that was asked for, also fenced, within prose, in a string, as a bare list, keyed by kind
-    or Example1..N, cut off, or beside an echo of the schema; else tables, YAML, numbered lines, labelled lines
-    and lines that are questions. What a model thought before it answered is not read.
+    or Example1..N, cut off, or beside an echo of the schema; else tables, YAML, numbered lines, labelled
+    lines and lines that are questions. What a model thought before it answered is not read.
     """
     text = unquoted(after_thoughts(text))
     queries: dict[str, WrittenQuery] = {}
