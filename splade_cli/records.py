@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -18,6 +19,27 @@ WeightedText = tuple[str, float]
 """A text and how much it counts: of a query in parts, such as the query itself and what an expansion adds."""
 
 
+_COUNTED = {"page": "p. ", "slide": "slide ", "sheet": "sheet "}
+"""How the page, slide or sheet that metadata tell is written."""
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Where the pages of a document start, or the slides of a presentation.
+
+    Attributes:
+        unit: ``page`` or ``slide``.
+        starts: offsets into the text, ascending; page n, from 1, starts at ``starts[n - 1]``.
+    """
+
+    unit: str
+    starts: tuple[int, ...]
+
+    def number_at(self, offset: int) -> int:
+        """The page that a place in the text is on."""
+        return max(1, bisect_right(self.starts, offset))
+
+
 @dataclass(frozen=True)
 class Document:
     """One text of the user's.
@@ -29,6 +51,13 @@ class Document:
     text: str
     title: str = ""
     metadata: dict[str, JsonValue] = field(default_factory=dict)
+    pages: Pages | None = None
+
+    def metadata_at(self, offset: int) -> dict[str, JsonValue]:
+        """The metadata of what stands at a place in the text: with its page or slide, where there are any."""
+        if self.pages is None:
+            return self.metadata
+        return {**self.metadata, self.pages.unit: self.pages.number_at(offset)}
 
 
 @dataclass(frozen=True)
@@ -120,6 +149,7 @@ class Hit:
         windows: ids of lower ranked chunks of the same document, best first, where they are grouped.
         duplicates: ids of hits with nearly the same text, best first, where they are grouped.
         highlights: (start, end) in `snippet` of the words that the terms stand for.
+        headings: the path of headings above the text, outermost first, the document's title excluded.
     """
 
     id: str
@@ -135,10 +165,27 @@ class Hit:
     windows: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     highlights: tuple[tuple[int, int], ...] = ()
+    headings: tuple[str, ...] = ()
+
+    @property
+    def within(self) -> str:
+        """Where in its document the text stands: ``p. 12``, ``slide 3``, ``> Installing > Windows``."""
+        places = []
+        for name, written in _COUNTED.items():
+            part = self.metadata.get(name)
+            if isinstance(part, str | int) and not isinstance(part, bool) and part != "":
+                places.append(f"{written}{part}")
+        places += [f"> {heading}" for heading in self.headings]
+        return " ".join(places)
+
+    @property
+    def place(self) -> str:
+        """The document, and where in it the text stands: ``guide.md > Installing``, ``manual.pdf p. 12``."""
+        return f"{self.document_id or self.id} {self.within}".rstrip()
 
     def as_dict(self) -> dict[str, JsonValue]:
-        """Plain JSON-ready values."""
-        return asdict(self)
+        """Plain JSON-ready values, `place` among them."""
+        return {**asdict(self), "place": self.place}
 
 
 @dataclass(frozen=True)

@@ -158,3 +158,25 @@ def test_suggestions_and_positive_numbers() -> None:
     for value in (0, -3, float("nan")):
         with pytest.raises(InputError, match=f"batch_size must be above 0, got {value}"):
             require_positive(k=1, batch_size=value)
+
+
+@pytest.mark.parametrize(
+    ("found", "place"),
+    [
+        (
+            {"document_id": "guide.md", "headings": ("Installing", "Windows")},
+            "guide.md > Installing > Windows",
+        ),
+        ({"document_id": "manual.pdf", "metadata": {"page": 12, "pages": 40}}, "manual.pdf p. 12"),
+        (
+            {"document_id": "talk.pptx", "metadata": {"slide": 3}, "headings": ("Plan",)},
+            "talk.pptx slide 3 > Plan",
+        ),
+        ({"document_id": "book.xlsx#4", "metadata": {"sheet": "Prices"}}, "book.xlsx#4 sheet Prices"),
+        ({"document_id": "row", "metadata": {"page": True, "slide": None, "sheet": ""}}, "row"),
+        ({}, "a::1"),
+    ],
+)
+def test_the_place_of_a_hit(found: dict[str, Any], place: str) -> None:
+    hit = Hit("a::1", 1, 1.0, "text", **found)
+    assert hit.place == hit.as_dict()["place"] == place

@@ -178,7 +178,7 @@ def _chunks(document: Document, chunking: Chunking, model: TextModel) -> list[Ch
             headings=part.headings,
             start=part.start,
             end=part.end,
-            metadata=document.metadata,
+            metadata=document.metadata_at(part.start),
         )
         chunks.append(chunk)
     return chunks

@@ -178,7 +178,7 @@ def _documents(
             ids.add(document_id)
             metadata = {"path": file.name, **raw.metadata}
             title = short_title(raw.title)
-            yield Document(document_id, raw.text, title, metadata)
+            yield Document(document_id, raw.text, title, metadata, raw.pages)
             if len(title) < len(raw.title):
                 yield Skipped(
                     file.name, f"title of {len(raw.title):,} characters, cut to {len(title)} ({document_id})"

@@ -90,7 +90,8 @@ def _parsed(path: Path, data: bytes) -> Read:
     if not text.strip():
         raise Unreadable("no text in it")
     title = " ".join(clean(prose.title).split())
-    read.append(RawDocument(text, title or _title_of_name(path), metadata=json_object(prose.metadata)))
+    metadata = json_object(prose.metadata)
+    read.append(RawDocument(text, title or _title_of_name(path), metadata=metadata, pages=prose.pages))
     return read + [Unreadable(remark) for remark in (decoded.remark, prose.remark) if remark]
 
 

@@ -42,7 +42,7 @@ def hits(
 
 
 def _heading(hit: Hit, mark: str | None) -> None:
-    """Rank, score, title, id and mark: the last two below where they do not fit beside."""
+    """Rank, score, title, id, place and mark: the last three below where they do not fit beside."""
     head = Text.assemble((f"{hit.rank:>2}", "bold"), "  ", (score(hit.score), "cyan"), "  ")
     name = Text(style="dim")
     if hit.title:
@@ -50,6 +50,8 @@ def _heading(hit: Hit, mark: str | None) -> None:
         name.append(plain(hit.id))
     else:
         head.append(plain(hit.id), style="bold")
+    if hit.within:
+        name.append(f"{' ' if name else ''}{plain(hit.within)}")
     if mark:
         if name:
             name.append("  ")

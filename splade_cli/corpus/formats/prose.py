@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from urllib.parse import quote
 
-from splade_cli.records import JsonValue
+from splade_cli.records import JsonValue, Pages
 
 # Control characters, line and paragraph separators, and what turns the direction of a line around.
 _UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -17,6 +17,9 @@ _DEEPEST = 64
 _SHOWN_NAME = 100  # characters
 LONGEST_TITLE = 500
 """Characters of a title: it stands before each of the chunks that its document is cut into."""
+
+PAGE = "\ufdd0"
+"""Marks in a text that is put together where a page or slide starts: a character that no text may hold."""
 
 
 class Unreadable(Exception):
@@ -26,12 +29,13 @@ class Unreadable(Exception):
 @dataclass(frozen=True)
 class Prose:
     """One file's text. `title` is empty where the file names none; `metadata` are as its format has them;
-    `remark` says what of it was not understood."""
+    `remark` says what of it was not understood; `pages` are the pages or slides of a clean `text`."""
 
     text: str
     title: str = ""
     metadata: Mapping[str, object] = field(default_factory=dict)
     remark: str = ""
+    pages: Pages | None = None
 
 
 def names(words: str) -> frozenset[str]:
@@ -47,6 +51,17 @@ def clean(text: str) -> str:
     except UnicodeEncodeError:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def without_marks(text: str, name: str) -> tuple[str, Pages]:
+    """A clean text without its PAGE marks, and where they stood: the starts of its pages or slides."""
+    pieces = clean(text).split(PAGE)
+    starts = []
+    offset = len(pieces[0])
+    for piece in pieces[1:]:
+        starts.append(offset)
+        offset += len(piece)
+    return "".join(pieces), Pages(name, tuple(starts))
 
 
 def short_title(title: str) -> str:

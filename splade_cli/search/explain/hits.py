@@ -94,6 +94,7 @@ def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bo
             parts=parts.get(group.id, {}),
             windows=_windows(group),
             duplicates=group.duplicates,
+            headings=chunk.headings,
         )
         hits.append(hit)
     return hits

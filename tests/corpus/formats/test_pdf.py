@@ -10,6 +10,7 @@ from typing import Any
 from reliability.hostile.pdf import pdf
 from splade_cli.corpus.formats.pdf.columns import in_columns
 from splade_cli.corpus.formats.pdf.pages import joined_pages
+from splade_cli.corpus.formats.prose import PAGE
 
 
 def test_pdf(tmp_path: Path, one: Any, make_pdf: Any) -> None:
@@ -77,7 +78,7 @@ def test_numbers_beside_the_name_of_a_chapter() -> None:
         "Chapter 1: Rivers 2\nAnd on they go.\nDown.\nChapter 1: is here.\nx",
         "Chapter 1: Rivers 3\nand further.\nDown.\nTo all seas.\ny",
     ]
-    assert joined_pages(pages) == (
+    assert joined_pages(pages).replace(PAGE, "") == (
         "Rivers\nThey flow: rivers.\nDown.\nTo the sea.\nAlways.\n\n"
         "And on they go.\nDown.\nChapter 1: is here.\nx\nand further.\nDown.\nTo all seas.\ny"
     )

@@ -66,7 +66,7 @@ def reply(answer: Reply, explain: bool) -> None:
 
 def _text(answer: TextReply) -> None:
     hit = answer.hit
-    out.rule(escape(plain(f"{hit.title} {hit.id}".strip())))
+    out.rule(escape(plain(" ".join(filter(None, (hit.title, hit.id, hit.within))))))
     out.print(display.highlighted(hit.text, answer.highlights))
     out.rule()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from splade_cli.corpus.formats.office.archive import opened_archive, refuse_entities
 from splade_cli.corpus.formats.office.extra import needs
-from splade_cli.corpus.formats.prose import Prose, Unreadable, squeezed
+from splade_cli.corpus.formats.prose import PAGE, Prose, Unreadable, squeezed, without_marks
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _DEEPEST = 50  # groups within groups
@@ -25,13 +25,13 @@ def read_pptx(data: bytes) -> Prose:
         presentation = pptx.Presentation(io.BytesIO(data))
     except (KeyError, ValueError, pptx.exc.PythonPptxError) as error:
         raise Unreadable(f"broken PPTX ({error})") from None
-    blocks = []
+    text = ""
     first_title = ""
     for number, slide in enumerate(presentation.slides, 1):
         title_shape = slide.shapes.title
         title = " ".join(_words(title_shape.text_frame).split()) if title_shape is not None else ""
         first_title = first_title or title
-        blocks.append(f"## {title or f'Slide {number}'}")
+        blocks = [f"## {title or f'Slide {number}'}"]
         title_id = title_shape.shape_id if title_shape is not None else None
         for shape in slide.shapes:
             if shape.shape_id != title_id:
@@ -40,10 +40,12 @@ def read_pptx(data: bytes) -> Prose:
             notes = _words(slide.notes_slide.notes_text_frame).strip()
             if notes:
                 blocks.append(f"Notes: {notes}")
+        text += PAGE + "\n\n".join(blocks).replace(PAGE, "") + "\n\n"
     title = presentation.core_properties.title or ""
     if title == "PowerPoint Presentation":
         title = ""
-    return Prose(squeezed("\n\n".join(blocks)), title or first_title, {"slides": len(presentation.slides)})
+    text, pages = without_marks(squeezed(text), "slide")
+    return Prose(text, title or first_title, {"slides": len(presentation.slides)}, pages=pages)
 
 
 def _blocks(shape: Any, depth: int) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from splade_cli.corpus.formats.prose import PAGE
+
 _EDGE = 2  # lines at the top and at the bottom of a page that may be printed on each
 _LEAST_PAGES = 3  # that a line is on to be a running head
 _NUMBERED = re.compile(
@@ -18,23 +20,30 @@ _BROKEN_WORD = re.compile(r"[^\W\d_][-\u00ad\u2010]\Z")
 
 
 def joined_pages(pages: list[str]) -> str:
-    """The text of all pages; a line that is on many of them is kept where it comes first."""
-    lines = [[line.rstrip() for line in page.strip().split("\n")] for page in pages]
+    """The text of all pages, a PAGE mark where each starts; what is on many is kept where it comes first.
+
+    The mark of a page that begins within a word stands behind that word.
+    """
+    lines = [[line.rstrip() for line in page.replace(PAGE, "").strip().split("\n")] for page in pages]
     lines = _without_numbers(lines)
     lines = _without_running_heads(lines)
     text = ""
+    marks = ""
     for page in lines:
         words = "\n".join(page).strip()
+        marks += PAGE
         if not words:
             continue
         goes_on = words[0].islower() and not _PARAGRAPH_ENDS.search(text)
         if not text:
-            text = words
+            text = marks + words
         elif words[0].islower() and _BROKEN_WORD.search(text[-2:]):
-            text += f"\n{words}"
+            word = words.split(maxsplit=1)[0]
+            text += f"\n{word}{marks}{words[len(word) :]}"
         else:
-            text += ("\n" if goes_on else "\n\n") + words
-    return text
+            text += ("\n" if goes_on else "\n\n") + marks + words
+        marks = ""
+    return text + marks
 
 
 def _without_numbers(pages: list[list[str]]) -> list[list[str]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from splade_cli.corpus.formats.pdf.columns import in_columns, may_be_columns
 from splade_cli.corpus.formats.pdf.pages import joined_pages
 from splade_cli.corpus.formats.pieces import is_ladder
-from splade_cli.corpus.formats.prose import Prose, Unreadable, squeezed
+from splade_cli.corpus.formats.prose import PAGE, Prose, Unreadable, squeezed, without_marks
 
 if TYPE_CHECKING:
     from pypdf import PageObject
@@ -89,7 +89,7 @@ def read_pdf(data: bytes) -> Prose:
     except (PyPdfError, NotImplementedError, OSError, zlib.error, *_DAMAGE) as error:
         raise Unreadable(f"broken PDF ({str(error)[:200] or type(error).__name__})") from None
     text = squeezed(joined_pages(pages))
-    if not text.strip():
+    if not text.replace(PAGE, "").strip():
         raise Unreadable(f"PDF without extractable text (scanned? {len(pages)} pages)")
     text = text.translate(_LIGATURES)
     text = _SOFT_HYPHEN.sub("", text)
@@ -100,4 +100,5 @@ def read_pdf(data: bytes) -> Prose:
     title = " ".join(title.split()) if isinstance(title, str) else ""
     if _TOOL_TITLE.match(title):
         title = ""
-    return Prose(text, title, {"pages": len(pages)})
+    text, pages_of_text = without_marks(text, "page")
+    return Prose(text, title, {"pages": len(pages)}, pages=pages_of_text)

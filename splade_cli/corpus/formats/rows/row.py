@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splade_cli.corpus.formats.prose import Unreadable, clean, json_object
-from splade_cli.records import JsonValue
+from splade_cli.records import JsonValue, Pages
 
 TEXT_KEYS = ("text", "content", "body", "document", "passage", "answer")
 TITLE_KEYS = ("title", "heading", "headline", "subject", "question")
@@ -27,6 +27,7 @@ class RawDocument:
     title: str = ""
     id: str = ""
     metadata: dict[str, JsonValue] = field(default_factory=dict)
+    pages: Pages | None = None
 
 
 def documents_of(row: Any, number: int, seen: set[str]) -> Iterator[RawDocument | Unreadable]:
