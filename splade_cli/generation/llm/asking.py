@@ -202,6 +202,8 @@ class Asking(Generic[Item, Written]):
                 return written
             failure = str(useless)
             self._advice = useless.advice
+            if useless.is_cut_off:
+                client.make_room()
             if self._usefulness.in_a_row >= self._options.most_useless:
                 self.answers.expire(self._usefulness.unread)
                 client.stop(useless_answers(self._usefulness.in_a_row, useless, self._endpoint))

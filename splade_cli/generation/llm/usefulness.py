@@ -12,9 +12,9 @@ from splade_cli.generation.llm.parsing import refuses
 
 _AT_THE_LIMIT = {"length", "max_tokens", "max_output_tokens", "model_length"}
 _FILTERED = {"safety", "recitation", "blocklist", "prohibited_content", "sensitive"}
+CUT_OFF = "cut off at the token limit"
 _ADVICE = {
-    "cut off at the token limit": "let an answer have more tokens (answer_tokens): models that think first "
-    "need several thousand",
+    CUT_OFF: "let an answer have more tokens (answer_tokens): models that think first need several thousand",
     "stopped by a content filter": "another server or model, or leave such documents out",
     "refused": "another model, or a template of your own that says what the texts are for",
     "empty": "ask the model by hand whether it answers at all, and in which field",
@@ -38,6 +38,11 @@ class Useless:
     kind: str
     said: str
     is_lasting: bool = False
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether a longer answer might have been of use."""
+        return self.kind == CUT_OFF
 
     @property
     def advice(self) -> str:
@@ -109,7 +114,7 @@ def why_useless(answer: Answer, wanted: str = "query") -> Useless:
     finish = answer.finish_reason.casefold()
     said = f"finish_reason {answer.finish_reason or 'unknown'!r}, said {answer.text[:100]!r}"
     if finish in _AT_THE_LIMIT:
-        return Useless("cut off at the token limit", said)
+        return Useless(CUT_OFF, said)
     if "filter" in finish or finish in _FILTERED:
         return Useless("stopped by a content filter", said, is_lasting=True)
     if answer.refusal:

@@ -94,6 +94,7 @@ class ChatClient:
             sampling["seed"] = seed
         self._request = ChatRequest(options.model, sampling, formats)
         self._pace = Pace(options.rate_limit, self._endpoint.shown, say)
+        self._say = say
         self._has_answered = False
         self._failures_in_a_row = 0
         self._fatal: SpladeError | None = None
@@ -117,6 +118,13 @@ class ChatClient:
                 if not self._request.is_settled:
                     return await self._ask_with_retries(messages, attempt)
             return await self._ask_with_retries(messages, attempt)
+
+    def make_room(self) -> None:
+        """Lets answers have more tokens, once a run: one was cut off before it said anything of use."""
+        tokens = self._request.make_room()
+        if tokens is not None:
+            self.budget.expect(tokens)
+            self._say(f"an answer was cut off by the limit of tokens: from now on it is {tokens:,}")
 
     def stop(self, error: SpladeError) -> NoReturn:
         """Raises `error`, here and in all calls that wait."""

@@ -18,6 +18,10 @@ _FORMAT_WORDS = re.compile(
     re.I,
 )
 _ADAPTABLE = ("max_tokens", "temperature", "seed")
+_ROOM = ("max_tokens", "max_completion_tokens")
+_NO_ROOM = re.compile(r"max_(?:completion_)?tokens|context|too (?:long|large)", re.I)
+MORE_ROOM = 4
+"""Times as many tokens that answers may have once one was cut off."""
 
 
 class ChatRequest:
@@ -41,6 +45,8 @@ class ChatRequest:
         self._formats = formats
         self._refused = 0  # formats before this one are known not to be taken
         self._format = 0
+        self._was_raised = False
+        self._before: dict[str, Any] = {}  # what answers might have before, until the server takes more
         self._answering: int | None = (
             None  # the format that answered after a fault, while a better one is tried
         )
@@ -53,6 +59,17 @@ class ChatRequest:
         if self._formats[self._format] is not None:
             request["response_format"] = self._formats[self._format]
         return request
+
+    def make_room(self) -> int | None:
+        """Raises the limit of tokens of an answer, once; the new one, None where it stays."""
+        if self._was_raised:
+            return None
+        self._was_raised = True
+        self._before = {name: self._sampling[name] for name in _ROOM if name in self._sampling}
+        for name, tokens in self._before.items():
+            self._sampling[name] = MORE_ROOM * tokens
+            return MORE_ROOM * int(tokens)
+        return None
 
     def answered(self) -> None:
         """Learns from an answer: the format is found, or is to be compared with the best one."""
@@ -77,6 +94,10 @@ class ChatRequest:
             tries: how often this same request has failed before.
         """
         status = status_of(error)
+        if status in (400, 422) and self._before and _NO_ROOM.search(message):
+            self._sampling.update(self._before)
+            self._before = {}
+            return True
         if status in (400, 422) and self._drop_parameter(f"{getattr(error, 'param', '')} {message}"):
             return True
         if self.is_settled or status not in (400, 415, 422, 500, 501):
