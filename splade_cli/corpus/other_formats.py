@@ -89,7 +89,9 @@ class TextsSeen:
             return None
         signature = minhash_signatures([text[:_LOOKED_AT]])[0].astype(np.uint32)
         mine = _Text(file.name, rank, count, signature)
-        names = {f"name {_stem(file.path)}", f"title {' '.join(words(title))}"}
+        names = {f"name {_stem(file.path)}"}
+        if title.strip():
+            names.add(f"title {' '.join(words(title))}")
         for other in self._like(mine, digest, names):
             return other.name
         if len(self._by_words[digest]) < COMPARED:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +17,9 @@ from splade_cli.index.metadata.matching import passing
 from splade_cli.index.store.chained import Chained
 from splade_cli.index.store.segment import Mask, Segment
 from splade_cli.records import Chunk
+
+KEPT_ROWS = 1 << 14
+"""Ids whose row is remembered: a search asks for the same ones several times."""
 
 
 @dataclass
@@ -48,7 +51,10 @@ class NumberedRows:
     def vectors_of(self, ids: Sequence[str]) -> sp.csr_matrix:
         """The vectors CSR [len(ids), V] of `ids`, in their order. Raises InputError for an id that is not
         there."""
-        rows = [self.vector(self.row_of(name)) for name in ids]
+        numbers = [self.row_of(name) for name in ids]
+        if len(self.segments) == 1:
+            return self.segments[0].some_vectors(numbers)
+        rows = [self.vector(number) for number in numbers]
         weights = np.concatenate([np.empty(0, dtype=np.float32), *(row.data for row in rows)])
         columns = np.concatenate([np.empty(0, dtype=np.int32), *(row.indices for row in rows)])
         starts = np.cumsum([0, *(row.nnz for row in rows)])
@@ -56,6 +62,13 @@ class NumberedRows:
 
     def row_of(self, chunk_id: str) -> int:
         """The row of a chunk. Raises InputError where there is none."""
+        return self._row_of(chunk_id)
+
+    @cached_property
+    def _row_of(self) -> Callable[[str], int]:
+        return lru_cache(maxsize=KEPT_ROWS)(self._found_row)
+
+    def _found_row(self, chunk_id: str) -> int:
         rows = self.find(chunk_id, documents=False)
         if not len(rows):
             raise InputError(f"no document '{chunk_id}' in the index", "ids stand behind each hit")

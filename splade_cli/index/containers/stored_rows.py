@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -59,20 +60,32 @@ class StoredRows:
 
     def row(self, number: int) -> sp.csr_matrix:
         """CSR [1, columns] of a row. Raises IndexFolderError where it is damaged."""
+        return self.some([number])
+
+    def some(self, numbers: Sequence[int]) -> sp.csr_matrix:
+        """CSR [len(numbers), columns] of rows. Raises IndexFolderError where one is damaged."""
         data, indices, indptr = self.arrays
         if self._file is None:
-            return self.whole[number]
-        self._file.require_arrays(indptr[number : number + 2])
-        start, end = int(indptr[number]), int(indptr[number + 1])
-        if not 0 <= start <= end <= len(data):
+            return self.whole[list(numbers)]
+        weights = [data[:0]]
+        columns = [indices[:0]]
+        starts = [0]
+        for number in numbers:
+            self._file.require_arrays(indptr[number : number + 2])
+            start, end = int(indptr[number]), int(indptr[number + 1])
+            if not 0 <= start <= end <= len(data):
+                raise self._file.damage(LIE)
+            self._file.require_arrays(data[start:end], indices[start:end])
+            weights.append(data[start:end])
+            columns.append(indices[start:end])
+            starts.append(starts[-1] + end - start)
+        found = np.concatenate(weights)
+        where = np.concatenate(columns)
+        if not self._within(where) or not np.isfinite(found).all():
             raise self._file.damage(LIE)
-        weights = data[start:end]
-        columns = indices[start:end]
-        self._file.require_arrays(weights, columns)
-        if not self._within(columns) or not np.isfinite(weights).all():
-            raise self._file.damage(LIE)
-        parts = (weights, columns, np.array([0, end - start]))
-        return sp.csr_matrix(parts, shape=(1, self.shape[1]), copy=False)
+        return sp.csr_matrix(
+            (found, where, np.array(starts)), shape=(len(numbers), self.shape[1]), copy=False
+        )
 
     @cached_property
     def whole(self) -> sp.csr_matrix:

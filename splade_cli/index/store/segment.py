@@ -94,6 +94,10 @@ class Segment:
         """The vector [1, V] of a row."""
         return self._weights(self.rows.row(row))
 
+    def some_vectors(self, rows: Sequence[int]) -> sp.csr_matrix:
+        """The vectors [len(rows), V] of some rows, in their order."""
+        return self._weights(self.rows.some(rows))
+
     @property
     def live(self) -> int:
         """Rows that are not deleted."""

@@ -13,7 +13,7 @@ from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Hit, Ranking, Term, WeightedText
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.snippets import on_one_line, snippet
-from splade_cli.search.explain.terms import active_terms, shared_terms, term_name
+from splade_cli.search.explain.terms import QueryTerms, active_terms
 from splade_cli.search.ranking.grouping import FactsCache, Group
 
 HIGHLIGHTED_TERMS = 10
@@ -117,15 +117,15 @@ def matched_terms(
     if query.vector is None or "vectors" not in source.engine.capabilities:
         return [()] * len(ids)
     matcher = source.matcher()
-    names = [term_name(source.vocabulary, int(column)) for column in query.vector.indices]
+    query_terms = QueryTerms(query.vector, source.vocabulary)
+    names = query_terms.names
     # what an expansion rule added was said by its author, not by the model
     in_query = matcher.literal(names, *(text for text, _ in query.texts))
     stored = cast(VectorStore, source.engine).vectors(ids)
     terms = []
     for row, chunk in enumerate(chunks):
         in_document = matcher.literal(names, chunk.title, on_one_line(chunk.text))
-        shared = shared_terms(query.vector, stored[row], source.vocabulary, in_query, in_document)
-        terms.append(shared)
+        terms.append(query_terms.shared(stored, row, in_query, in_document))
     return terms
 
 

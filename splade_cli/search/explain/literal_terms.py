@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from splade_cli.index.bm25.scripts import BIGRAM, HANGUL, UNSPACED
 from splade_cli.search.explain.term_names import continues_a_word, fold, is_mark, readable
+from splade_cli.search.explain.word_tokens import Word, WordTokens, places, splits_at_words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -29,6 +30,7 @@ _BIGRAM = re.compile(BIGRAM)
 _KOREAN = re.compile(f"[{HANGUL}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CACHED_TEXTS = 64
+_CACHED_TERMS = 4096
 
 
 class Token(NamedTuple):
@@ -60,13 +62,17 @@ class TermMatcher:
         self._tokenizer = tokenizer
         self._language = language
         self._tokenized = lru_cache(maxsize=_CACHED_TEXTS)(self._tokenize)
+        self._keys_of_term = lru_cache(maxsize=_CACHED_TERMS)(self._stems_of_term)
+        self._by_word: WordTokens | None = None
+        if tokenizer is not None and splits_at_words(tokenizer):
+            self._by_word = WordTokens(tokenizer, self._analysed)
 
     def literal(self, terms: Iterable[str], *texts: str) -> frozenset[str]:
         """Those of `terms` that stand in one of `texts`."""
         if self._tokenizer is None:
             return frozenset(term for term in terms if any(_holds(text, term) for text in texts))
         wanted = frozenset(terms)
-        return frozenset().union(*(wanted.intersection(self._tokenized(text)[0]) for text in texts))
+        return frozenset().union(*(self._wanted(wanted, text) for text in texts))
 
     def words(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """The whole words of `text` that `terms` stand for, in order: what to highlight.
@@ -77,6 +83,34 @@ class TermMatcher:
         """
         if not terms:
             return []
+        if self._by_word is not None:
+            words_of_text = self._by_word.words(text)
+            if words_of_text is not None:
+                return self._looked_up(text, words_of_text, terms)
+        return self._read(text, terms)
+
+    def _looked_up(self, text: str, words_of_text: Sequence[Word], terms: Sequence[str]) -> list[MatchedWord]:
+        """See `words`, by what is known of each word."""
+        stems = self._stems_of_terms(terms)
+        wanted = frozenset(terms)
+        keys = wanted.union(stems)
+        found: list[MatchedWord] = []
+        for word in words_of_text:
+            if word.keys.isdisjoint(keys):
+                continue
+            each = word.text
+            inside = [token for token in word.tokens if token[0] in wanted]
+            literal: list[str] = []
+            if inside and 2 * _covered([Token(*token) for token in inside], 0, len(each)) >= len(each):
+                literal.extend(name for name, _, _ in inside)
+            literal.extend(stems.get(word.stem, ()))
+            if literal:
+                names = tuple(dict.fromkeys(literal))
+                found.extend(MatchedWord(place, place + len(each), names) for place in places(text, each))
+        return sorted(found, key=lambda match: match.start)
+
+    def _read(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
+        """See `words`, by the tokens of the whole text."""
         wanted = set(terms)
         matched = self._matched(text, wanted)
         stems = self._stems_of_terms(terms)
@@ -117,15 +151,40 @@ class TermMatcher:
         found.extend(_occurrences(text, start, end, names))
         return _joined(found)
 
+    def _wanted(self, wanted: frozenset[str], text: str) -> frozenset[str]:
+        """Those that are tokens of a text."""
+        words_of_text = None
+        if self._by_word is not None:
+            words_of_text = self._by_word.words(text)
+        if words_of_text is None:
+            return wanted.intersection(self._tokenized(text)[0])
+        found = [word.names for word in words_of_text if not wanted.isdisjoint(word.names)]
+        return wanted.intersection(frozenset().union(*found))
+
+    def _analysed(self, word: str) -> Word:
+        """What is to be known of a word."""
+        names, offsets = self._tokenize(word)
+        tokens = tuple((name, start, end) for name, (start, end) in zip(names, offsets, strict=True))
+        (stem,) = _stems([fold(word)], self._language)
+        keys: frozenset[str] = frozenset()
+        if _is_telling(word):
+            keys = frozenset((*names, stem))
+        return Word(word, frozenset(names), tokens, stem, keys)
+
     def _stems_of_terms(self, terms: Sequence[str]) -> dict[str, list[str]]:
         """Terms by their stems, and by themselves: those of BM25 are stems."""
-        opening = [term for term in terms if not continues_a_word(term)]
-        names = [fold(readable(term)) for term in opening]
         stems: dict[str, list[str]] = {}
-        for term, name, stem in zip(opening, names, _stems(names, self._language), strict=True):
-            for key in {name, stem}:
+        for term in terms:
+            for key in self._keys_of_term(term):
                 stems.setdefault(key, []).append(term)
         return stems
+
+    def _stems_of_term(self, term: str) -> frozenset[str]:
+        """A term and its stem, folded; none of what only goes on with a word."""
+        if continues_a_word(term):
+            return frozenset()
+        name = fold(readable(term))
+        return frozenset((name, *_stems([name], self._language)))
 
     def _matched(self, text: str, terms: set[str]) -> list[Token]:
         """The tokens of a text that are `terms`, in order."""

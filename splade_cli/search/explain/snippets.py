@@ -95,6 +95,8 @@ def _densest(words: Sequence[MatchedWord], length: int) -> int:
 
 def _end(line: str, start: int, length: int) -> int:
     """The last offset up to which `length` columns reach from `start`."""
+    if line.isascii():
+        return min(len(line), start + length)
     used = 0
     for offset in range(start, len(line)):
         used += _width(line[offset])
@@ -105,6 +107,8 @@ def _end(line: str, start: int, length: int) -> int:
 
 def _last_start(line: str, length: int) -> int:
     """The first offset from which the rest fits."""
+    if line.isascii():
+        return max(0, len(line) - length)
     used = 0
     for offset in range(len(line) - 1, -1, -1):
         used += _width(line[offset])

@@ -35,36 +35,60 @@ class Gap:
         return self.first - self.second
 
 
-def shared_terms(
-    query: sp.csr_matrix,
-    document: sp.csr_matrix,
-    vocabulary: Sequence[str],
-    in_query: Container[str] = (),
-    in_document: Container[str] = (),
-) -> tuple[Term, ...]:
-    """Terms active in both rows [1, V], largest contribution first.
+class QueryTerms:
+    """The terms of a query, which are looked for in many documents.
 
     Args:
-        in_query, in_document: the terms that stand in the texts themselves; the model added the others
-            (expansion).
+        row: its vector [1, V].
+        vocabulary: names of the V columns.
     """
-    common, left, right = np.intersect1d(
-        query.indices, document.indices, assume_unique=True, return_indices=True
-    )
-    contributions = query.data[left] * document.data[right]
-    terms = []
-    for position in np.argsort(-contributions, kind="stable"):
-        name = term_name(vocabulary, int(common[position]))
-        term = Term(
-            term=name,
-            query_weight=float(query.data[left[position]]),
-            document_weight=float(document.data[right[position]]),
-            contribution=float(contributions[position]),
-            literal=name in in_query,
-            in_document=name in in_document,
+
+    def __init__(self, row: sp.csr_matrix, vocabulary: Sequence[str]) -> None:
+        self.names = [term_name(vocabulary, column) for column in row.indices.tolist()]
+        self._indices = row.indices
+        self._weights = row.data
+
+    def shared(
+        self,
+        documents: sp.csr_matrix,
+        number: int,
+        in_query: Container[str] = (),
+        in_document: Container[str] = (),
+    ) -> tuple[Term, ...]:
+        """Those active in row `number` of `documents` [n, V] as well, largest contribution first.
+
+        Args:
+            in_query, in_document: the terms that stand in the texts themselves; the model added the others
+                (expansion).
+        """
+        part = slice(documents.indptr[number], documents.indptr[number + 1])
+        _, left, right = np.intersect1d(
+            self._indices, documents.indices[part], assume_unique=True, return_indices=True
         )
-        terms.append(term)
-    return tuple(terms)
+        query_weights = self._weights[left]
+        document_weights = documents.data[part][right]
+        contributions = query_weights * document_weights
+        order = np.argsort(-contributions, kind="stable")
+        terms = []
+        for position, query_weight, document_weight, contribution in zip(
+            left[order].tolist(),
+            query_weights[order].tolist(),
+            document_weights[order].tolist(),
+            contributions[order].tolist(),
+            strict=True,
+        ):
+            name = self.names[position]
+            terms.append(
+                Term(
+                    term=name,
+                    query_weight=query_weight,
+                    document_weight=document_weight,
+                    contribution=contribution,
+                    literal=name in in_query,
+                    in_document=name in in_document,
+                )
+            )
+        return tuple(terms)
 
 
 def origins(terms: Iterable[Term]) -> tuple[Origin, ...]:

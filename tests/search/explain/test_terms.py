@@ -11,13 +11,13 @@ from hypothesis.extra.numpy import arrays
 
 from splade_cli.records import Hit, Term
 from splade_cli.search.explain.terms import (
+    QueryTerms,
     active_terms,
     closest_id,
     gaps,
     held_against,
     missing_terms,
     origins,
-    shared_terms,
     term_name,
 )
 
@@ -35,7 +35,7 @@ def hit(name: str, *terms: Term, text: str = "", title: str = "", rank: int = 1)
 
 @given(WEIGHTS, WEIGHTS)
 def test_contributions_add_up_to_the_score_largest_first(query: np.ndarray, document: np.ndarray) -> None:
-    terms = shared_terms(row(*query), row(*document), VOCABULARY)
+    terms = QueryTerms(row(*query), VOCABULARY).shared(row(*document), 0)
     assert sum(term.contribution for term in terms) == float(query @ document)
     assert [term.contribution for term in terms] == sorted(
         (term.contribution for term in terms), reverse=True
@@ -54,7 +54,7 @@ def test_gaps_add_up_to_the_difference_of_the_scores(
     query: np.ndarray, one: np.ndarray, two: np.ndarray
 ) -> None:
     first, second = (
-        hit(name, *shared_terms(row(*query), row(*vector), VOCABULARY))
+        hit(name, *QueryTerms(row(*query), VOCABULARY).shared(row(*vector), 0))
         for name, vector in (("a", one), ("b", two))
     )
     found = gaps(first, second)
@@ -63,10 +63,11 @@ def test_gaps_add_up_to_the_difference_of_the_scores(
     assert len({gap.term for gap in found}) == len(found)
 
 
-def test_shared_terms_of_one_pair() -> None:
-    terms = shared_terms(
-        row(1, 0, 2, 0, 0.5, 0), row(3, 1, 1, 0, 0, 9), VOCABULARY, {"reset", "saw"}, {"Ġlogin"}
-    )
+def test_shared_terms_of_one_document() -> None:
+    query = QueryTerms(row(1, 0, 2, 0, 0.5, 0), VOCABULARY)
+    documents = sp.vstack([row(0, 0, 0, 0, 0, 1), row(3, 1, 1, 0, 0, 9)], format="csr")
+    terms = query.shared(documents, 1, {"reset", "saw"}, {"Ġlogin"})
+    assert query.shared(documents, 0) == ()
     assert terms == (
         Term("reset", 1.0, 3.0, 3.0, True, False),
         Term("Ġlogin", 2.0, 1.0, 2.0, False, True),
