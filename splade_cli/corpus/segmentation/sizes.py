@@ -106,7 +106,7 @@ class TokenFit:
 
     def _is_in_word(self, position: int) -> bool:
         around = self._text[position - 1 : position + 1] if position else ""
-        return len(around) == 2 and not around[0].isspace() and not around[1].isspace()
+        return len(around) == 2 and around.isalnum()
 
     def _header(self, headings: Headings) -> int:
         if headings not in self._headers:
