@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -33,6 +34,7 @@ from splade_cli.storage.salvage import (
 
 KEYS_AT_ONCE = 500
 WAIT_SECONDS = 60.0
+PAUSE_SECONDS = 0.02
 Result = TypeVar("Result")
 
 
@@ -51,6 +53,19 @@ def remove_cache(path: Path) -> None:
     for suffix in ("", *BESIDE):
         with suppress(OSError):
             path.with_name(path.name + suffix).unlink()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turns write-ahead logging on; SQLite does not wait by itself for another process that does the same."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
 
 
 class Cache:
@@ -196,7 +211,7 @@ class Cache:
         connection = sqlite3.connect(self.path, timeout=WAIT_SECONDS, check_same_thread=False)
         try:
             connection.text_factory = bytes  # damaged text is no text
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = FULL")
             require_sound(connection)
             version = int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -73,6 +73,28 @@ def test_processes_share_one_file_and_a_kill_loses_nothing_that_was_put(tmp_path
         assert cache.count("a") == cache.count("b") == 30
 
 
+def test_a_file_that_another_process_is_making_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite refuses at once, and does not wait, where a writer holds the file before it has a log."""
+    other = sqlite3.connect(tmp_path / "cache", isolation_level=None)
+    other.execute("CREATE TABLE being_made (x)")
+    other.execute("BEGIN IMMEDIATE")
+    pauses: list[float] = []
+
+    def paused(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            other.execute("ROLLBACK")
+
+    monkeypatch.setattr("splade_cli.storage.cache.time.sleep", paused)
+    with Cache(tmp_path / "cache") as cache:
+        cache.put("", {b"a": b"v"})
+        assert cache.get("", [b"a"]) == {b"a": b"v"}
+    assert len(pauses) == 3
+    other.close()
+
+
 def test_a_changed_value_counts_as_missing(tmp_path: Path) -> None:
     with Cache(tmp_path / "cache") as cache:
         cache.put("", {b"a": b"right", b"b": b"right"})
