@@ -1,6 +1,6 @@
 """Parts of collections as BEIR folders, small enough for minutes of CPU.
 
-Documents are cut to their first WORDS words, so that teacher and student read the same of them.
+Documents are cut to their first WORDS words where teacher and student are to read the same of them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ QUERIES = 200
 WORDS = 90
 
 
-def scifact(folder: Path, documents: int) -> None:
-    """QUERIES test queries over their documents, those of the training queries, and others at random."""
+def scifact(folder: Path, documents: int, words: int | None = WORDS) -> None:
+    """QUERIES test queries over their documents, and others at random, beside those of the training queries.
+
+    Args:
+        words: of a document at most; None leaves them whole.
+    """
     source = SHARED / "scifact"
     generator = random.Random(0)
     test = _judged(source, "test")
@@ -30,10 +34,10 @@ def scifact(folder: Path, documents: int) -> None:
     others = sorted(set(corpus) - needed)
     generator.shuffle(others)
     kept = [*sorted(needed), *others[: max(0, documents - len(needed))]]
-    _write(folder, source, [corpus[each] for each in kept], {"test": test})
+    _write(folder, source, [corpus[each] for each in kept], {"test": test}, words)
     # training rows bring their documents themselves: the corpus that is searched stays small
     wanted = {document for judged in train.values() for document in judged}
-    _write(folder / "train", source, [corpus[each] for each in sorted(wanted)], {"train": train})
+    _write(folder / "train", source, [corpus[each] for each in sorted(wanted)], {"train": train}, words)
 
 
 def medquad(folder: Path, documents: int) -> None:
@@ -83,12 +87,16 @@ def _judged(source: Path, split: str) -> Judged:
 
 
 def _write(
-    folder: Path, source: Path, documents: Sequence[Mapping[str, object]], splits: Mapping[str, Judged]
+    folder: Path,
+    source: Path,
+    documents: Sequence[Mapping[str, object]],
+    splits: Mapping[str, Judged],
+    words: int | None = WORDS,
 ) -> None:
     """A BEIR folder."""
     (folder / "qrels").mkdir(parents=True, exist_ok=True)
     asked = _rows(source / "queries.jsonl")
-    lines = [json.dumps({**row, "text": " ".join(str(row["text"]).split()[:WORDS])}) for row in documents]
+    lines = [json.dumps({**row, "text": " ".join(str(row["text"]).split()[:words])}) for row in documents]
     (folder / "corpus.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     wanted = [query for judged in splits.values() for query in judged]
     lines = [json.dumps(asked[query]) for query in wanted]
