@@ -20,15 +20,21 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def open_tables(
-    source: str, *, config: str | None = None, split: str | None = None, converted: bool = False
+    source: str,
+    *,
+    config: str | None = None,
+    split: str | None = None,
+    converted: bool = False,
+    to_train: bool = True,
 ) -> dict[str, RowTable]:
-    """The splits of a source under the names train, val and test; only train is always there.
+    """The splits of a source under the names train, val and test.
 
     Args:
         source: path or ``owner/name`` on the hub.
         config: a hub configuration; of a folder the subfolder of that name, where there is one.
         split: the source's name of the split to train on, instead of train.
         converted: the repository holds a loading script, and its parquet copy on the hub is read.
+        to_train: there must be a split to train on; otherwise any of the three will do.
 
     Raises:
         InputError: nothing there, no such split or configuration, or a hub that cannot be reached.
@@ -44,10 +50,12 @@ def open_tables(
         tables = dataset_tables(fetch(source, config, converted=converted))
     else:
         raise InputError(f"no such file or folder: {source}", "check the path; a hub id is owner/name")
-    return _by_kind(source, tables, split)
+    return _by_kind(source, tables, split, to_train)
 
 
-def _by_kind(source: str, tables: dict[str, RowTable], split: str | None) -> dict[str, RowTable]:
+def _by_kind(
+    source: str, tables: dict[str, RowTable], split: str | None, to_train: bool
+) -> dict[str, RowTable]:
     """The tables by what their names say of them, with the split that is to be trained on as train."""
     if split is not None and split not in tables:
         raise InputError(
@@ -61,7 +69,7 @@ def _by_kind(source: str, tables: dict[str, RowTable], split: str | None) -> dic
             by_kind[kind] = tables[name]
     if split is not None:
         by_kind["train"] = tables[split]
-    elif "train" not in by_kind:
+    elif "train" not in by_kind and (to_train or not by_kind):
         if len(tables) > 1 or by_kind:
             raise InputError(
                 f"{source} has no split to train on, only {', '.join(sorted(tables))}",

@@ -75,7 +75,7 @@ def read_rows(source: str, progress: Progress) -> ReadRows:
         progress(f"read {side}", len(rows), len(rows))
     if not files:
         part = DatasetPart(source)
-        tables = open_tables(source)
+        tables = open_tables(source, to_train=False)
         reader = RowReader(path.name, part, read.removed, read.faults)
         for side in SIDES:
             if side in tables:

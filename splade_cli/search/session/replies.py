@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import ClassVar
 
@@ -22,8 +23,13 @@ class Reply:
     def to_json(self) -> dict[str, JsonValue]:
         """JSON-ready values by field, without those that are empty; one hit is a list of one."""
         values: dict[str, JsonValue] = {"kind": self.kind, **asdict(self)}
-        if "hit" in values:
-            values["hits"] = [values.pop("hit")]
+        values.pop("hit", None)
+        single: Hit | None = getattr(self, "hit", None)
+        hits: Sequence[Hit] = getattr(self, "hits", ())
+        if single is not None:
+            hits = (single,)
+        if hits:
+            values["hits"] = [hit.as_dict() for hit in hits]
         return {key: value for key, value in values.items() if value not in _EMPTY}
 
     @staticmethod

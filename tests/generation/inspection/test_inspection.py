@@ -213,6 +213,8 @@ def test_other_shapes(tmp_path: Path) -> None:
     report = inspect_data(beir)
     assert [side.name for side in report.sides] == ["train", "test"]
     assert counts(report.leaks)["rows of test whose query train has too"] == (1, "test 1")
+    (beir / "qrels" / "train.tsv").unlink()
+    assert [(side.name, side.rows) for side in inspect_data(beir).sides] == [("test", 1)]
 
 
 def test_rows_of_a_table_that_cannot_be_read_are_named(tmp_path: Path) -> None:

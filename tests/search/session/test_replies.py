@@ -76,6 +76,9 @@ def test_keys_of_one_hit_and_of_several() -> None:
     assert [hit["id"] for hit in REPLIES[0].to_json()["hits"]] == ["a#1", "a#1"]
     values = TextReply(HIT).to_json()
     assert (len(values["hits"]), "hit" in values) == (1, False)
+    assert [hit["place"] for reply in (REPLIES[0], TextReply(HIT)) for hit in reply.to_json()["hits"]] == [
+        "a"
+    ] * 3
 
 
 @pytest.mark.parametrize(
