@@ -14,18 +14,9 @@ import typer
 from typer.core import TyperGroup
 
 from splade_cli.cli import options
-from splade_cli.cli.commands import (
-    evaluate,
-    export,
-    gen_data,
-    index,
-    push,
-    query,
-    search,
-    train,
-)
-from splade_cli.cli.commands.reports import inspect, terms, tune
+from splade_cli.cli.command_table import CommandTable, listed
 from splade_cli.cli.interrupts import kept, lost_again
+from splade_cli.cli.leaving import READING, Ending
 from splade_cli.cli.render.plain import make_logs_plain, plain
 from splade_cli.errors import SpladeError
 from splade_cli.storage.machine_faults import machine_error
@@ -33,6 +24,21 @@ from splade_cli.storage.machine_faults import machine_error
 
 class Commands(TyperGroup):
     """Runs a command and prints ``error:`` and ``hint:`` where it fails as expected."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = CommandTable()
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands; the options of none are built for it."""
+        listing = TyperGroup(
+            name=self.name,
+            commands=listed(),
+            params=self.params,
+            help=self.help,
+            rich_markup_mode=self.rich_markup_mode,
+        )
+        listing.format_help(ctx, formatter)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """What cannot be parsed is shown as it was typed, or as a shell made it of the names in a folder."""
@@ -130,28 +136,20 @@ def splade(
     """From a folder of documents to a fine-tuned, measured, explained sparse search engine."""
 
 
-app.command("gen-data")(gen_data.gen_data)
-app.command("inspect")(inspect.inspect)
-app.command("train")(train.train)
-app.add_typer(index.app, name="index")
-app.command("search")(search.search)
-app.command("query")(query.query)
-app.command("terms")(terms.terms)
-app.command("evaluate")(evaluate.evaluate)
-app.command("tune")(tune.tune)
-app.command("export")(export.export)
-app.command("push")(push.push)
-
-
 def main() -> None:
     """The entry point of the `splade` script."""
+    ending = Ending()
     make_logs_plain()
     sys.unraisablehook = lost_again
     try:
         app()
+    except SystemExit as error:
+        if isinstance(error.code, int) and READING.intersection(sys.argv[1:2]):
+            ending.code = error.code
+        raise
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     finally:
         # all is done: Ctrl-C while the interpreter tidies up ends it, without a word about its insides
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(ending, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,77 @@
+"""The commands by name. The file of one is imported when it is run, or when its help is asked for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+HOMES = {
+    "gen-data": "gen_data:gen_data",
+    "inspect": "reports.inspect:inspect",
+    "train": "train:train",
+    "index": "index:app",
+    "search": "search:search",
+    "query": "query:query",
+    "terms": "reports.terms:terms",
+    "evaluate": "evaluate:evaluate",
+    "tune": "reports.tune:tune",
+    "export": "export:export",
+    "push": "push:push",
+}
+"""File below `cli.commands` and name in it: a function, or a `typer.Typer` that holds several."""
+
+
+class CommandTable(MutableMapping[str, Any]):
+    """Commands by name, in the order of `HOMES`, each built when it is first looked up."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._built:
+            self._built[name] = _built(name, _found(name))
+        return self._built[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._built[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(HOMES)
+
+    def __len__(self) -> int:
+        return len(HOMES)
+
+
+def listed() -> dict[str, Any]:
+    """The commands as a list of all shows them: names and help, without their options."""
+    return {name: TyperCommand(name, help=_help_of(_found(name))) for name in HOMES}
+
+
+def _found(name: str) -> Any:
+    file, _, attribute = HOMES[name].partition(":")
+    return getattr(import_module(f"splade_cli.cli.commands.{file}"), attribute)
+
+
+def _built(name: str, home: Any) -> Any:
+    program = home
+    if not isinstance(home, typer.Typer):
+        program = typer.Typer(add_completion=False)
+        program.command(name)(home)
+    command = get_command(program)
+    command.name = name
+    return command
+
+
+def _help_of(home: Any) -> str:
+    if isinstance(home, typer.Typer):
+        return str(home.info.help)
+    return inspect.cleandoc(home.__doc__)
