@@ -24,7 +24,7 @@ from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.encode import encode
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
-from splade_cli.model.splade.automatic_int8 import settle_precision
+from splade_cli.model.splade.automatic_precision import settle_precision
 from splade_cli.records import Ranking
 
 PRECISIONS = ("fp32", "int8", "bf16")

@@ -23,7 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Device = Annotated[
     str, typer.Option("--device", envvar="SPLADE_DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 ]
-Precision = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16, or int8 (CPU).")]
+Precision = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16, int8, bf16+int8.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", help="Texts encoded at a time, at most.")]
 MaxLength = Annotated[
     int | None, typer.Option("--max-length", help="Tokens read of a text.", show_default="the model's limit")

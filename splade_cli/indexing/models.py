@@ -11,6 +11,8 @@ from splade_cli.indexing.dense import dense_identity
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelKeywords, ModelOptions
 
+CPU_PRECISIONS = ("fp32", "int8", "bf16", "bf16+int8")
+
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
 
@@ -44,7 +46,7 @@ def embedder_of(
     name = model_of(index, model)
     options = replace(options or ModelOptions(), **keywords)
     made_by = index.info.encoder
-    if options.precision == "auto" and made_by.precision in ("fp32", "int8"):
+    if options.precision == "auto" and made_by.precision in CPU_PRECISIONS:
         from splade_cli.model.device import choose_device
 
         if choose_device(options.device).name == "cpu":

@@ -19,9 +19,11 @@ from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
 from splade_cli.storage.cache import Cache
 
-AUTOMATIC_FROM = 4096
+OPENING = 4096
+AUTOMATIC_FROM = 1024
 """Chunks from which on a lower precision is tried where it is ``auto``: below, nothing is to be gained."""
-PRECISION_SAMPLE = 192
+PRECISION_SAMPLE = 96, 192
+"""Of a tenth of the chunks, fewest and most that try it."""
 LANGUAGE_SAMPLE = 200
 TRUNCATION_SAMPLE = 500
 
@@ -42,7 +44,7 @@ class Findings:
 
 
 class Opening:
-    """The first chunks of a stream, at most AUTOMATIC_FROM, by which is decided how all of it is treated.
+    """The first chunks of a stream, at most OPENING, by which is decided how all of it is treated.
 
     Attributes:
         first: those chunks.
@@ -51,15 +53,16 @@ class Opening:
 
     def __init__(self, chunks: Iterable[Chunk]) -> None:
         self._rest = iter(chunks)
-        self.first = list(islice(self._rest, AUTOMATIC_FROM))
+        self.first = list(islice(self._rest, OPENING))
         self.total: int | None = None
-        if len(self.first) < AUTOMATIC_FROM:
+        if len(self.first) < OPENING:
             self.total = len(self.first)
 
     def settle_precision(self, embedder: SpladeEmbedder) -> None:
         """Lets the embedder choose its precision by a sample, from AUTOMATIC_FROM chunks on."""
         if len(self.first) >= AUTOMATIC_FROM:
-            embedder.settle_precision(self.sample(PRECISION_SAMPLE))
+            fewest, most = PRECISION_SAMPLE
+            embedder.settle_precision(self.sample(min(most, max(fewest, len(self.first) // 10))))
 
     def truncation(self, embedder: SpladeEmbedder) -> Truncation:
         """How much of a sample the embedder does not read; of fewer chunks than twice that, of all."""

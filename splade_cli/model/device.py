@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8", "bf16+int8")
 
 
 class Device(NamedTuple):
-    """A device: `name` as torch spells it, `precision` one of fp32, bf16, fp16, int8, and the reason for it.
+    """A device: `name` as torch spells it, `precision` one of `PRECISIONS`, and the reason for it.
 
-    int8 is the decoder's product for documents alone; the body and queries are float32.
+    int8 is the decoder's product for documents alone, under a float32 body or, in bf16+int8, one of bfloat16.
+    On the CPU queries are float32 in any precision.
     """
 
     name: str
@@ -33,7 +34,25 @@ class Device(NamedTuple):
         """The dtype of activations under autocast; weights stay float32."""
         import torch
 
-        return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision, torch.float32)
+        dtypes = {"bf16": torch.bfloat16, "bf16+int8": torch.bfloat16, "fp16": torch.float16}
+        return dtypes.get(self.precision, torch.float32)
+
+    @property
+    def kind(self) -> str:
+        """cpu, cuda or mps."""
+        return self.name.partition(":")[0]
+
+    @property
+    def has_int8(self) -> bool:
+        """Whether the decoder's product for documents is int8."""
+        return self.precision.endswith("int8")
+
+    def autocast(self, kind: str = "document") -> torch.autocast:
+        """The context in which texts of a kind, ``document`` or ``query``, are encoded."""
+        import torch
+
+        is_low = self.torch_dtype != torch.float32 and (kind == "document" or self.kind != "cpu")
+        return torch.autocast(self.kind, dtype=self.torch_dtype, enabled=is_low)
 
 
 def choose_device(device: str = "auto", precision: str = "auto") -> Device:
@@ -41,8 +60,8 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
 
     Args:
         device: auto, cpu, mps, cuda or cuda:N.
-        precision: auto, fp32, bf16, fp16 or int8. auto is bf16 on CUDA from compute capability 8.0, fp16 on
-            older CUDA, and fp32 elsewhere; `splade.automatic_int8.settle_precision` may then choose int8 for
+        precision: one of `PRECISIONS`. auto is bf16 on CUDA from compute capability 8.0, fp16 on older CUDA,
+            and fp32 elsewhere; `splade.automatic_precision.settle_precision` may then choose a lower one for
             a corpus.
 
     Raises:
@@ -78,9 +97,9 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
         reason = "no CUDA or Apple GPU"
     if precision == "fp16" and name == "cpu":
         raise InputError("precision 'fp16' is not supported on the CPU", "bf16 or fp32 are")
-    if precision == "int8" and name != "cpu":
+    if precision.endswith("int8") and name != "cpu":
         raise InputError(
-            f"precision 'int8' is for the CPU, not for {name}", "leave the precision to be chosen"
+            f"precision '{precision}' is for the CPU, not for {name}", "leave the precision to be chosen"
         )
     return Device(name, best if precision == "auto" else precision, reason)
 

@@ -135,8 +135,8 @@ class SpladeEmbedder:
         )
 
     def settle_precision(self, sample: Sequence[str]) -> None:
-        """Encodes in int8 from now on where precision is ``auto``, it is faster and `sample` ranks alike."""
-        from splade_cli.model.splade.automatic_int8 import settle_precision
+        """Takes a lower precision where it is ``auto``, one is faster here and `sample` ranks alike."""
+        from splade_cli.model.splade.automatic_precision import settle_precision
 
         if self.options.precision == "auto":
             self._loaded = settle_precision(self.loaded, sample)

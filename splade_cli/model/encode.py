@@ -1,8 +1,8 @@
 """Encoding of texts to a CSR matrix [n, V], whole or window by window.
 
-Texts are tokenised in windows, sorted by token length inside a window and batched by a budget of tokens, so
-that little is padded and memory does not grow with the corpus. A row does not depend on its neighbours beyond
-rounding.
+Texts are tokenised in windows and batched inside a window with those of like length, so that little is padded
+and memory does not grow with the corpus. A row does not depend on its neighbours beyond rounding. On the CPU
+lower precisions are for documents: a query is too short for them to pay.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError, require_positive
+from splade_cli.model.encoding.batches import batches_of_like_length
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.query_encoders.static import static_rows
 from splade_cli.progress import Progress, silent
 
 WINDOW = 2048
 WINDOW_CHARACTERS = 1 << 24
-TOKENS_PER_BATCH = {"cpu": 8192, "cuda": 131072, "mps": 32768}
 UNFUSED_TOKENS = 2048
 """Tokens in a batch where the head is not fused: each costs V logits."""
 
@@ -106,39 +106,25 @@ def encode_window(
         return static_rows(ids, loaded.model.query_table, loaded.model.max_active)
     tokens = tokenize(loaded, texts, kind)
     lengths = np.array([len(ids) for ids in tokens["input_ids"]])
-    order = np.argsort(-lengths, kind="stable")
-    budget = TOKENS_PER_BATCH.get(loaded.device.name.split(":")[0], 8192)
-    if not loaded.model.fused:
-        budget = min(budget, UNFUSED_TOKENS)
+    budget = None if loaded.model.fused else UNFUSED_TOKENS
+    order: list[NDArray[np.int64]] = []
     rows: list[sp.csr_matrix] = []
-    for batch in _batches(order, lengths, batch_size, budget):
+    for batch in batches_of_like_length(lengths, batch_size, loaded.device.kind, budget):
         features = {key: [values[text] for text in batch] for key, values in tokens.items()}
         rows.append(_encode_batch(loaded, features, kind))
+        order.append(batch)
         done += len(batch)
         progress("encode", done, total)
     matrix = stack(rows, loaded.model.dimensions)
-    return sp.csr_matrix(matrix[np.argsort(order)])
-
-
-def _batches(
-    order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, budget: int
-) -> Iterator[NDArray[np.int64]]:
-    """Numbers of texts, longest first, as many together as `budget` tokens allow when they are padded."""
-    start = 0
-    while start < len(order):
-        longest = max(1, int(lengths[order[start]]))
-        size = max(1, min(batch_size, budget // longest))
-        yield order[start : start + size]
-        start += size
+    return sp.csr_matrix(matrix[np.argsort(np.concatenate(order))])
 
 
 def _encode_batch(loaded: LoadedModel, tokens: dict[str, list[list[int]]], kind: str) -> sp.csr_matrix:
     device = loaded.device
-    padded = loaded.tokenizer.pad(tokens, return_tensors="pt")
+    # on the right, wherever the tokenizer would: on the left, neighbours would move the positions of a text
+    padded = loaded.tokenizer.pad(tokens, padding_side="right", return_tensors="pt")
     features = {key: value.to(device.name) for key, value in padded.items()}
-    is_low = device.torch_dtype != torch.float32
-    autocast = torch.autocast(device.name.split(":")[0], dtype=device.torch_dtype, enabled=is_low)
-    with torch.inference_mode(), autocast:
+    with torch.inference_mode(), device.autocast(kind):
         try:
             bounds, terms, values = loaded.model.sparse_rows(kind=kind, low=kind == "document", **features)
         except FloatingPointError:

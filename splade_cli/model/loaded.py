@@ -32,5 +32,6 @@ class LoadedModel(NamedTuple):
 
     def with_precision(self, precision: str, reason: str) -> LoadedModel:
         """The same model, encoding documents in another precision from now on."""
-        self.model.use_int8(precision == "int8")
-        return self._replace(device=self.device._replace(precision=precision, reason=reason))
+        device = self.device._replace(precision=precision, reason=reason)
+        self.model.use_int8(device.has_int8)
+        return self._replace(device=device)

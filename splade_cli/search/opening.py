@@ -104,9 +104,8 @@ def _model_encoder(index: SpladeIndex, model: str | None, opening: ModelOptions)
     precision = opening.precision
     if precision == "auto" and opening.device == "cpu":
         precision = made_by.precision
-    if precision == "int8":
-        # a query is too short for int8 to pay
-        precision = "fp32"
+    if precision.endswith("int8"):
+        precision = "fp32"  # which queries are in any case: an int8 decoder would be made for nothing
     as_indexed = replace(opening, precision=precision, max_seq_length=made_by.max_seq_length)
     embedder = SpladeEmbedder(model_of(index, model), as_indexed)
     return ModelEncoder(embedder, lambda: check_model(index, embedder))

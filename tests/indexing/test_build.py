@@ -31,7 +31,7 @@ from splade_cli.model.encoding.windows import space_of
 from splade_cli.model.query_encoders.static import StaticQueryEncoder
 from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.model.query_encoders.tokenizer import read_tokenizer
-from splade_cli.model.splade import automatic_int8
+from splade_cli.model.splade import automatic_precision
 from splade_cli.records import Chunk
 from splade_cli.search.searcher import Searcher
 from splade_cli.storage.cache import Cache
@@ -399,8 +399,9 @@ def test_int8_is_taken_for_many_chunks_only(
     count: int, asked: str, wanted: str, bert_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "AUTOMATIC_FROM", 6)
-    monkeypatch.setattr(automatic_int8, "int8_is_faster", lambda: True)
-    monkeypatch.setattr(automatic_int8, "neighbours_in_common", lambda exact, other: 0.99)
+    monkeypatch.setattr(automatic_precision, "int8_is_faster", lambda: True)
+    monkeypatch.setattr(automatic_precision, "bf16_is_faster", lambda kind: False)
+    monkeypatch.setattr(automatic_precision, "neighbours_in_common", lambda exact, other: 0.99)
     source = jsonl(tmp_path / "docs.jsonl", [{"text": sentence(n)} for n in range(count)])
     embedder = SpladeEmbedder(bert_folder, device="cpu", precision=asked)
     made = index_documents(source, tmp_path / "index", embedder=embedder)
@@ -418,7 +419,7 @@ def test_the_sample_is_spread_over_the_chunks(
     embedder: SpladeEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "AUTOMATIC_FROM", 20)
-    monkeypatch.setattr(pipeline, "PRECISION_SAMPLE", 7)
+    monkeypatch.setattr(pipeline, "PRECISION_SAMPLE", (7, 7))
     given: list[list[str]] = []
     monkeypatch.setattr(embedder, "settle_precision", given.append)
     texts = [f"{sentence(n)} {n}" for n in range(20)]
@@ -481,7 +482,7 @@ def test_documents_are_read_no_further_than_they_are_encoded(
     embedder: SpladeEmbedder, small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A window at a time beyond the opening, so that memory does not grow with the corpus."""
-    monkeypatch.setattr(pipeline, "AUTOMATIC_FROM", 6)
+    monkeypatch.setattr(pipeline, "OPENING", 6)
     read: list[int] = []
 
     def chunks() -> Iterator[Chunk]:

@@ -73,16 +73,6 @@ def test_progress_counts_every_text_once(
     assert seen[-1] == (len(texts), len(texts))
 
 
-@pytest.mark.parametrize("budget", [1, 20, 10_000])
-def test_batches_keep_to_both_limits(budget: int) -> None:
-    lengths = np.array([9, 3, 7, 1, 1, 4, 2, 9])
-    order = np.argsort(-lengths, kind="stable")
-    batches = list(module._batches(order, lengths, 3, budget))
-    assert np.concatenate(batches).tolist() == order.tolist()
-    for batch in batches:
-        assert len(batch) == 1 or (len(batch) <= 3 and len(batch) * lengths[batch].max() <= budget)
-
-
 def test_windows_close_at_a_number_of_texts_or_of_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WINDOW", 3)
     monkeypatch.setattr(module, "WINDOW_CHARACTERS", 10)
@@ -100,6 +90,19 @@ def test_int8_documents_are_close_and_queries_stay_exact(load: Make, texts: list
     cosine = (found * expected).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosine.min() > 0.998
     assert (encode(low, texts, "query") != encode(exact, texts, "query")).nnz == 0
+
+
+def test_bf16_with_int8_is_close_and_queries_stay_exact(load: Make, texts: list[str]) -> None:
+    """A body in bfloat16 under a decoder in int8: other weights than by either alone, for documents only."""
+    exact = encode(load("tiny", precision="fp32"), texts).toarray()
+    found = {name: encode(load("tiny", precision=name), texts) for name in ("bf16", "int8", "bf16+int8")}
+    both = found["bf16+int8"].toarray()
+    cosine = (both * exact).sum(1) / np.linalg.norm(both, axis=1) / np.linalg.norm(exact, axis=1)
+    assert cosine.min() > 0.997
+    for alone in ("bf16", "int8"):
+        assert not np.array_equal(both, found[alone].toarray())
+    queries = encode(load("tiny", precision="bf16+int8"), texts, "query")
+    assert (queries != encode(load("tiny", precision="fp32"), texts, "query")).nnz == 0
 
 
 def test_int8_leaves_a_model_that_sums_as_it_is(bert_folder: Path, load: Make, texts: list[str]) -> None:

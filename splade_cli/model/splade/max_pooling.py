@@ -47,7 +47,7 @@ def max_logits(hidden: Tensor, mask: Tensor, weight: Tensor | QuantizedMatrix, b
         rows = hidden[members].gather(1, positions[..., None].expand(-1, -1, hidden.shape[2]))
         scale: Tensor | None = None
         if quantized is not None:
-            rows, scale = quantize(rows)
+            rows, scale = quantize(rows.float())
         rows = rows.reshape(-1, hidden.shape[2])
         count = len(positions)
         in_a_row = isinstance(members, slice)

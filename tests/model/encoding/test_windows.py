@@ -24,8 +24,8 @@ from splade_cli.model.encoding.windows import (
     space_of,
 )
 from splade_cli.model.encoding.workers import WorkerPool, devices_of_workers
-from splade_cli.model.splade import automatic_int8
-from splade_cli.model.splade.automatic_int8 import neighbours_in_common, settle_precision
+from splade_cli.model.splade import automatic_precision
+from splade_cli.model.splade.automatic_precision import neighbours_in_common, settle_precision
 from splade_cli.storage.cache import Cache
 
 Make = Callable[..., Any]
@@ -219,25 +219,56 @@ def test_gpus_are_taken_in_turn() -> None:
     assert devices_of_workers("cpu", 2, 0) == ["cpu", "cpu"]
 
 
-def test_int8_is_chosen_where_texts_rank_alike(
-    load: Make, texts: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def cpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Says what the CPU multiplies faster than float32, whatever it is."""
+
+    def has(*, int8: bool, bf16: bool) -> None:
+        monkeypatch.setattr(automatic_precision, "int8_is_faster", lambda: int8)
+        monkeypatch.setattr(automatic_precision, "bf16_is_faster", lambda kind: bf16)
+
+    return has
+
+
+@pytest.mark.parametrize(
+    ("int8", "bf16", "expected"), [(True, True, "bf16+int8"), (True, False, "int8"), (False, True, "bf16")]
+)
+def test_the_fastest_precision_is_chosen_where_texts_rank_alike(
+    int8: bool,
+    bf16: bool,
+    expected: str,
+    load: Make,
+    texts: list[str],
+    cpu: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(automatic_int8, "int8_is_faster", lambda: True)
-    loaded = load("tiny", precision="fp32")
-    settled = settle_precision(loaded, texts)
-    assert settled.device.precision == "int8"
+    cpu(int8=int8, bf16=bf16)
+    settled = settle_precision(load("tiny", precision="fp32"), texts)
+    assert settled.device.precision == expected
     assert "of fp32" in settled.device.reason
-    monkeypatch.setattr(automatic_int8, "neighbours_in_common", lambda exact, other: 0.9)
+    assert (settled.model.head._int8 is not None) == int8
+    monkeypatch.setattr(automatic_precision, "neighbours_in_common", lambda exact, other: 0.9)
     settled = settle_precision(load("tiny", precision="fp32"), texts)
     assert settled.device.precision == "fp32"
     assert settled.model.head._int8 is None
 
 
-@pytest.mark.parametrize("why", ["slow", "bf16", "sum", "one text"])
-def test_int8_is_not_tried_where_it_cannot_help(
-    why: str, load: Make, texts: list[str], monkeypatch: pytest.MonkeyPatch
+def test_what_does_not_rank_alike_makes_room_for_the_next(
+    load: Make, texts: list[str], cpu: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(automatic_int8, "int8_is_faster", lambda: why != "slow")
+    cpu(int8=True, bf16=True)
+    overlaps = iter([0.96, 0.98])
+    monkeypatch.setattr(automatic_precision, "neighbours_in_common", lambda exact, other: next(overlaps))
+    settled = settle_precision(load("tiny", precision="fp32"), texts)
+    assert (settled.device.precision, settled.model.head._int8) == ("bf16", None)
+    assert "98.0%" in settled.device.reason
+
+
+@pytest.mark.parametrize("why", ["slow", "bf16", "sum", "one text"])
+def test_a_lower_precision_is_not_tried_where_it_cannot_help(
+    why: str, load: Make, texts: list[str], cpu: Callable[..., None]
+) -> None:
+    cpu(int8=why != "slow", bf16=why not in ("slow", "sum"))
     loaded = load("tiny", precision="bf16" if why == "bf16" else "fp32")
     if why == "sum":
         loaded.model.head.pooling = "sum"
