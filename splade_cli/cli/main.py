@@ -138,13 +138,17 @@ def splade(
 
 def main() -> None:
     """The entry point of the `splade` script."""
+    is_reading = bool(READING.intersection(sys.argv[1:2]))
+    if is_reading:
+        # NumPy's threads wait for each other by spinning, which costs more than they save a query
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     ending = Ending()
     make_logs_plain()
     sys.unraisablehook = lost_again
     try:
         app()
     except SystemExit as error:
-        if isinstance(error.code, int) and READING.intersection(sys.argv[1:2]):
+        if isinstance(error.code, int) and is_reading:
             ending.code = error.code
         raise
     except KeyboardInterrupt:

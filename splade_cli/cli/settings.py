@@ -28,6 +28,7 @@ def open_index(
         options=chosen,
         backend=options.backend_name(backend),
         model_options=opening,
+        few_queries=True,
     )
 
 

@@ -56,19 +56,23 @@ def embedder_of(
 
 def check_model(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
     """Raises IndexFolderError where `embedder` is not the model that made the index."""
-    made_by = index.info.encoder
     model = embedder.loaded.model
-    again = f"make it again: splade index DOCS -o {index.folder} --model {model.name} --force"
-    if made_by.identity and made_by.identity != model.identity:
+    check_identity(index, model.name, model.identity, model.dimensions)
+
+
+def check_identity(index: SpladeIndex, name: str, identity: str, dimensions: int) -> None:
+    """The same of a model of which only this is known."""
+    made_by = index.info.encoder
+    again = f"make it again: splade index DOCS -o {index.folder} --model {name} --force"
+    if made_by.identity and made_by.identity != identity:
         raise IndexFolderError(
-            f"the index {index.folder} was made by another model than {model.name} ({made_by.name}, "
-            f"{made_by.identity[:12]}; now {model.identity[:12]})",
+            f"the index {index.folder} was made by another model than {name} ({made_by.name}, "
+            f"{made_by.identity[:12]}; now {identity[:12]})",
             again,
         )
-    if model.dimensions != index.dimensions:
+    if dimensions != index.dimensions:
         raise IndexFolderError(
-            f"{model.name} has {model.dimensions} dimensions, "
-            f"the index {index.folder} has {index.dimensions}",
+            f"{name} has {dimensions} dimensions, the index {index.folder} has {index.dimensions}",
             again,
         )
 

@@ -11,11 +11,12 @@ from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.two_step import TwoStepEngine
 from splade_cli.index.index import SpladeIndex
 from splade_cli.indexing.dense import DenseEncoder
-from splade_cli.indexing.models import check_model, dense_of, model_of
+from splade_cli.indexing.models import check_identity, check_model, dense_of, model_of
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.base import QueryEncoder
 from splade_cli.model.query_encoders.carried import open_query_encoder
+from splade_cli.model.query_encoders.stock_folder import open_stock_folder
 from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.options import SearchOptions
@@ -44,17 +45,21 @@ def open_folder(
     options: SearchOptions,
     backend: str | None,
     opening: ModelOptions,
+    few_queries: bool = False,
 ) -> SearcherParts:
     """See `Searcher.open`."""
     with _OPENING:
         index = SpladeIndex.open(folder)
         engine = engine_over(index, backend)
+        is_encoded = options.mode in ("sparse", "hybrid")
         encoder: QueryEncoder | None = None
         if model is None:
             encoder = carried_encoder(index)
+        if encoder is None and few_queries and is_encoded:
+            encoder = _stock_encoder(index, model, opening)
         if encoder is None:
             encoder = _model_encoder(index, model, opening)
-            if options.mode in ("sparse", "hybrid"):
+            if is_encoded:
                 encoder.load()
     return _parts(index, engine, encoder, opening)
 
@@ -97,6 +102,23 @@ def engine_over(index: SpladeIndex, backend: str | None) -> LocalEngine:
     if backend is None:
         return LocalEngine(index)
     return TwoStepEngine.open(index, backend)
+
+
+def _stock_encoder(index: SpladeIndex, model: str | None, opening: ModelOptions) -> QueryEncoder | None:
+    """The queries of the model without its libraries, None where they are needed.
+
+    Raises:
+        IndexFolderError: it is not the model that made the index.
+    """
+    limit = index.info.encoder.max_seq_length
+    if index.tokenizer_path is None or limit is None:
+        return None
+    name = model_of(index, model)
+    stock = open_stock_folder(name, opening, index.tokenizer_path, limit)
+    if stock is None:
+        return None
+    check_identity(index, name, stock.identity, stock.dimensions)
+    return stock.encoder
 
 
 def _model_encoder(index: SpladeIndex, model: str | None, opening: ModelOptions) -> ModelEncoder:

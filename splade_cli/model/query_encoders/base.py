@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from splade_cli.records import QueryInfo
 
@@ -40,3 +42,12 @@ class QueryEncoderExport(Protocol):
 
 ExportQueries = Callable[["SpladeEmbedder"], QueryEncoderExport]
 """Begins the export of a model's queries: `static.export_static`, `deploy.export.onnx.export_onnx`."""
+
+
+def active_columns(weights: NDArray[np.float32], max_active: int | None = None) -> NDArray[np.int32]:
+    """Columns of `weights` [V] above zero, ascending; the largest `max_active` of them where set."""
+    active = np.flatnonzero(weights > 0).astype(np.int32)
+    if max_active is not None and len(active) > max_active:
+        largest = np.argsort(-weights[active], kind="stable")[:max_active]
+        active = np.sort(active[largest])
+    return active

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import IndexFolderError, InputError, rebuild_hint
 from splade_cli.model.device import available_threads
+from splade_cli.model.query_encoders.base import active_columns
 from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 
 LOGITS_AT_A_TIME = 1 << 24  # elements of [B, L, V] inside the graph, 64 MB; a single long text may exceed it
@@ -103,20 +104,12 @@ class OnnxQueryEncoder:
             for batch in np.array_split(numbers, min(parts, len(numbers))):
                 rows = self._run([tokens[number] for number in batch])
                 for number, weights in zip(batch, rows, strict=True):
-                    terms[number] = self._active(weights)
+                    terms[number] = active_columns(weights, self.max_active)
                     values[number] = weights[terms[number]]
         bounds = np.cumsum([0, *map(len, terms)])
         columns = np.concatenate([np.empty(0, np.int32), *terms])
         data = np.concatenate([np.empty(0, np.float32), *values])
         return sp.csr_matrix((data, columns, bounds), shape=(len(texts), self.dimensions))
-
-    def _active(self, weights: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Columns above zero, ascending; the largest `max_active` of them."""
-        active = np.flatnonzero(weights > 0).astype(np.int32)
-        if self.max_active is not None and len(active) > self.max_active:
-            largest = np.argsort(-weights[active], kind="stable")[: self.max_active]
-            active = np.sort(active[largest])
-        return active
 
     def _run(self, tokens: list[Any]) -> NDArray[np.float32]:
         feed = {}
