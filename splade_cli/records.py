@@ -140,7 +140,7 @@ class Term:
     in_document: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Hit:
     """One search result; `rank` starts at 1.
 
@@ -156,16 +156,51 @@ class Hit:
     rank: int
     score: float
     text: str
-    snippet: str = ""
-    title: str = ""
-    document_id: str = ""
-    metadata: dict[str, JsonValue] = field(default_factory=dict)
-    terms: tuple[Term, ...] = ()
-    parts: dict[str, dict[str, float]] = field(default_factory=dict)
-    windows: tuple[str, ...] = ()
-    duplicates: tuple[str, ...] = ()
-    highlights: tuple[tuple[int, int], ...] = ()
-    headings: tuple[str, ...] = ()
+    snippet: str
+    title: str
+    document_id: str
+    metadata: dict[str, JsonValue]
+    terms: tuple[Term, ...]
+    parts: dict[str, dict[str, float]]
+    windows: tuple[str, ...]
+    duplicates: tuple[str, ...]
+    highlights: tuple[tuple[int, int], ...]
+    headings: tuple[str, ...]
+
+    def __init__(
+        self,
+        id: str,
+        rank: int,
+        score: float,
+        text: str,
+        snippet: str = "",
+        title: str = "",
+        document_id: str = "",
+        metadata: dict[str, JsonValue] | None = None,
+        terms: tuple[Term, ...] = (),
+        parts: dict[str, dict[str, float]] | None = None,
+        windows: tuple[str, ...] = (),
+        duplicates: tuple[str, ...] = (),
+        highlights: tuple[tuple[int, int], ...] = (),
+        headings: tuple[str, ...] = (),
+    ) -> None:
+        # all at once: to be made took a frozen dataclass of so many fields longer than to be found
+        self.__dict__.update(
+            id=id,
+            rank=rank,
+            score=score,
+            text=text,
+            snippet=snippet,
+            title=title,
+            document_id=document_id,
+            metadata={} if metadata is None else metadata,
+            terms=terms,
+            parts={} if parts is None else parts,
+            windows=windows,
+            duplicates=duplicates,
+            highlights=highlights,
+            headings=headings,
+        )
 
     @property
     def within(self) -> str:

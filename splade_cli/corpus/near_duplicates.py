@@ -53,11 +53,10 @@ def jaccard(left: Shingles, right: Shingles) -> float:
     return common / union if union else 0.0
 
 
-def prefix(hashes: Shingles, similarity: float) -> list[int]:
+def prefix(hashes: Shingles, similarity: float) -> Shingles:
     """The first shingles in their order, of which two texts so similar share one [Chaudhuri et al. 2006]."""
     needed = math.ceil(similarity * len(hashes) - 1e-9)
-    first: list[int] = hashes[: len(hashes) - needed + 1].tolist()
-    return first
+    return hashes[: len(hashes) - needed + 1]
 
 
 def duplicate_groups(texts: Sequence[str], threshold: float = 0.6, size: int = SHINGLE) -> list[int]:

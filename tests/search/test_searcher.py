@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,49 @@ def searcher(embedder: SpladeEmbedder) -> Searcher:
         for name, text in TEXTS.items()
     ]
     return Searcher.over(index_chunks(chunks, embedder), embedder, options=SearchOptions(group=False))
+
+
+def test_what_hits_are_made_of_is_read_once(
+    embedder: SpladeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunks = [Chunk(name, name, text) for name, text in TEXTS.items()]
+    engine = LocalEngine(index_chunks(chunks, embedder))
+    read: list[str] = []
+
+    def counted(name: str) -> None:
+        method = getattr(LocalEngine, name)
+
+        def asked(self: LocalEngine, ids: list[str]) -> Any:
+            read.extend(f"{name} {each}" for each in ids)
+            return method(self, ids)
+
+        monkeypatch.setattr(LocalEngine, name, asked)
+
+    counted("fetch")
+    counted("vectors")
+    searcher = Searcher.over(engine.index, embedder)
+    first = searcher.search("forgotten password of a saw", 3)
+    assert sorted(read) == sorted(
+        f"{what} {hit.id}" for hit in first for what in ("fetch", "fetch", "vectors")
+    )
+    read.clear()
+    tokenised: list[str] = []
+    matcher = searcher.matcher()
+    monkeypatch.setattr(matcher, "read", lambda text, terms: tokenised.append(text))
+    assert searcher.search("forgotten password of a saw", 3) == first
+    assert (read, tokenised) == ([], [])
+
+
+def test_hits_without_explanation_cost_no_terms(searcher: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = searcher.search("I forgot my password", 3)
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("terms were looked for")
+
+    monkeypatch.setattr(type(searcher.matcher()), "literal", refuse)
+    plain = searcher.search("I forgot my password", 3, SearchOptions(group=False, explain=False))
+    assert plain == [replace(hit, terms=()) for hit in full]
+    assert all(hit.terms for hit in full)
 
 
 def test_hits_are_ranked_and_their_terms_add_up(searcher: Searcher) -> None:

@@ -98,7 +98,7 @@ def _best_unranked(
     best = Group(ids[0], scores[0], (ids[0],))
     if options.mode == "hybrid":
         # scores of a fusion mean something only among all that was fused
-        return replace(best, score=0.0)
+        return best._replace(score=0.0)
     return best
 
 

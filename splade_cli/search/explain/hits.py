@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 import scipy.sparse as sp
 
@@ -13,19 +13,46 @@ from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Hit, Ranking, Term, WeightedText
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.snippets import on_one_line, snippet
-from splade_cli.search.explain.terms import QueryTerms, active_terms
+from splade_cli.search.explain.terms import QueryTerms, SharedTerm, Vector, active_terms
 from splade_cli.search.ranking.grouping import FactsCache, Group
+from splade_cli.search.recent import RecentlyUsed
 
 HIGHLIGHTED_TERMS = 10
+KEPT_TEXTS = 2048
 
 
-@dataclass(frozen=True)
+class StoredText(NamedTuple):
+    """A chunk, and its text on one line."""
+
+    chunk: Chunk
+    line: str
+
+
 class HitSource:
-    """What hits are made from: the engine, the names of its columns, and what finds terms in texts."""
+    """What hits are made from: the texts and vectors of an engine, the names of its columns, and what finds
+    terms in texts. Texts and vectors that hits were made of are remembered.
 
-    engine: Engine
-    vocabulary: Sequence[str]
-    matcher: Callable[[], TermMatcher]
+    Args:
+        engine: where they are stored, and stay what they are.
+        vocabulary: names of the V columns; may be empty.
+        matcher: what finds terms in texts; opened when first needed.
+    """
+
+    def __init__(self, engine: Engine, vocabulary: Sequence[str], matcher: Callable[[], TermMatcher]) -> None:
+        self.engine = engine
+        self.vocabulary = vocabulary
+        self.matcher = matcher
+        self.texts = RecentlyUsed(self._read_texts, KEPT_TEXTS)
+        self.vectors = RecentlyUsed(self._read_vectors, KEPT_TEXTS)
+
+    def _read_texts(self, ids: Sequence[str]) -> list[StoredText]:
+        return [StoredText(chunk, on_one_line(chunk.text)) for chunk in self.engine.fetch(ids)]
+
+    def _read_vectors(self, ids: Sequence[str]) -> list[Vector]:
+        stored = cast(VectorStore, self.engine).vectors(ids)
+        stored.sort_indices()
+        spans = zip(stored.indptr[:-1].tolist(), stored.indptr[1:].tolist(), strict=True)
+        return [(stored.indices[start:end].copy(), stored.data[start:end].copy()) for start, end in spans]
 
 
 @dataclass(frozen=True)
@@ -70,16 +97,32 @@ def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bo
         explain: give the terms that matched.
     """
     ids = [group.id for group in query.groups]
-    chunks = source.engine.fetch(ids)
-    matched = matched_terms(query, chunks, source, words=words)
+    texts = source.texts(ids)
+    shared_terms = matched_terms(query, ids, source, words=words)
+    in_query: frozenset[str] = frozenset()
     parts = _parts(query, set(ids))
+    matcher = source.matcher()
+    none_shared: list[str] = []
+    if query.vector is not None and not all(shared_terms):
+        heaviest = active_terms(query.vector, source.vocabulary, HIGHLIGHTED_TERMS)
+        none_shared = [name for name, _ in heaviest]
+    met = {term[0] for shared in shared_terms for term in shared}
+    sought = matcher.seek([*met, *none_shared])
+    if explain and not words:
+        # what an expansion rule added was said by its author, not by the model
+        in_query = matcher.literal(met, *[text for text, _ in query.texts])
     hits = []
-    for rank, (group, chunk, terms) in enumerate(zip(query.groups, chunks, matched, strict=True), 1):
-        names = [term.term for term in terms[:HIGHLIGHTED_TERMS]]
-        if not names and query.vector is not None:
-            names = [name for name, _ in active_terms(query.vector, source.vocabulary, HIGHLIGHTED_TERMS)]
-        line = on_one_line(chunk.text)
-        piece = snippet(line, source.matcher().words(line, names))
+    for rank, (group, shared) in enumerate(zip(query.groups, shared_terms, strict=True), 1):
+        chunk, line = texts[group.id]
+        names = [term[0] for term in shared]
+        highlighted = names[:HIGHLIGHTED_TERMS] or none_shared
+        piece = snippet(line, sought.words(line, highlighted))
+        terms: tuple[Term, ...] = ()
+        if explain and words:
+            terms = tuple([Term(*term, True, True) for term in shared])
+        elif explain and shared:
+            in_document = matcher.literal(names, chunk.title, line)
+            terms = tuple([Term(*term, term[0] in in_query, term[0] in in_document) for term in shared])
         hit = Hit(
             id=group.id,
             rank=rank,
@@ -90,7 +133,7 @@ def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bo
             title=chunk.title,
             document_id=chunk.document_id,
             metadata=chunk.metadata,
-            terms=terms if explain else (),
+            terms=terms,
             parts=parts.get(group.id, {}),
             windows=_windows(group),
             duplicates=group.duplicates,
@@ -101,32 +144,19 @@ def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bo
 
 
 def matched_terms(
-    query: RankedQuery, chunks: Sequence[Chunk], source: HitSource, *, words: bool
-) -> list[tuple[Term, ...]]:
+    query: RankedQuery, ids: Sequence[str], source: HitSource, *, words: bool
+) -> list[list[SharedTerm]]:
     """What a query and each chunk share: words for BM25, else terms of the model.
 
     Dense vectors share nothing that has a name.
     """
-    ids = [chunk.id for chunk in chunks]
     if words:
         explained = cast(WordEngine, source.engine).explain_words(query.texts, ids)
-        return [
-            tuple(Term(word, left, right, left * right, True, True) for word, left, right in shared)
-            for shared in explained
-        ]
+        return [[(word, left, right, left * right) for word, left, right in shared] for shared in explained]
     if query.vector is None or "vectors" not in source.engine.capabilities:
-        return [()] * len(ids)
-    matcher = source.matcher()
-    query_terms = QueryTerms(query.vector, source.vocabulary)
-    names = query_terms.names
-    # what an expansion rule added was said by its author, not by the model
-    in_query = matcher.literal(names, *(text for text, _ in query.texts))
-    stored = cast(VectorStore, source.engine).vectors(ids)
-    terms = []
-    for row, chunk in enumerate(chunks):
-        in_document = matcher.literal(names, chunk.title, on_one_line(chunk.text))
-        terms.append(query_terms.shared(stored, row, in_query, in_document))
-    return terms
+        return [[] for _ in ids]
+    vectors = source.vectors(ids)
+    return QueryTerms(query.vector, source.vocabulary).shared([vectors[each] for each in ids])
 
 
 def _parts(query: RankedQuery, ids: set[str]) -> dict[str, dict[str, dict[str, float]]]:
@@ -140,6 +170,8 @@ def _parts(query: RankedQuery, ids: set[str]) -> dict[str, dict[str, dict[str, f
 
 
 def _windows(group: Group) -> tuple[str, ...]:
+    if len(group.chunks) == 1:
+        return ()
     return tuple(chunk for chunk in group.chunks if chunk != group.id)
 
 

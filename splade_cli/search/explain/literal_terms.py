@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from splade_cli.index.bm25.scripts import BIGRAM, HANGUL, UNSPACED
+from splade_cli.search.explain.sought_terms import MatchedWord, SoughtTerms, covered
 from splade_cli.search.explain.term_names import continues_a_word, fold, is_mark, readable
-from splade_cli.search.explain.word_tokens import Word, WordTokens, places, splits_at_words
+from splade_cli.search.explain.word_tokens import TextWords, Word, WordTokens, splits_at_words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -29,7 +29,7 @@ _RUN = re.compile(rf"[{UNSPACED}]+")
 _BIGRAM = re.compile(BIGRAM)
 _KOREAN = re.compile(f"[{HANGUL}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_CACHED_TEXTS = 64
+_CACHED_TEXTS = 512
 _CACHED_TERMS = 4096
 
 
@@ -39,15 +39,6 @@ class Token(NamedTuple):
     name: str
     start: int
     end: int
-
-
-@dataclass(frozen=True)
-class MatchedWord:
-    """``text[start:end]``, a word that `terms` stand for."""
-
-    start: int
-    end: int
-    terms: tuple[str, ...]
 
 
 class TermMatcher:
@@ -71,8 +62,17 @@ class TermMatcher:
         """Those of `terms` that stand in one of `texts`."""
         if self._tokenizer is None:
             return frozenset(term for term in terms if any(_holds(text, term) for text in texts))
-        wanted = frozenset(terms)
-        return frozenset().union(*(self._wanted(wanted, text) for text in texts))
+        wanted = list(terms)
+        found: set[str] = set()
+        for text in texts:
+            known = self.words_of(text)
+            if known is None:
+                found.update(frozenset(self._tokenized(text)[0]).intersection(wanted))
+                continue
+            found.update([term for term in wanted if term in known.names])
+            for _, run in known.runs:
+                found.update(frozenset(self._tokenized(run)[0]).intersection(wanted))
+        return frozenset(found)
 
     def words(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """The whole words of `text` that `terms` stand for, in order: what to highlight.
@@ -81,39 +81,23 @@ class TermMatcher:
         Words of one or two letters are left alone unless they hold a digit or stand in capitals, and so are
         signs.
         """
-        if not terms:
-            return []
-        if self._by_word is not None:
-            words_of_text = self._by_word.words(text)
-            if words_of_text is not None:
-                return self._looked_up(text, words_of_text, terms)
-        return self._read(text, terms)
+        return self.seek(terms).words(text, terms)
 
-    def _looked_up(self, text: str, words_of_text: Sequence[Word], terms: Sequence[str]) -> list[MatchedWord]:
-        """See `words`, by what is known of each word."""
-        stems = self._stems_of_terms(terms)
-        wanted = frozenset(terms)
-        keys = wanted.union(stems)
-        found: list[MatchedWord] = []
-        for word in words_of_text:
-            if word.keys.isdisjoint(keys):
-                continue
-            each = word.text
-            inside = [token for token in word.tokens if token[0] in wanted]
-            literal: list[str] = []
-            if inside and 2 * _covered([Token(*token) for token in inside], 0, len(each)) >= len(each):
-                literal.extend(name for name, _, _ in inside)
-            literal.extend(stems.get(word.stem, ()))
-            if literal:
-                names = tuple(dict.fromkeys(literal))
-                found.extend(MatchedWord(place, place + len(each), names) for place in places(text, each))
-        return sorted(found, key=lambda match: match.start)
+    def seek(self, terms: Sequence[str]) -> SoughtTerms:
+        """Terms that are looked for in several texts, where each time only some of them count."""
+        return SoughtTerms(self, terms)
 
-    def _read(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
+    def words_of(self, text: str) -> TextWords | None:
+        """A text in words that are looked up; None where the tokenizer has to read all of it."""
+        if self._by_word is None:
+            return None
+        return self._by_word.words(text)
+
+    def read(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """See `words`, by the tokens of the whole text."""
         wanted = set(terms)
         matched = self._matched(text, wanted)
-        stems = self._stems_of_terms(terms)
+        stems = self.stems_of_terms(terms)
         told = [(start, end) for start, end in _word_spans(text) if _is_telling(text[start:end])]
         stemmed = _stems([fold(text[start:end]) for start, end in told], self._language)
         words: list[MatchedWord] = []
@@ -122,7 +106,7 @@ class TermMatcher:
                 words.extend(self._words_of_run(text, start, end, inside, wanted))
                 continue
             literal: list[str] = []
-            if 2 * _covered(inside, start, end) >= end - start:
+            if 2 * covered(inside, start, end) >= end - start:
                 literal.extend(token.name for token in inside)
             literal.extend(stems.get(stem, ()))
             if _KOREAN.match(text[start:end]):
@@ -151,16 +135,6 @@ class TermMatcher:
         found.extend(_occurrences(text, start, end, names))
         return _joined(found)
 
-    def _wanted(self, wanted: frozenset[str], text: str) -> frozenset[str]:
-        """Those that are tokens of a text."""
-        words_of_text = None
-        if self._by_word is not None:
-            words_of_text = self._by_word.words(text)
-        if words_of_text is None:
-            return wanted.intersection(self._tokenized(text)[0])
-        found = [word.names for word in words_of_text if not wanted.isdisjoint(word.names)]
-        return wanted.intersection(frozenset().union(*found))
-
     def _analysed(self, word: str) -> Word:
         """What is to be known of a word."""
         names, offsets = self._tokenize(word)
@@ -168,10 +142,11 @@ class TermMatcher:
         (stem,) = _stems([fold(word)], self._language)
         keys: frozenset[str] = frozenset()
         if _is_telling(word):
-            keys = frozenset((*names, stem))
+            least = len(word) / (2 * max(1, len(tokens)))
+            keys = frozenset((stem, *(name for name, start, end in tokens if end - start >= least)))
         return Word(word, frozenset(names), tokens, stem, keys)
 
-    def _stems_of_terms(self, terms: Sequence[str]) -> dict[str, list[str]]:
+    def stems_of_terms(self, terms: Sequence[str]) -> dict[str, list[str]]:
         """Terms by their stems, and by themselves: those of BM25 are stems."""
         stems: dict[str, list[str]] = {}
         for term in terms:
@@ -243,14 +218,6 @@ def _inside(spans: Sequence[tuple[int, int]], tokens: Sequence[Token]) -> Iterat
                 break
             inside.append(token)
         yield inside
-
-
-def _covered(tokens: Sequence[Token], start: int, end: int) -> int:
-    """How many letters of ``text[start:end]`` belong to one of `tokens`."""
-    letters: set[int] = set()
-    for token in tokens:
-        letters.update(range(max(start, token.start), min(end, token.end)))
-    return len(letters)
 
 
 def _word_spans(text: str) -> list[tuple[int, int]]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-from splade_cli.search.explain.literal_terms import MatchedWord
+from splade_cli.search.explain.sought_terms import MatchedWord
 
 SNIPPET_COLUMNS = 200
 _BEFORE = 30
 _BLANK_WITHIN = 24
 _JOINING = "\u200d\ufe0e\ufe0f"
 _CUT = "… "
+# Latin, Greek and Cyrillic letters, punctuation and signs of mathematics; without accents of their own, soft
+# hyphens and what is not seen
+_NOT_PLAIN = re.compile(
+    r"[^\x00-\xac\xae-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u0482"
+    r"\u048a-\u052f\u2010-\u2027\u2030-\u205e\u2190-\u22ff]"
+)
 
 
-@dataclass(frozen=True)
-class Snippet:
+class Snippet(NamedTuple):
     """A piece of a text, with ellipses where it is cut; `highlights` are (start, end) of matched words."""
 
     text: str
@@ -37,16 +43,19 @@ def snippet(line: str, words: Sequence[MatchedWord], length: int = SNIPPET_COLUM
         words: of `line` that matched, in order.
         length: columns; an East Asian wide character takes two, an accent of its own none.
     """
-    if columns(line) <= length:
-        return Snippet(line, tuple((word.start, word.end) for word in words))
-    start = min(max(0, _densest(words, length) - _BEFORE), _last_start(line, length))
+    plain = _is_plain(line)
+    taken = len(line) if plain else columns(line)
+    if taken <= length:
+        return Snippet(line, tuple([(word.start, word.end) for word in words]))
+    last_start = len(line) - length if plain else _last_start(line, length)
+    start = min(max(0, _densest(words, length) - _BEFORE), last_start)
     if start > 0:
         blank = line.find(" ", start, start + _BLANK_WITHIN)
         if blank >= 0:
             start = blank + 1
         else:
             start = _whole(line, start)
-    end = _end(line, start, length)
+    end = min(len(line), start + length) if plain else _end(line, start, length)
     if end < len(line) and line[end] != " ":
         end = max(line.rfind(" ", start + (end - start) // 2, end), 0) or _whole(line, end, start + 1)
     body = line[start:end].rstrip()
@@ -55,15 +64,20 @@ def snippet(line: str, words: Sequence[MatchedWord], length: int = SNIPPET_COLUM
     closing = " …" if end < len(line) else ""
     shift = len(opening) - start
     inside = [word for word in words if start <= word.start and word.end <= end]
-    highlights = tuple((word.start + shift, word.end + shift) for word in inside)
+    highlights = tuple([(word.start + shift, word.end + shift) for word in inside])
     return Snippet(opening + body.lstrip() + closing, highlights)
 
 
 def columns(text: str) -> int:
     """Columns that `text` takes on a terminal."""
-    if text.isascii():
+    if _is_plain(text):
         return len(text)
     return sum(map(_width, text))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether each letter of a text is known to take one column."""
+    return text.isascii() or _NOT_PLAIN.search(text) is None
 
 
 @lru_cache(maxsize=8192)
@@ -79,24 +93,35 @@ def _densest(words: Sequence[MatchedWord], length: int) -> int:
     """Where the window of most different terms, then of most words, opens; the first of equals."""
     best = (0, 0)
     offset = 0
+    counts: dict[str, int] = {}
+    inside = 0
+    reached = 0
     for number, word in enumerate(words):
-        inside: list[str] = []
         limit = word.start + length - _BEFORE - 10
-        for other in words[number:]:
-            if other.end > limit:
-                break
-            inside.extend(other.terms)
-        density = (len(set(inside)), len(inside))
+        while reached < len(words) and words[reached].end <= limit:
+            for term in words[reached].terms:
+                counts[term] = counts.get(term, 0) + 1
+                inside += 1
+            reached += 1
+        density = (len(counts), inside)
         if density > best:
             best = density
             offset = word.start
+        if reached == len(words):
+            break  # what opens later holds no more
+        if reached == number:
+            reached += 1  # longer than a window
+            continue
+        for term in word.terms:
+            inside -= 1
+            counts[term] -= 1
+            if not counts[term]:
+                del counts[term]
     return offset
 
 
 def _end(line: str, start: int, length: int) -> int:
     """The last offset up to which `length` columns reach from `start`."""
-    if line.isascii():
-        return min(len(line), start + length)
     used = 0
     for offset in range(start, len(line)):
         used += _width(line[offset])
@@ -107,8 +132,6 @@ def _end(line: str, start: int, length: int) -> int:
 
 def _last_start(line: str, length: int) -> int:
     """The first offset from which the rest fits."""
-    if line.isascii():
-        return max(0, len(line) - length)
     used = 0
     for offset in range(len(line) - 1, -1, -1):
         used += _width(line[offset])

@@ -6,12 +6,15 @@ the differences between two hits to the difference of their scores.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from splade_cli.errors import did_you_mean
 from splade_cli.records import Hit, Term
@@ -19,6 +22,12 @@ from splade_cli.records import Hit, Term
 Origin = Literal["both", "query", "document", "model"]
 """Where a term is literal: in both texts, in one of them (the model added it to the other), or in neither."""
 _COMPARED_IDS = 20_000
+Vector = tuple[NDArray[np.int32], NDArray[np.float32]]
+"""Columns, ascending, and weights of a sparse vector."""
+SharedTerm = tuple[str, float, float, float]
+"""A name, its weight in the query and in a document, and the product of the two."""
+_CONTRIBUTION = itemgetter(3)
+_NO_COLUMN = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True)
@@ -39,56 +48,44 @@ class QueryTerms:
     """The terms of a query, which are looked for in many documents.
 
     Args:
-        row: its vector [1, V].
+        row: its vector [1, V], in ascending order of columns.
         vocabulary: names of the V columns.
     """
 
     def __init__(self, row: sp.csr_matrix, vocabulary: Sequence[str]) -> None:
-        self.names = [term_name(vocabulary, column) for column in row.indices.tolist()]
-        self._indices = row.indices
+        self._names = [term_name(vocabulary, column) for column in row.indices.tolist()]
+        # one more, which no column of a document is, for what a search behind the last one finds
+        self._columns = np.concatenate([row.indices, [_NO_COLUMN]], dtype=row.indices.dtype)
         self._weights = row.data
 
-    def shared(
-        self,
-        documents: sp.csr_matrix,
-        number: int,
-        in_query: Container[str] = (),
-        in_document: Container[str] = (),
-    ) -> tuple[Term, ...]:
-        """Those active in row `number` of `documents` [n, V] as well, largest contribution first.
-
-        Args:
-            in_query, in_document: the terms that stand in the texts themselves; the model added the others
-                (expansion).
-        """
-        part = slice(documents.indptr[number], documents.indptr[number + 1])
-        _, left, right = np.intersect1d(
-            self._indices, documents.indices[part], assume_unique=True, return_indices=True
-        )
-        query_weights = self._weights[left]
-        document_weights = documents.data[part][right]
+    def shared(self, documents: Sequence[Vector]) -> list[list[SharedTerm]]:
+        """Those active in each of `documents` as well, largest contribution first, then by column."""
+        if not documents:
+            return []
+        columns = np.concatenate([columns for columns, _ in documents])
+        weights = np.concatenate([weights for _, weights in documents])
+        ends = list(accumulate([len(columns) for columns, _ in documents]))
+        term = np.searchsorted(self._columns, columns)
+        found = np.flatnonzero(self._columns[term] == columns)
+        term = term[found]
+        query_weights = self._weights[term]
+        document_weights = weights[found]
         contributions = query_weights * document_weights
-        order = np.argsort(-contributions, kind="stable")
-        terms = []
-        for position, query_weight, document_weight, contribution in zip(
-            left[order].tolist(),
-            query_weights[order].tolist(),
-            document_weights[order].tolist(),
-            contributions[order].tolist(),
+        document = np.searchsorted(ends, found, side="right")
+        names = self._names
+        shared: list[list[SharedTerm]] = [[] for _ in documents]
+        for number, position, query_weight, document_weight, contribution in zip(
+            document.tolist(),
+            term.tolist(),
+            query_weights.tolist(),
+            document_weights.tolist(),
+            contributions.tolist(),
             strict=True,
         ):
-            name = self.names[position]
-            terms.append(
-                Term(
-                    term=name,
-                    query_weight=query_weight,
-                    document_weight=document_weight,
-                    contribution=contribution,
-                    literal=name in in_query,
-                    in_document=name in in_document,
-                )
-            )
-        return tuple(terms)
+            shared[number].append((names[position], query_weight, document_weight, contribution))
+        for terms in shared:
+            terms.sort(key=_CONTRIBUTION, reverse=True)  # those of one contribution stay as they are
+        return shared
 
 
 def origins(terms: Iterable[Term]) -> tuple[Origin, ...]:

@@ -1,16 +1,17 @@
 """Tokens of a text word by word: to BERT's tokenizer a word is the same whatever stands around it.
 
-A text of some hundred words has few that were not met before, so most of them are looked up. Texts with signs
-at which BERT parts words otherwise than a pattern (accents of their own, symbols, scripts without blanks)
-are left to the tokenizer.
+A text of some hundred words has few that were not met before, so most of them are looked up, and which words
+of a text hold a term is a matter of intersecting two sets. What BERT parts otherwise than a pattern (symbols,
+accents of their own, scripts without blanks) is left to the tokenizer, run by run.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 """A word, or a sign."""
 _KEPT_WORDS = 1 << 15
-_KEPT_TEXTS = 64
-_PRINTED = "".join(map(chr, range(0x20, 0x7F)))
+_KEPT_TEXTS = 4096
+_KEPT_LONG_TEXTS = 64
+_LONG = 8192
+_PRINTED = "".join(map(chr, range(0x20, 0x7F))) + "\t\n\r"
 # Latin, Greek and Cyrillic letters, and general punctuation.
 _SCRIPTS = (range(0xA0, 0x250), range(0x370, 0x530), range(0x2000, 0x2070))
 _LETTERS = "".join(
@@ -29,7 +32,9 @@ _LETTERS = "".join(
     for code in codes
     if unicodedata.category(chr(code))[0] in "LP" or unicodedata.category(chr(code)) == "Zs"
 )
-_OTHER = re.compile(f"[^{re.escape(_PRINTED + _LETTERS)}\t\n\r]")
+_PARTING = "".join(letter for letter in _PRINTED + _LETTERS if not letter.isalnum())
+_OTHER = re.compile(f"[^{re.escape(_PRINTED + _LETTERS)}]")
+_SOLID = re.compile(f"[^{re.escape(_PARTING)}]+")
 Token = tuple[str, int, int]
 """A name in the vocabulary, and where it starts and ends in its word."""
 
@@ -42,7 +47,8 @@ class Word(NamedTuple):
         names: of its tokens.
         tokens: in order.
         stem: its own, folded.
-        keys: names and stem of a word that can be highlighted; of another none.
+        keys: of a word that can be highlighted its stem, and the names of its longer tokens: the others cannot
+            make up half of it without one of these; of another word none.
     """
 
     text: str
@@ -52,8 +58,54 @@ class Word(NamedTuple):
     keys: frozenset[str]
 
 
+class Lexicon(dict[str, Word]):
+    """Words that were met before."""
+
+    def __init__(self, analyse: Callable[[str], Word]) -> None:
+        super().__init__()
+        self._analyse = analyse
+        self._with_key: dict[str, set[str]] = {}
+
+    def __missing__(self, text: str) -> Word:
+        word = self._analyse(text)
+        for key in word.keys:
+            self._with_key.setdefault(key, set()).add(text)
+        self[text] = word
+        return word
+
+    def words_with(self, keys: Iterable[str]) -> set[str]:
+        """The words that have one of `keys`."""
+        return set().union(*[self._with_key[key] for key in keys if key in self._with_key])
+
+
+class TextWords(NamedTuple):
+    """A text in words.
+
+    Attributes:
+        text: with blanks in place of `runs`.
+        words: the different words and signs of `text`, and where they stand, of those that was asked for.
+        names: of the tokens of the words.
+        runs: where each run that the tokenizer has to read starts, and the run.
+        lexicon: what is known of `words`.
+    """
+
+    text: str
+    words: dict[str, list[int] | None]
+    names: dict[str, None]
+    runs: tuple[tuple[int, str], ...]
+    lexicon: Lexicon
+
+    def places(self, word: str) -> list[int]:
+        """Where one of the words stands."""
+        known = self.words[word]
+        if known is None:
+            known = places(self.text, word)
+            self.words[word] = known
+        return known
+
+
 class WordTokens:
-    """Looks up the words of texts. Safe to be used from many threads.
+    """Reads texts in words, each of which is looked up. Safe to be used from many threads.
 
     Args:
         tokenizer: one of which `splits_at_words` is true.
@@ -62,32 +114,44 @@ class WordTokens:
 
     def __init__(self, tokenizer: Tokenizer, analyse: Callable[[str], Word]) -> None:
         self._added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
-        self._known = _Known(analyse)
-        self.words = lru_cache(maxsize=_KEPT_TEXTS)(self._words)
+        self._analyse = analyse
+        self._lexicon = Lexicon(analyse)
+        self._of_short = lru_cache(maxsize=_KEPT_TEXTS)(self._words)
+        self._of_long = lru_cache(maxsize=_KEPT_LONG_TEXTS)(self._words)
 
-    def _words(self, text: str) -> list[Word] | None:
-        """The different words and signs of a text; None of a text that the tokenizer has to read whole."""
-        if _OTHER.search(text):
-            return None
+    def words(self, text: str) -> TextWords | None:
+        """The words of a text; None where an added token, which holds signs, stands in it."""
+        if len(text) > _LONG:
+            return self._of_long(text)
+        return self._of_short(text)
+
+    def _words(self, text: str) -> TextWords | None:
         for added in self._added:
             if added in text:
                 return None
-        if len(self._known) > _KEPT_WORDS:
-            self._known.clear()
-        return list(map(self._known.__getitem__, dict.fromkeys(WORD.findall(text))))
+        runs: list[tuple[int, str]] = []
 
+        def without_other(match: re.Match[str]) -> str:
+            run = match.group()
+            if not _OTHER.search(run):
+                return run
+            runs.append((match.start(), run))
+            return " " * len(run)
 
-class _Known(dict[str, Word]):
-    """Words that were met before."""
-
-    def __init__(self, analyse: Callable[[str], Word]) -> None:
-        super().__init__()
-        self._analyse = analyse
-
-    def __missing__(self, text: str) -> Word:
-        word = self._analyse(text)
-        self[text] = word
-        return word
+        if _OTHER.search(text):
+            text = _SOLID.sub(without_other, text)
+        lexicon = self._lexicon
+        if len(lexicon) > _KEPT_WORDS:
+            # another thread may still be at the texts of the old one, so it is left as it is
+            lexicon = Lexicon(self._analyse)
+            self._lexicon = lexicon
+            self._of_short.cache_clear()
+            self._of_long.cache_clear()
+        words: dict[str, list[int] | None] = dict.fromkeys(
+            [lexicon[each].text for each in WORD.findall(text)]
+        )
+        names = dict.fromkeys(chain.from_iterable([lexicon[each].names for each in words]))
+        return TextWords(text, words, names, tuple(runs), lexicon)
 
 
 def splits_at_words(tokenizer: Tokenizer) -> bool:
@@ -96,12 +160,14 @@ def splits_at_words(tokenizer: Tokenizer) -> bool:
     return [type(part).__name__ for part in parts] == ["WordPiece", "BertNormalizer", "BertPreTokenizer"]
 
 
-def places(text: str, word: str) -> Iterator[int]:
+def places(text: str, word: str) -> list[int]:
     """Where `word` stands in a text as a whole word."""
+    found = []
     place = text.find(word)
     while place >= 0:
         end = place + len(word)
         is_start = place == 0 or not text[place - 1].isalnum()
         if is_start and not text[end : end + 1].isalnum():
-            yield place
+            found.append(place)
         place = text.find(word, end)
+    return found

@@ -6,23 +6,23 @@ there are as many groups as asked for, so grouping costs no results.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from threading import Lock
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from splade_cli.corpus.near_duplicates import Shingles, hashed_shingles, jaccard, prefix
 from splade_cli.engines.base import Engine
 from splade_cli.errors import require_positive
 from splade_cli.records import Ranking
+from splade_cli.search.recent import RecentlyUsed
 
 SIMILARITY = 0.9
 CACHED_TEXTS = 20_000
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """One hit.
 
     Attributes:
@@ -39,47 +39,107 @@ class Group:
 
 
 class TextFacts(NamedTuple):
-    """What grouping needs of a chunk: its document, and hashes of its shingles, each once."""
+    """What grouping needs of a chunk.
+
+    Attributes:
+        document_id: its document.
+        shingles: hashes of its shingles, each once.
+        first: those of `shingles` of which two texts that are nearly the same share one.
+    """
 
     document_id: str
     shingles: Shingles
+    first: Shingles
+
+    @classmethod
+    def of(cls, document_id: str, text: str, similarity: float = SIMILARITY) -> TextFacts:
+        """Of a text, to find those of such Jaccard similarity."""
+        shingles = hashed_shingles(text)
+        return cls(document_id, shingles, prefix(shingles, similarity))
 
 
-def group_chunks(ids: Sequence[str], scores: Iterable[float], facts: Mapping[str, TextFacts]) -> list[Group]:
-    """One group for each document of a ranking, in the order of their best chunks."""
-    first: dict[str, tuple[str, float]] = {}
-    chunks: dict[str, list[str]] = {}
-    for chunk, score in zip(ids, scores, strict=True):
-        document = facts[chunk].document_id
-        first.setdefault(document, (chunk, float(score)))
-        chunks.setdefault(document, []).append(chunk)
-    return [Group(chunk, score, tuple(chunks[document])) for document, (chunk, score) in first.items()]
-
-
-def merge_near_duplicates(
-    groups: Iterable[Group], facts: Mapping[str, TextFacts], similarity: float = SIMILARITY
+def best_groups(
+    ids: Sequence[str],
+    scores: NDArray[np.float32],
+    facts: Mapping[str, TextFacts],
+    k: int,
+    similarity: float = SIMILARITY,
 ) -> list[Group]:
-    """Joins a group to the first better one whose text has a Jaccard similarity of at least `similarity`.
+    """The k best groups of a ranking: one for each document, in the order of their best chunks; those whose
+    best chunks are nearly the same are one, that of the best of them.
 
-    Texts are compared by their shingles, see `corpus.near_duplicates`; a text without words is like no other.
+    Args:
+        similarity: the Jaccard similarity from which on two texts are nearly the same; of the facts too.
     """
-    merged: list[Group] = []
-    holders: dict[int, list[int]] = {}
-    """Shingle to the positions in `merged` of the groups that have it in their prefix."""
-    for group in groups:
-        hashes = facts[group.id].shingles
-        first_shingles = prefix(hashes, similarity)
-        candidates = {position for shingle in first_shingles for position in holders.get(shingle, ())}
-        for position in sorted(candidates):
-            like = merged[position]
-            if jaccard(hashes, facts[like.id].shingles) >= similarity:
-                merged[position] = replace(like, duplicates=(*like.duplicates, group.id))
+    given = [facts[each] for each in ids]
+    documents = [each.document_id for each in given]
+    first: Sequence[int] = range(len(ids))
+    chunks: dict[str, list[str]] = {}
+    if len(set(documents)) < len(documents):
+        first = []
+        for position, document in enumerate(documents):
+            if document not in chunks:
+                first.append(position)
+            chunks.setdefault(document, []).append(ids[position])
+    joined = _duplicates([given[position] for position in first], similarity)
+    duplicates: dict[int, list[str]] = {}
+    for number, better in joined.items():
+        duplicates.setdefault(better, []).append(ids[first[number]])
+    groups: list[Group] = []
+    for number, position in enumerate(first):
+        if len(groups) == k:
+            break
+        if number not in joined:
+            chunk = ids[position]
+            of_document = tuple(chunks.get(documents[position], (chunk,)))
+            groups.append(
+                Group(chunk, float(scores[position]), of_document, tuple(duplicates.get(number, ())))
+            )
+    return groups
+
+
+def _duplicates(facts: Sequence[TextFacts], similarity: float) -> dict[int, int]:
+    """Positions, ascending, of the texts that are nearly the same as a better one, and those of the better.
+
+    Only texts that share one of their first shingles, and have about as many, are compared.
+    """
+    sharing = _sharing([each.first for each in facts])
+    joined: dict[int, int] = {}
+    for position in sorted(sharing):
+        shingles = facts[position].shingles
+        for other in sorted(sharing[position]):
+            if other >= position:
                 break
-        else:
-            for shingle in first_shingles:
-                holders.setdefault(shingle, []).append(len(merged))
-            merged.append(group)
-    return merged
+            others = facts[other].shingles
+            sizes = sorted((len(shingles), len(others)))
+            if other in joined or sizes[0] / sizes[1] < similarity:
+                continue
+            if jaccard(shingles, others) >= similarity:
+                joined[position] = other
+                break
+    return joined
+
+
+def _sharing(sets: Sequence[Shingles]) -> dict[int, set[int]]:
+    """For each position of `sets` that has shingles in common with others, all that have one of them."""
+    if not sets:
+        return {}
+    shingles = np.concatenate(sets)
+    ascending = np.sort(shingles)
+    common = ascending[1:][ascending[1:] == ascending[:-1]]
+    if not len(common):
+        return {}
+    which = np.minimum(np.searchsorted(common, shingles), len(common) - 1)
+    places = np.flatnonzero(common[which] == shingles)
+    owners = np.searchsorted(np.cumsum([len(each) for each in sets]), places, side="right")
+    of_shingle: dict[int, set[int]] = {}
+    for shingle, owner in zip(which[places].tolist(), owners.tolist(), strict=True):
+        of_shingle.setdefault(shingle, set()).add(owner)
+    sharing: dict[int, set[int]] = {}
+    for owning in of_shingle.values():
+        for owner in owning:
+            sharing.setdefault(owner, set()).update(owning)
+    return sharing
 
 
 def grouped(
@@ -102,10 +162,10 @@ def grouped(
     depth = 3 * k
     while waiting:
         ranking = rank(waiting, depth)
-        facts = facts_of(list(dict.fromkeys(each for ids in ranking.ids for each in ids)))
+        facts = facts_of(ranking.ids[0] if len(waiting) == 1 else _each_once(ranking.ids))
         short = []
         for number, ids, scores in zip(waiting, ranking.ids, ranking.scores, strict=True):
-            groups[number] = merge_near_duplicates(group_chunks(ids, scores, facts), facts)[:k]
+            groups[number] = best_groups(ids, scores, facts, k)
             if len(groups[number]) < k and len(ids) >= depth:
                 short.append(number)
         waiting = short
@@ -113,16 +173,20 @@ def grouped(
     return groups
 
 
+def _each_once(lists: Sequence[Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(each for ids in lists for each in ids))
+
+
 def ungrouped(ranking: Ranking) -> list[list[Group]]:
     """Each chunk a group by itself."""
     return [
-        [Group(each, float(score), (each,)) for each, score in zip(ids, scores, strict=True)]
+        list(map(Group, ids, scores.tolist(), zip(ids)))
         for ids, scores in zip(ranking.ids, ranking.scores, strict=True)
     ]
 
 
-class FactsCache:
-    """A cache of documents and shingles of an engine's chunks, by recent use. Safe from many threads.
+class FactsCache(RecentlyUsed[TextFacts]):
+    """A cache of documents and shingles of an engine's chunks.
 
     Args:
         engine: where chunks are fetched from.
@@ -130,26 +194,9 @@ class FactsCache:
     """
 
     def __init__(self, engine: Engine, capacity: int = CACHED_TEXTS) -> None:
+        super().__init__(self._read, capacity)
         self._engine = engine
-        self._capacity = capacity
-        self._lock = Lock()
-        self._facts: OrderedDict[str, TextFacts] = OrderedDict()
 
-    def __call__(self, ids: Sequence[str]) -> dict[str, TextFacts]:
-        """The facts of `ids`; those that are not remembered are fetched in one call."""
-        with self._lock:
-            facts = {each: self._facts[each] for each in ids if each in self._facts}
-            for each in facts:
-                self._facts.move_to_end(each)
-        missing = [each for each in ids if each not in facts]
-        if not missing:
-            return facts
-        fetched = {
-            chunk.id: TextFacts(chunk.document_id or chunk.id, hashed_shingles(chunk.text))
-            for chunk in self._engine.fetch(missing)
-        }
-        with self._lock:
-            self._facts.update(fetched)
-            while len(self._facts) > self._capacity:
-                self._facts.popitem(last=False)
-        return facts | fetched
+    def _read(self, ids: Sequence[str]) -> list[TextFacts]:
+        chunks = self._engine.fetch(ids)
+        return [TextFacts.of(chunk.document_id or chunk.id, chunk.text) for chunk in chunks]

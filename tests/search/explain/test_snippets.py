@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from splade_cli.search.explain import snippets
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.snippets import SNIPPET_COLUMNS, columns, on_one_line
+from splade_cli.search.explain.sought_terms import MatchedWord
 
 LONG = " ".join(f"filler{number}" for number in range(100))
 JAPANESE = "本日は晴天なり。" * 60
@@ -107,3 +108,38 @@ def test_highlights_are_the_words_that_matched(pieces: list[str], length: int) -
     shown = made(" ".join(pieces), ["gamma", "beta"], length)
     assert {shown.text[start:end] for start, end in shown.highlights} <= {"gamma", "beta"}
     assert len(shown.highlights) == shown.text.count("gamma") + shown.text.count("beta")
+
+
+def slowly_densest(words: list[MatchedWord], length: int) -> int:
+    """Each window looked at by itself."""
+    best, offset = (0, 0), 0
+    for number, word in enumerate(words):
+        within = []
+        for other in words[number:]:
+            if other.end > word.start + length - 40:
+                break
+            within += other.terms
+        if (len(set(within)), len(within)) > best:
+            best, offset = (len(set(within)), len(within)), word.start
+    return offset
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 60), st.integers(1, 50), st.lists(st.sampled_from("abcd"), max_size=3))
+    ),
+    st.integers(50, 200),
+)
+def test_the_densest_window_is_found(given_words: list[tuple[int, int, list[str]]], length: int) -> None:
+    words: list[MatchedWord] = []
+    end = 0
+    for gap, size, terms in given_words:
+        words.append(MatchedWord(end + gap, end + gap + size, tuple(terms)))
+        end += gap + size
+    assert snippets._densest(words, length) == slowly_densest(words, length)
+
+
+def test_letters_that_are_not_measured_take_one_column() -> None:
+    letters = [chr(code) for code in range(0x3000) if snippets._is_plain(chr(code))]
+    assert len(letters) > 1500
+    assert {snippets._width(letter) for letter in letters} == {1}

@@ -29,13 +29,18 @@ def row(*weights: float) -> sp.csr_matrix:
     return sp.csr_matrix(np.array([weights], dtype=np.float32))
 
 
+def shared(query: sp.csr_matrix, *documents: sp.csr_matrix) -> list[tuple[Term, ...]]:
+    found = QueryTerms(query, VOCABULARY).shared([(each.indices, each.data) for each in documents])
+    return [tuple(Term(*term, False) for term in terms) for terms in found]
+
+
 def hit(name: str, *terms: Term, text: str = "", title: str = "", rank: int = 1) -> Hit:
     return Hit(name, rank, sum(term.contribution for term in terms), text, title=title, terms=terms)
 
 
 @given(WEIGHTS, WEIGHTS)
 def test_contributions_add_up_to_the_score_largest_first(query: np.ndarray, document: np.ndarray) -> None:
-    terms = QueryTerms(row(*query), VOCABULARY).shared(row(*document), 0)
+    (terms,) = shared(row(*query), row(*document))
     assert sum(term.contribution for term in terms) == float(query @ document)
     assert [term.contribution for term in terms] == sorted(
         (term.contribution for term in terms), reverse=True
@@ -54,8 +59,7 @@ def test_gaps_add_up_to_the_difference_of_the_scores(
     query: np.ndarray, one: np.ndarray, two: np.ndarray
 ) -> None:
     first, second = (
-        hit(name, *QueryTerms(row(*query), VOCABULARY).shared(row(*vector), 0))
-        for name, vector in (("a", one), ("b", two))
+        hit(name, *shared(row(*query), row(*vector))[0]) for name, vector in (("a", one), ("b", two))
     )
     found = gaps(first, second)
     assert sum(gap.difference for gap in found) == float(query @ one) - float(query @ two)
@@ -63,15 +67,16 @@ def test_gaps_add_up_to_the_difference_of_the_scores(
     assert len({gap.term for gap in found}) == len(found)
 
 
-def test_shared_terms_of_one_document() -> None:
-    query = QueryTerms(row(1, 0, 2, 0, 0.5, 0), VOCABULARY)
-    documents = sp.vstack([row(0, 0, 0, 0, 0, 1), row(3, 1, 1, 0, 0, 9)], format="csr")
-    terms = query.shared(documents, 1, {"reset", "saw"}, {"Ġlogin"})
-    assert query.shared(documents, 0) == ()
-    assert terms == (
-        Term("reset", 1.0, 3.0, 3.0, True, False),
-        Term("Ġlogin", 2.0, 1.0, 2.0, False, True),
-    )
+def test_shared_terms_of_several_documents() -> None:
+    documents = [row(0, 0, 0, 0, 0, 1), row(3, 1, 1, 0, 0, 9), row(0, 0, 0, 0, 0, 0), row(0, 0, 2, 0, 8, 0)]
+    assert shared(row(1, 0, 2, 0, 0.5, 0), *documents) == [
+        (),
+        (Term("reset", 1.0, 3.0, 3.0, False), Term("Ġlogin", 2.0, 1.0, 2.0, False)),
+        (),
+        (Term("Ġlogin", 2.0, 2.0, 4.0, False), Term("password", 0.5, 8.0, 4.0, False)),
+    ]
+    assert shared(row(1, 0, 0, 0, 0, 0)) == []
+    assert shared(row(0, 0, 0, 0, 0, 0), *documents) == [()] * 4
 
 
 def test_the_four_origins() -> None:

@@ -17,9 +17,8 @@ from splade_cli.search.ranking.grouping import (
     FactsCache,
     Group,
     TextFacts,
-    group_chunks,
+    best_groups,
     grouped,
-    merge_near_duplicates,
 )
 
 
@@ -50,9 +49,9 @@ def variants(seed: int) -> list[str]:
 
 
 def merged(texts: Sequence[str], order: Sequence[int], similarity: float = 0.9) -> dict[int, list[int]]:
-    groups = [Group(str(row), 1.0 - rank, (str(row),)) for rank, row in enumerate(order)]
-    facts = {str(row): TextFacts(str(row), hashed_shingles(texts[row])) for row in order}
-    found = merge_near_duplicates(groups, facts, similarity)
+    facts = {str(row): TextFacts.of(str(row), texts[row], similarity) for row in order}
+    scores = -np.arange(len(order), dtype=np.float32)
+    found = best_groups([str(row) for row in order], scores, facts, len(order), similarity)
     return {int(group.id): [int(each) for each in group.duplicates] for group in found}
 
 
@@ -79,8 +78,9 @@ def test_what_is_no_duplicate() -> None:
 
 def test_chunks_of_a_document_are_one_hit() -> None:
     documents = {"4": "a", "5": "a", "6": "a", "7": "b", "1": "c"}
-    facts = {each: TextFacts(document, hashed_shingles(each)) for each, document in documents.items()}
-    groups = group_chunks(["4", "7", "5", "1", "6"], [9.0, 8.0, 8.0, 2.0, 1.0], facts)
+    facts = {each: TextFacts.of(document, each) for each, document in documents.items()}
+    scores = np.array([9.0, 8.0, 8.0, 2.0, 1.0], dtype=np.float32)
+    groups = best_groups(["4", "7", "5", "1", "6"], scores, facts, 5)
     assert groups == [Group("4", 9.0, ("4", "5", "6")), Group("7", 8.0, ("7",)), Group("1", 2.0, ("1",))]
 
 
@@ -102,7 +102,7 @@ def facts(chunks_a_document: int, texts: Sequence[str] = ()) -> Any:
     def of(ids: Sequence[str]) -> dict[str, TextFacts]:
         given = [texts[int(each)] if texts else f"text {each}" for each in ids]
         return {
-            each: TextFacts(str(int(each) // chunks_a_document), hashed_shingles(text))
+            each: TextFacts.of(str(int(each) // chunks_a_document), text)
             for each, text in zip(ids, given, strict=True)
         }
 
