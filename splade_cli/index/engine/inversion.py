@@ -13,26 +13,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import InputError
-from splade_cli.index.containers.csr import as_csr
 from splade_cli.index.engine.accumulators import BLOCK, summarise
 from splade_cli.index.engine.arrays import DTYPES, GROWING, read_only
 from splade_cli.index.engine.blockmax import SHIFT
 from splade_cli.index.engine.compiling import compiled
+from splade_cli.index.engine.uncompiled.cleaning import Summary, cleaned_by
 
 # a term has a plane in blocks where more than one of so many rows has it: one plane byte costs a fortieth of
 # a posting
 RARE = 48
-
-
-class Summary(NamedTuple):
-    """What searching must know: smallest weight, smallest and largest absolute one, and whether all was in
-    order."""
-
-    least: float
-    nearest: float
-    most: float
-    ordered: bool
 
 
 NOTHING = Summary(np.inf, np.inf, 0.0, True)
@@ -96,31 +85,8 @@ def fill_planes(
 
 
 def cleaned(vectors: sp.csr_matrix, dimensions: int) -> tuple[sp.csr_matrix, Summary]:
-    """Float32 CSR with ascending terms, no duplicates and no zeros; the caller's matrix is left as it is.
-
-    Raises:
-        InputError: vectors of another width than `dimensions`, or a weight that is not finite.
-    """
-    if vectors.shape[1] != dimensions:
-        raise InputError(
-            f"vectors have {vectors.shape[1]} dimensions, the index has {dimensions}",
-            "encode with the model that made the index",
-        )
-    matrix = vectors
-    if vectors.format != "csr" or vectors.data.dtype != np.float32:
-        matrix = as_csr(vectors)
-    indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
-    ordered, finite, least, nearest, most = summarise(indptr, indices, data)
-    if not finite:
-        raise InputError("a vector holds a weight that is not finite", "check the model that made it")
-    if not ordered:
-        matrix = as_csr(matrix, copy=True)
-        matrix.sum_duplicates()
-        matrix.eliminate_zeros()
-        _, _, least, nearest, most = summarise(
-            read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
-        )
-    return matrix, Summary(least, nearest, most, ordered)
+    """`uncompiled.cleaning.cleaned_by` of any number of vectors, which are looked at once."""
+    return cleaned_by(summarise, vectors, dimensions)
 
 
 def blocks_of(parts: Iterable[sp.csr_matrix], dimensions: int) -> Iterator[Block]:

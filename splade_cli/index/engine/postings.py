@@ -14,10 +14,11 @@ queries are multiplied by the step, which changes no bit of a score.
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -27,9 +28,8 @@ from splade_cli.errors import InputError, require_positive
 from splade_cli.index.containers.mapped_file import MappedFile
 from splade_cli.index.engine.arrays import DTYPES, GROWING, VECTORS, Arrays, read_only
 from splade_cli.index.engine.guards import Guard, guard_of
-
-if TYPE_CHECKING:
-    from splade_cli.index.engine.inversion import Summary
+from splade_cli.index.engine.uncompiled import scoring
+from splade_cli.index.engine.uncompiled.cleaning import Summary, cleaned_by, summarised
 
 MOST_RESULTS = (1 << 31) - 1
 LIE = "its postings do not fit together"
@@ -131,21 +131,22 @@ class Postings:
                 another length.
             IndexFolderError: what was read for the queries is damaged.
         """
-        from splade_cli.index.engine import accumulators as kernels
-        from splade_cli.index.engine import inversion
-
         require_positive(k=k)
         if k > MOST_RESULTS:
             raise InputError(f"k is {k}, and at most {MOST_RESULTS} rows are found", "ask for fewer")
         if self.step != 1:
             queries = sp.csr_matrix(queries, dtype=np.float32) * np.float32(self.step)
+        if queries.shape[0] == 1:
+            found = self._search_uncompiled(queries, k, allowed)
+            if found is not None:
+                return found
+        from splade_cli.index.engine import accumulators as kernels
+        from splade_cli.index.engine import inversion
+
         matrix, summary = inversion.cleaned(queries, self.shape[1])
         mask = np.empty(0, dtype=np.uint8)
         if allowed is not None:
-            if allowed.shape != (self.shape[0],):
-                raise InputError(
-                    f"a mask of {allowed.shape} for {self.shape[0]} rows", "give one truth value a row"
-                )
+            self._require_mask(allowed)
             mask = np.ascontiguousarray(allowed, dtype=np.bool_).view(np.uint8)
         count = matrix.shape[0]
         keys = np.full((count, k), kernels.EMPTY, dtype=np.int64)
@@ -163,6 +164,30 @@ class Postings:
         scores = np.empty((count, k), dtype=np.float32)
         kernels.unpack(keys, numbers, scores)
         return numbers, scores
+
+    def _search_uncompiled(
+        self, query: sp.csr_matrix, k: int, allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+        """`search` of one query in NumPy, None where compiled loops are there, or worth being loaded."""
+        if scoring.COMPILED in sys.modules:
+            return None
+        matrix, summary = cleaned_by(summarised, query, self.shape[1])
+        if allowed is not None:
+            self._require_mask(allowed)
+        lists = scoring.Lists(self._lists, self.arrays["about"], self.file, self.shape[0])
+        positive = self._positive(summary)
+        try:
+            keys = scoring.best_keys(matrix.indices, matrix.data, lists, k, positive, allowed)
+        except ValueError:
+            assert self.file is not None
+            raise self.file.damage(LIE) from None
+        return None if keys is None else scoring.unpacked(keys, k)
+
+    def _require_mask(self, allowed: NDArray[np.bool_]) -> None:
+        if allowed.shape != (self.shape[0],):
+            raise InputError(
+                f"a mask of {allowed.shape} for {self.shape[0]} rows", "give one truth value a row"
+            )
 
     def require_whole(self) -> None:
         """Raises IndexFolderError where anything in the postings is damaged, or does not fit together."""

@@ -248,7 +248,7 @@ def test_modules_of_a_cold_search(index: tuple[Path, Path]) -> None:
         "import sys; from splade_cli.cli.main import app\n"
         "try: app(['search', 'reset', '--index', sys.argv[1], '--json'])\n"
         "except SystemExit as end: assert not end.code\n"
-        "heavy = {'torch', 'transformers', 'sentence_transformers', 'datasets', 'sklearn', 'pandas'}\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'datasets', 'sklearn', 'pandas', 'numba'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(

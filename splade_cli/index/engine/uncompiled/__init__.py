@@ -1,0 +1,1 @@
+"""What the engine does in NumPy alone, before the compiled loops are worth being loaded."""

@@ -1,0 +1,76 @@
+"""Vectors as the engine takes them: float32 CSR in order, and a summary of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from splade_cli.errors import InputError
+from splade_cli.index.containers.csr import as_csr
+from splade_cli.index.engine.arrays import read_only
+
+Summarise = Callable[
+    [NDArray[Any], NDArray[Any], NDArray[np.float32]], tuple[bool, bool, float, float, float]
+]
+
+
+class Summary(NamedTuple):
+    """What searching must know: smallest weight, smallest and largest absolute one, and whether all was in
+    order."""
+
+    least: float
+    nearest: float
+    most: float
+    ordered: bool
+
+
+def summarised(
+    indptr: NDArray[Any], indices: NDArray[Any], data: NDArray[np.float32]
+) -> tuple[bool, bool, float, float, float]:
+    """`accumulators.summarise` of a few vectors."""
+    if not len(data):
+        return True, True, np.inf, np.inf, 0.0
+    ascending = np.ones(len(data), dtype=np.bool_)
+    ascending[1:] = indices[1:] > indices[:-1]
+    starts = indptr[:-1]
+    ascending[starts[starts < len(data)]] = True
+    ordered = bool(np.all(ascending & (indices >= 0) & (data != 0)))
+    sizes = np.abs(data)
+    return ordered, bool(np.isfinite(data).all()), float(data.min()), float(sizes.min()), float(sizes.max())
+
+
+def cleaned_by(
+    summarise: Summarise, vectors: sp.csr_matrix, dimensions: int
+) -> tuple[sp.csr_matrix, Summary]:
+    """Float32 CSR with ascending terms, no duplicates and no zeros; the caller's matrix is left as it is.
+
+    Args:
+        summarise: `accumulators.summarise`, or `summarised` of a few vectors.
+
+    Raises:
+        InputError: vectors of another width than `dimensions`, or a weight that is not finite.
+    """
+    if vectors.shape[1] != dimensions:
+        raise InputError(
+            f"vectors have {vectors.shape[1]} dimensions, the index has {dimensions}",
+            "encode with the model that made the index",
+        )
+    matrix = vectors
+    if vectors.format != "csr" or vectors.data.dtype != np.float32:
+        matrix = as_csr(vectors)
+    indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
+    ordered, finite, least, nearest, most = summarise(indptr, indices, data)
+    if not finite:
+        raise InputError("a vector holds a weight that is not finite", "check the model that made it")
+    if not ordered:
+        matrix = as_csr(matrix, copy=True)
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        _, _, least, nearest, most = summarise(
+            read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
+        )
+    return matrix, Summary(least, nearest, most, ordered)
