@@ -14,7 +14,7 @@ from splade_cli.records import Example
 from splade_cli.training.laspar.temperature import measured_temperature
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
 from splade_cli.training.losses.anchor import Anchor
-from splade_cli.training.losses.objective import as_datasets, loss_of, source_of
+from splade_cli.training.losses.objective import as_datasets, loss_of, source_of, without_source
 from splade_cli.training.sparsity.controller import SparsityController
 from splade_cli.training.sparsity.lambda_schedule import LambdaWarmup
 from splade_cli.training.sparsity.moving_averages import MovingAverages
@@ -73,6 +73,9 @@ def prepare(
     settings = config.training
     encoder = trainable.encoder
     negatives = settings.negatives_per_query
+    if config.loss.source_chunk == "drop" and config.loss.type in ("auto", "kl"):
+        sources = {name: [without_source(row, negatives) for row in rows] for name, rows in sources.items()}
+        held_out = [without_source(row, negatives) for row in held_out]
     scale = label_scale(config, trainable, sources)
     datasets, kinds = as_datasets(sources, negatives, config.loss.type, scale, teacher)
     validation: dict[str, Any] = {}

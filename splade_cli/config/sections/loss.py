@@ -23,7 +23,8 @@ class LossSection(Section):
     is what ``auto`` does with rows that carry no scores. `target_document_terms` and `target_query_terms`
     hand the weights of the regularisers to a controller. `teachers` score the rows that carry no scores, with
     `rescore` all rows; ``auto`` is the dense teacher at hand. `false_negatives` says what happens to
-    negatives that they score like the positive; `raw_scores` keeps one teacher's own scale, for margin_mse.
+    negatives that they score like the positive, `source_chunk` whether a query that was written from a chunk
+    is distilled with that chunk in its list. `raw_scores` keeps one teacher's own scale, for margin_mse.
     `anchor_weight` holds the model to its base on texts of random words. `aux_loss_weight` is CSR's beta,
     `contrastive_weight` its gamma, and the weight of the contrastive part of in_batch_kl.
     """
@@ -45,6 +46,7 @@ class LossSection(Section):
     rescore: bool = False
     raw_scores: bool = False
     false_negatives: Literal["keep", "drop", "relabel"] = "keep"
+    source_chunk: Literal["keep", "drop"] = "keep"
     aux_loss_weight: float = Field(0.1, ge=0)
     contrastive_weight: float = Field(1.0, ge=0)
 

@@ -4,14 +4,39 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from splade_cli.config.schema import STUDENT_TEMPERATURE, TEACHER_TEMPERATURE, Config, LossSection
 from splade_cli.errors import InputError
+from splade_cli.generation.queries.judged_queries import HUMAN
 from splade_cli.records import Example
 from splade_cli.training.teachers.matrix import TeacherMatrix
+
+
+def without_source(row: Example, negatives: int) -> Example:
+    """A row that is distilled without the chunk that its query was written from: its negatives alone.
+
+    Such a query shares words with its chunk as none of a person's does, and the chunk stands far above the
+    rest of the list, which then teaches literal match. Rows of other queries, rows without scores, and those
+    with fewer than two negatives stay as they are.
+
+    Args:
+        negatives: kept of the row; the first takes the place of the positive.
+    """
+    is_written = row.query_type not in ("", HUMAN)
+    if not is_written or row.scores is None or min(negatives, len(row.negatives)) < 2:
+        return row
+    return replace(
+        row,
+        positive=row.negatives[0],
+        negatives=row.negatives[1:negatives],
+        scores=row.scores[1 : negatives + 1],
+        explanations=(),
+        strategies=(),
+    )
 
 
 def as_datasets(
