@@ -1,6 +1,6 @@
 """What each part of data generation is worth: nDCG@10 after training with another in its place.
 
-Usage: python benchmarks/ablation.py WORK [--collections NAME ...] [--seeds 2] [--steps 60] [--only PART ...]
+Usage: python benchmarks/ablation.py WORK [--collections NAME ...] [--seeds 2] [--steps 40] [--only PART ...]
            [--llm MODEL --base-url URL]
 
 Every setting trains `tiny` by the default recipe, but for the number of steps, on what `gen-data` makes. WORK keeps
@@ -37,10 +37,14 @@ from splade_cli.generation.pipeline import generate
 from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
+from splade_cli.records import Chunk
 from splade_cli.search.searcher import Searcher
 from splade_cli.training.trainer import SpladeTrainer
 
 MEASURE = "nDCG@10"
+CHUNKERS = ("fixed", "sentence", "semantic")
+SAME = 0.5
+"""Share of equal chunks from which on two chunkers are not compared: most documents are one chunk."""
 SCIFACT_DOCUMENTS = 1000
 LLM_DOCUMENTS = {"sample_docs": 20}
 """Documents that a language model writes for; otherwise MOST_LLM_DOCUMENTS."""
@@ -87,6 +91,9 @@ class Collected:
         """Trains and measures one setting, unless it is done."""
         if any(row["setting"] == setting.name and row["seed"] == seed for row in self.done()):
             return
+        if setting.data in CHUNKERS and self.shared_chunks(setting.data) > SAME:
+            print(f"{self.name}: {setting.name} cuts as structure does: skipped", flush=True)
+            return
         rows = [setting.change(row) for row in read_examples(self.rows(setting.data))]
         kept = [row for row in rows if row is not None]
         start = time.process_time()
@@ -121,16 +128,25 @@ class Collected:
     def measured(self, model: str, data: str) -> dict[str, Any]:
         """nDCG@10 of a model over the collection cut into chunks: the mean, and each query's."""
         embedder = SpladeEmbedder(model, ModelOptions(precision="bf16"))
-        chunking = BY_TOKENS
-        if data in ("fixed", "sentence", "semantic"):
-            chunking = replace(chunking, chunker=data)
-        text_model = embedder.text_model
-        chunks = split_documents(self.collection.documents, chunking.read_by(text_model), text_model)
+        chunks = self.chunks(embedder, data if data in CHUNKERS else "structure")
         searcher = Searcher.over(index_chunks(chunks, embedder), embedder)
         judged = replace(self.collection, chunked=True)
         report = evaluate(searcher, judged, measures=[MEASURE], bm25=False)
         system = report.systems[0]
         return {"mean": system.figures[MEASURE], "values": system.values[MEASURE]}
+
+    def chunks(self, embedder: SpladeEmbedder, chunker: str) -> list[Chunk]:
+        """The collection as `embedder` reads it."""
+        text_model = embedder.text_model
+        chunking = replace(BY_TOKENS, chunker=chunker).read_by(text_model)
+        return split_documents(self.collection.documents, chunking, text_model)
+
+    def shared_chunks(self, chunker: str) -> float:
+        """The share of a chunker's chunks that `structure` cuts as well."""
+        embedder = SpladeEmbedder("tiny")
+        usual = {chunk.text for chunk in self.chunks(embedder, "structure")}
+        others = [chunk.text for chunk in self.chunks(embedder, chunker)]
+        return sum(text in usual for text in others) / len(others)
 
     def done(self) -> list[dict[str, Any]]:
         """Results so far."""
@@ -171,7 +187,7 @@ def main() -> None:
     parser.add_argument("work")
     parser.add_argument("--collections", nargs="+", default=["sample_docs", "cranfield", "scifact"])
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--llm", default="")
     parser.add_argument("--base-url")

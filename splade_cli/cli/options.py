@@ -65,7 +65,11 @@ Query = Annotated[
     ),
 ]
 Mode = Annotated[
-    str, typer.Option("--mode", help="sparse, bm25, dense or hybrid; what the index was built with.")
+    str,
+    typer.Option(
+        "--mode",
+        help="sparse, bm25, dense or hybrid; auto fuses all that the index was built with.",
+    ),
 ]
 Filter = Annotated[
     str | None,
@@ -172,8 +176,9 @@ def search_options(
 def weights_need_hybrid(weights: str | None, mode: str) -> None:
     """Raises InputError for weights of a fusion where nothing is fused."""
     from splade_cli.errors import InputError
+    from splade_cli.search.options import AUTO
 
-    if weights is not None and mode.lower() != "hybrid":
+    if weights is not None and mode.lower() not in (AUTO, "hybrid"):
         raise InputError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
 
 

@@ -74,7 +74,7 @@ def _of_model(
     model: str | SpladeEmbedder, collection: Collection, wanted: EvaluationOptions, progress: Progress
 ) -> Iterator[Lineup]:
     """A model over an index in memory; what was encoded is forgotten when all went well."""
-    mode = "sparse" if wanted.search is None else wanted.search.mode
+    mode = (wanted.search or DEFAULT).mode
     if (wanted.fit_split is not None or mode == "hybrid") and not wanted.bm25 and wanted.dense is None:
         raise InputError(*NOTHING_TO_FUSE)
     if mode == "dense" and wanted.dense is None:

@@ -22,6 +22,7 @@ from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.sparsity_analysis import SparsityAnalysis, analyze_sparsity
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
+from splade_cli.search.options import AUTO, DEFAULT
 from splade_cli.search.retriever import Retriever
 
 
@@ -136,13 +137,22 @@ def measure(
     if data is not None:
         report = evaluate(model, data, options=_beside(options, wanted, data), name=name, progress=progress)
     reports = [
-        evaluate(model, each, options=_beside(options, wanted, each), progress=progress) for each in nano
+        evaluate(model, each, options=_alone(_beside(options, wanted, each)), progress=progress)
+        for each in nano
     ]
     scores: list[TaskScore] = []
     if isinstance(model, SpladeEmbedder):
         scores = score_tasks(model, tasks, progress)
     baseline = _baseline_scores(wanted, other, tasks, progress)
     return Measurement(report, tuple(reports), tuple(scores), tuple(baseline), *looks)
+
+
+def _alone(options: EvaluationOptions) -> EvaluationOptions:
+    """The options with the model first: figures on a benchmark are those of models, not of fusions."""
+    search = options.search or DEFAULT
+    if search.mode != AUTO:
+        return options
+    return replace(options, search=replace(search, mode="sparse"))
 
 
 def _options(wanted: MeasurementOptions) -> EvaluationOptions:

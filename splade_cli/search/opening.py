@@ -51,7 +51,7 @@ def open_folder(
     with _OPENING:
         index = SpladeIndex.open(folder)
         engine = engine_over(index, backend)
-        is_encoded = options.mode in ("sparse", "hybrid")
+        is_encoded = options.mode not in ("bm25", "dense")
         encoder: QueryEncoder | None = None
         if model is None:
             encoder = carried_encoder(index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -45,7 +46,7 @@ class Searcher:
         open_dense: opens the model of the engine's dense vectors; called when first needed.
         open_reranker: opens a cross-encoder by its name; called when first needed.
         open_matcher: opens what finds terms in texts; called when first needed.
-        options: how to search where a call does not say otherwise.
+        options: how to search where a call does not say otherwise; kept with the mode that they come to.
 
     Raises:
         InputError: `options` ask for a mode that the engine cannot do.
@@ -65,9 +66,8 @@ class Searcher:
         self.engine = engine
         self.encoder = encoder
         self.vocabulary = vocabulary
-        self.options = options
         self.ranker = Ranker(engine, encoder.encode, open_dense)
-        self.ranker.require(options.mode)
+        self.options = replace(options, mode=self.ranker.mode_of(options))
         self._lazy = LazyParts(open_reranker, open_matcher)
         self.hit_source = HitSource(engine, vocabulary, self.matcher)
         self._facts = FactsCache(engine)
@@ -169,14 +169,14 @@ class Searcher:
         """
         if isinstance(queries, str):
             require_words(queries)
-            return self._search([queries], k, options or self.options)[0]
-        return self._search(list(queries), k, options or self.options)
+            return self._search([queries], k, self._definite(options))[0]
+        return self._search(list(queries), k, self._definite(options))
 
     def rank(self, queries: Sequence[str], k: int, options: SearchOptions | None = None) -> Ranking:
         """Ids of the `k` best chunks of each query, neither grouped nor explained."""
         require_positive(k=k)
         ranking = Ranking([], [])
-        for batch in self._batches(queries, k, options or self.options):
+        for batch in self._batches(queries, k, self._definite(options)):
             part = batch.rank(range(len(batch.queries.texts)), k)
             ranking.ids.extend(ids[:k] for ids in part.ids)
             ranking.scores.extend(scores[:k] for scores in part.scores)
@@ -188,7 +188,7 @@ class Searcher:
         Raises:
             InputError: an id that is not there.
         """
-        options = options or self.options
+        options = self._definite(options)
         chunks = self.chunks_of(name)
         return absence_of(self.ranker, self.hit_source, self.expanded(query, options), name, chunks, options)
 
@@ -223,6 +223,12 @@ class Searcher:
     def stored_terms(self, chunk_id: str, limit: int = 20) -> list[tuple[str, float]]:
         """The heaviest terms of a stored text. Raises InputError where the engine gives no vectors."""
         return active_terms(stored_vector(self.engine, chunk_id), self.vocabulary, limit)
+
+    def _definite(self, options: SearchOptions | None) -> SearchOptions:
+        """Those of a call, or the searcher's own, with the mode that they come to."""
+        if options is None:
+            return self.options
+        return replace(options, mode=self.ranker.mode_of(options))
 
     def _search(self, queries: Sequence[str], k: int, options: SearchOptions) -> list[list[Hit]]:
         require_positive(k=k)

@@ -30,7 +30,9 @@ def test_search_prints_json(splade, built):
     result = splade("search", "firing clay", "--index", built / "index", "--json", "-k", "2")
     hits = json.loads(result.stdout)["hits"]
     assert hits[0]["document_id"] == "kiln.md"
-    assert hits[0]["score"] == pytest.approx(sum(term["contribution"] for term in hits[0]["terms"]), rel=1e-5)
+    assert hits[0]["score"] == 2, "the best by the model and by words"
+    score = hits[0]["parts"]["sparse"]["score"]
+    assert score == pytest.approx(sum(term["contribution"] for term in hits[0]["terms"]), rel=1e-5)
 
 
 def test_search_reads_a_query_a_line(splade, built):

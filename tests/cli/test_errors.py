@@ -226,7 +226,8 @@ def test_flags_of_a_search_that_cannot_be(splade, built):
     index = built / "index"
     fails(splade("search", "clay", "--index", index, "--backend", "foo"), "unknown backend 'foo'", "two-step")
     fails(
-        splade("search", "clay", "--index", index, "--weights", "sparse=1"), "--weights is for --mode hybrid"
+        splade("search", "clay", "--index", index, "--mode", "sparse", "--weights", "sparse=1"),
+        "--weights is for --mode hybrid",
     )
     fails(
         splade("search", "clay", "--index", index, "--mode", "hybrid", "--weights", "bm25=1,bm25=2"),

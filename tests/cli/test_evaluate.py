@@ -64,7 +64,18 @@ def test_all_systems_in_one_run(splade: Callable[..., Any], built: Any, models: 
         "--dense",
         "org/letters",
     ]
-    words += ["--fit-split", "train", "--idf", "0.5", "--rerank", "org/longest", "--rerank-top", "3"]
+    words += [
+        "--mode",
+        "sparse",
+        "--fit-split",
+        "train",
+        "--idf",
+        "0.5",
+        "--rerank",
+        "org/longest",
+        "--rerank-top",
+        "3",
+    ]
     result = splade(*words, "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
@@ -95,7 +106,7 @@ def test_an_index_is_measured_as_it_is(splade: Callable[..., Any], built: Any, t
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     names = [system["name"] for system in report["systems"]]
-    assert names == ["my-index", "BM25 (english)", "hybrid, equal weights", "hybrid, RRF"]
+    assert names == ["my-index + BM25", "my-index", "BM25 (english)", "hybrid, RRF"]
     of_model = json.loads(splade(*words, "--hybrid", "--json").stdout)
     for measured, expected in zip(report["systems"], of_model["systems"], strict=True):
         assert measured["measures"] == pytest.approx(expected["measures"]), measured["name"]
@@ -142,7 +153,10 @@ def test_rows_of_an_index_are_what_search_answers(
         (["--no-bm25", "--mode", "hybrid"], "a hybrid, or a split to fit to, needs something to fuse with"),
         (["--mode", "dense"], "no dense model to search by hint: name one, e.g. all-MiniLM-L6-v2 (--dense)"),
         (["--mode", "fast"], "unknown mode 'fast'"),
-        (["--weights", "sparse=1"], "--weights is for --mode hybrid, not for sparse hint: add --mode hybrid"),
+        (
+            ["--mode", "sparse", "--weights", "sparse=1"],
+            "--weights is for --mode hybrid, not for sparse hint: add --mode hybrid",
+        ),
         (["--backend", "quick"], "unknown backend 'quick'"),
         (["--filter", "lang ="], "filter 'lang =': expected a value"),
         (["--expand", "nowhere.txt"], "nowhere.txt"),

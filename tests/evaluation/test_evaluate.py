@@ -45,28 +45,32 @@ def collection(chunked: bool = False) -> Collection:
     return Collection("mini", "test", DOCUMENTS, QUERIES, QRELS, chunked)
 
 
+ALONE = SearchOptions(mode="sparse")
+
+
 def test_a_report(embedder: Any, tmp_path: Path) -> None:
     seen: list[str] = []
     report = evaluate(
         embedder, collection(), cache=tmp_path, progress=lambda stage, done, total: seen.append(stage)
     )
     assert (report.collection, report.split, report.documents, report.queries) == ("mini", "test", 3, 3)
-    first, lexical = report.systems
-    assert (first.name, lexical.name) == ("tiny", "BM25 (english)")
+    fused, first, lexical = report.systems
+    assert (fused.name, first.name, lexical.name) == ("tiny + BM25", "tiny", "BM25 (english)")
     assert first.figures.keys() == set(MEASURES)
-    assert first.figures["nDCG@10"] == 1.0
+    assert fused.figures["nDCG@10"] == first.figures["nDCG@10"] == 1.0
     for system in report.systems:
         assert system.figures == means(per_query(system.run, QRELS))
         assert set(system.run) == set(QUERIES)
-    assert first.versus is None
+    assert fused.versus is None
     assert lexical.versus is not None
     assert lexical.versus.queries == 3
+    assert fused.cost is None
     assert first.cost is not None
     assert lexical.cost is None
     assert first.cost.documents.mean > first.cost.queries.mean > 0
     assert first.cost.total_p50 > first.cost.encode_p50 > 0
     assert any("only 3 queries" in note for note in report.notes)
-    assert {"encode", "time queries", "rank: tiny", "rank: BM25 (english)"} <= set(seen)
+    assert {"encode", "time queries", "rank: tiny + BM25", "rank: tiny", "rank: BM25 (english)"} <= set(seen)
     assert list(tmp_path.iterdir()) == [], "windows go when the figures stand"
     report.write(tmp_path / "report.json")
     assert Report.read(tmp_path / "report.json") == report
@@ -127,7 +131,9 @@ def test_vectors_agree_with_the_run(embedder: Any) -> None:
 
 def test_other_query_encoders_stand_beside_the_model(embedder: Any, tmp_path: Path) -> None:
     plain = evaluate(embedder, collection(), bm25=False)
-    report = evaluate(embedder, collection(), baseline=embedder, query=export_static, measures=["P@1"])
+    report = evaluate(
+        embedder, collection(), baseline=embedder, query=export_static, search=ALONE, measures=["P@1"]
+    )
     names = [each.name for each in report.systems]
     assert names == ["tiny", "tiny, static queries", "tiny", "BM25 (english)"]
     first, static, baseline, _ = report.systems
@@ -225,7 +231,7 @@ def ranking_of(rows: np.ndarray, scores: np.ndarray, units: list[Any]) -> Rankin
 @pytest.mark.parametrize("chunked", [False, True])
 def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None:
     model = Letters()
-    report = evaluate(embedder, collection(chunked), dense=model, fit_split=collection(chunked))
+    report = evaluate(embedder, collection(chunked), dense=model, fit_split=collection(chunked), search=ALONE)
     names = ["tiny", "BM25 (english)", "letters", "hybrid, equal weights", "hybrid, RRF", "hybrid, fitted"]
     assert [system.name for system in report.systems] == names
     assert [kind for kind, _ in model.asked] == ["document", "query"], "each text encoded once"
@@ -280,7 +286,7 @@ def test_a_hybrid_without_a_dense_model(embedder: Any) -> None:
     )
     report = evaluate(embedder, collection(), fit_split=other)
     names = [system.name for system in report.systems]
-    assert names == ["tiny", "BM25 (english)", "hybrid, equal weights", "hybrid, RRF", "hybrid, fitted"]
+    assert names == ["tiny + BM25", "tiny", "BM25 (english)", "hybrid, RRF", "hybrid, fitted"]
     assert any("fitted on dev (2 queries): weights sparse=" in note for note in report.notes)
     assert evaluate(embedder, collection(), dense=Letters(), bm25=False).fitted is None
     plain = evaluate(embedder, collection(), hybrid=True)
@@ -293,7 +299,13 @@ def test_a_hybrid_without_a_dense_model(embedder: Any) -> None:
 
 def test_queries_by_idf_stand_beside_the_model_and_are_fused(embedder: Any) -> None:
     report = evaluate(
-        embedder, collection(), idf_exponent=ALPHA, dense=Letters(), bm25=False, measures=["MAP"]
+        embedder,
+        collection(),
+        idf_exponent=ALPHA,
+        dense=Letters(),
+        bm25=False,
+        search=ALONE,
+        measures=["MAP"],
     )
     names = [system.name for system in report.systems]
     assert names == ["tiny", "tiny, IDF queries", "letters", "hybrid, equal weights", "hybrid, RRF"]
@@ -335,7 +347,7 @@ def test_a_model_is_searched_as_it_is_asked_for(embedder: Any) -> None:
     data = replace(collection(), documents=documents)
     report = evaluate(embedder, data, search=OWN, baseline=embedder)
     names = [system.name for system in report.systems]
-    assert names == ["tiny", "tiny, sparse", "tiny", "BM25 (english)"]
+    assert names == ["tiny + BM25", "tiny", "tiny", "BM25 (english)"]
     index = index_chunks(units_of(data, embedder), embedder, bm25=True)
     searcher = Searcher.over(index, embedder)
     for query, text in QUERIES.items():
@@ -346,8 +358,10 @@ def test_a_model_is_searched_as_it_is_asked_for(embedder: Any) -> None:
             assert system.run[query] == pytest.approx({hit.document_id: hit.score for hit in sparse})
     assert report.systems[0].run["q3"].keys() <= {"pw", "backup"}
     assert report.systems[0].figures["P@1"] < 1
-    assert report.systems[1].options == {"filter": "kind = guide", "group": False}
-    assert any("tiny searches with mode hybrid, filter kind = guide" in note for note in report.notes)
+    assert report.systems[1].options == {"mode": "sparse", "filter": "kind = guide", "group": False}
+    assert any("tiny + BM25 searches with filter kind = guide" in note for note in report.notes)
+    alone = [note for note in report.notes if "tiny alone against tiny: +0.0000 nDCG@10" in note]
+    assert len(alone) == 1 and alone[0].endswith("p = 1.0000")
     ready = evaluate(searcher, data, search=OWN)
     assert ready.systems[0].run == report.systems[0].run
 
@@ -376,11 +390,11 @@ def test_rows_are_what_search_answers(embedder: Any, k: int) -> None:
     units = units_of(collection(chunked=True), embedder)
     searcher = Searcher.over(index_chunks(units, embedder, bm25=True), embedder)
     report = evaluate(embedder, collection(chunked=True), hybrid=True)
-    assert report.systems[0].options == {}, "the first is what search does without options"
     for system, options in (
         (report.systems[0], SearchOptions()),
-        (report.systems[1], SearchOptions(mode="bm25")),
-        (report.systems[2], SearchOptions(mode="hybrid")),
+        (report.systems[0], SearchOptions(mode="hybrid")),
+        (report.systems[1], SearchOptions(mode="sparse")),
+        (report.systems[2], SearchOptions(mode="bm25")),
         (report.systems[3], SearchOptions(mode="hybrid", weights="rrf")),
     ):
         for query, text in QUERIES.items():
@@ -421,23 +435,24 @@ def test_a_searcher_that_is_ready(embedder: Any) -> None:
     searcher.ranker._open_dense = Letters
     report = evaluate(searcher, collection(), name="my index", fit_split=collection())
     of_model = evaluate(embedder, collection(), dense=Letters(), fit_split=collection())
-    assert report.systems[0].name == "my index"
-    assert [each.name for each in report.systems[1:]] == [each.name for each in of_model.systems[1:]]
+    names = [each.name for each in report.systems]
+    assert names[:2] == ["my index + BM25 + letters", "my index"]
+    assert names[2:] == [each.name for each in of_model.systems[2:]]
     for ours, theirs in zip(report.systems, of_model.systems, strict=True):
         assert ours.run == theirs.run
         assert ours.options == theirs.options
-    cost = report.systems[0].cost
+    cost = report.systems[1].cost
     assert cost is not None and cost.index_seconds is None
-    assert of_model.systems[0].cost is not None and of_model.systems[0].cost.index_seconds is not None
-    assert cost.documents == of_model.systems[0].cost.documents
+    assert of_model.systems[1].cost is not None and of_model.systems[1].cost.index_seconds is not None
+    assert cost.documents == of_model.systems[1].cost.documents
     with pytest.raises(InputError, match="measured as it stands"):
         evaluate(searcher, collection(), query=export_static)
     bare = index_chunks(units, embedder, bm25=True)
     reweighted = Searcher.over(bare, embedder, options=SearchOptions(idf_exponent=0.5, weights="rrf"))
     options = [system.options for system in evaluate(reweighted, collection()).systems]
-    assert options[0] == {"idf_exponent": 0.5, "weights": "rrf"}, "its own are those of the first row"
-    assert options[2] == {"mode": "hybrid", "idf_exponent": 0.5}
-    assert options[3] == {"mode": "hybrid", "idf_exponent": 0.5, "weights": "rrf"}
+    assert options[0] == {"mode": "hybrid", "idf_exponent": 0.5, "weights": "rrf"}, "its own: the first row"
+    assert options[3] == {"mode": "hybrid", "idf_exponent": 0.5}
+    assert options[4] == {"mode": "hybrid", "idf_exponent": 0.5, "weights": "rrf"}
 
 
 def test_a_searcher_that_searches_by_another_mode(embedder: Any) -> None:
@@ -447,13 +462,13 @@ def test_a_searcher_that_searches_by_another_mode(embedder: Any) -> None:
     )
     report = evaluate(searcher, collection(), baseline=embedder, fit_split=collection())
     names = [system.name for system in report.systems]
-    assert names == [
-        "search", "search, sparse", "tiny", "BM25 (english)", "hybrid, equal weights", "hybrid, RRF",
-        "hybrid, fitted",
-    ]  # fmt: skip
-    assert report.systems[0].run == report.systems[4].run
+    assert names == ["search + BM25", "search", "tiny", "BM25 (english)", "hybrid, RRF", "hybrid, fitted"]
     assert report.systems[1].run == report.systems[2].run
-    assert report.fitted is not None and report.fitted.names == ("search, sparse", "BM25 (english)")
+    assert report.fitted is not None and report.fitted.names == ("search", "BM25 (english)")
+    assert any("equal weights of search + BM25 (english)" in note for note in report.notes)
+    words = Searcher.over(searcher.engine.index, embedder, options=SearchOptions(mode="bm25"))
+    names = [system.name for system in evaluate(words, collection()).systems]
+    assert names == ["BM25 (english)", "search", "hybrid, equal weights", "hybrid, RRF"], "each once"
 
 
 def test_an_index_of_other_documents_is_refused(embedder: Any) -> None:

@@ -65,9 +65,11 @@ def test_filters_of_the_searcher_and_of_a_call(index: SpladeIndex, embedder: Spl
 
 
 def test_windows_and_near_duplicates_are_folded(index: SpladeIndex, embedder: SpladeEmbedder) -> None:
-    apart = over(index, embedder).search("forgotten password", 3)
+    apart = over(index, embedder, mode="sparse").search("forgotten password", 3)
     assert [hit.id for hit in apart] == ["g#1", "g#2", "h"]
-    grouped = Searcher.over(index, embedder).search("forgotten password", 2)
+    grouped = Searcher.over(index, embedder, options=SearchOptions(mode="sparse")).search(
+        "forgotten password", 2
+    )
     assert grouped[0].id == "g#1"
     assert (grouped[0].windows, grouped[0].duplicates) == (("g#2",), ("h",))
     assert all(hit.document_id != "g" for hit in grouped[1:])
@@ -153,5 +155,5 @@ def test_two_step_search_finds_the_same(index: SpladeIndex, embedder: SpladeEmbe
 def test_the_default_is_what_the_command_does() -> None:
     from splade_cli.cli import options
 
-    chosen = options.search_options("sparse", None, 0.0, None, True, None, 50, None)
+    chosen = options.search_options("auto", None, 0.0, None, True, None, 50, None)
     assert chosen == DEFAULT

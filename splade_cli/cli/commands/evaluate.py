@@ -88,7 +88,7 @@ def evaluate(
         str | None,
         typer.Option("--fit-split", help="Fit fusion weights on qrels/<split>.tsv and fuse by them too."),
     ] = None,
-    mode: options.Mode = "sparse",
+    mode: options.Mode = "auto",
     filter: options.Filter = None,
     expand: options.Expand = None,
     group: options.Group = True,

@@ -32,7 +32,7 @@ def query(
         Path | None, typer.Option("--output-file", help="Write the hits of --query as JSON.")
     ] = None,
     top: Annotated[int, typer.Option("--top", "-k", help="Hits a query.")] = 5,
-    mode: options.Mode = "sparse",
+    mode: options.Mode = "auto",
     filter: options.Filter = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the terms behind each hit.")] = False,
     marks: Annotated[

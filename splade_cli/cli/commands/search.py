@@ -27,7 +27,7 @@ def search(
             "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
         ),
     ] = None,
-    mode: options.Mode = "sparse",
+    mode: options.Mode = "auto",
     filter: options.Filter = None,
     idf: options.Idf = 0.0,
     expand: options.Expand = None,

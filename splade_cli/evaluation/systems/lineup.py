@@ -23,7 +23,7 @@ from splade_cli.evaluation.systems.system import (
     short,
 )
 from splade_cli.progress import Progress
-from splade_cli.search.options import SearchOptions
+from splade_cli.search.options import AUTO, SearchOptions
 from splade_cli.search.ranking import fusion
 from splade_cli.search.ranking.rerank import Reranker
 
@@ -69,26 +69,33 @@ class Lineup:
         """All systems, measured one after the other."""
         subject = self.subject
         wanted = self.wanted
-        sparse = subject.system(subject.name, subject.options)
-        self._measure(sparse)
-        if subject.options.mode != "sparse":
-            sparse = subject.system(f"{subject.name}, sparse", by_part(subject.options, "sparse"))
-            self._measure(sparse)
+        first = subject.system(subject.title, subject.options)
+        of_sparse = self._measure(first)
+        sparse = first
+        if subject.options.mode not in ("sparse", AUTO):
+            sparse = subject.system(subject.name, by_part(subject.options, "sparse"))
+            of_sparse = self._measure(sparse)
         if wanted.idf_exponent:
             reweighted = replace(sparse.options, idf_exponent=wanted.idf_exponent)
             sparse = subject.system(f"{subject.name}, IDF queries", reweighted)
             self._measure(sparse)
-        for system in self.beside:
-            self._measure(system)
+        beside = [self._measure(system) for system in self.beside]
         if isinstance(wanted.baseline, Report):
-            self.results.append(earlier_result(wanted.baseline, self.evaluator.measures))
+            beside.append(earlier_result(wanted.baseline, self.evaluator.measures))
+            self.results.append(beside[-1])
         parts = {"sparse": sparse}
         for part, name in subject.parts.items():
-            if part != "sparse":
+            if part == "sparse":
+                continue
+            if part == subject.options.mode:
+                parts[part] = first
+            else:
                 parts[part] = subject.system(name, by_part(subject.options, part))
                 self._measure(parts[part])
+        if of_sparse is not self.results[0]:
+            self._compare_alone(of_sparse, beside)
         if self.hybrid:
-            self._fuse(parts)
+            self._fuse(parts, first)
         fitted = None if fit_on is None else self._fit(parts, fit_on)
         if wanted.reranker is not None:
             self._rerank(sparse, wanted.reranker)
@@ -116,15 +123,29 @@ class Lineup:
         exponent = self.wanted.idf_exponent or options.idf_exponent
         return replace(options, mode="hybrid", weights=None, idf_exponent=exponent)
 
-    def _fuse(self, parts: dict[str, System]) -> None:
+    def _compare_alone(self, of_sparse: SystemResult, beside: Sequence[SystemResult]) -> None:
+        """Notes how the sparse model alone stands to a baseline, where the first row fuses it with others."""
+        measure = self.wanted.compare_on
+        for result in beside:
+            if measure in result.values:
+                versus = compare(of_sparse.values[measure], result.values[measure])
+                self.notes.append(
+                    f"{of_sparse.name} alone against {result.name}: {versus.difference:+.4f} {measure} "
+                    f"[{versus.low:+.4f}, {versus.high:+.4f}], p = {versus.p_value:.4f}"
+                )
+
+    def _fuse(self, parts: dict[str, System], first: System) -> None:
         """All parts by equal weights, and by reciprocal ranks."""
         values_of = {result.name: result.values[NDCG] for result in self.results}
         singles = {system.name: values_of[system.name] for system in parts.values()}
-        equal = self.subject.system("hybrid, equal weights", self._fusing)
+        if first.options == self._fusing:
+            values = values_of[first.name]
+        else:
+            values = self._measure(self.subject.system("hybrid, equal weights", self._fusing)).values[NDCG]
+        self.notes.append(lead(values, singles, f"equal weights of {' + '.join(singles)}"))
         reciprocal = self.subject.system("hybrid, RRF", replace(self._fusing, weights="rrf"))
-        for system, what in ((equal, "equal weights"), (reciprocal, "RRF")):
-            values = self._measure(system).values[NDCG]
-            self.notes.append(lead(values, singles, f"{what} of {' + '.join(singles)}"))
+        values = self._measure(reciprocal).values[NDCG]
+        self.notes.append(lead(values, singles, f"RRF of {' + '.join(singles)}"))
 
     def _fit(self, parts: dict[str, System], fit_on: Collection) -> Fitted:
         """Parts by weights that are fitted to judged queries, each query measured with weights of others."""
@@ -173,9 +194,10 @@ def _notes(collection: Collection, subject: Subject) -> list[str]:
     if subject.chunks is not None and subject.chunks != subject.documents:
         notes.append(f"{subject.chunks} chunks; a document scores as its best chunk")
     searched = changed(subject.options)
+    searched.pop("mode", None)  # its title tells
     if searched:
         said = ", ".join(f"{name} {value}" for name, value in searched.items())
-        notes.append(f"{subject.name} searches with {said}; what does not pass a filter counts as missed")
+        notes.append(f"{subject.title} searches with {said}; what does not pass a filter counts as missed")
     if collection.twins:
         notes.append(
             f"{len(collection.twins)} queries are documents themselves, and no results of themselves"

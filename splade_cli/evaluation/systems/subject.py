@@ -43,7 +43,7 @@ class Subject:
         parts: what it can be searched by, sparse first, and how the report calls each.
         documents_of: the documents of chunks.
         documents, chunks: how many it holds; None where only the collection says.
-        options: how it searches by itself.
+        options: how it searches by itself, with the mode that they come to.
         searcher: without a cache of queries, for the clock; None for a retriever that is not in this process.
         index: what is searched, where it is in this process.
         index_seconds: how long that took to make, if it was.
@@ -64,8 +64,16 @@ class Subject:
     device: str = ""
     ready: bool = False
 
+    @property
+    def title(self) -> str:
+        """It by itself: its name, or those of all that it fuses, or of the part that is asked."""
+        mode = self.options.mode
+        if mode == "hybrid":
+            return " + ".join("BM25" if part == "bm25" else name for part, name in self.parts.items())
+        return self.parts.get(mode, self.name)
+
     def system(self, name: str, options: SearchOptions) -> System:
-        """It under `name`, with other search options."""
+        """It under `name`, with other search options, of a definite mode."""
         return System(name, self.retriever, self.documents_of, options, self._cost(options))
 
     def encoding_by(self, export: ExportQueries, units: Sequence[Chunk], folder: Path) -> System:
@@ -133,6 +141,7 @@ def of_model(
         open_reranker=open_reranker,
         options=options,
     )
+    options = retriever.options
     name = embedder.loaded.model.name
     device = embedder.loaded.device
     documents = {unit.id: unit.document_id for unit in units}
@@ -161,7 +170,7 @@ def of_searcher(
             searched so.
     """
     options = options or searcher.options
-    searcher.ranker.require(options.mode)
+    options = replace(options, mode=searcher.ranker.mode_of(options))
     engine = searcher.engine
     chunks = len(engine)
     documents = None

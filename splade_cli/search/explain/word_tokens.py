@@ -47,8 +47,8 @@ class Word(NamedTuple):
         names: of its tokens.
         tokens: in order.
         stem: its own, folded.
-        keys: of a word that can be highlighted its stem, and the names of its longer tokens: the others cannot
-            make up half of it without one of these; of another word none.
+        keys: of a word that can be highlighted its stem, and the names of its longer tokens: the others
+            cannot make up half of it without one of these; of another word none.
     """
 
     text: str

@@ -19,7 +19,7 @@ from splade_cli.index.vectors.weighting import reweighted
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.records import Ranking, WeightedText
 from splade_cli.search.expansion import combined
-from splade_cli.search.options import MODES, PARTS, SearchOptions
+from splade_cli.search.options import AUTO, MODES, PARTS, SearchOptions
 from splade_cli.search.ranking import fusion
 
 _BUILT_FOR = {
@@ -97,12 +97,19 @@ class Ranker:
             return (*self.parts, "hybrid")
         return self.parts
 
+    def mode_of(self, options: SearchOptions) -> str:
+        """The mode that `options` come to, one of `modes`. Raises InputError as `require` does."""
+        self.require(options.mode)
+        if options.mode != AUTO:
+            return options.mode
+        return "hybrid" if len(self.parts) > 1 else "sparse"
+
     def require(self, mode: str) -> None:
         """Raises InputError where this engine cannot be searched so, naming what to build."""
-        if mode in self.modes:
+        if mode in self.modes or mode == AUTO:
             return
         if mode not in MODES:
-            hint = did_you_mean(mode, MODES) or f"one of {', '.join(self.modes)}"
+            hint = did_you_mean(mode, MODES) or f"one of {', '.join((AUTO, *self.modes))}"
             raise InputError(f"unknown mode '{mode}'", hint)
         raise InputError(
             f"this index cannot be searched by {mode}: it has {', '.join(self.modes)}", _BUILT_FOR[mode]

@@ -90,7 +90,7 @@ def test_the_whole_index_is_not_ranked(searcher: Searcher, monkeypatch: pytest.M
 
     monkeypatch.setattr(LocalEngine, "search", counting)
     monkeypatch.setattr(absence, "DEPTH", 3)
-    searcher.why("saw blade", "guide")
+    searcher.why("saw blade", "guide", SearchOptions(mode="sparse"))
     assert asked == [3, 3], "the first three, then the three chunks of the document"
 
 
@@ -103,7 +103,7 @@ def test_what_it_lacks_and_what_keeps_it_out(searcher: Searcher) -> None:
     assert (kept_out.filtered, kept_out.hit.id) == (True, "guide#3")
     assert kept_out.rank == 5, "the one that it would have without the filter"
     assert not searcher.why("saw blade", "guide", SearchOptions(filter="year = 2020")).filtered
-    nothing = searcher.why("login", "many")
+    nothing = searcher.why("login", "many", SearchOptions(mode="sparse"))
     assert (nothing.rank, nothing.hit.score, nothing.hit.terms) == (None, 0.0, ())
 
 

@@ -50,7 +50,9 @@ def test_explain_toggles_and_explains_one_hit(session: Session) -> None:
     assert session.handle("/explain OFF").kind == "note" and not session.explain
     reply = session.handle("/explain 2")
     assert (reply.kind, reply.rank, reply.hit) == ("explain", 2, hits[1])
-    assert sum(term.contribution for term in reply.explained) == pytest.approx(hits[1].score, rel=1e-5)
+    assert sum(term.contribution for term in reply.explained) == pytest.approx(
+        hits[1].parts["sparse"]["score"], rel=1e-5
+    )
     assert len(reply.origins) == len(reply.explained)
     found = dict(zip((term.term for term in reply.explained), reply.origins, strict=True))
     assert found["password"] == "both"
@@ -106,7 +108,8 @@ def test_why(session: Session) -> None:
     assert (reply.kind, reply.hit.document_id, reply.filtered) == ("why", "d3", False)
     assert "password" in dict(reply.terms), "what the document lacks"
     assert reply.against == session.hits[-1]
-    difference = session.hits[-1].score - reply.hit.score
+    of_parts = [hit.parts["sparse"]["score"] for hit in (session.hits[-1], reply.hit)]
+    difference = of_parts[0] - of_parts[1]
     assert sum(gap.difference for gap in reply.gaps) == pytest.approx(difference, rel=1e-4)
     assert "password" in {gap.term for gap in reply.gaps[:3]}
     first = session.handle("/why d0::1")

@@ -76,7 +76,7 @@ def test_top_with_a_bad_number(rest: str, session: Session) -> None:
 
 
 def test_mode(session: Session, searcher: Searcher) -> None:
-    assert session.handle("/mode").message == "mode sparse, of sparse, bm25, hybrid"
+    assert session.handle("/mode").message == "mode hybrid, of sparse, bm25, hybrid"
     assert session.handle("/mode BM25").message == "mode bm25 from now on"
     reply = session.handle("forgotten password")
     assert [(hit.id, hit.score) for hit in reply.hits] == [
@@ -134,7 +134,7 @@ def test_a_setting_that_cannot_be_searched_with_is_not_kept(
     for line in ("/mode bm25", "/top 1", "/filter year = 2020", "another query"):
         with pytest.raises(KeyboardInterrupt):
             session.handle(line)
-    assert (session.mode, session.top, session.filter) == ("sparse", 3, "")
+    assert (session.mode, session.top, session.filter) == ("hybrid", 3, "")
     assert (session.query, session.hits, session.history) == ("password", hits, ["password"])
 
 
@@ -185,7 +185,7 @@ def test_stats(session: Session) -> None:
     assert (facts["chunks"], facts["documents"], facts["dimensions"]) == (4, 4, 30522)
     assert (facts["model"], facts["index"], facts["hits shown"]) == ("tiny", "in memory", 3)
     assert (facts["mode"], facts["filter"], facts["queries"]) == (
-        "sparse (of sparse, bm25, hybrid)",
+        "hybrid (of sparse, bm25, hybrid)",
         "none",
         0,
     )
