@@ -171,14 +171,16 @@ class LocalEngine:
         return mask
 
     def _ids(self, rows: NDArray[np.int64]) -> list[str]:
-        ids = self.index.ids
-        return [ids[row] for row in rows.tolist()]
+        return list(map(self.index.id_of, rows.tolist()))
 
     def _ranking(self, ranked: RankedRows) -> Ranking:
         ids = []
         scores = []
         for rows, values in zip(*ranked, strict=True):
-            filled = rows >= 0
-            ids.append(self._ids(rows[filled]))
-            scores.append(values[filled])
+            if rows[-1] < 0:  # those that are missing come last
+                filled = int(np.count_nonzero(rows >= 0))
+                rows = rows[:filled]
+                values = values[:filled]
+            ids.append(self._ids(rows))
+            scores.append(values)
         return Ranking(ids, scores)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
@@ -179,7 +180,9 @@ class SpladeIndex(NumberedRows):
             InputError: k below 1, vectors of another width, a mask of another length.
         """
         require_positive(k=k)
-        matrix = as_csr(queries)
+        matrix = queries
+        if not isinstance(matrix, sp.csr_matrix) or matrix.dtype != np.float32:
+            matrix = as_csr(queries)
         if matrix.shape[1] != self.dimensions:
             raise InputError(
                 f"queries have {matrix.shape[1]} dimensions, the index has {self.dimensions}",
@@ -196,7 +199,9 @@ class SpladeIndex(NumberedRows):
                 part = allowed[start : start + len(segment)]
                 mask = part if mask is None else part & mask
             rows, scores = segment.postings.search(matrix, k, allowed=mask, threads=threads)
-            rankings.append((np.where(rows >= 0, rows + start, -1), scores))
+            if start:
+                rows[rows >= 0] += start
+            rankings.append((rows, scores))
         if len(rankings) == 1:
             return rankings[0]
         return merge(rankings, k, matrix.shape[0])

@@ -19,7 +19,7 @@ from splade_cli.index.store.segment import Mask, Segment
 from splade_cli.records import Chunk
 
 KEPT_ROWS = 1 << 14
-"""Ids whose row is remembered: a search asks for the same ones several times."""
+"""Ids and rows that are remembered: a search asks for the same ones several times."""
 
 
 @dataclass
@@ -73,6 +73,11 @@ class NumberedRows:
         if not len(rows):
             raise InputError(f"no document '{chunk_id}' in the index", "ids stand behind each hit")
         return int(rows[0])
+
+    @cached_property
+    def id_of(self) -> Callable[[int], str]:
+        """``id_of(row)``: an entry of `ids`; those that were asked for are remembered."""
+        return lru_cache(maxsize=KEPT_ROWS)(self.ids.__getitem__)
 
     @cached_property
     def ids(self) -> Sequence[str]:

@@ -23,7 +23,6 @@ from splade_cli.index.engine.verification import entry_fits, intact
 BLOCK = 1 << 16
 CHUNK, PIECE = 64, 16
 LOW = (1 << 32) - 1
-EMPTY = -(1 << 63)
 
 
 @compiled
@@ -190,16 +189,15 @@ def descending_thresholds(maxima: NDArray[np.int64], wanted: int, thresholds: ND
 
 
 @compiled
-def unpack(keys: NDArray[np.int64], numbers: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
-    """Row numbers and scores of ascending `keys`, best first; missing ones become -1 and -inf."""
+def unpack(
+    keys: NDArray[np.int64], filled: int, numbers: NDArray[np.int64], scores: NDArray[np.float32]
+) -> None:
+    """Row numbers and scores of the ascending keys[:filled], best first; then -1 and -inf to the end."""
     bits = scores.view(np.int32)
-    width = keys.shape[1]
-    for query in range(len(keys)):
-        for position in range(width):
-            key = keys[query, width - 1 - position]
-            if key == EMPTY:
-                numbers[query, position], scores[query, position] = -1, -np.inf
-            else:
-                value = key >> 32
-                numbers[query, position] = LOW - (key & LOW)
-                bits[query, position] = value if value >= 0 else (-1 - value) - 0x80000000
+    for position in range(filled):
+        key = keys[filled - 1 - position]
+        value = key >> 32
+        numbers[position] = LOW - (key & LOW)
+        bits[position] = value if value >= 0 else (-1 - value) - 0x80000000
+    numbers[filled:] = -1
+    scores[filled:] = -np.inf

@@ -16,9 +16,11 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,6 +34,7 @@ from splade_cli.index.engine.uncompiled import scoring
 from splade_cli.index.engine.uncompiled.cleaning import Summary, cleaned_by, summarised
 
 MOST_RESULTS = (1 << 31) - 1
+NO_MASK = read_only(np.empty(0, dtype=np.uint8))
 LIE = "its postings do not fit together"
 _LISTS = ("blocks", "directory", "terms", "starts", "rows", "weights")
 _PLANES = ("plane_of", "plane_starts", "scales", "levels")
@@ -65,6 +68,12 @@ class Postings:
     step: float = 1.0
     file: MappedFile | None = None
     _scratch: deque[tuple[NDArray[Any], ...]] = field(default_factory=deque, repr=False)
+
+    @cached_property
+    def _weights(self) -> tuple[float, float, float]:
+        """The smallest weight, the smallest and the largest absolute one."""
+        _, _, least, nearest, most, _ = self.arrays["about"].tolist()
+        return least, nearest, most
 
     @classmethod
     def build(cls, vectors: sp.csr_matrix) -> Postings:
@@ -136,41 +145,39 @@ class Postings:
             raise InputError(f"k is {k}, and at most {MOST_RESULTS} rows are found", "ask for fewer")
         if self.step != 1:
             queries = sp.csr_matrix(queries, dtype=np.float32) * np.float32(self.step)
-        if queries.shape[0] == 1:
+        if scoring.COMPILED not in sys.modules and queries.shape[0] == 1:
             found = self._search_uncompiled(queries, k, allowed)
             if found is not None:
                 return found
-        from splade_cli.index.engine import accumulators as kernels
-        from splade_cli.index.engine import inversion
-
-        matrix, summary = inversion.cleaned(queries, self.shape[1])
-        mask = np.empty(0, dtype=np.uint8)
+        loops = _loops()
+        matrix, summary = loops.cleaned(queries, self.shape[1])
+        mask = NO_MASK
         if allowed is not None:
             self._require_mask(allowed)
-            mask = np.ascontiguousarray(allowed, dtype=np.bool_).view(np.uint8)
+            mask = read_only(np.ascontiguousarray(allowed, dtype=np.bool_).view(np.uint8))
         count = matrix.shape[0]
-        keys = np.full((count, k), kernels.EMPTY, dtype=np.int64)
-        workers = min(count, threads or os.cpu_count() or 1) if count > 1 else 1
-        arguments = (matrix, self._positive(summary), min(k, self.shape[0]), read_only(mask), keys)
-        if workers > 1:
-            with ThreadPoolExecutor(workers) as pool:
-                futures = [pool.submit(self._run, first, workers, *arguments) for first in range(workers)]
-                for future in futures:
-                    future.result()
-        elif min(k, self.shape[0]):
-            self._run(0, 1, *arguments)
-        keys.sort(axis=1)
         numbers = np.empty((count, k), dtype=np.int64)
         scores = np.empty((count, k), dtype=np.float32)
-        kernels.unpack(keys, numbers, scores)
+        positive = self._positive(summary)
+        workers = 1
+        if count > 1:
+            workers = min(count, threads or os.cpu_count() or 1)
+        if workers > 1:
+            with ThreadPoolExecutor(workers) as pool:
+                futures = [
+                    pool.submit(self._run, range(first, count, workers), matrix, positive, mask, numbers, scores)
+                    for first in range(workers)
+                ]
+                for future in futures:
+                    future.result()
+        else:
+            self._run(range(count), matrix, positive, mask, numbers, scores)
         return numbers, scores
 
     def _search_uncompiled(
         self, query: sp.csr_matrix, k: int, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
-        """`search` of one query in NumPy, None where compiled loops are there, or worth being loaded."""
-        if scoring.COMPILED in sys.modules:
-            return None
+        """`search` of one query in NumPy, None where compiled loops are worth being loaded."""
         matrix, summary = cleaned_by(summarised, query, self.shape[1])
         if allowed is not None:
             self._require_mask(allowed)
@@ -213,60 +220,67 @@ class Postings:
     def _positive(self, queries: Summary) -> bool:
         """Whether every product is above zero, also when rounded, and no sum can leave the range of
         float32."""
-        _, dimensions, least, nearest, most, _ = self.arrays["about"]
-        smallest = float(queries.nearest) * nearest
-        largest = float(queries.most) * most * dimensions
-        return bool(queries.least > 0 and least > 0 and smallest > 1e-37 and largest < 1e37)
+        least, nearest, most = self._weights
+        smallest = queries.nearest * nearest
+        largest = queries.most * most * self.shape[1]
+        return queries.least > 0 and least > 0 and smallest > 1e-37 and largest < 1e37
 
     def _run(
         self,
-        first: int,
-        step: int,
+        which: range,
         queries: sp.csr_matrix,
         positive: bool,
-        k: int,
         mask: NDArray[np.uint8],
-        keys: NDArray[np.int64],
+        numbers: NDArray[np.int64],
+        scores: NDArray[np.float32],
     ) -> None:
-        """Fills the rows first, first + step, ... of `keys`."""
-        from splade_cli.index.engine import signed, topk
-
+        """Fills the rows `which` of `numbers` and `scores`."""
+        loops = _loops()
+        k = min(numbers.shape[1], self.shape[0])
         room = np.empty(2 * k + 16, dtype=np.int64)
         try:
             scratch = self._scratch.pop()
         except IndexError:  # all of them are in use by other threads
-            scratch = topk.scratch()
-        indptr, indices, data = queries.indptr, read_only(queries.indices), read_only(queries.data)
-        for number in range(first, queries.shape[0], step):
-            span = slice(indptr[number], indptr[number + 1])
-            query = (indices[span], data[span])
-            if positive:
-                filled = topk.search_positive(
-                    *query,
-                    self._lists,
-                    self._planes,
-                    self.vectors,
-                    self._guard,
-                    self.shape[0],
-                    k,
-                    mask,
-                    scratch,
-                    room,
+            scratch = loops.scratch()
+        indices = read_only(queries.indices)
+        data = read_only(queries.data)
+        indptr = queries.indptr.tolist()
+        for number in which:
+            start, end = indptr[number], indptr[number + 1]
+            query = (indices[start:end], data[start:end], self._lists, self._planes)
+            filled = 0
+            if k and positive:
+                filled = loops.search_positive(
+                    *query, self.vectors, self._guard, self.shape[0], k, mask, scratch, room
                 )
-            else:
-                filled = signed.search_signed(
-                    *query,
-                    self._lists,
-                    self._planes,
-                    self._guard,
-                    self.shape[0],
-                    k,
-                    mask,
-                    scratch[0],
-                    room,
+            elif k:
+                filled = loops.search_signed(
+                    *query, self._guard, self.shape[0], k, mask, scratch[0], room
                 )
             if filled < 0:
                 assert self.file is not None
                 raise self.file.damage(LIE)
-            keys[number, :filled] = room[:filled]
+            room[:filled].sort()
+            loops.unpack(room, filled, numbers[number], scores[number])
         self._scratch.append(scratch)
+
+
+class _Loops(NamedTuple):
+    """The compiled loops of a search."""
+
+    cleaned: Callable[..., Any]
+    scratch: Callable[..., Any]
+    search_positive: Callable[..., Any]
+    search_signed: Callable[..., Any]
+    unpack: Callable[..., Any]
+
+
+@lru_cache(maxsize=1)
+def _loops() -> _Loops:
+    """The loops, which are loaded when something is searched for first."""
+    from splade_cli.index.engine.accumulators import unpack
+    from splade_cli.index.engine.inversion import cleaned
+    from splade_cli.index.engine.signed import search_signed
+    from splade_cli.index.engine.topk import scratch, search_positive
+
+    return _Loops(cleaned, scratch, search_positive, search_signed, unpack)
