@@ -16,8 +16,9 @@ equal length.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,8 +32,17 @@ from splade_cli.index.engine.merging import RankedRows, merge
 from splade_cli.index.store.segment import Segment
 from splade_cli.records import WeightedText
 
+KEPT_TERMS = 1 << 14
+"""Terms whose IDF is remembered."""
 Query = str | Sequence[WeightedText]
 """A text, or texts with a weight each, such as an expansion that should count for less."""
+
+
+class KnownTerm(NamedTuple):
+    """A term's IDF over the living rows, 0 where none holds it, and its code in each part that knows it."""
+
+    idf: float
+    codes: tuple[int | None, ...]
 
 
 class Bm25Search:
@@ -93,16 +103,22 @@ class Bm25Search:
 
     def weights(self, terms: Iterable[str]) -> dict[str, float]:
         """The IDF of each term, over the living rows; a term that none holds is left out."""
-        weights: dict[str, float] = {}
-        for term in set(terms):
-            frequency = 0
-            for part, frequencies in zip(self.parts, self._document_frequencies, strict=True):
-                code = part.terms.code_of(term)
-                if code is not None:
-                    frequency += int(frequencies[code])
-            if frequency > 0:
-                weights[term] = float(inverse_document_frequency(np.array([frequency]), self.rows)[0])
-        return weights
+        return {term: idf for term in set(terms) for idf, _ in [self._known_term(term)] if idf}
+
+    @cached_property
+    def _known_term(self) -> Callable[[str], KnownTerm]:
+        return lru_cache(maxsize=KEPT_TERMS)(self._look_up)
+
+    def _look_up(self, term: str) -> KnownTerm:
+        codes = tuple([part.terms.code_of(term) for part in self.parts])
+        frequency = 0
+        for code, frequencies in zip(codes, self._document_frequencies, strict=True):
+            if code is not None:
+                frequency += int(frequencies[code])
+        idf = 0.0
+        if frequency > 0:
+            idf = float(inverse_document_frequency(np.array([frequency]), self.rows)[0])
+        return KnownTerm(idf, codes)
 
     def search(
         self,
@@ -124,20 +140,42 @@ class Bm25Search:
         """
         require_positive(k=k)
         counted = [self._counted(query) for query in queries]
-        idf = self.weights(term for terms in counted for term in terms)
-        weighted = [_weighted(terms, idf) for terms in counted]
         rankings: list[RankedRows] = []
         start = 0
-        for part, mask in zip(self.parts, self.alive, strict=True):
+        for number, (part, mask) in enumerate(zip(self.parts, self.alive, strict=True)):
             stop = start + len(part)
             if allowed is not None:
                 mask = allowed[start:stop] if mask is None else allowed[start:stop] & mask
-            matrix = _query_vectors(weighted, part)
+            matrix = self._query_vectors(counted, number)
             if matrix.nnz:
                 rows, scores = part.postings.search(matrix, k, allowed=mask, threads=threads)
-                rankings.append((np.where(rows >= 0, rows + start, -1), scores))
+                if start:
+                    rows[rows >= 0] += start
+                rankings.append((rows, scores))
             start = stop
+        if len(rankings) == 1:
+            return rankings[0]
         return merge(rankings, k, len(queries))
+
+    def _query_vectors(self, queries: Sequence[dict[str, float]], number: int) -> sp.csr_matrix:
+        """Queries CSR [q, terms of the part of this number] from how much each term counts."""
+        columns: list[int] = []
+        weights: list[float] = []
+        ends = [0]
+        for counted in queries:
+            found = []
+            for term, count in counted.items():
+                known = self._known_term(term)
+                code = known.codes[number]
+                if known.idf and code is not None:
+                    found.append((code, known.idf * count))
+            found.sort()
+            columns.extend([code for code, _ in found])
+            weights.extend([weight for _, weight in found])
+            ends.append(len(columns))
+        values = np.array(weights, dtype=np.float32)
+        arrays = (values, np.array(columns, dtype=np.int32), np.array(ends, dtype=np.int32))
+        return sp.csr_matrix(arrays, shape=(len(queries), len(self.parts[number].terms)))
 
     def explain(self, query: Query, row: int) -> list[tuple[str, float, float]]:
         """(term, query weight, document weight) of what a row shares with a query, heaviest product first."""
@@ -175,23 +213,3 @@ class Bm25Search:
             for term, count in Counter(terms).items():
                 counted[term] = max(counted.get(term, 0.0), count * weight)
         return counted
-
-
-def _weighted(terms: dict[str, float], idf: dict[str, float]) -> dict[str, float]:
-    return {term: idf[term] * count for term, count in terms.items() if term in idf}
-
-
-def _query_vectors(queries: Sequence[dict[str, float]], part: TermFrequencies) -> sp.csr_matrix:
-    """Queries [q, terms of the part] from weights by term."""
-    rows: list[int] = []
-    columns: list[int] = []
-    values: list[float] = []
-    for row, weights in enumerate(queries):
-        for term, weight in weights.items():
-            code = part.terms.code_of(term)
-            if code is not None:
-                rows.append(row)
-                columns.append(code)
-                values.append(weight)
-    shape = (len(queries), len(part.terms))
-    return sp.csr_matrix((np.array(values, dtype=np.float32), (rows, columns)), shape=shape)

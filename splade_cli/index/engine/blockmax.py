@@ -89,12 +89,12 @@ upper_bounds = compiled(_upper_bounds, fast=True)
 @compiled
 def exclude_groups(bounds: NDArray[np.float32], allowed: NDArray[np.uint8]) -> None:
     """Gives the bound zero to groups of which no row is allowed."""
-    for group in range((len(allowed) + GROUP - 1) >> SHIFT):
-        some = np.uint8(0)
-        for row in range(group << SHIFT, min((group + 1) << SHIFT, len(allowed))):
-            some |= allowed[row]
-        if some == 0:
-            bounds[group] = 0
+    whole = len(allowed) >> SHIFT
+    words = allowed[: whole << SHIFT].view(np.uint32)  # a group's four truth values
+    for group in range(whole):
+        bounds[group] = bounds[group] if words[group] != 0 else np.float32(0)
+    if whole << SHIFT < len(allowed) and not allowed[whole << SHIFT :].any():
+        bounds[whole] = 0
 
 
 @compiled
@@ -130,6 +130,84 @@ def clear_query_terms(
     """Empties the hash table of `insert_query_terms`."""
     for term in query_terms:
         table_terms[np.uint32(np.uint32(term) * multiplier) >> shift] = -1
+
+
+@compiled
+def row_score(
+    terms: NDArray[np.int32],
+    weights: NDArray[Any],
+    table_terms: NDArray[np.int32],
+    values: NDArray[np.float32],
+    multiplier: np.uint32,
+    shift: np.uint32,
+) -> np.float32:
+    """The dot product of a row's vector with the query in the hash table, in ascending order of terms."""
+    total = np.float32(0)
+    for position in range(len(terms)):
+        slot = np.uint32(np.uint32(terms[position]) * multiplier) >> shift
+        weight = np.float32(weights[position])
+        total += (values[slot] if table_terms[slot] == terms[position] else np.float32(0)) * weight
+    return total
+
+
+@compiled
+def find_allowed(allowed: NDArray[np.uint8], most: int, rows: NDArray[np.int64]) -> int:
+    """Writes the rows that are allowed to `rows`, ascending; gives their number, or -1 where there are more
+    than `most`."""
+    found = 0
+    whole = len(allowed) >> 3
+    words = allowed[: whole << 3].view(np.uint64)
+    for place in range(whole + 1):
+        if place < whole and words[place] == 0:
+            continue
+        for row in range(place << 3, min((place + 1) << 3, len(allowed))):
+            if allowed[row]:
+                if found == most:
+                    return -1
+                rows[found] = row
+                found += 1
+    return found
+
+
+@compiled
+def score_rows(
+    rows: NDArray[np.int64],
+    k: int,
+    vectors: tuple[NDArray[Any], ...],
+    guard: Guard,
+    table_terms: NDArray[np.int32],
+    values: NDArray[np.float32],
+    multiplier: np.uint32,
+    shift: np.uint32,
+    keys: NDArray[np.int64],
+    cell: NDArray[np.float32],
+) -> int:
+    """Scores `rows` through their vectors and keeps the keys of the best; gives their number, at most what
+    `keys` has room for, or -1 where a vector is damaged. `cell` is one number, to read a score's bits."""
+    indptr, indices, data = vectors
+    bits = cell.view(np.int32)
+    filled = 0
+    threshold = 0
+    for first in range(0, len(rows), 64):
+        # asks for the rows before they are needed, see `score_groups`
+        touched = np.int32(0)
+        for row in rows[first : first + 64]:
+            if not rows_fit(row, row + 1, vectors, guard):
+                return -1
+            for position in range(indptr[row], indptr[row + 1], 16):
+                touched ^= indices[position] ^ np.int32(data[position] > 0)
+        bits[0] = touched
+        for row in rows[first : first + 64]:
+            terms, weights = indices[indptr[row] : indptr[row + 1]], data[indptr[row] : indptr[row + 1]]
+            cell[0] = row_score(terms, weights, table_terms, values, multiplier, shift)
+            key = (np.int64(bits[0]) << 32) | (LOW - row)
+            if cell[0] > 0 and key > threshold:
+                keys[filled] = key
+                filled += 1
+                if filled == len(keys):
+                    select_largest(keys, filled, k)
+                    filled, threshold = k, keys[k - 1]
+    return filled
 
 
 @compiled
@@ -174,11 +252,7 @@ def score_groups(
             if len(allowed) and not allowed[row]:
                 continue
             terms, weights = indices[indptr[row] : indptr[row + 1]], data[indptr[row] : indptr[row + 1]]
-            total = np.float32(0)
-            for position in range(len(terms)):
-                slot = np.uint32(np.uint32(terms[position]) * multiplier) >> shift
-                weight = np.float32(weights[position])
-                total += (values[slot] if table_terms[slot] == terms[position] else np.float32(0)) * weight
+            total = row_score(terms, weights, table_terms, values, multiplier, shift)
             cell[0] = total
             key = (np.int64(bits[0]) << 32) | (LOW - row)
             if total > 0 and key > threshold:

@@ -165,7 +165,9 @@ class Postings:
         if workers > 1:
             with ThreadPoolExecutor(workers) as pool:
                 futures = [
-                    pool.submit(self._run, range(first, count, workers), matrix, positive, mask, numbers, scores)
+                    pool.submit(
+                        self._run, range(first, count, workers), matrix, positive, mask, numbers, scores
+                    )
                     for first in range(workers)
                 ]
                 for future in futures:
@@ -254,9 +256,7 @@ class Postings:
                     *query, self.vectors, self._guard, self.shape[0], k, mask, scratch, room
                 )
             elif k:
-                filled = loops.search_signed(
-                    *query, self._guard, self.shape[0], k, mask, scratch[0], room
-                )
+                filled = loops.search_signed(*query, self._guard, self.shape[0], k, mask, scratch[0], room)
             if filled < 0:
                 assert self.file is not None
                 raise self.file.damage(LIE)

@@ -28,8 +28,10 @@ from splade_cli.index.engine.blockmax import (
     SHIFT,
     clear_query_terms,
     exclude_groups,
+    find_allowed,
     insert_query_terms,
     score_groups,
+    score_rows,
     upper_bounds,
 )
 from splade_cli.index.engine.compiling import compiled
@@ -41,6 +43,9 @@ TABLE = 1 << 16
 # measured at 100,000 to 900,000 rows: with fewer rows to each result, adding up all postings is as fast or
 # faster
 ROWS_PER_RESULT = 15_000
+# where fewer than one of so many rows is allowed, or no more than FEW, they are scored one by one
+ROWS_PER_ALLOWED = 256
+FEW = 64
 
 
 def scratch() -> tuple[NDArray[Any], ...]:
@@ -124,8 +129,18 @@ def search_positive(
     cell_bits = cell.view(np.int32)
     slots = np.empty(len(query_terms), dtype=np.int64)
     multiplier, shift = np.uint32(0), np.uint32(0)
-    if len(vectors[0]) and k * ROWS_PER_RESULT <= count:
+    few = -1
+    if len(vectors[0]) and len(allowed):
+        few = find_allowed(allowed, min(BLOCK, max(FEW, count // ROWS_PER_ALLOWED)), candidates)
+    if len(vectors[0]) and (few >= 0 or k * ROWS_PER_RESULT <= count):
         multiplier, shift = insert_query_terms(query_terms, query_weights, table_terms, values)
+    if few >= 0 and shift > 0:
+        filled = score_rows(
+            candidates[:few], k, vectors, guard, table_terms, values, multiplier, shift, keys, cell
+        )
+        clear_query_terms(query_terms, table_terms, multiplier, shift)
+        select_largest(keys, filled, min(k, filled))
+        return min(k, filled)
     slack = np.float32(1 - (len(query_terms) + 4) * 2.0**-22)  # of the roundings of a bound and of a score
     per_group = GROUP * (len(rows) // max(1, count) + 40)  # the cost of a group's evaluation, in postings
     filled = 0
