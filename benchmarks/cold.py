@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import pty
+import signal
 import statistics
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 QUERY = "my print keeps coming off the plate"
+SESSION = "prompt of query, the model"
 
 
 class Cost(NamedTuple):
@@ -45,7 +48,8 @@ def main() -> None:
             "search, static queries": ["search", QUERY, "--index", f"{place}/static"],
             "search, the model": ["search", QUERY, "--index", f"{place}/full"],
             "search --mode bm25": ["search", QUERY, "--index", f"{place}/full", "--mode", "bm25"],
-            "search --json, the model": ["search", QUERY, "--index", f"{place}/full", "--json"],
+            SESSION: ["query", "--index", f"{place}/full"],
+            "query --query, the model": ["query", "--query", QUERY, "--index", f"{place}/full"],
         }
         chosen = {name: words for name, words in commands.items() if options.only in name}
         for kind in ("static", "full"):
@@ -55,7 +59,7 @@ def main() -> None:
             costs: list[list[Cost]] = [[] for _ in trees]
             for number in range(options.rounds + 1):
                 for tree, listed in zip(trees, costs, strict=True):
-                    cost = _run(words, tree)
+                    cost = _until_prompt(words, tree) if name == SESSION else _run(words, tree)
                     if number:
                         listed.append(cost)
             for tree, listed in zip(trees, costs, strict=True):
@@ -86,6 +90,24 @@ def _run(words: list[str], tree: Path) -> Cost:
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, (words, tree)
+    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
+
+
+def _until_prompt(words: list[str], tree: Path) -> Cost:
+    """Of a session on a terminal, until it can be typed into; then it is ended."""
+    start = time.perf_counter()
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(tree)
+        command = _command(words)
+        os.execve(command[0], command, {**_environment(tree), "TERM": "xterm"})
+    shown = b""
+    while b"splade>" not in shown:
+        shown += os.read(terminal, 4096)
+    wall = time.perf_counter() - start
+    os.kill(process, signal.SIGKILL)
+    _, _, used = os.wait4(process, 0)
+    os.close(terminal)
     return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
 
 

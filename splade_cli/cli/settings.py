@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def open_index(
-    index: Path, model: str | None, chosen: SearchOptions, backend: str | None, opening: ModelOptions
+    index: Path,
+    model: str | None,
+    chosen: SearchOptions,
+    backend: str | None,
+    opening: ModelOptions,
+    load: bool = True,
 ) -> Searcher:
     """An index folder as the searcher that `search` and `query` ask; `backend` as --backend has it."""
     from splade_cli.search.searcher import Searcher
@@ -29,6 +34,7 @@ def open_index(
         backend=options.backend_name(backend),
         model_options=opening,
         few_queries=True,
+        load=load,
     )
 
 

@@ -82,6 +82,11 @@ class SpladeEmbedder:
         return embedder
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._loaded is not None
+
+    @property
     def loaded(self) -> LoadedModel:
         """The loaded model: ``tokenizer, model, device``."""
         if self._loaded is None:

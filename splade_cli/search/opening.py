@@ -46,6 +46,7 @@ def open_folder(
     backend: str | None,
     opening: ModelOptions,
     few_queries: bool = False,
+    load: bool = True,
 ) -> SearcherParts:
     """See `Searcher.open`."""
     with _OPENING:
@@ -59,7 +60,7 @@ def open_folder(
             encoder = _stock_encoder(index, model, opening)
         if encoder is None:
             encoder = _model_encoder(index, model, opening)
-            if is_encoded:
+            if is_encoded and load:
                 encoder.load()
     return _parts(index, engine, encoder, opening)
 

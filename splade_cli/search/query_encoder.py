@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from threading import RLock
+from contextlib import suppress
+from threading import RLock, Thread
 from typing import TYPE_CHECKING
 
 import scipy.sparse as sp
@@ -27,6 +28,22 @@ class ModelEncoder:
         self.embedder = embedder
         self._check = check
         self._lock = RLock()
+        self._thread: Thread | None = None
+
+    def load_in_background(self) -> None:
+        """Begins to load the model in a thread of its own; what fails there fails again when it is needed."""
+        if self._thread is None and not self.embedder.is_loaded:
+            self._thread = Thread(target=self._try_to_load, daemon=True)
+            self._thread.start()
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether `load_in_background` has neither come to its end nor failed."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _try_to_load(self) -> None:
+        with suppress(Exception):  # a query that needs the model is told
+            self.load()
 
     def load(self) -> None:
         """Loads the model now. Raises as loading and the check do."""

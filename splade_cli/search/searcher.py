@@ -83,6 +83,7 @@ class Searcher:
         device: str = "auto",
         model_options: ModelOptions | None = None,
         few_queries: bool = False,
+        load: bool = True,
     ) -> Searcher:
         """Opens an index folder with what it carries for queries, else with the model that it names.
 
@@ -94,6 +95,7 @@ class Searcher:
             device: where models run; `model_options` say more, and go before.
             few_queries: encode them in NumPy where the model is one that this can be done for, which opens
                 in a tenth of the time; weights are the same up to the rounding of float32.
+            load: load the model now, else when the first query needs it.
 
         Raises:
             IndexFolderError: missing, damaged, or made by another model.
@@ -103,7 +105,8 @@ class Searcher:
         from splade_cli.search.opening import open_folder
 
         opening = model_options or ModelOptions(device=device)
-        return cls._of(open_folder(folder, model, options, backend, opening, few_queries), options)
+        parts = open_folder(folder, model, options, backend, opening, few_queries, load)
+        return cls._of(parts, options)
 
     @classmethod
     def over(

@@ -299,3 +299,46 @@ def test_a_dumb_terminal(terminal: Callable[..., Terminal]) -> None:
     seen.type("\x04")
     assert seen.ends() == 0
     assert "\x1b" not in seen.raw
+
+
+LATE_MODEL = """
+import sys
+from splade_cli.errors import ModelError
+from splade_cli.search import opening
+from splade_cli.search.query_encoder import ModelEncoder
+opening.carried_encoder = lambda index: None
+opening.open_stock_folder = lambda *words: None
+def load(self):
+    with open(PIPE):  # a pipe: goes on when the test opens the other end
+        pass
+    ModelEncoder.load = fail
+    fail(self)
+def fail(self):
+    raise ModelError("the weights are damaged", "copy them again")
+ModelEncoder.load = load
+from splade_cli.cli.main import main
+main()
+"""
+
+
+def test_the_prompt_is_there_before_the_model(
+    terminal: Callable[..., Terminal], built: Path, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    script = LATE_MODEL.replace("PIPE", repr(str(tmp_path / "pipe")))
+    seen = terminal("--index", built / "index", script=script)
+    assert "until it is there, queries are answered by their words" in seen.text
+    seen.until(lambda: "| loading the model ..." in seen.text)
+    seen.ask("firing clay", "answered by words (bm25)", "kiln.md")
+    with open(tmp_path / "pipe", "w", encoding="utf-8"):
+        pass
+    seen.until(lambda: _after(seen, "/mode", "mode sparse") and "| loading" not in seen.lines[-1])
+    seen.ask("firing clay", "error: the weights are damaged", "hint: copy them again")
+    seen.type("quit\r")
+    assert seen.ends() == 0
+
+
+def _after(seen: Terminal, line: str, expected: str) -> bool:
+    """Whether an answer has come; the bar below is drawn anew for it."""
+    seen.ask(line, expected)
+    return True

@@ -61,12 +61,7 @@ def query(
 ) -> None:
     """Search interactively: hits with the reasons why they matched."""
     from splade_cli.cli.render import console
-    from splade_cli.cli.render.progress import show_progress
     from splade_cli.errors import InputError
-    from splade_cli.indexing.build import index_documents
-    from splade_cli.indexing.options import IndexOptions
-    from splade_cli.model.embedder import SpladeEmbedder
-    from splade_cli.search.searcher import Searcher
     from splade_cli.search.session.compare import Others
     from splade_cli.search.session.session import Session
     from splade_cli.search.session.sitting import MARKS
@@ -80,10 +75,17 @@ def query(
         )
     chosen = options.search_options(mode, None, idf, expand, group, rerank, rerank_top, weights)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
+    is_interactive = query is None and sys.stdin.isatty()
     if index is not None:
-        searcher = settings.open_index(index, model, chosen, backend, opening)
+        searcher = settings.open_index(index, model, chosen, backend, opening, load=not is_interactive)
         marks = marks or index.resolve().parent / MARKS
     else:
+        from splade_cli.cli.render.progress import show_progress
+        from splade_cli.indexing.build import index_documents
+        from splade_cli.indexing.options import IndexOptions
+        from splade_cli.model.embedder import SpladeEmbedder
+        from splade_cli.search.searcher import Searcher
+
         assert docs is not None
         reading = settings.reading(
             max_file_size,
@@ -104,7 +106,7 @@ def query(
     session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(opening))
     if query is not None:
         _answer(session, query, output_file)
-    elif sys.stdin.isatty():
+    elif is_interactive:
         from splade_cli.cli.render.session.prompt import converse
 
         converse(session)

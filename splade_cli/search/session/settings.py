@@ -44,7 +44,8 @@ def _changed(session: Sitting, **settings: int | str) -> Reply:
     if not session.query:
         return NoteReply(message)
     try:
-        return replace(session.ask(session.query), remark=message)
+        answer = session.ask(session.query)
+        return replace(answer, remark="; ".join(filter(None, (message, answer.remark))))
     except BaseException:
         session.__dict__.update(before)
         raise

@@ -17,12 +17,16 @@ from splade_cli.records import Chunk, Hit
 from splade_cli.search.explain.absence import Absence
 from splade_cli.search.explain.terms import closest_id
 from splade_cli.search.options import SearchOptions
+from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.compare import Others
 from splade_cli.search.session.marks import Marks
 from splade_cli.search.session.replies import HitsReply, NoteReply
 
 MARKS = "marks.jsonl"
+ENCODED = ("sparse", "hybrid")
+"""Modes that need vectors of queries."""
+BY_WORDS = "answered by words (bm25), the model is still being loaded: ask again for its own answer"
 
 
 class Sitting:
@@ -66,17 +70,39 @@ class Sitting:
         if filter:
             self.filter = self.known_filter(filter)
 
+    def load_ahead(self) -> None:
+        """Loads the model that encodes queries in the background, where there is one and it is needed."""
+        encoder = self.searcher.encoder
+        if isinstance(encoder, ModelEncoder) and self.mode in ENCODED:
+            encoder.load_in_background()
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a query of this session's mode would wait for a model that is being loaded."""
+        encoder = self.searcher.encoder
+        return self.mode in ENCODED and isinstance(encoder, ModelEncoder) and encoder.is_loading
+
+    @property
+    def has_stand_in(self) -> bool:
+        """Whether queries can be answered by their words until the model is there."""
+        return "bm25" in self.searcher.modes
+
     def ask(self, text: str) -> HitsReply | NoteReply:
         """Searches, and remembers what was asked and ranked once it has been."""
         started = time.perf_counter()
-        hits = self.find(self.searcher, text, self.top)
+        options = self.options(self.searcher)
+        remark = ""
+        if self.is_loading and self.has_stand_in:
+            options = replace(options, mode="bm25")
+            remark = BY_WORDS
+        hits = self.searcher.search(text, self.top, options)
         self.seconds.append(time.perf_counter() - started)
         if not self.history or self.history[-1] != text:
             self.history.append(text)
         self.query = text
         self.hits = hits
         self.opened = ""
-        return self.again()
+        return replace(self.again(), remark=remark)
 
     def find(self, searcher: Searcher, text: str, k: int) -> list[Hit]:
         """The hits of any searcher in this session's mode, where it has that, and with its filter."""

@@ -20,6 +20,20 @@ from splade_cli.model.query_encoders.static import StaticQueryEncoder
 from splade_cli.model.query_encoders.stock_folder import StockFolder, open_stock_folder
 
 Make = Callable[..., Any]
+HEAVY = {
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "datasets",
+    "sklearn",
+    "pandas",
+    "numba",
+    "onnxruntime",
+    "openai",
+    "bm25s",
+    "prompt_toolkit",
+    "huggingface_hub",
+}
 POOLINGS = [
     {},
     {"pooling_strategy": "sum"},
@@ -243,20 +257,20 @@ def test_a_search_without_torch_ranks_as_the_model_does(index: tuple[Path, Path]
         np.testing.assert_allclose([hit.score for hit in found], [hit.score for hit in expected], rtol=1e-5)
 
 
-def test_modules_of_a_cold_search(index: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("words", [["search", "reset"], ["query", "--query", "reset"]], ids=" ".join)
+def test_modules_of_a_cold_search(words: list[str], index: tuple[Path, Path]) -> None:
     program = (
         "import sys; from splade_cli.cli.main import app\n"
-        "try: app(['search', 'reset', '--index', sys.argv[1], '--json'])\n"
+        "try: app(sys.argv[1:])\n"
         "except SystemExit as end: assert not end.code\n"
-        "heavy = {'torch', 'transformers', 'sentence_transformers', 'datasets', 'sklearn', 'pandas', 'numba'}\n"
-        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, str(index[0])],
+        [sys.executable, "-W", "ignore", "-c", program, *words, "--index", str(index[0])],
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["hits"]
+    assert "reset a password" in done.stdout
     assert done.stderr.splitlines()[-1] == "[]"
 
 

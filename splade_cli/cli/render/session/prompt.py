@@ -53,6 +53,7 @@ def converse(session: Session) -> None:
     """
     signal.signal(signal.SIGTERM, _leave)
     ask = input if is_dumb_terminal() else _editor(session)
+    session.load_ahead()
     replies.greeting(session)
     while True:
         try:
@@ -117,6 +118,8 @@ def toolbar(session: Session, columns: int) -> str:
     if columns < console.NARROW:
         return ""
     marked = f" | explain {'on' if session.explain else 'off'}"
+    if session.is_loading:
+        marked = f" | loading the model ...{marked}"
     parts = f" mode {session.mode} | top {session.top}{marked} | filter {session.filter or 'off'}"
     parts = one_line(parts)
     while get_cwidth(parts) > columns:
@@ -125,6 +128,8 @@ def toolbar(session: Session, columns: int) -> str:
 
 
 def _answer(session: Session, line: str) -> Reply:
+    if session.is_loading and not session.has_stand_in and line.strip() and not line.startswith("/"):
+        console.note("waiting for the model, which is still being loaded ...")
     if not line.lstrip().startswith("/compare"):
         return session.handle(line)
     with show_progress() as session.progress:  # another model may have to encode the index

@@ -50,6 +50,10 @@ def greeting(session: Session) -> None:
         f"{held}. "
         "Type a query; [bold]/help[/] for commands, a rank number to read a hit, [bold]q[/] to leave."
     )
+    if session.is_loading and session.has_stand_in:
+        note("loading the model ... until it is there, queries are answered by their words (bm25)")
+    elif session.is_loading:
+        note("loading the model ... the first query waits for it")
 
 
 def reply(answer: Reply, explain: bool) -> None:
