@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.config.schema import Config
+from splade_cli.model.device import choose_device
 from splade_cli.model.encode import encode
+from splade_cli.model.kernels.dispatch import bf16_is_faster
 from splade_cli.model.options import ModelOptions
 from splade_cli.records import Example
+from splade_cli.training.averaging import WITH_VOCABULARY
 from splade_cli.training.laspar.temperature import measured_temperature
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
 from splade_cli.training.losses.anchor import Anchor
@@ -30,13 +33,24 @@ def model_options(config: Config) -> ModelOptions:
     """How the base model is opened."""
     settings = config.training
     precision = "fp32"
-    if settings.bf16:
+    if settings.bf16 is True:
         precision = "bf16"
     elif settings.fp16:
         precision = "fp16"
     return ModelOptions(
         device=config.hardware.device, precision=precision, max_seq_length=settings.max_seq_length
     )
+
+
+def with_precision(config: Config) -> Config:
+    """The configuration with `training.bf16` decided: ``auto`` is whether a SPLADE model gains by it here."""
+    settings = config.training
+    if settings.bf16 != "auto":
+        return config
+    is_splade = config.model.architecture in WITH_VOCABULARY
+    on_cpu = is_splade and not settings.fp16 and choose_device(config.hardware.device).name == "cpu"
+    decided = settings.model_copy(update={"bf16": on_cpu and bf16_is_faster("cpu")})
+    return config.model_copy(update={"training": decided})
 
 
 def prepare(

@@ -27,7 +27,7 @@ from splade_cli.training.loop.prerequisites import Prerequisites, require_prereq
 from splade_cli.training.outline import dataset_statistics, outline
 from splade_cli.training.publishing.model_folder import CARD, save_model
 from splade_cli.training.publishing.publish import push_to_hub
-from splade_cli.training.recipe import model_options, prepare
+from splade_cli.training.recipe import model_options, prepare, with_precision
 from splade_cli.training.result import Trained
 from splade_cli.training.run_folder import CACHE, CONFIG, FINAL, METRICS, begin_run_folder
 from splade_cli.training.sparsity.head import make_ready, trim
@@ -64,7 +64,7 @@ class TrainingRun:
         *,
         needed: Prerequisites | None = None,
     ) -> None:
-        self.config = resolved.config
+        self.config = with_precision(resolved.config)
         self.needed = needed or require_prerequisites(self.config)
         self.output = output
         self.datasets = datasets

@@ -32,3 +32,9 @@ def dense(bert_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dense")
     SentenceTransformer(str(bert_folder), device="cpu").save(str(folder), create_model_card=False)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps in float32 where a test does not say, on any processor."""
+    monkeypatch.setattr("splade_cli.training.recipe.bf16_is_faster", lambda kind: False)

@@ -24,6 +24,9 @@ class TrainingSection(Section):
     the best weights are kept, and where terms are asked for, which an average would move; ``validation`` lets
     held-out rows choose, which suits rows that people wrote.
 
+    `bf16` is ``auto`` where nobody says: bfloat16 products for SPLADE on a CPU with instructions for them.
+    Weights, and what is saved, are float32 in any case.
+
     `learning_rate` follows from the architecture where it is None, and `query_learning_rate` is 1e-3.
     """
 
@@ -42,7 +45,7 @@ class TrainingSection(Section):
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     fp16: bool = False
-    bf16: bool = False
+    bf16: bool | Literal["auto"] = "auto"
     max_seq_length: int | None = Field(None, gt=2)
     truncate_to: int | None = Field(None, gt=2)
     batch_sampler: Literal["no_duplicates", "batch_sampler"] = "no_duplicates"
@@ -96,7 +99,7 @@ class TrainingSection(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> TrainingSection:
-        if self.fp16 and self.bf16:
+        if self.fp16 and self.bf16 is True:
             raise ValueError("fp16 and bf16 exclude each other: set one of them to false")
         if self.push_to_hub and not self.hub_model_id:
             raise ValueError("push_to_hub needs hub_model_id, e.g. your-name/your-model")

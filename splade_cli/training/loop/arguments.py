@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from splade_cli.training.run_folder import CHECKPOINTS
 from splade_cli.training.trainable import Trainable
 
 EVALUATIONS = 5
-"""Validations in a run whose configuration does not say."""
+"""Validations in a run that chooses weights by them, and checkpoints of any, where nobody says."""
 NANOBEIR = "NanoBEIR_mean_dot_ndcg@10"
 
 
@@ -75,7 +76,7 @@ def training_arguments(
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         fp16=settings.fp16,
-        bf16=settings.bf16,
+        bf16=settings.bf16 is True,
         torch_compile=settings.torch_compile,
         torch_compile_mode=settings.torch_compile_mode if settings.torch_compile else None,
         save_strategy=settings.save_strategy,
@@ -147,10 +148,13 @@ def set_intervals(trainer: Any, config: Config) -> None:
     settings = config.training
     steps = total_steps(trainer, settings)
     arguments = trainer.args
-    eval_steps = min(steps, settings.eval_steps or max(1, steps // EVALUATIONS))
+    part = max(1, steps // EVALUATIONS)
+    # between the first and the last, which each run has, one validation shows where it goes
+    between = part if chooses_weights(settings) else max(1, math.ceil(steps * 2 / 3))
+    eval_steps = min(steps, settings.eval_steps or between)
     arguments.logging_steps = min(settings.logging_steps, steps)
     arguments.eval_steps = eval_steps
-    arguments.save_steps = min(steps, settings.save_steps or eval_steps)
+    arguments.save_steps = min(steps, settings.save_steps or settings.eval_steps or part)
     if arguments.load_best_model_at_end:
         if settings.save_strategy != settings.eval_strategy:
             raise InputError(
@@ -166,6 +170,11 @@ def set_intervals(trainer: Any, config: Config) -> None:
     if settings.eval_strategy == "steps" and config.model.architecture != "csr":
         warmup = int(steps * config.loss.regularizer_warmup_ratio)
         arguments.eval_delay = min(warmup, steps - eval_steps)
+
+
+def chooses_weights(settings: TrainingSection) -> bool:
+    """Whether validations on the way decide which weights are kept, or when a run ends."""
+    return settings.load_best_model_at_end or settings.early_stopping_patience is not None
 
 
 def total_steps(trainer: Any, settings: TrainingSection) -> int:
