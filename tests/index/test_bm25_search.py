@@ -6,13 +6,14 @@ import math
 import mmap
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import bm25s
 import numpy as np
 import pytest
 
 from splade_cli.errors import IndexFolderError, InputError
-from splade_cli.index.bm25.analyzer import analysed, stop_words
+from splade_cli.index.bm25.analyzer import analysed, analysed_codes, stop_words
 from splade_cli.index.bm25.frequencies import K1, B, TermFrequencies
 from splade_cli.index.bm25.frequencies_file import open_frequencies, write_frequencies
 from splade_cli.index.bm25.language import guess_language
@@ -363,3 +364,34 @@ def test_texts_may_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = TermFrequencies.build(MADE_UP, "english")
     assert list(windows.terms) == list(whole.terms)
     assert (windows.counts != whole.counts).nnz == 0
+
+
+@pytest.mark.parametrize("language", ["english", "norwegian", "russian"])
+def test_queries_are_analysed_as_texts_are(language: str) -> None:
+    texts = [
+        *TEXTS,
+        "",
+        "The of",
+        "Ünïcode's 東京都 passwords_reset re-set A1 ÆØÅ İstanbul",
+        "Пароль паролей",
+    ]
+    codes, terms = analysed_codes(texts, language)
+    assert analysed(texts, language) == [[terms[code] for code in row] for row in codes]
+
+
+def test_a_word_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = Bm25Search.over(TEXTS)
+    looked_up: list[str] = []
+    original = Bm25Search._look_up
+
+    def counted(self: Bm25Search, term: str) -> Any:
+        looked_up.append(term)
+        return original(self, term)
+
+    monkeypatch.setattr(Bm25Search, "_look_up", counted)
+    first = search.search([TEXTS[0], TEXTS[1]], 3)
+    assert len(looked_up) == len(set(looked_up)) > 3
+    looked_up.clear()
+    again = search.search([TEXTS[0], TEXTS[1]], 3)
+    assert not looked_up
+    np.testing.assert_array_equal(first[1], again[1])

@@ -15,6 +15,7 @@ from splade_cli.index.bm25.scripts import BIGRAM, with_bigrams
 
 WORD = re.compile(r"(?u)\b\w\w+\b")
 _TERM = rf"(?u){BIGRAM}|\b\w\w+\b"
+_TERMS = re.compile(_TERM)
 STEMMED = (
     "english",
     "norwegian",
@@ -33,8 +34,14 @@ _NO_LANGUAGES = {"porter", "dutch_porter"}
 
 
 def analysed(texts: Sequence[str], language: str) -> list[list[str]]:
-    """The terms of each text, which are its stemmed words, in their order."""
-    terms: list[list[str]] = _tokens(texts, language, return_ids=False)
+    """The terms of each text, which are its stemmed words, in their order: those of `analysed_codes`, made
+    without its tables, which take longer than a query."""
+    dropped = stop_words(language)
+    stemmer = _stemmer(language)
+    terms: list[list[str]] = []
+    for text in texts:
+        words = _TERMS.findall(with_bigrams(text).lower())
+        terms.append(stemmer.stemWords([word for word in words if word not in dropped]))
     return terms
 
 
@@ -46,7 +53,16 @@ def stems_of(words: Sequence[str], language: str) -> list[str]:
 
 def analysed_codes(texts: Sequence[str], language: str) -> tuple[list[list[int]], list[str]]:
     """The same as codes, and the terms that they stand for, in an order that means nothing."""
-    tokens = _tokens(texts, language, return_ids=True)
+    import bm25s
+
+    tokens: Any = bm25s.tokenize(
+        [with_bigrams(text) for text in texts],
+        token_pattern=_TERM,
+        stopwords=list(stop_words(language)),
+        stemmer=_stemmer(language),
+        return_ids=True,
+        show_progress=False,
+    )
     return tokens.ids, sorted(tokens.vocab, key=tokens.vocab.__getitem__)
 
 
@@ -58,19 +74,6 @@ def stop_words(language: str, full: bool = False) -> frozenset[str]:
     if language == "english":
         return frozenset(stopwords.STOPWORDS_EN_PLUS if full else stopwords.STOPWORDS_EN)
     return frozenset(getattr(stopwords, f"STOPWORDS_{language.upper()}", ()))
-
-
-def _tokens(texts: Sequence[str], language: str, return_ids: bool) -> Any:
-    import bm25s
-
-    return bm25s.tokenize(
-        [with_bigrams(text) for text in texts],
-        token_pattern=_TERM,
-        stopwords=list(stop_words(language)),
-        stemmer=_stemmer(language),
-        return_ids=return_ids,
-        show_progress=False,
-    )
 
 
 @lru_cache(maxsize=16)

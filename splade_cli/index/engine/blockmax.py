@@ -153,11 +153,14 @@ def row_score(
 @compiled
 def find_allowed(allowed: NDArray[np.uint8], most: int, rows: NDArray[np.int64]) -> int:
     """Writes the rows that are allowed to `rows`, ascending; gives their number, or -1 where there are more
-    than `most`."""
+    than `most`, or the first part lets expect twice as many."""
     found = 0
     whole = len(allowed) >> 3
     words = allowed[: whole << 3].view(np.uint64)
+    first_part = whole >> 4
     for place in range(whole + 1):
+        if place == first_part and found << 3 > most:
+            return -1
         if place < whole and words[place] == 0:
             continue
         for row in range(place << 3, min((place + 1) << 3, len(allowed))):

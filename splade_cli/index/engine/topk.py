@@ -44,7 +44,7 @@ TABLE = 1 << 16
 # faster
 ROWS_PER_RESULT = 15_000
 # where fewer than one of so many rows is allowed, or no more than FEW, they are scored one by one
-ROWS_PER_ALLOWED = 256
+ROWS_PER_ALLOWED = 1024
 FEW = 64
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from splade_cli.index.engine import topk
 from splade_cli.index.engine.accumulators import LOW
 from splade_cli.index.engine.blockmax import GROUP
-from splade_cli.index.engine.postings import Postings
+from splade_cli.index.engine.postings import NO_MASK, Postings
 
 ROWS, TERMS = 60_000, 2_000
 
@@ -36,7 +36,12 @@ class Counted:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.groups = 0
         self.postings = 0
-        score_groups, accumulate = topk.score_groups, topk.accumulate
+        self.rows = 0
+        score_groups, accumulate, score_rows = topk.score_groups, topk.accumulate, topk.score_rows
+
+        def scored_rows(rows: NDArray[np.int64], *arguments: Any) -> Any:
+            self.rows += len(rows)
+            return score_rows(rows, *arguments)
 
         def scored(groups: NDArray[np.int64], *arguments: Any) -> Any:
             self.groups += len(groups)
@@ -49,15 +54,18 @@ class Counted:
             self.postings += int((starts[met + 1] - starts[met]).sum())
             accumulate(slots, weights, starts, *rest)
 
+        monkeypatch.setattr(topk, "score_rows", scored_rows)
         monkeypatch.setattr(topk, "score_groups", scored)
         monkeypatch.setattr(topk, "accumulate", accumulated)
 
-    def search(self, postings: Postings, query: sp.csr_matrix, k: int) -> list[int]:
+    def search(
+        self, postings: Postings, query: sp.csr_matrix, k: int, allowed: NDArray[np.uint8] = NO_MASK
+    ) -> list[int]:
         room = np.empty(2 * k + 16, dtype=np.int64)
         search = topk.search_positive.py_func  # type: ignore[attr-defined]
         filled = search(
             query.indices, query.data, postings._lists, postings._planes, postings.vectors, postings._guard, ROWS, k,
-            np.empty(0, dtype=np.uint8), topk.scratch(), room,
+            allowed, topk.scratch(), room,
         )  # fmt: skip
         return [int(LOW - (key & LOW)) for key in sorted(room[:filled].tolist(), reverse=True)]
 
@@ -82,3 +90,24 @@ def test_for_many_results_each_posting_of_the_query_is_added_once(
     assert rows == postings.search(query, 1000)[0][0].tolist()
     frequencies = np.bincount(postings.vectors[1], minlength=TERMS)
     assert (counted.groups, counted.postings) == (0, int(frequencies[query.indices].sum()))
+
+
+def test_few_allowed_rows_are_all_that_is_scored(
+    built: tuple[Postings, sp.csr_matrix], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postings, query = built
+    every, scores = postings.search(query, ROWS)
+    dice = np.random.default_rng(1)
+    counted = Counted(monkeypatch)
+    for count, alone in ((50, True), (ROWS // 8, False)):
+        allowed = np.zeros(ROWS, dtype=np.bool_)
+        allowed[dice.choice(ROWS, count, replace=False)] = True
+        wanted = (every[0] >= 0) & allowed[every[0]]
+        for k in (3, 100):
+            counted.rows = counted.groups = counted.postings = 0
+            rows = counted.search(postings, query, k, allowed.view(np.uint8))
+            assert rows == every[0][wanted][:k].tolist()
+            assert (counted.rows == count and counted.groups == counted.postings == 0) is alone
+            found, same = postings.search(query, k, allowed=allowed)
+            assert found[0][: len(rows)].tolist() == rows
+            assert same[0][: len(rows)].tobytes() == scores[0][wanted][:k].tobytes()
