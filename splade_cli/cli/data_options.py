@@ -57,6 +57,14 @@ QueriesPerChunk = Annotated[
     int | None,
     typer.Option("--queries-per-chunk", help="Queries a chunk.", show_default="4, 2 with --llm"),
 ]
+MaxQueries = Annotated[
+    int,
+    typer.Option(
+        "--max-queries",
+        min=0,
+        help="Queries written at most, of chunks spread evenly over the documents; 0 for all.",
+    ),
+]
 Kinds = Annotated[
     str | None,
     typer.Option(

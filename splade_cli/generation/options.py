@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from splade_cli.generation.queries.query_sources import Writer
     from splade_cli.model.embedder import SpladeEmbedder
 
+MAX_QUERIES = 5000
+"""Of which training's default recipe reads what is left: 4,000 rows, each once."""
 __all__ = ["GenerateOptions", "Judged", "Llm", "Offline", "Rows"]
 
 
@@ -75,6 +77,9 @@ class GenerateOptions:
         output: the folder for the training files.
         queries: where queries come from; an object with a method ``write`` will do, see
             `queries.query_sources.Writer`.
+        max_queries: written at most, of chunks spread evenly over the documents; of a large corpus a sample
+            is ranked then, see `corpus.extent`. None writes them for all chunks and ranks all. Judged
+            queries, and a writer of your own, are taken whole.
         around: a file of lost queries (`datasets.lost_queries`): queries are written for their documents
             alone, and have as negatives what those were taken for; not with judged queries.
         language: of the queries that are written; that of the documents where None.
@@ -102,6 +107,7 @@ class GenerateOptions:
     documents: str | Path
     output: str | Path
     queries: Offline | Llm | Judged | Rows | Writer = field(default_factory=Offline)
+    max_queries: int | None = MAX_QUERIES
     around: str | Path | None = None
     language: str | None = None
     max_documents: int | None = None
@@ -124,6 +130,8 @@ class GenerateOptions:
     def __post_init__(self) -> None:
         """Raises InputError for what cannot be."""
         require_positive(negatives=self.negatives, round_trip=self.round_trip)
+        if self.max_queries is not None:
+            require_positive(max_queries=self.max_queries)
         known = isinstance(self.queries, Offline | Llm | Judged | Rows)
         if not known and not hasattr(self.queries, "write"):
             raise InputError(

@@ -40,6 +40,7 @@ class Done:
     """What a report tells of how rows were made: see `GenerationReport`."""
 
     teachers: tuple[str, ...]
+    ranked: int
     written_negatives: Mapping[str, int]
     judged: Mapping[str, int]
 
@@ -173,6 +174,7 @@ def _report(
     return GenerationReport(
         documents=len(source.corpus.documents),
         chunks=len(source.corpus.chunks),
+        ranked=done.ranked,
         train=len(rows["train"]),
         val=len(rows["val"]),
         test=len(rows["test"]),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from splade_cli.datasets.lost_queries import read_lost_queries
 from splade_cli.errors import InputError, SpladeError
-from splade_cli.generation.corpus import Corpus, chunked_corpus
+from splade_cli.generation.corpus import Corpus, Extent, chunked_corpus, extent
 from splade_cli.generation.judge.models import (
     accounts,
     answers_file,
@@ -34,7 +34,7 @@ from splade_cli.generation.queries.rejected import CEILING
 from splade_cli.generation.queries.weak_spots import WeakSpots
 from splade_cli.generation.report import Generated, Plan
 from splade_cli.generation.run_cache import answer_cache, earlier_answers, forget_vectors, run_cache
-from splade_cli.generation.teachers import Teachers, open_teachers
+from splade_cli.generation.teachers import MANY, Models, Teachers, open_models
 from splade_cli.generation.written_negatives import Checks, WrittenNegatives, add_written_negatives
 from splade_cli.index.bm25.analyzer import stop_words
 from splade_cli.progress import Progress, Say, bars, silent, unsaid
@@ -48,14 +48,14 @@ def plan(options: GenerateOptions) -> Plan:
     """What `generate` would do: reads and cuts documents, writes nothing. Raises InputError as both do."""
     corpus, judged = _read(options)
     weak = _weak_spots(options, corpus)
-    chunks = corpus.chunks if weak is None else weak.chunks
-    queries: int | None = None
-    if judged is not None:
-        queries = len(judged.queries)
-    elif isinstance(options.queries, Offline | Llm):
-        queries = len(chunks) * options.queries.queries_per_chunk
+    used = extent(options, corpus.chunks, corpus.chunks if weak is None else weak.chunks)
+    queries = used.queries if judged is None else len(judged.queries)
     with earlier_answers(Path(options.output), answers_file(options)) as cache:
-        estimate = estimated_calls(options, chunks, queries, cache)
+        estimate = estimated_calls(options, used.about, queries, cache)
+    seconds = None
+    if len(used.ranked) >= MANY:
+        models = open_models(options, corpus.language, used.ranked)
+        seconds = models.seconds_for(used.ranked, queries)
     return Plan(
         documents=len(corpus.documents),
         skipped=tuple(corpus.skipped),
@@ -64,6 +64,8 @@ def plan(options: GenerateOptions) -> Plan:
         language_certainty=corpus.found.certainty,
         language_evidence=corpus.found.evidence,
         queries=queries,
+        ranked=len(used.ranked),
+        seconds=seconds,
         estimate=estimate,
     )
 
@@ -91,20 +93,24 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
     begin_output(options)
     corpus, judged = _read(options, progress)
     progress("chunk", len(corpus.chunks), len(corpus.chunks))
+    weak = _weak_spots(options, corpus)
+    used = extent(options, corpus.chunks, corpus.chunks if weak is None else weak.chunks)
     with run_cache(output) as cache, answer_cache(answers_file(options), cache) as answered:
         writer: Writer | None = None
         if judged is not None:
             source: QuerySource = JudgedQueries(judged, options.negatives, options.without)
         else:
-            writer = _writer(options, corpus, answered, say)
-            weak = _weak_spots(options, corpus)
+            writer = _writer(options, corpus, used, answered, say)
             if weak is not None and weak.missing:
                 say(f"{weak.missing} of the documents of lost queries are not here")
             source = WrittenQueries(
-                corpus, writer, options.negatives, options.round_trip, weak, options.without
+                corpus, writer, options.negatives, options.round_trip, weak, options.without, used.about
             )
         # before any query is written: a model that cannot be loaded must not cost a language model's answers
-        teachers = open_teachers(corpus, options, cache, progress)
+        models = open_models(options, corpus.language, used.ranked)
+        if len(used.ranked) >= MANY:
+            say(_expected(models, corpus, used))
+        teachers = models.over(used.ranked, cache, progress)
         judge = open_judge(options, writer, answered, say)
         chunks_by_id = {chunk.id: chunk for chunk in corpus.chunks}
         with accounts(writer, judge, say):
@@ -119,14 +125,15 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
             if isinstance(writer, LlmWriter) and writer.negatives_per_query:
                 checks = Checks(source.rejected, CEILING not in options.without)
                 made = add_written_negatives(rows, corpus, writer, teachers, checks, progress)
-        done = Done(tuple(teachers.names.values()), made.counts, dict(judge.counts) if judge else {})
+        graded = dict(judge.counts) if judge else {}
+        done = Done(tuple(models.names.values()), len(used.ranked), made.counts, graded)
         report = write_training_files(options, source, made.queries, done)
         forget_vectors(cache)
     end_output(output)
     llm = writer.run() if isinstance(writer, LlmWriter) else None
     if judge is not None:
         llm = judge.run(llm)
-    return Generated(output, options.output_format, report, llm, teachers.advice)
+    return Generated(output, options.output_format, report, llm, models.advice)
 
 
 def _read(options: GenerateOptions, progress: Progress = silent) -> tuple[Corpus, JudgedCorpus | None]:
@@ -153,7 +160,19 @@ def _weak_spots(options: GenerateOptions, corpus: Corpus) -> WeakSpots | None:
     return WeakSpots.of(corpus, read_lost_queries(Path(options.around)))
 
 
-def _writer(options: GenerateOptions, corpus: Corpus, answers: Cache | None, say: Say) -> Writer:
+def _expected(models: Models, corpus: Corpus, used: Extent) -> str:
+    """What a run is going to rank, and how long that takes by a sample."""
+    ranked = f"{len(used.ranked):,} chunks"
+    if len(used.ranked) < len(corpus.chunks):
+        ranked = f"{len(used.ranked):,} of {len(corpus.chunks):,} chunks"
+    minutes = models.seconds_for(used.ranked, used.queries) / 60
+    time = f"about {minutes:.0f} minutes" if minutes >= 1.5 else "about a minute"
+    return f"{', '.join(models.names.values())} rank {ranked}: {time}, by a sample"
+
+
+def _writer(
+    options: GenerateOptions, corpus: Corpus, used: Extent, answers: Cache | None, say: Say
+) -> Writer:
     queries = options.queries
     if isinstance(queries, Llm):
         return llm_writer(options, queries, answers, say)
@@ -162,7 +181,7 @@ def _writer(options: GenerateOptions, corpus: Corpus, answers: Cache | None, say
             corpus.chunks,
             language=corpus.language,
             stop_words=stop_words(corpus.language, full=True),
-            queries_per_chunk=queries.queries_per_chunk,
+            queries_per_chunk=used.queries_each or queries.queries_per_chunk,
             seed=options.seed,
             kinds=queries.kinds,
         )

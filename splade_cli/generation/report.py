@@ -17,6 +17,7 @@ class GenerationReport:
     """What report.json holds.
 
     Attributes:
+        ranked: chunks that the teachers ranked, and negatives come from.
         train, val, test: rows on each side of the split.
         language_certainty, language_evidence: see `index.bm25.language.Language`.
         teachers: what ranked the chunks.
@@ -32,6 +33,7 @@ class GenerationReport:
 
     documents: int
     chunks: int
+    ranked: int
     train: int
     val: int
     test: int
@@ -66,6 +68,8 @@ class Plan:
     Attributes:
         language_certainty, language_evidence: see `index.bm25.language.Language`.
         queries: at most; None where only the writer knows.
+        ranked: chunks that the teachers would rank.
+        seconds: that writing, encoding and mining would take, by a sample; None where they are few.
         estimate: what the language model would be asked, where there is one.
     """
 
@@ -76,6 +80,8 @@ class Plan:
     language_certainty: Certainty
     language_evidence: str
     queries: int | None
+    ranked: int
+    seconds: float | None = None
     estimate: CallEstimate | None = None
 
 

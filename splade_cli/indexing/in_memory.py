@@ -44,7 +44,7 @@ def index_in_memory(
     reader: ChunkReader, embedder: SpladeEmbedder, options: IndexOptions, progress: Progress
 ) -> SpladeIndex:
     opening = Opening(reader)
-    opening.settle_precision(embedder)
+    opening.settle_precision(embedder, options.dense)
     pipeline = Pipeline.of(embedder, options, None)
     index = _collected(opening, pipeline, options, opening.total, progress)
     index.info = replace(index.info, chunking=options.chunking)

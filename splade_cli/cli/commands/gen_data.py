@@ -19,7 +19,7 @@ ASKING = (
 UNUSED_WITH_LABELS = (
     "llm", "kinds", "persona", "examples", "template", "queries_per_chunk", "temperature", "round_trip",
     "chunk_tokens", "chunk_for", "chunk_size", "chunk_min", "chunk_max", "overlap", "chunker",
-    "max_documents",
+    "max_documents", "max_queries",
 )  # fmt: skip
 """Options of writing queries and of chunking: with human queries documents stay whole, all queries stay."""
 NO_QUERY_IS_WRITTEN = "leave it out: no query is written, and documents stay whole"
@@ -44,6 +44,7 @@ def gen_data(
     template: data_options.Template = "generic",
     language: data_options.Language = None,
     queries_per_chunk: data_options.QueriesPerChunk = None,
+    max_queries: data_options.MaxQueries = 5000,
     kinds: data_options.Kinds = None,
     persona: data_options.Persona = None,
     examples: data_options.Examples = None,
@@ -173,6 +174,7 @@ def gen_data(
         output=output,
         output_format="json" if output_format == "splade" else output_format,
         queries=source,
+        max_queries=max_queries or None,
         around=around,
         language=language,
         max_documents=max_documents,

@@ -162,4 +162,6 @@ def _dense_model(name: str | None, options: ModelOptions) -> DenseModel | None:
     from splade_cli.model.dense import DenseModel
     from splade_cli.model.options import ModelOptions
 
-    return DenseModel(name, ModelOptions(device=options.device, trust_remote_code=options.trust_remote_code))
+    precision = options.precision if options.precision == "auto" else "fp32"
+    trust = options.trust_remote_code
+    return DenseModel(name, ModelOptions(device=options.device, precision=precision, trust_remote_code=trust))

@@ -23,7 +23,10 @@ def planned(plan: Plan, show_skipped: bool, json_output: bool) -> None:
         "chunks": plan.chunks,
         **_language_facts(plan, json_output),
         "queries": plan.queries,
+        "ranked": plan.ranked,
     }
+    if plan.seconds is not None:
+        facts["seconds"] = round(plan.seconds)
     if plan.estimate is not None:
         known = {name: value for name, value in asdict(plan.estimate).items() if value is not None}
         facts |= {name.replace("_", " "): value for name, value in known.items()}
@@ -41,6 +44,7 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
     facts: dict[str, Any] = {
         "documents": report.documents,
         "chunks": report.chunks,
+        "ranked": report.ranked,
         **_language_facts(report, json_output),
         "teachers": list(report.teachers),
         "train rows": report.train,

@@ -73,8 +73,9 @@ class WrittenQueries:
     Documents go to one side of the split as a whole, near-duplicates together.
 
     Args:
-        weak: where to write; everywhere where None.
+        weak: what is confused with what, where queries are about that.
         without: filters that are switched off, see `rejected.FILTERS`.
+        about: the chunks to write for; all of the corpus, or of `weak`, where None.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class WrittenQueries:
         round_trip: int,
         weak: WeakSpots | None = None,
         without: Set[str] = frozenset(),
+        about: Sequence[Chunk] | None = None,
     ) -> None:
         self.corpus = corpus
         self.rejected = Rejections()
@@ -92,7 +94,9 @@ class WrittenQueries:
         self._round_trip = round_trip
         self._writer = writer
         self._weak = weak
-        self._chunks = corpus.chunks if weak is None else weak.chunks
+        if about is None:
+            about = corpus.chunks if weak is None else weak.chunks
+        self._chunks = about
         kept_if_found = None if ROUND_TRIP in without else round_trip
         self._rules = MiningRules(count, round_trip=kept_if_found, ceiling=None)
         self._positions = {chunk.id: position for position, chunk in enumerate(corpus.chunks)}

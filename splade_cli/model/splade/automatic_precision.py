@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from splade_cli.model.encode import encode
 from splade_cli.model.kernels.dispatch import bf16_is_faster, int8_is_faster
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.splade.encoder import SpladeModel
+
+Matrix = sp.csr_matrix | NDArray[np.float32]
 
 SAMPLE = 192
 LEAST_OVERLAP = 0.97
@@ -36,11 +39,13 @@ def settle_precision(loaded: LoadedModel, texts: Sequence[str]) -> LoadedModel:
     return loaded.with_precision("fp32", f"{reason} in {lower[-1]}")
 
 
-def neighbours_in_common(exact: sp.csr_matrix, other: sp.csr_matrix, k: int = 10) -> float:
+def neighbours_in_common(exact: Matrix, other: Matrix, k: int = 10) -> float:
     """Share of each row's k largest products with the others that two matrices [n, V] have in common."""
     nearest = []
     for matrix in (exact, other):
-        products = (exact @ matrix.T).toarray()
+        products = exact @ matrix.T
+        if not isinstance(products, np.ndarray):
+            products = products.toarray()
         np.fill_diagonal(products, -np.inf)
         nearest.append(np.argsort(-products, axis=1, kind="stable")[:, :k])
     common = [len(np.intersect1d(left, right)) for left, right in zip(*nearest, strict=True)]

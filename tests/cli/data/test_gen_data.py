@@ -30,7 +30,7 @@ def test_a_dry_run_writes_nothing(splade, docs, tmp_path):
     result = splade("gen-data", docs, "-o", tmp_path / "out", "--dry-run", "--json")
     assert result.exit_code == 0
     facts = json.loads(result.stdout)
-    counts = {"documents": 5, "skipped": 0, "chunks": 5, "queries": 20}
+    counts = {"documents": 5, "skipped": 0, "chunks": 5, "queries": 20, "ranked": 5}
     assert facts == {**counts, "language": "english", "language_certainty": "sure"}
     for given, name in (("nb", "norwegian"), ("Klingon", "Klingon")):
         result = splade("gen-data", docs, "-o", tmp_path / "out", "--dry-run", "--language", given)
