@@ -96,9 +96,9 @@ def hits(options: argparse.Namespace) -> dict[str, float]:
     queries = [json.loads(line)["text"] for line in lines[:400]]
     searcher.search(queries)  # a batch: the compiled loops are loaded
     kinds = {
-        "snippets and terms": SearchOptions(),
-        "snippets": SearchOptions(explain=False),
-        "no texts": SearchOptions(explain=False, texts=False),
+        "snippets and terms": SearchOptions(mode="sparse"),
+        "snippets": SearchOptions(mode="sparse", explain=False),
+        "no texts": SearchOptions(mode="sparse", explain=False, texts=False),
     }
     ways: Ways = {"engine": lambda query: searcher.engine.search(searcher.encode(query), 10)}
     for kind, how in kinds.items():
