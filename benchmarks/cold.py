@@ -44,12 +44,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         commands = {
             "--help": ["--help"],
-            "search --help": ["search", "--help"],
             "search, static queries": ["search", QUERY, "--index", f"{place}/static"],
             "search, the model": ["search", QUERY, "--index", f"{place}/full"],
-            "search --mode bm25": ["search", QUERY, "--index", f"{place}/full", "--mode", "bm25"],
             SESSION: ["query", "--index", f"{place}/full"],
-            "query --query, the model": ["query", "--query", QUERY, "--index", f"{place}/full"],
         }
         chosen = {name: words for name, words in commands.items() if options.only in name}
         for kind in ("static", "full"):

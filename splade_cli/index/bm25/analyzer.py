@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 from splade_cli.index.bm25.scripts import BIGRAM, with_bigrams
@@ -69,11 +71,22 @@ def analysed_codes(texts: Sequence[str], language: str) -> tuple[list[list[int]]
 @lru_cache(maxsize=16)
 def stop_words(language: str, full: bool = False) -> frozenset[str]:
     """Function words of a language, as bm25s lists them; for English Lucene's short list unless `full`."""
-    from bm25s import stopwords
-
+    stopwords = _stop_word_lists()
     if language == "english":
         return frozenset(stopwords.STOPWORDS_EN_PLUS if full else stopwords.STOPWORDS_EN)
     return frozenset(getattr(stopwords, f"STOPWORDS_{language.upper()}", ()))
+
+
+@lru_cache(maxsize=1)
+def _stop_word_lists() -> Any:
+    """The file of bm25s by itself: its package imports a compiler, which takes longer than a search."""
+    package = find_spec("bm25s")
+    assert package is not None and package.origin is not None
+    spec = spec_from_file_location("bm25s_stopwords", Path(package.origin).with_name("stopwords.py"))
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @lru_cache(maxsize=16)

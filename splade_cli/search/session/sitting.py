@@ -24,8 +24,8 @@ from splade_cli.search.session.marks import Marks
 from splade_cli.search.session.replies import HitsReply, NoteReply
 
 MARKS = "marks.jsonl"
-ENCODED = ("sparse", "hybrid")
-"""Modes that need vectors of queries."""
+UNENCODED = ("bm25", "dense")
+"""Modes that need no sparse vectors of queries."""
 BY_WORDS = "answered by words (bm25), the model is still being loaded: ask again for its own answer"
 
 
@@ -73,14 +73,14 @@ class Sitting:
     def load_ahead(self) -> None:
         """Loads the model that encodes queries in the background, where there is one and it is needed."""
         encoder = self.searcher.encoder
-        if isinstance(encoder, ModelEncoder) and self.mode in ENCODED:
+        if isinstance(encoder, ModelEncoder) and self.mode not in UNENCODED:
             encoder.load_in_background()
 
     @property
     def is_loading(self) -> bool:
         """Whether a query of this session's mode would wait for a model that is being loaded."""
         encoder = self.searcher.encoder
-        return self.mode in ENCODED and isinstance(encoder, ModelEncoder) and encoder.is_loading
+        return self.mode not in UNENCODED and isinstance(encoder, ModelEncoder) and encoder.is_loading
 
     @property
     def has_stand_in(self) -> bool:
