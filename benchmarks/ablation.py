@@ -46,9 +46,8 @@ CHUNKERS = ("fixed", "sentence", "semantic")
 SAME = 0.5
 """Share of equal chunks from which on two chunkers are not compared: most documents are one chunk."""
 SCIFACT_DOCUMENTS = 1000
-LLM_DOCUMENTS = {"sample_docs": 20}
-"""Documents that a language model writes for; otherwise MOST_LLM_DOCUMENTS."""
-MOST_LLM_DOCUMENTS = 80
+LLM_DOCUMENTS = {"sample_docs": 12, "cranfield": 20, "scifact": 12}
+"""Documents that a language model writes for: a small one on a CPU takes minutes for a dozen."""
 
 
 class Collected:
@@ -83,8 +82,7 @@ class Collected:
                     most_useless=200,
                     answers=self.work / "answers.sqlite3",
                 )
-            documents = LLM_DOCUMENTS.get(self.name, MOST_LLM_DOCUMENTS)
-            generate(data_options(data, usual, llm, documents))
+            generate(data_options(data, usual, llm, LLM_DOCUMENTS[self.name]))
         return output / "train.json"
 
     def run(self, setting: Setting, seed: int) -> None:
