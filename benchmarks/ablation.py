@@ -46,7 +46,7 @@ CHUNKERS = ("fixed", "sentence", "semantic")
 SAME = 0.5
 """Share of equal chunks from which on two chunkers are not compared: most documents are one chunk."""
 SCIFACT_DOCUMENTS = 1000
-LLM_DOCUMENTS = {"sample_docs": 12, "cranfield": 20, "scifact": 12}
+LLM_DOCUMENTS = {"sample_docs": 8, "cranfield": 16, "scifact": 8}
 """Documents that a language model writes for: a small one on a CPU takes minutes for a dozen."""
 
 
@@ -77,8 +77,9 @@ class Collected:
                 llm = Llm(
                     self.options.llm,
                     base_url=self.options.base_url,
+                    queries_per_chunk=1,
                     negatives_per_query=1,
-                    answer_tokens=400,
+                    answer_tokens=220,
                     most_useless=200,
                     answers=self.work / "answers.sqlite3",
                 )
