@@ -251,12 +251,12 @@ def test_sigterm_leaves(terminal: Callable[..., Terminal]) -> None:
 
 def test_a_window_made_narrow(terminal: Callable[..., Terminal]) -> None:
     seen = terminal(columns=100)
-    seen.until(lambda: " mode sparse | top 5" in seen.text)
+    seen.until(lambda: " mode hybrid | top 5" in seen.text)
     seen.child.setwinsize(30, 40)
     seen.screen.resize(30, 40)
     seen.ask("/top 1", "top 1 from now on")
     seen.ask("firing clay", "kiln.md", "degrees.")
-    assert " mode sparse | top" not in seen.text, "no bar on a narrow terminal"
+    assert " mode hybrid | top" not in seen.text, "no bar on a narrow terminal"
     shown = seen.lines[
         max(place for place, line in enumerate(seen.lines) if line.endswith("firing clay")) + 1 :
     ]
