@@ -332,7 +332,7 @@ def test_the_prompt_is_there_before_the_model(
     seen.ask("firing clay", "answered by words (bm25)", "kiln.md")
     with open(tmp_path / "pipe", "w", encoding="utf-8"):
         pass
-    seen.until(lambda: _after(seen, "/mode", "mode sparse") and "| loading" not in seen.lines[-1])
+    seen.until(lambda: _after(seen, "/mode", "mode hybrid") and "| loading" not in seen.lines[-1])
     seen.ask("firing clay", "error: the weights are damaged", "hint: copy them again")
     seen.type("quit\r")
     assert seen.ends() == 0

@@ -204,7 +204,7 @@ def test_a_slow_tokenizer_is_refused(bert_folder: Path, load: Make, tmp_path: Pa
 
 def test_hits_are_those_of_scoring_by_hand(index: Path, embedder: SpladeEmbedder) -> None:
     query = "the forgotten table saw kickback"
-    searcher = Searcher.open(index, device="cpu")
+    searcher = Searcher.open(index, device="cpu", options=SearchOptions(mode="sparse"))
     found = searcher.search(query, 3)
     table = np.load(carried_file(index, TABLE))
     vector = by_hand(embedder.loaded.tokenizer, [query], table, 512)

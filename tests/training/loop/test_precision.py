@@ -23,14 +23,14 @@ def config(**keys: Any) -> Any:
 @pytest.mark.parametrize(
     ("keys", "fast", "expected"),
     [
-        ({}, True, "bf16"),
-        ({}, False, "fp32"),
+        ({}, True, "fp32"),
+        ({"training__bf16": "auto"}, False, "fp32"),
         ({"training__bf16": "auto"}, True, "bf16"),
         ({"training__bf16": False}, True, "fp32"),
         ({"training__bf16": True}, False, "bf16"),
         ({"training__fp16": True}, True, "fp16"),
-        ({"model__architecture": "inference-free-splade"}, True, "bf16"),
-        ({"model__architecture": "csr"}, True, "fp32"),
+        ({"model__architecture": "inference-free-splade", "training__bf16": "auto"}, True, "bf16"),
+        ({"model__architecture": "csr", "training__bf16": "auto"}, True, "fp32"),
     ],
 )
 def test_auto_is_bf16_where_the_cpu_gains_by_it(
@@ -65,7 +65,7 @@ def test_products_of_a_step_are_bf16_and_weights_stay_float32(
 
     monkeypatch.setattr(torch.nn.functional, "linear", counted)
     settings = {
-        "training.max_steps": 1, "hardware.device": "cpu", "evaluation.preflight": False,
+        "training.max_steps": 1, "training.bf16": "auto", "hardware.device": "cpu", "evaluation.preflight": False,
         "training.tuned_share": 1.0,
     }  # fmt: skip
     trained = SpladeTrainer(
