@@ -24,8 +24,8 @@ class TrainingSection(Section):
     the best weights are kept, and where terms are asked for, which an average would move; ``validation`` lets
     held-out rows choose, which suits rows that people wrote.
 
-    `bf16` multiplies in bfloat16, with ``auto`` where a SPLADE model is trained on a CPU with instructions for
-    it. Weights, and what is saved, are float32 in any case; two runs of one seed are then not equal to the bit.
+    `bf16` multiplies in bfloat16, with ``auto`` where a SPLADE model is trained on a CPU with instructions
+    for it. Weights, and what is saved, are float32 in any case. Two runs of one seed are then not equal.
 
     `learning_rate` follows from the architecture where it is None, and `query_learning_rate` is 1e-3.
     """

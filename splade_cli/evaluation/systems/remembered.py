@@ -31,7 +31,7 @@ class RememberedQueries:
 
 
 class RememberedDense:
-    """The same for a dense model."""
+    """The same for a dense model. Queries are encoded in the precision that it has."""
 
     def __init__(self, encoder: DenseEncoder) -> None:
         self.name = encoder.name
@@ -44,3 +44,7 @@ class RememberedDense:
         if missing:
             self._vectors.update(zip(missing, self._encoder.encode(missing, kind), strict=True))
         return np.stack([self._vectors[text] for text in texts])
+
+    def settle_precision(self, texts: Sequence[str]) -> None:
+        """As the model does."""
+        self._encoder.settle_precision(texts)

@@ -30,6 +30,7 @@ from splade_cli.model.query_encoders.frequencies import TokenFrequencies
 from splade_cli.model.query_encoders.static import StaticQueryEncoder
 from splade_cli.model.query_encoders.static_export import export_static
 from splade_cli.model.query_encoders.tokenizer import TOKENIZER, read_tokenizer
+from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
 
