@@ -44,7 +44,8 @@ def test_evaluate_a_collection(collection, split, documents, queries, bm25, tiny
         splade("evaluate", "--data", SHARED / "data" / collection, "--split", split, "--json")
     )
     assert (report["documents"], report["queries"]) == (documents, queries)
-    model, lexical = report["systems"]
+    fused, model, lexical = report["systems"]
+    assert fused["measures"]["nDCG@10"] > max(model["measures"]["nDCG@10"], lexical["measures"]["nDCG@10"])
     assert tiny[0] <= model["measures"]["nDCG@10"] <= tiny[1]
     assert bm25[0] <= lexical["measures"]["nDCG@10"] <= bm25[1]
     assert 100 < model["cost"]["documents"]["mean"] < 400
