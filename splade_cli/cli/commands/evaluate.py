@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from splade_cli.cli import evaluation_options as of
 from splade_cli.cli import options, settings
 
 if TYPE_CHECKING:
@@ -16,78 +17,21 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data", "-d", help="BEIR folder, folder with documents/ and queries.jsonl, or training file."
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="'tiny' (in this package), a model folder, or a hub id; of --index, where it has moved.",
-            show_default="tiny",
-        ),
-    ] = None,
-    index: Annotated[
-        Path | None,
-        typer.Option(
-            "--index",
-            "-i",
-            help="Measure this index folder as it is, in place of a model.",
-            show_default=False,
-        ),
-    ] = None,
-    split: Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")] = "test",
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline",
-            help="Another model to stand beside, e.g. the one before training, or a .json file of results: "
-            "of --report, or MTEB's.",
-        ),
-    ] = None,
-    nano_beir: Annotated[
-        list[str] | None,
-        typer.Option("--nano-beir", help="NanoBEIR: msmarco, nfcorpus, ... or all; may be repeated."),
-    ] = None,
-    mteb: Annotated[
-        list[str] | None,
-        typer.Option("--mteb", help="An MTEB task, e.g. NorQuadRetrieval; may be repeated."),
-    ] = None,
-    mteb_language: Annotated[
-        list[str] | None,
-        typer.Option("--mteb-language", help="Only its parts in this one, e.g. nob; may be repeated."),
-    ] = None,
-    mteb_output: Annotated[
-        Path, typer.Option("--mteb-output", help="Where results of MTEB and their summary go.")
-    ] = Path("results/mteb"),
-    analyze_sparsity: Annotated[
-        bool, typer.Option("--analyze-sparsity", help="Active terms and weights of sample texts; no data.")
-    ] = False,
-    texts: Annotated[
-        Path | None,
-        typer.Option("--texts", help="A file of texts for it, one a line.", show_default="samples"),
-    ] = None,
-    bm25: Annotated[bool, typer.Option("--bm25/--no-bm25", help="BM25 beside it.")] = True,
-    dense: Annotated[
-        str | None,
-        typer.Option("--dense", help="A dense model too, e.g. all-MiniLM-L6-v2, and hybrids of all."),
-    ] = None,
-    hybrid: Annotated[
-        bool | None,
-        typer.Option(
-            "--hybrid/--no-hybrid",
-            help="All fused, as --mode hybrid of a search does, and by RRF.",
-            show_default="with --index, --dense or --fit-split",
-        ),
-    ] = None,
-    fit_split: Annotated[
-        str | None,
-        typer.Option("--fit-split", help="Fit fusion weights on qrels/<split>.tsv and fuse by them too."),
-    ] = None,
+    data: of.Data = None,
+    model: of.Model = None,
+    index: of.Index = None,
+    split: of.Split = "test",
+    baseline: of.Baseline = None,
+    nano_beir: of.NanoBeir = None,
+    mteb: of.Mteb = None,
+    mteb_language: of.MtebLanguage = None,
+    mteb_output: of.MtebOutput = Path("results/mteb"),
+    analyze_sparsity: of.AnalyzeSparsity = False,
+    texts: of.Texts = None,
+    bm25: of.Bm25 = True,
+    dense: of.Dense = None,
+    hybrid: of.Hybrid = None,
+    fit_split: of.FitSplit = None,
     mode: options.Mode = "auto",
     filter: options.Filter = None,
     expand: options.Expand = None,
@@ -98,34 +42,13 @@ def evaluate(
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
     query: options.Query = "full",
-    measure: Annotated[
-        list[str] | None,
-        typer.Option("--measure", help="e.g. nDCG@20; may be repeated.", show_default="the usual nine"),
-    ] = None,
-    run_file: Annotated[
-        Path | None,
-        typer.Option("--run", help="Write the ranking as a TREC run file; - is standard output."),
-    ] = None,
-    report_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--report",
-            help="Write the report as JSON, values of each query included; - is standard output.",
-        ),
-    ] = None,
-    failures: Annotated[
-        Path | None,
-        typer.Option("--failures", help="Write lost queries as JSONL, for `splade gen-data --for FILE`."),
-    ] = None,
-    failures_below: Annotated[
-        float, typer.Option("--failures-below", help="Of the first measure: what counts as lost.")
-    ] = 0.5,
-    fail_under: Annotated[
-        list[str] | None, typer.Option("--fail-under", help="MEASURE=VALUE: exit 3 if the model stays below.")
-    ] = None,
-    per_query: Annotated[
-        bool, typer.Option("--per-query", help="Values of each query too (with --json).")
-    ] = False,
+    measure: of.Measure = None,
+    run_file: of.RunFile = None,
+    report_file: of.ReportFile = None,
+    failures: of.Failures = None,
+    failures_below: of.FailuresBelow = 0.5,
+    fail_under: of.FailUnder = None,
+    per_query: of.PerQuery = False,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",

@@ -1,0 +1,107 @@
+"""Options of `splade evaluate`: what is measured, what stands beside it, what is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", "-d", help="BEIR folder, folder with documents/ and queries.jsonl, or training file."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="'tiny' (in this package), a model folder, or a hub id; of --index, where it has moved.",
+        show_default="tiny",
+    ),
+]
+Index = Annotated[
+    Path | None,
+    typer.Option(
+        "--index",
+        "-i",
+        help="Measure this index folder as it is, in place of a model.",
+        show_default=False,
+    ),
+]
+Split = Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        help="Another model to stand beside, e.g. the one before training, or a .json file of results: "
+        "of --report, or MTEB's.",
+    ),
+]
+NanoBeir = Annotated[
+    list[str] | None,
+    typer.Option("--nano-beir", help="NanoBEIR: msmarco, nfcorpus, ... or all; may be repeated."),
+]
+Mteb = Annotated[
+    list[str] | None,
+    typer.Option("--mteb", help="An MTEB task, e.g. NorQuadRetrieval; may be repeated."),
+]
+MtebLanguage = Annotated[
+    list[str] | None,
+    typer.Option("--mteb-language", help="Only its parts in this one, e.g. nob; may be repeated."),
+]
+MtebOutput = Annotated[
+    Path, typer.Option("--mteb-output", help="Where results of MTEB and their summary go.")
+]
+AnalyzeSparsity = Annotated[
+    bool, typer.Option("--analyze-sparsity", help="Active terms and weights of sample texts; no data.")
+]
+Texts = Annotated[
+    Path | None,
+    typer.Option("--texts", help="A file of texts for it, one a line.", show_default="samples"),
+]
+Bm25 = Annotated[bool, typer.Option("--bm25/--no-bm25", help="BM25 beside it.")]
+Dense = Annotated[
+    str | None,
+    typer.Option("--dense", help="A dense model too, e.g. all-MiniLM-L6-v2, and hybrids of all."),
+]
+Hybrid = Annotated[
+    bool | None,
+    typer.Option(
+        "--hybrid/--no-hybrid",
+        help="All fused, as --mode hybrid of a search does, and by RRF.",
+        show_default="with --index, --dense or --fit-split",
+    ),
+]
+FitSplit = Annotated[
+    str | None,
+    typer.Option("--fit-split", help="Fit fusion weights on qrels/<split>.tsv and fuse by them too."),
+]
+Measure = Annotated[
+    list[str] | None,
+    typer.Option("--measure", help="e.g. nDCG@20; may be repeated.", show_default="the usual nine"),
+]
+RunFile = Annotated[
+    Path | None,
+    typer.Option("--run", help="Write the ranking as a TREC run file; - is standard output."),
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Write the report as JSON, values of each query included; - is standard output.",
+    ),
+]
+Failures = Annotated[
+    Path | None,
+    typer.Option("--failures", help="Write lost queries as JSONL, for `splade gen-data --for FILE`."),
+]
+FailuresBelow = Annotated[
+    float, typer.Option("--failures-below", help="Of the first measure: what counts as lost.")
+]
+FailUnder = Annotated[
+    list[str] | None, typer.Option("--fail-under", help="MEASURE=VALUE: exit 3 if the model stays below.")
+]
+PerQuery = Annotated[bool, typer.Option("--per-query", help="Values of each query too (with --json).")]
