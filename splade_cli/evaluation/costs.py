@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from splade_cli.progress import Progress, silent
 
@@ -20,16 +21,38 @@ if TYPE_CHECKING:
 
 TIMED_QUERIES = 100
 TIMED_DEPTH = 10
+BINS = 30
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many texts have so many active dimensions: bin i counts from ``low + i * width`` on."""
+
+    low: int
+    width: int
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, active: NDArray[np.integer]) -> Histogram:
+        """Of one number a text, in at most BINS bins of the same width."""
+        low = int(active.min())
+        width = max(1, -(-(int(active.max()) - low + 1) // BINS))
+        counts = np.bincount((active - low) // width)
+        return cls(low, width, tuple(counts.tolist()))
 
 
 @dataclass(frozen=True)
 class Sparsity:
-    """Active dimensions of a set of texts: mean, median, 95th percentile, and the share of zeros."""
+    """Active dimensions of a set of texts: mean, median, 95th percentile, and the share of zeros.
+
+    `histogram` has how they are spread; None of no text, and in reports that were written without it.
+    """
 
     mean: float
     median: float
     p95: float
     zeros: float
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,7 @@ def sparsity(vectors: sp.csr_matrix) -> Sparsity:
         median=float(np.median(active)),
         p95=float(np.percentile(active, 95)),
         zeros=float(1 - active.mean() / vectors.shape[1]),
+        histogram=Histogram.of(active),
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import InputError
-from splade_cli.evaluation.costs import flops, index_bytes, percentiles, sparsity
+from splade_cli.evaluation.costs import Histogram, flops, index_bytes, percentiles, sparsity
 from splade_cli.evaluation.significance import RESAMPLES, compare
 
 
@@ -154,11 +154,24 @@ def test_sparsity_against_a_loop(dense: np.ndarray) -> None:
     counts = [sum(1 for value in row if value != 0) for row in dense]
     if not counts:
         assert (found.mean, found.median, found.p95, found.zeros) == (0, 0, 0, 1)
+        assert found.histogram is None
         return
+    assert found.histogram is not None and found.histogram.low == min(counts)
+    for number, texts in enumerate(found.histogram.counts):
+        assert texts == counts.count(min(counts) + number)
     assert found.mean == pytest.approx(sum(counts) / len(counts))
     assert found.median == np.median(counts)
     assert found.p95 == np.percentile(counts, 95)
     assert found.zeros == pytest.approx(1 - sum(counts) / (5 * len(counts)))
+
+
+@given(st.lists(st.integers(0, 4000), min_size=1, max_size=40))
+def test_a_histogram_counts_every_text_in_at_most_thirty_bins(counts: list[int]) -> None:
+    histogram = Histogram.of(np.array(counts))
+    assert sum(histogram.counts) == len(counts) and 1 <= len(histogram.counts) <= 30
+    for number, texts in enumerate(histogram.counts):
+        start = histogram.low + number * histogram.width
+        assert texts == sum(start <= count < start + histogram.width for count in counts)
 
 
 @given(MATRIX, MATRIX)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from splade_cli.evaluation.benchmarks.task_scores import NDCG, TaskScore
-from splade_cli.evaluation.report import Cell, Column, Report, Table
+from splade_cli.evaluation.report import Report
+from splade_cli.reports.table import Cell, Column, Table
 
 MEAN = "mean"
 

@@ -14,8 +14,8 @@ from splade_cli.evaluation.benchmarks.tables import nano_table, of_other_languag
 
 if TYPE_CHECKING:
     from splade_cli.evaluation.measurement import Measurement
-    from splade_cli.evaluation.report import Table
     from splade_cli.evaluation.sparsity_analysis import SparsityAnalysis
+    from splade_cli.reports.table import Table
 
 SHOWN_TEXTS = 10
 SHOWN_TERMS = 6

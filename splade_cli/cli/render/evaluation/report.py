@@ -13,7 +13,8 @@ from rich.table import Table as RichTable
 from splade_cli.cli.render.console import note, out
 
 if TYPE_CHECKING:
-    from splade_cli.evaluation.report import Report, SystemResult, Table
+    from splade_cli.evaluation.report import Report, SystemResult
+    from splade_cli.reports.table import Table
 
 LAST = ("nDCG@10", "MRR@10", "Recall@100", "MAP", "Recall@10", "P@1", "P@10", "P@5", "P@3")
 """The usual measures, the one that goes first for want of room last."""
