@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 QUERY = "my print keeps coming off the plate"
-SESSION = "prompt of query, the model"
+PROMPT = "query, until its prompt"
+ANSWER = "query, until its first hits"
 
 
 class Cost(NamedTuple):
@@ -46,7 +47,8 @@ def main() -> None:
             "--help": ["--help"],
             "search, static queries": ["search", QUERY, "--index", f"{place}/static"],
             "search, the model": ["search", QUERY, "--index", f"{place}/full"],
-            SESSION: ["query", "--index", f"{place}/full"],
+            PROMPT: ["query", "--index", f"{place}/full"],
+            ANSWER: ["query", "--index", f"{place}/full"],
         }
         chosen = {name: words for name, words in commands.items() if options.only in name}
         for kind in ("static", "full"):
@@ -56,7 +58,10 @@ def main() -> None:
             costs: list[list[Cost]] = [[] for _ in trees]
             for number in range(options.rounds + 1):
                 for tree, listed in zip(trees, costs, strict=True):
-                    cost = _until_prompt(words, tree) if name == SESSION else _run(words, tree)
+                    if name in (PROMPT, ANSWER):
+                        cost = _session(words, tree, is_asked=name == ANSWER)
+                    else:
+                        cost = _run(words, tree)
                     if number:
                         listed.append(cost)
             for tree, listed in zip(trees, costs, strict=True):
@@ -90,22 +95,35 @@ def _run(words: list[str], tree: Path) -> Cost:
     return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
 
 
-def _until_prompt(words: list[str], tree: Path) -> Cost:
-    """Of a session on a terminal, until it can be typed into; then it is ended."""
+def _session(words: list[str], tree: Path, is_asked: bool) -> Cost:
+    """Of a session on a terminal, until it can be typed into, or until what was typed at once is answered.
+
+    Then it is killed, so that nothing counts which comes after.
+    """
     start = time.perf_counter()
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(tree)
         command = _command(words)
         os.execve(command[0], command, {**_environment(tree), "TERM": "xterm"})
-    shown = b""
-    while b"splade>" not in shown:
-        shown += os.read(terminal, 4096)
+    _read_until(b"splade>", terminal)
+    if is_asked:
+        os.write(terminal, f"{QUERY}\r".encode())
+        _read_until(b".md", terminal)
     wall = time.perf_counter() - start
     os.kill(process, signal.SIGKILL)
     _, _, used = os.wait4(process, 0)
     os.close(terminal)
     return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
+
+
+def _read_until(shown: bytes, terminal: int) -> None:
+    """Reads what a terminal is sent until `shown` is there; says where its cursor is when it is asked."""
+    read = b""
+    while shown not in read:
+        read += os.read(terminal, 4096)
+        if read.endswith(b"\x1b[6n"):
+            os.write(terminal, b"\x1b[1;1R")
 
 
 if __name__ == "__main__":
