@@ -130,6 +130,56 @@ def test_modules_of_a_start() -> None:
     assert sum(name.startswith("splade_cli") for name in command) <= 13
 
 
+HELP = """
+import contextlib, io, json, sys
+from splade_cli.cli.main import app
+with contextlib.redirect_stdout(io.StringIO()) as shown:
+    try:
+        app(sys.argv[1:], prog_name="splade")
+    except SystemExit as end:
+        assert end.code == 0
+assert "Usage: splade" in shown.getvalue()
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["gen-data"], ["index"], ["index", "add"], ["query"]])
+def test_modules_of_help(words: list[str]) -> None:
+    loaded = set(run(HELP, *words, "--help"))
+    assert "typer.rich_utils" in loaded, "it is drawn as typer draws it"
+    assert not loaded & {*HEAVY, "numpy", "scipy", "numba", "pydantic", "prompt_toolkit", "openai"}
+
+
+SESSION = """
+import contextlib, io, json, sys
+from splade_cli.cli.render.session import prompt, replies
+from splade_cli.search.searcher import Searcher
+from splade_cli.search.session.session import Session
+session = Session(Searcher.open(sys.argv[1], few_queries=True, load=False))
+session.load_ahead()
+assert session.is_loading is False, "a stock model answers by itself"
+session.known_mode(sys.argv[2])
+session.mode = sys.argv[2]
+with contextlib.redirect_stdout(io.StringIO()):
+    answer = session.handle("firing clay")
+    assert answer.hits
+    replies.reply(answer, False)
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("mode", ["bm25", "hybrid"])
+def test_modules_of_the_first_answer_of_a_session(tmp_path: Path, embedder: Any, mode: str) -> None:
+    from splade_cli.indexing.build import index_documents
+    from splade_cli.indexing.options import IndexOptions
+
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "kiln.md").write_text("# Kiln\n\nThe kiln fires clay at 1,060 degrees.\n")
+    index_documents(tmp_path / "docs", tmp_path / "index", IndexOptions(bm25=True), embedder=embedder)
+    loaded = set(run(SESSION, str(tmp_path / "index"), mode))
+    assert not loaded & {*HEAVY, "numba", "llvmlite", "pydantic", "ir_measures", "sklearn", "bm25s"}
+
+
 def test_modules_of_a_search_without_the_model(tmp_path: Path, embedder: Any) -> None:
     from splade_cli.indexing.build import index_documents
     from splade_cli.indexing.options import IndexOptions

@@ -12,6 +12,8 @@ import sys
 
 READING = frozenset({"search", "query", "terms"})
 """Commands that leave nothing open that only a finaliser would close: what they write is closed at once."""
+HELP = frozenset({"-h", "--help"})
+"""Options that end any command before it opens anything."""
 
 
 class Ending:

@@ -5,6 +5,7 @@ Nothing heavy is imported here or at the top of a command's file, so that --help
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -15,14 +16,15 @@ from typer.core import TyperGroup
 
 from splade_cli.cli import options
 from splade_cli.cli.command_table import CommandTable, listed
+from splade_cli.cli.group import Group
 from splade_cli.cli.interrupts import kept, lost_again
-from splade_cli.cli.leaving import READING, Ending
+from splade_cli.cli.leaving import HELP, READING, Ending
 from splade_cli.cli.render.plain import make_logs_plain, plain
 from splade_cli.errors import SpladeError
 from splade_cli.storage.machine_faults import machine_error
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """Runs a command and prints ``error:`` and ``hint:`` where it fails as expected."""
 
     def __init__(self, **settings: Any) -> None:
@@ -136,9 +138,15 @@ def splade(
     """From a folder of documents to a fine-tuned, measured, explained sparse search engine."""
 
 
+STARTING = 50_000
+"""Objects made between two collections: a start makes many and drops few, so looking for those is in vain."""
+
+
 def main() -> None:
     """The entry point of the `splade` script."""
+    gc.set_threshold(STARTING)
     is_reading = bool(READING.intersection(sys.argv[1:2]))
+    is_short = is_reading or bool(HELP.intersection(sys.argv))
     if is_reading:
         # NumPy's threads wait for each other by spinning, which costs more than they save a query
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -148,7 +156,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as error:
-        if isinstance(error.code, int) and is_reading:
+        if isinstance(error.code, int) and is_short:
             ending.code = error.code
         raise
     except KeyboardInterrupt:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from splade_cli.cli import options, reading_options, settings
 from splade_cli.cli.commands.index_changes import add, merge, remove, sync, verify
+from splade_cli.cli.group import Group
 from splade_cli.cli.interrupts import told_if_whole
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Language = Annotated[
 ]
 
 
-class IndexCommands(TyperGroup):
+class IndexCommands(Group):
     """A group that builds where the first word is none of its commands."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -38,8 +38,9 @@ def run(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
-def test_handlers_threads_and_folders_are_seen_to_and_nothing_else() -> None:
-    done = run("search", "--help")
+@pytest.mark.parametrize("command", ["search", "index"])
+def test_handlers_threads_and_folders_are_seen_to_and_nothing_else(command: str) -> None:
+    done = run(command, "--help")
     assert done.returncode == 0
     assert "Usage" in done.stdout
     assert "said by a handler" in done.stdout
@@ -49,8 +50,8 @@ def test_handlers_threads_and_folders_are_seen_to_and_nothing_else() -> None:
 
 
 def test_a_command_that_writes_is_taken_apart() -> None:
-    done = run("index", "--help")
-    assert done.returncode == 0
+    done = run("index", "nowhere")
+    assert done.returncode == 2
     assert "freed by the interpreter" in done.stderr
 
 
