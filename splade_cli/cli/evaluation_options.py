@@ -10,7 +10,10 @@ import typer
 Data = Annotated[
     Path | None,
     typer.Option(
-        "--data", "-d", help="BEIR folder, folder with documents/ and queries.jsonl, or training file."
+        "--data",
+        "-d",
+        help="BEIR folder, documents/ beside queries.jsonl, qrels file (TREC's too) in one of these, "
+        "training file, or irds:ID of ir_datasets.",
     ),
 ]
 Model = Annotated[
@@ -31,7 +34,10 @@ Index = Annotated[
         show_default=False,
     ),
 ]
-Split = Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")]
+Split = Annotated[
+    str | None,
+    typer.Option("--split", help="Which qrels/<split>.tsv.", show_default="test, where it is missing val"),
+]
 Baseline = Annotated[
     str | None,
     typer.Option(
@@ -81,7 +87,11 @@ FitSplit = Annotated[
 ]
 Measure = Annotated[
     list[str] | None,
-    typer.Option("--measure", help="e.g. nDCG@20; may be repeated.", show_default="the usual nine"),
+    typer.Option(
+        "--measure",
+        help="As ir-measures writes them: 'nDCG@20 RR@10 R@100 AP(rel=2)'; may be repeated.",
+        show_default="the usual ones",
+    ),
 ]
 RunFile = Annotated[
     Path | None,

@@ -34,7 +34,7 @@ from splade_cli.storage.files import temporary_folder
 def evaluate(
     model: str | SpladeEmbedder | Retriever,
     data: str | Path | Collection,
-    split: str = "test",
+    split: str | None = None,
     options: EvaluationOptions | None = None,
     *,
     name: str | None = None,
@@ -46,8 +46,8 @@ def evaluate(
     Args:
         model: ``tiny``, a folder, a hub id or an embedder, over an index in memory of the collection; or a
             searcher or other retriever, as it stands.
-        data: BEIR folder, folder with documents/ and queries.jsonl, training file, or a loaded collection.
-        split: which qrels/<split>.tsv.
+        data: what `datasets.collections.load_collection` reads, or a loaded collection.
+        split: which qrels/<split>.tsv; None for ``test``, or where there is none that of validation.
         options: what to measure beside it; `keywords` are fields of it.
         name: what the report calls a retriever.
 
@@ -57,7 +57,7 @@ def evaluate(
     wanted = replace(options or EvaluationOptions(), **keywords)
     if wanted.search is not None and wanted.search.filter is not None:
         as_filter(wanted.search.filter)  # before anything is encoded
-    collection = data if isinstance(data, Collection) else load_collection(Path(data), split)
+    collection = data if isinstance(data, Collection) else load_collection(data, split)
     if isinstance(wanted.baseline, Report):
         require_comparable(wanted.baseline, collection, wanted.compare_on)
     fit_on = _fit_collection(data, wanted.fit_split)
@@ -158,7 +158,7 @@ def _fit_collection(data: str | Path | Collection, wanted: str | Collection | No
         raise InputError(
             f"the split '{wanted}' of a loaded collection is not known", "load it: load_collection(path)"
         )
-    return load_collection(Path(data), wanted)
+    return load_collection(data, wanted)
 
 
 def _embedder(model: str | SpladeEmbedder) -> SpladeEmbedder:

@@ -57,7 +57,7 @@ def require_failures(path: Path | None, data: Path | None) -> None:
 
 
 def write_failures(
-    path: Path, result: SystemResult, data: Path, split: str, measure: str, below: float
+    path: Path, result: SystemResult, data: Path | str, split: str, measure: str, below: float
 ) -> int:
     """Writes `lost_queries` of a collection's split; returns how many there are."""
     lost = lost_queries(result, load_collection(data, split), measure, below)
@@ -65,7 +65,7 @@ def write_failures(
     return len(lost)
 
 
-def _ranked_above(scores: Mapping[str, float], grades: Mapping[str, int]) -> list[str]:
+def _ranked_above(scores: Mapping[str, float], grades: Mapping[str, float]) -> list[str]:
     """Documents among the first results that are not relevant, and stand above one that is."""
     first = [name for name, _ in ranked(scores.items())[:LOOKED_AT]]
     places = [place for place, name in enumerate(first) if grades.get(name, 0) > 0]

@@ -158,7 +158,7 @@ def _ndcg(
     query: int,
     grid: NDArray[np.float64],
     documents: Mapping[str, str],
-    grades: Mapping[str, int],
+    grades: Mapping[str, float],
 ) -> NDArray[np.float64]:
     """nDCG@10 [c] of one query under each of the weights, as trec_eval measures `fusion.weighted`."""
     ids, table = scaled(rankings, query)

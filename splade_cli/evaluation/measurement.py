@@ -31,7 +31,7 @@ class MeasurementOptions:
     """What is to be measured.
 
     Attributes:
-        data: a collection, see `datasets.collections`, and the split of it.
+        data: a collection, and the split of it, see `datasets.collections.load_collection`.
         options: what stands beside the model on collections; its baseline on tasks too.
         nano_beir: see `nano_beir.nano_collections`.
         tasks, languages: of MTEB, see `tasks.require_tasks`.
@@ -39,8 +39,8 @@ class MeasurementOptions:
         results: earlier ones, in place of a baseline.
     """
 
-    data: Path | None = None
-    split: str = "test"
+    data: Path | str | None = None
+    split: str | None = None
     options: EvaluationOptions = field(default_factory=EvaluationOptions)
     nano_beir: Sequence[str] = ()
     tasks: Sequence[str] = ()

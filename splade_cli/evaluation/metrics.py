@@ -1,65 +1,33 @@
 """Retrieval measures of a run against qrels, by ir-measures over trec_eval.
 
 Names are the field's: MRR@10, P@5, nDCG@10, Recall@100, MAP. Means are over all judged queries: one that a
-run lacks counts as 0. Ties are ranked as trec_eval does, by document id descending. nDCG's gain is the grade
-itself [Järvelin and Kekäläinen 2002, with trec_eval's log2(rank + 1) discount].
+run lacks counts as 0. Ties are ranked as trec_eval does, by document id descending.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from splade_cli.datasets.formats.trec import Qrels, Run, ranked
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.datasets.formats.trec import Run
+from splade_cli.errors import InputError
+from splade_cli.evaluation.measures.notation import MEASURES, higher_is_better, parse_measure
+from splade_cli.evaluation.measures.per_query import PerQuery, per_query
 from splade_cli.records import Hit, Ranking
 
-MEASURES = ("nDCG@10", "MRR@10", "P@1", "P@3", "P@5", "P@10", "Recall@10", "Recall@100", "MAP")
-PerQuery = dict[str, dict[str, float]]
-_NAMES = {"mrr": "RR", "rr": "RR", "p": "P", "ndcg": "nDCG", "recall": "R", "r": "R", "map": "AP", "ap": "AP"}
-_NAMES["success"] = _NAMES["hit"] = "Success"
-
-
-def parse_measure(name: str) -> tuple[str, int | None]:
-    """``nDCG@10`` to ir-measures' name and cutoff. Raises InputError for a measure that is not known."""
-    match = re.fullmatch(r"([A-Za-z]+)(?:@(\d+))?", name.strip())
-    if match is None or match.group(1).lower() not in _NAMES or match.group(2) == "0":
-        hint = did_you_mean(name, MEASURES) or f"one of {', '.join(MEASURES)}"
-        raise InputError(f"unknown measure '{name}'", hint)
-    base = _NAMES[match.group(1).lower()]
-    if match.group(2) is not None:
-        return base, int(match.group(2))
-    if base in ("P", "Success"):
-        raise InputError(f"measure '{name}' needs a cutoff", f"e.g. {name}@10")
-    return base, None
-
-
-def per_query(run: Run, qrels: Qrels, measures: Sequence[str] = MEASURES) -> PerQuery:
-    """``{measure: {query: value}}`` for every judged query."""
-    import ir_measures
-
-    values: PerQuery = {name: dict.fromkeys(qrels, 0.0) for name in measures}
-    names_of: dict[str, list[str]] = {}
-    for name in measures:
-        base, cutoff = parse_measure(name)
-        if base == "RR" and cutoff:
-            # trec_eval has no cutoff for it, and another tool another rule for ties: cut the run instead
-            first = {query: dict(ranked(scores.items())[:cutoff]) for query, scores in run.items()}
-            for metric in ir_measures.iter_calc([ir_measures.RR], qrels, first):
-                values[name][metric.query_id] = metric.value
-        else:
-            notation = f"{base}@{cutoff}" if cutoff else base
-            names_of.setdefault(notation, []).append(name)
-    if names_of:
-        parsed = [ir_measures.parse_measure(notation) for notation in names_of]
-        for metric in ir_measures.iter_calc(parsed, qrels, run):
-            for name in names_of[str(metric.measure)]:
-                if metric.query_id in qrels:
-                    values[name][metric.query_id] = metric.value
-    return values
+__all__ = [
+    "MEASURES",
+    "PerQuery",
+    "below_thresholds",
+    "means",
+    "parse_measure",
+    "parse_thresholds",
+    "per_query",
+    "run_of",
+    "run_of_ranking",
+]
 
 
 def means(values: PerQuery) -> dict[str, float]:
@@ -142,9 +110,12 @@ def parse_thresholds(settings: Sequence[str]) -> dict[str, float]:
 
 
 def below_thresholds(figures: Mapping[str, float], thresholds: Mapping[str, float]) -> list[str]:
-    """A sentence for each measure below its threshold."""
-    return [
-        f"{name} is {figures[name]:.4f}, below {threshold:g}"
-        for name, threshold in thresholds.items()
-        if figures[name] < threshold
-    ]
+    """A sentence for each measure that misses its threshold: below it, or above it where less is better."""
+    missed = []
+    for name, threshold in thresholds.items():
+        if not higher_is_better(name):
+            if figures[name] > threshold:
+                missed.append(f"{name} is {figures[name]:.4f}, above {threshold:g}")
+        elif figures[name] < threshold:
+            missed.append(f"{name} is {figures[name]:.4f}, below {threshold:g}")
+    return missed

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from splade_cli.datasets.collections import Collection
-from splade_cli.evaluation.metrics import MEASURES
+from splade_cli.evaluation.measures.notation import MEASURES, OF_JUDGEMENTS
 from splade_cli.search.options import RERANK_DEPTH, SearchOptions
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class EvaluationOptions:
         reranker: a cross-encoder that orders the model's first `rerank_depth` chunks anew.
         query: the model's documents with queries by what this makes beside it, e.g.
             `static_export.export_static`.
-        measures: see `metrics.MEASURES`.
+        measures: names, see `measures.notation`.
         compare_on: the measure of the significance test.
         cache: where encoded windows are kept until the figures stand.
     """
@@ -57,7 +57,7 @@ class EvaluationOptions:
     reranker: str | Reranker | None = None
     rerank_depth: int = RERANK_DEPTH
     query: ExportQueries | None = None
-    measures: Sequence[str] = MEASURES
+    measures: Sequence[str] = (*MEASURES, *OF_JUDGEMENTS)
     compare_on: str = "nDCG@10"
     cache: Path | None = None
 

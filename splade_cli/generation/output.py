@@ -97,7 +97,7 @@ def write_training_files(
     names = written_files(options)
     chunks = {chunk.id: chunk for chunk in source.corpus.chunks}
     rows: dict[str, list[Example]] = {side: [] for side in SIDES}
-    qrels: dict[str, dict[str, Mapping[str, int]]] = {side: {} for side in SIDES}
+    qrels: dict[str, dict[str, Mapping[str, float]]] = {side: {} for side in SIDES}
     for each in queries:
         side = each.query.side or "train"
         qrels[side][each.query.id] = each.query.grades

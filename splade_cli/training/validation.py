@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import scipy.sparse as sp
 
 from splade_cli.datasets.collections import Collection
+from splade_cli.datasets.formats.trec import Qrels
 from splade_cli.engines.local import LocalEngine
 from splade_cli.evaluation.costs import sparsity
 from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_query, run_of_ranking
@@ -42,7 +43,7 @@ class Validation:
 
     queries: list[str]
     documents: list[str]
-    qrels: dict[str, dict[str, int]]
+    qrels: Qrels
 
     @classmethod
     def from_examples(
@@ -61,7 +62,7 @@ class Validation:
         document_ids = {text: str(number) for number, text in enumerate(documents)}
         queries = list(dict.fromkeys(row.query for row in rows))
         query_ids = {query: str(number) for number, query in enumerate(queries)}
-        qrels: dict[str, dict[str, int]] = {}
+        qrels: Qrels = {}
         for row in rows:
             qrels.setdefault(query_ids[row.query], {})[document_ids[row.positive]] = 1
         return cls(queries, documents, qrels)
@@ -71,7 +72,7 @@ class Validation:
         """Every judged query over every document, documents whole."""
         document_ids = {document.id: str(number) for number, document in enumerate(collection.documents)}
         query_ids = {query: str(number) for number, query in enumerate(collection.queries)}
-        qrels: dict[str, dict[str, int]] = {}
+        qrels: Qrels = {}
         for query, grades in collection.qrels.items():
             if query in query_ids:
                 known = {document_ids[id]: grade for id, grade in grades.items() if id in document_ids}

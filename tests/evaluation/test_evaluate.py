@@ -14,7 +14,8 @@ import pytest
 from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.evaluate import evaluate
-from splade_cli.evaluation.metrics import MEASURES, means, per_query
+from splade_cli.evaluation.measures.notation import MEASURES, OF_JUDGEMENTS
+from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.systems.system import short, units_of
@@ -56,10 +57,10 @@ def test_a_report(embedder: Any, tmp_path: Path) -> None:
     assert (report.collection, report.split, report.documents, report.queries) == ("mini", "test", 3, 3)
     fused, first, lexical = report.systems
     assert (fused.name, first.name, lexical.name) == ("tiny + BM25", "tiny", "BM25 (english)")
-    assert first.figures.keys() == set(MEASURES)
+    assert first.figures.keys() == {*MEASURES, *OF_JUDGEMENTS}
     assert fused.figures["nDCG@10"] == first.figures["nDCG@10"] == 1.0
     for system in report.systems:
-        assert system.figures == means(per_query(system.run, QRELS))
+        assert system.figures == means(per_query(system.run, QRELS, (*MEASURES, *OF_JUDGEMENTS)))
         assert set(system.run) == set(QUERIES)
     assert fused.versus is None
     assert lexical.versus is not None
@@ -249,7 +250,7 @@ def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None
     equal = weighted(lists, [1, 1, 1], 100)
     for system, ranking in zip(report.systems, [*lists, equal, rrf(lists, 100)], strict=False):
         assert system.run == run_of(ranking, units)
-        assert system.figures == means(per_query(system.run, QRELS))
+        assert system.figures == means(per_query(system.run, QRELS, (*MEASURES, *OF_JUDGEMENTS)))
     fitted = report.fitted
     assert fitted is not None
     assert (fitted.parts, fitted.names) == (("sparse", "bm25", "dense"), tuple(names[:3]))
@@ -528,10 +529,10 @@ def test_a_query_that_is_a_document_is_no_result_of_itself(embedder: Any) -> Non
     documents.append(Document("q1", questions["q1"]))
     qrels = {"q1": {"a": 1}, "a": {"b": 1}, "b": {"b": 1}}
     twice = Collection("twins", "test", documents, questions, qrels)
-    assert twice.twins == {"q1"}
+    assert twice.twins == {"q1", "a"}
     report = evaluate(embedder, twice, hybrid=True)
     for system in report.systems:
-        assert "q1" not in system.run["q1"]
+        assert "q1" not in system.run["q1"] and "a" not in system.run["a"]
         assert next(iter(system.run["b"])) == "b"
     assert report.systems[0].figures["MRR@10"] == 1
-    assert "1 queries are documents themselves, and no results of themselves" in report.notes
+    assert "2 queries have the id of a document, which is no result of theirs" in report.notes

@@ -20,7 +20,7 @@ def evaluate(
     data: of.Data = None,
     model: of.Model = None,
     index: of.Index = None,
-    split: of.Split = "test",
+    split: of.Split = None,
     baseline: of.Baseline = None,
     nano_beir: of.NanoBeir = None,
     mteb: of.Mteb = None,
@@ -66,7 +66,8 @@ def evaluate(
     from splade_cli.evaluation.failures import require_failures, write_failures
     from splade_cli.evaluation.measurement import MeasurementOptions
     from splade_cli.evaluation.measurement import measure as measured
-    from splade_cli.evaluation.metrics import MEASURES, below_thresholds, parse_measure, parse_thresholds
+    from splade_cli.evaluation.measures.notation import MEASURES, OF_JUDGEMENTS, measures_of, shown_first
+    from splade_cli.evaluation.metrics import below_thresholds, parse_thresholds
     from splade_cli.evaluation.options import EvaluationOptions
     from splade_cli.evaluation.sparsity_analysis import SAMPLES, read_texts
     from splade_cli.model.embedder import SpladeEmbedder
@@ -84,9 +85,7 @@ def evaluate(
     engine = options.backend_name(backend)
     attach = options.query_encoder(query)
     thresholds = parse_thresholds(fail_under or [])
-    measures = list(dict.fromkeys([*(measure or MEASURES), *thresholds]))
-    for name in measures:
-        parse_measure(name)
+    measures = measures_of([*(measure or (*MEASURES, *OF_JUDGEMENTS)), *thresholds])
     results = None
     if baseline and baseline.lower().endswith(ENDING):
         results = read_results(Path(baseline))
@@ -119,6 +118,7 @@ def evaluate(
         rerank_depth=rerank_top,
         query=attach,
         measures=measures,
+        compare_on=shown_first(measures),
         cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished",
     )
     wanted = MeasurementOptions(
@@ -138,8 +138,10 @@ def evaluate(
         measurement(found)
     outputs.say()
     if failures is not None and data is not None and found.report is not None:
-        lost = write_failures(failures, found.report.systems[0], data, split, measures[0], failures_below)
-        console.note(f"{lost} queries below {measures[0]} {failures_below:g} written to {failures}")
+        first = found.report.systems[0]
+        on = found.report.compared_on
+        lost = write_failures(failures, first, data, found.report.split, on, failures_below)
+        console.note(f"{lost} queries below {on} {failures_below:g} written to {failures}")
     missed = below_thresholds(found.report.systems[0].figures, thresholds) if found.report else []
     if missed:
         console.note("; ".join(missed))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from splade_cli.corpus.formats.prose import clean
 from splade_cli.errors import InputError
 from splade_cli.storage.files import open_text, replacing
 
-Qrels = dict[str, dict[str, int]]
-"""Grades: ``qrels[query][document]``."""
+Qrels = dict[str, dict[str, float]]
+"""Grades: ``qrels[query][document]``, whole numbers as int."""
 
 Run = dict[str, dict[str, float]]
 """Scores: ``run[query][document]``."""
@@ -19,13 +21,14 @@ Run = dict[str, dict[str, float]]
 _ENDS_A_CELL = re.compile(r"[\t\n\r]")
 _BLANK = re.compile(r"\s")
 _HEADERS = ("score", "relevance")
+_IDS = ("query-id", "query_id", "qid", "id", "_id")
 
 
 def read_qrels(path: Path) -> Qrels:
     """Grades from BEIR's ``query-id corpus-id score`` (header line) or TREC's ``query 0 document grade``.
 
     Raises:
-        InputError: a line of another shape, or a grade that is no whole number; its number is named.
+        InputError: a line of another shape, or a grade that is no number; the line is named.
     """
     qrels: Qrels = {}
     with open_text(path) as lines:
@@ -39,23 +42,71 @@ def read_qrels(path: Path) -> Qrels:
             except (ValueError, IndexError):
                 raise InputError(
                     f"{path}: line {number} is no judgement: {line.strip()!r}",
-                    "tab separated: query-id, corpus-id, score; scores are whole numbers",
+                    "tab separated: query-id, corpus-id, score; or TREC's: query 0 document grade",
                 ) from None
             qrels.setdefault(query, {})[document] = grade
     return qrels
 
 
-def _judgement(cells: list[str]) -> tuple[str, str, int]:
+def read_topics(path: Path) -> dict[str, str]:
+    """Query texts by id from lines of ``id<TAB>text``. Raises InputError naming a line of another shape."""
+    queries: dict[str, str] = {}
+    with open_text(path) as lines:
+        for number, line in enumerate(lines, 1):
+            name, tab, text = line.strip("\n\r").partition("\t")
+            if not line.strip() or (number == 1 and name in _IDS):
+                continue
+            if not tab or not name.strip():
+                raise InputError(
+                    f"{path}: line {number} is no query: {line.strip()!r}", "tab separated: query id, text"
+                )
+            queries[name.strip()] = clean(text.strip())
+    return queries
+
+
+def read_run(path: Path) -> Run:
+    """Scores from a TREC run, ``query Q0 document rank score tag``; ids as `as_word` wrote them.
+
+    Raises:
+        InputError: a line of another shape, which is named, or no line at all.
+    """
+    run: Run = {}
+    with open_text(path) as lines:
+        for number, line in enumerate(lines, 1):
+            cells = line.split()
+            if not cells:
+                continue
+            try:
+                query, _, document, _, score = cells[:5]
+                run.setdefault(query, {})[document] = _finite(score)
+            except ValueError:
+                raise InputError(
+                    f"{path}: line {number} is no line of a run: {line.strip()!r}",
+                    "TREC's: query Q0 document rank score tag",
+                ) from None
+    if not run:
+        raise InputError(f"{path} is empty", "a run has a line a result: query Q0 document rank score tag")
+    return run
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number to rank by")
+    return number
+
+
+def _judgement(cells: list[str]) -> tuple[str, str, float]:
     if len(cells) != 3:
         # TREC's second column says nothing.
         cells = [cells[0], *cells[2:]]
-    grade = float(cells[2])
-    if not grade.is_integer():
-        raise ValueError(f"a grade of {grade}")
-    return cells[0], cells[1], int(grade)
+    grade = _finite(cells[2])
+    if grade.is_integer():
+        grade = int(grade)
+    return cells[0], cells[1], grade
 
 
-def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
+def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, float]]) -> None:
     """Writes BEIR's layout, header line first.
 
     Raises:
@@ -84,7 +135,7 @@ def run_lines(run: Mapping[str, Mapping[str, float]], tag: str = "splade") -> It
     """
     for query, scores in run.items():
         for rank, (document, score) in enumerate(ranked(scores.items()), 1):
-            yield f"{_as_word(query)} Q0 {_as_word(document)} {rank} {score:.9g} {tag}"
+            yield f"{as_word(query)} Q0 {as_word(document)} {rank} {score:.9g} {tag}"
 
 
 def _check_id(kind: str, name: str, path: Path) -> None:
@@ -95,8 +146,8 @@ def _check_id(kind: str, name: str, path: Path) -> None:
         )
 
 
-def _as_word(name: str) -> str:
-    """An id as one column of a run."""
+def as_word(name: str) -> str:
+    """An id as one column of a run: blanks in it percent-encoded."""
     return _BLANK.sub(lambda blank: quote(blank[0]), name)
 
 

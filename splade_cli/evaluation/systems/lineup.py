@@ -190,7 +190,7 @@ class Lineup:
 
 
 def _notes(collection: Collection, subject: Subject) -> list[str]:
-    notes = []
+    notes = list(collection.notes)
     if subject.chunks is not None and subject.chunks != subject.documents:
         notes.append(f"{subject.chunks} chunks; a document scores as its best chunk")
     searched = changed(subject.options)
@@ -200,7 +200,7 @@ def _notes(collection: Collection, subject: Subject) -> list[str]:
         notes.append(f"{subject.title} searches with {said}; what does not pass a filter counts as missed")
     if collection.twins:
         notes.append(
-            f"{len(collection.twins)} queries are documents themselves, and no results of themselves"
+            f"{len(collection.twins)} queries have the id of a document, which is no result of theirs"
         )
     queries = len(collection.queries)
     if queries < FEW_QUERIES:

@@ -14,7 +14,7 @@ from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.costs import Cost
 from splade_cli.evaluation.fitting import Fitted, Weights
-from splade_cli.evaluation.metrics import means, per_query, run_of
+from splade_cli.evaluation.metrics import means, parse_measure, per_query, run_of
 from splade_cli.evaluation.report import SystemResult
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress
@@ -23,7 +23,7 @@ from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.retriever import Retriever
 
 DEPTH = 100
-"""Documents that are ranked for a query."""
+"""Documents that are ranked for a query, unless a measure looks at more."""
 QUERIES_AT_ONCE = 64
 SHOWN_IDS = 3
 DocumentsOf = Callable[[Sequence[str]], Mapping[str, str]]
@@ -56,12 +56,17 @@ class Evaluator:
     documents count, directly behind each other.
 
     Attributes:
-        measures: names, see `metrics.MEASURES`.
+        measures: names, see `measures.notation`.
     """
 
     collection: Collection
     measures: Sequence[str]
     progress: Progress
+
+    @property
+    def depth(self) -> int:
+        """Documents that are ranked for a query: DEPTH, or as many as a measure looks at."""
+        return max([DEPTH, *(parse_measure(name)[1] or 0 for name in self.measures)])
 
     @property
     def queries(self) -> list[str]:
@@ -74,7 +79,7 @@ class Evaluator:
         duplicates = {each for ranked in hits for hit in ranked for each in hit.duplicates}
         documents = system.documents_of(sorted(duplicates))
         twins = self.collection.twins
-        run = run_of(list(self.collection.queries), hits, documents, DEPTH, twins)
+        run = run_of(list(self.collection.queries), hits, documents, self.depth, twins)
         values = per_query(run, self.collection.qrels, self.measures)
         cost = None if system.cost is None else system.cost(self.queries, self.progress)
         options = changed(system.options)
@@ -82,7 +87,7 @@ class Evaluator:
 
     def _hits(self, system: System) -> list[list[Hit]]:
         options = replace(system.options, explain=False, texts=False)
-        depth = DEPTH + bool(self.collection.twins)
+        depth = self.depth + bool(self.collection.twins)
         hits: list[list[Hit]] = []
         for start in range(0, len(self.queries), QUERIES_AT_ONCE):
             batch = self.queries[start : start + QUERIES_AT_ONCE]

@@ -38,7 +38,7 @@ class JudgedQuery:
 
     id: str
     text: str
-    grades: Mapping[str, int]
+    grades: Mapping[str, float]
     type: str = HUMAN
     side: str | None = None
 

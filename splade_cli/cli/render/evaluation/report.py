@@ -11,12 +11,13 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from splade_cli.cli.render.console import note, out
+from splade_cli.evaluation.measures.notation import OF_JUDGEMENTS
 
 if TYPE_CHECKING:
     from splade_cli.evaluation.report import Report, SystemResult
     from splade_cli.reports.table import Table
 
-LAST = ("nDCG@10", "MRR@10", "Recall@100", "MAP", "Recall@10", "P@1", "P@10", "P@5", "P@3")
+LAST = ("nDCG@10", "MRR@10", "Recall@100", "MAP", "Recall@10", "P@1", "P@10", "P@5", "P@3", *OF_JUDGEMENTS)
 """The usual measures, the one that goes first for want of room last."""
 NAME = 26
 GAP = 2

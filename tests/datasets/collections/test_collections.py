@@ -117,12 +117,11 @@ def test_lines_that_are_no_judgement(line: str, tmp_path: Path) -> None:
         read_qrels(tmp_path / "qrels.tsv")
 
 
-@pytest.mark.parametrize("grade", ["0.5", "nan", "inf"])
-def test_grades_that_are_no_whole_number(grade: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("grade", ["half", "nan", "inf"])
+def test_grades_that_are_no_number(grade: str, tmp_path: Path) -> None:
     (tmp_path / "qrels.tsv").write_text(f"query-id\tcorpus-id\tscore\nq\td\t{grade}\n")
-    with pytest.raises(InputError, match="line 2 is no judgement") as caught:
+    with pytest.raises(InputError, match="line 2 is no judgement"):
         read_qrels(tmp_path / "qrels.tsv")
-    assert "whole numbers" in caught.value.hint
 
 
 def lines_of_run(path: Path) -> list[tuple[str, str, int, float]]:

@@ -1,0 +1,69 @@
+"""Collections of the package ir_datasets (ir-datasets.com) by their ids: documents, queries and qrels."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from splade_cli.datasets.collections.collection import Collection
+from splade_cli.datasets.collections.folder import check_ids
+from splade_cli.datasets.formats.trec import Qrels
+from splade_cli.errors import InputError
+from splade_cli.records import Document
+
+PREFIX = "irds:"
+_TITLES = ("title", "headline")
+
+
+def from_ir_datasets(name: str) -> Collection:
+    """The collection of an id, e.g. ``beir/scifact/test``; it is downloaded where it is not on this machine.
+
+    Raises:
+        InputError: the package is not installed, the id is unknown, or it has no judged queries.
+    """
+    if find_spec("ir_datasets") is None:
+        raise InputError(
+            f"{PREFIX}{name} is a collection of the package ir_datasets, which is not installed",
+            "pip install ir-datasets, or name a folder in BEIR's layout",
+        )
+    library = import_module("ir_datasets")
+    try:
+        dataset = library.load(name)
+    except KeyError:
+        raise InputError(
+            f"ir_datasets knows no '{name}'", "ids stand at https://ir-datasets.com, e.g. beir/scifact/test"
+        ) from None
+    missing = [part for part in ("docs", "queries", "qrels") if not getattr(dataset, f"has_{part}")()]
+    if missing:
+        raise InputError(
+            f"'{name}' of ir_datasets has no {', '.join(missing)}", f"a part of it may have, e.g. {name}/test"
+        )
+    qrels: Qrels = {}
+    for judgement in dataset.qrels_iter():
+        qrels.setdefault(str(judgement.query_id), {})[str(judgement.doc_id)] = judgement.relevance
+    queries = {}
+    for query in dataset.queries_iter():
+        if str(query.query_id) in qrels:
+            queries[str(query.query_id)] = _query_text(query)
+    documents = [_document(each) for each in dataset.docs_iter()]
+    check_ids(name, "its queries", {document.id for document in documents}, queries, qrels)
+    judged = {query_id: qrels[query_id] for query_id in queries}
+    parent, _, split = name.rpartition("/")
+    return Collection(parent or name, split, documents, queries, judged)
+
+
+def _document(row: Any) -> Document:
+    title = ""
+    for name in _TITLES:
+        title = title or str(getattr(row, name, "") or "")
+    text = getattr(row, "text", None)
+    if not isinstance(text, str):
+        text = row.default_text()
+    return Document(str(row.doc_id), text, title)
+
+
+def _query_text(row: Any) -> str:
+    """The text of a query; of a topic in several parts the one that its package takes by default."""
+    text = getattr(row, "text", None)
+    return text if isinstance(text, str) else str(row.default_text())
