@@ -2,11 +2,11 @@
 process.
 
     python benchmarks/engine.py --cache FOLDER [--rows 100000 1000000] [--peers-path FOLDER ...] [--only BMP]
-    python benchmarks/engine.py --cache FOLDER --part latency|build|cold|growth
+    python benchmarks/engine.py --cache FOLDER --part latency|threads|build|cold|growth
 
-The vectors are real (see vectors.py). Latency: p50 over the queries, asked one by one; engines take turns of
+The vectors are real (see vectors.py), or --made-up for latency and threads. Latency: p50 over the queries, asked one by one; engines take turns of
 25 queries, the same ones, in an order that moves on by one each turn. Ratio is theirs over ours. Where a peer
-rounds weights, its overlap with the exact top 10 says so.
+rounds weights, its overlap with the exact top 10 says so. Threads: one query on one thread and on all cores.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ import numpy as np
 import scipy.sparse as sp
 from peers.installed import available, built
 from peers.peer import Peer
-from vectors import documents, long_documents, queries
+from vectors import documents, long_documents, made_up, queries
 
+from splade_cli.cores import available_threads
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.engine.postings_file import write_postings
@@ -39,6 +41,10 @@ KS = (10, 1000)
 TURN = 25
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
+ONE_AND_ALL: tuple[tuple[str, int | None], ...] = (
+    ("one thread", 1),
+    (f"threads for {available_threads()} cores", None),
 )
 DEMANDS = {
     "splade-index": (1.5, 2.0, 1.3),
@@ -55,11 +61,12 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--made-up", action="store_true", help="vectors at random, no text is encoded")
     parser.add_argument("--only", nargs="+")
     parser.add_argument(
         "--peers-path", type=Path, nargs="+", default=[], help="more folders with peers' packages"
     )
-    parser.add_argument("--part", choices=["latency", "build", "cold", "growth"], nargs="+")
+    parser.add_argument("--part", choices=["latency", "threads", "build", "cold", "growth"], nargs="+")
     parser.add_argument("--measure-build", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not ONE_THREAD.items() <= os.environ.items():  # libraries read it when they are loaded
@@ -68,13 +75,19 @@ def main() -> None:
     if options.measure_build:
         _build_here(options.measure_build[0], int(options.measure_build[1]), options.cache, peers)
         return
-    parts = options.part or ["latency", "build", "cold", "growth"]
-    asked = queries(1000, options.cache)
+    parts = options.part or ["latency", "threads", "build", "cold", "growth"]
+    if not options.made_up:
+        asked = queries(1000, options.cache)
     for rows in options.rows:
-        vectors = documents(rows, options.cache)
+        if options.made_up:
+            vectors, asked = made_up(rows, options.queries)
+        else:
+            vectors = documents(rows, options.cache)
         print(f"\n{rows_and_terms(vectors)}, queries of {asked.nnz / asked.shape[0]:.1f}", flush=True)
         if "latency" in parts:
             latency(vectors, asked, peers, options.queries)
+        if "threads" in parts:
+            threads(vectors, asked, options.queries)
         if "cold" in parts:
             cold(vectors, asked[:1])
         if "build" in parts:
@@ -94,7 +107,7 @@ def latency(vectors: sp.csr_matrix, asked: sp.csr_matrix, peers: list[type[Peer]
     with tempfile.TemporaryDirectory() as place:
         others = [(peer.label, built(peer, vectors, Path(place) / peer.__name__)) for peer in peers]
         engines: dict[str, tuple[list[Any], Callable[[Any, int], Any]]] = {}
-        engines["ours"] = ([asked[number] for number in range(count)], postings.search)
+        engines["ours"] = ([asked[number] for number in range(count)], partial(postings.search, threads=1))
         for label, peer in others:
             if peer is not None:
                 engines[label] = ([peer.prepare(asked[number]) for number in range(count)], peer.search)
@@ -120,6 +133,19 @@ def latency(vectors: sp.csr_matrix, asked: sp.csr_matrix, peers: list[type[Peer]
                     asked_for = f" (asked {goal:g}x)" if goal else ""
                     line += f"  ratio {p50 / ours:6.2f}x{asked_for}  overlap {overlap[label]:.3f}"
                 print(line, flush=True)
+
+
+def threads(vectors: sp.csr_matrix, asked: sp.csr_matrix, count: int) -> None:
+    """Prints the wall time of one query on one thread and on every core that this process may use."""
+    postings = Postings.build(vectors)
+    prepared = [asked[number] for number in range(count)]
+    ways = {name: (prepared, partial(postings.search, threads=number)) for name, number in ONE_AND_ALL}
+    for k in KS:
+        times = interleaved(ways, k, count)
+        alone = statistics.median(times["one thread"])
+        for name, taken in times.items():
+            p50 = statistics.median(taken)
+            print(f"  k={k:<5} {name:<24} p50 {p50 * 1e3:8.3f} ms  {alone / p50:5.2f}x", flush=True)
 
 
 def interleaved(
@@ -302,7 +328,7 @@ def _growth_line(vectors: sp.csr_matrix, asked: sp.csr_matrix, count: int = 200)
     line += "4M dims" if vectors.shape[1] > 1_000_000 else "       "
     for k in (1, 10, 100, 1000):
         engines = {
-            name: ([asked[number] for number in range(count)], each.search)
+            name: ([asked[number] for number in range(count)], partial(each.search, threads=1))
             for name, each in (("best", postings), ("added", added))
         }
         times = interleaved(engines, k, count)

@@ -113,6 +113,22 @@ def long_documents(rows: int, cache: Path) -> sp.csr_matrix:
     return merged
 
 
+def made_up(rows: int, asked: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """Made up: rows of 38 terms of 30,522 by a power law, and queries of 17 terms of some of them."""
+    terms, dimensions = 38, 30_522
+    dice = np.random.default_rng(3)
+    columns = (dimensions * dice.random(rows * terms) ** 3).astype(np.int32)
+    weights = dice.gamma(2.0, 0.4, rows * terms).astype(np.float32)
+    vectors = sp.csr_matrix((weights, (np.repeat(np.arange(rows), terms), columns)), shape=(rows, dimensions))
+    vectors.sum_duplicates()
+    queries = []
+    for row in dice.choice(rows, asked, replace=False).tolist():
+        one = vectors[row]
+        kept = np.sort(dice.choice(one.nnz, 17, replace=False))
+        queries.append(sp.csr_matrix((one.data[kept], one.indices[kept], [0, 17]), shape=(1, dimensions)))
+    return vectors, sp.csr_matrix(sp.vstack(queries, format="csr"))
+
+
 def _encoded(texts: list[str], terms: int, tokens: int) -> sp.csr_matrix:
     import splade_cli
 

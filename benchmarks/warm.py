@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from vectors import SHARED, query_texts, sentences
+from vectors import SHARED, made_up, query_texts, sentences
 
 ROUNDS = 6
 PROCESSES = 3
@@ -115,23 +114,16 @@ def filters(options: argparse.Namespace) -> dict[str, float]:
     """Ten rows of those that a mask allows."""
     from splade_cli.index.engine.postings import Postings
 
-    rows, terms, dimensions = options.rows or 1_000_000, 38, 30_522
-    dice = np.random.default_rng(3)
-    columns = (dimensions * dice.random(rows * terms) ** 3).astype(np.int32)
-    weights = dice.gamma(2.0, 0.4, rows * terms).astype(np.float32)
-    vectors = sp.csr_matrix((weights, (np.repeat(np.arange(rows), terms), columns)), shape=(rows, dimensions))
-    vectors.sum_duplicates()
+    rows = options.rows or 1_000_000
+    vectors, asked = made_up(rows, 30)
     postings = Postings.build(vectors)
-    queries = []
-    for row in dice.choice(rows, 30, replace=False).tolist():
-        one = vectors[row]
-        kept = np.sort(dice.choice(one.nnz, 17, replace=False))
-        queries.append(sp.csr_matrix((one.data[kept], one.indices[kept], [0, 17]), shape=(1, dimensions)))
-    ways: Ways = {"no filter": lambda query: postings.search(query, 10)}
+    queries = [asked[number] for number in range(asked.shape[0])]
+    dice = np.random.default_rng(4)
+    ways: Ways = {"no filter": lambda query: postings.search(query, 10, threads=1)}
     for share in (0.1, 0.01, 0.001, 0.0001):
         mask = dice.random(rows) < share
-        ways[f"{share:.2%}"] = lambda query, mask=mask: postings.search(query, 10, allowed=mask)  # type: ignore[misc]
-    postings.search(sp.vstack(queries[:2], format="csr"), 10)
+        ways[f"{share:.2%}"] = lambda query, mask=mask: postings.search(query, 10, allowed=mask, threads=1)  # type: ignore[misc]
+    postings.search(asked[:2], 10)
     return {way: statistics.median(taken) for way, taken in measured(ways, queries).items()}
 
 

@@ -6,9 +6,9 @@ import ctypes
 import os
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from splade_cli.cores import available_threads
 from splade_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -108,20 +108,6 @@ def _first_device(cuda_devices: int, has_mps: bool) -> str:
     if cuda_devices:
         return "cuda"
     return "mps" if has_mps else "cpu"
-
-
-def available_threads() -> int:
-    """CPU cores that this process may use: affinity and a container's quota (cgroup v2) count."""
-    cores = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return cores
-    if quota == "max":
-        return cores
-    return max(1, min(cores, int(quota) // int(period)))
 
 
 def fit_threads() -> None:

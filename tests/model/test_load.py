@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import torch
 
+from splade_cli.cores import available_threads
 from splade_cli.errors import InputError, ModelError
-from splade_cli.model.device import available_threads, choose_device
+from splade_cli.model.device import choose_device
 from splade_cli.model.identity import identity_of
 from splade_cli.model.layout import resolve
 from splade_cli.model.load import load_splade_model

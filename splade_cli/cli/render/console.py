@@ -169,7 +169,8 @@ def print_versions() -> None:
     from importlib.metadata import version
 
     from splade_cli import __version__
-    from splade_cli.model.device import available_threads, choose_device, threads
+    from splade_cli.cores import available_threads
+    from splade_cli.model.device import choose_device, threads
 
     device = choose_device()
     machine = f"{platform.system()} {platform.machine()}, {available_threads()} cores"

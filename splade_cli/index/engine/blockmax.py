@@ -22,6 +22,7 @@ from splade_cli.index.engine.verification import rows_fit
 
 SHIFT = 2
 GROUP = 1 << SHIFT
+AHEAD = 64
 
 
 def _upper_bounds(
@@ -151,19 +152,23 @@ def row_score(
 
 
 @compiled
-def find_allowed(allowed: NDArray[np.uint8], most: int, rows: NDArray[np.int64]) -> int:
-    """Writes the rows that are allowed to `rows`, ascending; gives their number, or -1 where there are more
-    than `most`, or the first part lets expect twice as many."""
+def find_allowed(
+    allowed: NDArray[np.uint8], first: int, last: int, most: int, rows: NDArray[np.int64]
+) -> int:
+    """Writes the rows from `first` to before `last` that are allowed to `rows`, ascending; gives their
+    number, or -1 where there are more than `most`, or the first part lets expect twice as many. `first` is a
+    multiple of 8."""
     found = 0
-    whole = len(allowed) >> 3
-    words = allowed[: whole << 3].view(np.uint64)
+    count = last - first
+    whole = count >> 3
+    words = allowed[first : first + (whole << 3)].view(np.uint64)
     first_part = whole >> 4
     for place in range(whole + 1):
         if place == first_part and found << 3 > most:
             return -1
         if place < whole and words[place] == 0:
             continue
-        for row in range(place << 3, min((place + 1) << 3, len(allowed))):
+        for row in range(first + (place << 3), min(first + ((place + 1) << 3), last)):
             if allowed[row]:
                 if found == most:
                     return -1
@@ -178,39 +183,43 @@ def score_rows(
     k: int,
     vectors: tuple[NDArray[Any], ...],
     guard: Guard,
-    table_terms: NDArray[np.int32],
-    values: NDArray[np.float32],
-    multiplier: np.uint32,
-    shift: np.uint32,
+    table: tuple[NDArray[np.int32], NDArray[np.float32], np.uint32, np.uint32],
     keys: NDArray[np.int64],
+    filled: int,
+    threshold: int,
     cell: NDArray[np.float32],
-) -> int:
-    """Scores `rows` through their vectors and keeps the keys of the best; gives their number, at most what
-    `keys` has room for, or -1 where a vector is damaged. `cell` is one number, to read a score's bits."""
+) -> tuple[int, int]:
+    """Scores `rows` through their vectors and keeps the keys of those above the threshold; gives filled and
+    threshold anew, or -1 where a vector is damaged.
+
+    Args:
+        table: the query's hash table, see `insert_query_terms`.
+        cell: one number, to read a score's bits.
+    """
     indptr, indices, data = vectors
+    table_terms, values, multiplier, shift = table
     bits = cell.view(np.int32)
-    filled = 0
-    threshold = 0
-    for first in range(0, len(rows), 64):
-        # asks for the rows before they are needed, see `score_groups`
+    for first in range(0, len(rows), AHEAD):
+        # asks for the rows before they are needed: main memory answers many requests in the time of one
         touched = np.int32(0)
-        for row in rows[first : first + 64]:
+        for row in rows[first : first + AHEAD]:
             if not rows_fit(row, row + 1, vectors, guard):
-                return -1
+                return -1, threshold
             for position in range(indptr[row], indptr[row + 1], 16):
                 touched ^= indices[position] ^ np.int32(data[position] > 0)
         bits[0] = touched
-        for row in rows[first : first + 64]:
+        for row in rows[first : first + AHEAD]:
             terms, weights = indices[indptr[row] : indptr[row + 1]], data[indptr[row] : indptr[row + 1]]
-            cell[0] = row_score(terms, weights, table_terms, values, multiplier, shift)
+            total = row_score(terms, weights, table_terms, values, multiplier, shift)
+            cell[0] = total
             key = (np.int64(bits[0]) << 32) | (LOW - row)
-            if cell[0] > 0 and key > threshold:
+            if total > 0 and key > threshold:
                 keys[filled] = key
                 filled += 1
                 if filled == len(keys):
                     select_largest(keys, filled, k)
                     filled, threshold = k, keys[k - 1]
-    return filled
+    return filled, threshold
 
 
 @compiled
@@ -222,46 +231,30 @@ def score_groups(
     allowed: NDArray[np.uint8],
     vectors: tuple[NDArray[Any], ...],
     guard: Guard,
-    table_terms: NDArray[np.int32],
-    values: NDArray[np.float32],
-    multiplier: np.uint32,
-    shift: np.uint32,
+    table: tuple[NDArray[np.int32], NDArray[np.float32], np.uint32, np.uint32],
     bounds: NDArray[np.float32],
     keys: NDArray[np.int64],
     filled: int,
     threshold: int,
     cell: NDArray[np.float32],
+    rows: NDArray[np.int64],
 ) -> tuple[int, int]:
-    """Scores the rows of `groups` through their vectors, keeps those above the threshold; gives filled and
-    threshold anew, or -1 where a vector is damaged.
-
-    The groups' bounds become zero: they are done. `cell` is one number, to read a score's bits.
-    """
-    indptr, indices, data = vectors
-    bits = cell.view(np.int32)
-    # asks for the rows before they are needed: main memory answers many requests in the time of one
-    touched = np.int32(0)
-    for entry in groups:
-        first = base + ((entry & LOW) << SHIFT)
-        if not rows_fit(first, min(first + GROUP, count), vectors, guard):
-            return -1, threshold
-        for position in range(indptr[first], indptr[min(first + GROUP, count)], 16):
-            touched ^= indices[position] ^ np.int32(data[position] > 0)
-    bits[0] = touched
-    for entry in groups:
-        bounds[entry & LOW] = 0
-        first = base + ((entry & LOW) << SHIFT)
+    """`score_rows` of the allowed rows of `groups`, whose bounds become zero: they are done. `rows` has room
+    for AHEAD."""
+    waiting = 0
+    for number in range(len(groups)):
+        group = groups[number] & LOW
+        bounds[group] = 0
+        first = base + (group << SHIFT)
         for row in range(first, min(first + GROUP, count)):
-            if len(allowed) and not allowed[row]:
-                continue
-            terms, weights = indices[indptr[row] : indptr[row + 1]], data[indptr[row] : indptr[row + 1]]
-            total = row_score(terms, weights, table_terms, values, multiplier, shift)
-            cell[0] = total
-            key = (np.int64(bits[0]) << 32) | (LOW - row)
-            if total > 0 and key > threshold:
-                keys[filled] = key
-                filled += 1
-                if filled == len(keys):
-                    select_largest(keys, filled, k)
-                    filled, threshold = k, keys[k - 1]
+            if len(allowed) == 0 or allowed[row]:
+                rows[waiting] = row
+                waiting += 1
+        if waiting > AHEAD - GROUP or number + 1 == len(groups):
+            filled, threshold = score_rows(
+                rows[:waiting], k, vectors, guard, table, keys, filled, threshold, cell
+            )
+            if filled < 0:
+                return -1, threshold
+            waiting = 0
     return filled, threshold

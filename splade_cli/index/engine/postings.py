@@ -13,14 +13,11 @@ queries are multiplied by the step, which changes no bit of a score.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,9 +26,10 @@ from numpy.typing import NDArray
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.containers.mapped_file import MappedFile
 from splade_cli.index.engine.arrays import DTYPES, GROWING, VECTORS, Arrays, read_only
-from splade_cli.index.engine.guards import Guard, guard_of
+from splade_cli.index.engine.guards import guard_of
+from splade_cli.index.engine.running.queries import Asked, Damaged, Lists, best_rows
 from splade_cli.index.engine.uncompiled import scoring
-from splade_cli.index.engine.uncompiled.cleaning import Summary, cleaned_by, summarised
+from splade_cli.index.engine.uncompiled.cleaning import Summarise, Summary, cleaned_arrays, summarised
 
 MOST_RESULTS = (1 << 31) - 1
 NO_MASK = read_only(np.empty(0, dtype=np.uint8))
@@ -62,12 +60,15 @@ class Postings:
     shape: tuple[int, int]
     arrays: Arrays
     vectors: tuple[NDArray[Any], ...]
-    _lists: tuple[NDArray[Any], ...]
-    _planes: tuple[NDArray[Any], ...]
-    _guard: Guard
     step: float = 1.0
     file: MappedFile | None = None
-    _scratch: deque[tuple[NDArray[Any], ...]] = field(default_factory=deque, repr=False)
+
+    @cached_property
+    def _lists(self) -> Lists:
+        """The same as the loops take it."""
+        postings, planes = (tuple(self.arrays[name] for name in names) for names in (_LISTS, _PLANES))
+        guard = guard_of(self.arrays, self.vectors if len(self.vectors[0]) else (), self.file)
+        return Lists(postings, planes, self.vectors, guard, self.shape[0], len(postings[0]) // 3 - 1, deque())
 
     @cached_property
     def _weights(self) -> tuple[float, float, float]:
@@ -111,9 +112,7 @@ class Postings:
         given = vectors or tuple(np.empty(0, dtype=dtype) for dtype in kinds.values())
         shape = (int(arrays["about"][0]), int(arrays["about"][1]))
         stored = {name: read_only(array) for name, array in arrays.items()}
-        lists, planes = (tuple(stored[name] for name in names) for names in (_LISTS, _PLANES))
-        guard = guard_of(stored, vectors, file)
-        return cls(shape, stored, tuple(map(read_only, given)), lists, planes, guard, step, file)
+        return cls(shape, stored, tuple(map(read_only, given)), step, file)
 
     def search(
         self,
@@ -129,7 +128,9 @@ class Postings:
             queries: [q, dimensions].
             k: rows wanted, at least 1.
             allowed: bool [rows], the rows that may be results; all by default.
-            threads: for many queries, all cores by default; one query runs on one.
+            threads: at most so many, all cores by default. Many queries are shared out among them, or the
+                blocks of each in turn where that gives work to more of them; one query of few rows runs on
+                one. The results have the same bits.
 
         Returns:
             Row numbers int64 [q, k] and scores float32 [q, k]; a row that shares no term with the query is no
@@ -143,50 +144,32 @@ class Postings:
         require_positive(k=k)
         if k > MOST_RESULTS:
             raise InputError(f"k is {k}, and at most {MOST_RESULTS} rows are found", "ask for fewer")
-        if self.step != 1:
-            queries = sp.csr_matrix(queries, dtype=np.float32) * np.float32(self.step)
         if scoring.COMPILED not in sys.modules and queries.shape[0] == 1:
             found = self._search_uncompiled(queries, k, allowed)
             if found is not None:
                 return found
-        loops = _loops()
-        matrix, summary = loops.cleaned(queries, self.shape[1])
+        cleaned = cleaned_arrays(_summarise(), queries, self.shape[1], self.step)
         mask = NO_MASK
         if allowed is not None:
             self._require_mask(allowed)
             mask = read_only(np.ascontiguousarray(allowed, dtype=np.bool_).view(np.uint8))
-        count = matrix.shape[0]
-        numbers = np.empty((count, k), dtype=np.int64)
-        scores = np.empty((count, k), dtype=np.float32)
-        positive = self._positive(summary)
-        workers = 1
-        if count > 1:
-            workers = min(count, threads or os.cpu_count() or 1)
-        if workers > 1:
-            with ThreadPoolExecutor(workers) as pool:
-                futures = [
-                    pool.submit(
-                        self._run, range(first, count, workers), matrix, positive, mask, numbers, scores
-                    )
-                    for first in range(workers)
-                ]
-                for future in futures:
-                    future.result()
-        else:
-            self._run(range(count), matrix, positive, mask, numbers, scores)
-        return numbers, scores
+        asked = Asked(cleaned, self._positive(cleaned.summary), mask, k)
+        try:
+            return best_rows(self._lists, asked, threads)
+        except Damaged:
+            assert self.file is not None
+            raise self.file.damage(LIE) from None
 
     def _search_uncompiled(
         self, query: sp.csr_matrix, k: int, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
         """`search` of one query in NumPy, None where compiled loops are worth being loaded."""
-        matrix, summary = cleaned_by(summarised, query, self.shape[1])
+        _, terms, weights, summary = cleaned_arrays(summarised, query, self.shape[1], self.step)
         if allowed is not None:
             self._require_mask(allowed)
-        lists = scoring.Lists(self._lists, self.arrays["about"], self.file, self.shape[0])
-        positive = self._positive(summary)
+        lists = scoring.Lists(self._lists.postings, self.arrays["about"], self.file, self.shape[0])
         try:
-            keys = scoring.best_keys(matrix.indices, matrix.data, lists, k, positive, allowed)
+            keys = scoring.best_keys(terms, weights, lists, k, self._positive(summary), allowed)
         except ValueError:
             assert self.file is not None
             raise self.file.damage(LIE) from None
@@ -215,7 +198,9 @@ class Postings:
                 for number, name in enumerate(("terms", "directory"))
             )
             buckets = np.arange(len(directory), dtype=np.int64) << int(blocks[block, 2])
-            fits = verification.whole_block_fits(block, size, groups, self._lists, self._planes, self._guard)
+            fits = verification.whole_block_fits(
+                block, size, groups, self._lists.postings, self._lists.planes, self._lists.guard
+            )
             if not fits or not np.array_equal(directory, np.searchsorted(terms, buckets)):
                 raise self.file.damage(LIE)
 
@@ -227,60 +212,10 @@ class Postings:
         largest = queries.most * most * self.shape[1]
         return queries.least > 0 and least > 0 and smallest > 1e-37 and largest < 1e37
 
-    def _run(
-        self,
-        which: range,
-        queries: sp.csr_matrix,
-        positive: bool,
-        mask: NDArray[np.uint8],
-        numbers: NDArray[np.int64],
-        scores: NDArray[np.float32],
-    ) -> None:
-        """Fills the rows `which` of `numbers` and `scores`."""
-        loops = _loops()
-        k = min(numbers.shape[1], self.shape[0])
-        room = np.empty(2 * k + 16, dtype=np.int64)
-        try:
-            scratch = self._scratch.pop()
-        except IndexError:  # all of them are in use by other threads
-            scratch = loops.scratch()
-        indices = read_only(queries.indices)
-        data = read_only(queries.data)
-        indptr = queries.indptr.tolist()
-        for number in which:
-            start, end = indptr[number], indptr[number + 1]
-            query = (indices[start:end], data[start:end], self._lists, self._planes)
-            filled = 0
-            if k and positive:
-                filled = loops.search_positive(
-                    *query, self.vectors, self._guard, self.shape[0], k, mask, scratch, room
-                )
-            elif k:
-                filled = loops.search_signed(*query, self._guard, self.shape[0], k, mask, scratch[0], room)
-            if filled < 0:
-                assert self.file is not None
-                raise self.file.damage(LIE)
-            room[:filled].sort()
-            loops.unpack(room, filled, numbers[number], scores[number])
-        self._scratch.append(scratch)
-
-
-class _Loops(NamedTuple):
-    """The compiled loops of a search."""
-
-    cleaned: Callable[..., Any]
-    scratch: Callable[..., Any]
-    search_positive: Callable[..., Any]
-    search_signed: Callable[..., Any]
-    unpack: Callable[..., Any]
-
 
 @lru_cache(maxsize=1)
-def _loops() -> _Loops:
-    """The loops, which are loaded when something is searched for first."""
-    from splade_cli.index.engine.accumulators import unpack
-    from splade_cli.index.engine.inversion import cleaned
-    from splade_cli.index.engine.signed import search_signed
-    from splade_cli.index.engine.topk import scratch, search_positive
+def _summarise() -> Summarise:
+    """The compiled loop, which is loaded when something is searched for first."""
+    from splade_cli.index.engine.accumulators import summarise
 
-    return _Loops(cleaned, scratch, search_positive, search_signed, unpack)
+    return summarise

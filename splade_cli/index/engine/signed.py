@@ -22,22 +22,23 @@ def search_signed(
     planes: tuple[NDArray[Any], ...],
     guard: Guard,
     count: int,
+    blocks: tuple[int, int],
     k: int,
     allowed: NDArray[np.uint8],
     accumulators: NDArray[np.float32],
     keys: NDArray[np.int64],
+    filled: int,
 ) -> int:
-    """Keys of the k best rows at the front of `keys`, for weights of any sign: remembers which rows were met.
+    """As `topk.search_positive`, for weights of any sign: remembers which rows were met.
 
     A negative score's bits are turned so that they are ordered too. `accumulators` comes and goes zeroed, but
     for what is damaged: then -1 is given.
     """
-    blocks, _, _, starts, rows, weights = postings
+    _, _, _, starts, rows, weights = postings
     bits = accumulators.view(np.int32)
     slots = np.empty(len(query_terms), dtype=np.int64)
     met = np.zeros(BLOCK, dtype=np.bool_)
-    filled = 0
-    for block in range(len(blocks) // 3 - 1):
+    for block in range(blocks[0], blocks[1]):
         size = min(BLOCK, count - block * BLOCK)
         groups = (size + GROUP - 1) >> SHIFT
         if not find_terms(query_terms, block, groups, postings, planes, guard, slots):

@@ -24,6 +24,7 @@ from splade_cli.index.engine.accumulators import (
     select_largest,
 )
 from splade_cli.index.engine.blockmax import (
+    AHEAD,
     GROUP,
     SHIFT,
     clear_query_terms,
@@ -107,20 +108,30 @@ def search_positive(
     vectors: tuple[NDArray[Any], ...],
     guard: Guard,
     count: int,
+    blocks: tuple[int, int],
     k: int,
     allowed: NDArray[np.uint8],
     scratch: tuple[NDArray[Any], ...],
     keys: NDArray[np.int64],
+    filled: int,
+    floor: NDArray[np.int64],
 ) -> int:
-    """Keys of the k best rows at the front of `keys` (room for more than k), unordered; gives their number,
-    or -1 where something that was read is damaged; then the scratch is of no more use.
+    """Keys of the k best rows of some blocks at the front of `keys` (room for more than k), unordered; gives
+    their number, or -1 where something that was read is damaged; then the scratch is of no more use.
+
+    Args:
+        blocks: the first of them, and the one after the last.
+        filled: how many keys an earlier call for other blocks has left there, which take part.
+        floor: one number, the largest k-th key that any thread has found for this query, 0 before; all of
+            them read and write it. What is no larger is left out, so there may be fewer than k.
 
     All weights are above zero, so a row that shares a term has a score above zero. Without `vectors` (an
     empty indptr) all postings are added up. The scratch comes and goes with zeros in the accumulators and -1
     in the table's terms.
     """
-    blocks, _, _, starts, rows, weights = postings
+    _, _, _, starts, rows, weights = postings
     accumulators, bounds, candidates, table_terms, values = scratch
+    first_row, last_row = blocks[0] * BLOCK, min(count, blocks[1] * BLOCK)
     bound_bits = bounds.view(np.int32)
     none = bounds[:0]
     cell = np.empty(1, dtype=np.float32)
@@ -131,24 +142,33 @@ def search_positive(
     multiplier, shift = np.uint32(0), np.uint32(0)
     few = -1
     if len(vectors[0]) and len(allowed):
-        few = find_allowed(allowed, min(BLOCK, max(FEW, count // ROWS_PER_ALLOWED)), candidates)
+        most = min(BLOCK, max(FEW, (last_row - first_row) // ROWS_PER_ALLOWED))
+        few = find_allowed(allowed, first_row, last_row, most, candidates)
     if len(vectors[0]) and (few >= 0 or k * ROWS_PER_RESULT <= count):
         multiplier, shift = insert_query_terms(query_terms, query_weights, table_terms, values)
+    table = (table_terms, values, multiplier, shift)
+    threshold = 0
     if few >= 0 and shift > 0:
-        filled = score_rows(
-            candidates[:few], k, vectors, guard, table_terms, values, multiplier, shift, keys, cell
+        filled, threshold = score_rows(
+            candidates[:few], k, vectors, guard, table, keys, filled, threshold, cell
         )
+        if filled < 0:
+            return -1
         clear_query_terms(query_terms, table_terms, multiplier, shift)
         select_largest(keys, filled, min(k, filled))
         return min(k, filled)
     slack = np.float32(1 - (len(query_terms) + 4) * 2.0**-22)  # of the roundings of a bound and of a score
     per_group = GROUP * (len(rows) // max(1, count) + 40)  # the cost of a group's evaluation, in postings
-    filled = 0
-    threshold = 0
-    for block in range(len(blocks) // 3 - 1):
+    ahead = np.empty(AHEAD, dtype=np.int64)
+    for block in range(blocks[0], blocks[1]):
         base = block * BLOCK
         size = min(BLOCK, count - base)
         groups = (size + GROUP - 1) >> SHIFT
+        if filled >= k:
+            select_largest(keys, filled, k)
+            filled, threshold = k, max(threshold, keys[k - 1])
+            floor[0] = max(floor[0], threshold)
+        threshold = max(threshold, floor[0])
         if not find_terms(query_terms, block, groups, postings, planes, guard, slots):
             return -1
         work = size // 8
@@ -166,7 +186,7 @@ def search_positive(
             if len(allowed):
                 exclude_groups(bounds, allowed[base : base + size])
             steps = 0
-            if filled < k:
+            if threshold == 0:
                 class_maxima(bound_bits, groups, maxima[:CLASSES])
                 steps = descending_thresholds(maxima[:CLASSES], wanted, thresholds)
             left = 0
@@ -175,7 +195,8 @@ def search_positive(
                 low = 1
                 if filled >= k:
                     select_largest(keys, filled, k)
-                    filled, threshold = k, keys[k - 1]
+                    filled, threshold = k, max(threshold, keys[k - 1])
+                if threshold > 0:
                     cell_bits[0] = threshold >> 32
                     cell[0] *= slack
                     low = max(1, cell_bits[0])
@@ -208,15 +229,13 @@ def search_positive(
                         allowed,
                         vectors,
                         guard,
-                        table_terms,
-                        values,
-                        multiplier,
-                        shift,
+                        table,
                         bounds,
                         keys,
                         filled,
                         threshold,
                         cell,
+                        ahead,
                     )
                     if filled < 0:
                         return -1

@@ -14,8 +14,9 @@ from typing import Self
 import scipy.sparse as sp
 import torch
 
+from splade_cli.cores import available_threads
 from splade_cli.errors import ModelError
-from splade_cli.model.device import available_threads, empty_cache
+from splade_cli.model.device import empty_cache
 from splade_cli.model.encode import encode_window
 from splade_cli.model.loaded import LoadedModel
 

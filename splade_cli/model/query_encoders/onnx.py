@@ -15,8 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from splade_cli.cores import available_threads
 from splade_cli.errors import IndexFolderError, InputError, rebuild_hint
-from splade_cli.model.device import available_threads
 from splade_cli.model.query_encoders.base import active_columns
 from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 

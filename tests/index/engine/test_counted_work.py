@@ -62,10 +62,11 @@ class Counted:
         self, postings: Postings, query: sp.csr_matrix, k: int, allowed: NDArray[np.uint8] = NO_MASK
     ) -> list[int]:
         room = np.empty(2 * k + 16, dtype=np.int64)
+        lists = postings._lists
         search = topk.search_positive.py_func  # type: ignore[attr-defined]
         filled = search(
-            query.indices, query.data, postings._lists, postings._planes, postings.vectors, postings._guard, ROWS, k,
-            allowed, topk.scratch(), room,
+            query.indices, query.data, lists.postings, lists.planes, lists.vectors, lists.guard, ROWS,
+            (0, lists.blocks), k, allowed, topk.scratch(), room, 0, np.zeros(1, dtype=np.int64),
         )  # fmt: skip
         return [int(LOW - (key & LOW)) for key in sorted(room[:filled].tolist(), reverse=True)]
 

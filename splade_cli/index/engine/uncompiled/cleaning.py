@@ -28,6 +28,16 @@ class Summary(NamedTuple):
     ordered: bool
 
 
+class Cleaned(NamedTuple):
+    """The arrays of CSR vectors in order, read-only, and the summary of their weights; `ordered` is of those
+    that were given."""
+
+    indptr: NDArray[Any]
+    indices: NDArray[Any]
+    data: NDArray[np.float32]
+    summary: Summary
+
+
 def summarised(
     indptr: NDArray[Any], indices: NDArray[Any], data: NDArray[np.float32]
 ) -> tuple[bool, bool, float, float, float]:
@@ -54,6 +64,20 @@ def cleaned_by(
     Raises:
         InputError: vectors of another width than `dimensions`, or a weight that is not finite.
     """
+    matrix = vectors
+    if vectors.format != "csr" or vectors.data.dtype != np.float32:
+        matrix = as_csr(vectors)
+    indptr, indices, data, summary = cleaned_arrays(summarise, matrix, dimensions)
+    if not summary.ordered:
+        matrix = sp.csr_matrix((data, indices, indptr), shape=matrix.shape)
+    return matrix, summary
+
+
+def cleaned_arrays(
+    summarise: Summarise, vectors: sp.csr_matrix, dimensions: int, step: float = 1.0
+) -> Cleaned:
+    """The arrays of `cleaned_by`, of vectors times `step`; making a matrix of them would take longer than a
+    query."""
     if vectors.shape[1] != dimensions:
         raise InputError(
             f"vectors have {vectors.shape[1]} dimensions, the index has {dimensions}",
@@ -62,15 +86,17 @@ def cleaned_by(
     matrix = vectors
     if vectors.format != "csr" or vectors.data.dtype != np.float32:
         matrix = as_csr(vectors)
-    indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
+    indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), matrix.data
+    if step != 1:
+        data = data * np.float32(step)
+    data = read_only(data)
     ordered, finite, least, nearest, most = summarise(indptr, indices, data)
     if not finite:
         raise InputError("a vector holds a weight that is not finite", "check the model that made it")
     if not ordered:
-        matrix = as_csr(matrix, copy=True)
+        matrix = sp.csr_matrix((data, indices, indptr), shape=matrix.shape, copy=True)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
-        _, _, least, nearest, most = summarise(
-            read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
-        )
-    return matrix, Summary(least, nearest, most, ordered)
+        indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
+        _, _, least, nearest, most = summarise(indptr, indices, data)
+    return Cleaned(indptr, indices, data, Summary(least, nearest, most, ordered))
