@@ -117,7 +117,10 @@ Concurrency = Annotated[int, typer.Option("--concurrency", help="Calls at a time
 RateLimit = Annotated[int | None, typer.Option("--rate-limit", help="Calls a minute at most.")]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds a call may take.")]
 AnswerTokens = Annotated[
-    int, typer.Option("--answer-tokens", help="Tokens of an answer at most; fourfold once one is cut off.")
+    int,
+    typer.Option(
+        "--answer-tokens", help="Tokens of an answer at most; fourfold once one is cut off, while that helps."
+    ),
 ]
 MaxUseless = Annotated[
     int,

@@ -198,12 +198,12 @@ class Asking(Generic[Item, Written]):
             self._as_json += answer.is_json
             written = self._question.read(item, answer)
             useless = self._usefulness.judge(item, answer, is_of_use=bool(written))
+            is_cut_off = useless is not None and useless.is_cut_off
+            client.judged(answer, is_of_use=useless is None, is_cut_off=is_cut_off)
             if useless is None:
                 return written
             failure = str(useless)
             self._advice = useless.advice
-            if useless.is_cut_off:
-                client.make_room()
             if self._usefulness.in_a_row >= self._options.most_useless:
                 self.answers.expire(self._usefulness.unread)
                 client.stop(useless_answers(self._usefulness.in_a_row, useless, self._endpoint))

@@ -119,8 +119,8 @@ class Budget:
         self._reserved_completion = 0
 
     def expect(self, answer_tokens: int) -> None:
-        """Reserves so many tokens for an answer from now on, if that is more than before."""
-        self._longest_answer = max(self._longest_answer, answer_tokens)
+        """Reserves so many tokens for an answer from now on."""
+        self._longest_answer = answer_tokens
 
     def fits(self, prompt_bytes: int) -> bool:
         """Whether another call is within all limits, whatever it and those under way will cost."""

@@ -1,4 +1,5 @@
-"""Answers that are cut off: the limit of tokens is raised once a run, and never beyond what a server takes."""
+"""Answers that are cut off: the limit of tokens is raised once a run, never beyond what a server takes, and put
+back where longer answers say nothing either."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import pytest
 from reliability.llm.call import Call, completion, healthy
 from reliability.llm.server import LlmServer
 from splade_cli.generation.llm.budget import Limits
+from splade_cli.generation.llm.client.request import ChatRequest
 from splade_cli.generation.llm.options import Llm
 from splade_cli.generation.llm.writer import LlmWriter
 from splade_cli.records import Chunk
@@ -67,12 +69,26 @@ def test_the_limit_is_raised_once_and_told(written: Callable[..., tuple[list[int
     assert model.limits == [100, 400, 400, 400]
 
 
-def test_it_is_not_raised_again(written: Callable[..., tuple[list[int], list[str]]]) -> None:
+def test_it_is_put_back_where_longer_answers_say_nothing(
+    written: Callable[..., tuple[list[int], list[str]]],
+) -> None:
     model = Thinker(1000)
     counts, said = written(model, most_useless=20)
     assert counts == [0, 0, 0]
-    assert len(said) == 1
-    assert set(model.limits) == {100, 400}
+    assert said[1:] == ["longer answers were of no use either: from now on the limit is 100 tokens"]
+    assert model.limits[:4] == [100, 400, 400, 400]
+    assert len(model.limits) > 5
+    assert set(model.limits[4:]) == {100}
+
+
+def test_it_stays_once_a_longer_answer_was_of_use() -> None:
+    request = ChatRequest("m", {"max_tokens": 100}, [None])
+    assert request.heard(100, is_of_use=False) is None, "nothing is longer than before"
+    assert request.make_room() == 400
+    for is_of_use in (False, False, True, False, False, False):
+        assert request.heard(90, is_of_use=False) is None, "the shorter limit was enough for it"
+        assert request.heard(300, is_of_use=is_of_use) is None
+    assert request.build([], 0)["max_tokens"] == 400
 
 
 def test_a_server_that_takes_no_more_is_asked_as_before(

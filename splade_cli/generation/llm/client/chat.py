@@ -119,8 +119,18 @@ class ChatClient:
                     return await self._ask_with_retries(messages, attempt)
             return await self._ask_with_retries(messages, attempt)
 
-    def make_room(self) -> None:
-        """Lets answers have more tokens, once a run: one was cut off before it said anything of use."""
+    def judged(self, answer: Answer, *, is_of_use: bool, is_cut_off: bool = False) -> None:
+        """Lets answers have more tokens, once a run, where one is cut off before it says anything of use.
+
+        Where longer ones say nothing either, they have as many as before.
+        """
+        tokens = self._request.heard(answer.completion_tokens, is_of_use=is_of_use)
+        if tokens is not None:
+            self.budget.expect(tokens)
+            self._say(f"longer answers were of no use either: from now on the limit is {tokens:,} tokens")
+            return
+        if not is_cut_off:
+            return
         tokens = self._request.make_room()
         if tokens is not None:
             self.budget.expect(tokens)

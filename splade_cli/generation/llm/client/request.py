@@ -22,6 +22,8 @@ _ROOM = ("max_tokens", "max_completion_tokens")
 _NO_ROOM = re.compile(r"max_(?:completion_)?tokens|context|too (?:long|large)", re.I)
 MORE_ROOM = 4
 """Times as many tokens that answers may have once one was cut off."""
+LONGER_IN_VAIN = 3
+"""Longer answers without use, and none with any, after which they may have no more tokens than before."""
 
 
 class ChatRequest:
@@ -46,7 +48,8 @@ class ChatRequest:
         self._refused = 0  # formats before this one are known not to be taken
         self._format = 0
         self._was_raised = False
-        self._before: dict[str, Any] = {}  # what answers might have before, until the server takes more
+        self._before: dict[str, Any] = {}  # what answers might have before, until longer ones are of use
+        self._longer_in_vain = 0
         self._answering: int | None = (
             None  # the format that answered after a fault, while a better one is tried
         )
@@ -70,6 +73,27 @@ class ChatRequest:
             self._sampling[name] = MORE_ROOM * tokens
             return MORE_ROOM * int(tokens)
         return None
+
+    def heard(self, tokens: int, *, is_of_use: bool) -> int | None:
+        """Learns whether longer answers are worth their tokens; the limit from now on where they are not.
+
+        A model that goes round in circles is cut off again, four times as late, at four times the cost.
+        """
+        before = max(self._before.values(), default=tokens)
+        if tokens <= before:
+            return None
+        if is_of_use:
+            self._before = {}
+            return None
+        self._longer_in_vain += 1
+        if self._longer_in_vain < LONGER_IN_VAIN:
+            return None
+        self._put_back()
+        return int(before)
+
+    def _put_back(self) -> None:
+        self._sampling.update(self._before)
+        self._before = {}
 
     def answered(self) -> None:
         """Learns from an answer: the format is found, or is to be compared with the best one."""
@@ -95,8 +119,7 @@ class ChatRequest:
         """
         status = status_of(error)
         if status in (400, 422) and self._before and _NO_ROOM.search(message):
-            self._sampling.update(self._before)
-            self._before = {}
+            self._put_back()
             return True
         if status in (400, 422) and self._drop_parameter(f"{getattr(error, 'param', '')} {message}"):
             return True
