@@ -101,7 +101,8 @@ ReportFile = Annotated[
     Path | None,
     typer.Option(
         "--report",
-        help="Write the report as JSON, values of each query included; - is standard output.",
+        help="Write a report: .html is a page to read, .md Markdown, .json has the values of each query; "
+        "- is JSON on standard output.",
     ),
 ]
 Failures = Annotated[

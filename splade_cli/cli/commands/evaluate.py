@@ -58,9 +58,12 @@ def evaluate(
     json_output: options.Json = False,
 ) -> None:
     """Measure a model: ranking, sparsity, FLOPS, latency, size; BM25, dense and hybrid search beside it."""
+    from functools import partial
+
     from splade_cli.cli.render import console
     from splade_cli.cli.render.evaluation.measurement import measurement
     from splade_cli.cli.render.evaluation.outputs import Outputs
+    from splade_cli.cli.render.evaluation.page import page
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.evaluation.benchmarks.results import ENDING, read_results
     from splade_cli.evaluation.failures import require_failures, write_failures
@@ -133,7 +136,9 @@ def evaluate(
     )
     with show_progress() as progress:
         found = measured(subject, wanted, name=None if index is None else index.name, progress=progress)
-    outputs.write(found, model or "tiny", per_query)
+    other = beside.baseline.loaded.model.name if isinstance(beside.baseline, SpladeEmbedder) else ""
+    make_page = partial(page, found, model or "tiny", data=data, index=index, baseline=other)
+    outputs.write(found, model or "tiny", per_query, make_page)
     if not outputs.on_stdout:
         measurement(found)
     outputs.say()

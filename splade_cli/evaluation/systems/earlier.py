@@ -8,6 +8,8 @@ from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.report import Report, SystemResult
 
+REPORTED = ", as reported"
+"""Ends the name of earlier results."""
 AGAIN = "write the report anew, or name the model itself as the baseline"
 
 
@@ -40,4 +42,4 @@ def earlier_result(report: Report, measures: Sequence[str]) -> SystemResult:
     first = report.systems[0]
     figures = {name: first.figures[name] for name in measures if name in first.figures}
     values = {name: first.values[name] for name in figures if name in first.values}
-    return SystemResult(f"{first.name}, as reported", figures, values, options=first.options)
+    return SystemResult(first.name + REPORTED, figures, values, options=first.options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +12,13 @@ from splade_cli.cli.render import console
 from splade_cli.datasets.formats.trec import run_lines, write_run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.benchmarks.results import write_results
+from splade_cli.reports.outputs import is_rendered, require_report_file, write_page
 from splade_cli.storage.files import write_json
 from splade_cli.storage.outputs import output_file, output_folder
 
 if TYPE_CHECKING:
     from splade_cli.evaluation.measurement import Measurement
+    from splade_cli.reports.page import Page
 
 STDOUT = Path("-")
 
@@ -55,14 +57,15 @@ class Outputs:
                 "only one of --run -, --report - and --json can be on standard output",
                 "name files for the others",
             )
-        for path in (self.run, self.report):
-            if path is not None and path != STDOUT:
-                output_file(path)
+        if self.run is not None and self.run != STDOUT:
+            output_file(self.run)
+        if self.report is not None and self.report != STDOUT:
+            require_report_file(self.report)
         if self.mteb is not None:
             output_folder(self.mteb)
 
-    def write(self, measured: Measurement, model: str, per_query: bool) -> None:
-        """Writes and prints all of them."""
+    def write(self, measured: Measurement, model: str, per_query: bool, page: Callable[[], Page]) -> None:
+        """Writes and prints all of them; `page` makes the report for readers, where one is asked for."""
         if self.run is not None and measured.report is not None:
             run = measured.report.systems[0].run
             if self.run == STDOUT:
@@ -73,7 +76,10 @@ class Outputs:
         if self.report == STDOUT:
             console.json_document(measured.to_json())
         elif self.report is not None:
-            write_json(self.report, measured.to_json(), alone=True)
+            if is_rendered(self.report):
+                write_page(self.report, page())
+            else:
+                write_json(self.report, measured.to_json(), alone=True)
             self._said.append(f"report written to {self.report}")
         if self.mteb is not None:
             summary = write_results(self.mteb, model, measured.tasks, datetime.now())
