@@ -24,7 +24,7 @@ def write_frequencies(out: ContainerWriter, frequencies: TermFrequencies) -> Non
     """Writes them as tensors and metadata whose names begin with ``bm25``."""
     counts = frequencies.rows.whole
     out.add(f"{NAME}.counts.indptr", counts.indptr.astype(np.int64))
-    out.add(f"{NAME}.counts.indices", counts.indices)
+    out.add(f"{NAME}.counts.indices", counts.indices.astype(np.int32, copy=False))
     out.add(f"{NAME}.counts.data", counts.data)
     out.add(f"{NAME}.lengths", frequencies.lengths)
     out.add(f"{NAME}.document_frequencies", frequencies.document_frequencies)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from splade_cli.index.containers.mapped_file import MappedFile
 
 PIECE = 1 << 22
+"""Weights that are read at once."""
 LIE = "pointers or columns of its vectors do not fit"
 Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
@@ -87,9 +88,34 @@ class StoredRows:
             (found, where, np.array(starts)), shape=(len(numbers), self.shape[1]), copy=False
         )
 
+    def block(self, start: int, end: int) -> sp.csr_matrix:
+        """CSR [end - start, columns] of consecutive rows over the arrays, whose columns stay int32 however
+        many weights all rows have together. Raises IndexFolderError where one is damaged."""
+        data, indices, indptr = self.arrays
+        pointers = indptr[start : end + 1]
+        if self._file is not None:
+            self._file.require_arrays(pointers)
+        first, last = int(pointers[0]), int(pointers[-1])
+        if self._file is not None:
+            if not 0 <= first <= last <= len(data) or np.any(np.diff(pointers) < 0):
+                raise self._file.damage(LIE)
+            self._file.require_arrays(data[first:last], indices[first:last])
+            if not self._within(indices[first:last]):
+                raise self._file.damage(LIE)
+        parts = (data[first:last], indices[first:last], pointers - first)
+        return sp.csr_matrix(parts, shape=(end - start, self.shape[1]), copy=False)
+
+    def blocks(self) -> Iterator[tuple[int, sp.csr_matrix]]:
+        """All rows in blocks of about PIECE weights, each with the number of its first row; see `block`."""
+        mean = max(1.0, self.nnz / max(1, self.shape[0]))
+        step = max(1, int(PIECE // mean))
+        for start in range(0, self.shape[0], step):
+            yield start, self.block(start, min(start + step, self.shape[0]))
+
     @cached_property
     def whole(self) -> sp.csr_matrix:
-        """CSR [rows, columns] over the arrays. Raises IndexFolderError where anything is damaged."""
+        """CSR [rows, columns] over the arrays; of more than 2^31 - 1 weights SciPy copies the columns, in
+        eight bytes each. Raises IndexFolderError where anything is damaged."""
         self.require_whole()
         data, indices, indptr = self.arrays
         return sp.csr_matrix((data, indices, indptr), shape=self.shape, copy=False)

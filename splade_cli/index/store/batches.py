@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk
 
-BLOCK_NONZEROS = 1 << 22
-"""Weights that are in memory at once where a segment is read to be written again."""
 Dense = NDArray[np.floating]
 
 
@@ -47,18 +45,6 @@ def unique_ids(batches: Iterable[Batch]) -> Iterator[Batch]:
                 raise InputError(f"the id '{chunk.id}' comes twice", "ids must be unique in an index")
             seen.add(chunk.id)
         yield batch
-
-
-def blocks(vectors: sp.csr_matrix, rows: NDArray[np.int64] | None = None) -> Iterator[sp.csr_matrix]:
-    """`vectors`, or these `rows` of it, in pieces of about BLOCK_NONZEROS weights."""
-    mean = max(1.0, vectors.nnz / max(1, vectors.shape[0]))
-    step = max(1, int(BLOCK_NONZEROS // mean))
-    if rows is None:
-        for start in range(0, vectors.shape[0], step):
-            yield vectors[start : start + step]
-        return
-    for start in range(0, len(rows), step):
-        yield vectors[rows[start : start + step]]
 
 
 def canonical(matrix: sp.csr_matrix) -> sp.csr_matrix:

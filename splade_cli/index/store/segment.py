@@ -19,7 +19,7 @@ from splade_cli.index.containers.stored_rows import StoredRows
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.metadata.columns import Columns
 from splade_cli.index.metadata.text_columns import TextColumn
-from splade_cli.index.store.batches import Batch, Dense, blocks
+from splade_cli.index.store.batches import Batch, Dense
 from splade_cli.index.store.chunks import StoredChunks
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.records import Chunk
@@ -140,17 +140,20 @@ class Segment:
         return np.flatnonzero(self.alive)
 
     def live_blocks(self) -> Iterator[sp.csr_matrix]:
-        """The vectors of the rows that are not deleted, in pieces of about BLOCK_NONZEROS weights."""
-        if self.alive is None:
-            return map(self._weights, blocks(self.stored))
-        return map(self._weights, blocks(self.stored, self.survivors()))
+        """The vectors of the rows that are not deleted, in pieces of about `stored_rows.PIECE` weights or
+        fewer."""
+        for start, block in self.rows.blocks():
+            if self.alive is not None:
+                block = block[np.flatnonzero(self.alive[start : start + block.shape[0]])]
+            if block.shape[0]:
+                yield self._weights(block)
 
     def live_batches(self) -> Iterator[Batch]:
         """The rows that are not deleted with all that is known of them, cut as `live_blocks`; one batch at
         least."""
         rows = self.survivors()
         if not len(rows):
-            yield self._batch(rows, self._weights(self.stored[:0]))
+            yield self._batch(rows, self._weights(self.rows.block(0, 0)))
         start = 0
         for vectors in self.live_blocks():
             end = start + vectors.shape[0]

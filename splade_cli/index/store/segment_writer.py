@@ -15,9 +15,10 @@ from splade_cli.index.bm25.frequencies_file import write_frequencies
 from splade_cli.index.bm25.language import guess_language
 from splade_cli.index.containers.checksums import Checksum
 from splade_cli.index.containers.container_writer import ContainerWriter, GrowingTensor
+from splade_cli.index.containers.stored_rows import StoredRows
 from splade_cli.index.engine.postings_file import write_postings
 from splade_cli.index.metadata.columns import Columns
-from splade_cli.index.store.batches import Batch, blocks, canonical, check_batch
+from splade_cli.index.store.batches import Batch, canonical, check_batch
 from splade_cli.index.store.chunks import ChunkWriter
 from splade_cli.index.store.segment_file import DENSE, OFFSETS, POSTINGS, VECTORS, tensors_of, texts_of
 from splade_cli.index.vectors.impacts import Impacts
@@ -89,13 +90,14 @@ def write_segment(
         if dense and dense_vectors.empty:
             raise InputError("no dense vectors were given", "give one a row")
         stored = vectors.mapped(dimensions)
-        write_postings(out, POSTINGS, blocks(stored), dimensions, weights=stored.dtype)
+        parts = (block for _, block in stored.blocks())
+        write_postings(out, POSTINGS, parts, dimensions, weights=stored.dtype)
         language = None
         frequencies = counter.frequencies()
         if frequencies is not None:
             language = frequencies.language
             write_frequencies(out, frequencies)
-        nonzeros = int(stored.nnz)
+        nonzeros = stored.nnz
     assert out.checksum is not None
     return WrittenSegment(chunks.count, nonzeros, language, out.checksum)
 
@@ -121,10 +123,10 @@ class _VectorWriter:
         self._indices.append(clean.indices)
         self._data.append(clean.data)
 
-    def mapped(self, dimensions: int) -> sp.csr_matrix:
-        """The matrix so far, over memory maps."""
+    def mapped(self, dimensions: int) -> StoredRows:
+        """The rows so far, over memory maps."""
         arrays = (self._data.mapped(), self._indices.mapped(), self._indptr.mapped())
-        return sp.csr_matrix(arrays, shape=(self._indptr.length - 1, dimensions), copy=False)
+        return StoredRows(arrays, (self._indptr.length - 1, dimensions), None)
 
 
 class _DenseWriter:
