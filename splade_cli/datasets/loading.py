@@ -30,6 +30,7 @@ class DatasetSplits:
     Attributes:
         removed: how many rows each filter took away, by its name.
         held_out: where val and test come from: ``own``, ``cut`` (from the training rows), or ``none``.
+        file: of the training rows, where they are of one file.
     """
 
     name: str
@@ -38,6 +39,7 @@ class DatasetSplits:
     test: list[Example] = field(default_factory=list)
     removed: dict[str, int] = field(default_factory=dict)
     held_out: str = "none"
+    file: Path | None = None
 
     def line(self) -> str:
         """One line for a log: sizes, and what was removed why."""
@@ -88,6 +90,8 @@ def load_dataset(name: str, spec: DatasetSpec, seed: int) -> DatasetSplits:
         whole.removed["over max_rows"] = len(whole.train) - spec.max_rows
         random.Random(f"{seed}|{name}|rows").shuffle(whole.train)
         del whole.train[spec.max_rows :]
+    if len(parts) == 1:
+        whole.file = parts[0].file
     if not whole.train:
         raise InputError(
             f"dataset '{name}' has no training row left: {whole.line()}", "check its filters and columns"
@@ -113,7 +117,7 @@ def _read(source: str, seed: int) -> DatasetSplits:
     """A file of rows, where every row has to be right, or anything else that a dataset may be."""
     path = Path(source)
     if path.suffix in _TRAINING_FILES and not path.is_dir():
-        return DatasetSplits(source, read_examples(path))
+        return DatasetSplits(source, read_examples(path), file=path)
     return load_dataset(source, DatasetSpec(source=source), seed)
 
 
@@ -123,6 +127,8 @@ def _load_part(name: str, part: DatasetPart, seed: int) -> DatasetSplits:
     reader = RowReader(name, part, removed)
     rows = {split: reader.examples(table) for split, table in tables.items()}
     splits = DatasetSplits(name, rows["train"], rows.get("val", []), rows.get("test", []), dict(removed))
+    if Path(part.source).is_file():
+        splits.file = Path(part.source)
     has_own = "val" in rows or "test" in rows
     if has_own:
         splits.held_out = "own"

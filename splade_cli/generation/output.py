@@ -6,11 +6,12 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from splade_cli.datasets.examples import FORMATS, write_examples
-from splade_cli.datasets.formats.trec import write_qrels
+from splade_cli.datasets.formats.trec import write_qrels, write_run
+from splade_cli.datasets.teacher_run import TEACHER_RUN
 from splade_cli.errors import InputError
 from splade_cli.generation.negatives import Mined
 from splade_cli.generation.options import GenerateOptions
@@ -29,10 +30,11 @@ UNFINISHED = ".unfinished"
 
 @dataclass(frozen=True)
 class MinedQuery:
-    """A query with what was mined beside each of its relevant chunks."""
+    """A query, what was mined beside each of its relevant chunks, and what the teachers rank first for it."""
 
     query: JudgedQuery
     mined: tuple[Mined, ...]
+    ranking: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def written_files(options: GenerateOptions) -> tuple[str, ...]:
         "queries.jsonl",
         *qrels,
         "rejected.jsonl",
+        TEACHER_RUN,
         *rows[1:],
         rows[0],
         "report.json",
@@ -107,6 +110,7 @@ def write_training_files(
         write_jsonl(folder / "corpus.jsonl", source.corpus_rows())
         write_jsonl(folder / "queries.jsonl", (_query_row(each.query) for each in queries))
         write_jsonl(folder / "rejected.jsonl", (each.to_json() for each in source.rejected))
+        write_run(folder / TEACHER_RUN, {each.query.id: each.ranking for each in queries}, "teachers")
         for side in SIDES:
             if f"qrels/{side}.tsv" in names:
                 write_qrels(folder / f"qrels/{side}.tsv", qrels[side])

@@ -6,6 +6,8 @@ language model stay in cache.sqlite3, what a model encoded until all is written.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from splade_cli.datasets.lost_queries import read_lost_queries
@@ -34,7 +36,7 @@ from splade_cli.generation.queries.rejected import CEILING
 from splade_cli.generation.queries.weak_spots import WeakSpots
 from splade_cli.generation.report import Generated, Plan
 from splade_cli.generation.run_cache import answer_cache, earlier_answers, forget_vectors, run_cache
-from splade_cli.generation.teachers import MANY, Models, Teachers, open_models
+from splade_cli.generation.teachers import DEPTH, MANY, Models, Teachers, open_models
 from splade_cli.generation.written_negatives import Checks, WrittenNegatives, add_written_negatives
 from splade_cli.index.bm25.analyzer import stop_words
 from splade_cli.progress import Progress, Say, bars, silent, unsaid
@@ -118,7 +120,7 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
             if judge is not None and isinstance(source, WrittenQueries):
                 mined = judge.usable(mined, chunks_by_id, source.rejected, progress)
             sides = source.split([each.query for each in mined], options.split_ratio, options.seed)
-            rows = [MinedQuery(query, each.mined) for query, each in zip(sides, mined, strict=True)]
+            rows = [replace(each, query=query) for query, each in zip(sides, mined, strict=True)]
             if judge is not None and options.judge is not None and options.judge.relabel:
                 rows = judge.relabelled(rows, chunks_by_id, source.rejected, progress)
             made = WrittenNegatives(rows, {})
@@ -204,7 +206,8 @@ def _mined_queries(
             mined = [source.mine(query, positive, ranking, seed) for positive in query.relevant]
             usable = tuple(each for each in mined if each is not None)
             if usable:
-                results.append(MinedQuery(query, usable))
+                first = dict(islice(ranking.items(), DEPTH))
+                results.append(MinedQuery(query, usable, first))
         progress("mine negatives", start + len(part), len(queries))
     if not results:
         _expire(source, writer)

@@ -11,7 +11,10 @@ from splade_cli.datasets.loading import DatasetSplits
 from splade_cli.records import Example
 from splade_cli.training.averaging import AUTO, wanted_share
 from splade_cli.training.loop.learning_rates import learning_rates, parameters_by_rate
+from splade_cli.training.losses.objective import RUN_KIND
 from splade_cli.training.trainable import Trainable
+
+LISTS = "a teacher's run scores all documents of a batch; the chunk that a query was written from is left out"
 
 
 def outline(
@@ -26,6 +29,8 @@ def outline(
     told = {"texts": _texts(config, trainable), "weights": _weights(config, trainable)}
     if config.model.architecture in ("splade", "inference-free-splade"):
         told["negatives"] = _negatives(config, sources)
+        if any(RUN_KIND in name for name in trainer.loss):
+            told["lists"] = LISTS
         told["learning rate"] = _rates(config, trainable)
     if config.model.architecture == "laspar":
         told["teachers"] = _teachers(config)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.config.schema import Config
+from splade_cli.datasets.teacher_run import TeacherRun
 from splade_cli.model.device import choose_device
 from splade_cli.model.encode import encode
 from splade_cli.model.kernels.dispatch import bf16_is_faster
@@ -17,7 +18,12 @@ from splade_cli.training.averaging import WITH_VOCABULARY
 from splade_cli.training.laspar.temperature import measured_temperature
 from splade_cli.training.loop.arguments import early_stopping, set_intervals, training_arguments
 from splade_cli.training.losses.anchor import Anchor
-from splade_cli.training.losses.objective import as_datasets, loss_of, source_of, without_source
+from splade_cli.training.losses.objective import (
+    as_datasets,
+    by_run,
+    loss_of,
+    source_of,
+)
 from splade_cli.training.sparsity.controller import SparsityController
 from splade_cli.training.sparsity.lambda_schedule import LambdaWarmup
 from splade_cli.training.sparsity.moving_averages import MovingAverages
@@ -62,6 +68,7 @@ def prepare(
     measure: Callable[[], dict[str, float]] | None,
     callbacks: Sequence[Any] = (),
     teacher: TeacherMatrix | None = None,
+    runs: Mapping[str, TeacherRun] | None = None,
 ) -> Any:
     """A SparseEncoderTrainer, ready to train.
 
@@ -73,6 +80,7 @@ def prepare(
         measure: validation figures of the current weights, None without validation.
         callbacks: further ones.
         teacher: a dense teacher's vectors of all rows' texts, where batches are distilled from one.
+        runs: a teacher's, by the name of the dataset that they are beside.
 
     Raises:
         InputError: a loss that the rows cannot serve, or steps that do not fit one another.
@@ -87,15 +95,18 @@ def prepare(
     settings = config.training
     encoder = trainable.encoder
     negatives = settings.negatives_per_query
-    if config.loss.source_chunk == "drop" and config.loss.type in ("auto", "kl"):
-        sources = {name: [without_source(row, negatives) for row in rows] for name, rows in sources.items()}
-        held_out = [without_source(row, negatives) for row in held_out]
+    runs = runs or {}
+    drops_source = config.loss.source_chunk == "drop" and config.loss.type in ("auto", "kl")
     scale = label_scale(config, trainable, sources)
-    datasets, kinds = as_datasets(sources, negatives, config.loss.type, scale, teacher)
+    datasets, kinds = as_datasets(sources, negatives, config.loss.type, scale, teacher, runs, drops_source)
     validation: dict[str, Any] = {}
     if held_out:
-        validation = as_datasets({"val": held_out}, negatives, "auto", scale, teacher)[0]
-    losses = {name: loss_of(kind, encoder, config, teacher) for name, kind in kinds.items()}
+        parts = by_run(held_out, negatives, runs)
+        validation = as_datasets(parts, negatives, "auto", scale, teacher, runs, drops_source)[0]
+    losses = {
+        name: loss_of(kind, encoder, config, teacher, runs.get(source_of(name)))
+        for name, kind in kinds.items()
+    }
     validated = measure is not None and settings.eval_strategy != "no"
     evaluator = _evaluator(measure) if measure is not None and validated else None
     anchored = config.loss.anchor_weight > 0 and config.model.architecture != "laspar"

@@ -32,7 +32,12 @@ from splade_cli.training.result import Trained
 from splade_cli.training.run_folder import CACHE, CONFIG, FINAL, METRICS, begin_run_folder
 from splade_cli.training.sparsity.head import make_ready, trim
 from splade_cli.training.teachers.matrix import TeacherMatrix
-from splade_cli.training.teachers.sources import ask_teachers, in_batch_teacher, with_named_teacher
+from splade_cli.training.teachers.sources import (
+    ask_teachers,
+    in_batch_teacher,
+    teacher_runs,
+    with_named_teacher,
+)
 from splade_cli.training.tracking.metrics_log import MetricsLog
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.tracking.tracker import Tracker
@@ -73,6 +78,7 @@ class TrainingRun:
         self.is_first = int(os.environ.get("RANK", "0")) == 0
         self.notes: list[str] = []
         self.sources = {dataset.name: dataset.train for dataset in datasets if dataset.train}
+        self.runs = teacher_runs(datasets, self.config.loss)
         self.held_out = [row for dataset in datasets for row in dataset.val]
         training = [row for rows in self.sources.values() for row in rows]
         corpus = self.config.datasets.corpus
@@ -149,6 +155,7 @@ class TrainingRun:
                 measure,
                 callbacks,
                 self.teacher,
+                self.runs,
             )
         return self.trainer
 

@@ -24,9 +24,10 @@ class LossSection(Section):
     hand the weights of the regularisers to a controller. `teachers` score the rows that carry no scores, with
     `rescore` all rows; ``auto`` is the dense teacher at hand. `false_negatives` says what happens to
     negatives that they score like the positive, `source_chunk` whether a query that was written from a chunk
-    is distilled with that chunk in its list. `raw_scores` keeps one teacher's own scale, for margin_mse.
-    `anchor_weight` holds the model to its base on texts of random words. `aux_loss_weight` is CSR's beta,
-    `contrastive_weight` its gamma, and the weight of the contrastive part of in_batch_kl.
+    is distilled with that chunk in its list; ``auto`` drops it where a teacher's run lies beside the rows.
+    `raw_scores` keeps one teacher's own scale, for margin_mse. `anchor_weight` holds the model to its base on
+    texts of random words. `aux_loss_weight` is CSR's beta, `contrastive_weight` its gamma, and the weight of
+    the contrastive part of in_batch_kl.
     """
 
     type: Literal["auto", "contrastive", "kl", "in_batch_kl", "margin_mse"] = "auto"
@@ -46,7 +47,7 @@ class LossSection(Section):
     rescore: bool = False
     raw_scores: bool = False
     false_negatives: Literal["keep", "drop", "relabel"] = "keep"
-    source_chunk: Literal["keep", "drop"] = "keep"
+    source_chunk: Literal["auto", "keep", "drop"] = "auto"
     aux_loss_weight: float = Field(0.1, ge=0)
     contrastive_weight: float = Field(1.0, ge=0)
 

@@ -21,6 +21,7 @@ from splade_cli.config.schema import Config
 from splade_cli.training.loop.checkpoints import CheckedCheckpoints
 from splade_cli.training.loop.failures import MemorySettings, check_loss, memory_error
 from splade_cli.training.losses.anchor import Anchor
+from splade_cli.training.losses.objective import RUN_KIND
 from splade_cli.training.sparsity.moving_averages import MovingAverages
 from splade_cli.training.sparsity.regularized_losses import KINDS, as_list
 
@@ -148,13 +149,14 @@ class GuardedTrainer(CheckedCheckpoints, SparseEncoderTrainer):
     def mean_loss(self) -> float:
         """The loss of held-out rows with the current weights, a mean over batches."""
         losses = self.loss if isinstance(self.loss, dict) else {"": self.loss}
-        by_kind = {_loss_kind(name): loss for name, loss in losses.items() if "-" in name}
+        by_kind = {kind: loss for name, loss in losses.items() for kind in _loss_kinds(name)}
         values: list[float] = []
         self.model.eval()
         for name, dataset in self.held_out.items():
-            loss = by_kind.get(_loss_kind(name))
-            if loss is None:
+            known = [by_kind[kind] for kind in _loss_kinds(name) if kind in by_kind]
+            if not known:
                 continue
+            loss = known[0]
             for batch in self.get_eval_dataloader(dataset):
                 batch.pop("dataset_name", None)
                 features, labels = self.collect_features(self._prepare_inputs(batch))
@@ -165,9 +167,18 @@ class GuardedTrainer(CheckedCheckpoints, SparseEncoderTrainer):
         return sum(values) / len(values) if values else math.nan
 
 
-def _loss_kind(dataset: str) -> str:
-    """The kind of loss in the name of a dataset, see `objective.as_datasets`."""
-    return dataset.rsplit("-", 2)[-2]
+def _loss_kinds(dataset: str) -> list[str]:
+    """What tells the loss in the name of a dataset, see `objective.as_datasets`: source and kind, then kind.
+
+    A loss by a teacher's run is that of one source alone.
+    """
+    parts = dataset.rsplit("-", 2)
+    if len(parts) < 3:
+        return []
+    source, kind, _ = parts
+    if kind == RUN_KIND:
+        return [f"{source}-{kind}"]
+    return [f"{source}-{kind}", kind]
 
 
 def with_single_threads(loader: Any) -> Any:

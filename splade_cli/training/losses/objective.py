@@ -10,10 +10,24 @@ from typing import Any
 import torch
 
 from splade_cli.config.schema import STUDENT_TEMPERATURE, TEACHER_TEMPERATURE, Config, LossSection
+from splade_cli.datasets.teacher_run import TeacherRun
 from splade_cli.errors import InputError
 from splade_cli.generation.queries.judged_queries import HUMAN
 from splade_cli.records import Example
 from splade_cli.training.teachers.matrix import TeacherMatrix
+
+RUN_KIND = "run_kl"
+"""Kind of the rows that are distilled from a teacher's run."""
+
+
+def leaves_source_out(row: Example, negatives: int) -> bool:
+    """Whether a row's query was written from a chunk, and there is something to learn beside that chunk.
+
+    Args:
+        negatives: kept of the row.
+    """
+    is_written = row.query_type not in ("", HUMAN)
+    return is_written and row.scores is not None and min(negatives, len(row.negatives)) >= 2
 
 
 def without_source(row: Example, negatives: int) -> Example:
@@ -26,9 +40,9 @@ def without_source(row: Example, negatives: int) -> Example:
     Args:
         negatives: kept of the row; the first takes the place of the positive.
     """
-    is_written = row.query_type not in ("", HUMAN)
-    if not is_written or row.scores is None or min(negatives, len(row.negatives)) < 2:
+    if not leaves_source_out(row, negatives):
         return row
+    assert row.scores is not None
     return replace(
         row,
         positive=row.negatives[0],
@@ -45,6 +59,8 @@ def as_datasets(
     loss: str,
     scale: float = 1.0,
     teacher: TeacherMatrix | None = None,
+    runs: Mapping[str, TeacherRun] | None = None,
+    drops_source: bool = False,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Rows of like shape together, since a batch needs equal columns; no row is dropped.
 
@@ -55,6 +71,9 @@ def as_datasets(
         loss: ``auto`` distils (kl) the rows that carry scores for at least two documents; the rest it distils
             from `teacher` (in_batch_kl) where there is one, and contrasts otherwise.
         teacher: has vectors of all texts of the rows that in_batch_kl is for.
+        runs: a teacher's, by the name of their dataset. Rows that are distilled from one (run_kl) are
+            without the chunk that their query was written from.
+        drops_source: other rows are without it, too.
 
     Returns:
         ``{name: datasets.Dataset}`` with columns query, positive, negative_1.. and label, and ``{name: loss
@@ -67,7 +86,14 @@ def as_datasets(
 
     groups: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
     for source, examples in sources.items():
+        run = (runs or {}).get(source)
         for example in examples:
+            if run is not None and is_in_run(example, negatives, run):
+                count = min(negatives, len(example.negatives)) - 1
+                groups[source, RUN_KIND, count].append(_as_run_row(example, negatives, run))
+                continue
+            if drops_source:
+                example = without_source(example, negatives)
             kind, row = _as_row(example, negatives, loss, scale, teacher)
             count = min(negatives, len(example.negatives))
             groups[source, kind, count].append(row)
@@ -83,6 +109,35 @@ def as_datasets(
         datasets[name] = Dataset.from_list(rows)
         kinds[name] = kind
     return datasets, kinds
+
+
+def is_in_run(row: Example, negatives: int, run: TeacherRun) -> bool:
+    """Whether a teacher's run speaks of a row's query and all its documents, and the row leaves one out."""
+    if not leaves_source_out(row, negatives) or row.query not in run.queries:
+        return False
+    return all(text in run.documents for text in (row.positive, *row.negatives[:negatives]))
+
+
+def by_run(
+    rows: Sequence[Example], negatives: int, runs: Mapping[str, TeacherRun]
+) -> dict[str, list[Example]]:
+    """Held-out rows by the dataset whose teacher's run speaks of them, the others as ``val``."""
+    parts: dict[str, list[Example]] = defaultdict(list)
+    for row in rows:
+        known = [name for name, run in runs.items() if is_in_run(row, negatives, run)]
+        parts[known[0] if known else "val"].append(row)
+    return parts
+
+
+def _as_run_row(row: Example, negatives: int, run: TeacherRun) -> dict[str, Any]:
+    """Columns of a row without its source; the label is the run's row, and columns: source, documents."""
+    texts = row.negatives[:negatives]
+    columns = [run.documents[text] for text in texts]
+    made: dict[str, Any] = {"query": row.query, "positive": texts[0]}
+    for number, text in enumerate(texts[1:], 1):
+        made[f"negative_{number}"] = text
+    made["label"] = [run.queries[row.query], run.documents[row.positive], *columns]
+    return made
 
 
 def source_of(name: str) -> str:
@@ -108,7 +163,13 @@ def _as_row(
     return "kl" if loss == "auto" else loss, row
 
 
-def loss_of(kind: str, encoder: Any, config: Config, teacher: TeacherMatrix | None = None) -> Any:
+def loss_of(
+    kind: str,
+    encoder: Any,
+    config: Config,
+    teacher: TeacherMatrix | None = None,
+    run: TeacherRun | None = None,
+) -> Any:
     """SpladeLoss: regularisers around the inner loss of a kind of rows, one that `as_datasets` names.
 
     With `training.mini_batch_size` its cached form, which embeds a batch in parts (Gao et al. 2021, arXiv
@@ -117,7 +178,7 @@ def loss_of(kind: str, encoder: Any, config: Config, teacher: TeacherMatrix | No
     from sentence_transformers.sparse_encoder import losses as stock
 
     settings = config.loss
-    inner = inner_loss(kind, encoder, settings, teacher)
+    inner = inner_loss(kind, encoder, settings, teacher, run)
     if config.model.architecture == "laspar" and not config.model.latent_sparse:
         return stock.SpladeLoss(encoder, inner, document_regularizer_weight=0.0)
     latents = encoder[-1].dimensions if config.model.architecture == "laspar" else None
@@ -137,11 +198,18 @@ def loss_of(kind: str, encoder: Any, config: Config, teacher: TeacherMatrix | No
     return stock.SpladeLoss(encoder, inner, **options)
 
 
-def inner_loss(kind: str, encoder: Any, settings: LossSection, teacher: TeacherMatrix | None = None) -> Any:
+def inner_loss(
+    kind: str,
+    encoder: Any,
+    settings: LossSection,
+    teacher: TeacherMatrix | None = None,
+    run: TeacherRun | None = None,
+) -> Any:
     """The loss of one kind of rows, given embeddings."""
     from sentence_transformers.sparse_encoder import losses as stock
 
     from splade_cli.training.losses.distillation import InBatchDistillation, ListwiseDistillation
+    from splade_cli.training.losses.run_distillation import RunDistillation
 
     temperatures = {
         "student_temperature": settings.student_temperature or STUDENT_TEMPERATURE,
@@ -151,6 +219,8 @@ def inner_loss(kind: str, encoder: Any, settings: LossSection, teacher: TeacherM
         return InBatchDistillation(
             torch.from_numpy(teacher.vectors), contrastive_weight=settings.contrastive_weight, **temperatures
         )
+    if kind == RUN_KIND and run is not None:
+        return RunDistillation(run.scores, **temperatures)
     if kind == "kl":
         return ListwiseDistillation(encoder, **temperatures)
     if kind == "margin_mse":

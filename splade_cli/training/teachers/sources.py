@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from splade_cli.config.schema import Config
+from splade_cli.config.schema import Config, LossSection
+from splade_cli.datasets.loading import DatasetSplits
+from splade_cli.datasets.teacher_run import TeacherRun, teacher_run_beside
 from splade_cli.errors import InputError
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
@@ -93,6 +95,22 @@ def ask_teachers(
         taught.vectors = teacher_matrix(in_batch, every, cache, _options(config), progress)
         taught.told.append({"teacher": {"name": in_batch, **asdict(taught.vectors.counts)}})
     return taught
+
+
+def teacher_runs(datasets: Sequence[DatasetSplits], loss: LossSection) -> dict[str, TeacherRun]:
+    """The runs that lie beside training files, by the name of their dataset, where rows learn from them.
+
+    Raises:
+        InputError: one that cannot be read.
+    """
+    runs: dict[str, TeacherRun] = {}
+    if loss.source_chunk == "keep" or loss.type not in ("auto", "kl"):
+        return runs
+    for dataset in datasets:
+        run = None if dataset.file is None else teacher_run_beside(dataset.file)
+        if run is not None:
+            runs[dataset.name] = run
+    return runs
 
 
 def scored_sources(

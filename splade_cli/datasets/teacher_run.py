@@ -1,0 +1,69 @@
+"""A teacher's run: what it ranks first for each training query, in TREC's format beside the training rows.
+
+Rows say what a teacher thinks of a query's own documents. The run says it of any document of the collection,
+by the ids of queries.jsonl and corpus.jsonl in the same folder, which have the texts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from splade_cli.datasets.formats.trec import as_word, read_run
+from splade_cli.storage.files import read_jsonl
+
+TEACHER_RUN = "teacher.trec"
+
+
+@dataclass(frozen=True)
+class TeacherRun:
+    """Scores float32 [queries, documents], 0 where the teacher ranked no such document.
+
+    Attributes:
+        queries: row of a query by its text.
+        documents: column of a document by its text.
+    """
+
+    scores: sp.csr_matrix
+    queries: dict[str, int]
+    documents: dict[str, int]
+
+
+def teacher_run_beside(train_file: Path) -> TeacherRun | None:
+    """The run in the folder of a training file; None where there is none, or not the texts that it speaks of.
+
+    Raises:
+        InputError: a line of another shape; its number is named.
+    """
+    folder = train_file.parent
+    files = (TEACHER_RUN, "corpus.jsonl", "queries.jsonl")
+    if not all((folder / name).is_file() for name in files):
+        return None
+    query_ids, queries = _numbered(folder / "queries.jsonl")
+    document_ids, documents = _numbered(folder / "corpus.jsonl")
+    rows: list[int] = []
+    columns: list[int] = []
+    scores: list[float] = []
+    for query, ranking in read_run(folder / TEACHER_RUN).items():
+        if query not in query_ids:
+            continue
+        known = {document: score for document, score in ranking.items() if document in document_ids}
+        rows += [query_ids[query]] * len(known)
+        columns += [document_ids[document] for document in known]
+        scores += known.values()
+    shape = (len(query_ids), len(document_ids))
+    values = np.asarray(scores, dtype=np.float32)
+    return TeacherRun(sp.csr_matrix((values, (rows, columns)), shape=shape), queries, documents)
+
+
+def _numbered(path: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """Numbers of a file's rows, by the id as a run writes it, and by the text."""
+    by_id: dict[str, int] = {}
+    by_text: dict[str, int] = {}
+    for row in read_jsonl(path):
+        number = by_id.setdefault(as_word(str(row["_id"])), len(by_id))
+        by_text.setdefault(str(row["text"]), number)
+    return by_id, by_text
