@@ -20,6 +20,7 @@ HOMES = {
     "query": "query:query",
     "terms": "reports.terms:terms",
     "evaluate": "evaluate:evaluate",
+    "compare": "reports.compare:compare",
     "tune": "reports.tune:tune",
     "export": "export:export",
     "push": "push:push",

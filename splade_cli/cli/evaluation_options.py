@@ -39,11 +39,17 @@ Split = Annotated[
     typer.Option("--split", help="Which qrels/<split>.tsv.", show_default="test, where it is missing val"),
 ]
 Baseline = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--baseline",
         help="Another model to stand beside, e.g. the one before training, or a .json file of results: "
-        "of --report, or MTEB's.",
+        "of --report, or MTEB's; may be repeated.",
+    ),
+]
+AgainstRun = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--against-run", help="A TREC run of any other system, to stand beside by its file; may be repeated."
     ),
 ]
 NanoBeir = Annotated[
@@ -114,5 +120,22 @@ FailuresBelow = Annotated[
 ]
 FailUnder = Annotated[
     list[str] | None, typer.Option("--fail-under", help="MEASURE=VALUE: exit 3 if the model stays below.")
+]
+FailIfWorseThan = Annotated[
+    Path | None,
+    typer.Option(
+        "--fail-if-worse-than",
+        help="A report of --report, e.g. of the last release, which stands beside: exit 3 if the first row "
+        "is significantly worse than its first one, by the first measure.",
+    ),
+]
+WorseBy = Annotated[
+    float | None,
+    typer.Option(
+        "--worse-by",
+        min=0,
+        help="Of --fail-if-worse-than: any mean that is lower by more than this fails, chance or not.",
+        show_default="significance decides",
+    ),
 ]
 PerQuery = Annotated[bool, typer.Option("--per-query", help="Values of each query too (with --json).")]

@@ -6,7 +6,7 @@ Whatever is measured answers through `Retriever.search`, so that a figure is tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -58,8 +58,9 @@ def evaluate(
     if wanted.search is not None and wanted.search.filter is not None:
         as_filter(wanted.search.filter)  # before anything is encoded
     collection = data if isinstance(data, Collection) else load_collection(data, split)
-    if isinstance(wanted.baseline, Report):
-        require_comparable(wanted.baseline, collection, wanted.compare_on)
+    for baseline in wanted.baselines:
+        if isinstance(baseline, Report):
+            require_comparable(baseline, collection, wanted.compare_on)
     fit_on = _fit_collection(data, wanted.fit_split)
     if isinstance(model, str | SpladeEmbedder):
         opened = _of_model(model, collection, wanted, progress)
@@ -90,11 +91,11 @@ def _of_model(
             cache=cache,
             progress=progress,
         )
-        beside = []
+        beside: list[System | Report] = []
         if wanted.query is not None:
             beside.append(subject.encoding_by(wanted.query, units, folder))
-        with _baseline(wanted, collection, progress, units) as baseline:
-            yield Lineup(subject, collection, wanted, [*beside, *baseline], progress)
+        with _baselines(wanted, collection, progress, units) as baselines:
+            yield Lineup(subject, collection, wanted, [*beside, *baselines], progress)
 
 
 @contextmanager
@@ -113,28 +114,32 @@ def _of_retriever(
         subject = of_searcher(name, retriever, collection, wanted.search)
     else:
         subject = of_retriever(name, retriever, wanted.search)
-    with _baseline(wanted, collection, progress) as baseline:
-        yield Lineup(subject, collection, wanted, baseline, progress)
+    with _baselines(wanted, collection, progress) as baselines:
+        yield Lineup(subject, collection, wanted, baselines, progress)
 
 
 @contextmanager
-def _baseline(
+def _baselines(
     wanted: EvaluationOptions,
     collection: Collection,
     progress: Progress,
     units: Sequence[Chunk] | None = None,
-) -> Iterator[list[System]]:
-    """Another model, if one was asked for, over `units`, or what it reads itself of the collection."""
-    if wanted.baseline is None or isinstance(wanted.baseline, Report):
-        yield []
-        return
-    embedder = _embedder(wanted.baseline)
-    with _window_cache(wanted.cache, embedder) as cache:
-        search = by_part(wanted.search or DEFAULT, "sparse")
-        alone = replace(wanted, bm25=False, reranker=None, search=search)
-        units = units or units_of(collection, embedder)
-        subject = of_model(embedder, units, alone, cache=cache, progress=progress)
-        yield [subject.system(subject.name, subject.options)]
+) -> Iterator[list[System | Report]]:
+    """Other models and earlier results; a model over `units`, or what it reads itself of the collection."""
+    search = by_part(wanted.search or DEFAULT, "sparse")
+    alone = replace(wanted, bm25=False, reranker=None, search=search)
+    beside: list[System | Report] = []
+    with ExitStack() as caches:
+        for baseline in wanted.baselines:
+            if isinstance(baseline, Report):
+                beside.append(baseline)
+                continue
+            embedder = _embedder(baseline)
+            cache = caches.enter_context(_window_cache(wanted.cache, embedder))
+            own = units or units_of(collection, embedder)
+            subject = of_model(embedder, own, alone, cache=cache, progress=progress)
+            beside.append(subject.system(subject.name, subject.options))
+        yield beside
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class MeasurementOptions:
         nano_beir: see `nano_beir.nano_collections`.
         tasks, languages: of MTEB, see `tasks.require_tasks`.
         texts: for the sparsity; None for no look at it.
-        results: earlier ones, in place of a baseline.
+        results: earlier ones, files of them, as baselines.
     """
 
     data: Path | str | None = None
@@ -46,7 +46,7 @@ class MeasurementOptions:
     tasks: Sequence[str] = ()
     languages: Sequence[str] = ()
     texts: Sequence[str] | None = None
-    results: Results | None = None
+    results: Sequence[Results] = ()
 
     @property
     def needs_model(self) -> bool:
@@ -123,13 +123,17 @@ def measure(
         raise InputError(
             "MTEB, NanoBEIR and the sparsity on texts are of a model, not of an index", "name its model"
         )
+    if wanted.tasks and len(wanted.options.baselines) + len(wanted.results) > 1:
+        raise InputError(
+            "several baselines on tasks of MTEB: their table has room for one", "measure them one by one"
+        )
     tasks = require_tasks(wanted.tasks, wanted.languages)
     require_data(tasks)
     nano = nano_collections(wanted.nano_beir)
     data = None if wanted.data is None else load_collection(wanted.data, wanted.split)
-    if wanted.results is not None:
-        measured = [(each.name, each.split) for each in (data, *nano) if each is not None]
-        wanted.results.require_common(measured, [task.metadata.name for task in tasks])
+    collections = [each for each in (data, *nano) if each is not None]
+    for results in wanted.results:
+        results.require_common(collections, [task.metadata.name for task in tasks])
     options = _options(wanted)
     other = _baseline_model(wanted)
     looks = [_look(each, wanted.texts) for each in (model, other)]
@@ -166,17 +170,20 @@ def _options(wanted: MeasurementOptions) -> EvaluationOptions:
 def _beside(
     options: EvaluationOptions, wanted: MeasurementOptions, collection: Collection
 ) -> EvaluationOptions:
-    """The options, with the earlier results on a collection as its baseline."""
-    if wanted.results is None:
-        return options
-    return replace(options, baseline=wanted.results.report_on(collection.name, collection.split))
+    """The options, with the earlier results on a collection among its baselines."""
+    earlier = [results.report_on(collection) for results in wanted.results]
+    known = [report for report in earlier if report is not None]
+    return replace(options, baseline=[*options.baselines, *known])
 
 
 def _baseline_model(wanted: MeasurementOptions) -> SpladeEmbedder | None:
-    baseline = wanted.options.baseline
-    if isinstance(baseline, str):
-        return SpladeEmbedder(baseline)
-    return baseline if isinstance(baseline, SpladeEmbedder) else None
+    """The first model among the baselines, which stands beside on tasks and texts."""
+    for baseline in wanted.options.baselines:
+        if isinstance(baseline, str):
+            return SpladeEmbedder(baseline)
+        if isinstance(baseline, SpladeEmbedder):
+            return baseline
+    return None
 
 
 def _look(model: SpladeEmbedder | Retriever | None, texts: Sequence[str] | None) -> SparsityAnalysis | None:
@@ -188,7 +195,9 @@ def _look(model: SpladeEmbedder | Retriever | None, texts: Sequence[str] | None)
 def _baseline_scores(
     wanted: MeasurementOptions, model: SpladeEmbedder | None, tasks: Sequence[Task], progress: Progress
 ) -> list[TaskScore]:
-    if wanted.results is not None:
-        names = [task.metadata.name for task in tasks]
-        return [wanted.results.tasks[name] for name in names if name in wanted.results.tasks]
+    names = [task.metadata.name for task in tasks]
+    for results in wanted.results:
+        known = [results.tasks[name] for name in names if name in results.tasks]
+        if known:
+            return known
     return [] if model is None else score_tasks(model, tasks, progress)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Union
 
 from splade_cli.datasets.collections import Collection
+from splade_cli.datasets.formats.trec import Run
 from splade_cli.evaluation.measures.notation import MEASURES, OF_JUDGEMENTS
 from splade_cli.search.options import RERANK_DEPTH, SearchOptions
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from splade_cli.model.query_encoders.base import ExportQueries
     from splade_cli.search.ranking.rerank import Reranker
 
+Baseline: TypeAlias = Union[str, "SpladeEmbedder", "Report"]
+Baselines: TypeAlias = Baseline | Sequence[Baseline] | None
+
 
 @dataclass(frozen=True)
 class EvaluationOptions:
@@ -25,7 +29,8 @@ class EvaluationOptions:
 
     Attributes:
         baseline: another model to stand beside, e.g. the one before training, or what a report says of one
-            on the same queries.
+            on the same queries; or several of these.
+        runs: rankings of other systems by their names, of documents of the collection.
         bm25: BM25 beside it, where the index is made here; a ready one is measured by what it has.
         dense: a dense model beside it, and in the hybrids.
         search: how the first system searches: mode, filter, expansion, grouping, weights; None for what a
@@ -46,7 +51,8 @@ class EvaluationOptions:
         cache: where encoded windows are kept until the figures stand.
     """
 
-    baseline: str | SpladeEmbedder | Report | None = None
+    baseline: Baselines = None
+    runs: Mapping[str, Run] = field(default_factory=dict)
     bm25: bool = True
     dense: str | DenseEncoder | None = None
     search: SearchOptions | None = None
@@ -61,11 +67,21 @@ class EvaluationOptions:
     compare_on: str = "nDCG@10"
     cache: Path | None = None
 
+    @property
+    def baselines(self) -> list[Baseline]:
+        """All that `baseline` names."""
+        if self.baseline is None:
+            return []
+        if isinstance(self.baseline, Sequence) and not isinstance(self.baseline, str):
+            return list(self.baseline)
+        return [self.baseline]
+
 
 class EvaluationKeywords(TypedDict, total=False):
     """The fields of `EvaluationOptions` as keywords, for calls that name one or two of them."""
 
-    baseline: str | SpladeEmbedder | Report | None
+    baseline: Baselines
+    runs: Mapping[str, Run]
     bm25: bool
     dense: str | DenseEncoder | None
     search: SearchOptions | None

@@ -36,6 +36,19 @@ _COSTS = (
 )
 
 
+_COMPARED = (
+    Column("system"),
+    Column("difference", "+.4f"),
+    Column("low", "+.4f"),
+    Column("high", "+.4f"),
+    Column("p", ".4f"),
+    Column("p, Holm", ".4f", "p (Holm)"),
+    Column("wins", ".0f"),
+    Column("ties", ".0f"),
+    Column("losses", ".0f"),
+)
+
+
 @dataclass(frozen=True)
 class SystemResult:
     """What one system reached.
@@ -67,6 +80,7 @@ class Report:
         compared_on: the measure of each system's `versus`.
         notes: what to bear in mind, in sentences.
         fitted: fusion weights, where some were fitted.
+        fingerprint: of documents, queries and judgements, see `Collection.fingerprint`; empty in older ones.
     """
 
     collection: str
@@ -78,10 +92,11 @@ class Report:
     compared_on: str = COMPARED_ON
     notes: tuple[str, ...] = ()
     fitted: Annotated[Fitted | None, Field(alias="fusion")] = None
+    fingerprint: str = ""
     format: int = FORMAT
 
     def quality_table(self) -> Table:
-        """A row a system: its measures, then its gain over the first one and the p-value of that.
+        """A row a system: its measures, then its gain over the first one and the corrected p-value of that.
 
         A system of which only means are known has a gain and no p-value.
         """
@@ -91,12 +106,27 @@ class Report:
         for system in self.systems:
             gain: tuple[Cell, Cell] = (None, None)
             if system.versus is not None:
-                gain = (-system.versus.difference, system.versus.p_value)
+                gain = (0 - system.versus.difference, system.versus.p)
             elif system is not self.systems[0] and self.compared_on in system.figures:
                 gain = (system.figures[self.compared_on] - self.systems[0].figures[self.compared_on], None)
             rows.append((system.name, *(system.figures.get(name) for name in measures), *gain))
         columns = (Column("system"), *figures, Column("gain", "+.4f"), Column("p", ".4f"))
         return Table(columns, tuple(rows))
+
+    def comparison_table(self) -> Table:
+        """A row a system that was tested against the first one: its lead, and on how many queries it wins.
+
+        The interval is the 95% bootstrap interval of the lead; p is of the paired randomisation test, beside
+        it what Holm's correction makes of it.
+        """
+        rows: list[tuple[Cell, ...]] = []
+        for system in self.systems:
+            versus = system.versus
+            if versus is not None:
+                lead = (0 - versus.difference, 0 - versus.high, 0 - versus.low)
+                counts = (float(versus.worse), float(versus.ties), float(versus.better))
+                rows.append((system.name, *lead, versus.p_value, versus.p, *counts))
+        return Table(_COMPARED, tuple(rows))
 
     def cost_table(self) -> Table:
         """A row a system whose costs are known: terms, FLOPS, megabytes of postings, milliseconds a query."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,12 @@ DECIMALS = 12
 
 @dataclass(frozen=True)
 class Comparison:
-    """`difference` of means (system minus baseline), its 95% bootstrap interval, and a two-sided p-value."""
+    """`difference` of means (system minus baseline), its 95% bootstrap interval, and a two-sided p-value.
+
+    Attributes:
+        better, worse: queries that the system answers better, or worse; the others are ties.
+        p_holm: the p-value with regard to the other comparisons of one run, see `holm`; None for one alone.
+    """
 
     difference: float
     low: float
@@ -29,11 +34,22 @@ class Comparison:
     better: int
     worse: int
     queries: int
+    p_holm: float | None = None
+
+    @property
+    def ties(self) -> int:
+        """Queries that both answer alike."""
+        return self.queries - self.better - self.worse
+
+    @property
+    def p(self) -> float:
+        """The corrected p-value, or where there is none the plain one."""
+        return self.p_value if self.p_holm is None else self.p_holm
 
     @property
     def significant(self) -> bool:
-        """At the 5% level."""
-        return self.p_value < LEVEL
+        """At the 5% level, with regard to the other comparisons."""
+        return self.p < LEVEL
 
 
 def compare(system: Mapping[str, float], baseline: Mapping[str, float], seed: int = 0) -> Comparison:
@@ -63,6 +79,26 @@ def compare(system: Mapping[str, float], baseline: Mapping[str, float], seed: in
         worse=int((differences < 0).sum()),
         queries=len(differences),
     )
+
+
+def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons of one run, in their order, with the p-values of `holm`."""
+    adjusted = holm([comparison.p_value for comparison in comparisons])
+    return [replace(each, p_holm=p) for each, p in zip(comparisons, adjusted, strict=True)]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values [Holm 1979]: the chance of any false finding among all stays below the level.
+
+    The i-th smallest of m, i from 0, is multiplied by m - i, and is no smaller than the one before it.
+    """
+    order = np.argsort(p_values, kind="stable")
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, number in enumerate(order.tolist()):
+        largest = max(largest, min(1.0, p_values[number] * (len(p_values) - rank)))
+        adjusted[number] = largest
+    return adjusted
 
 
 def _p_value(differences: NDArray[np.float64], generator: np.random.Generator) -> float:

@@ -55,9 +55,9 @@ def earlier(folder: Path, **others: Any) -> Path:
     first = report.systems[0]
     values = {"nDCG@10": {"q1": 1.0, "q2": 1.0, "q3": 0.0}}
     path = folder / "before.json"
-    Report(
-        **{**vars(report), "systems": (replace(first, figures={"nDCG@10": 2 / 3}, values=values),), **others}
-    ).write(path)
+    systems = (replace(first, figures={"nDCG@10": 2 / 3}, values=values),)
+    # of before there were fingerprints
+    Report(**{**vars(report), "systems": systems, "fingerprint": "", **others}).write(path)
     return path
 
 
@@ -88,7 +88,7 @@ def test_everything_at_once(
 
 def test_a_report_is_a_baseline(beir: Path, embedder: Any, tmp_path: Path) -> None:
     results = read_results(earlier(tmp_path))
-    found = measure(embedder, MeasurementOptions(data=beir, options=PLAIN, results=results))
+    found = measure(embedder, MeasurementOptions(data=beir, options=PLAIN, results=[results]))
     assert found.report is not None
     now, before = found.report.systems
     assert (before.name, before.figures) == ("tiny, as reported", {"nDCG@10": 2 / 3})
@@ -105,7 +105,7 @@ def test_means_alone_give_a_gain_without_a_test(beir: Path, embedder: Any, tmp_p
     document = json.loads(path.read_text())
     del document["systems"][0]["per_query"]
     path.write_text(json.dumps(document))
-    found = measure(embedder, MeasurementOptions(data=beir, options=PLAIN, results=read_results(path)))
+    found = measure(embedder, MeasurementOptions(data=beir, options=PLAIN, results=[read_results(path)]))
     assert found.report is not None
     assert found.report.systems[1].versus is None
     assert found.report.quality_table().rows[1][-2:] == (pytest.approx(-1 / 3), None)
@@ -124,7 +124,7 @@ def test_results_that_cannot_be_compared(
 ) -> None:
     results = read_results(earlier(tmp_path, **change))
     with pytest.raises(InputError, match=message):
-        measure(NotLoaded(), MeasurementOptions(data=beir, options=PLAIN, results=results))
+        measure(NotLoaded(), MeasurementOptions(data=beir, options=PLAIN, results=[results]))
 
 
 def test_a_report_on_other_queries_or_without_the_measure(beir: Path, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_report_on_other_queries_or_without_the_measure(beir: Path, tmp_path: 
         path = tmp_path / name
         path.write_text(json.dumps(document))
         with pytest.raises(InputError, match=message):
-            measure(NotLoaded(), MeasurementOptions(data=beir, options=PLAIN, results=read_results(path)))
+            measure(NotLoaded(), MeasurementOptions(data=beir, options=PLAIN, results=[read_results(path)]))
         system["measures"] = {"MRR@10": 0.5}
 
 

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import InputError
 from splade_cli.evaluation.costs import Histogram, flops, index_bytes, percentiles, sparsity
-from splade_cli.evaluation.significance import RESAMPLES, compare
+from splade_cli.evaluation.significance import RESAMPLES, compare, corrected, holm
 
 
 def named(values: list[float] | np.ndarray) -> dict[str, float]:
@@ -26,6 +26,37 @@ def exhaustive(differences: np.ndarray) -> float:
     every = itertools.product((-1, 1), repeat=len(differences))
     means = [abs((np.array(signs) * differences).mean()) for signs in every]
     return float(np.mean([mean >= observed - 1e-12 for mean in means]))
+
+
+def test_holm_by_hand() -> None:
+    assert holm([]) == []
+    assert holm([0.04]) == [0.04]
+    # sorted 0.005, 0.01, 0.03, 0.04: times 4, 3, 2, 1, never smaller than the one before
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.6]) == [1.0, 1.0]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_rejects_what_its_steps_reject(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+    level = 0.05
+    rejected = set()
+    for rank, number in enumerate(np.argsort(p_values, kind="stable").tolist()):
+        if p_values[number] * (len(p_values) - rank) >= level:
+            break
+        rejected.add(number)
+    assert {number for number, p in enumerate(adjusted) if p < level} == rejected
+    assert all(plain <= p for plain, p in zip(p_values, adjusted, strict=True))
+
+
+def test_comparisons_of_a_run_are_corrected_together() -> None:
+    values = LOOPS[300, 0.06, False]
+    one = compare(named(values[0]), named(values[1]))
+    assert one.significant and one.p_holm is None
+    both = corrected([one, one])
+    assert [each.p_holm for each in both] == pytest.approx([2 * one.p_value] * 2)
+    assert not both[0].significant, "0.03 of two comparisons may be chance"
+    assert one.ties == one.queries - one.better - one.worse
 
 
 @pytest.mark.parametrize("seed", range(6))

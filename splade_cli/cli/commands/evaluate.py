@@ -22,6 +22,7 @@ def evaluate(
     index: of.Index = None,
     split: of.Split = None,
     baseline: of.Baseline = None,
+    against_run: of.AgainstRun = None,
     nano_beir: of.NanoBeir = None,
     mteb: of.Mteb = None,
     mteb_language: of.MtebLanguage = None,
@@ -48,6 +49,8 @@ def evaluate(
     failures: of.Failures = None,
     failures_below: of.FailuresBelow = 0.5,
     fail_under: of.FailUnder = None,
+    fail_if_worse_than: of.FailIfWorseThan = None,
+    worse_by: of.WorseBy = None,
     per_query: of.PerQuery = False,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
@@ -65,7 +68,10 @@ def evaluate(
     from splade_cli.cli.render.evaluation.outputs import Outputs
     from splade_cli.cli.render.evaluation.page import page
     from splade_cli.cli.render.progress import show_progress
-    from splade_cli.evaluation.benchmarks.results import ENDING, read_results
+    from splade_cli.datasets.formats.trec import read_run
+    from splade_cli.errors import InputError
+    from splade_cli.evaluation.benchmarks.results import ENDING, Results, read_results
+    from splade_cli.evaluation.comparison.saved import read_saved, worse_than
     from splade_cli.evaluation.failures import require_failures, write_failures
     from splade_cli.evaluation.measurement import MeasurementOptions
     from splade_cli.evaluation.measurement import measure as measured
@@ -80,8 +86,12 @@ def evaluate(
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
     outputs = Outputs(run_file, report_file, mteb_output if mteb else None, json_output)
-    outputs.require(judged=data is not None, thresholds=fail_under or ())  # before hours of measuring
-    require_failures(failures, data)  # as early
+    # before hours of measuring
+    gates = {"--fail-under": fail_under, "--fail-if-worse-than": fail_if_worse_than}
+    outputs.require({**gates, "--against-run": against_run}, judged=data is not None)
+    if worse_by is not None and fail_if_worse_than is None:
+        raise InputError("--worse-by is of --fail-if-worse-than", "name a report: --fail-if-worse-than FILE")
+    require_failures(failures, data)
     options.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
     chosen = options.search_options(mode, filter, 0.0, expand, group, None, RERANK_DEPTH, weights)
@@ -89,10 +99,12 @@ def evaluate(
     attach = options.query_encoder(query)
     thresholds = parse_thresholds(fail_under or [])
     measures = measures_of([*(measure or (*MEASURES, *OF_JUDGEMENTS)), *thresholds])
-    results = None
-    if baseline and baseline.lower().endswith(ENDING):
-        results = read_results(Path(baseline))
-        baseline = None
+    before = read_saved(fail_if_worse_than) if fail_if_worse_than else None
+    results = [read_results(Path(each)) for each in baseline or () if each.lower().endswith(ENDING)]
+    if before is not None and before.path not in [each.path for each in results]:
+        results.append(Results(before.path, (before.report,), {}))
+    models = [each for each in baseline or () if not each.lower().endswith(ENDING)]
+    runs = {path.stem: read_run(path) for path in against_run or ()}
     looked_at = read_texts(texts) if texts else SAMPLES
     opening = settings.model_options(
         device,
@@ -109,7 +121,8 @@ def evaluate(
         subject = Searcher.open(index, model=model, options=chosen, backend=engine, model_options=opening)
     others = settings.model_options(device, trust_remote_code, allow_pickle)
     beside = EvaluationOptions(
-        baseline=SpladeEmbedder(baseline, opening) if baseline else None,
+        baseline=[SpladeEmbedder(each, opening) for each in models],
+        runs=runs,
         bm25=bm25,
         dense=_dense_model(dense, others) if dense else None,
         search=chosen,
@@ -147,7 +160,13 @@ def evaluate(
         on = found.report.compared_on
         lost = write_failures(failures, first, data, found.report.split, on, failures_below)
         console.note(f"{lost} queries below {on} {failures_below:g} written to {failures}")
-    missed = below_thresholds(found.report.systems[0].figures, thresholds) if found.report else []
+    missed = []
+    if found.report is not None:
+        first = found.report.systems[0]
+        missed = below_thresholds(first.figures, thresholds)
+        if before is not None:
+            verdict = worse_than(first, before, found.report.compared_on, worse_by)
+            missed += [verdict] if verdict else []
     if missed:
         console.note("; ".join(missed))
         raise typer.Exit(3)

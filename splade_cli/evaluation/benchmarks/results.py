@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.benchmarks.task_scores import TaskScore, numbers, of_task_result
 from splade_cli.evaluation.report import Report
@@ -30,16 +31,19 @@ class Results:
     reports: tuple[Report, ...]
     tasks: Mapping[str, TaskScore]
 
-    def report_on(self, name: str, split: str) -> Report | None:
-        """The report on a split of a collection, if there is one."""
+    def report_on(self, collection: Collection) -> Report | None:
+        """The report on a collection, if there is one: by its fingerprint, or by its name and split."""
         for report in self.reports:
-            if (report.collection, report.split) == (name, split):
+            if report.fingerprint and report.fingerprint == collection.fingerprint:
+                return report
+        for report in self.reports:
+            if (report.collection, report.split) == (collection.name, collection.split):
                 return report
         return None
 
-    def require_common(self, collections: Sequence[tuple[str, str]], tasks: Sequence[str]) -> None:
-        """Raises InputError where it holds none of `collections` (name and split) and none of `tasks`."""
-        if any(self.report_on(*each) for each in collections) or any(task in self.tasks for task in tasks):
+    def require_common(self, collections: Sequence[Collection], tasks: Sequence[str]) -> None:
+        """Raises InputError where it holds results on none of `collections` and none of `tasks`."""
+        if any(self.report_on(each) for each in collections) or any(task in self.tasks for task in tasks):
             return
         held = [f"{report.collection} ({report.split})" for report in self.reports] + list(self.tasks)
         raise InputError(

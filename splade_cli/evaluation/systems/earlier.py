@@ -16,7 +16,14 @@ AGAIN = "write the report anew, or name the model itself as the baseline"
 def require_comparable(report: Report, collection: Collection, measure: str) -> None:
     """Raises InputError where a report is not on the queries of `collection`, or lacks `measure`."""
     first = report.systems[0]
-    if (report.collection, report.split) != (collection.name, collection.split):
+    if report.fingerprint:
+        if report.fingerprint != collection.fingerprint:
+            raise InputError(
+                f"the report on {report.collection} ({report.split}) is of other documents, queries or "
+                f"judgements than {collection.name} ({collection.split}) has now",
+                AGAIN,
+            )
+    elif (report.collection, report.split) != (collection.name, collection.split):
         raise InputError(
             f"the report is on {report.collection} ({report.split}), "
             f"not on {collection.name} ({collection.split})",

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from splade_cli.datasets.collections import Collection
+from splade_cli.datasets.formats.trec import Run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.fitting import Fitted, fit, lead
 from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.report import Report, SystemResult
-from splade_cli.evaluation.significance import compare
+from splade_cli.evaluation.significance import compare, corrected
 from splade_cli.evaluation.systems.earlier import earlier_result
+from splade_cli.evaluation.systems.imported import imported_run
 from splade_cli.evaluation.systems.subject import Subject, by_part
 from splade_cli.evaluation.systems.system import (
     DEPTH,
@@ -39,7 +41,7 @@ class Lineup:
     """The systems of one report.
 
     Args:
-        beside: other systems than those of the subject itself.
+        beside: other systems than those of the subject itself, and earlier reports of such.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Lineup:
         subject: Subject,
         collection: Collection,
         wanted: EvaluationOptions,
-        beside: Sequence[System],
+        beside: Sequence[System | Report],
         progress: Progress,
     ) -> None:
         self.subject = subject
@@ -79,10 +81,8 @@ class Lineup:
             reweighted = replace(sparse.options, idf_exponent=wanted.idf_exponent)
             sparse = subject.system(f"{subject.name}, IDF queries", reweighted)
             self._measure(sparse)
-        beside = [self._measure(system) for system in self.beside]
-        if isinstance(wanted.baseline, Report):
-            beside.append(earlier_result(wanted.baseline, self.evaluator.measures))
-            self.results.append(beside[-1])
+        beside = [self._measure_beside(each) for each in self.beside]
+        beside += [self._imported(name, run) for name, run in wanted.runs.items()]
         parts = {"sparse": sparse}
         for part, name in subject.parts.items():
             if part == "sparse":
@@ -92,23 +92,23 @@ class Lineup:
             else:
                 parts[part] = subject.system(name, by_part(subject.options, part))
                 self._measure(parts[part])
-        if of_sparse is not self.results[0]:
-            self._compare_alone(of_sparse, beside)
         if self.hybrid:
             self._fuse(parts, first)
         fitted = None if fit_on is None else self._fit(parts, fit_on)
         if wanted.reranker is not None:
             self._rerank(sparse, wanted.reranker)
+        systems = self._compared(of_sparse, beside)
         return Report(
             collection=self.collection.name,
             split=self.collection.split,
             documents=subject.documents or len(self.collection.documents),
             queries=len(self.collection.queries),
-            systems=self._compared(),
+            systems=systems,
             device=subject.device,
             compared_on=wanted.compare_on,
             notes=tuple(self.notes),
             fitted=fitted,
+            fingerprint=self.collection.fingerprint,
         )
 
     def _measure(self, system: System) -> SystemResult:
@@ -116,23 +116,27 @@ class Lineup:
         self.results.append(result)
         return result
 
+    def _measure_beside(self, other: System | Report) -> SystemResult:
+        if isinstance(other, System):
+            return self._measure(other)
+        result = earlier_result(other, self.evaluator.measures)
+        self.results.append(result)
+        return result
+
+    def _imported(self, name: str, run: Run) -> SystemResult:
+        """A run that another system made."""
+        evaluator = self.evaluator
+        imported = imported_run(name, run, self.collection, evaluator.measures, evaluator.depth)
+        self.results.append(imported.result)
+        self.notes += imported.notes
+        return imported.result
+
     @property
     def _fusing(self) -> SearchOptions:
         """The options of a hybrid by equal weights, as `search` takes them by default."""
         options = self.subject.options
         exponent = self.wanted.idf_exponent or options.idf_exponent
         return replace(options, mode="hybrid", weights=None, idf_exponent=exponent)
-
-    def _compare_alone(self, of_sparse: SystemResult, beside: Sequence[SystemResult]) -> None:
-        """Notes how the sparse model alone stands to a baseline, where the first row fuses it with others."""
-        measure = self.wanted.compare_on
-        for result in beside:
-            if measure in result.values:
-                versus = compare(of_sparse.values[measure], result.values[measure])
-                self.notes.append(
-                    f"{of_sparse.name} alone against {result.name}: {versus.difference:+.4f} {measure} "
-                    f"[{versus.low:+.4f}, {versus.high:+.4f}], p = {versus.p_value:.4f}"
-                )
 
     def _fuse(self, parts: dict[str, System], first: System) -> None:
         """All parts by equal weights, and by reciprocal ranks."""
@@ -177,16 +181,31 @@ class Lineup:
         if depth < DEPTH:
             self.notes.append(f"reranked: the first {depth} only, which Recall beyond them shows")
 
-    def _compared(self) -> tuple[SystemResult, ...]:
-        """The results, all but the first with the lead of the first over them."""
-        first, *others = self.results
+    def _compared(self, of_sparse: SystemResult, beside: Sequence[SystemResult]) -> tuple[SystemResult, ...]:
+        """The results, all but the first with the lead of the first over them.
+
+        Where the first row fuses the sparse model with others, notes compare it alone with the baselines.
+        All of these comparisons are corrected together.
+        """
         measure = self.wanted.compare_on
-        compared = []
-        for result in others:
-            if measure in result.values:
-                result = replace(result, versus=compare(first.values[measure], result.values[measure]))
-            compared.append(result)
-        return (first, *compared)
+        first = self.results[0]
+        pairs = [(first, other) for other in self.results[1:]]
+        if of_sparse is not first:
+            pairs += [(of_sparse, other) for other in beside]
+        pairs = [pair for pair in pairs if measure in pair[1].values]
+        comparisons = corrected([compare(one.values[measure], two.values[measure]) for one, two in pairs])
+        found = {}
+        for (one, other), versus in zip(pairs, comparisons, strict=True):
+            if one is first:
+                found[id(other)] = versus
+                continue
+            self.notes.append(
+                f"{one.name} alone against {other.name}: {versus.difference:+.4f} {measure} "
+                f"[{versus.low:+.4f}, {versus.high:+.4f}], p = {versus.p:.4f}"
+            )
+        if len(comparisons) > 1:
+            self.notes.append(f"p-values are corrected for {len(comparisons)} comparisons (Holm)")
+        return tuple(replace(result, versus=found.get(id(result))) for result in self.results)
 
 
 def _notes(collection: Collection, subject: Subject) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.benchmarks.results import file_name, read_results, write_results
 from splade_cli.evaluation.benchmarks.task_scores import TaskScore
@@ -69,8 +71,12 @@ def test_scores_on_tasks(document: Any, ndcg: float, tmp_path: Path) -> None:
 def test_reports(tmp_path: Path) -> None:
     other = report(split="dev")
     results = read_results(written(tmp_path, {"reports": [report().to_json(), other.to_json()]}))
-    assert results.report_on("mini", "dev") == other
-    assert results.report_on("mini", "train") is None
+    mini = Collection("mini", "dev", [], {}, {})
+    assert results.report_on(mini) == other
+    assert results.report_on(replace(mini, split="train")) is None
+    same = report(fingerprint=mini.fingerprint, collection="a copy")
+    found = read_results(written(tmp_path, {"reports": [other.to_json(), same.to_json()]}))
+    assert found.report_on(mini) == same
     assert read_results(written(tmp_path, report().to_json())).reports == (report(),)
 
 
@@ -102,10 +108,11 @@ def test_what_is_no_file_of_results(text: str, message: str, tmp_path: Path) -> 
 def test_something_must_be_in_common(tmp_path: Path) -> None:
     document = {"reports": [report().to_json()], "mteb": {"SNLRetrieval": {"test": {"ndcg_at_10": 0.4}}}}
     results = read_results(written(tmp_path, document))
-    results.require_common([("mini", "test"), ("other", "test")], [])
+    mini = Collection("mini", "test", [], {}, {})
+    results.require_common([mini, replace(mini, name="other")], [])
     results.require_common([], ["TwinRetrieval", "SNLRetrieval"])
     with pytest.raises(InputError, match=r"but on mini \(test\), SNLRetrieval$"):
-        results.require_common([("mini", "dev")], ["TwinRetrieval"])
+        results.require_common([replace(mini, split="dev")], ["TwinRetrieval"])
 
 
 def test_a_summary_is_named_by_the_model(tmp_path: Path) -> None:

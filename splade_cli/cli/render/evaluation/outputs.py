@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -43,13 +43,14 @@ class Outputs:
         """Whether standard output is a document, not for people."""
         return self.json or STDOUT in (self.run, self.report)
 
-    def require(self, *, judged: bool, thresholds: Sequence[str]) -> None:
+    def require(self, flags: Mapping[str, object], *, judged: bool) -> None:
         """Raises InputError where something cannot be written, or two things would be on standard output.
 
         Args:
-            judged: whether a collection is measured, which runs and thresholds are of.
+            flags: values of flags that are of a collection, beside that for its run.
+            judged: whether a collection is measured.
         """
-        for flag, value in (("--run", self.run), ("--fail-under", thresholds)):
+        for flag, value in {"--run": self.run, **flags}.items():
             if value and not judged:
                 raise InputError(f"{flag} is of a collection of your own", "name one: --data DIR")
         if [self.run == STDOUT, self.report == STDOUT, self.json].count(True) > 1:

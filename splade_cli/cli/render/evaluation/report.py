@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LAST = ("nDCG@10", "MRR@10", "Recall@100", "MAP", "Recall@10", "P@1", "P@10", "P@5", "P@3", *OF_JUDGEMENTS)
 """The usual measures, the one that goes first for want of room last."""
 NAME = 26
+WINS = "+/=/-"
 GAP = 2
 FIGURE = 7
 NOT_MEASURES = ("system", "gain", "p")
@@ -92,7 +93,8 @@ def _versus(system: SystemResult, measure: str) -> str:
     verdict = "significant" if versus.significant else "not significant: may be chance"
     return (
         f"{measure} over {system.name}: {versus.difference:+.4f} [{versus.low:+.4f}, {versus.high:+.4f}], "
-        f"p = {versus.p_value:.4f}, {verdict} ({versus.better} queries better, {versus.worse} worse)"
+        f"p = {versus.p:.4f}, {verdict} ({versus.better} queries better, {versus.ties} alike, "
+        f"{versus.worse} worse)"
     )
 
 
@@ -100,18 +102,27 @@ def _below_each_other(measured: Report, width: int) -> None:
     """A row a system; as many measures as fit, the costs below."""
     quality = measured.quality_table()
     every = [name for name in quality.names if name not in NOT_MEASURES]
-    longest = min(NAME, max(len(system.name) for system in measured.systems))
-    measures = _fitting(every, width - longest - 2 * GAP - 15)
-    table = _table("", measures[0], "gain", "p", *measures[1:])
+    longest = labelled_width(measured)
+    counts = [_counts(system) for system in measured.systems]
+    room = width - longest - 2 * GAP - 15
+    wins = GAP + max(map(len, [WINS, *counts]))
+    if room < wins:
+        counts = [""] * len(counts)
+        wins = 0
+    measures = fitting(every, room - wins, measured.compared_on)
+    beside = [WINS] if wins else []
+    table = _table("", measures[0], "gain", "p", *beside, *measures[1:])
     table.columns[0].max_width = longest
     shown = quality.only(["system", measures[0], "gain", "p", *measures[1:]]).texts()
-    for system, (name, figure, gain, *others) in zip(measured.systems, shown, strict=True):
+    for system, queries, (name, figure, gain, p, *others) in zip(
+        measured.systems, counts, shown, strict=True
+    ):
         if system.versus is not None and system.versus.significant:
             gain = f"[bold]{gain}[/]"
-        table.add_row(escape(name), figure, gain, *others)
+        table.add_row(escape(name), figure, gain, p, *([queries] if wins else []), *others)
     out.print(table)
     over = f"gain: {measured.compared_on} over {measured.systems[0].name}; by chance with probability p"
-    out.print(over, style="dim", markup=False)
+    out.print(f"{over}; queries better/alike/worse" if wins else over, style="dim", markup=False)
     missing = [name for name in every if name not in measures]
     if missing:
         out.print(f"no room for {', '.join(missing)}: --json has them", style="dim", markup=False)
@@ -119,6 +130,12 @@ def _below_each_other(measured: Report, width: int) -> None:
     if costs.rows:
         out.print()
         draw(costs.only(NARROW_COSTS), style="dim")
+
+
+def _counts(system: SystemResult) -> str:
+    """Queries that a system answers better than the first one, alike, and worse."""
+    versus = system.versus
+    return "" if versus is None else f"{versus.worse}/{versus.ties}/{versus.better}"
 
 
 def draw(table: Table, style: str = "") -> None:
@@ -130,12 +147,17 @@ def draw(table: Table, style: str = "") -> None:
     out.print(drawn)
 
 
-def _fitting(measures: list[str], room: int) -> list[str]:
-    """nDCG@10, then measures that were asked for by name, then the usual ones, as many as fit in `room`."""
+def labelled_width(measured: Report) -> int:
+    """Columns that the names of systems take where they stand below each other."""
+    return min(NAME, max(len(system.name) for system in measured.systems))
+
+
+def fitting(measures: list[str], room: int, first: str = LAST[0]) -> list[str]:
+    """The `first` measure, then others that were asked for by name, then the usual ones, as many as fit."""
 
     def rank(name: str) -> tuple[bool, bool, int]:
         usual = name in LAST
-        return name != LAST[0], usual, LAST.index(name) if usual else 0
+        return name != first, usual, LAST.index(name) if usual else 0
 
     order = sorted(measures, key=rank)
     fitting = order[:1]

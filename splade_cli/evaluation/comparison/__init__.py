@@ -1,0 +1,1 @@
+"""Comparison of saved evaluations, without measuring anything again."""
