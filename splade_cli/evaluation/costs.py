@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.progress import Progress, silent
+from splade_cli.search.batch import as_filter
 
 if TYPE_CHECKING:
     from splade_cli.index.index import SpladeIndex
@@ -45,7 +46,8 @@ class Histogram:
 class Sparsity:
     """Active dimensions of a set of texts: mean, median, 95th percentile, and the share of zeros.
 
-    `histogram` has how they are spread; None of no text, and in reports that were written without it.
+    `smallest` and `largest` are of single texts, `histogram` has how they are spread; None of no text, and in
+    reports that were written without them.
     """
 
     mean: float
@@ -53,6 +55,8 @@ class Sparsity:
     p95: float
     zeros: float
     histogram: Histogram | None = None
+    smallest: int | None = None
+    largest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,12 @@ class Cost:
         encode_p50, encode_p95: of encoding a query, median and 95th percentile.
         total_p50, total_p95: of a search for it, from its text to its TIMED_DEPTH hits, as the options say.
         index_seconds: how long the index took to make; None where it was made before.
+        encode_p99, total_p99: the 99th percentiles, of TIMED_QUERIES queries.
+        search_p50, search_p95, search_p99: of the engine alone, from a query's vector to ranked ids.
+        queries_per_second: of the same queries at once, in batches.
+        longest_share: of all postings, those in the longest hundredth of the posting lists: a search that
+            meets one of these reads a great many.
+        texts: documents or chunks that were encoded.
     """
 
     documents: Sparsity
@@ -76,6 +86,21 @@ class Cost:
     total_p50: float
     total_p95: float
     index_seconds: float | None = None
+    encode_p99: float | None = None
+    total_p99: float | None = None
+    search_p50: float | None = None
+    search_p95: float | None = None
+    search_p99: float | None = None
+    queries_per_second: float | None = None
+    longest_share: float | None = None
+    texts: int | None = None
+
+    @property
+    def texts_per_second(self) -> float | None:
+        """Encoded and indexed a second; None where that was done before."""
+        if not self.index_seconds or self.texts is None:
+            return None
+        return self.texts / self.index_seconds
 
 
 def sparsity(vectors: sp.csr_matrix) -> Sparsity:
@@ -89,6 +114,8 @@ def sparsity(vectors: sp.csr_matrix) -> Sparsity:
         p95=float(np.percentile(active, 95)),
         zeros=float(1 - active.mean() / vectors.shape[1]),
         histogram=Histogram.of(active),
+        smallest=int(active.min()),
+        largest=int(active.max()),
     )
 
 
@@ -110,12 +137,24 @@ def index_bytes(vectors: sp.csr_matrix) -> int:
     return int(vectors.nnz * 8 + (vectors.shape[1] + 1) * 8)
 
 
-def percentiles(seconds: Sequence[float]) -> tuple[float, float]:
-    """Median and 95th percentile, in milliseconds."""
+def longest_share(vectors: sp.csr_matrix) -> float:
+    """Share of all postings that the longest 1% of the posting lists hold, at least one list.
+
+    It is 0.01 where all are alike. Lists without a posting do not count.
+    """
+    lengths = np.sort(np.bincount(vectors.indices, minlength=1))[::-1]
+    lengths = lengths[lengths > 0]
+    if not len(lengths):
+        return 0.0
+    return float(lengths[: max(1, len(lengths) // 100)].sum() / lengths.sum())
+
+
+def percentiles(seconds: Sequence[float]) -> tuple[float, float, float]:
+    """Median, 95th and 99th percentile, in milliseconds."""
     if not seconds:
-        return 0.0, 0.0
-    p50, p95 = np.percentile(np.array(seconds) * 1000, [50, 95])
-    return float(p50), float(p95)
+        return 0.0, 0.0, 0.0
+    p50, p95, p99 = np.percentile(np.array(seconds) * 1000, [50, 95, 99])
+    return float(p50), float(p95), float(p99)
 
 
 def cost_of(
@@ -137,9 +176,10 @@ def cost_of(
     texts = [searcher.expanded(query, options) for query in queries]
     encoded = searcher.ranker.vectors(texts, options.idf_exponent)
     timed = queries[:TIMED_QUERIES]
-    encode_seconds, total_seconds = _latencies(clock or searcher, timed, options, progress)
-    encode_p50, encode_p95 = percentiles(encode_seconds)
-    total_p50, total_p95 = percentiles(total_seconds)
+    latencies = _latencies(clock or searcher, timed, options, progress)
+    encode_p50, encode_p95, encode_p99 = percentiles(latencies.encode)
+    total_p50, total_p95, total_p99 = percentiles(latencies.total)
+    search_p50, search_p95, search_p99 = percentiles(latencies.search)
     live = index.live_rows()
     stored = index.vectors
     if len(live) < stored.shape[0]:
@@ -154,23 +194,53 @@ def cost_of(
         total_p50=total_p50,
         total_p95=total_p95,
         index_seconds=index_seconds,
+        encode_p99=encode_p99,
+        total_p99=total_p99,
+        search_p50=search_p50,
+        search_p95=search_p95,
+        search_p99=search_p99,
+        queries_per_second=latencies.queries_per_second,
+        longest_share=longest_share(stored),
+        texts=int(stored.shape[0]),
     )
+
+
+@dataclass(frozen=True)
+class _Latencies:
+    """Seconds of each query: to encode it, to search by its vector, and, apart from these, as a user does."""
+
+    encode: list[float]
+    search: list[float]
+    total: list[float]
+    queries_per_second: float | None
 
 
 def _latencies(
     searcher: Searcher, queries: Sequence[str], options: SearchOptions, progress: Progress
-) -> tuple[list[float], list[float]]:
-    """Seconds to encode each query, and, apart from that, to search for it as a user does."""
+) -> _Latencies:
     encode_seconds = []
+    search_seconds = []
     total_seconds = []
+    definite = replace(options, mode=searcher.ranker.mode_of(options))
+    passing = None if options.filter is None else as_filter(options.filter)
+    for query in queries[:1]:  # what the first query of a process pays once is no latency of the others
+        vectors = searcher.ranker.encode([searcher.expanded(query, definite)], definite)
+        searcher.ranker.rank(vectors, TIMED_DEPTH, definite, passing)
     gc.collect()
     for number, query in enumerate(queries, 1):
         start = time.perf_counter()
-        searcher.encode(query, options)
+        vectors = searcher.ranker.encode([searcher.expanded(query, definite)], definite)
         encoded = time.perf_counter()
+        searcher.ranker.rank(vectors, TIMED_DEPTH, definite, passing)
+        ranked = time.perf_counter()
         searcher.search([query], TIMED_DEPTH, options)
         answered = time.perf_counter()
         encode_seconds.append(encoded - start)
-        total_seconds.append(answered - encoded)
+        search_seconds.append(ranked - encoded)
+        total_seconds.append(answered - ranked)
         progress("time queries", number, len(queries))
-    return encode_seconds, total_seconds
+    start = time.perf_counter()
+    searcher.search(list(queries), TIMED_DEPTH, options)
+    seconds = time.perf_counter() - start
+    per_second = len(queries) / seconds if queries and seconds else None
+    return _Latencies(encode_seconds, search_seconds, total_seconds, per_second)

@@ -12,8 +12,9 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from splade_cli.datasets.formats.trec import Run
 from splade_cli.errors import InputError
-from splade_cli.evaluation.costs import Cost
+from splade_cli.evaluation.costs import Cost, Sparsity
 from splade_cli.evaluation.fitting import Fitted
+from splade_cli.evaluation.machine import Machine
 from splade_cli.evaluation.metrics import PerQuery
 from splade_cli.evaluation.significance import Comparison
 from splade_cli.reports.table import Cell, Column, Table
@@ -33,7 +34,20 @@ _COSTS = (
     Column("query p95, ms", ".1f", "ms p95"),
     Column("encoding p50, ms", ".1f", "encoding p50"),
     Column("encoding p95, ms", ".1f", "encoding p95"),
+    Column("query p99, ms", ".1f", "ms p99"),
+    Column("encoding p99, ms", ".1f", "encoding p99"),
+    Column("ranking p50, ms", ".2f", "ranking p50"),
+    Column("ranking p95, ms", ".2f", "ranking p95"),
+    Column("ranking p99, ms", ".2f", "ranking p99"),
+    Column("queries/s, in batches", ".0f", "queries/s"),
+    Column("texts/s, indexing", ".1f", "texts/s"),
+    Column("terms, query: min/p50/p95/max"),
+    Column("terms, document: min/p50/p95/max"),
+    Column("postings in the longest 1%", ".1%", "in longest 1%"),
 )
+
+
+_COST_NAMES = [column.name for column in _COSTS]
 
 
 _COMPARED = (
@@ -80,6 +94,7 @@ class Report:
         compared_on: the measure of each system's `versus`.
         notes: what to bear in mind, in sentences.
         fitted: fusion weights, where some were fitted.
+        machine: what it was measured on, None in older ones.
         fingerprint: of documents, queries and judgements, see `Collection.fingerprint`; empty in older ones.
     """
 
@@ -89,6 +104,7 @@ class Report:
     queries: int
     systems: tuple[SystemResult, ...]
     device: str = ""
+    machine: Machine | None = None
     compared_on: str = COMPARED_ON
     notes: tuple[str, ...] = ()
     fitted: Annotated[Fitted | None, Field(alias="fusion")] = None
@@ -129,12 +145,16 @@ class Report:
         return Table(_COMPARED, tuple(rows))
 
     def cost_table(self) -> Table:
-        """A row a system whose costs are known: terms, FLOPS, megabytes of postings, milliseconds a query."""
+        """A row a system whose costs are known: terms, FLOPS, megabytes of postings, milliseconds a query.
+
+        Reports of before some of these were measured have no column for them.
+        """
         rows: list[tuple[Cell, ...]] = []
         for system in self.systems:
             if system.cost is not None:
                 rows.append((system.name, *_cost_cells(system.cost)))
-        return Table(_COSTS, tuple(rows))
+        known = [name for name, *cells in zip(_COST_NAMES, *rows, strict=True) if set(cells) != {None}]
+        return Table(_COSTS, tuple(rows)).only(known)
 
     def to_json(self, per_query: bool = True) -> dict[str, JsonValue]:
         """All but the runs; without values of single queries on demand."""
@@ -186,7 +206,24 @@ def _cost_cells(cost: Cost) -> tuple[Cell, ...]:
         cost.total_p95,
         cost.encode_p50,
         cost.encode_p95,
+        cost.total_p99,
+        cost.encode_p99,
+        cost.search_p50,
+        cost.search_p95,
+        cost.search_p99,
+        cost.queries_per_second,
+        cost.texts_per_second,
+        _spread(cost.queries),
+        _spread(cost.documents),
+        cost.longest_share,
     )
+
+
+def _spread(counted: Sparsity) -> str | None:
+    """Smallest, median, 95th percentile and largest number of active terms."""
+    if counted.smallest is None or counted.largest is None:
+        return None
+    return f"{counted.smallest}/{counted.median:.0f}/{counted.p95:.0f}/{counted.largest}"
 
 
 @cache

@@ -9,6 +9,7 @@ from splade_cli.datasets.collections import Collection
 from splade_cli.datasets.formats.trec import Run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.fitting import Fitted, fit, lead
+from splade_cli.evaluation.machine import this_machine
 from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import compare, corrected
@@ -105,6 +106,7 @@ class Lineup:
             queries=len(self.collection.queries),
             systems=systems,
             device=subject.device,
+            machine=this_machine(),
             compared_on=wanted.compare_on,
             notes=tuple(self.notes),
             fitted=fitted,

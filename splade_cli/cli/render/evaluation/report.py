@@ -48,6 +48,8 @@ def report(measured: Report) -> None:
         _side_by_side(measured)
     else:
         _below_each_other(measured, out.width)
+    if measured.machine is not None:
+        note(f"measured on {measured.machine.sentence}")
     for remark in measured.notes:
         note(remark)
     if measured.fitted is not None:
