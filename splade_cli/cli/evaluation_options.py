@@ -99,6 +99,17 @@ Measure = Annotated[
         show_default="the usual ones",
     ),
 ]
+Typos = Annotated[
+    bool, typer.Option("--typos", help="The first row again with spelling mistakes in the queries.")
+]
+Analyze = Annotated[
+    bool,
+    typer.Option(
+        "--analyze",
+        help="Why queries were lost: worst first against the first baseline, the terms that decided, likely "
+        "causes, frequent terms.",
+    ),
+]
 RunFile = Annotated[
     Path | None,
     typer.Option("--run", help="Write the ranking as a TREC run file; - is standard output."),

@@ -48,6 +48,8 @@ class EvaluationOptions:
             `static_export.export_static`.
         measures: names, see `measures.notation`.
         compare_on: the measure of the significance test.
+        typos: the first system with spelling mistakes in the queries beside it, see `analysis.typos`.
+        analyze: the failures of the first system are looked at, against the first baseline.
         cache: where encoded windows are kept until the figures stand.
     """
 
@@ -65,6 +67,8 @@ class EvaluationOptions:
     query: ExportQueries | None = None
     measures: Sequence[str] = (*MEASURES, *OF_JUDGEMENTS)
     compare_on: str = "nDCG@10"
+    typos: bool = False
+    analyze: bool = False
     cache: Path | None = None
 
     @property
@@ -94,4 +98,6 @@ class EvaluationKeywords(TypedDict, total=False):
     query: ExportQueries | None
     measures: Sequence[str]
     compare_on: str
+    typos: bool
+    analyze: bool
     cache: Path | None

@@ -44,6 +44,8 @@ def evaluate(
     rerank_top: options.RerankTop = 50,
     query: options.Query = "full",
     measure: of.Measure = None,
+    typos: of.Typos = False,
+    analyze: of.Analyze = False,
     run_file: of.RunFile = None,
     report_file: of.ReportFile = None,
     failures: of.Failures = None,
@@ -87,8 +89,12 @@ def evaluate(
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
     outputs = Outputs(run_file, report_file, mteb_output if mteb else None, json_output)
     # before hours of measuring
-    gates = {"--fail-under": fail_under, "--fail-if-worse-than": fail_if_worse_than}
-    outputs.require({**gates, "--against-run": against_run}, judged=data is not None)
+    of_collections: dict[str, object] = {
+        "--fail-under": fail_under,
+        "--fail-if-worse-than": fail_if_worse_than,
+    }
+    of_collections |= {"--against-run": against_run, "--typos": typos, "--analyze": analyze}
+    outputs.require(of_collections, judged=data is not None)
     if worse_by is not None and fail_if_worse_than is None:
         raise InputError("--worse-by is of --fail-if-worse-than", "name a report: --fail-if-worse-than FILE")
     require_failures(failures, data)
@@ -135,6 +141,8 @@ def evaluate(
         query=attach,
         measures=measures,
         compare_on=shown_first(measures),
+        typos=typos,
+        analyze=analyze,
         cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished",
     )
     wanted = MeasurementOptions(

@@ -8,6 +8,9 @@ from dataclasses import replace
 from splade_cli.datasets.collections import Collection
 from splade_cli.datasets.formats.trec import Run
 from splade_cli.errors import InputError
+from splade_cli.evaluation.analysis.analyze import analyze
+from splade_cli.evaluation.analysis.lost import Analysis
+from splade_cli.evaluation.analysis.typos import with_typos
 from splade_cli.evaluation.fitting import Fitted, fit, lead
 from splade_cli.evaluation.machine import this_machine
 from splade_cli.evaluation.options import EvaluationOptions
@@ -27,6 +30,7 @@ from splade_cli.evaluation.systems.system import (
 )
 from splade_cli.progress import Progress
 from splade_cli.search.options import AUTO, SearchOptions
+from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.ranking import fusion
 from splade_cli.search.ranking.rerank import Reranker
 
@@ -98,6 +102,9 @@ class Lineup:
         fitted = None if fit_on is None else self._fit(parts, fit_on)
         if wanted.reranker is not None:
             self._rerank(sparse, wanted.reranker)
+        analysis = self._analysis(beside) if wanted.analyze else None
+        if wanted.typos:
+            self._misspell(first)
         systems = self._compared(of_sparse, beside)
         return Report(
             collection=self.collection.name,
@@ -107,6 +114,7 @@ class Lineup:
             systems=systems,
             device=subject.device,
             machine=this_machine(),
+            analysis=analysis,
             compared_on=wanted.compare_on,
             notes=tuple(self.notes),
             fitted=fitted,
@@ -182,6 +190,28 @@ class Lineup:
         self._measure(self.subject.system(f"{sparse.name}, reranked by {short(model)}", options))
         if depth < DEPTH:
             self.notes.append(f"reranked: the first {depth} only, which Recall beyond them shows")
+
+    def _misspell(self, first: System) -> None:
+        """The first system with spelling mistakes in the queries."""
+        misspelled = with_typos(self.collection)
+        evaluator = replace(self.evaluator, collection=misspelled)
+        self.results.append(evaluator.result(replace(first, name=f"{first.name}, typos", cost=None)))
+        queries = self.collection.queries
+        wrong = sum(misspelled.queries[name] != text for name, text in queries.items())
+        self.notes.append(f"typos: about one in 16 letters, in {wrong} of {len(queries)} queries")
+
+    def _analysis(self, beside: Sequence[SystemResult]) -> Analysis:
+        """Of the first system, against the first baseline, or else the second system."""
+        others = [*beside, *self.results[1:]]
+        baseline = next((each for each in others if self.wanted.compare_on in each.values), None)
+        searcher = self.subject.searcher
+        tokens = None
+        if searcher is not None and not self.subject.ready and not self.collection.chunked:
+            encoder = searcher.encoder
+            assert isinstance(encoder, ModelEncoder)
+            tokens = encoder.embedder.text_model.tokens
+        first = self.results[0]
+        return analyze(first, baseline, self.collection, self.wanted.compare_on, searcher, tokens)
 
     def _compared(self, of_sparse: SystemResult, beside: Sequence[SystemResult]) -> tuple[SystemResult, ...]:
         """The results, all but the first with the lead of the first over them.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from splade_cli.cli.render.console import note, out
+from splade_cli.cli.render.evaluation.analysis import analysis
 from splade_cli.cli.render.evaluation.report import draw, report
 from splade_cli.cli.render.plain import one_line
 from splade_cli.evaluation.benchmarks.tables import nano_table, of_other_languages, task_table
@@ -25,11 +26,13 @@ LONGEST = 60
 
 def measurement(measured: Measurement) -> None:
     """All that was measured."""
-    for analysis in (measured.sparsity, measured.baseline_sparsity):
-        if analysis is not None:
-            _sparsity(analysis)
+    for sparsity in (measured.sparsity, measured.baseline_sparsity):
+        if sparsity is not None:
+            _sparsity(sparsity)
     if measured.report is not None:
         report(measured.report)
+        if measured.report.analysis is not None:
+            analysis(measured.report.analysis)
     if measured.nano_beir:
         on = measured.nano_beir[0].compared_on
         _titled(on, nano_table(measured.nano_beir, on))
