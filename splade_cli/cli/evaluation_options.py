@@ -16,6 +16,10 @@ Data = Annotated[
         "training file, or irds:ID of ir_datasets.",
     ),
 ]
+Marks = Annotated[
+    Path | None,
+    typer.Option("--marks", help="Judgements of /mark in `splade query`, in place of --data (with --index)."),
+]
 Model = Annotated[
     str | None,
     typer.Option(

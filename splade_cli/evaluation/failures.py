@@ -47,7 +47,7 @@ def lost_queries(result: SystemResult, collection: Collection, measure: str, bel
     return [one for one in lost if one.relevant]
 
 
-def require_failures(path: Path | None, data: Path | None) -> None:
+def require_failures(path: Path | None, data: object) -> None:
     """Raises InputError where there is nothing to fail at, or no place to write to."""
     if path is None:
         return
@@ -57,10 +57,11 @@ def require_failures(path: Path | None, data: Path | None) -> None:
 
 
 def write_failures(
-    path: Path, result: SystemResult, data: Path | str, split: str, measure: str, below: float
+    path: Path, result: SystemResult, data: Path | str | Collection, split: str, measure: str, below: float
 ) -> int:
     """Writes `lost_queries` of a collection's split; returns how many there are."""
-    lost = lost_queries(result, load_collection(data, split), measure, below)
+    collection = data if isinstance(data, Collection) else load_collection(data, split)
+    lost = lost_queries(result, collection, measure, below)
     write_lost_queries(path, lost)
     return len(lost)
 

@@ -39,7 +39,7 @@ class MeasurementOptions:
         results: earlier ones, files of them, as baselines.
     """
 
-    data: Path | str | None = None
+    data: Path | str | Collection | None = None
     split: str | None = None
     options: EvaluationOptions = field(default_factory=EvaluationOptions)
     nano_beir: Sequence[str] = ()
@@ -130,7 +130,9 @@ def measure(
     tasks = require_tasks(wanted.tasks, wanted.languages)
     require_data(tasks)
     nano = nano_collections(wanted.nano_beir)
-    data = None if wanted.data is None else load_collection(wanted.data, wanted.split)
+    data = wanted.data
+    if isinstance(data, Path | str):
+        data = load_collection(data, wanted.split)
     collections = [each for each in (data, *nano) if each is not None]
     for results in wanted.results:
         results.require_common(collections, [task.metadata.name for task in tasks])
@@ -162,7 +164,7 @@ def _alone(options: EvaluationOptions) -> EvaluationOptions:
 def _options(wanted: MeasurementOptions) -> EvaluationOptions:
     """The options, with the split that fusion weights are fitted to read."""
     split = wanted.options.fit_split
-    if wanted.data is None or not isinstance(split, str):
+    if not isinstance(wanted.data, Path | str) or not isinstance(split, str):
         return wanted.options
     return replace(wanted.options, fit_split=load_collection(wanted.data, split))
 

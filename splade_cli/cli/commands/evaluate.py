@@ -12,12 +12,14 @@ from splade_cli.cli import evaluation_options as of
 from splade_cli.cli import options, settings
 
 if TYPE_CHECKING:
+    from splade_cli.datasets.collections import Collection
     from splade_cli.model.dense import DenseModel
     from splade_cli.model.options import ModelOptions
 
 
 def evaluate(
     data: of.Data = None,
+    marks: of.Marks = None,
     model: of.Model = None,
     index: of.Index = None,
     split: of.Split = None,
@@ -72,6 +74,7 @@ def evaluate(
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.datasets.formats.trec import read_run
     from splade_cli.errors import InputError
+    from splade_cli.evaluation.benchmarks.marked import marked_collection
     from splade_cli.evaluation.benchmarks.results import ENDING, Results, read_results
     from splade_cli.evaluation.comparison.saved import read_saved, worse_than
     from splade_cli.evaluation.failures import require_failures, write_failures
@@ -94,10 +97,15 @@ def evaluate(
         "--fail-if-worse-than": fail_if_worse_than,
     }
     of_collections |= {"--against-run": against_run, "--typos": typos, "--analyze": analyze}
-    outputs.require(of_collections, judged=data is not None)
+    outputs.require(of_collections, judged=(data or marks) is not None)
+    if marks is not None and (index is None or data is not None):
+        raise InputError(
+            "--marks judges hits of an index, in place of --data",
+            f"add --index DIR; over the marked texts alone: --data {marks}",
+        )
     if worse_by is not None and fail_if_worse_than is None:
         raise InputError("--worse-by is of --fail-if-worse-than", "name a report: --fail-if-worse-than FILE")
-    require_failures(failures, data)
+    require_failures(failures, data or marks)
     options.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
     chosen = options.search_options(mode, filter, 0.0, expand, group, None, RERANK_DEPTH, weights)
@@ -145,8 +153,11 @@ def evaluate(
         analyze=analyze,
         cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished",
     )
+    judged: Path | Collection | None = data
+    if marks is not None and isinstance(subject, Searcher):
+        judged = marked_collection(marks, subject.engine)
     wanted = MeasurementOptions(
-        data=data,
+        data=judged,
         split=split,
         options=beside,
         nano_beir=nano_beir or (),
@@ -163,10 +174,10 @@ def evaluate(
     if not outputs.on_stdout:
         measurement(found)
     outputs.say()
-    if failures is not None and data is not None and found.report is not None:
+    if failures is not None and judged is not None and found.report is not None:
         first = found.report.systems[0]
         on = found.report.compared_on
-        lost = write_failures(failures, first, data, found.report.split, on, failures_below)
+        lost = write_failures(failures, first, judged, found.report.split, on, failures_below)
         console.note(f"{lost} queries below {on} {failures_below:g} written to {failures}")
     missed = []
     if found.report is not None:

@@ -97,6 +97,15 @@ class Marks:
         """Id to ``good`` or ``bad`` of the marked documents of `query`."""
         return {name: _verdict(row) for asked, name, row in _marks_of(self._rows()) if asked == query}
 
+    def every(self) -> list[Mark]:
+        """All marks, in the order in which they stand."""
+        marks = []
+        for query, name, row in _marks_of(self._rows()):
+            verdict: Verdict = "bad" if "label" in row else "good"
+            text = row.get("positive_document", row.get("document"))
+            marks.append(Mark(query, name, verdict, text if isinstance(text, str) else ""))
+        return marks
+
     def counts(self) -> dict[str, int]:
         """How many are ``good`` and ``bad``, and how many bad ones are ``waiting`` for a good one."""
         queries: dict[str, list[str]] = {"good": [], "bad": []}
