@@ -12,7 +12,6 @@ from splade_cli.cli import evaluation_options as of
 from splade_cli.cli import options, settings
 
 if TYPE_CHECKING:
-    from splade_cli.datasets.collections import Collection
     from splade_cli.model.dense import DenseModel
     from splade_cli.model.options import ModelOptions
 
@@ -72,6 +71,7 @@ def evaluate(
     from splade_cli.cli.render.evaluation.outputs import Outputs
     from splade_cli.cli.render.evaluation.page import page
     from splade_cli.cli.render.progress import show_progress
+    from splade_cli.datasets.collections import Collection
     from splade_cli.datasets.formats.trec import read_run
     from splade_cli.errors import InputError
     from splade_cli.evaluation.benchmarks.marked import marked_collection
@@ -117,7 +117,7 @@ def evaluate(
     results = [read_results(Path(each)) for each in baseline or () if each.lower().endswith(ENDING)]
     if before is not None and before.path not in [each.path for each in results]:
         results.append(Results(before.path, (before.report,), {}))
-    models = [each for each in baseline or () if not each.lower().endswith(ENDING)]
+    names = [each for each in baseline or () if not each.lower().endswith(ENDING)]
     runs = {path.stem: read_run(path) for path in against_run or ()}
     looked_at = read_texts(texts) if texts else SAMPLES
     opening = settings.model_options(
@@ -134,8 +134,9 @@ def evaluate(
     else:
         subject = Searcher.open(index, model=model, options=chosen, backend=engine, model_options=opening)
     others = settings.model_options(device, trust_remote_code, allow_pickle)
+    baselines = [SpladeEmbedder(each, opening) for each in names]
     beside = EvaluationOptions(
-        baseline=[SpladeEmbedder(each, opening) for each in models],
+        baseline=baselines,
         runs=runs,
         bm25=bm25,
         dense=_dense_model(dense, others) if dense else None,
@@ -168,8 +169,9 @@ def evaluate(
     )
     with show_progress() as progress:
         found = measured(subject, wanted, name=None if index is None else index.name, progress=progress)
-    other = beside.baseline.loaded.model.name if isinstance(beside.baseline, SpladeEmbedder) else ""
-    make_page = partial(page, found, model or "tiny", data=data, index=index, baseline=other)
+    other = baselines[0].loaded.model.name if baselines else ""
+    marked = judged if isinstance(judged, Collection) else None
+    make_page = partial(page, found, model or "tiny", data=data, marked=marked, index=index, baseline=other)
     outputs.write(found, model or "tiny", per_query, make_page)
     if not outputs.on_stdout:
         measurement(found)

@@ -167,7 +167,7 @@ def _differences(report: Report) -> Table:
     for system in report.systems[1:]:
         versus = system.versus
         if versus is not None:
-            interval = (versus.difference, versus.low, versus.high, versus.p_value, standing(versus))
+            interval = (versus.difference, versus.low, versus.high, versus.p, standing(versus))
             alike = versus.queries - versus.better - versus.worse
             rows.append((system.name, *interval, versus.better, versus.worse, alike))
     return Table(columns, tuple(rows))

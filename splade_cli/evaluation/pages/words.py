@@ -56,7 +56,7 @@ def few_queries(report: Report) -> str:
 
 def certainty(versus: Comparison) -> str:
     """Significance in words: how often chance alone makes such a difference."""
-    p_value = versus.p_value
+    p_value = versus.p
     interval = f"the true difference lies between {versus.low:+.3f} and {versus.high:+.3f} (95% interval)"
     if versus.significant:
         return f"This is sure: chance alone would do that {_rarely(p_value)}; {interval}."

@@ -10,6 +10,7 @@ from splade_cli.evaluation.pages.words import is_worse
 from splade_cli.reports.page import NextStep
 
 if TYPE_CHECKING:
+    from splade_cli.datasets.collections import Collection
     from splade_cli.evaluation.measurement import Measurement
     from splade_cli.reports.page import Page
 
@@ -19,6 +20,7 @@ def page(
     model: str,
     *,
     data: Path | None = None,
+    marked: Collection | None = None,
     index: Path | None = None,
     baseline: str = "",
 ) -> Page:
@@ -26,6 +28,7 @@ def page(
 
     Args:
         model: a folder, or another name.
+        marked: in place of `data`.
         index: what was measured in place of a model.
         baseline: as the report names it.
     """
@@ -34,7 +37,7 @@ def page(
     from splade_cli.reports.curves import curves, metrics_of
 
     rows = metrics_of(Path(model)) if Path(model).is_dir() else []
-    collection = None
+    collection = marked
     if data is not None and measured.report is not None:
         collection = load_collection(data, measured.report.split)
     return evaluation_page(
