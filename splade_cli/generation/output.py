@@ -98,13 +98,13 @@ def write_training_files(
     """
     output = Path(options.output)
     names = written_files(options)
-    chunks = {chunk.id: chunk for chunk in source.corpus.chunks}
+    contents = _Contents(source.corpus.chunks)
     rows: dict[str, list[Example]] = {side: [] for side in SIDES}
     qrels: dict[str, dict[str, Mapping[str, float]]] = {side: {} for side in SIDES}
     for each in queries:
         side = each.query.side or "train"
         qrels[side][each.query.id] = each.query.grades
-        rows[side] += [_row(each.query, mined, chunks) for mined in each.mined]
+        rows[side] += [_row(each.query, mined, contents) for mined in each.mined]
     report = _report(options, source, queries, rows, done)
     with replacing_folder(output / UNFINISHED) as folder:
         write_jsonl(folder / "corpus.jsonl", source.corpus_rows())
@@ -143,9 +143,23 @@ def _query_row(query: JudgedQuery) -> dict[str, str]:
     return {"_id": query.id, "text": query.text, "type": query.type}
 
 
-def _row(query: JudgedQuery, mined: Mined, chunks: Mapping[str, Chunk]) -> Example:
-    positive = chunks[mined.positive]
-    negatives = [WrittenNegative(chunks[chunk_id].content) for chunk_id in mined.negatives]
+class _Contents:
+    """Chunks by id, and what a model reads of each: one text however many rows it is in."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self.chunks = {chunk.id: chunk for chunk in chunks}
+        self._texts: dict[str, str] = {}
+
+    def text(self, chunk_id: str) -> str:
+        """The content of a chunk."""
+        if chunk_id not in self._texts:
+            self._texts[chunk_id] = self.chunks[chunk_id].content
+        return self._texts[chunk_id]
+
+
+def _row(query: JudgedQuery, mined: Mined, contents: _Contents) -> Example:
+    positive = contents.chunks[mined.positive]
+    negatives = [WrittenNegative(contents.text(chunk_id)) for chunk_id in mined.negatives]
     negatives += mined.written
     explanations: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
@@ -154,7 +168,7 @@ def _row(query: JudgedQuery, mined: Mined, chunks: Mapping[str, Chunk]) -> Examp
         strategies = tuple(negative.strategy for negative in negatives)
     return Example(
         query.text,
-        positive.content,
+        contents.text(positive.id),
         tuple(negative.text for negative in negatives),
         mined.scores if negatives else None,
         explanations,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import ModelError
-from splade_cli.model.device import choose_device, fit_threads
+from splade_cli.model.device import choose_device, empty_cache, fit_threads
 from splade_cli.model.encoding.batches import batches_of_like_length
 from splade_cli.model.folder.opening import opening
 from splade_cli.model.folder.sizes import require_own_tokens
@@ -34,6 +34,8 @@ STEP = 2048
 CHARACTERS_PER_TOKEN = 4
 TOKENS = 4096
 """Tokens of a batch on a CPU at most: what its caches take of a small model's activations."""
+BATCHES = 2
+"""Batches on a CPU after which free memory is given back: many shapes leave a heap in pieces, which grows."""
 
 
 class DenseModel:
@@ -90,6 +92,7 @@ class DenseModel:
         `batch_size` is that of the model's options by default.
         """
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        batches = 0
         for start in range(0, len(texts), STEP):
             part = texts[start : start + STEP]
             lengths = self._lengths(part)
@@ -98,6 +101,9 @@ class DenseModel:
                 lengths, batch_size or self.batch_size, self.device.kind, tokens
             ):
                 vectors[start + batch] = self._encode_batch([part[row] for row in batch], kind)
+                batches += 1
+                if self.device.kind == "cpu" and batches % BATCHES == 0:
+                    empty_cache(self.device)
             progress("encode densely", start + len(part), len(texts))
         return vectors
 

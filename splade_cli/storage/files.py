@@ -69,8 +69,9 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
 
 def write_json(path: Path, value: object, *, alone: bool = False) -> None:
     """Writes one JSON document by way of a temporary file, `alone` as in `replacing`."""
-    with replacing(path, alone=alone) as temporary:
-        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    with replacing(path, alone=alone) as temporary, temporary.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=2)
+        file.write("\n")
 
 
 @contextmanager

@@ -47,6 +47,21 @@ def test_vectors_are_those_of_sentence_transformers(folder: str) -> None:
     assert model.encode([]).shape == (0, model.dimensions)
 
 
+def test_free_memory_is_given_back_on_the_way(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = DenseModel(folder, ModelOptions(device="cpu", batch_size=4))
+    order: list[str] = []
+    encode_batch = model._encode_batch
+    monkeypatch.setattr(module, "empty_cache", lambda device: order.append("given back"))
+    monkeypatch.setattr(model, "_encode_batch", lambda *words: order.append("") or encode_batch(*words))
+    model.encode(TEXTS[:1])
+    assert order == [""], "a query that is waited for pays nothing"
+    order.clear()
+    model.encode(TEXTS)
+    assert order.count("") >= 10
+    assert "".join(order).count("given back") == order.count("") // 2
+    assert "\0\0\0" not in "".join(each or "\0" for each in order), "never three batches on end"
+
+
 def test_each_text_is_encoded_once_and_hardly_padded(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("splade_cli.model.encoding.batches.TOKENS_PER_PASS", {"cpu": 2})
     model = DenseModel(folder, ModelOptions(device="cpu"))
