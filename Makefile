@@ -12,29 +12,13 @@ pytest := $(bin)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist workstea
 
 .PHONY: demo test test-all test-dependencies slow lint reliability clean
 
-demo: $(DEMO)/report.txt
-	@echo; echo "== evaluation on the 150 judged queries of sample_docs"; cat $(DEMO)/report.txt
+demo: $(ready)
+	@echo "== splade build sample_docs/documents --data sample_docs -o $(DEMO)"
+	@$(bin)/splade build sample_docs/documents --data sample_docs -o $(DEMO)
 	@for query in "my print keeps coming off the plate" "thread bunches up underneath" "gears skip when I push hard"; do \
 	  echo; echo "== splade search \"$$query\" --index $(DEMO)/index -k 2 --explain"; \
 	  $(bin)/splade search "$$query" --index $(DEMO)/index -k 2 --explain 2>/dev/null || exit 1; done
 	@echo; echo "Now ask your own questions:"; echo; echo "  $(bin)/splade query --index $(DEMO)/index"
-
-$(DEMO)/data/train.json: $(ready)
-	@echo "== splade gen-data sample_docs/documents -o $(DEMO)/data"
-	@$(bin)/splade gen-data sample_docs/documents -o $(DEMO)/data --force
-
-$(DEMO)/model/final/training.json: $(DEMO)/data/train.json
-	@echo; echo "== splade train --train-file $(DEMO)/data/train.json --val-file $(DEMO)/data/val.json -o $(DEMO)/model"
-	@$(bin)/splade train --train-file $(DEMO)/data/train.json --val-file $(DEMO)/data/val.json -o $(DEMO)/model --resume
-
-$(DEMO)/index/manifest.json: $(DEMO)/model/final/training.json
-	@echo; echo "== splade index sample_docs/documents -o $(DEMO)/index --model $(DEMO)/model"
-	@$(bin)/splade index sample_docs/documents -o $(DEMO)/index --model $(DEMO)/model --force
-
-$(DEMO)/report.txt: $(DEMO)/index/manifest.json
-	@echo; echo "== splade evaluate --data sample_docs --model $(DEMO)/model --baseline tiny"
-	@$(bin)/splade evaluate --data sample_docs --model $(DEMO)/model --baseline tiny > $(DEMO)/report.tmp
-	@mv $(DEMO)/report.tmp $(DEMO)/report.txt
 
 $(ready): pyproject.toml tools/install.py
 	@$(PYTHON) tools/install.py $(VENV)

@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 HOMES = {
+    "build": "build:build",
     "gen-data": "gen_data:gen_data",
     "inspect": "reports.inspect:inspect",
     "train": "train:train",

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("gen-data", "train", "index", "search", "query", "evaluate", "tune", "export")
+COMMANDS = ("build", "gen-data", "train", "index", "search", "query", "evaluate", "tune", "export")
 
 
 def test_help_is_light():

@@ -1,0 +1,79 @@
+"""A build while it runs: its options, how it is watched, and the record that each stage adds to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from splade_cli.building import fingerprints
+from splade_cli.building.measuring import Measure
+from splade_cli.building.options import BuildOptions, Watching
+from splade_cli.building.record import DATA, BuildRecord, run_folder, write_record
+from splade_cli.datasets.collections import Collection
+from splade_cli.training.run_folder import FINAL
+
+
+@dataclass
+class Building:
+    """One build.
+
+    Attributes:
+        documents: the fingerprint of the documents.
+        judged: what is measured on, None for queries that were held out.
+        record: as build.json has it.
+        stages: that were run, in their order.
+    """
+
+    options: BuildOptions
+    watching: Watching
+    measure: Measure
+    record: BuildRecord
+    documents: str
+    judged: Collection | None = None
+    stages: list[str] = field(default_factory=list)
+    _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def output(self) -> Path:
+        """The folder of all."""
+        return self.options.output
+
+    @property
+    def data(self) -> Path:
+        """The folder of training rows and held-out queries."""
+        return self.output / DATA
+
+    @property
+    def model(self) -> str:
+        """The model in use: that of a run, or the base."""
+        if not self.record.run:
+            return self.options.model
+        return str(run_folder(self.output, self.record.run) / FINAL)
+
+    @property
+    def of_index(self) -> str:
+        """The fingerprint of an index of these documents by the model in use."""
+        if self.record.run:
+            return fingerprints.key(self.documents, self.record.run)
+        return fingerprints.key(self.documents, fingerprints.of_base(self.options.model))
+
+    @property
+    def seconds_left(self) -> float:
+        """Of the budget, where there is one; at least one."""
+        minutes = self.options.minutes or 0.0
+        return max(1.0, 60 * minutes - (time.monotonic() - self._started))
+
+    def stands(self, stage: str, fingerprint: str) -> bool:
+        """Whether a stage has ended that was made of the same."""
+        return self.record.stages.get(stage) == fingerprint
+
+    def keep(self, record: BuildRecord) -> None:
+        """Writes the record."""
+        self.record = record
+        write_record(self.output, record)
+
+    def budget(self, **values: float) -> Mapping[str, float]:
+        """The budget of the record with more values."""
+        return {**self.record.budget, **values}

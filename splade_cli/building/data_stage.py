@@ -1,0 +1,64 @@
+"""The data stage of a build: queries with mined negatives to train on, and queries that are held out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from splade_cli.building import fingerprints
+from splade_cli.building.building import Building
+from splade_cli.building.options import BuildOptions
+from splade_cli.building.record import DATA, TRAIN
+from splade_cli.errors import InputError
+from splade_cli.generation.options import MAX_QUERIES, GenerateOptions, Llm, Offline
+from splade_cli.generation.pipeline import generate
+
+QUERIES_A_MINUTE = 300
+"""Written queries that a budget allows for each of its minutes."""
+
+
+def max_queries(options: BuildOptions) -> int:
+    """Queries that are written at most."""
+    if options.minutes is None or not isinstance(options.queries, Offline | Llm):
+        return MAX_QUERIES
+    return max(1, min(MAX_QUERIES, round(QUERIES_A_MINUTE * options.minutes)))
+
+
+def generation_of(options: BuildOptions) -> GenerateOptions:
+    """How the rows are made."""
+    return GenerateOptions(
+        documents=options.documents,
+        output=options.output / DATA,
+        queries=options.queries,
+        max_queries=max_queries(options),
+        chunk_for=options.model,
+        reading=fingerprints.reading_of(options),
+        teacher=options.teacher,
+        seed=options.seed,
+        force=True,
+    )
+
+
+def make_data(building: Building) -> None:
+    """Makes the rows, unless they stand. Raises as `generate` does; paid answers are kept."""
+    options = building.options
+    wanted = fingerprints.of_data(options, building.documents, max_queries(options))
+    if building.stands(DATA, wanted):
+        return
+    building.stages.append(DATA)
+    with building.watching.progress() as progress:
+        made = generate(generation_of(options), progress, building.watching.say)
+    if made.advice:
+        building.watching.say(f"no dense teacher: {made.advice}")
+    building.keep(replace(building.record.without(TRAIN).with_stage(DATA, wanted), budget={}))
+
+
+def held_out_rows(building: Building) -> int:
+    """How many rows of the data are held out. Raises InputError where its report is damaged."""
+    path = building.data / "report.json"
+    try:
+        report: Any = json.loads(path.read_text(encoding="utf-8"))
+        return int(report["val"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{path} is damaged", "build it anew", option="force") from None

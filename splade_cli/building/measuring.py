@@ -1,0 +1,113 @@
+"""Measurement of a build: which of two models is promoted, how the folder is best searched, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from splade_cli.datasets.collections import Collection, load_collection
+from splade_cli.errors import InputError
+from splade_cli.evaluation.evaluate import evaluate
+from splade_cli.evaluation.report import Report, SystemResult
+from splade_cli.evaluation.significance import DECIMALS, LEVEL, Comparison, compare
+from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.progress import Progress, silent
+
+MEASURE = "nDCG@10"
+HELD_OUT = "val"
+Measure = Callable[[str, str | None, Collection, Progress], Report]
+"""Measures a model beside a baseline, as `measured` does."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A new model against the one in use, on the same queries; `versus` is its lead, None without queries.
+
+    Attributes:
+        report: of the new model, with the other one as its baseline.
+    """
+
+    report: Report | None
+    versus: Comparison | None
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the new model is no worse by its mean; without a query nothing speaks against it."""
+        return self.versus is None or round(self.versus.difference, DECIMALS) >= 0
+
+    @property
+    def sentence(self) -> str:
+        """What was found, and what follows."""
+        if self.versus is None or self.report is None:
+            return "the trained model is used, though there is no held-out query to compare it on"
+        lead = (
+            f"{self.versus.difference:+.4f} {MEASURE} [{self.versus.low:+.4f}, {self.versus.high:+.4f}], "
+            f"p = {self.versus.p_value:.4f}, {self.versus.queries} queries of {self.report.collection}"
+        )
+        if self.promoted:
+            return f"the trained model is used: {lead} against the one before"
+        return f"the trained model is worse and not used: {lead} against the one before, which stays"
+
+
+@dataclass(frozen=True)
+class SearchMode:
+    """How a folder is best searched, with the reason."""
+
+    mode: str
+    sentence: str
+
+
+def held_out(data: Path) -> Collection | None:
+    """The queries that were held out when training rows were made; None where there is none."""
+    try:
+        return load_collection(data, HELD_OUT)
+    except InputError:
+        return None
+
+
+def contest(
+    candidate: str, incumbent: str, collection: Collection | None, measure: Measure, progress: Progress
+) -> Contest:
+    """Measures two models. Raises InputError, ModelError as `measure` does."""
+    if collection is None:
+        return Contest(None, None)
+    report = measure(candidate, incumbent, collection, progress)
+    values = {system.name: system.values[MEASURE] for system in report.systems}
+    return Contest(report, compare(values[candidate], values[incumbent]))
+
+
+def measured(model: str, baseline: str | None, collection: Collection, progress: Progress = silent) -> Report:
+    """A model fused with BM25, alone, and beside it a baseline and BM25."""
+    other = None if baseline is None else SpladeEmbedder(baseline)
+    return evaluate(SpladeEmbedder(model), collection, baseline=other, progress=progress)
+
+
+def best_mode(report: Report, model: str) -> SearchMode:
+    """The part that alone is significantly better than all fused, at half the level since two are tried."""
+    fused = report.systems[0]
+    found: list[tuple[float, str, Comparison]] = []
+    for mode, system in _parts(report, model).items():
+        versus = compare(system.values[MEASURE], fused.values[MEASURE])
+        if versus.difference > 0 and versus.p_value < LEVEL / 2:
+            found.append((versus.difference, mode, versus))
+    if not found:
+        return SearchMode(
+            "auto",
+            f"auto, all parts fused: none alone is significantly better on {report.queries} queries",
+        )
+    _, mode, versus = max(found)
+    return SearchMode(
+        mode,
+        f"{mode}: alone {versus.difference:+.4f} {MEASURE} against all parts fused, p = {versus.p_value:.4f}",
+    )
+
+
+def _parts(report: Report, model: str) -> dict[str, SystemResult]:
+    parts = {}
+    for system in report.systems[1:]:
+        if system.name == model:
+            parts["sparse"] = system
+        elif system.name.startswith("BM25"):
+            parts["bm25"] = system
+    return parts

@@ -1,0 +1,114 @@
+"""`splade build`: a folder of documents to a measured index, by all stages in one go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from splade_cli.cli import data_options, evaluation_options, options
+
+if TYPE_CHECKING:
+    from splade_cli.generation.options import Judged, Llm, Offline, Rows
+
+
+def build(
+    documents: options.Documents,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for all: data, training run, index, report.")
+    ],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Base model: 'tiny', a folder, or a hub id.")
+    ] = "tiny",
+    llm: data_options.LlmModel = None,
+    base_url: data_options.BaseUrl = None,
+    qrels: data_options.Qrels = None,
+    queries: data_options.Queries = None,
+    data: evaluation_options.Data = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="Of training, as of `splade train`.", show_default="splade")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any setting of training: section.key=value; may be repeated."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--minutes",
+            help="About so long: fewer queries and steps, and what was left out is said.",
+            show_default="no limit",
+        ),
+    ] = None,
+    train: Annotated[
+        bool, typer.Option("--train/--no-train", help="Fine-tune, or search with the base model as it is.")
+    ] = True,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same files and model.")] = 42,
+    dry_run: data_options.DryRun = False,
+    force: Annotated[bool, typer.Option("--force", help="Make all anew, though it stands.")] = False,
+    json_output: options.Json = False,
+) -> None:
+    """All of it: queries, training, index and measurement from a folder of documents; run again to go on.
+
+    What stands is not made again. Changed documents are indexed; a new model is used if it is no worse.
+    """
+    from splade_cli.building.build import build as built
+    from splade_cli.building.options import BuildOptions, Watching
+    from splade_cli.building.plan import plan
+    from splade_cli.cli.render import build as render
+    from splade_cli.cli.render import console, training
+    from splade_cli.cli.render.progress import show_progress
+
+    wanted = BuildOptions(
+        documents=documents,
+        output=output,
+        model=model,
+        queries=_source(llm, base_url, qrels, queries, documents),
+        data=data,
+        preset=preset,
+        settings=tuple(settings or ()),
+        environment=dict(os.environ),
+        minutes=minutes,
+        train=train,
+        seed=seed,
+        force=force,
+    )
+    if dry_run:
+        with show_progress() as progress:
+            found = plan(wanted, progress)
+        render.planned(found, json_output)
+        return
+    made = built(wanted, Watching(show_progress, training.progress, console.note))
+    render.built(made, json_output)
+
+
+def _source(
+    llm: str | None, base_url: str | None, qrels: str | None, queries: Path | None, documents: Path
+) -> Offline | Llm | Judged | Rows:
+    """Where the queries to train on come from. Raises InputError for options that contradict each other."""
+    from splade_cli.errors import InputError
+    from splade_cli.generation.options import Judged, Llm, Offline, Rows
+
+    if base_url and not llm:
+        raise InputError(
+            f"--base-url {base_url} without --llm", "name the model that the server runs: --llm MODEL"
+        )
+    given = {"--llm": llm, "--qrels": qrels, "--queries": queries}
+    named = [f"{flag} {value}" for flag, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise InputError(f"{named[0]} and {named[1]} together", "choose one of them")
+    if qrels and documents.is_file():
+        raise InputError(
+            f"--qrels needs a BEIR folder, {documents} is a file", "rows with positives go to --queries FILE"
+        )
+    if llm:
+        return Llm(llm, base_url=base_url)
+    if qrels:
+        return Judged(qrels)
+    if queries:
+        if not queries.exists():
+            raise InputError(f"no such file or folder: {queries}", "name a file of rows with --queries FILE")
+        return Rows(queries)
+    return Offline()

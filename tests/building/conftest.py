@@ -1,0 +1,114 @@
+"""A small folder to build, a random model, and a measure that says what a test wants it to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from splade_cli.building.build import Built, build
+from splade_cli.building.options import BuildOptions, Watching
+from splade_cli.datasets.collections import Collection
+from splade_cli.evaluation.report import Report, SystemResult
+from splade_cli.evaluation.significance import compare
+from splade_cli.progress import Progress, silent
+from splade_cli.training.tracking.rows import Listener, MetricsRow
+
+DOCUMENTS = {
+    "kiln.md": "# Kiln\n\nThe kiln fires clay at 1,060 degrees. Load the shelves with stilts below each pot.\n",
+    "lathe.md": "# Lathe\n\nThe metal lathe needs a sharp tool. Cut threads at low speed with oil.\n",
+    "loom.txt": "The loom weaves wool on a warp of linen. Tie the heddles before you weave a scarf.",
+    "press.rst": "Press\n=====\n\nThe letterpress prints cards with wood type and oil based ink.\n",
+    "bike.md": "# Bicycle\n\nBrakes squeal when the rim is dirty. Clean the rim and toe in the pads.\n",
+}
+SMALL = (
+    "training.max_steps=1", "training.per_device_train_batch_size=2", "training.tuned_share=1",
+    "evaluation.preflight=false", "hardware.device=cpu",
+)  # fmt: skip
+
+
+@dataclass
+class Builder:
+    """Builds a small folder again and again.
+
+    Attributes:
+        figures: nDCG@10 that the measure gives a model, by the last two parts of its name; 0.5 to others.
+        stop_at: the name of a stage of progress, or ``training``, or ``measure``, in which Ctrl-C comes.
+        seen: all stages of progress of the last call.
+    """
+
+    docs: Path
+    output: Path
+    model: str
+    figures: dict[str, float] = field(default_factory=dict)
+    stop_at: str = ""
+    seen: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def __call__(self, **options: object) -> Built:
+        self.seen = []
+        given = {"settings": SMALL, "teacher": None, "model": self.model, **options}
+        wanted = BuildOptions(self.docs, self.output, **given)  # type: ignore[arg-type]
+        return build(wanted, Watching(self._progress, self._training, self.said.append), self.measure)
+
+    def measure(
+        self, model: str, baseline: str | None, collection: Collection, progress: Progress = silent
+    ) -> Report:
+        """The figures of `figures`, the same for all queries."""
+        self._stop("measure")
+        names = ["all fused", model, "BM25"]
+        if baseline is not None:
+            names.insert(2, baseline)
+        systems = []
+        for name in names:
+            short = "/".join(Path(name).parts[-2:])
+            value = self.figures.get(short, 0.5)
+            values = {"nDCG@10": dict.fromkeys(collection.queries, value)}
+            systems.append(SystemResult(name, {"nDCG@10": value}, values))
+        first = systems[0]
+        compared = [first]
+        for system in systems[1:]:
+            versus = compare(first.values["nDCG@10"], system.values["nDCG@10"])
+            compared.append(SystemResult(system.name, system.figures, system.values, versus=versus))
+        return Report(
+            collection.name, "val", len(collection.documents), len(collection.queries), tuple(compared)
+        )
+
+    def _stop(self, where: str) -> None:
+        if where == self.stop_at:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def _progress(self) -> Iterator[Progress]:
+        def tell(stage: str, done: int, total: int | None) -> None:
+            self.seen.append(stage)
+            self._stop(stage)
+
+        yield tell
+
+    @contextmanager
+    def _training(self) -> Iterator[Listener]:
+        def listen(row: MetricsRow) -> None:
+            if row.get("step"):
+                self.seen.append("training")
+                self._stop("training")
+
+        yield listen
+
+
+def write_documents(folder: Path) -> Path:
+    """The small folder."""
+    folder.mkdir(parents=True)
+    for name, text in DOCUMENTS.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory: pytest.TempPathFactory, make_folder: Callable[..., Path]) -> Builder:
+    """One folder for the tests of a file, in their order."""
+    folder = tmp_path_factory.mktemp("building")
+    return Builder(write_documents(folder / "docs"), folder / "engine", str(make_folder("bert")))

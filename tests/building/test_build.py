@@ -1,0 +1,105 @@
+"""All stages of a small folder, in the order of its life: stopped in each, gone on with, changed, promoted or not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from splade_cli.errors import InputError
+from splade_cli.index.index import SpladeIndex
+from splade_cli.storage.claims import claimed
+from tests.building.conftest import Builder
+
+
+def stages(builder: Builder) -> list[str]:
+    """Those that build.json says have ended."""
+    return list(json.loads((builder.output / "build.json").read_text(encoding="utf-8"))["stages"])
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "ended"),
+    [
+        ("mine negatives", []),
+        ("training", ["data"]),
+        ("measure", ["data"]),
+        ("write", ["data", "train"]),
+    ],
+)
+def test_a_stopped_build_keeps_the_stages_that_ended(
+    builder: Builder, stop_at: str, ended: list[str]
+) -> None:
+    builder.stop_at = stop_at
+    with pytest.raises(KeyboardInterrupt):
+        builder()
+    assert stages(builder) == ended
+
+
+def test_the_same_call_goes_on_and_then_has_nothing_to_do(builder: Builder) -> None:
+    builder.stop_at = ""
+    made = builder()
+    assert made.stages == ("index", "report"), "rows and model stand"
+    assert "mine negatives" not in builder.seen
+    assert "training" not in builder.seen
+    assert made.model == str(builder.output / "run-1/final")
+    assert SpladeIndex.open(builder.output / "index").documents == 5
+    assert made.report is not None
+    assert (builder.output / "report.html").is_file()
+    before = {path: path.stat().st_mtime_ns for path in builder.output.rglob("*") if path.is_file()}
+    before.pop(builder.output / "build.json")
+    again = builder()
+    assert again.stages == ()
+    assert again.report == made.report
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_worse_model_of_changed_documents_is_not_used(builder: Builder) -> None:
+    (builder.docs / "dye.md").write_text("# Dye\n\nIndigo dyes cotton blue in a vat without air.\n", "utf-8")
+    (builder.docs / "bike.md").unlink()
+    builder.figures = {"run-2/final": 0.25}
+    made = builder()
+    assert made.stages == ("sync", "data", "train", "report")
+    assert made.model == str(builder.output / "run-1/final")
+    assert "is worse and not used: -0.2500 nDCG@10" in made.chosen
+    index = SpladeIndex.open(builder.output / "index")
+    assert len(index.find("dye.md", chunks=False)) == 1
+    assert len(index.find("bike.md", chunks=False)) == 0
+    assert not (builder.output / "run-2").exists()
+    assert builder().stages == (), "it is not trained again for nothing"
+
+
+def test_a_better_one_is(builder: Builder) -> None:
+    (builder.docs / "dye.md").write_text("# Dye\n\nMadder dyes wool red in a hot bath of alum.\n", "utf-8")
+    builder.figures = {"run-3/final": 0.75}
+    made = builder()
+    assert made.stages == ("sync", "data", "train", "index", "report")
+    assert made.model == str(builder.output / "run-3/final")
+    assert "is used: +0.2500 nDCG@10" in made.chosen
+    assert made.mode is not None
+    assert SpladeIndex.open(builder.output / "index").info.encoder.name == made.model
+    assert not (builder.output / "run-1").exists()
+
+
+def test_most_documents_gone_is_another_folder(builder: Builder, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "one.md").write_text("# One\n\nThe only text that is here is about nothing at all.\n", "utf-8")
+    kept, builder.docs = builder.docs, other
+    with pytest.raises(InputError, match="of the index's 5 documents are not there any more"):
+        builder()
+    builder.docs = kept
+    assert builder().stages == (), "nothing has happened"
+
+
+def test_two_builds_at_once(builder: Builder) -> None:
+    with claimed(builder.output), pytest.raises(InputError, match="is being written by process"):
+        builder()
+
+
+def test_without_training_the_base_is_searched(builder: Builder) -> None:
+    made = builder(train=False)
+    assert made.model == builder.model
+    assert made.stages == ("index", "report")
+    assert not (builder.output / "run-3").exists()
+    assert "train" not in stages(builder), "or the next build would search with a model that is gone"
