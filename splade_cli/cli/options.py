@@ -54,6 +54,14 @@ Impacts = Annotated[
         help="Bits of a stored weight, 8 or 16, all of one step.", metavar="8|16", show_default="float32"
     ),
 ]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        help="Folder that keeps what is encoded: `evaluate` and `index` of the same documents read it again.",
+        show_default="kept until done",
+    ),
+]
 Workers = Annotated[
     int, typer.Option("--workers", help="Encoding processes; on CUDA each takes a GPU in turn.")
 ]

@@ -20,6 +20,7 @@ from splade_cli.evaluation.systems.lineup import NOTHING_TO_FUSE, Lineup
 from splade_cli.evaluation.systems.subject import by_part, of_model, of_retriever, of_searcher
 from splade_cli.evaluation.systems.system import System, units_of
 from splade_cli.indexing.dense import DenseEncoder
+from splade_cli.indexing.kept_windows import kept_windows, windows_file
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
@@ -82,7 +83,8 @@ def _of_model(
         raise InputError("no dense model to search by", "name one, e.g. all-MiniLM-L6-v2", option="dense")
     embedder = _embedder(model)
     units = units_of(collection, embedder)
-    with _window_cache(wanted.cache, embedder) as cache, temporary_folder() as folder:
+    is_warm = wanted.cache is not None and windows_file(wanted.cache, embedder).is_file()
+    with _window_cache(wanted, embedder) as cache, temporary_folder() as folder:
         subject = of_model(
             embedder,
             units,
@@ -91,6 +93,8 @@ def _of_model(
             cache=cache,
             progress=progress,
         )
+        if is_warm:
+            subject = replace(subject, index_seconds=None)  # of encoding it says nothing
         beside: list[System | Report] = []
         if wanted.query is not None:
             beside.append(subject.encoding_by(wanted.query, units, folder))
@@ -135,7 +139,7 @@ def _baselines(
                 beside.append(baseline)
                 continue
             embedder = _embedder(baseline)
-            cache = caches.enter_context(_window_cache(wanted.cache, embedder))
+            cache = caches.enter_context(_window_cache(wanted, embedder))
             own = units or units_of(collection, embedder)
             subject = of_model(embedder, own, alone, cache=cache, progress=progress)
             beside.append(subject.system(subject.name, subject.options))
@@ -143,16 +147,15 @@ def _baselines(
 
 
 @contextmanager
-def _window_cache(folder: Path | None, embedder: SpladeEmbedder) -> Iterator[Cache | None]:
-    """A cache of encoded windows in `folder`, which is kept until all went well."""
-    if folder is None:
+def _window_cache(wanted: EvaluationOptions, embedder: SpladeEmbedder) -> Iterator[Cache | None]:
+    """A cache of encoded windows, which is kept until all went well, or for good."""
+    if wanted.cache is None:
         yield None
         return
-    identity = embedder.loaded.model.identity[:16].replace("/", "-")
-    path = folder / f"{identity}.sqlite3"
-    with Cache(path) as cache:
+    with kept_windows(wanted.cache, embedder) as cache:
         yield cache
-    remove_cache(path)
+    if not wanted.keep_cache:
+        remove_cache(windows_file(wanted.cache, embedder))
 
 
 def _fit_collection(data: str | Path | Collection, wanted: str | Collection | None) -> Collection | None:

@@ -51,6 +51,7 @@ class EvaluationOptions:
         typos: the first system with spelling mistakes in the queries beside it, see `analysis.typos`.
         analyze: the failures of the first system are looked at, against the first baseline.
         cache: where encoded windows are kept until the figures stand.
+        keep_cache: and for good, for the next evaluation or index of the model.
     """
 
     baseline: Baselines = None
@@ -70,6 +71,7 @@ class EvaluationOptions:
     typos: bool = False
     analyze: bool = False
     cache: Path | None = None
+    keep_cache: bool = False
 
     @property
     def baselines(self) -> list[Baseline]:
@@ -101,3 +103,4 @@ class EvaluationKeywords(TypedDict, total=False):
     typos: bool
     analyze: bool
     cache: Path | None
+    keep_cache: bool

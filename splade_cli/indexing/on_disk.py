@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from splade_cli.index.store.batches import Batch
 from splade_cli.index.store.manifest import MARKS, NAME
 from splade_cli.index.store.segment_writer import Bm25Request
 from splade_cli.index.vectors.impacts import Impacts
+from splade_cli.indexing.kept_windows import kept_windows
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.indexing.pipeline import Findings, Opening, Pipeline
 from splade_cli.indexing.reading import ChunkReader
@@ -115,8 +116,12 @@ def _write(
     bm25 = None
     if options.bm25:
         bm25 = Bm25Request(findings.language.name)
-    with Cache(cache_of(output)) as cache:
-        cache.put(REPLACES, {b"": _state(output)})
+    with ExitStack() as caches:
+        own = caches.enter_context(Cache(cache_of(output)))
+        own.put(REPLACES, {b"": _state(output)})
+        cache = own
+        if options.cache is not None:
+            cache = caches.enter_context(kept_windows(options.cache, embedder))
         pipeline = Pipeline.of(embedder, options, cache)
         chunks: Iterable[Chunk] = opening
         reported = progress

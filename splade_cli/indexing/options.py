@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from splade_cli.corpus.chunks import BY_TOKENS, Chunking
 from splade_cli.corpus.options import ReadingOptions
@@ -30,6 +31,7 @@ class IndexOptions:
         impacts: 8 or 16 bits a weight in place of float32, of a step that fits the largest weight; in memory
             the weights are rounded and stay float32.
         workers: encoding processes, see `model.encoding.windows.encode_windows`.
+        cache: a folder of encoded windows, read and added to, see `kept_windows`; for an index on disk.
     """
 
     chunking: Chunking = BY_TOKENS
@@ -41,3 +43,4 @@ class IndexOptions:
     pruning: Pruning = field(default_factory=Pruning)
     impacts: int | None = None
     workers: int = 1
+    cache: Path | None = None

@@ -186,8 +186,8 @@ def test_documents_are_encoded_once_for_both_query_encoders(
     monkeypatch.setattr(embedder, "encode_windows", counted_windows)
     evaluate(embedder, collection(chunked=True), bm25=False, query=export_static)
     assert kinds.count("document") == 1
-    assert kinds.count("query") == 1 + 2 * len(QUERIES), (
-        "all at once, then one by one for the clock, alone and within a search"
+    assert kinds.count("query") == 1 + 1 + 2 * len(QUERIES) + 1, (
+        "all at once, one to warm up, one by one for the clock, alone and within a search, and in a batch"
     )
 
 

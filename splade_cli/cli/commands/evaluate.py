@@ -55,6 +55,7 @@ def evaluate(
     fail_if_worse_than: of.FailIfWorseThan = None,
     worse_by: of.WorseBy = None,
     per_query: of.PerQuery = False,
+    cache: options.Cache = None,
     max_length: options.MaxLength = None,
     batch_size: options.BatchSize = 64,
     device: options.Device = "auto",
@@ -152,7 +153,8 @@ def evaluate(
         compare_on=shown_first(measures),
         typos=typos,
         analyze=analyze,
-        cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished",
+        cache=cache or _unfinished(),
+        keep_cache=cache is not None,
     )
     judged: Path | Collection | None = data
     if marks is not None and isinstance(subject, Searcher):
@@ -196,6 +198,11 @@ def evaluate(
         return
     with_dense = f" --dense {dense}" if dense else ""
     console.next_command(f"splade index DOCS -o index --model {model or 'tiny'}{with_dense}")
+
+
+def _unfinished() -> Path:
+    """Where encoded texts of an evaluation are kept until its figures stand."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished"
 
 
 def _dense_model(name: str, opening: ModelOptions) -> DenseModel:

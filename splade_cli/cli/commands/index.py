@@ -68,6 +68,7 @@ def index(
     prune_mass: options.PruneMass = None,
     impacts: options.Impacts = None,
     workers: options.Workers = 1,
+    cache: options.Cache = None,
     chunk_tokens: reading_options.ChunkTokens = None,
     chunk_size: reading_options.ChunkSize = None,
     chunk_min: reading_options.ChunkMin = None,
@@ -136,6 +137,7 @@ def index(
         pruning=Pruning(prune_terms, prune_mass),
         impacts=impacts,
         workers=workers,
+        cache=cache,
     )
     embedder = SpladeEmbedder(model, opening)
     with told_if_whole(output, (output / NAME).is_file, force=force):
