@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "licences.md"
-EXTRAS = ("", "onnx", "dense", "documents", "tracking")
+EXTRAS = ("", "onnx", "dense", "documents", "serve", "tracking")
 WITH_TORCH = ("nvidia-", "cuda-", "triton")
 IN_THEIR_FILES = {  # whose metadata does not say it, and the licence file in the package does
     "huey": "MIT",
@@ -55,7 +55,7 @@ def main() -> None:
     lines = [
         "# Licences of what splade installs",
         "",
-        "What `pip install splade-cli[onnx,dense,documents,tracking]` brings, as each package states it; a",
+        "What `pip install splade-cli[onnx,dense,documents,serve,tracking]` brings, as each package states it; a",
         "GPU build of torch adds NVIDIA's CUDA libraries under NVIDIA's own licence. Written by",
         "`tools/licences.py`.",
         "",

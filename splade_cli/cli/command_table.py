@@ -20,6 +20,7 @@ HOMES = {
     "search": "search:search",
     "query": "query:query",
     "terms": "reports.terms:terms",
+    "serve": "serve:serve",
     "evaluate": "evaluate:evaluate",
     "compare": "reports.compare:compare",
     "tune": "reports.tune:tune",

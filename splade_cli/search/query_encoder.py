@@ -15,6 +15,8 @@ from splade_cli.model.embedder import SpladeEmbedder
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from splade_cli.model.encoding.truncation import Truncation
+
 
 class ModelEncoder:
     """Encodes queries with a `SpladeEmbedder`. Safe from many threads, one of which encodes at a time.
@@ -63,8 +65,14 @@ class ModelEncoder:
         tokenizer.no_padding()
         return tokenizer
 
-    def encode(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """Vectors [len(texts), V] of queries."""
+    def encode(self, texts: Sequence[str], kind: str = "query") -> sp.csr_matrix:
+        """Vectors [len(texts), V] of queries, or of documents."""
         with self._lock:
             self.load()
-            return self.embedder.encode(texts, "query")
+            return self.embedder.encode(texts, kind)
+
+    def truncation(self, texts: Sequence[str]) -> Truncation:
+        """How much of `texts` as documents the model does not read."""
+        with self._lock:
+            self.load()
+            return self.embedder.truncation(texts)

@@ -1,0 +1,126 @@
+"""`splade serve`: an index over HTTP, and a page to search it with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splade_cli.cli import options, settings
+
+TOKEN = "SPLADE_SERVE_TOKEN"
+
+
+def serve(
+    index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
+    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", "-p", help="Port; 0 takes a free one.")] = 8080,
+    without_token: Annotated[
+        bool,
+        typer.Option(
+            "--without-token", help=f"Serve all who can reach --host, though {TOKEN} is not set; no marks."
+        ),
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            help="A name that a proxy calls this server by; repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
+    marks: Annotated[
+        Path | None,
+        typer.Option("--marks", help="Training rows of marks.", show_default="marks.jsonl beside the index"),
+    ] = None,
+    no_marks: Annotated[bool, typer.Option("--no-marks", help="Take no marks.")] = False,
+    workers: Annotated[int, typer.Option("--workers", help="Processes; each opens the models anew.")] = 1,
+    concurrency: Annotated[int, typer.Option("--concurrency", help="Requests worked on at once.")] = 4,
+    waiting: Annotated[
+        int, typer.Option("--waiting", help="Further requests that may wait; more get 503.")
+    ] = 32,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds for an answer; then 504.")] = 10.0,
+    max_k: Annotated[int, typer.Option("--max-k", help="Most hits of a query.")] = 100,
+    max_queries: Annotated[int, typer.Option("--max-queries", help="Most queries or texts at once.")] = 32,
+    max_query_length: Annotated[
+        int, typer.Option("--max-query-length", help="Most characters of a query or filter.")
+    ] = 2000,
+    max_body: Annotated[int, typer.Option("--max-body", help="Most kilobytes of a request.")] = 1024,
+    look: Annotated[
+        float, typer.Option("--look", help="Seconds between looks for a changed index; 0 never looks.")
+    ] = 1.0,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
+        ),
+    ] = None,
+    mode: options.Mode = "auto",
+    idf: options.Idf = 0.0,
+    expand: options.Expand = None,
+    group: options.Group = True,
+    rerank: options.Rerank = None,
+    rerank_top: options.RerankTop = 50,
+    weights: options.Weights = None,
+    backend: options.Backend = None,
+    device: options.Device = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    allow_pickle: options.AllowPickle = False,
+) -> None:
+    """Serve an index over HTTP, with a search page."""
+    from splade_cli.deploy.server.options import Limits, ServerOptions, require_packages
+    from splade_cli.errors import InputError
+    from splade_cli.search.session.sitting import MARKS
+
+    require_packages()
+    if marks is not None and no_marks:
+        raise InputError(f"--marks {marks} with --no-marks", "one of the two")
+    options.weights_need_hybrid(weights, mode)
+    if marks is None and not no_marks and not without_token:
+        marks = index.resolve().parent / MARKS
+    chosen = options.search_options(mode, None, idf, expand, group, rerank, rerank_top, weights)
+    limits = Limits(
+        concurrency=concurrency,
+        waiting=waiting,
+        seconds=timeout,
+        body_bytes=max_body * 1024,
+        hits=max_k,
+        queries=max_queries,
+        query_characters=max_query_length,
+        texts=max_queries,
+    )
+    serving = ServerOptions(
+        host=host,
+        port=port,
+        token=os.environ.get(TOKEN),
+        open=without_token,
+        hosts=tuple(allow_host or ()),
+        marks=marks,
+        look_seconds=look,
+        workers=workers,
+        limits=limits,
+    )
+    serving.check()
+
+    from splade_cli.cli.render import console
+    from splade_cli.deploy.server.running import serve as run
+    from splade_cli.deploy.server.served_index import IndexSource
+
+    opening = settings.model_options(device, trust_remote_code, allow_pickle)
+    source = IndexSource(index, model, chosen, options.backend_name(backend), opening)
+    is_started = False
+
+    def started(address: str) -> None:
+        nonlocal is_started
+        is_started = True
+        console.note(f"serving {index} at {address} (Ctrl-C stops)")
+        console.next_command(f"curl '{address}/search?q=hello'")
+
+    try:
+        run(source, serving, started)
+    except KeyboardInterrupt:
+        if not is_started:
+            raise
+    console.note("stopped")

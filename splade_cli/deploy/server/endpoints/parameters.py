@@ -1,0 +1,243 @@
+"""Request parameters: of a query string or a JSON body, checked by the same models."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from splade_cli.deploy.server.options import Limits
+from splade_cli.deploy.server.refusals import Refusal
+from splade_cli.errors import InputError, did_you_mean
+from splade_cli.search.options import PARTS, SearchOptions
+
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+
+
+class Parameters(BaseModel):
+    """Values by name; a name that is none is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Model = TypeVar("Model", bound=Parameters)
+
+
+class Ranking(Parameters):
+    """How to search: the words of `splade search`; what is left out is as the server was started."""
+
+    mode: str | None = Field(None, description="sparse, bm25, dense, hybrid, or auto: all that the index has")
+    filter: str | None = Field(None, description="what documents must be: year >= 2020 and lang = no")
+    idf: float | None = Field(None, ge=0, le=10, description="exponent of the corpus IDF on query weights")
+    fold: bool | None = Field(None, description="one hit for the windows of a document, and for equal texts")
+    weights: dict[str, Weight] | str | None = Field(
+        None, description='of a hybrid: {"sparse": 0.5, "bm25": 0.5} or sparse=0.5,bm25=0.5; or rrf'
+    )
+    rerank: bool | None = Field(None, description="use the cross-encoder that the server was started with")
+
+    def search_options(self, base: SearchOptions, limits: Limits) -> SearchOptions:
+        """`base` with what was asked for. Raises Refusal and InputError for what cannot be."""
+        require_short(limits.query_characters, filter=self.filter or "")
+        options = base
+        if self.mode is not None:
+            options = replace(options, mode=self.mode.lower())
+        if self.filter:
+            options = replace(options, filter=self.filter)
+        if self.idf is not None:
+            options = replace(options, idf_exponent=self.idf)
+        if self.fold is not None:
+            options = replace(options, group=self.fold)
+        if self.weights is not None:
+            options = replace(options, weights=_fusion_weights(self.weights))
+        if self.rerank and options.reranker is None:
+            raise Refusal(400, "this server was started without a cross-encoder", "leave rerank out")
+        if self.rerank is False:
+            options = replace(options, reranker=None)
+        return options
+
+
+class SearchParameters(Ranking):
+    """One query as `q`, or several as `queries`."""
+
+    q: str | None = Field(None, validation_alias=AliasChoices("q", "query"), description="what to look for")
+    queries: list[str] | None = Field(None, description="several queries, instead of q; in a body only")
+    k: int = Field(10, ge=1, validation_alias=AliasChoices("k", "top"), description="hits of a query")
+    explain: bool = Field(False, description="the terms behind each hit")
+    texts: bool = Field(True, description="texts, snippets and metadata; without, ids and scores")
+
+
+class WhyParameters(Ranking):
+    """A query and the id of a document or chunk."""
+
+    q: str = Field(validation_alias=AliasChoices("q", "query"), description="the query")
+    id: str = Field(description="a document or a chunk")
+    k: int = Field(10, ge=1, description="hits that it is held against")
+
+
+class DocumentParameters(Ranking):
+    """A chunk to read; with a query, what it shares with that is marked."""
+
+    id: str = Field(description="a document or a chunk")
+    q: str | None = Field(None, validation_alias=AliasChoices("q", "query"), description="the query")
+
+
+class EncodeParameters(Parameters):
+    """Texts to encode."""
+
+    texts: str | list[str] = Field(validation_alias=AliasChoices("texts", "inputs"))
+    kind: Literal["query", "document"] = Field("query", description="as which of the two")
+    names: bool = Field(False, description="the names of the dimensions as well")
+
+
+class EmbedSparseParameters(Parameters):
+    """A request of text-embeddings-inference."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    inputs: str | list[str] = Field(description="one text, or several")
+    truncate: bool | None = Field(False, description="cut what is longer than the model reads, else 413")
+    truncation_direction: Literal["right", "Right", "left", "Left"] = "right"
+    prompt_name: str | None = Field(None, description="query, for a query's weights; else a document's")
+
+
+class MarkParameters(Parameters):
+    """A verdict about hits of a query."""
+
+    q: str = Field(validation_alias=AliasChoices("q", "query"), description="the query")
+    id: str | list[str] = Field(description="chunks, by the ids of their hits")
+    verdict: Literal["good", "bad", "none"] = Field(description="none takes an earlier one away")
+
+
+class MarksParameters(Parameters):
+    """The query whose marks are wanted."""
+
+    q: str = Field(validation_alias=AliasChoices("q", "query"), description="the query")
+
+
+def of_query(request: Request, model: type[Model]) -> Model:
+    """The parameters of a query string. Raises Refusal where they are not what they should be."""
+    values: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in values:
+            raise Refusal(400, f"{name[:100]} is given twice", "several queries go into a body: POST /search")
+        values[name] = value
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _refusal(error, model, "parameter") from None
+
+
+async def of_body(request: Request, model: type[Model], limits: Limits) -> Model:
+    """The parameters of a JSON body. Raises Refusal where it is too large, too slow, or not what it should
+    be."""
+    body = await _body(request, limits)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _refusal(error, model, "key") from None
+
+
+async def parameters(request: Request, model: type[Model], limits: Limits) -> Model:
+    """Of the body of a POST, else of the query string."""
+    if request.method == "POST":
+        return await of_body(request, model, limits)
+    return of_query(request, model)
+
+
+async def _body(request: Request, limits: Limits) -> bytes:
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated[:20]) > limits.body_bytes:
+        raise _too_large(limits)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(limits.seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > limits.body_bytes:
+                    raise _too_large(limits)
+                parts.append(part)
+    except TimeoutError:
+        raise Refusal(
+            408, f"the body did not arrive within {limits.seconds:g} seconds", "send it at once"
+        ) from None
+    except ClientDisconnect:
+        raise Refusal(400, "the body ended early", "send all of it") from None
+    return b"".join(parts)
+
+
+def _too_large(limits: Limits) -> Refusal:
+    return Refusal(413, f"the body is larger than {limits.body_bytes:,} bytes", "send less at once")
+
+
+def _refusal(error: ValidationError, model: type[Parameters], what: str) -> Refusal:
+    """The first mistake, by the name of what is wrong."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part)[:100] for part in first["loc"])
+    names = _names(model)
+    if first["type"] == "extra_forbidden":
+        hint = did_you_mean(name, names) or f"there are {', '.join(names)}"
+        return Refusal(400, f"unknown {what} '{name}'", hint)
+    if first["type"] == "missing":
+        return Refusal(400, f"{name} is missing", f"{what}s are {', '.join(names)}")
+    if first["type"] == "json_invalid":
+        return Refusal(400, "the body is no JSON", 'such as {"q": "how to reset a password"}')
+    given = ""
+    if isinstance(first["input"], str | int | float | bool):
+        given = f", got {str(first['input'])[:100]!r}"
+    return Refusal(400, f"{name or 'the body'}: {first['msg']}{given}", f"{what}s are {', '.join(names)}")
+
+
+def _names(model: type[Parameters]) -> list[str]:
+    return list(model.model_fields)
+
+
+def _fusion_weights(given: Mapping[str, float] | str) -> Mapping[str, float] | Literal["rrf"]:
+    """Weights by part. Raises InputError for a part that is none, and for no weights."""
+    if isinstance(given, str):
+        if given.strip().lower() == "rrf":
+            return "rrf"
+        given = _spelled_weights(given)
+    if not given:
+        raise InputError("weights name no part", "such as sparse=0.5,bm25=0.5")
+    for name in given:
+        if name not in PARTS:
+            hint = did_you_mean(name, PARTS) or f"parts: {', '.join(PARTS)}"
+            raise InputError(f"weights know no part '{name[:100]}'", hint)
+    return given
+
+
+def _spelled_weights(text: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for pair in text.split(","):
+        name, _, value = (part.strip() for part in pair.partition("="))
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise InputError(
+                f"weights are PART=NUMBER, got '{pair[:100]}'", "such as sparse=0.5,bm25=0.5"
+            ) from None
+        if not 0 <= found[name] <= 1e6:
+            raise InputError(f"weights: {name[:100]} is {value[:100]}", "weights are 0 or more")
+    return found
+
+
+def require_short(most: int, **texts: str) -> None:
+    """Raises Refusal for the first text of more than `most` characters."""
+    for name, text in texts.items():
+        if len(text) > most:
+            raise Refusal(
+                413,
+                f"{name} has {len(text):,} characters, this server takes {most:,}",
+                "ask in fewer words",
+            )
+
+
+def require_few(what: str, count: int, most: int) -> None:
+    """Raises Refusal for more than `most`."""
+    if count > most:
+        raise Refusal(413, f"{count:,} {what}, this server takes {most:,} at once", "ask in several requests")

@@ -1,0 +1,179 @@
+"""Search endpoints: hits of queries, why a document is one or is not, and the text of one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from splade_cli.deploy.server.endpoints import parameters as read
+from splade_cli.deploy.server.endpoints.parameters import (
+    DocumentParameters,
+    SearchParameters,
+    WhyParameters,
+    require_few,
+    require_short,
+)
+from splade_cli.deploy.server.endpoints.service import Service, service_of
+from splade_cli.deploy.server.options import Limits
+from splade_cli.deploy.server.refusals import Refusal, json_response
+from splade_cli.deploy.server.served_index import Served
+from splade_cli.engines.base import Catalog
+from splade_cli.errors import InputError
+from splade_cli.records import Hit, JsonValue
+from splade_cli.search.explain.hits import HIGHLIGHTED_TERMS
+from splade_cli.search.explain.terms import Gap, closest_id, gaps, held_against, origins
+from splade_cli.search.searcher import Searcher
+from splade_cli.search.session.replies import TextReply, WhyReply
+
+COMPARED_IDS = 20_000
+"""Of an index, that are looked through for one like an id that is not there."""
+
+
+async def search(request: Request) -> Response:
+    """GET or POST /search."""
+    service = service_of(request)
+    given = await read.parameters(request, SearchParameters, service.options.limits)
+    started = time.perf_counter()
+    answer = await service.run(lambda: _found(service, given))
+    answer["took_ms"] = round((time.perf_counter() - started) * 1000, 3)
+    return json_response(answer)
+
+
+def _found(service: Service, given: SearchParameters) -> dict[str, JsonValue]:
+    limits = service.options.limits
+    served = service.index.now
+    searcher = served.searcher
+    queries = _queries(given, limits)
+    _require_hits(given.k, limits)
+    options = given.search_options(searcher.options, limits)
+    options = replace(options, explain=given.explain and given.texts, texts=given.texts)
+    mode = searcher.ranker.mode_of(options)
+    service.metrics.count("splade_queries_total", len(queries))
+    head: dict[str, JsonValue] = {"mode": mode, "generation": served.generation}
+    if given.q is not None:
+        hits = searcher.search(given.q, given.k, options)
+        return {"query": given.q, "hits": _plain(hits), **head}
+    lists = searcher.search(queries, given.k, options)
+    results: list[JsonValue] = [
+        {"query": query, "hits": _plain(hits)} for query, hits in zip(queries, lists, strict=True)
+    ]
+    return {"results": results, **head}
+
+
+def _queries(given: SearchParameters, limits: Limits) -> list[str]:
+    """The queries that are asked. Raises Refusal for none, too many, or too long ones."""
+    if (given.q is None) == (given.queries is None):
+        raise Refusal(400, "one of q and queries is needed", "such as q=how to reset a password")
+    queries = given.queries or []
+    if given.q is not None:
+        queries = [given.q]
+    if not queries:
+        raise Refusal(400, "queries is empty", "name one at least")
+    require_few("queries", len(queries), limits.queries)
+    for query in queries:
+        require_short(limits.query_characters, q=query)
+        if not query.strip():
+            raise Refusal(400, "the query is empty", "type some words, such as: how to reset a password")
+    return queries
+
+
+def _require_hits(k: int, limits: Limits) -> None:
+    if k > limits.hits:
+        raise Refusal(400, f"k is {k}, this server gives at most {limits.hits} hits", "ask for fewer")
+
+
+def _plain(hits: list[Hit]) -> list[JsonValue]:
+    return [hit.as_dict() for hit in hits]
+
+
+async def why(request: Request) -> Response:
+    """GET or POST /why, and /explain."""
+    service = service_of(request)
+    given = await read.parameters(request, WhyParameters, service.options.limits)
+    return json_response(await service.run(lambda: _reasons(service, given)))
+
+
+def _reasons(service: Service, given: WhyParameters) -> dict[str, JsonValue]:
+    limits = service.options.limits
+    searcher = service.index.now.searcher
+    require_short(limits.query_characters, q=given.q, id=given.id)
+    _require_hits(given.k, limits)
+    options = given.search_options(searcher.options, limits)
+    # the same as the reply of the session's /why, which the page and other programs may know
+    shown = searcher.search(given.q, given.k, options)
+    require_id(service.index.now, given.id)
+    absence = searcher.why(given.q, given.id, options)
+    against = held_against(shown, absence.hit)
+    differences: list[Gap] = []
+    if against is not None:
+        differences = gaps(against, absence.hit)
+    reply = WhyReply(
+        hit=absence.hit,
+        query=given.q,
+        rank=absence.rank,
+        depth=absence.depth,
+        terms=tuple(absence.lacking),
+        explained=absence.hit.terms,
+        origins=origins(absence.hit.terms),
+        filtered=absence.filtered,
+        against=against,
+        gaps=tuple(differences),
+    )
+    return reply.to_json()
+
+
+async def document(request: Request) -> Response:
+    """GET or POST /document."""
+    service = service_of(request)
+    given = await read.parameters(request, DocumentParameters, service.options.limits)
+    return json_response(await service.run(lambda: _text(service, given)))
+
+
+def _text(service: Service, given: DocumentParameters) -> dict[str, JsonValue]:
+    limits = service.options.limits
+    searcher = service.index.now.searcher
+    require_short(limits.query_characters, q=given.q or "", id=given.id)
+    options = given.search_options(searcher.options, limits)
+    chunks = require_id(service.index.now, given.id)
+    if given.q:
+        hit = searcher.why(given.q, given.id, options).hit
+        return TextReply(hit, given.q, hit.rank, _highlights(searcher, hit)).to_json()
+    chunk = searcher.engine.fetch(chunks[:1])[0]
+    hit = Hit(
+        id=chunk.id,
+        rank=0,
+        score=0.0,
+        text=chunk.text,
+        title=chunk.title,
+        document_id=chunk.document_id,
+        metadata=chunk.metadata,
+        headings=chunk.headings,
+    )
+    return TextReply(hit).to_json()
+
+
+def _highlights(searcher: Searcher, hit: Hit) -> tuple[tuple[int, int], ...]:
+    names = [term.term for term in hit.terms[:HIGHLIGHTED_TERMS]]
+    return tuple((word.start, word.end) for word in searcher.matcher().words(hit.text, names))
+
+
+def require_id(served: Served, name: str) -> list[str]:
+    """The chunks of a document's or chunk's id. Raises Refusal with the one that was perhaps meant."""
+    try:
+        return served.searcher.chunks_of(name)
+    except InputError as error:
+        hint = closest_id(name, islice(_ids(served), COMPARED_IDS)) or error.hint
+        raise Refusal(404, error.message, hint) from None
+
+
+def _ids(served: Served) -> Iterator[str]:
+    engine = served.searcher.engine
+    if "catalog" in engine.capabilities:
+        yield from cast(Catalog, engine).document_ids()
+        yield from cast(Catalog, engine).ids()

@@ -1,0 +1,91 @@
+"""Endpoints about the server itself: whether it lives, what it serves, and what it has done."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from splade_cli import __version__
+from splade_cli.deploy.server import metrics as counted
+from splade_cli.deploy.server.endpoints.service import Service, service_of
+from splade_cli.deploy.server.openapi import openapi_document
+from splade_cli.deploy.server.refusals import busy, json_response
+from splade_cli.records import JsonValue
+
+
+async def health(request: Request) -> Response:
+    """GET /health: the process answers."""
+    return json_response({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """GET /ready: it would answer a search now."""
+    service = service_of(request)
+    limits = service.options.limits
+    if service.gate.inside >= limits.concurrency + limits.waiting:
+        raise busy("all places are taken", "ask again in a second")
+    return json_response({"status": "ready", "generation": service.index.now.generation})
+
+
+async def info(request: Request) -> Response:
+    """GET /info, by the names of text-embeddings-inference, and of the index."""
+    return json_response(_info(service_of(request)))
+
+
+def _info(service: Service) -> dict[str, JsonValue]:
+    limits = service.options.limits
+    served = service.index.now
+    index = served.index
+    made_by = index.info.encoder
+    fields: dict[str, JsonValue] = {**served.searcher.fields()}
+    return {
+        "model_id": _public_name(made_by.name),
+        "model_sha": made_by.identity or None,
+        "model_dtype": made_by.precision,
+        "model_type": {"embedding": {"pooling": "splade"}},
+        "max_concurrent_requests": limits.concurrency + limits.waiting,
+        "max_input_length": made_by.max_seq_length or 512,
+        "max_client_batch_size": limits.texts,
+        "auto_truncate": False,
+        "version": __version__,
+        "index": {
+            "chunks": len(index),
+            "documents": index.documents,
+            "dimensions": index.dimensions,
+            "generation": served.generation,
+            "mode": served.searcher.mode,
+            "modes": list(served.searcher.modes),
+            "fields": fields,
+            "queries": "model" if index.info.query is None else index.info.query.kind,
+            "reranks": served.searcher.options.reranker is not None,
+        },
+        "limits": {**limits.__dict__},
+        "marks": service.marks is not None,
+    }
+
+
+def _public_name(name: str) -> str:
+    """The model's name without the folders of this machine; a hub id as it is."""
+    if PurePath(name).is_absolute() or name.startswith(("~", ".")):
+        return PurePath(name).name
+    return name
+
+
+async def metrics(request: Request) -> Response:
+    """GET /metrics, for Prometheus."""
+    service = service_of(request)
+    served = service.index.now
+    gauges = {
+        "splade_index_generation": ("The generation that is served.", float(served.generation)),
+        "splade_index_chunks": ("Texts that can be found.", float(len(served.index))),
+        "splade_requests_in_progress": ("Requests that are answered or wait.", float(service.gate.inside)),
+        "splade_peak_memory_bytes": ("Largest resident memory so far.", counted.peak_memory()),
+    }
+    return Response(service.metrics.text(gauges), headers={"Content-Type": counted.CONTENT_TYPE})
+
+
+async def openapi(request: Request) -> Response:
+    """GET /openapi.json."""
+    return json_response(openapi_document(service_of(request).options.token is not None))

@@ -1,0 +1,141 @@
+"""The index that is served: opened once, and anew beside the old one when its folder has a new generation.
+
+A request takes the searcher that is there when it begins and keeps it to its end: generations are never
+changed in place, and what is open of an old one stays readable, so a swap loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from splade_cli.errors import SpladeError
+from splade_cli.index.index import SpladeIndex
+from splade_cli.index.store.manifest import NAME
+from splade_cli.indexing.models import check_model, embedder_of
+from splade_cli.model.options import ModelOptions
+from splade_cli.search.options import DEFAULT, SearchOptions
+from splade_cli.search.query_encoder import ModelEncoder
+from splade_cli.search.searcher import Searcher
+
+log = logging.getLogger("splade_cli.server")
+Stamp = tuple[int, int, int]
+WARM_UP = "first"
+
+
+@dataclass(frozen=True)
+class IndexSource:
+    """An index folder and how it is opened, as `Searcher.open` has it; can be sent to other processes."""
+
+    folder: Path
+    model: str | None = None
+    options: SearchOptions = DEFAULT
+    backend: str | None = None
+    opening: ModelOptions = field(default_factory=ModelOptions)
+
+    def open(self) -> Served:
+        """The present generation, ready to answer.
+
+        Raises:
+            IndexFolderError, ModelError, InputError: as `Searcher.open`.
+        """
+        searcher = Searcher.open(
+            self.folder,
+            model=self.model,
+            options=self.options,
+            backend=self.backend,
+            model_options=self.opening,
+            few_queries=True,
+        )
+        index: SpladeIndex = searcher.engine.index  # type: ignore[attr-defined]
+        return _warm(Served(searcher, index, self._document_encoder(searcher, index)))
+
+    def next(self, before: Served) -> Served:
+        """The generation after `before`, with its models where it was made by the same ones."""
+        index = SpladeIndex.open(self.folder)
+        encoder = before.searcher.encoder
+        if index.info.encoder != before.index.info.encoder or not isinstance(encoder, ModelEncoder):
+            return self.open()
+        if index.info.query is not None:
+            return self.open()
+        searcher = Searcher.over(
+            index, encoder.embedder, encoder=encoder, options=self.options, backend=self.backend
+        )
+        return _warm(Served(searcher, index, before.documents))
+
+    def _document_encoder(self, searcher: Searcher, index: SpladeIndex) -> ModelEncoder | None:
+        """What encodes texts as documents: the model of the queries, or one that is loaded when needed."""
+        if isinstance(searcher.encoder, ModelEncoder):
+            return searcher.encoder
+        try:
+            embedder = embedder_of(index, self.model, self.opening)
+        except SpladeError:
+            return None
+        return ModelEncoder(embedder, lambda: check_model(index, embedder))
+
+
+@dataclass(frozen=True)
+class Served:
+    """One generation that is open."""
+
+    searcher: Searcher
+    index: SpladeIndex
+    documents: ModelEncoder | None
+
+    @property
+    def generation(self) -> int:
+        """Of the folder."""
+        return self.index.generation
+
+
+def _warm(served: Served) -> Served:
+    """Searches once, so that whatever is read, loaded or compiled by a first query is before it is asked."""
+    served.searcher.matcher()
+    if len(served.searcher.engine):
+        served.searcher.search(WARM_UP, 1)
+    return served
+
+
+class ServedIndex:
+    """The generation that is served now, see the top of this file."""
+
+    def __init__(self, source: IndexSource) -> None:
+        self._source = source
+        self._lock = Lock()
+        self._stamp = self._manifest_stamp()
+        self._failure = ""
+        self.now = source.open()
+
+    def refresh(self, opened: Callable[[], None], failed: Callable[[], None]) -> None:
+        """Opens a new generation where there is one; where that fails, the old one stays and is tried again.
+
+        Args:
+            opened, failed: called once for each generation that is opened, and each new reason why not.
+        """
+        with self._lock:
+            stamp = self._manifest_stamp()
+            if stamp is None or stamp == self._stamp:
+                return
+            try:
+                self.now = self._source.next(self.now)
+            except Exception as error:
+                if str(error) != self._failure:
+                    self._failure = str(error)
+                    failed()
+                    log.error("a new generation of %s cannot be opened: %s", self._source.folder, error)
+                return
+            self._stamp = stamp
+            self._failure = ""
+            opened()
+            log.info("serving generation %d of %s", self.now.generation, self._source.folder)
+
+    def _manifest_stamp(self) -> Stamp | None:
+        """By which a manifest that was replaced is told; None while there is none."""
+        try:
+            status = (self._source.folder / NAME).stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,142 @@
+"""What the endpoints answer, held against the searcher that they ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from splade_cli.datasets.examples import read_examples
+from splade_cli.search.options import SearchOptions
+from splade_cli.search.searcher import Searcher
+
+
+@pytest.fixture(scope="module")
+def searcher(folder: Path) -> Searcher:
+    return Searcher.open(folder)
+
+
+def plain(hits: Any) -> Any:
+    """Hits as JSON has them: tuples are lists."""
+    import json
+
+    return json.loads(json.dumps([hit.as_dict() for hit in hits]))
+
+
+def test_search_is_that_of_the_searcher(client: TestClient, searcher: Searcher) -> None:
+    answer = client.get("/search", params={"q": "reset password", "k": 2, "explain": "true"}).json()
+    assert answer["hits"] == plain(searcher.search("reset password", 2))
+    assert (answer["query"], answer["mode"], answer["generation"]) == ("reset password", "hybrid", 1)
+    assert answer["hits"][0]["terms"] and len(answer["hits"]) == 2
+
+
+def test_options_have_the_words_of_the_command(client: TestClient, searcher: Searcher) -> None:
+    given = {"query": "mail", "top": 3, "mode": "sparse", "filter": "year >= 2021", "idf": 0.5, "fold": False}
+    options = SearchOptions("sparse", "year >= 2021", 0.5, group=False, explain=False)
+    hits = client.get("/search", params=given).json()["hits"]
+    assert hits == plain(searcher.search("mail", 3, options))
+    assert [hit["document_id"] for hit in hits] == ["d1"]
+    assert client.post("/search", json=given).json()["hits"] == hits
+    bare = client.get("/search", params={"q": "mail", "texts": "false"}).json()["hits"]
+    assert bare and {hit["text"] for hit in bare} == {""}
+    fused = SearchOptions(weights={"sparse": 1.0, "bm25": 0.0}, explain=False)
+    expected = plain(searcher.search("mail", 10, fused))
+    for weights in ("sparse=1,bm25=0", {"sparse": 1, "bm25": 0}):
+        assert client.post("/search", json={"q": "mail", "weights": weights}).json()["hits"] == expected
+    assert client.get("/search", params={"q": "mail", "weights": "rrf"}).status_code == 200
+
+
+def test_several_queries_in_one_request(client: TestClient) -> None:
+    answer = client.post("/search", json={"queries": ["saw", "backup"], "k": 1}).json()
+    assert [each["query"] for each in answer["results"]] == ["saw", "backup"]
+    assert [each["hits"][0]["document_id"] for each in answer["results"]] == ["d3", "d2"]
+
+
+@pytest.mark.parametrize("path", ["/why", "/explain"])
+def test_why_a_document_is_no_hit(client: TestClient, path: str) -> None:
+    answer = client.get(path, params={"q": "reset password", "id": "d3"}).json()
+    assert (answer["kind"], answer["hits"][0]["document_id"]) == ("why", "d3")
+    assert "rank" not in answer and dict(answer["terms"]) == {"reset": 2.0, "password": 2.0}
+    assert answer["against"]["document_id"] == "d1" or answer["gaps"]
+    kept_out = client.get(path, params={"q": "password", "id": "d0", "filter": "year > 2020"}).json()
+    assert kept_out["filtered"] is True
+    missing = client.get(path, params={"q": "password", "id": "d00"})
+    assert missing.status_code == 404 and "d0" in missing.json()["hint"]
+
+
+def test_the_text_of_a_chunk_has_its_words_marked(client: TestClient) -> None:
+    answer = client.get("/document", params={"id": "d0::1", "q": "password"}).json()
+    text = answer["hits"][0]["text"]
+    assert [text[start:end] for start, end in answer["highlights"]] == ["password"]
+    assert client.get("/document", params={"id": "d1"}).json()["hits"][0]["id"] == "d1::1"
+    assert client.get("/document", params={"id": "nowhere"}).status_code == 404
+
+
+def test_sparse_vectors_in_both_shapes(client: TestClient, searcher: Searcher) -> None:
+    answer = client.post("/encode", json={"texts": ["reset password", ""], "names": True}).json()
+    assert answer["dimensions"] == len(searcher.vocabulary)
+    assert answer["vectors"] == [
+        {"indices": [1, 2], "values": [2.0, 2.0], "names": ["password", "reset"]},
+        {"indices": [], "values": [], "names": []},
+    ]
+    single = client.post("/embed_sparse", json={"inputs": "saw", "prompt_name": "query"}).json()
+    assert single == [[{"index": 7, "value": 2.0}]]
+    document = client.post("/embed_sparse", json={"inputs": ["saw"]})
+    assert document.status_code == 424, "this index names no model that could encode a document"
+    assert client.get("/info").json()["model_type"] == {"embedding": {"pooling": "splade"}}
+
+
+def test_a_model_encodes_documents_and_refuses_what_it_would_cut(
+    serve: Any, folder: Path, embedder: Any, tmp_path: Path
+) -> None:
+    from splade_cli.indexing.in_memory import index_chunks
+    from tests.deploy.server.conftest import chunks_of
+
+    index_chunks(chunks_of(), embedder).save(tmp_path / "index")
+    client = serve(tmp_path / "index", look_seconds=0)
+    (row,) = client.post("/embed_sparse", json={"inputs": "a sharp blade"}).json()
+    expected = embedder.encode(["a sharp blade"])
+    expected.sort_indices()
+    assert [each["index"] for each in row] == expected.indices.tolist()
+    assert [each["value"] for each in row] == pytest.approx(expected.data.tolist(), rel=1e-5)
+    long = {"inputs": ["short", "word " * 1000]}
+    refused = client.post("/embed_sparse", json=long)
+    assert refused.status_code == 413 and "1 of 2 texts" in refused.json()["error"]
+    assert len(client.post("/embed_sparse", json={**long, "truncate": True}).json()) == 2
+
+
+def test_marks_are_training_rows(client: TestClient) -> None:
+    assert client.get("/mark", params={"q": "password"}).json()["marks"] == {}
+    client.post("/mark", json={"q": "password", "id": ["d1::1"], "verdict": "bad"})
+    answer = client.post("/mark", json={"q": "password", "id": "d0", "verdict": "good"}).json()
+    assert answer["marks"] == {"d0::1": "good", "d1::1": "bad"}
+    (example,) = read_examples(client.marks)
+    assert example.query == "password" and "forgotten password" in example.positive
+    assert "never sent" in example.negatives[0]
+    client.post("/mark", json={"q": "password", "id": ["d0", "d1"], "verdict": "none"})
+    assert client.get("/mark", params={"q": "password"}).json()["marks"] == {}
+
+
+def test_metrics_count_what_happened(serve: Any) -> None:
+    client = serve()
+    client.get("/search", params={"q": "saw"})
+    client.get("/search", params={"q": " "})
+    client.get("/secret/path")
+    text = client.get("/metrics").text
+    assert 'splade_requests_total{method="GET",path="/search",status="200"} 1' in text
+    assert 'splade_requests_total{method="GET",path="/search",status="400"} 1' in text
+    assert 'splade_requests_total{method="GET",path="other",status="404"} 1' in text
+    assert 'splade_request_seconds_bucket{path="/search",le="+Inf"} 2' in text
+    assert "splade_queries_total 1\n" in text and "splade_index_chunks 5\n" in text
+    assert "secret" not in text
+
+
+def test_openapi_describes_what_there_is(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert client.request(method, path).status_code not in (404, 405), (method, path)
+    names = {each["name"] for each in document["paths"]["/search"]["get"]["parameters"]}
+    assert names == {"q", "k", "mode", "filter", "explain", "texts", "idf", "fold", "weights", "rerank"}

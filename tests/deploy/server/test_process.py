@@ -1,0 +1,81 @@
+"""The real command: it serves, and ends with 0 when it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from splade_cli.cli.commands.serve import TOKEN
+
+
+def command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "splade_cli", "serve", *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_it_serves_and_stops_when_told(folder: Path) -> None:
+    with command("--index", str(folder), "--port", "0", "--no-marks") as process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            address = re.search(r"http://127\.0\.0\.1:\d+", line)
+            assert address is not None, line + process.stderr.read()
+            with urlopen(f"{address.group()}/search?q=saw") as answer:
+                assert b'"document_id":"d3"' in answer.read()
+            process.send_signal(signal.SIGTERM)
+            output, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, output) == (0, ""), errors
+    assert errors.rstrip().endswith("stopped") and "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "error", "hint"),
+    [
+        (["--index", "X", "--host", "0.0.0.0"], {}, "no token is set", "--without-token"),
+        (["--index", "X"], {TOKEN: "short"}, "can be guessed", "openssl"),
+        (["--index", "X", "--port", "0"], {}, "no index at X", "splade index"),
+        (["--index", "X", "--marks", "m.jsonl", "--no-marks"], {}, "--no-marks", "one of"),
+        (["--index", "X", "--max-k", "0"], {}, "hits must be above 0", ""),
+    ],
+)
+def test_what_it_is_refused_for(
+    arguments: list[str],
+    environment: dict[str, str],
+    error: str,
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    from typer.testing import CliRunner
+
+    from splade_cli.cli.main import app
+
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["serve", *arguments], env=environment)
+    assert done.exit_code == 1 and error in done.stderr and hint in done.stderr, done.stderr
+
+
+def test_a_missing_library_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from splade_cli.cli.main import app
+    from splade_cli.deploy.server import options
+
+    monkeypatch.setattr(options, "find_spec", lambda name: None)
+    done = CliRunner().invoke(app, ["serve", "--index", str(tmp_path)])
+    assert done.exit_code == 1 and "starlette and uvicorn" in done.stderr
+    assert 'pip install "splade-cli[serve]"' in done.stderr

@@ -1,0 +1,75 @@
+"""A new generation of the index while requests are answered: none is lost, and the next ones see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from splade_cli.deploy.server.served_index import IndexSource, ServedIndex
+from tests.deploy.server.conftest import TEXTS, write_index
+
+
+def nothing() -> None:
+    """Called where a refresh tells of something."""
+
+
+def test_a_new_generation_is_served_and_the_old_one_read_to_its_end(tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "index")
+    served = ServedIndex(IndexSource(folder))
+    before = served.now
+    served.refresh(pytest.fail, pytest.fail)
+    assert served.now is before
+    write_index(folder, (*TEXTS, "A second saw."))
+    opened: list[int] = []
+    served.refresh(lambda: opened.append(1), pytest.fail)
+    assert opened == [1] and served.now.generation == before.generation + 1
+    assert len(served.now.searcher.search("saw", 10)) == 2
+    assert [hit.document_id for hit in before.searcher.search("saw", 10)] == ["d3"]
+    assert before.searcher.search("backup", 1)[0].text == TEXTS[2]
+
+
+def test_a_damaged_generation_is_told_once_and_the_old_one_stays(tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "index")
+    served = ServedIndex(IndexSource(folder))
+    whole = (folder / "manifest.json").read_bytes()
+    (folder / "manifest.json").write_text("{}")
+    failed: list[int] = []
+    for _ in range(3):
+        served.refresh(pytest.fail, lambda: failed.append(1))
+    assert failed == [1] and served.now.searcher.search("saw")
+    (folder / "manifest.json").write_bytes(whole)
+    served.refresh(nothing, pytest.fail)
+    assert served.now.searcher.search("saw")
+
+
+def test_no_request_is_lost_while_generations_change(serve: Any, tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "index")
+    client = serve(folder, look_seconds=0.01)
+    statuses: list[int] = []
+    generations: list[int] = []
+    stop = Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            answer = client.get("/search", params={"q": "saw", "k": 5})
+            statuses.append(answer.status_code)
+            generations.append(answer.json()["generation"])
+
+    asking = Thread(target=ask)
+    asking.start()
+    try:
+        for count in (1, 2, 3):
+            write_index(folder, (*TEXTS, *["Another saw."] * count))
+            for _ in range(2000):
+                if generations and generations[-1] == count + 1:
+                    break
+                stop.wait(0.01)
+    finally:
+        stop.set()
+        asking.join()
+    assert set(statuses) == {200}
+    assert generations == sorted(generations) and generations[-1] == 4
+    assert "splade_reloads_total 3" in client.get("/metrics").text
