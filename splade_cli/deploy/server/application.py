@@ -28,10 +28,14 @@ from splade_cli.errors import SpladeError
 from splade_cli.search.session.marks import Marks
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+JAVASCRIPT = "text/javascript; charset=utf-8"
 PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/page.js": ("page.js", JAVASCRIPT),
+    "/requests.js": ("requests.js", JAVASCRIPT),
+    "/pieces.js": ("pieces.js", JAVASCRIPT),
+    "/address.js": ("address.js", JAVASCRIPT),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     "/favicon.ico": ("icon.svg", "image/svg+xml"),
 }

@@ -87,7 +87,7 @@ class ServerOptions:
         if self.token is not None and len(self.token) < LEAST_TOKEN:
             raise InputError(
                 f"a token of {len(self.token)} characters can be guessed, the least is {LEAST_TOKEN}",
-                "make one: openssl rand -hex 24",
+                "16 letters and digits by chance, or more",
             )
         if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
             raise InputError("the token has characters that no header can hold", "letters and digits only")

@@ -46,7 +46,7 @@ def test_it_serves_and_stops_when_told(folder: Path) -> None:
     ("arguments", "environment", "error", "hint"),
     [
         (["--index", "X", "--host", "0.0.0.0"], {}, "no token is set", "--without-token"),
-        (["--index", "X"], {TOKEN: "short"}, "can be guessed", "openssl"),
+        (["--index", "X"], {TOKEN: "short"}, "can be guessed", "by chance"),
         (["--index", "X", "--port", "0"], {}, "no index at X", "splade index"),
         (["--index", "X", "--marks", "m.jsonl", "--no-marks"], {}, "--no-marks", "one of"),
         (["--index", "X", "--max-k", "0"], {}, "hits must be above 0", ""),

@@ -1,0 +1,26 @@
+// The address of the page: what is asked, so that it can be kept, sent and gone back to.
+
+const find = (id) => document.getElementById(id);
+
+// what is asked stands behind the #, which no server sees
+export function remember(query) {
+  const values = new URLSearchParams();
+  if (query) values.set("q", query);
+  for (const name of ["mode", "filter", "k"]) {
+    const field = find(name);
+    const usual = name === "k" ? "10" : "";
+    if (field.value.trim() !== usual) values.set(name, field.value.trim());
+  }
+  history.replaceState(null, "", `#${values}`);
+  document.title = query ? `${query} - splade search` : "splade search";
+}
+
+export function recall() {
+  const values = new URLSearchParams(location.hash.slice(1));
+  for (const name of ["q", "mode", "filter", "k"]) {
+    const value = values.get(name);
+    if (value === null) continue;
+    const field = find(name);
+    if (field.tagName !== "SELECT" || [...field.options].some((each) => each.value === value)) field.value = value;
+  }
+}
