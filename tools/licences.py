@@ -55,8 +55,8 @@ def main() -> None:
     lines = [
         "# Licences of what splade installs",
         "",
-        "What `pip install splade-cli[onnx,dense,documents,serve,tracking]` brings, as each package states it; a",
-        "GPU build of torch adds NVIDIA's CUDA libraries under NVIDIA's own licence. Written by",
+        "What `pip install splade-cli[onnx,dense,documents,serve,tracking]` brings, as each package states",
+        "it; a GPU build of torch adds NVIDIA's CUDA libraries under NVIDIA's own licence. Written by",
         "`tools/licences.py`.",
         "",
         "| package | licence |",

@@ -12,6 +12,7 @@ export function remember(query) {
     if (field.value.trim() !== usual) values.set(name, field.value.trim());
   }
   history.replaceState(null, "", `#${values}`);
+  find("title").textContent = query || "splade search";
   document.title = query ? `${query} - splade search` : "splade search";
 }
 

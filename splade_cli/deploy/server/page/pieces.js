@@ -62,7 +62,9 @@ export function terms(all, most) {
 
 export function reasons(answer) {
   const hit = answer.hits[0];
-  const rank = answer.rank ? `is number ${answer.rank} of all chunks` : `is not among the first ${answer.depth} chunks`;
+  let rank = `is not among the first ${answer.depth} chunks`;
+  if (answer.rank) rank = `is number ${answer.rank} of all chunks`;
+  else if (!answer.explained?.length) rank = "shares no term with the query";
   const parts = [make("p", "", `${hit.id} ${rank}${answer.filtered ? " without the filter, which keeps it out" : ""}.`)];
   if (answer.terms?.length) {
     parts.push(make("h3", "", "Terms of the query that it lacks"));
