@@ -30,6 +30,7 @@ from protocol.measure import ROOT, SHARED
 from splade_cli.corpus.chunks import BY_TOKENS, split_documents
 from splade_cli.datasets.collections import Collection, load_collection
 from splade_cli.datasets.examples import read_examples, write_examples
+from splade_cli.datasets.teacher_run import TEACHER_RUN
 from splade_cli.evaluation.evaluate import evaluate
 from splade_cli.evaluation.significance import compare
 from splade_cli.generation.options import GenerateOptions, Llm
@@ -96,7 +97,8 @@ class Collected:
         rows = [setting.change(row) for row in read_examples(self.rows(setting.data))]
         kept = [row for row in rows if row is not None]
         start = time.process_time()
-        figures = self.measured(self.trained(kept, seed), setting.data)
+        model = self.trained(kept, seed, setting)
+        figures = self.measured(model, setting.data)
         row = {
             "setting": setting.name,
             "seed": seed,
@@ -108,11 +110,16 @@ class Collected:
             file.write(json.dumps(row) + "\n")
         print(f"{self.name}: {setting.name}, seed {seed}: {row['mean']:.4f} ({row['seconds']} s)", flush=True)
 
-    def trained(self, rows: list[Any], seed: int) -> str:
-        """The folder of `tiny`, trained on `rows`."""
+    def trained(self, rows: list[Any], seed: int, setting: Setting) -> str:
+        """The folder of `tiny`, trained on `rows`, beside which the teachers' run lies."""
         run = self.work / "run"
-        shutil.rmtree(run, ignore_errors=True)
-        train_file = self.work / "train.json"
+        folder = self.work / "rows"
+        for old in (run, folder):
+            shutil.rmtree(old, ignore_errors=True)
+        folder.mkdir()
+        for name in (TEACHER_RUN, "corpus.jsonl", "queries.jsonl"):
+            shutil.copyfile(self.work / "data" / setting.data / name, folder / name)
+        train_file = folder / "train.json"
         write_examples(train_file, rows)
         settings = {
             "training.max_steps": self.options.steps,
@@ -120,6 +127,7 @@ class Collected:
             "training.bf16": True,
             "training.eval_strategy": "no",
             "training.tuned_share": 0.5,
+            **setting.training,
         }
         SpladeTrainer("tiny", run, train_file, settings=settings).train()
         return str(run / "final")

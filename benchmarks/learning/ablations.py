@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from splade_cli.generation.options import GenerateOptions, Judge, Llm
 from splade_cli.generation.queries.rejected import FILTERS
@@ -21,12 +22,14 @@ class Setting:
         part: of data generation that is another here.
         data: which rows it starts from, see `data_options`.
         change: what becomes of a row; None drops it.
+        training: settings of the training.
     """
 
     name: str
     part: str
     data: str = USUAL
     change: Change = lambda row: row
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 def data_options(data: str, usual: GenerateOptions, llm: Llm | None, llm_documents: int) -> GenerateOptions:
@@ -93,6 +96,8 @@ SETTINGS = (
     Setting("titles, sentences and spans only", "kinds", change=only("title", "sentence", "span")),
     Setting("no filter of queries", "filters", "unfiltered"),
     Setting("no negatives, no teacher", "negatives", change=without_negatives),
+    Setting("source kept in its list", "lists", training={"loss.source_chunk": "keep"}),
+    Setting("three documents a query", "lists", training={"training.negatives_per_query": 3}),
     Setting("fixed", "chunker", "fixed"),
     Setting("sentence", "chunker", "sentence"),
     Setting("semantic", "chunker", "semantic"),
