@@ -57,6 +57,6 @@ def require_relevant(collection: Collection) -> Collection:
     if any(grade > 0 for grades in collection.qrels.values() for grade in grades.values()):
         return collection
     raise InputError(
-        f"no judgement of {collection.name} ({collection.split}) has a grade above 0: all figures would be 0",
+        f"no query has a relevant document: no grade of {collection.name} ({collection.split}) is above 0",
         "relevant documents have the grade 1 or more; is the grade the last column?",
     )
