@@ -197,3 +197,42 @@ def test_modules_of_a_search_without_the_model(tmp_path: Path, embedder: Any) ->
     )
     loaded = set(run(script, str(tmp_path / "index")))
     assert not loaded & {*HEAVY, "pydantic", "typer", "rich", "ir_measures", "sklearn", "pandas"}
+
+
+def python_calls(action: Any) -> int:
+    """Functions of Python that are called, the third time."""
+    action()
+    action()
+    calls = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_python_calls_of_a_query(embedder: Any) -> None:
+    from splade_cli.search.options import SearchOptions
+    from splade_cli.search.searcher import Searcher
+
+    texts = [f"note {number} about clay, wool and steel" for number in range(100)]
+    vectors = embedder.encode(texts)
+    index = SpladeIndex.from_vectors(vectors, texts=texts)
+    index.search(vectors[:2])  # two at once: the compiled loops are loaded
+    query = vectors[3]
+    one, ten = (python_calls(lambda k=k: index.search(query, k)) for k in (1, 10))
+    assert ten == one, "none for a single hit"
+    assert ten <= 28
+    searcher = Searcher.over(index, embedder)
+    encoded = searcher.encode("clay and wool")
+    searcher.ranker._encode = lambda texts: encoded
+    bare = SearchOptions(explain=False, texts=False, group=False)
+    one, ten = (python_calls(lambda k=k: searcher.search("clay and wool", k, bare)) for k in (1, 10))
+    assert ten - one <= 9 * 3, "a few for each hit more"
+    assert one <= 90

@@ -152,11 +152,15 @@ class SpladeIndex(NumberedRows):
             InputError: k below 1, vectors of another width.
         """
         rows, scores = self.search_rows(queries, min(k, max(1, self.starts[-1])))
-        sizes = (rows >= 0).sum(axis=1)
-        values = [line[:size] for line, size in zip(scores, sizes, strict=True)]
         ids: list[list[str]] = []
-        for line, size in zip(rows.tolist(), sizes, strict=True):
-            ids.append([self.ids[row] for row in line[:size]])
+        values: list[NDArray[np.float32]] = []
+        for line, found in zip(rows, scores, strict=True):
+            if line[-1] < 0:  # those that are missing come last
+                size = int(np.count_nonzero(line >= 0))
+                line = line[:size]
+                found = found[:size]
+            ids.append(list(map(self.id_of, line.tolist())))
+            values.append(found)
         if self.info.numbered:
             return [list(map(int, each)) for each in ids], values
         return ids, values

@@ -231,7 +231,10 @@ class Searcher:
         """Those of a call, or the searcher's own, with the mode that they come to."""
         if options is None:
             return self.options
-        return replace(options, mode=self.ranker.mode_of(options))
+        mode = self.ranker.mode_of(options)
+        if mode == options.mode:
+            return options
+        return replace(options, mode=mode)
 
     def _search(self, queries: Sequence[str], k: int, options: SearchOptions) -> list[list[Hit]]:
         require_positive(k=k)

@@ -29,5 +29,5 @@ VECTORS = {"indptr": np.int64, "indices": np.int32, "data": np.float32}
 def read_only(array: NDArray[Number]) -> NDArray[Number]:
     """A read-only view, as memory maps are: a loop is compiled once for both."""
     view = array.view(np.ndarray)
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import RLock
 from typing import cast
 
@@ -85,12 +86,12 @@ class Ranker:
         self._dense_model: DenseEncoder | None = None
         self._idf: NDArray[np.float32] | None = None
 
-    @property
+    @cached_property
     def parts(self) -> tuple[str, ...]:
         """What this engine can be searched by."""
         return tuple(part for part in PARTS if part == "sparse" or part in self.engine.capabilities)
 
-    @property
+    @cached_property
     def modes(self) -> tuple[str, ...]:
         """`parts`, and ``hybrid`` where there is more than one."""
         if len(self.parts) > 1:

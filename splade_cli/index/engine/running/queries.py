@@ -49,8 +49,7 @@ class Lists:
     scratch: deque[Scratch]
 
 
-@dataclass(frozen=True, eq=False)
-class Asked:
+class Asked(NamedTuple):
     """Queries, and what is wanted of each.
 
     Attributes:
@@ -82,6 +81,8 @@ def best_rows(lists: Lists, asked: Asked, threads: int | None = None) -> RankedR
     if shares > min(count, workers):
         for number in range(count):
             _answer_together(lists, asked, number, shares, ranked)
+    elif count == 1:
+        _answer(lists, asked, (0,), ranked)
     else:
         share_out(range(count), min(count, workers), lambda some: _answer(lists, asked, some, ranked))
     return ranked
@@ -128,8 +129,10 @@ def _best_keys(
         scratch = lists.scratch.pop()
     except IndexError:  # all of them are in use by other threads
         scratch = loops.scratch()
-    start, end = indptr[number], indptr[number + 1]
-    query = (indices[start:end], data[start:end], lists.postings, lists.planes)
+    if len(indptr) > 2:
+        part = slice(indptr[number], indptr[number + 1])
+        indices, data = indices[part], data[part]
+    query = (indices, data, lists.postings, lists.planes)
     filled = 0
     for blocks in pieces:
         wanted = (lists.rows, blocks, k, asked.mask)
