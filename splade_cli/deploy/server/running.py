@@ -51,7 +51,7 @@ def serve(source: IndexSource, options: ServerOptions, started: Callable[[str], 
         bound.set_inheritable(True)
         bound.listen(BACKLOG)
         started(address)
-        Multiprocess(_config(make, options, is_factory=True), sockets=[bound]).run()
+        Multiprocess(config=_config(make, options, is_factory=True), sockets=[bound]).run()
 
 
 def _config(app: object, options: ServerOptions, is_factory: bool) -> Config:

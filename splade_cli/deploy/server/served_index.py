@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import cast
 
+from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import SpladeError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.manifest import NAME
@@ -42,7 +44,26 @@ class IndexSource:
         Raises:
             IndexFolderError, ModelError, InputError: as `Searcher.open`.
         """
-        searcher = Searcher.open(
+        searcher = self._searcher()
+        index = _index_of(searcher)
+        return _warm(Served(searcher, index, self._document_encoder(searcher, index)))
+
+    def next(self, before: Served) -> Served:
+        """The generation after `before`, with its models where it was made by the same ones."""
+        index = SpladeIndex.open(self.folder)
+        if index.info.encoder != before.index.info.encoder:
+            return self.open()
+        encoder = before.searcher.encoder
+        if index.info.query is None and isinstance(encoder, ModelEncoder):
+            searcher = Searcher.over(
+                index, encoder.embedder, encoder=encoder, options=self.options, backend=self.backend
+            )
+        else:
+            searcher = self._searcher()
+        return _warm(Served(searcher, _index_of(searcher), before.documents))
+
+    def _searcher(self) -> Searcher:
+        return Searcher.open(
             self.folder,
             model=self.model,
             options=self.options,
@@ -50,21 +71,6 @@ class IndexSource:
             model_options=self.opening,
             few_queries=True,
         )
-        index: SpladeIndex = searcher.engine.index  # type: ignore[attr-defined]
-        return _warm(Served(searcher, index, self._document_encoder(searcher, index)))
-
-    def next(self, before: Served) -> Served:
-        """The generation after `before`, with its models where it was made by the same ones."""
-        index = SpladeIndex.open(self.folder)
-        encoder = before.searcher.encoder
-        if index.info.encoder != before.index.info.encoder or not isinstance(encoder, ModelEncoder):
-            return self.open()
-        if index.info.query is not None:
-            return self.open()
-        searcher = Searcher.over(
-            index, encoder.embedder, encoder=encoder, options=self.options, backend=self.backend
-        )
-        return _warm(Served(searcher, index, before.documents))
 
     def _document_encoder(self, searcher: Searcher, index: SpladeIndex) -> ModelEncoder | None:
         """What encodes texts as documents: the model of the queries, or one that is loaded when needed."""
@@ -89,6 +95,11 @@ class Served:
     def generation(self) -> int:
         """Of the folder."""
         return self.index.generation
+
+
+def _index_of(searcher: Searcher) -> SpladeIndex:
+    """What a searcher of a folder searches."""
+    return cast(LocalEngine, searcher.engine).index
 
 
 def _warm(served: Served) -> Served:

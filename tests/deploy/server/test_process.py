@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -25,8 +26,10 @@ def command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def test_it_serves_and_stops_when_told(folder: Path) -> None:
-    with command("--index", str(folder), "--port", "0", "--no-marks") as process:
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_it_serves_and_stops_when_told(folder: Path, workers: str) -> None:
+    arguments = ("--index", str(folder), "--port", "0", "--no-marks", "--workers", workers)
+    with command(*arguments) as process:
         try:
             assert process.stderr is not None
             line = process.stderr.readline()
@@ -40,6 +43,13 @@ def test_it_serves_and_stops_when_told(folder: Path) -> None:
             process.kill()
     assert (process.returncode, output) == (0, ""), errors
     assert errors.rstrip().endswith("stopped") and "Traceback" not in errors
+
+
+def test_uvicorn_starts_processes_as_they_are_asked_for() -> None:
+    """Its constructor is no part of what uvicorn promises, and has changed before."""
+    from uvicorn.supervisors import Multiprocess
+
+    assert list(signature(Multiprocess).parameters) == ["config", "sockets"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from splade_cli.deploy.server.served_index import IndexSource, ServedIndex
-from tests.deploy.server.conftest import TEXTS, write_index
+from splade_cli.search.searcher import Searcher
+from tests.deploy.server.conftest import TEXTS, chunks_of, write_index
 
 
 def nothing() -> None:
@@ -29,6 +31,22 @@ def test_a_new_generation_is_served_and_the_old_one_read_to_its_end(tmp_path: Pa
     assert len(served.now.searcher.search("saw", 10)) == 2
     assert [hit.document_id for hit in before.searcher.search("saw", 10)] == ["d3"]
     assert before.searcher.search("backup", 1)[0].text == TEXTS[2]
+
+
+def test_models_stay_where_the_new_generation_was_made_by_the_same(embedder: Any, tmp_path: Path) -> None:
+    from splade_cli.indexing.in_memory import index_chunks
+
+    chunks = chunks_of()
+    index_chunks(chunks[:2], embedder).save(tmp_path / "index")
+    served = ServedIndex(IndexSource(tmp_path / "index"))
+    before = served.now
+    index_chunks(chunks, embedder).save(tmp_path / "index", force=True)
+    served.refresh(nothing, pytest.fail)
+    assert served.now.generation == 2 and served.now.documents is before.documents is not None
+    assert served.now.searcher.search("sharp blade", 1)[0].document_id == "d3"
+    searcher = Searcher.over(served.now.index, embedder)
+    by_model = IndexSource(tmp_path / "index").next(replace(served.now, searcher=searcher))
+    assert by_model.searcher.encoder is searcher.encoder
 
 
 def test_a_damaged_generation_is_told_once_and_the_old_one_stays(tmp_path: Path) -> None:

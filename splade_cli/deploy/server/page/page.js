@@ -235,6 +235,7 @@ async function start() {
     const button = make("button", "", name);
     button.type = "button";
     button.title = kind;
+    button.addEventListener("mousedown", (event) => event.preventDefault());
     button.addEventListener("click", () => {
       const field = find("filter");
       const before = field.value.trim();
