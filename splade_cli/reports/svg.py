@@ -105,7 +105,9 @@ def _axes(plot: Plot, across: Scale, up: Scale) -> list[str]:
     for value in across.ticks:
         place = across(value)
         parts.append(f'<line x1="{place:.1f}" x2="{place:.1f}" y1="{bottom:g}" y2="{bottom + 4:g}"/>')
-        parts.append(_text(place, bottom + 17, _number(value), "middle"))
+        named = _number(value)
+        middle = min(place, WIDTH - 2 - len(named) * LETTER / 2)
+        parts.append(_text(middle, bottom + 17, named, "middle"))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, plot.x.name, "middle", "name"))
     parts.append("</g>")
     return parts

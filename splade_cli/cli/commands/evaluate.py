@@ -173,7 +173,16 @@ def evaluate(
         found = measured(subject, wanted, name=None if index is None else index.name, progress=progress)
     other = baselines[0].loaded.model.name if baselines else ""
     marked = judged if isinstance(judged, Collection) else None
-    make_page = partial(page, found, model or "tiny", data=data, marked=marked, index=index, baseline=other)
+    make_page = partial(
+        page,
+        found,
+        model or "tiny",
+        data=data,
+        marked=marked,
+        index=index,
+        baseline=other,
+        dense=dense,
+    )
     outputs.write(found, model or "tiny", per_query, make_page)
     if not outputs.on_stdout:
         measurement(found)

@@ -17,7 +17,7 @@ RANK = Axis("queries, sorted by difference", ",.0f")
 
 
 def quality_against_costs(report: Report) -> list[Plot]:
-    """The compared measure against milliseconds and megabytes, of the systems whose costs are known."""
+    """The compared measure against milliseconds and megabytes, where several systems have known costs."""
     milliseconds = Axis("milliseconds a query, median", ".2f", log=True)
     megabytes = Axis("megabytes of postings", ".2f", log=True)
     latency = _against(report, milliseconds, lambda cost: cost.total_p50, "ms")
@@ -117,7 +117,7 @@ def _against(report: Report, axis: Axis, cost_of: Callable[[Cost], float], unit:
     for number, system in enumerate(report.systems):
         if system.cost is not None and measure in system.figures and cost_of(system.cost) > 0:
             points.append(Series(system.name, (cost_of(system.cost),), (system.figures[measure],), number))
-    if not points:
+    if len(points) < 2:
         return None
     said = [f"{point.name} {point.y[0]:.3f} at {point.x[0]:.3g} {unit}" for point in points]
     unknown = [

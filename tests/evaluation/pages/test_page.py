@@ -55,7 +55,11 @@ REPORT = Report(
     "test",
     7,
     3,
-    (system("model + BM25"), system("tiny", OPEN, COST), system("BM25 (english)", SURE)),
+    (
+        system("model + BM25", cost=replace(COST, total_p50=20.0, index_megabytes=2.0)),
+        system("tiny", OPEN, COST),
+        system("BM25 (english)", SURE),
+    ),
     notes=("a remark",),
 )
 
@@ -99,12 +103,14 @@ def test_the_page_has_the_figures_of_the_report() -> None:
         0.0001,
         "surely better",
     )
-    assert any("13.7 ms (median; 95% take no more than 17.9 ms)" in text for text in page.paragraphs)
+    assert any("20.0 ms (median; 95% take no more than 17.9 ms)" in text for text in page.paragraphs)
     assert any("only 3 judged queries" in text for text in page.paragraphs)
     assert page.notes == ("a remark",)
     latency, size, differences, recall, documents, queries = page.plots
-    assert latency.series[0].x == (13.7,) and size.series[0].x == (0.83,)
-    assert "Not measured for model + BM25 and BM25 (english)" in latency.description
+    assert [series.x for series in latency.series] == [(20.0,), (13.7,)]
+    assert [series.x for series in size.series] == [(2.0,), (0.83,)]
+    assert latency.series[1].y == (REPORT.systems[1].figures["nDCG@10"],)
+    assert "Not measured for BM25 (english)" in latency.description
     assert documents.series[0].x == (40.0, 60.0, 80.0) and documents.series[0].y == (3.0, 0.0, 7.0)
     assert documents.bar == 20.0 and queries.series[0].labels == ("10 to 14 terms", "15 to 19 terms")
     assert differences.series[0].y == tuple(sorted(differences.series[0].y))

@@ -23,6 +23,7 @@ def page(
     marked: Collection | None = None,
     index: Path | None = None,
     baseline: str = "",
+    dense: str | None = None,
 ) -> Page:
     """What was measured, with the hits of its collection, and the curves of the model's training.
 
@@ -31,6 +32,7 @@ def page(
         marked: in place of `data`.
         index: what was measured in place of a model.
         baseline: as the report names it.
+        dense: a dense model that was fused.
     """
     from splade_cli.datasets.collections import load_collection
     from splade_cli.evaluation.pages.page import evaluation_page
@@ -44,12 +46,14 @@ def page(
         measured,
         collection,
         baseline=baseline,
-        next_step=next_step(measured, model, data, index),
+        next_step=next_step(measured, model, data, index, dense),
         curves=curves(rows),
     )
 
 
-def next_step(measured: Measurement, model: str, data: Path | None, index: Path | None) -> NextStep:
+def next_step(
+    measured: Measurement, model: str, data: Path | None, index: Path | None, dense: str | None
+) -> NextStep:
     """To search what is ready, to train a model that loses, or to index with one that does not."""
     if index is not None:
         return NextStep("Ask it yourself:", f"splade query --index {shlex.quote(str(index))}")
@@ -59,10 +63,10 @@ def next_step(measured: Measurement, model: str, data: Path | None, index: Path 
             "Something else finds more. Train the model on these documents; first write queries for them:",
             f"splade gen-data {documents} -o data",
         )
-    return NextStep(
-        "Index the documents with it; splade query --index index then searches them.",
-        f"splade index {documents} -o index --model {shlex.quote(model)}",
-    )
+    command = f"splade index {documents} -o index --model {shlex.quote(model)}"
+    if dense is not None:
+        command += f" --dense {shlex.quote(dense)}"
+    return NextStep("Index the documents with it; splade query --index index then searches them.", command)
 
 
 def _documents(data: Path | None) -> str:
