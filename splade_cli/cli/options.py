@@ -20,6 +20,14 @@ Model = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Write a report: .html is a page to read, .md Markdown, .json its figures.",
+        show_default=False,
+    ),
+]
 Device = Annotated[
     str, typer.Option("--device", envvar="SPLADE_DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 ]
@@ -122,6 +130,14 @@ Backend = Annotated[
         show_default="exact",
     ),
 ]
+
+
+def require_report(path: Path | None) -> None:
+    """Raises InputError, before anything is computed, for a report that could not be written."""
+    if path is not None:
+        from splade_cli.reports.outputs import require_report_file
+
+        require_report_file(path)
 
 
 def hint_with_flag(hint: str, option: str) -> str:

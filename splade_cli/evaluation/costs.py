@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from splade_cli.progress import Progress, silent
+from splade_cli.reports.histogram import Histogram
 from splade_cli.search.batch import as_filter
 
 if TYPE_CHECKING:
@@ -22,24 +22,6 @@ if TYPE_CHECKING:
 
 TIMED_QUERIES = 100
 TIMED_DEPTH = 10
-BINS = 30
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """How many texts have so many active dimensions: bin i counts from ``low + i * width`` on."""
-
-    low: int
-    width: int
-    counts: tuple[int, ...]
-
-    @classmethod
-    def of(cls, active: NDArray[np.integer]) -> Histogram:
-        """Of one number a text, in at most BINS bins of the same width."""
-        low = int(active.min())
-        width = max(1, -(-(int(active.max()) - low + 1) // BINS))
-        counts = np.bincount((active - low) // width)
-        return cls(low, width, tuple(counts.tolist()))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from splade_cli.reports.table import Table
 if TYPE_CHECKING:
     from jinja2 import Template
 
+_NEGATIVE = re.compile(r"(?<![^\s(\[])-(?=\d)")
 SEARCHED = 12
 """Rows from which on a table has a field to search it."""
 
@@ -44,6 +46,11 @@ def html(page: Page) -> str:
     )
 
 
+def _with_minus(text: str) -> str:
+    """Hyphens before figures as minus signs, which are as wide as a plus."""
+    return _NEGATIVE.sub("−", text)
+
+
 def _cells(table: Table) -> list[list[tuple[str, str, bool]]]:
     """Rows of (text, what it sorts by, whether it is a number)."""
     rows = []
@@ -51,7 +58,7 @@ def _cells(table: Table) -> list[list[tuple[str, str, bool]]]:
         cells = []
         for cell, text in zip(row, texts, strict=True):
             is_number = isinstance(cell, int | float)
-            cells.append((text.replace("-", "−") if is_number else text, str(cell), is_number))
+            cells.append((_with_minus(text) if is_number else text, str(cell), is_number))
         rows.append(cells)
     return rows
 
@@ -71,6 +78,7 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["minus"] = _with_minus
     return environment.from_string(_asset("page.html.jinja"))
 
 

@@ -50,8 +50,8 @@ class Plot:
     """A plot.
 
     Attributes:
-        kind: ``points``, one a series, with its name beside it; ``lines``; ``bars`` from 0 to y, from x on as
-            wide as `bar` in units of x.
+        kind: ``points``, with its name beside it where a series has one; ``lines``; ``bars`` from 0 to y,
+            from x on as wide as `bar` in units of x.
         description: what is to be seen, in words, for those who do not see it.
         listed_in: title of the table of the page that has the figures, where one has; else the plot brings
             its own.

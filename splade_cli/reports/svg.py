@@ -22,7 +22,7 @@ NUMBERS = 8
 """Colours and marks that the style sheet has."""
 LABEL = 32
 """Characters of a name beside a point."""
-LETTER = 7.0
+LETTER = 7.4
 """Width of a character, about."""
 APART = 14.0
 """Distance of two names."""
@@ -114,18 +114,24 @@ def _axes(plot: Plot, across: Scale, up: Scale) -> list[str]:
 
 
 def _points(plot: Plot, across: Scale, up: Scale) -> list[str]:
-    """A mark a point with its name beside it, names kept apart."""
-    placed: list[tuple[float, float, Series, str]] = []
+    """A mark a point; the name of a series of one point beside it, names kept apart."""
+    parts = []
+    named: list[tuple[float, float, Series]] = []
     for series in plot.series:
-        for x, y in zip(series.x, series.y, strict=True):
-            placed.append((across(x), up(y), series, _told(plot, series.name, x, y)))
-    parts = [_mark(x, y, series.number, 5, told) for x, y, series, told in placed]
+        labels = series.labels or (series.name,) * len(series.x)
+        for label, x, y in zip(labels, series.x, series.y, strict=True):
+            parts.append(_mark(across(x), up(y), series.number, 5, _told(plot, label, x, y)))
+        if len(series.x) == 1:
+            named.append((across(series.x[0]), up(series.y[0]), series))
     last = TOP - APART
-    for x, y, series, _ in sorted(placed, key=lambda each: each[1]):
+    for x, y, series in sorted(named, key=lambda each: each[1]):
         label = _shortened(series.name)
         last = max(y + 4, last + APART)
-        fits = x + 10 + len(label) * LETTER < WIDTH
-        place, anchor = (x + 10, "start") if fits else (x - 10, "end")
+        place = x + 10
+        anchor = "start"
+        if place + len(label) * LETTER > WIDTH:
+            place = max(x - 10, len(label) * LETTER)
+            anchor = "end"
         parts.append(_text(place, last, label, anchor, f"label c{series.number % NUMBERS}"))
     return parts
 

@@ -29,7 +29,7 @@ from splade_cli.training.publishing.model_folder import CARD, save_model
 from splade_cli.training.publishing.publish import push_to_hub
 from splade_cli.training.recipe import model_options, prepare, with_precision
 from splade_cli.training.result import Trained
-from splade_cli.training.run_folder import CACHE, CONFIG, FINAL, METRICS, begin_run_folder
+from splade_cli.training.run_folder import CACHE, CONFIG, FINAL, METRICS, REPORT, begin_run_folder
 from splade_cli.training.sparsity.head import make_ready, trim
 from splade_cli.training.teachers.matrix import TeacherMatrix
 from splade_cli.training.teachers.sources import (
@@ -39,6 +39,7 @@ from splade_cli.training.teachers.sources import (
     with_named_teacher,
 )
 from splade_cli.training.tracking.metrics_log import MetricsLog
+from splade_cli.training.tracking.page import write_report
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.tracking.tracker import Tracker
 from splade_cli.training.tracking.trackers import CheckpointPush, begin_tracking, followed
@@ -69,6 +70,7 @@ class TrainingRun:
         *,
         needed: Prerequisites | None = None,
     ) -> None:
+        self.resolved = resolved
         self.config = with_precision(resolved.config)
         self.needed = needed or require_prerequisites(self.config)
         self.output = output
@@ -123,8 +125,11 @@ class TrainingRun:
                 self.trainable.read_at_most(self.trainable.view.model.max_seq_length)
                 save_model(self.trainable, self.config, result, self.sources)
                 self._publish(result)
+                settings = replace(self.resolved, config=self.config).entries()
+                write_report(self.output, result, settings, self.trackers)
                 for tracker in self.trackers:
-                    tracker.keep([self.output / METRICS, self.output / FINAL / CARD])
+                    tracker.keep([self.output / name for name in (METRICS, REPORT)])
+                    tracker.keep([self.output / FINAL / CARD])
         return result
 
     def prepared(self) -> Any:

@@ -2,6 +2,7 @@
 
 config.yaml      the resolved configuration; origins.txt says where each value came from
 metrics.jsonl    what was measured, a line each
+report.html      the same for readers, when the run is done
 cache.sqlite3    scores and vectors of teachers and dense models
 checkpoints/     what a resumed run goes on from
 final/           the model
@@ -26,6 +27,7 @@ from splade_cli.storage.outputs import make_folder, output_file, output_folder
 CONFIG = "config.yaml"
 ORIGINS = "origins.txt"
 METRICS = "metrics.jsonl"
+REPORT = "report.html"
 CACHE = "cache.sqlite3"
 CHECKPOINTS = "checkpoints"
 FINAL = "final"
@@ -86,12 +88,13 @@ def begin_run_folder(folder: Path, resolved: Resolved, resumed: bool) -> None:
         InputError: what lies at the name of one of its files is no file, or none of its folders a folder.
     """
     make_folder(folder)
-    for name in (CONFIG, ORIGINS, METRICS):
+    for name in (CONFIG, ORIGINS, METRICS, REPORT):
         output_file(folder / name)
     for name in (CHECKPOINTS, FINAL):
         output_folder(folder / name)
     if not resumed:
-        (folder / METRICS).unlink(missing_ok=True)
+        for name in (METRICS, REPORT):
+            (folder / name).unlink(missing_ok=True)
     with replacing(folder / CONFIG) as path:
         path.write_text(as_yaml(resolved.config), encoding="utf-8")
     with replacing(folder / ORIGINS) as path:

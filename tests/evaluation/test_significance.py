@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from splade_cli.errors import InputError
-from splade_cli.evaluation.costs import Histogram, flops, index_bytes, percentiles, sparsity
+from splade_cli.evaluation.costs import flops, index_bytes, percentiles, sparsity
 from splade_cli.evaluation.significance import RESAMPLES, compare, corrected, holm
+from splade_cli.reports.histogram import Histogram
 
 
 def named(values: list[float] | np.ndarray) -> dict[str, float]:

@@ -101,6 +101,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
+    report_file: options.Report = None,
     json_output: options.Json = False,
 ) -> None:
     """Fine-tune a SPLADE model: distillation where rows carry scores, else in-batch and hard negatives."""
@@ -114,6 +115,7 @@ def train(
 
     if precision not in (None, "fp32", "bf16", "fp16"):
         raise InputError(f"unknown precision '{precision}'", "one of fp32, bf16, fp16")
+    options.require_report(report_file)
     options.positive(
         epochs=epochs,
         batch_size=batch_size,
@@ -179,6 +181,7 @@ def train(
         trainer.listener = listener
         trained = trainer.train()
     if int(os.environ.get("RANK", "0")) == 0:  # the first of several processes speaks for all
+        render.report(trained, resolved, report_file)
         render.result(trained, json_output)
 
 

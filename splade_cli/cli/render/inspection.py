@@ -13,6 +13,7 @@ from rich.text import Text
 from splade_cli.cli.render.console import NARROW, note, out
 from splade_cli.cli.render.plain import one_line
 from splade_cli.datasets.formats.relevance_table import SUFFIXES, has_table_columns
+from splade_cli.generation.inspection.words import measured
 
 if TYPE_CHECKING:
     from splade_cli.generation.inspection.report import Finding, Inspection, Lengths, SampleRow, Side
@@ -35,7 +36,7 @@ def inspection(report: Inspection) -> None:
     if not report.rows:
         return
     _sides(report.sides)
-    for line in _measured(report):
+    for line in measured(report):
         out.print(line, markup=False)
     _findings("found", report.findings)
     if len(report.sides) > 1:
@@ -91,33 +92,6 @@ def _lengths(lengths: Lengths | None) -> str:
     return f"{lengths.median:g} ({lengths.least}-{lengths.most}, 95%: {lengths.p95:.0f})"
 
 
-def _measured(report: Inspection) -> list[str]:
-    lines = []
-    shared = report.overlap
-    if shared is not None:
-        line = f"{_percent(shared.positive)} of a query's words stand in its positive"
-        if shared.negative is not None:
-            line += f", {_percent(shared.negative)} in a negative"
-        lines.append(
-            f"{line}; all of them in {_percent(shared.all_terms / shared.rows)} of the positives, none in "
-            f"{_percent(shared.no_term / shared.rows)} (stems in {report.language}, stop words left out)"
-        )
-    if report.bm25 is not None:
-        hard = report.bm25
-        lines.append(
-            f"BM25 puts the positive first in {_percent(hard.first)} of {hard.rows:,} rows; it takes "
-            f"{_percent(hard.above)} of the negatives for at least as good, and {_percent(hard.no_word)} "
-            "share no word with the query"
-        )
-    if report.teacher is not None:
-        taught = report.teacher
-        lines.append(
-            f"by the scores of {taught.rows:,} rows a positive is {taught.margin:.3f} above a negative; "
-            f"{_percent(taught.above)} of the negatives score as high, {_percent(taught.near)} above 95%"
-        )
-    return lines
-
-
 def _findings(title: str, findings: Sequence[Finding]) -> None:
     if not findings:
         out.print(f"{title}: nothing")
@@ -149,7 +123,3 @@ def _snippet(text: str) -> str:
     if len(line) <= SNIPPET:
         return line
     return line[: SNIPPET - 3] + "..."
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -18,6 +20,7 @@ from splade_cli.training.tracking.rows import Listener, MetricsRow, numbers_of, 
 
 if TYPE_CHECKING:
     from splade_cli.config.resolve import Resolved
+    from splade_cli.reports.page import NextStep
     from splade_cli.training.result import Trained
 
 STAGES = ("before", "after")
@@ -54,6 +57,37 @@ def result(trained: Trained, as_json: bool) -> None:
         console.next_command(f"splade evaluate --data BEIR --dense {trained.model_dir}")
         return
     console.next_command(f"splade index DOCS -o index --model {trained.model_dir}")
+
+
+def report(trained: Trained, resolved: Resolved, path: Path | None) -> None:
+    """Writes the report of a run for readers, where one is asked for."""
+    if path is None:
+        return
+    from splade_cli.reports.curves import metrics_of
+    from splade_cli.reports.outputs import write_page
+    from splade_cli.training.tracking.page import training_page
+
+    page = training_page(
+        trained, metrics_of(trained.model_dir), resolved.entries(), _next_step(trained, resolved)
+    )
+    write_page(path, page)
+    console.note(f"report written to {path}")
+
+
+def _next_step(trained: Trained, resolved: Resolved) -> NextStep:
+    """To measure the model on judged queries, beside the one before training."""
+    from splade_cli.reports.page import NextStep
+
+    if trained.is_dense:
+        return NextStep(
+            "Measure it on judged queries:", f"splade evaluate --data DATA --dense {trained.model_dir}"
+        )
+    base = shlex.quote(resolved.config.model.base_model)
+    model = shlex.quote(str(trained.model_dir))
+    return NextStep(
+        "Measure it on judged queries, beside the model before training, with a test of the difference:",
+        f"splade evaluate --data DATA --model {model} --baseline {base} --report report.html",
+    )
 
 
 @contextmanager

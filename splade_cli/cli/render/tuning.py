@@ -54,6 +54,14 @@ def flags(setting: Setting) -> str:
 
 def advice(measured: Tuning) -> str:
     """What is recommended, why, and how to get it."""
+    text = verdict(measured)
+    if measured.cheapest is not measured.full:
+        text += f"; splade index DOCS -o DIR {flags(measured.cheapest.setting)}"
+    return text + faster(measured)
+
+
+def verdict(measured: Tuning) -> str:
+    """What is recommended, and why."""
     full = measured.full
     best = measured.cheapest
     few = " (too few queries to be sure)" if measured.queries < FEW_QUERIES else ""
@@ -67,16 +75,21 @@ def advice(measured: Tuning) -> str:
             f"{flags(best.setting)} is the smallest index that loses nothing measurable on "
             f"{measured.queries} queries{few}: nDCG@10 {best.figure:.4f} against {full.figure:.4f} "
             f"(p = {best.versus.p_value:.2f}), {best.megabytes:.1f} MB instead of {full.megabytes:.1f}, "
-            f"{best.milliseconds:.2f} ms instead of {full.milliseconds:.2f}; "
-            f"splade index DOCS -o DIR {flags(best.setting)}"
-        )
-    quick = measured.fastest
-    if quick.milliseconds < FASTER * best.milliseconds:
-        text += (
-            f". Faster, not smaller: {flags(quick.setting)}, {quick.milliseconds:.2f} ms, "
-            f"{quick.megabytes:.1f} MB, nDCG@10 {quick.figure:.4f}"
+            f"{best.milliseconds:.2f} ms instead of {full.milliseconds:.2f}"
         )
     return text
+
+
+def faster(measured: Tuning) -> str:
+    """A setting that is worth a word for its speed; empty where none is."""
+    best = measured.cheapest
+    quick = measured.fastest
+    if quick.milliseconds >= FASTER * best.milliseconds:
+        return ""
+    return (
+        f". Faster, not smaller: {flags(quick.setting)}, {quick.milliseconds:.2f} ms, "
+        f"{quick.megabytes:.1f} MB, nDCG@10 {quick.figure:.4f}"
+    )
 
 
 def _cells(row: Measured) -> list[str]:

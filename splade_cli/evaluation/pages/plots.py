@@ -94,20 +94,11 @@ def _histogram(title: str, texts: str, sparsity: Sparsity, number: int) -> list[
     histogram = sparsity.histogram
     if histogram is None:
         return []
-    xs = tuple(float(histogram.low + bin * histogram.width) for bin in range(len(histogram.counts)))
     said = (
         f"{sparsity.mean:.0f} terms on average, {sparsity.median:.0f} in the middle, no more than "
         f"{sparsity.p95:.0f} in 95% of the {sum(histogram.counts):,} {texts}."
     )
-    last = histogram.width - 1
-    labels = tuple(_range(int(x), int(x) + last) for x in xs)
-    bars = Series("", xs, tuple(map(float, histogram.counts)), number, labels)
-    terms = Axis("active terms", ",.0f")
-    return [Plot(title, said, "bars", terms, Axis(texts, ",.0f"), (bars,), bar=float(histogram.width))]
-
-
-def _range(first: int, last: int) -> str:
-    return f"{first} terms" if first == last else f"{first} to {last} terms"
+    return [histogram.plot(title, said, "active terms", texts, number)]
 
 
 def _against(report: Report, axis: Axis, cost_of: Callable[[Cost], float], unit: str) -> Plot | None:

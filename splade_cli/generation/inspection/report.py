@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from splade_cli.records import Example, JsonValue
+from splade_cli.reports.histogram import Histogram
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Lengths:
     mean: float
     p95: float
     most: int
+    histogram: Histogram
 
     @classmethod
     def of(cls, counts: Sequence[int]) -> Lengths | None:
@@ -34,6 +36,7 @@ class Lengths:
             mean=float(values.mean()),
             p95=float(np.percentile(values, 95)),
             most=int(values.max()),
+            histogram=Histogram.of(values),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from splade_cli.reports.page import Page
 from splade_cli.training.tracking.metrics_log import measured
 from splade_cli.training.tracking.rows import MetricsRow, numbers_of
 
@@ -28,6 +29,9 @@ class Tracker(TrainerCallback):
 
     def keep(self, paths: Sequence[Path]) -> None:
         """Files of the finished run."""
+
+    def tell(self, page: Page) -> None:
+        """The report of the finished run, for readers."""
 
     def close(self, status: str = "FINISHED") -> None:
         """Ends the run: ``FINISHED``, ``FAILED`` or ``KILLED``."""

@@ -15,6 +15,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from splade_cli.config.keys import flatten
 from splade_cli.config.schema import Config
 from splade_cli.errors import InputError, SpladeError, did_you_mean
+from splade_cli.reports.markdown import markdown
+from splade_cli.reports.page import Page
 from splade_cli.training.publishing.publish import push_checkpoint
 from splade_cli.training.tracking.mlflow_log import MlflowLog, require_store
 from splade_cli.training.tracking.rows import MetricsRow, step_of
@@ -73,6 +75,10 @@ class TensorBoardLog(Tracker):
     def record(self, row: MetricsRow) -> None:
         for name, value in curves(row).items():
             self.writer.add_scalar(name, value, step_of(row))
+        self.writer.flush()
+
+    def tell(self, page: Page) -> None:
+        self.writer.add_text("report", markdown(page))
         self.writer.flush()
 
     def on_train_begin(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from splade_cli.datasets.collections import Collection
-from splade_cli.evaluation.costs import Cost, Histogram, Sparsity
+from splade_cli.evaluation.costs import Cost, Sparsity
 from splade_cli.evaluation.measurement import Measurement
 from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.evaluation.pages.page import DIFFERENCES, QUALITY, evaluation_page, rival
@@ -16,6 +16,7 @@ from splade_cli.evaluation.pages.words import certainty, verdict
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import Comparison
 from splade_cli.records import Document
+from splade_cli.reports.histogram import Histogram
 
 COST = Cost(
     Sparsity(195.4, 205, 276, 0.99, Histogram(40, 20, (3, 0, 7))),
@@ -112,7 +113,10 @@ def test_the_page_has_the_figures_of_the_report() -> None:
     assert latency.series[1].y == (REPORT.systems[1].figures["nDCG@10"],)
     assert "Not measured for BM25 (english)" in latency.description
     assert documents.series[0].x == (40.0, 60.0, 80.0) and documents.series[0].y == (3.0, 0.0, 7.0)
-    assert documents.bar == 20.0 and queries.series[0].labels == ("10 to 14 terms", "15 to 19 terms")
+    assert documents.bar == 20.0 and queries.series[0].labels == (
+        "10 to 14 active terms",
+        "15 to 19 active terms",
+    )
     assert differences.series[0].y == tuple(sorted(differences.series[0].y))
     assert len(differences.series[0].y) == len(recall.series) == 3
     assert {series.number for series in recall.series} == {0, 1, 2}

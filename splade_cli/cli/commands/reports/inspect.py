@@ -19,6 +19,7 @@ def inspect(
     ],
     rows: Annotated[int, typer.Option("--rows", help="Rows to read; 0 shows none.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, other rows.")] = 42,
+    report_file: options.Report = None,
     json_output: options.Json = False,
 ) -> None:
     """Validate and describe training data: lengths, overlap, repeats, leaks, hard negatives, rows to read."""
@@ -28,12 +29,21 @@ def inspect(
     from splade_cli.errors import InputError
     from splade_cli.generation.inspection.inspect import inspect_data
 
+    options.require_report(report_file)
     with show_progress() as progress:
         report = inspect_data(source, sample=rows, seed=seed, progress=progress)
     if json_output:
         console.json_document(report.as_dict())
     else:
         render.inspection(report)
+    if report_file is not None:
+        from splade_cli.generation.inspection.page import inspection_page
+        from splade_cli.reports.outputs import write_page
+        from splade_cli.reports.page import NextStep
+
+        step = NextStep("Train on it:", render.next_command(report)) if report.rows else None
+        write_page(report_file, inspection_page(report, step))
+        console.note(f"report written to {report_file}")
     if report.faults:
         raise InputError(
             f"{len(report.faults)} of {report.rows + len(report.faults)} rows cannot be read, the first: "

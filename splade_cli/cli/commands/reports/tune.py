@@ -31,6 +31,7 @@ def tune(
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
     allow_pickle: options.AllowPickle = False,
+    report_file: options.Report = None,
     json_output: options.Json = False,
 ) -> None:
     """Measure what pruning, rounding and two-step search cost an index: quality, size, milliseconds."""
@@ -42,6 +43,7 @@ def tune(
     from splade_cli.search.searcher import Searcher
 
     options.positive(batch_size=batch_size)
+    options.require_report(report_file)
     collection = load_collection(data, split)
     opening = ModelOptions(
         device=device, batch_size=batch_size, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle
@@ -57,7 +59,15 @@ def tune(
         console.json_document({**where, **tuned.to_json(), "rows": rows, **said})
     else:
         tuning.tuning(tuned, f"{collection.name} ({split})")
-    if recommended:
-        console.next_command(f"splade index DOCS -o DIR {recommended}")
-    else:
-        console.next_command(f"splade query --index {index}")
+    step = f"splade index DOCS -o DIR {recommended}" if recommended else f"splade query --index {index}"
+    if report_file is not None:
+        from splade_cli.evaluation.tuning.page import tuning_page
+        from splade_cli.reports.outputs import write_page
+        from splade_cli.reports.page import NextStep
+
+        sentence = "Index the documents so:" if recommended else "Search it as it is:"
+        verdict = f"{tuning.verdict(tuned)}{tuning.faster(tuned)}."
+        page = tuning_page(tuned, collection.name, verdict, NextStep(sentence, step))
+        write_page(report_file, page)
+        console.note(f"report written to {report_file}")
+    console.next_command(step)
