@@ -11,6 +11,7 @@ from splade_cli.evaluation.benchmarks.tables import nano_table, task_table
 from splade_cli.evaluation.measurement import Measurement
 from splade_cli.evaluation.pages import plots
 from splade_cli.evaluation.pages.hits import side_by_side
+from splade_cli.evaluation.pages.why import why
 from splade_cli.evaluation.pages.words import (
     comparison,
     costs,
@@ -78,9 +79,9 @@ def evaluation_page(
         facts=_facts(report, other),
         next_step=next_step,
         plots=(*drawn, *curves),
-        sections=(*_sections(report), *_benchmarks(measured)),
+        sections=(*_sections(report), *why(report), *_benchmarks(measured)),
         hits=hits,
-        notes=report.notes,
+        notes=(*report.notes, *_machine(report)),
     )
 
 
@@ -171,6 +172,11 @@ def _differences(report: Report) -> Table:
             alike = versus.queries - versus.better - versus.worse
             rows.append((system.name, *interval, versus.better, versus.worse, alike))
     return Table(columns, tuple(rows))
+
+
+def _machine(report: Report) -> list[str]:
+    """What costs are true of."""
+    return [] if report.machine is None else [f"measured on {report.machine.sentence}"]
 
 
 def _of_benchmarks(measured: Measurement, next_step: NextStep | None, curves: Sequence[Plot]) -> Page:

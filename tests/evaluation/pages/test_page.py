@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from splade_cli.datasets.collections import Collection
+from splade_cli.evaluation.analysis.lost import Analysis, DecidingTerm, LostQuery
 from splade_cli.evaluation.costs import Cost, Sparsity
 from splade_cli.evaluation.measurement import Measurement
 from splade_cli.evaluation.metrics import means, per_query
@@ -166,6 +167,29 @@ def test_paths_of_models_are_cut_as_long_as_they_tell_systems_apart() -> None:
     named[1] = replace(named[1], name="/elsewhere/run/final + BM25")
     page = evaluation_page(Measurement(replace(REPORT, systems=tuple(named))))
     assert page.title == "/home/me/run/final + BM25 on shop"
+
+
+def test_an_analysis_says_why_queries_are_lost() -> None:
+    lost = LostQuery(
+        "q3",
+        "third",
+        0.2,
+        "d5",
+        "d1",
+        baseline=0.6,
+        difference=-0.4,
+        rank=12,
+        terms=(DecidingTerm("kiln", 1.5, 0.25),),
+        causes=("cut text",),
+    )
+    analysis = Analysis("nDCG@10", "model", "tiny", 1, {"cut text": 1}, (lost,), (("the", 0.91),))
+    page = evaluation_page(Measurement(replace(REPORT, analysis=analysis)), COLLECTION)
+    by_title = {section.title: section.table for section in page.sections}
+    assert by_title["Why queries are lost"].rows[0][:2] == ("cut text", 1)
+    assert by_title["Lost queries"].rows == (
+        ("q3", "third", 0.2, -0.4, "d5", 12, "d1", "kiln 1.50 against 0.25", "cut text"),
+    )
+    assert by_title["Terms in many texts"].texts() == [["the", "91%"]]
 
 
 def test_a_report_that_was_read_back_has_no_hits_but_all_figures() -> None:
