@@ -18,6 +18,8 @@ from splade_cli.model.identity import identity_of
 from splade_cli.model.layout import resolve
 from splade_cli.storage.checksums import file_checksum
 
+OWN = ("training.output_dir", "datasets.train_file", "datasets.val_file")
+"""Settings that a build decides by itself."""
 _OF_PATTERNS = re.compile(r"([\\*?\[\]!# ])")
 
 
@@ -61,12 +63,10 @@ def of_data(options: BuildOptions, documents: str, max_queries: int | None) -> s
 
 
 def of_training(resolved: Resolved, data: str, base: str) -> str:
-    """What a model is made of; where its files lie is none of it."""
-    config = resolved.config.model_dump(mode="json")
-    config["training"].pop("output_dir")
-    for name in ("train_file", "val_file"):
-        config["datasets"].pop(name)
-    return key(config, data, base)
+    """What a model is made of: settings that were given, by a preset too, but where its files lie."""
+    entries = resolved.entries()
+    given = {name: entries[name][0] for name in resolved.origins if name in entries and name not in OWN}
+    return key(given, data, base)
 
 
 def of_base(name: str) -> str:

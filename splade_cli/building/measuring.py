@@ -22,14 +22,17 @@ Measure = Callable[[str, str | None, Collection, Progress], Report]
 
 @dataclass(frozen=True)
 class Contest:
-    """A new model against the one in use, on the same queries; `versus` is its lead, None without queries.
+    """A new model against the one in use, on the same queries.
 
     Attributes:
-        report: of the new model, with the other one as its baseline.
+        against: the one in use.
+        report: of the new model, with the other one as its baseline; None without queries.
+        versus: the lead of the new one; None without queries.
     """
 
-    report: Report | None
-    versus: Comparison | None
+    against: str
+    report: Report | None = None
+    versus: Comparison | None = None
 
     @property
     def promoted(self) -> bool:
@@ -46,8 +49,9 @@ class Contest:
             f"p = {self.versus.p_value:.4f}, {self.versus.queries} queries of {self.report.collection}"
         )
         if self.promoted:
-            return f"the trained model is used: {lead} against the one before"
-        return f"the trained model is worse and not used: {lead} against the one before, which stays"
+            return f"the trained model is used: against {self.against} {lead}"
+        chance = "" if self.versus.significant else ", which may be chance"
+        return f"the trained model is not used, {self.against} stays: its mean is lower, {lead}{chance}"
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,10 @@ def contest(
 ) -> Contest:
     """Measures two models. Raises InputError, ModelError as `measure` does."""
     if collection is None:
-        return Contest(None, None)
+        return Contest(incumbent)
     report = measure(candidate, incumbent, collection, progress)
     values = {system.name: system.values[MEASURE] for system in report.systems}
-    return Contest(report, compare(values[candidate], values[incumbent]))
+    return Contest(incumbent, report, compare(values[candidate], values[incumbent]))
 
 
 def measured(model: str, baseline: str | None, collection: Collection, progress: Progress = silent) -> Report:

@@ -20,8 +20,6 @@ from splade_cli.training.loop.prerequisites import require_prerequisites
 from splade_cli.training.run_folder import FINAL
 from splade_cli.training.trainer import SpladeTrainer
 
-OWN = ("training.output_dir", "datasets.train_file", "datasets.val_file")
-"""Settings that a build decides by itself."""
 SHARE = 0.6
 """Of the time that is left which steps may take; validations, indexing and measuring need the rest."""
 
@@ -36,7 +34,7 @@ def configured(
         max_steps: that a budget allows, None where there is none or it allows all.
 
     Raises:
-        InputError: as `resolve`; a setting of `OWN`; a model that is not sparse.
+        InputError: as `resolve`; a setting of `fingerprints.OWN`; a model that is not sparse.
     """
     flags: dict[str, Any] = {
         "training.output_dir": str(run),
@@ -49,7 +47,7 @@ def configured(
     if max_steps is not None:
         settings.append(f"training.max_steps={max_steps:.0f}")
     resolved = resolve(preset=options.preset, environment=options.environment, flags=flags, settings=settings)
-    for name in OWN:
+    for name in fingerprints.OWN:
         if resolved.origins.get(name, "flag") != "flag":
             raise InputError(f"{name} is decided by the build", "leave it out, or use splade train")
     if not resolved.config.model.latent_sparse:

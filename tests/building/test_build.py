@@ -61,7 +61,7 @@ def test_a_worse_model_of_changed_documents_is_not_used(builder: Builder) -> Non
     made = builder()
     assert made.stages == ("sync", "data", "train", "report")
     assert made.model == str(builder.output / "run-1/final")
-    assert "is worse and not used: -0.2500 nDCG@10" in made.chosen
+    assert "run-1/final stays: its mean is lower, -0.2500 nDCG@10" in made.chosen
     index = SpladeIndex.open(builder.output / "index")
     assert len(index.find("dye.md", chunks=False)) == 1
     assert len(index.find("bike.md", chunks=False)) == 0
@@ -75,7 +75,7 @@ def test_a_better_one_is(builder: Builder) -> None:
     made = builder()
     assert made.stages == ("sync", "data", "train", "index", "report")
     assert made.model == str(builder.output / "run-3/final")
-    assert "is used: +0.2500 nDCG@10" in made.chosen
+    assert "run-1/final +0.2500 nDCG@10" in made.chosen
     assert made.mode is not None
     assert SpladeIndex.open(builder.output / "index").info.encoder.name == made.model
     assert not (builder.output / "run-1").exists()

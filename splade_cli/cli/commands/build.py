@@ -38,7 +38,7 @@ def build(
         float | None,
         typer.Option(
             "--minutes",
-            help="About so long: fewer queries and steps, and what was left out is said.",
+            help="About so long, from a few on: fewer queries and steps; what is left out is said.",
             show_default="no limit",
         ),
     ] = None,

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from splade_cli.cli.render import console
+from splade_cli.cli.render.evaluation.report import NARROW_COSTS, draw
 
 if TYPE_CHECKING:
     from splade_cli.building.build import Built
@@ -81,6 +82,10 @@ def _table(made: Built) -> None:
     for row in report.quality_table().only(["system", *measures, "gain", "p"]).texts():
         drawn.add_row(*row)
     console.out.print(drawn)
+    costs = report.cost_table()
+    if costs.rows:
+        console.out.print()
+        draw(costs.only(NARROW_COSTS), style="dim")
     first = report.systems[0].name
     console.note(f"gain: {report.compared_on} over {first}; by chance with probability p")
 
