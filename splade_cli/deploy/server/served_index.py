@@ -26,6 +26,7 @@ from splade_cli.search.searcher import Searcher
 log = logging.getLogger("splade_cli.server")
 Stamp = tuple[int, int, int]
 WARM_UP = "first"
+WARM_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,19 @@ def _index_of(searcher: Searcher) -> SpladeIndex:
 
 
 def _warm(served: Served) -> Served:
-    """Searches once, so that whatever is read, loaded or compiled by a first query is before it is asked."""
-    served.searcher.matcher()
-    if len(served.searcher.engine):
-        served.searcher.search(WARM_UP, 1)
+    """Searches for words that are there, so that what first queries read, load and compile is before them.
+
+    Two at once, since single ones do without compiled loops until those are worth the seconds that they take
+    to load, and would then hold up every request that is there.
+    """
+    searcher = served.searcher
+    searcher.matcher()
+    rows = served.index.live_rows()
+    if len(rows):
+        first = served.index.ids[int(rows[0])]
+        words = searcher.engine.fetch([first])[0].text[:WARM_CHARACTERS].strip() or WARM_UP
+        searcher.search([words, WARM_UP], 1)
+        searcher.search(words, 1)
     return served
 
 

@@ -45,6 +45,23 @@ def test_it_serves_and_stops_when_told(folder: Path, workers: str) -> None:
     assert errors.rstrip().endswith("stopped") and "Traceback" not in errors
 
 
+def test_nothing_is_compiled_once_it_is_served(folder: Path) -> None:
+    """Numba holds up all threads for the seconds that it takes to load, so that is done before."""
+    script = (
+        "import sys; from dataclasses import replace; from pathlib import Path\n"
+        "from splade_cli.deploy.server.served_index import IndexSource\n"
+        f"served = IndexSource(Path({str(folder)!r})).open()\n"
+        "before = set(sys.modules)\n"
+        "for query in ('reset password', 'saw', 'nothing of it'):\n"
+        "    for mode in served.searcher.modes:\n"
+        "        served.searcher.search(query, 3, replace(served.searcher.options, mode=mode))\n"
+        "assert 'numba' in before\n"
+        "print(sorted(name for name in set(sys.modules) - before if name.startswith(('numba', 'splade'))))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_uvicorn_starts_processes_as_they_are_asked_for() -> None:
     """Its constructor is no part of what uvicorn promises, and has changed before."""
     from uvicorn.supervisors import Multiprocess
