@@ -13,7 +13,7 @@ from splade_cli.config.resolve import Resolved
 from splade_cli.corpus.folders import list_files
 from splade_cli.corpus.options import ReadingOptions
 from splade_cli.errors import InputError
-from splade_cli.generation.options import Llm, Rows
+from splade_cli.generation.options import Judged, Llm, Rows
 from splade_cli.model.identity import identity_of
 from splade_cli.model.layout import resolve
 from splade_cli.storage.checksums import file_checksum
@@ -53,13 +53,21 @@ def of_data(options: BuildOptions, documents: str, max_queries: int | None) -> s
     """What training rows are made of; which server answers and how patiently it is asked decides nothing."""
     queries = asdict(options.queries)
     if isinstance(options.queries, Rows):
-        queries["path"] = file_checksum(Path(options.queries.path))
+        queries["path"] = of_documents(Path(options.queries.path), ReadingOptions())
+    if isinstance(options.queries, Judged):
+        queries["judged"] = _of_judgements(options.documents)
     if isinstance(options.queries, Llm):
         for name in ("base_url", "concurrency", "rate_limit", "timeout", "limits", "answers"):
             queries.pop(name, None)
     kind = type(options.queries).__name__
     base = of_base(options.model)
     return key(documents, kind, queries, max_queries, base, options.teacher, options.seed)
+
+
+def _of_judgements(folder: Path) -> dict[str, str]:
+    """Queries and qrels of a folder in BEIR's layout, which are no documents."""
+    files = [*sorted(folder.glob("queries.*")), *sorted((folder / "qrels").glob("*"))]
+    return {file.name: file_checksum(file) for file in files if file.is_file()}
 
 
 def of_training(resolved: Resolved, data: str, base: str) -> str:

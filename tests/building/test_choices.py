@@ -103,5 +103,10 @@ def test_what_makes_a_stage_anew(tmp_path: Path) -> None:
     assert fingerprints.of_training(configured(options, tmp_path / "run-2"), data, "base") == training
     more = replace(options, settings=("training.learning_rate=1e-5",))
     assert fingerprints.of_training(configured(more, tmp_path / "run-1"), data, "base") != training
+    judged = replace(options, queries=Judged("train"))
+    before = fingerprints.of_data(judged, "documents", 5000)
+    (tmp_path / "docs/qrels").mkdir(parents=True)
+    (tmp_path / "docs/qrels/train.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\n")
+    assert fingerprints.of_data(judged, "documents", 5000) != before, "documents alone do not tell"
     with pytest.raises(InputError, match="decided by the build"):
         configured(replace(options, settings=("datasets.train_file=rows.json",)), tmp_path / "run-1")

@@ -94,4 +94,6 @@ def test_the_base_as_it_is_measured_on_rows(splade, docs, tmp_path):
     assert "tiny + BM25" in again.stdout
     for start in ("search: splade search", "session: splade query", "measure: splade evaluate"):
         assert start in again.stderr
+    anew = splade(*words, "--force", "--json")
+    assert json.loads(anew.stdout)["stages"] == ["index", "report"]
     assert not (tmp_path / "engine" / "data").exists(), "no query has to be written"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from splade_cli.cli.render import console
 from splade_cli.cli.render.evaluation.report import NARROW_COSTS, draw
 
@@ -80,7 +82,7 @@ def _table(made: Built) -> None:
     drawn = console.columns(["", *measures, "gain", "p"], narrow=False)
     drawn.columns[0].justify = "left"
     for row in report.quality_table().only(["system", *measures, "gain", "p"]).texts():
-        drawn.add_row(*row)
+        drawn.add_row(*map(escape, row))
     console.out.print(drawn)
     costs = report.cost_table()
     if costs.rows:
