@@ -115,7 +115,7 @@ def serve(
     def started(address: str) -> None:
         nonlocal is_started
         is_started = True
-        console.note(f"serving {index} at {address} (Ctrl-C stops)")
+        console.labelled("serving", f"{address} (index {index}; Ctrl-C stops)")
         console.next_command(f"curl '{address}/search?q=hello'")
 
     try:

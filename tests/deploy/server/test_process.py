@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -16,10 +15,9 @@ import pytest
 from splade_cli.cli.commands.serve import TOKEN
 
 
-def command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+def command(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "splade_cli", "serve", *arguments],
-        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -27,20 +25,23 @@ def command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
-def test_it_serves_and_stops_when_told(folder: Path, workers: str) -> None:
-    arguments = ("--index", str(folder), "--port", "0", "--no-marks", "--workers", workers)
+def test_it_serves_and_stops_when_told(folder: Path, tmp_path: Path, workers: str) -> None:
+    longer = tmp_path / ("a-name-that-leaves-no-room-in-a-line-" * 3)
+    longer.symlink_to(folder, target_is_directory=True)
+    arguments = ("--index", str(longer), "--port", "0", "--no-marks", "--workers", workers)
     with command(*arguments) as process:
         try:
             assert process.stderr is not None
             line = process.stderr.readline()
-            address = re.search(r"http://127\.0\.0\.1:\d+", line)
-            assert address is not None, line + process.stderr.read()
-            with urlopen(f"{address.group()}/search?q=saw") as answer:
-                assert b'"document_id":"d3"' in answer.read()
+            address = re.match(r"serving: (http://127\.0\.0\.1:\d+) ", line)
+            if address is not None:
+                with urlopen(f"{address.group(1)}/search?q=saw", timeout=60) as answer:
+                    assert b'"document_id":"d3"' in answer.read()
             process.send_signal(signal.SIGTERM)
             output, errors = process.communicate(timeout=60)
         finally:
             process.kill()
+    assert address is not None, line + errors
     assert (process.returncode, output) == (0, ""), errors
     assert errors.rstrip().endswith("stopped") and "Traceback" not in errors
 
