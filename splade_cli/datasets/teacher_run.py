@@ -7,6 +7,7 @@ by the ids of queries.jsonl and corpus.jsonl in the same folder, which have the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from splade_cli.datasets.formats.trec import as_word, read_run
 from splade_cli.storage.files import read_jsonl
 
 TEACHER_RUN = "teacher.trec"
+FIRST = 10
+"""Documents of a teacher's ranking that stand for what is relevant, where nobody has judged."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,28 @@ class TeacherRun:
     scores: sp.csr_matrix
     queries: dict[str, int]
     documents: dict[str, int]
+
+    @cached_property
+    def texts(self) -> dict[int, str]:
+        """Text of a document by its column."""
+        return {column: text for text, column in self.documents.items()}
+
+    def first(self, query: str, without: str = "") -> dict[str, float]:
+        """The teacher's scores of its first `FIRST` documents of a query, by text, best first.
+
+        Args:
+            without: a document that is left out.
+        """
+        row = self.scores[self.queries[query]]
+        order = np.lexsort((row.indices, -row.data))
+        found: dict[str, float] = {}
+        for place in order:
+            text = self.texts.get(int(row.indices[place]), without)
+            if text != without and row.data[place] > 0:
+                found[text] = float(row.data[place])
+            if len(found) == FIRST:
+                break
+        return found
 
 
 def teacher_run_beside(train_file: Path) -> TeacherRun | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from splade_cli.config.schema import Config
+from splade_cli.datasets.teacher_run import TeacherRun
 from splade_cli.evaluation.benchmarks.nano_beir import nano_figures
 from splade_cli.evaluation.benchmarks.task_scores import score_tasks
 from splade_cli.model.embedder import SpladeEmbedder
@@ -40,6 +41,7 @@ class Figures:
         training: rows whose documents make the validation's corpus larger.
         write: appends a row to the run's log.
         needed: tasks of MTEB, collections of NanoBEIR and the guard, where they are asked for.
+        runs: of teachers, which judge held-out queries that were written from a chunk.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Figures:
         training: Sequence[Example],
         write: Listener,
         needed: Prerequisites,
+        runs: Sequence[TeacherRun] = (),
     ) -> None:
         self.config = config
         self.trainable = trainable
@@ -57,7 +60,7 @@ class Figures:
         self.needed = needed
         self.validation: Validation | None = None
         if held_out:
-            self.validation = Validation.from_examples(held_out, training, config.training.seed)
+            self.validation = Validation.from_examples(held_out, training, config.training.seed, runs)
         self._nano = {each.name: Validation.from_collection(each) for each in needed.nano_beir}
         self._guard: Validation | None = None
         if needed.guard is not None:

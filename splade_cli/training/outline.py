@@ -16,6 +16,8 @@ from splade_cli.training.trainable import Trainable
 
 LISTS = "a teacher's run scores all documents of a batch; the chunk that a query was written from is left out"
 
+VALIDATION = "written queries are judged by what their teachers rank first beside the chunk that they are of"
+
 
 def outline(
     config: Config, trainable: Trainable, trainer: Any, sources: Mapping[str, Sequence[Example]]
@@ -31,6 +33,7 @@ def outline(
         told["negatives"] = _negatives(config, sources)
         if any(RUN_KIND in name for name in trainer.loss):
             told["lists"] = LISTS
+            told["validation"] = VALIDATION
         told["learning rate"] = _rates(config, trainable)
     if config.model.architecture == "laspar":
         told["teachers"] = _teachers(config)

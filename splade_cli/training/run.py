@@ -100,8 +100,9 @@ class TrainingRun:
         if self.is_first:
             begin_run_folder(output, replace(resolved, config=self.config), resumed=checkpoint is not None)
         self.log = MetricsLog(output / METRICS, listener if self.is_first else None, self.is_first)
+        runs = list(self.runs.values())
         self.figures = Figures(
-            self.config, self.trainable, self.held_out, training, self.log.write, self.needed
+            self.config, self.trainable, self.held_out, training, self.log.write, self.needed, runs
         )
         self.trackers: list[Tracker] = []
         self.trainer: Any = None

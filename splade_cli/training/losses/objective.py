@@ -20,14 +20,18 @@ RUN_KIND = "run_kl"
 """Kind of the rows that are distilled from a teacher's run."""
 
 
+def is_written(row: Example) -> bool:
+    """Whether a query was written from the chunk that is its positive, by a program and not by a person."""
+    return row.query_type not in ("", HUMAN)
+
+
 def leaves_source_out(row: Example, negatives: int) -> bool:
     """Whether a row's query was written from a chunk, and there is something to learn beside that chunk.
 
     Args:
         negatives: kept of the row.
     """
-    is_written = row.query_type not in ("", HUMAN)
-    return is_written and row.scores is not None and min(negatives, len(row.negatives)) >= 2
+    return is_written(row) and row.scores is not None and min(negatives, len(row.negatives)) >= 2
 
 
 def without_source(row: Example, negatives: int) -> Example:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.teacher_run import TEACHER_RUN, teacher_run_beside
 from splade_cli.errors import InputError
+from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.generation.options import GenerateOptions
 from splade_cli.generation.pipeline import generate
+from splade_cli.model.encode import encode
 from splade_cli.training.trainer import SpladeTrainer
+from splade_cli.training.validation import Validation
 
 TOPICS = ("saw", "lathe", "router", "press", "welder", "printer", "laser", "grinder", "sander", "mill")
 
@@ -78,3 +82,43 @@ def test_a_run_that_cannot_be_read_is_refused_before_anything_is_written(
     with pytest.raises(InputError, match=r"teacher\.trec: line 1"):
         outline_of(bert_folder, folder / "train.json", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_written_queries_are_judged_by_what_else_their_teachers_rank_first(data: Path) -> None:
+    run = teacher_run_beside(data / "train.json")
+    assert run is not None
+    held_out = read_examples(data / "val.json")
+    found = Validation.from_examples(held_out, runs=[run])
+    assert found.sources
+    for number, query in enumerate(found.queries):
+        row = next(row for row in held_out if row.query == query)
+        scores = run.scores[run.queries[query]].toarray()[0]
+        scores[run.documents[row.positive]] = 0
+        best = sorted(scores[scores > 0], reverse=True)[:10]
+        grades = found.qrels[str(number)]
+        if not best:
+            assert list(grades.values()) == [1], "what ranks nothing else is judged by its chunk"
+            assert str(number) not in found.sources
+            continue
+        assert sorted(grades.values(), reverse=True) == pytest.approx(best)
+        assert found.documents[int(found.sources[str(number)])] == row.positive
+        assert found.sources[str(number)] not in grades
+
+
+def test_the_source_is_no_result_of_a_validation(data: Path, bert_folder: Path, load: Any) -> None:
+    run = teacher_run_beside(data / "train.json")
+    assert run is not None
+    held_out = read_examples(data / "val.json")
+    loaded = load(str(bert_folder))
+    found = Validation.from_examples(held_out, runs=[run])
+    queries, documents = (encode(loaded, rows, kind) for rows, kind in
+                          ((found.queries, "query"), (found.documents, "document")))  # fmt: skip
+    product = (queries @ documents.T).toarray()
+    expected = {
+        str(q): {str(d): float(score) for d, score in enumerate(row) if str(d) != found.sources.get(str(q))}
+        for q, row in enumerate(product)
+    }
+    measured = found.measure(loaded, 4)
+    for name, value in means(per_query(expected, found.qrels, ["nDCG@10", "MRR@10"])).items():
+        assert measured[name] == pytest.approx(value, abs=1e-6)
+        assert value > 0
