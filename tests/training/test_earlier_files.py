@@ -94,7 +94,7 @@ def test_a_file_runs_as_it_is(
     rows = {key: int(parameters[f"datasets.{key}.rows"]) for key in estimate.rows}
     assert rows == estimate.rows and sum(rows.values()) == result.rows
     files = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
-    assert files == {"config.yaml", "metrics.jsonl", "README.md"}
+    assert files == {"config.yaml", "metrics.jsonl", "README.md", "report.html"}
     assert "eval/NanoBEIR_mean_dot_ndcg_at_10" in run.data.metrics
 
 

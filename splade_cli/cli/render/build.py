@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from splade_cli.building.build import Built
     from splade_cli.building.plan import BuildPlan
 
-WRITTEN = "queries written from these documents and held out, not people's: figures on those flatter"
+WRITTEN = "written queries that were held out, judged by what their teachers rank first and not by people"
 
 
 def planned(plan: BuildPlan, json_output: bool) -> None:
