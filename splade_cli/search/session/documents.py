@@ -6,7 +6,6 @@ from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import Hit
 from splade_cli.search.explain.frequent_terms import ABOVE, frequent_terms
 from splade_cli.search.explain.hits import HIGHLIGHTED_TERMS
-from splade_cli.search.explain.terms import Gap, gaps, held_against, origins
 from splade_cli.search.session.compare import DEEPER, POOL, moves, overlap
 from splade_cli.search.session.marks import VERDICTS, Mark
 from splade_cli.search.session.replies import (
@@ -70,22 +69,7 @@ def show_why(session: Sitting, argument: str) -> Reply:
         if not _is_rank(session, argument):
             raise
         absence = session.why(session.hits[int(argument) - 1].id)
-    against = held_against(session.hits, absence.hit)
-    differences: list[Gap] = []
-    if against is not None:
-        differences = gaps(against, absence.hit)
-    return WhyReply(
-        hit=absence.hit,
-        query=session.query,
-        rank=absence.rank,
-        depth=absence.depth,
-        terms=tuple(absence.lacking),
-        explained=absence.hit.terms,
-        origins=origins(absence.hit.terms),
-        filtered=absence.filtered,
-        against=against,
-        gaps=tuple(differences),
-    )
+    return WhyReply.of(session.query, absence, session.hits)
 
 
 def open_text(session: Sitting, argument: str) -> Reply:

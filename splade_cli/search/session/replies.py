@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import ClassVar
 
 from splade_cli.records import Hit, JsonValue, Term
+from splade_cli.search.explain.absence import Absence
 from splade_cli.search.explain.frequent_terms import FrequentTermReport
-from splade_cli.search.explain.terms import Gap, Origin
+from splade_cli.search.explain.terms import Gap, Origin, gaps, held_against, origins
 from splade_cli.search.session.compare import Move
 
 _EMPTY: tuple[object, ...] = ("", (), [], {}, None)
@@ -107,6 +108,26 @@ class WhyReply(Reply):
     filtered: bool = False
     against: Hit | None = None
     gaps: tuple[Gap, ...] = ()
+
+    @classmethod
+    def of(cls, query: str, absence: Absence, hits: Sequence[Hit]) -> WhyReply:
+        """What an absence says beside the hits of the query."""
+        against = held_against(hits, absence.hit)
+        differences: list[Gap] = []
+        if against is not None:
+            differences = gaps(against, absence.hit)
+        return cls(
+            hit=absence.hit,
+            query=query,
+            rank=absence.rank,
+            depth=absence.depth,
+            terms=tuple(absence.lacking),
+            explained=absence.hit.terms,
+            origins=origins(absence.hit.terms),
+            filtered=absence.filtered,
+            against=against,
+            gaps=tuple(differences),
+        )
 
 
 @dataclass(frozen=True)

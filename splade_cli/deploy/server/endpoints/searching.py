@@ -27,7 +27,7 @@ from splade_cli.engines.base import Catalog
 from splade_cli.errors import InputError
 from splade_cli.records import Hit, JsonValue
 from splade_cli.search.explain.hits import HIGHLIGHTED_TERMS
-from splade_cli.search.explain.terms import Gap, closest_id, gaps, held_against, origins
+from splade_cli.search.explain.terms import closest_id
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.replies import TextReply, WhyReply
 
@@ -109,23 +109,7 @@ def _reasons(service: Service, given: WhyParameters) -> dict[str, JsonValue]:
     shown = searcher.search(given.q, given.k, options)
     require_id(service.index.now, given.id)
     absence = searcher.why(given.q, given.id, options)
-    against = held_against(shown, absence.hit)
-    differences: list[Gap] = []
-    if against is not None:
-        differences = gaps(against, absence.hit)
-    reply = WhyReply(
-        hit=absence.hit,
-        query=given.q,
-        rank=absence.rank,
-        depth=absence.depth,
-        terms=tuple(absence.lacking),
-        explained=absence.hit.terms,
-        origins=origins(absence.hit.terms),
-        filtered=absence.filtered,
-        against=against,
-        gaps=tuple(differences),
-    )
-    return reply.to_json()
+    return WhyReply.of(given.q, absence, shown).to_json()
 
 
 async def document(request: Request) -> Response:
