@@ -31,6 +31,7 @@ TEMPLATES = sorted(
 COMMAND = re.compile(r"(?<![\w./-])splade ((?:[^\s`]|(?<=\S) +(?=\S))*)")
 OTHER_PROGRAMS = {
     "--backend-store-uri",
+    "--force-reinstall",
     "--index-url",
     "--local-dir",
     "--logdir",

@@ -26,6 +26,7 @@ HOMES = {
     "tune": "reports.tune:tune",
     "export": "export:export",
     "push": "push:push",
+    "doctor": "reports.doctor:doctor",
 }
 """File below `cli.commands` and name in it: a function, or a `typer.Typer` that holds several."""
 

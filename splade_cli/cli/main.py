@@ -114,7 +114,6 @@ app = typer.Typer(
     help="From a folder of documents to a fine-tuned, measured, explained sparse search engine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

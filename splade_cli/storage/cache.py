@@ -8,6 +8,7 @@ cut. A damaged row counts as missing; of a damaged file the whole rows are kept,
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -36,6 +37,11 @@ KEYS_AT_ONCE = 500
 WAIT_SECONDS = 60.0
 PAUSE_SECONDS = 0.02
 Result = TypeVar("Result")
+
+
+def unfinished_folder() -> Path:
+    """Where encoded texts of an evaluation are kept until its figures stand."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished"
 
 
 def key_of(*parts: str | bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +88,7 @@ def evaluate(
     from splade_cli.search.options import RERANK_DEPTH
     from splade_cli.search.ranking.rerank import Reranker
     from splade_cli.search.searcher import Searcher
+    from splade_cli.storage.cache import unfinished_folder
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
     outputs = Outputs(run_file, report_file, mteb_output if mteb else None, json_output)
@@ -153,7 +153,7 @@ def evaluate(
         compare_on=shown_first(measures),
         typos=typos,
         analyze=analyze,
-        cache=cache or _unfinished(),
+        cache=cache or unfinished_folder(),
         keep_cache=cache is not None,
     )
     judged: Path | Collection | None = data
@@ -207,11 +207,6 @@ def evaluate(
         return
     with_dense = f" --dense {dense}" if dense else ""
     console.next_command(f"splade index DOCS -o index --model {model or 'tiny'}{with_dense}")
-
-
-def _unfinished() -> Path:
-    """Where encoded texts of an evaluation are kept until its figures stand."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splade" / "unfinished"
 
 
 def _dense_model(name: str, opening: ModelOptions) -> DenseModel:

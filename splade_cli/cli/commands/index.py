@@ -39,7 +39,8 @@ class IndexCommands(Group):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Puts BUILD before everything else that is typed."""
-        if not args or args[0] not in self.commands:
+        is_completed = ctx.resilient_parsing and not args
+        if not is_completed and (not args or args[0] not in self.commands):
             args = [BUILD, *args]
         return super().parse_args(ctx, args)
 

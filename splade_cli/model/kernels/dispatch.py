@@ -16,6 +16,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,10 +63,18 @@ def fast_kernels_wanted() -> bool:
     return choice == "auto"
 
 
+class KernelChoice(NamedTuple):
+    """The kernel of one kind of product, and why it is that one."""
+
+    product: str
+    kernel: str
+    reason: str
+
+
 @cache
 def float32_product() -> Product:
     """The kernel of float32 products on the CPU: chosen without a clock, so that results repeat."""
-    if fast_kernels_wanted() and has_onednn() and _agrees(onednn_product, plain_product, _float32_samples()):
+    if fast_kernels_wanted() and has_onednn() and not _difference(*_float32_pair()):
         return onednn_product
     return plain_product
 
@@ -74,9 +83,26 @@ def float32_product() -> Product:
 def quantized_product() -> Product:
     """The kernel of int8 products on the CPU."""
     known = fast_kernels_wanted() and hasattr(torch, "_int_mm")
-    if known and _agrees(int8_product, plain_int8_product, _int8_samples()):
+    if known and not _difference(*_int8_pair()):
         return int8_product
     return plain_int8_product
+
+
+def chosen_kernels() -> list[KernelChoice]:
+    """Which kernels this machine takes, and for which reason, for people to read. Raises InputError."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    if not fast_kernels_wanted():
+        return [KernelChoice("all", "plain", f"{VARIABLE} asks for it")]
+    accepted = "compared with the plain product, the same results"
+    reason = _difference(*_float32_pair()) if has_onednn() else f"no AVX-512 for oneDNN ({capability})"
+    float32 = KernelChoice("float32", "plain" if reason else "oneDNN", reason or f"{accepted} ({capability})")
+    reason = _difference(*_int8_pair()) if hasattr(torch, "_int_mm") else "torch has none"
+    speed = "VNNI" if int8_is_faster() else "no VNNI"
+    int8 = KernelChoice("int8", "plain" if reason else "torch", reason or f"{accepted} ({speed})")
+    bfloat16 = KernelChoice("bfloat16", "none", "no instructions of the CPU")
+    if bf16_is_faster("cpu"):
+        bfloat16 = KernelChoice("bfloat16", "torch", "by instructions, taken where a sample ranks alike")
+    return [float32, int8, bfloat16]
 
 
 def has_onednn() -> bool:
@@ -106,8 +132,19 @@ def _cpu_capabilities() -> dict[str, bool]:
     return dict(torch.cpu.get_capabilities()) if known else {}
 
 
-def _agrees(kernel: Product, plain: Product, samples: Iterable[tuple[Tensor, Tensor]]) -> bool:
-    """Whether a kernel gives what the plain product gives; if not, the log says so."""
+Samples = Iterable[tuple[Tensor, Tensor]]
+
+
+def _float32_pair() -> tuple[Product, Product, Samples]:
+    return onednn_product, plain_product, _float32_samples()
+
+
+def _int8_pair() -> tuple[Product, Product, Samples]:
+    return int8_product, plain_int8_product, _int8_samples()
+
+
+def _difference(kernel: Product, plain: Product, samples: Samples) -> str:
+    """How a kernel differs from the plain product, which the log says too; empty where they agree."""
     for rows, weight in samples:
         expected = plain(rows, weight)
         try:
@@ -120,8 +157,8 @@ def _agrees(kernel: Product, plain: Product, samples: Iterable[tuple[Tensor, Ten
                 continue
             reason = "other results than the plain product"
         logging.getLogger(__name__).warning("%s is not used here: %s", kernel.__name__, reason)
-        return False
-    return True
+        return reason
+    return ""
 
 
 def _float32_samples() -> list[tuple[Tensor, Tensor]]:

@@ -1,0 +1,1 @@
+"""Diagnosis of an installation: what is there, what computes, what is missing for what."""
