@@ -47,7 +47,20 @@ def train(base: Path, rows: Path, output: Path, val: bool = True, **settings: An
         str(base), output, rows, rows if val else None, settings={**fixed, **given}
     ).train()
     names_no_folder(result.model_dir)
+    has_one_length_limit(result.model_dir)
     return result
+
+
+def has_one_length_limit(model_dir: Path) -> None:
+    """What opens the tokenizer alone reads as many tokens as what opens the model."""
+    configs = list(model_dir.rglob("tokenizer_config.json"))
+    assert configs
+    for path in configs:
+        limit = json.loads(path.read_text())["model_max_length"]
+        assert json.loads((path.parent / "tokenizer.json").read_text())["truncation"]["max_length"] == limit
+        sentence = path.parent / "sentence_bert_config.json"
+        if sentence.is_file():
+            assert json.loads(sentence.read_text())["max_seq_length"] == limit
 
 
 def names_no_folder(model_dir: Path) -> None:

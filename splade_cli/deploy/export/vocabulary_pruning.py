@@ -23,6 +23,7 @@ from splade_cli.deploy.export.model_folder import copy_without_weights, edit_jso
 from splade_cli.deploy.export.vocabulary import Vocabulary
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import WINDOW, encode
+from splade_cli.model.folder.length_limit import write_length_limit
 from splade_cli.model.identity import seal
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.loaded import LoadedModel
@@ -172,6 +173,7 @@ def prune_vocabulary(
         settings = json.loads(path.read_text(encoding="utf-8"))
         wide = [key for key in settings if key.endswith("embedding_dimension") and settings[key] == total]
         edit_json(path, **dict.fromkeys(wide, len(ids)))
+    write_length_limit(output, loaded.model.max_seq_length)
     seal(output)  # the checksums that were copied are those of the whole model
     _check(loaded, output, vocabulary, new, options)
     sizes = f"{len(ids):,} of the {total:,} tokens of the model that it was made of"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from splade_cli.config.schema import Config
+from splade_cli.model.folder.length_limit import settle_length_limits
 from splade_cli.model.identity import seal
 from splade_cli.records import Example
 from splade_cli.storage.files import replacing_folder, write_json
@@ -29,6 +30,7 @@ def save_model(
     facts = card_facts(trainable, config, result, sources)
     with replacing_folder(result.model_dir) as folder:
         trainable.saved.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
+        settle_length_limits(folder)
         (folder / CARD).write_text(render(facts), encoding="utf-8")
         copy_licence(facts.licence, folder)
         record = {
