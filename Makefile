@@ -1,5 +1,6 @@
 # make demo   the whole path on sample_docs/, without key or network but the package registry
 # make test   the fast suite      make test-all   the slow checks too      make lint   style, types, import rules
+# make docs   the documentation site, to build/site
 # make reliability   kills, write faults, damaged files, hostile input: prints the table of docs/reliability.md
 PYTHON     ?= python3
 VENV       ?= .venv
@@ -8,11 +9,12 @@ WORKERS    ?= logical
 RESOLUTION ?= newest
 bin    := $(VENV)/bin
 ready  := $(VENV)/.ready
+small  := $(VENV)/.ready-for-demo
 pytest := $(bin)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-all test-dependencies slow lint reliability clean
+.PHONY: demo test test-all test-dependencies slow lint reliability docs clean
 
-demo: $(ready)
+demo: $(small)
 	@echo "== splade build sample_docs/documents --data sample_docs -o $(DEMO)"
 	@$(bin)/splade build sample_docs/documents --data sample_docs -o $(DEMO)
 	@for query in "my print keeps coming off the plate" "thread bunches up underneath" "gears skip when I push hard"; do \
@@ -22,7 +24,12 @@ demo: $(ready)
 
 $(ready): pyproject.toml tools/install.py
 	@$(PYTHON) tools/install.py $(VENV)
-	@touch $(ready)
+	@touch $(ready) $(small)
+
+# what the demo needs: a part of what the tests need, in the same folder
+$(small): pyproject.toml tools/install.py
+	@$(PYTHON) tools/install.py $(VENV) --demo
+	@touch $(small)
 
 test: $(ready)
 	$(pytest) -m "not slow"
@@ -43,6 +50,10 @@ lint: $(ready)
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/deptry .
+
+docs: $(ready)
+	NO_MKDOCS_2_WARNING=1 $(bin)/python -m mkdocs build --strict --quiet
+	@echo "the site: build/site/index.html"
 
 reliability: $(ready)
 	$(bin)/python -m reliability

@@ -18,7 +18,7 @@ from splade_cli.cli.options import hint_with_flag
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     str(path.relative_to(ROOT))
-    for pattern in ("*.md", "docs/*.md", "sample_docs/*.md", "benchmarks/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "sample_docs/*.md", "benchmarks/*.md")
     for path in ROOT.glob(pattern)
 )
 SCRIPTS = ("Makefile", ".github/workflows/ci.yml")
