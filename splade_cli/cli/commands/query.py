@@ -11,6 +11,9 @@ import typer
 from splade_cli.cli import options, reading_options, settings
 
 if TYPE_CHECKING:
+    from splade_cli.search.interleaving.ab_test import AbTest
+    from splade_cli.search.searcher import Searcher
+    from splade_cli.search.session.compare import Others
     from splade_cli.search.session.session import Session
 
 
@@ -39,6 +42,18 @@ def query(
         Path | None,
         typer.Option("--marks", help="Training rows of /mark.", show_default="marks.jsonl beside the index"),
     ] = None,
+    ab: Annotated[
+        str | None,
+        typer.Option(
+            "--ab",
+            help="Another model or index: hits of both in one list; whose are opened or marked is counted.",
+            show_default=False,
+        ),
+    ] = None,
+    ab_log: Annotated[
+        Path | None,
+        typer.Option("--ab-log", help="What --ab counts.", show_default="ab.jsonl beside the index"),
+    ] = None,
     idf: options.Idf = 0.0,
     expand: options.Expand = None,
     group: options.Group = True,
@@ -62,6 +77,7 @@ def query(
     """Search interactively: hits with the reasons why they matched."""
     from splade_cli.cli.render import console
     from splade_cli.errors import InputError
+    from splade_cli.search.interleaving.preferences import PREFERENCES
     from splade_cli.search.session.compare import Others
     from splade_cli.search.session.session import Session
     from splade_cli.search.session.sitting import MARKS
@@ -69,6 +85,8 @@ def query(
     options.positive(top=top)
     if output_file is not None:
         _require_output(output_file, query)
+    if ab_log is not None and ab is None:
+        raise InputError(f"--ab-log {ab_log} without --ab", "name the other model or index: --ab tiny")
     if (index is None) == (docs is None):
         raise InputError(
             "splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR"
@@ -77,8 +95,10 @@ def query(
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     is_interactive = query is None and sys.stdin.isatty()
     if index is not None:
-        searcher = settings.open_index(index, model, chosen, backend, opening, load=not is_interactive)
-        marks = marks or index.resolve().parent / MARKS
+        searcher = settings.open_index(
+            index, model, chosen, backend, opening, load=not is_interactive or ab is not None
+        )
+        marks = marks or _beside(index, MARKS)
     else:
         from splade_cli.cli.render.progress import show_progress
         from splade_cli.indexing.build import index_documents
@@ -103,7 +123,11 @@ def query(
             made = index_documents(docs, options=indexing, embedder=embedder, progress=progress)
         console.skipped(made.skipped, everything=show_skipped)
         searcher = Searcher.over(made.index, embedder, options=chosen, backend=options.backend_name(backend))
-    session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=Others(opening))
+    others = Others(opening)
+    compared: AbTest | None = None
+    if ab is not None:
+        compared = _compared(searcher, str(index or docs), ab, ab_log or _beside(index, PREFERENCES), others)
+    session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=others, ab=compared)
     if query is not None:
         _answer(session, query, output_file)
     elif is_interactive:
@@ -112,6 +136,22 @@ def query(
         converse(session)
     else:
         _answer_lines(session)
+
+
+def _beside(index: Path | None, name: str) -> Path:
+    """A file beside the index folder, in the working folder where there is none."""
+    return Path(name) if index is None else index.resolve().parent / name
+
+
+def _compared(searcher: Searcher, name: str, other: str, log: Path, others: Others) -> AbTest:
+    """Two searchers as one, with their names and what is counted."""
+    from splade_cli.cli.render.progress import show_progress
+    from splade_cli.search.interleaving.ab_test import AbTest
+    from splade_cli.search.interleaving.preferences import PreferenceLog
+
+    kept = PreferenceLog(log, name, other)
+    with show_progress() as progress:
+        return AbTest(others.whole(other, searcher, progress), kept)
 
 
 def _require_output(path: Path, query: str | None) -> None:

@@ -36,6 +36,17 @@ def serve(
         typer.Option("--marks", help="Training rows of marks.", show_default="marks.jsonl beside the index"),
     ] = None,
     no_marks: Annotated[bool, typer.Option("--no-marks", help="Take no marks.")] = False,
+    ab: Annotated[
+        Path | None,
+        typer.Option(
+            "--ab",
+            help="A second index: hits of both in one list, and whose are opened or marked is counted.",
+        ),
+    ] = None,
+    ab_log: Annotated[
+        Path | None,
+        typer.Option("--ab-log", help="What --ab counts.", show_default="ab.jsonl beside the index"),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes; each opens the models anew.")] = 1,
     concurrency: Annotated[int, typer.Option("--concurrency", help="Requests worked on at once.")] = 4,
     waiting: Annotated[
@@ -72,11 +83,14 @@ def serve(
     """Serve an index over HTTP, with a search page."""
     from splade_cli.deploy.server.options import Limits, ServerOptions, require_packages
     from splade_cli.errors import InputError
+    from splade_cli.search.interleaving.preferences import PREFERENCES
     from splade_cli.search.session.sitting import MARKS
 
     require_packages()
     if marks is not None and no_marks:
         raise InputError(f"--marks {marks} with --no-marks", "one of the two")
+    if ab_log is not None and ab is None:
+        raise InputError(f"--ab-log {ab_log} without --ab", "name the second index: --ab DIR")
     options.weights_need_hybrid(weights, mode)
     if marks is None and not no_marks and not without_token:
         marks = index.resolve().parent / MARKS
@@ -98,6 +112,7 @@ def serve(
         open=without_token,
         hosts=tuple(allow_host or ()),
         marks=marks,
+        preferences=ab_log or index.resolve().parent / PREFERENCES,
         look_seconds=look,
         workers=workers,
         limits=limits,
@@ -110,6 +125,9 @@ def serve(
 
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     source = IndexSource(index, model, chosen, options.backend_name(backend), opening)
+    other: IndexSource | None = None
+    if ab is not None:
+        other = IndexSource(ab, None, chosen, options.backend_name(backend), opening)
     is_started = False
 
     def started(address: str) -> None:
@@ -119,7 +137,7 @@ def serve(
         console.next_command(f"curl '{address}/search?q=hello'")
 
     try:
-        run(source, serving, started)
+        run(source, serving, started, other)
     except KeyboardInterrupt:
         if not is_started:
             raise

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,6 +26,7 @@ from splade_cli.deploy.server.options import ServerOptions
 from splade_cli.deploy.server.refusals import Refusal, on_failure, on_fault, on_http, on_refusal
 from splade_cli.deploy.server.served_index import IndexSource, ServedIndex
 from splade_cli.errors import SpladeError
+from splade_cli.search.interleaving.preferences import PREFERENCES, PreferenceLog
 from splade_cli.search.session.marks import Marks
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -46,6 +48,7 @@ READING: dict[str, Endpoint] = {
     "/info": state.info,
     "/metrics": state.metrics,
     "/openapi.json": state.openapi,
+    "/ab": state.ab,
 }
 ASKING: dict[str, Endpoint] = {
     "/search": searching.search,
@@ -59,8 +62,11 @@ FREE = (*PAGE, "/health", "/ready")
 """Paths that need no token."""
 
 
-def application(source: IndexSource, options: ServerOptions) -> ASGIApp:
+def application(source: IndexSource, options: ServerOptions, other: IndexSource | None = None) -> ASGIApp:
     """The server over an index that is opened now.
+
+    Args:
+        other: the second index of an A/B test.
 
     Raises:
         IndexFolderError, ModelError, InputError: as `Searcher.open`, and for a marks file that is none.
@@ -69,7 +75,12 @@ def application(source: IndexSource, options: ServerOptions) -> ASGIApp:
     if options.marks is not None:
         marks = Marks(options.marks)
     metrics = Metrics()
-    service = Service(options, ServedIndex(source), Gate(options.limits), metrics, marks)
+    second: ServedIndex | None = None
+    log: PreferenceLog | None = None
+    if other is not None:
+        log = PreferenceLog(options.preferences or Path(PREFERENCES), source.name, other.name)
+        second = ServedIndex(other)
+    service = Service(options, ServedIndex(source), Gate(options.limits), metrics, marks, second, log)
     routes = [Route(path, _file(*page), methods=["GET"]) for path, page in PAGE.items()]
     routes += [Route(path, endpoint, methods=["GET"]) for path, endpoint in READING.items()]
     routes += [Route(path, endpoint, methods=["GET", "POST"]) for path, endpoint in ASKING.items()]
@@ -95,9 +106,10 @@ class Application:
 
     source: IndexSource
     options: ServerOptions
+    other: IndexSource | None = None
 
     def __call__(self) -> ASGIApp:
-        return application(self.source, self.options)
+        return application(self.source, self.options, self.other)
 
 
 def _file(name: str, kind: str) -> Endpoint:
@@ -127,3 +139,5 @@ async def _look(service: Service) -> None:
     while seconds:
         await asyncio.sleep(seconds)
         await asyncio.to_thread(service.index.refresh, opened, failed)
+        if service.other is not None:
+            await asyncio.to_thread(service.other.refresh, opened, failed)

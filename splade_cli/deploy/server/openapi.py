@@ -59,6 +59,7 @@ OPERATIONS = (
     ),
     Operation("/mark", "get", "the marks of a query", MarksParameters),
     Operation("/mark", "post", "keeps a verdict about hits", MarkParameters),
+    Operation("/ab", "get", "which side of an A/B test people prefer"),
     Operation("/info", "get", "model, index and limits"),
     Operation("/health", "get", "whether the process answers"),
     Operation("/ready", "get", "whether it would answer a search now"),

@@ -58,6 +58,7 @@ class ServerOptions:
         hosts: names that requests may call this server by, beside its own; only looked at where no token is
             asked for, since a page of a stranger can otherwise give its own name to a loopback address.
         marks: the JSONL file that verdicts of people are kept in; None takes none.
+        preferences: the JSONL file of an A/B test, where a second index is served; see `search.interleaving`.
         look_seconds: between two looks for a new generation of the index; 0 never looks.
         workers: processes.
     """
@@ -68,6 +69,7 @@ class ServerOptions:
     open: bool = False
     hosts: tuple[str, ...] = ()
     marks: Path | None = None
+    preferences: Path | None = None
     look_seconds: float = 1.0
     workers: int = 1
     limits: Limits = field(default_factory=Limits)

@@ -25,11 +25,17 @@ BACKLOG = 512
 """Connections that wait to be accepted; none is refused from the moment that the address is told."""
 
 
-def serve(source: IndexSource, options: ServerOptions, started: Callable[[str], None]) -> None:
+def serve(
+    source: IndexSource,
+    options: ServerOptions,
+    started: Callable[[str], None],
+    other: IndexSource | None = None,
+) -> None:
     """Serves until SIGINT or SIGTERM, and lets the requests in flight come to their ends.
 
     Args:
         started: called with the server's address when it is about to answer.
+        other: the second index of an A/B test.
 
     Raises:
         InputError: an address that cannot be listened at, or would be open to all.
@@ -39,7 +45,7 @@ def serve(source: IndexSource, options: ServerOptions, started: Callable[[str], 
     options.check()
     with _bound(options.host, options.port) as bound:
         address = url(options.host, bound.getsockname()[1])
-        make = Application(source, options)
+        make = Application(source, options, other)
         if options.workers == 1:
             app = make()
             server = Server(_config(app, options, is_factory=False))

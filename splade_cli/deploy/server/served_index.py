@@ -39,6 +39,11 @@ class IndexSource:
     backend: str | None = None
     opening: ModelOptions = field(default_factory=ModelOptions)
 
+    @property
+    def name(self) -> str:
+        """The last two parts of its path, as an A/B test calls it."""
+        return "/".join(self.folder.resolve().parts[-2:])
+
     def open(self) -> Served:
         """The present generation, ready to answer.
 

@@ -102,6 +102,11 @@ COMMANDS = MappingProxyType(
             documents.compare_with,
             ("/compare tiny", "/compare other-index"),
         ),
+        "/ab": Command(
+            "/ab",
+            "which of two systems was preferred so far, where two are compared",
+            documents.show_outcome,
+        ),
         "/history": Command("/history", "what was asked so far", _history),
         "/stats": Command("/stats", "what is being searched, and how long the queries took", _stats),
         "/quit": Command("/quit", "leave; so do q, quit, exit and Ctrl-D", _quit),

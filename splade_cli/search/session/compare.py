@@ -115,6 +115,20 @@ class Others:
         remark = f"{name} ranked only the first {len(chunks)} hits; all of it: {everything}"
         return _over(chunks, embedder, progress), remark
 
+    def whole(self, name: str, mine: Searcher, progress: Progress = silent) -> Searcher:
+        """As `open`, but of all rows: what searches only some of them cannot be held against `mine`.
+
+        Raises:
+            InputError: too many rows for another model to encode now.
+        """
+        searcher, remark = self.open(name, mine, (), progress)
+        if remark:
+            raise InputError(
+                f"{name} would have to encode {len(mine.engine):,} chunks first",
+                f"splade index DOCS -o DIR --model {name}, then name DIR",
+            )
+        return searcher
+
 
 def _over(chunks: Sequence[Chunk], embedder: SpladeEmbedder, progress: Progress) -> Searcher:
     if not any(chunk.content for chunk in chunks):

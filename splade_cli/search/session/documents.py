@@ -12,6 +12,7 @@ from splade_cli.search.session.replies import (
     CompareReply,
     FrequentTermsReply,
     MarksReply,
+    OutcomeReply,
     Reply,
     TermsReply,
     TextReply,
@@ -76,6 +77,7 @@ def open_text(session: Sitting, argument: str) -> Reply:
     """``/open [RANK|ID]``."""
     hit = session.hit(argument)
     session.opened = hit.id
+    session.note_act(hit.id, "open")
     return TextReply(hit, session.query, hit.rank, _highlights(session, hit))
 
 
@@ -96,10 +98,12 @@ def mark(session: Sitting, argument: str) -> Reply:
     marks = []
     for word in words[1:] or [""]:
         hit = session.hit(word)
-        marks.append(Mark(session.query, hit.id, verdict, session.chunk(hit.id).content or hit.text))
+        marks.append(Mark(session.query, hit.id, verdict, session.content(hit)))
     if verdict != "none" and not all(each.text.strip() for each in marks):
         raise InputError("a document without a text cannot be learnt from", "mark another one")
     session.marks.put(marks)
+    for each in marks:
+        session.note_act(each.id, each.verdict)
     return _marked(session)
 
 
@@ -123,3 +127,12 @@ def compare_with(session: Sitting, argument: str) -> Reply:
     moved = moves(before, after, session.top)
     message = f"{overlap(moved, session.top)} of the first {session.top} are the same"
     return CompareReply(session.query, argument, tuple(moved), message, remark)
+
+
+def show_outcome(session: Sitting, argument: str) -> Reply:
+    """``/ab``."""
+    if session.ab is None:
+        raise InputError(
+            "no two systems are compared in this session", "start it with another model or index", option="ab"
+        )
+    return OutcomeReply(session.ab.outcome(), str(session.ab.log.path))

@@ -10,6 +10,7 @@ from splade_cli.records import Hit, JsonValue, Term
 from splade_cli.search.explain.absence import Absence
 from splade_cli.search.explain.frequent_terms import FrequentTermReport
 from splade_cli.search.explain.terms import Gap, Origin, gaps, held_against, origins
+from splade_cli.search.interleaving.preferences import Outcome
 from splade_cli.search.session.compare import Move
 
 _EMPTY: tuple[object, ...] = ("", (), [], {}, None)
@@ -157,6 +158,15 @@ class CompareReply(Reply):
     moves: tuple[Move, ...] = ()
     message: str = ""
     hint: str = ""
+
+
+@dataclass(frozen=True)
+class OutcomeReply(Reply):
+    """Which of two systems people have preferred so far, by the acts in `file`."""
+
+    kind = "outcome"
+    outcome: Outcome
+    file: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ import numpy as np
 from splade_cli.engines.base import Catalog
 from splade_cli.errors import InputError
 from splade_cli.progress import Progress, silent
-from splade_cli.records import Chunk, Hit
+from splade_cli.records import Hit
 from splade_cli.search.explain.absence import Absence
 from splade_cli.search.explain.terms import closest_id
+from splade_cli.search.interleaving.ab_test import AbTest
+from splade_cli.search.interleaving.preferences import Act
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
@@ -39,6 +41,7 @@ class Sitting:
         filter: an expression that documents must pass.
         marks: the file of marks; ``marks.jsonl`` in the working folder by default.
         others: opens what `/compare` names.
+        ab: another searcher, whose hits are mixed with this one's, to learn which side people prefer.
 
     Raises:
         InputError: a filter that cannot be read, a marks file that is not .jsonl.
@@ -53,12 +56,14 @@ class Sitting:
         filter: str = "",
         marks: Path | None = None,
         others: Others | None = None,
+        ab: AbTest | None = None,
     ) -> None:
         self.searcher = searcher
         self.top = top
         self.explain = explain
         self.marks = Marks(marks or Path(MARKS))
         self.others = others or Others()
+        self.ab = ab
         self.progress: Progress = silent
         self.history: list[str] = []
         self.seconds: list[float] = []
@@ -95,7 +100,7 @@ class Sitting:
         if self.is_loading and self.has_stand_in:
             options = replace(options, mode="bm25")
             remark = BY_WORDS
-        hits = self.searcher.search(text, self.top, options)
+        hits = self._hits(text, options)
         self.seconds.append(time.perf_counter() - started)
         if not self.history or self.history[-1] != text:
             self.history.append(text)
@@ -103,6 +108,16 @@ class Sitting:
         self.hits = hits
         self.opened = ""
         return replace(self.again(), remark=remark)
+
+    def _hits(self, text: str, options: SearchOptions) -> list[Hit]:
+        if self.ab is None:
+            return self.searcher.search(text, self.top, options)
+        return self.ab.search(self.searcher, text, self.top, options)
+
+    def note_act(self, name: str, act: Act) -> None:
+        """Keeps what was done with a hit of the last query, where two searchers are compared."""
+        if self.ab is not None and self.query:
+            self.ab.act(self.searcher, self.query, name, act, self.top, self.options(self.searcher))
 
     def find(self, searcher: Searcher, text: str, k: int) -> list[Hit]:
         """The hits of any searcher in this session's mode, where it has that, and with its filter."""
@@ -168,9 +183,12 @@ class Sitting:
         except InputError as error:
             raise InputError(error.message, closest_id(name, self._ids()) or error.hint) from None
 
-    def chunk(self, chunk_id: str) -> Chunk:
-        """A stored text. Raises InputError where there is none of that id."""
-        return self.searcher.engine.fetch([chunk_id])[0]
+    def content(self, hit: Hit) -> str:
+        """The text of a hit as a model reads it, which may be one of the other side of an A/B test."""
+        engine = self.searcher.engine
+        if self.ab is not None and hit.id not in engine.chunks_of(hit.document_id):
+            engine = self.ab.other.engine
+        return engine.fetch([hit.id])[0].content or hit.text
 
     def _ids(self) -> Iterator[str]:
         """Ids of documents, then of chunks, where the engine lists them."""

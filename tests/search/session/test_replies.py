@@ -10,6 +10,7 @@ import pytest
 from splade_cli.records import Hit, Term
 from splade_cli.search.explain.frequent_terms import FrequentTerm, FrequentTermReport
 from splade_cli.search.explain.terms import Gap
+from splade_cli.search.interleaving.preferences import Outcome
 from splade_cli.search.session.compare import Move
 from splade_cli.search.session.replies import (
     KINDS,
@@ -23,6 +24,7 @@ from splade_cli.search.session.replies import (
     MarksReply,
     NoteReply,
     NothingReply,
+    OutcomeReply,
     QuitReply,
     Reply,
     StatsReply,
@@ -54,6 +56,7 @@ REPLIES = [
     StatsReply({"chunks": 4, "active terms a chunk": 1.5, "model": "tiny"}),
     NoteReply("nothing", "kiln", "try other words"),
     ErrorReply("wrong", "right", "force"),
+    OutcomeReply(Outcome("a", "b", 1, 5, 2, 0.2), "ab.jsonl"),
     QuitReply(),
     NothingReply(),
 ]

@@ -25,6 +25,7 @@ from splade_cli.search.session.replies import (
     HitsReply,
     MarksReply,
     NoteReply,
+    OutcomeReply,
     Reply,
     StatsReply,
     TermsReply,
@@ -136,6 +137,20 @@ def _standing(answer: WhyReply) -> str:
     return f"no term in common, no rank, {given}"
 
 
+def _outcome(answer: OutcomeReply) -> None:
+    found = answer.outcome
+    votes = found.won_by_a + found.won_by_b
+    if not votes:
+        note("no query was won by either yet: open hits or mark them, then ask again")
+        return
+    line = f"{plain(found.a)} {found.won_by_a}, {plain(found.b)} {found.won_by_b}, ties {found.ties}"
+    out.print(Text(line, style="bold"), overflow="fold")
+    said = "neither is shown to be better yet"
+    if found.winner:
+        said = f"{plain(found.winner)} is preferred"
+    note(f"{said}: sign test over {votes} queries, p {found.p_value:.4f}; acts in {plain(answer.file)}")
+
+
 def _compared(answer: CompareReply) -> None:
     heading = Text.assemble("here", (" -> ", "dim"), plain(answer.other), f": {answer.message}")
     out.print(heading, overflow="fold")
@@ -217,6 +232,7 @@ _SHOWN: dict[type[Reply], Callable[[Any], None]] = {
     TermsReply: lambda answer: _terms(answer.terms),
     WhyReply: _why,
     CompareReply: _compared,
+    OutcomeReply: _outcome,
     FrequentTermsReply: lambda answer: frequent_terms(answer.report),
     MarksReply: _marks,
     HelpReply: _help,

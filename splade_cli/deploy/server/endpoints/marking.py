@@ -12,7 +12,7 @@ from splade_cli.deploy.server.endpoints.parameters import (
     require_few,
     require_short,
 )
-from splade_cli.deploy.server.endpoints.searching import require_id
+from splade_cli.deploy.server.endpoints.searching import holding, note_act, require_id
 from splade_cli.deploy.server.endpoints.service import Service, service_of
 from splade_cli.deploy.server.refusals import Refusal, json_response
 from splade_cli.errors import InputError
@@ -46,14 +46,16 @@ def _kept(service: Service, marks: Marks, given: MarkParameters) -> dict[str, Js
     require_text(given.q)
     names = [given.id] if isinstance(given.id, str) else given.id
     require_few("ids", len(names), limits.hits)
-    served = service.index.now
     new = []
     for name in names:
+        served = holding(service, name)
         chunk = served.searcher.engine.fetch(require_id(served, name)[:1])[0]
         if given.verdict != "none" and not chunk.content.strip():
             raise InputError("a document without a text cannot be learnt from", "mark another one")
         new.append(Mark(given.q, chunk.id, given.verdict, chunk.content))
     marks.put(new)
+    for each in new:
+        note_act(service, given.q, each.id, each.verdict, service.index.now.searcher.options)
     service.metrics.count("splade_marks_total", len(new))
     return _shown(marks, given.q)
 

@@ -28,6 +28,8 @@ from splade_cli.errors import InputError
 from splade_cli.records import Hit, JsonValue
 from splade_cli.search.explain.hits import HIGHLIGHTED_TERMS
 from splade_cli.search.explain.terms import closest_id
+from splade_cli.search.interleaving.preferences import Act
+from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.replies import TextReply, WhyReply
 
@@ -57,13 +59,21 @@ def _found(service: Service, given: SearchParameters) -> dict[str, JsonValue]:
     service.metrics.count("splade_queries_total", len(queries))
     head: dict[str, JsonValue] = {"mode": mode, "generation": served.generation}
     if given.q is not None:
-        hits = searcher.search(given.q, given.k, options)
+        hits = _hits(service, searcher, given.q, given.k, options)
         return {"query": given.q, "hits": _plain(hits), **head}
     lists = searcher.search(queries, given.k, options)
     results: list[JsonValue] = [
         {"query": query, "hits": _plain(hits)} for query, hits in zip(queries, lists, strict=True)
     ]
     return {"results": results, **head}
+
+
+def _hits(service: Service, searcher: Searcher, query: str, k: int, options: SearchOptions) -> list[Hit]:
+    """The hits of one query, of both sides where there is an A/B test."""
+    test = service.ab
+    if test is None:
+        return searcher.search(query, k, options)
+    return test.search(searcher, query, k, options)
 
 
 def _queries(given: SearchParameters, limits: Limits) -> list[str]:
@@ -121,11 +131,12 @@ async def document(request: Request) -> Response:
 
 def _text(service: Service, given: DocumentParameters) -> dict[str, JsonValue]:
     limits = service.options.limits
-    searcher = service.index.now.searcher
+    searcher = holding(service, given.id).searcher
     require_short(limits.query_characters, q=given.q or "", id=given.id)
     options = given.search_options(searcher.options, limits)
-    chunks = require_id(service.index.now, given.id)
+    chunks = require_id(holding(service, given.id), given.id)
     if given.q:
+        note_act(service, given.q, given.id, "open", options)
         hit = searcher.why(given.q, given.id, options).hit
         return TextReply(hit, given.q, hit.rank, _highlights(searcher, hit)).to_json()
     chunk = searcher.engine.fetch(chunks[:1])[0]
@@ -140,6 +151,28 @@ def _text(service: Service, given: DocumentParameters) -> dict[str, JsonValue]:
         headings=chunk.headings,
     )
     return TextReply(hit).to_json()
+
+
+def holding(service: Service, name: str) -> Served:
+    """The side of an A/B test that has a document or chunk: the first, unless only the other one has it."""
+    first = service.index.now
+    if service.other is None:
+        return first
+    second = service.other.now
+    for served in (first, second):
+        try:
+            served.searcher.chunks_of(name)
+        except InputError:
+            continue
+        return served
+    return first
+
+
+def note_act(service: Service, query: str, name: str, act: Act, options: SearchOptions) -> None:
+    """Keeps what somebody did with a hit, where there is an A/B test."""
+    test = service.ab
+    if test is not None:
+        test.act(service.index.now.searcher, query, name, act, service.options.limits.hits, options)
 
 
 def _highlights(searcher: Searcher, hit: Hit) -> tuple[tuple[int, int], ...]:

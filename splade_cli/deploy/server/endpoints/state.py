@@ -13,6 +13,7 @@ from splade_cli.deploy.server.endpoints.service import Service, service_of
 from splade_cli.deploy.server.openapi import openapi_document
 from splade_cli.deploy.server.refusals import busy, json_response
 from splade_cli.records import JsonValue
+from splade_cli.search.session.replies import OutcomeReply
 
 
 async def health(request: Request) -> Response:
@@ -63,6 +64,7 @@ def _info(service: Service) -> dict[str, JsonValue]:
         },
         "limits": {**limits.__dict__},
         "marks": service.marks is not None,
+        "ab": service.log is not None,
     }
 
 
@@ -71,6 +73,15 @@ def _public_name(name: str) -> str:
     if PurePath(name).is_absolute() or name.startswith(("~", ".")):
         return PurePath(name).name
     return name
+
+
+async def ab(request: Request) -> Response:
+    """GET /ab: how an A/B test stands; its outcome is null where there is none."""
+    service = service_of(request)
+    log = service.log
+    if log is None:
+        return json_response({"outcome": None})
+    return json_response(await service.run(lambda: OutcomeReply(log.outcome()).to_json()))
 
 
 async def metrics(request: Request) -> Response:

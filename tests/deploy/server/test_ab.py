@@ -1,0 +1,48 @@
+"""An A/B test of the server: hits of two indexes in one list, and what people do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from splade_cli.deploy.server.application import application
+from splade_cli.deploy.server.options import ServerOptions
+from splade_cli.deploy.server.served_index import IndexSource
+from tests.deploy.server.conftest import TEXTS, write_index
+
+
+@pytest.fixture
+def client(folder: Path, tmp_path: Path) -> Iterator[TestClient]:
+    """Two indexes of the same ids, of which the second has nothing about passwords."""
+    other = write_index(tmp_path / "other", tuple(text.replace("password", "script") for text in TEXTS))
+    options = ServerOptions(marks=tmp_path / "marks.jsonl", preferences=tmp_path / "ab.jsonl", look_seconds=0)
+    app = application(IndexSource(folder), options, IndexSource(other))
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client
+
+
+def test_hits_of_both_and_what_is_read_counts(client: TestClient) -> None:
+    assert client.get("/info").json()["ab"] is True
+    assert client.get("/ab").json()["outcome"]["ties"] == 0
+    hits = client.get("/search", params={"q": "password", "k": 2}).json()["hits"]
+    assert {hit["document_id"] for hit in hits} <= {"d0", "d1", "d4"}
+    assert [hit["score"] for hit in hits] == [1.0, 0.5]
+    client.get("/document", params={"q": "password", "id": hits[0]["id"]})
+    client.post("/mark", json={"q": "password", "id": hits[1]["id"], "verdict": "good"})
+    found = client.get("/ab").json()["outcome"]
+    assert (found["a"].endswith("/index"), found["b"].endswith("/other")) == (True, True)
+    assert (found["won_by_a"], found["won_by_b"]) == (1, 0)
+
+
+def test_several_queries_and_reading_without_one_are_not_counted(client: TestClient) -> None:
+    client.get("/document", params={"id": "d0"})
+    assert client.get("/ab").json()["outcome"]["won_by_a"] == 0
+    answer = client.post("/search", json={"queries": ["password"], "k": 1}).json()
+    assert len(answer["results"][0]["hits"]) == 1
+
+
+def test_without_a_second_index_there_is_none(serve: object, folder: Path) -> None:
+    assert serve(marks=None).get("/ab").json() == {"outcome": None}  # type: ignore[operator]
