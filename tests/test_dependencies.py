@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCKED = (ROOT / "tools" / "locked.txt").read_text(encoding="utf-8")
 PACKAGES = [package for package in re.split(r"^(?=[a-z0-9])", LOCKED, flags=re.MULTILINE) if "==" in package]
-RUNNING = ("onnx", "dense", "documents", "serve", "tracking")
+RUNNING = ("onnx", "dense", "documents", "serve", "tracking", "postgres")
 
 
 def requirements(*extras: str) -> list[Requirement]:

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "licences.md"
-EXTRAS = ("", "onnx", "dense", "documents", "serve", "tracking")
+EXTRAS = ("", "onnx", "dense", "documents", "serve", "tracking", "postgres")
 WITH_TORCH = ("nvidia-", "cuda-", "triton")
 IN_THEIR_FILES = {  # whose metadata does not say it, and the licence file in the package does
     "huey": "MIT",
@@ -55,8 +55,8 @@ def main() -> None:
     lines = [
         "# Licences of what splade installs",
         "",
-        "What `pip install splade-cli[onnx,dense,documents,serve,tracking]` brings, as each package states",
-        "it; a GPU build of torch adds NVIDIA's CUDA libraries under NVIDIA's own licence. Written by",
+        "What `pip install splade-cli[onnx,dense,documents,serve,tracking,postgres]` brings, as each package",
+        "states it; a GPU build of torch adds NVIDIA's CUDA libraries under NVIDIA's own licence. Written by",
         "`tools/licences.py`.",
         "",
         "| package | licence |",

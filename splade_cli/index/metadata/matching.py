@@ -17,7 +17,7 @@ from __future__ import annotations
 import operator
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ _ORDERS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_TRUTH = {"true": 1, "yes": 1, "on": 1, "false": 0, "no": 0, "off": 0}
+TRUTH = {"true": 1, "yes": 1, "on": 1, "false": 0, "no": 0, "off": 0}
 
 
 def passing(filter: Filter, segments: Sequence[Columns]) -> Mask:
@@ -45,7 +45,14 @@ def passing(filter: Filter, segments: Sequence[Columns]) -> Mask:
     Raises:
         InputError: a field that no segment has.
     """
-    known = {name for columns in segments for name in columns.fields} | set(OWN_FIELDS)
+    require_fields(filter, {name for columns in segments for name in columns.fields})
+    masks = [_evaluated(filter, columns) for columns in segments]
+    return np.concatenate([np.zeros(0, dtype=bool), *masks])
+
+
+def require_fields(filter: Filter, fields: Collection[str]) -> None:
+    """Raises InputError for a filter that asks for something else than `fields`, and what every row has."""
+    known = {*fields, *OWN_FIELDS}
     for name in fields_of(filter):
         if name not in known:
             some = ", ".join(sorted(known)[:30]) + (", ..." if len(known) > 30 else "")
@@ -53,8 +60,6 @@ def passing(filter: Filter, segments: Sequence[Columns]) -> Mask:
                 did_you_mean(name, known) or "fields come from the metadata of the documents and their paths"
             )
             raise InputError(f"filter: no field '{name}'; there are {some}", hint)
-    masks = [_evaluated(filter, columns) for columns in segments]
-    return np.concatenate([np.zeros(0, dtype=bool), *masks])
 
 
 def _evaluated(filter: Filter, columns: Columns) -> Mask:
@@ -92,7 +97,7 @@ def _mark(field: Field, sign: Operator, value: Value, mask: Mask) -> None:
     if field.numbers is not None and sign != "~":
         order = _ORDERS.get(sign, operator.eq)
         field.numbers.mark(mask, order(field.numbers.values, value.number))
-    truth = _TRUTH.get(value.text.lower())
+    truth = TRUTH.get(value.text.lower())
     if field.flags is not None and sign == "=" and truth is not None:
         field.flags.mark(mask, field.flags.values == truth)
     if field.texts is not None and field.dictionary is not None:

@@ -1,0 +1,1 @@
+"""PostgreSQL with the extension pgvector, whose type ``sparsevec`` holds the vectors."""

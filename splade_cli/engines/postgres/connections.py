@@ -1,0 +1,123 @@
+"""Connections to a PostgreSQL server: as many as threads ask at once, opened anew where it went away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TypeVar
+
+import psycopg
+from psycopg import errors
+
+from splade_cli.engines.remote.address import PASSWORD, EngineAddress
+from splade_cli.engines.remote.patience import SEARCHING, Patience, patiently
+from splade_cli.errors import InputError, ServiceError, SpladeError
+
+Result = TypeVar("Result")
+CONNECT_SECONDS = "10"
+_LASTING = ("28", "3D", "53100", "42")
+"""Beginnings of SQLSTATE codes that waiting does not change: credentials, no such database, a full disk, and
+what is wrong with a statement."""
+_REFUSED = ("password", "authentication", "pg_hba", "no password supplied")
+
+
+class Connections:
+    """Idle connections of one server. Safe to be used from many threads, each of which takes one at a time.
+
+    Args:
+        address: of the server.
+        own: names of parameters of the address that are not the server's.
+        setup: statements that each connection begins with.
+    """
+
+    def __init__(self, address: EngineAddress, own: tuple[str, ...], setup: Callable[[], list[str]]) -> None:
+        self.address = address
+        self._setup = setup
+        self._lock = Lock()
+        self._idle: list[psycopg.Connection] = []
+        given = {name: value for name, value in address.parameters if name not in own}
+        known = {
+            "host": address.host,
+            "port": address.port,
+            "user": address.user,
+            "password": address.password,
+            "dbname": address.path,
+        }
+        options = {name: str(value) for name, value in known.items() if value}
+        self._options = {"connect_timeout": CONNECT_SECONDS, "application_name": "splade", **options, **given}
+
+    def run(self, call: Callable[[psycopg.Connection], Result], patience: Patience = SEARCHING) -> Result:
+        """What `call` makes of a connection; called again on another where the server went away.
+
+        Raises:
+            InputError: the server refuses, or a statement cannot be.
+            ServiceError: it cannot be reached.
+        """
+
+        def once() -> Result:
+            with self._one() as connection:
+                return call(connection)
+
+        try:
+            return patiently(once, _is_passing, patience)
+        except psycopg.Error as error:
+            raise self.failure(error) from None
+
+    def close(self) -> None:
+        """Closes those that are idle."""
+        with self._lock:
+            idle = self._idle
+            self._idle = []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _one(self) -> Iterator[psycopg.Connection]:
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None or connection.closed:
+            connection = self._open()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            self._idle.append(connection)
+
+    def _open(self) -> psycopg.Connection:
+        connection: psycopg.Connection = psycopg.connect(**self._options, autocommit=True)  # type: ignore[arg-type]
+        try:
+            for statement in self._setup():
+                connection.execute(statement)  # type: ignore[call-overload]
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def failure(self, error: psycopg.Error) -> SpladeError:
+        """An error of the server in words. What it says may name the user and the host, never a password."""
+        said = " ".join(str(error).split())
+        code = error.sqlstate or ""
+        if code.startswith("28") or any(word in said.lower() for word in _REFUSED):
+            return InputError(
+                f"{self.address} refuses: {said}", f"check user and password ({PASSWORD}, or in the URL)"
+            )
+        if isinstance(error, errors.DiskFull):
+            return ServiceError(f"{self.address} has no room left: {said}", "make room on the server")
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            return ServiceError(
+                f"{self.address} cannot be reached: {said}",
+                "is the server running? An interrupted push goes on where it was",
+            )
+        return InputError(f"{self.address} refuses: {said}", "see the documentation of the engine")
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the same call may succeed a little later."""
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    if any(word in str(error).lower() for word in _REFUSED):
+        return False
+    return not (error.sqlstate or "").startswith(_LASTING)

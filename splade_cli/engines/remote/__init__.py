@@ -1,0 +1,1 @@
+"""Engines on a server: what they share. Each has a folder of its own beside this one."""

@@ -1,0 +1,137 @@
+"""A remote store behind the `Engine` protocol, so that whoever ranks need not know where the vectors lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import scipy.sparse as sp
+
+from splade_cli.engines.remote.conditions import Condition, condition_of
+from splade_cli.engines.remote.facts import StoreFacts
+from splade_cli.engines.remote.store import Store
+from splade_cli.errors import InputError, require_positive
+from splade_cli.index.metadata.filters import Filter
+from splade_cli.index.metadata.matching import require_fields
+from splade_cli.index.store.batches import canonical
+from splade_cli.records import Chunk, Ranking
+
+
+class RemoteEngine:
+    """Search of a store that was pushed to. Safe to be used from many threads.
+
+    Args:
+        store: where the rows are.
+        facts: what it says of itself.
+        address: as it may be shown.
+
+    Raises:
+        InputError: the first push has not come to its end.
+    """
+
+    def __init__(self, store: Store, facts: StoreFacts, address: str) -> None:
+        if not facts.generation:
+            raise InputError(
+                f"{address} holds a part of an index: its push was interrupted",
+                "push the index again, it goes on where it was",
+            )
+        self.store = store
+        self.facts = facts
+        self.address = address
+
+    @classmethod
+    def open(cls, store: Store, address: str) -> RemoteEngine:
+        """Over what a store says of itself. Raises InputError where nothing was pushed there."""
+        facts = store.read_facts()
+        if facts is None:
+            raise InputError(f"nothing at {address}", "push an index there")
+        return cls(store, facts, address)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """See `Engine.capabilities`."""
+        return self.store.capabilities
+
+    @property
+    def dimensions(self) -> int:
+        """V."""
+        return self.facts.dimensions
+
+    def __len__(self) -> int:
+        return self.facts.rows
+
+    def search(self, queries: sp.csr_matrix, k: int, filter: Filter | None = None) -> Ranking:
+        """See `Engine.search`."""
+        require_positive(k=k)
+        if queries.shape[1] != self.dimensions:
+            raise InputError(
+                f"queries have {queries.shape[1]} dimensions, {self.address} has {self.dimensions}",
+                "encode queries with the model that made the index",
+            )
+        matrix = canonical(sp.csr_matrix(queries))
+        asked = np.flatnonzero(np.diff(matrix.indptr))
+        found = Ranking([], [])
+        if len(asked):
+            found = self.store.search(matrix[asked], min(k, max(1, len(self))), self._condition(filter))
+        ids: list[list[str]] = [[] for _ in range(matrix.shape[0])]
+        scores = [np.empty(0, dtype=np.float32) for _ in range(matrix.shape[0])]
+        for number, names, values in zip(asked.tolist(), found.ids, found.scores, strict=True):
+            # a store of rows gives those that share no term as well
+            shared = np.flatnonzero(values)
+            ids[number] = [names[each] for each in shared.tolist()]
+            scores[number] = np.asarray(values[shared], dtype=np.float32)
+        return Ranking(ids, scores)
+
+    def fetch(self, ids: Sequence[str]) -> list[Chunk]:
+        """See `Engine.fetch`."""
+        found = self.store.fetch(ids) if ids else {}
+        _require_found(ids, found, self.address)
+        return [found[each] for each in ids]
+
+    def chunks_of(self, document_id: str) -> list[str]:
+        """See `Engine.chunks_of`."""
+        return self.store.chunks_of(document_id)
+
+    def fields(self) -> Mapping[str, str]:
+        """See `Engine.fields`."""
+        return self.facts.fields
+
+    def count(self, filter: Filter) -> int:
+        """See `Engine.count`."""
+        return self.store.count(self._condition(filter))
+
+    def vectors(self, ids: Sequence[str]) -> sp.csr_matrix:
+        """See `VectorStore.vectors`."""
+        found = self.store.vectors(ids) if ids else {}
+        _require_found(ids, found, self.address)
+        starts = np.cumsum([0, *(len(found[each][0]) for each in ids)])
+        columns = [column for each in ids for column in found[each][0]]
+        weights = [weight for each in ids for weight in found[each][1]]
+        parts = (np.array(weights, dtype=np.float32), np.array(columns, dtype=np.int32), starts)
+        return sp.csr_matrix(parts, shape=(len(ids), self.dimensions))
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all stored texts."""
+        return self.store.ids()
+
+    def describe(self) -> dict[str, str | int | float]:
+        """What is stored and where, by names that a person reads."""
+        return {
+            "chunks": len(self),
+            "dimensions": self.dimensions,
+            "model": self.facts.encoder.name or "unknown",
+            "generation": self.facts.generation,
+            "engine": self.address,
+        }
+
+    def _condition(self, filter: Filter | None) -> Condition | None:
+        if filter is None:
+            return None
+        require_fields(filter, self.facts.fields)
+        return condition_of(filter)
+
+
+def _require_found(ids: Sequence[str], found: Mapping[str, object], address: str) -> None:
+    for each in ids:
+        if each not in found:
+            raise InputError(f"no document '{each}' in {address}", "ids stand behind each hit")
