@@ -1,6 +1,7 @@
 # make demo   the whole path on sample_docs/, without key or network but the package registry
 # make test   the fast suite      make test-all   the slow checks too      make lint   style, types, import rules
 # make docs   the documentation site, to build/site
+# make package   wheel and sdist, to build/dist, looked at and tried
 # make reliability   kills, write faults, damaged files, hostile input: prints the table of docs/reliability.md
 PYTHON     ?= python3
 VENV       ?= .venv
@@ -12,7 +13,7 @@ ready  := $(VENV)/.ready
 small  := $(VENV)/.ready-for-demo
 pytest := $(bin)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-all test-dependencies slow lint reliability docs clean
+.PHONY: demo test test-all test-dependencies slow lint reliability docs package clean
 
 demo: $(small)
 	@echo "== splade build sample_docs/documents --data sample_docs -o $(DEMO)"
@@ -54,6 +55,9 @@ lint: $(ready)
 docs: $(ready)
 	NO_MKDOCS_2_WARNING=1 $(bin)/python -m mkdocs build --strict --quiet
 	@echo "the site: build/site/index.html"
+
+package: $(ready)
+	$(bin)/python tools/package.py
 
 reliability: $(ready)
 	$(bin)/python -m reliability

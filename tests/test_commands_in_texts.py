@@ -21,7 +21,7 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "sample_docs/*.md", "benchmarks/*.md")
     for path in ROOT.glob(pattern)
 )
-SCRIPTS = ("Makefile", ".github/workflows/ci.yml")
+SCRIPTS = ("Makefile", ".github/workflows/ci.yml", ".github/workflows/release.yml")
 SOURCES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "splade_cli").rglob("*.py"))
 TEMPLATES = sorted(
     str(path.relative_to(ROOT))
