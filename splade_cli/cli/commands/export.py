@@ -1,4 +1,4 @@
-"""`splade export`: a model to a smaller one, with what it loses."""
+"""`splade export`: a model to a smaller one, with what it loses; an index to files for another engine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,42 @@ from splade_cli.cli import options, settings
 
 
 def export(
-    model: Annotated[
-        str, typer.Argument(help="'tiny' (in this package) or a model folder.", show_default=False)
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="'tiny' (in this package), a model folder, or an index folder.", show_default=False
+        ),
     ],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the variant.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder that is written.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            help="Of an index: jsonl, parquet, anserini, ciff, opensearch, opensearch-seismic, "
+            "elasticsearch, vespa, qdrant or pgvector.",
+            show_default=False,
+        ),
+    ] = None,
+    names: Annotated[
+        str | None,
+        typer.Option("--names", help="Names of an index's dimensions: ids or tokens.", show_default="ids"),
+    ] = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(
+            "--scale",
+            help="What a weight of 1 becomes where an engine wants whole numbers.",
+            show_default="100",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Of the index, table or collection over there.", show_default="docs"),
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option("--queries", help="Queries to encode and write along: JSONL, or one a line."),
+    ] = None,
     prune_vocabulary: Annotated[
         bool, typer.Option("--prune-vocabulary", help="Keep the tokens that --corpus needs, and no others.")
     ] = False,
@@ -46,13 +78,27 @@ def export(
     force: options.Force = False,
     json_output: options.Json = False,
 ) -> None:
-    """Make a model smaller by its vocabulary, and measure what that costs."""
+    """Write an index as files for another engine, or make a model smaller and measure what that costs."""
+    from splade_cli.cli.commands.exports.index_files import IndexFlags, export_index, is_index_folder
     from splade_cli.cli.render import console
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.deploy.export.variant import MEASURE, ExportOptions, export_variant
     from splade_cli.errors import InputError
 
-    example = f"splade export {model} -o DIR --prune-vocabulary --corpus DOCS"
+    model_options = settings.model_options(
+        device,
+        trust_remote_code,
+        allow_pickle,
+        batch_size=batch_size,
+        precision=precision,
+        max_length=max_length,
+    )
+    for_index = IndexFlags(names, scale, name, queries)
+    if to is not None or is_index_folder(source):
+        export_index(source, output, to, for_index, model_options, force=force, json_output=json_output)
+        return
+    for_index.require_none()
+    example = f"splade export {source} -o DIR --prune-vocabulary --corpus DOCS"
     if output is None:
         raise InputError("splade export needs an output folder", example)
     flags = {"--corpus": corpus, "--vocabulary-size": vocabulary_size, "--weight-share": weight_share}
@@ -69,18 +115,11 @@ def export(
         weight_share=weight_share,
         data=tuple(data or ()),
         split=split,
-        model=settings.model_options(
-            device,
-            trust_remote_code,
-            allow_pickle,
-            batch_size=batch_size,
-            precision=precision,
-            max_length=max_length,
-        ),
+        model=model_options,
         force=force,
     )
     with show_progress() as progress:
-        made = export_variant(model, output, corpus, chosen, progress=progress)
+        made = export_variant(source, output, corpus, chosen, progress=progress)
     console.skipped(made.skipped)
     if json_output:
         console.json_document(made.as_dict())
@@ -98,6 +137,6 @@ def export(
             )
         console.facts(facts, as_json=False)
     if not made.losses:
-        measure = f"splade evaluate --data COLLECTION --model {output} --baseline {model}"
+        measure = f"splade evaluate --data COLLECTION --model {output} --baseline {source}"
         console.note(f"its loss was not measured: {measure}")
     console.next_command(f"splade index DOCS -o index --model {output}")

@@ -1,0 +1,1 @@
+"""Kinds of exports, each called by `commands.export`."""

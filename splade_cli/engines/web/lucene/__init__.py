@@ -1,0 +1,1 @@
+"""Elasticsearch and OpenSearch, which share Lucene and most of their requests."""

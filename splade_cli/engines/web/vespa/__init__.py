@@ -1,0 +1,1 @@
+"""Vespa over HTTP."""
