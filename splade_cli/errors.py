@@ -4,7 +4,7 @@
     ├── InputError         a path, file, row, option or config key of the user's
     ├── ModelError         a model that cannot be found, read, trusted or used
     ├── IndexFolderError   an index folder that is missing, corrupt or made by another model
-    ├── ServiceError       an LLM server that cannot be reached, refuses, or gives no answer of use
+    ├── ServiceError       a server, of an LLM or an engine, that cannot be reached or gives no answer of use
     ├── LimitError         a limit of calls, tokens or cost that was set is reached
     └── MachineError       disk, memory, permissions or file descriptors: see machine_faults
 
@@ -47,7 +47,8 @@ class IndexFolderError(SpladeError):
 
 
 class ServiceError(SpladeError):
-    """An LLM server that cannot be reached, refuses, has no quota left, or gives no answer of use."""
+    """A server, of an LLM or of an engine, that cannot be reached, refuses, has no quota left, or gives no
+    answer of use."""
 
 
 class LimitError(SpladeError):

@@ -16,6 +16,7 @@ KEPT = {
     "gen-data": "what was written and encoded is kept; run the same command again to go on",
     "train": "a checkpoint that was written is kept; run the same command with --resume to go on",
     "index": "what was encoded is kept; run the same command again to go on",
+    "push": "rows that an engine has are kept; run the same command again to go on",
     "evaluate": "what was encoded is kept; run the same command again to go on",
 }
 

@@ -122,6 +122,14 @@ Weights = Annotated[
     str | None,
     typer.Option("--weights", help="Of a hybrid: sparse=0.5,bm25=0.5; or rrf.", show_default="all the same"),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="URL of an engine that `splade push --to` filled: texts are found there.",
+        show_default=False,
+    ),
+]
 Backend = Annotated[
     str | None,
     typer.Option(

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 
 def open_index(
-    index: Path,
+    index: Path | None,
     model: str | None,
     chosen: SearchOptions,
     backend: str | None,
     opening: ModelOptions,
     load: bool = True,
+    engine: str | None = None,
 ) -> Searcher:
-    """An index folder as the searcher that `search` and `query` ask; `backend` as --backend has it."""
+    """An index folder, or an engine, as the searcher that `search` and `query` ask; `backend` as --backend
+    has it. Raises InputError where neither is named."""
     from splade_cli.search.searcher import Searcher
 
     return Searcher.open(
@@ -35,6 +37,7 @@ def open_index(
         model_options=opening,
         few_queries=True,
         load=load,
+        engine=engine,
     )
 
 

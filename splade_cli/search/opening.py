@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 
+from splade_cli.engines.base import Engine
 from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.two_step import TwoStepEngine
 from splade_cli.index.index import SpladeIndex
@@ -31,7 +32,7 @@ _OPENING = RLock()
 class SearcherParts:
     """What a `Searcher` is made of; see there."""
 
-    engine: LocalEngine
+    engine: Engine
     encoder: QueryEncoder
     vocabulary: Sequence[str]
     open_dense: Callable[[], DenseEncoder]
@@ -93,7 +94,7 @@ def _parts(
         encoder,
         vocabulary=index.vocabulary,
         open_dense=_dense_opener(index, opening),
-        open_reranker=_reranker_opener(opening),
+        open_reranker=reranker_opener(opening),
         open_matcher=lambda: open_matcher(index, encoder),
     )
 
@@ -158,7 +159,8 @@ def _dense_opener(index: SpladeIndex, opening: ModelOptions) -> Callable[[], Den
     return open_dense
 
 
-def _reranker_opener(opening: ModelOptions) -> Callable[[str], Reranker]:
+def reranker_opener(opening: ModelOptions) -> Callable[[str], Reranker]:
+    """Opens cross-encoders where and as `opening` says."""
     return lambda name: Reranker(name, options=_like(opening))
 
 

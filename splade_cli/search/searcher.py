@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 import scipy.sparse as sp
 
 from splade_cli.engines.base import Engine
-from splade_cli.errors import require_positive
+from splade_cli.errors import InputError, require_positive
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.query_encoders.base import QueryEncoder
@@ -75,11 +75,12 @@ class Searcher:
     @classmethod
     def open(
         cls,
-        folder: str | Path,
+        folder: str | Path | None = None,
         *,
         model: str | None = None,
         options: SearchOptions = DEFAULT,
         backend: str | None = None,
+        engine: str | None = None,
         device: str = "auto",
         model_options: ModelOptions | None = None,
         few_queries: bool = False,
@@ -88,10 +89,13 @@ class Searcher:
         """Opens an index folder with what it carries for queries, else with the model that it names.
 
         Args:
+            folder: may be left out where an engine is named; queries are encoded by the model then.
             model: encode queries with this model, which must be the one that made the index, wherever it lies
                 now.
             options: how to search where a call does not say otherwise.
             backend: find texts by ``two-step`` search in place of the exact engine, see `engines.two_step`.
+            engine: URL of a remote engine that the index was pushed to, which finds the texts in its
+                place, see `engines.remote.address`.
             device: where models run; `model_options` say more, and go before.
             few_queries: encode them in NumPy where the model is one that this can be done for, which opens
                 in a tenth of the time; weights are the same up to the rounding of float32.
@@ -100,11 +104,20 @@ class Searcher:
         Raises:
             IndexFolderError: missing, damaged, or made by another model.
             ModelError: the model cannot be loaded.
+            InputError: neither folder nor engine, or an engine that holds something else.
+            ServiceError: the engine cannot be reached.
         """
         from splade_cli.model.options import ModelOptions
         from splade_cli.search.opening import open_folder
+        from splade_cli.search.opening_remote import open_remote
 
         opening = model_options or ModelOptions(device=device)
+        if engine is not None:
+            if backend is not None:
+                raise InputError(f"the backend {backend} is of an index folder", "leave it or the engine out")
+            return cls._of(open_remote(engine, folder, model, options, opening, few_queries, load), options)
+        if folder is None:
+            raise InputError("nothing to search", "name an index folder or an engine", option="index")
         parts = open_folder(folder, model, options, backend, opening, few_queries, load)
         return cls._of(parts, options)
 

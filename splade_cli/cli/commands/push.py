@@ -1,20 +1,29 @@
-"""`splade push`: a model folder to the model hub."""
+"""`splade push`: a model folder to the model hub, or an index to an engine on a server."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli import options, settings
+
+if TYPE_CHECKING:
+    from splade_cli.deploy.push.push_index import PushRequest
 
 SHOWN_OTHERS = 5
+MIN_RECALL = 0.99
 
 
 def push(
-    model: Annotated[
-        Path, typer.Argument(help="A model folder, or the run folder that holds it.", show_default=False)
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A model folder, or the run folder that holds it; with --to an index folder.",
+            metavar="MODEL|INDEX",
+            show_default=False,
+        ),
     ],
     repo_id: Annotated[str | None, typer.Option("--repo-id", help="Where to: your-name/your-model.")] = None,
     private: Annotated[
@@ -23,26 +32,107 @@ def push(
     message: Annotated[
         str, typer.Option("--message", help="Of the commit.")
     ] = "Model trained with splade-cli",
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", help="URL of an engine: postgresql://me@host/db?table=docs.", show_default=False
+        ),
+    ] = None,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Bring what is there up to date: add, replace, delete.")
+    ] = False,
+    force: options.Force = False,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            "--queries", help="Queries for the check at the end.", show_default="written from the texts"
+        ),
+    ] = None,
+    min_recall: Annotated[
+        float,
+        typer.Option("--min-recall", min=0, max=1, help="Of exact search's first 10; exit 3 below it."),
+    ] = MIN_RECALL,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
+        ),
+    ] = None,
+    device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
     ] = False,
     json_output: options.Json = False,
 ) -> None:
-    """Publish a model on the model hub (HF_TOKEN or `hf auth login`; HF_ENDPOINT for another hub)."""
+    """Publish a model on the model hub (HF_TOKEN or `hf auth login`), or fill an engine with an index."""
+    from splade_cli.errors import InputError
+
+    if to is not None:
+        if repo_id is not None:
+            raise InputError("--to with --repo-id", "an index goes to an engine, a model to the hub")
+        from splade_cli.deploy.push.push_index import PushRequest
+        from splade_cli.engines.remote.pushing import PushOptions
+
+        how = PushOptions(sync=sync, force=force, dry_run=dry_run)
+        opening = settings.model_options(device, trust_remote_code, False)
+        _push_index(PushRequest(source, to, how, queries, model, opening), min_recall, json_output)
+        return
+    if repo_id is None:
+        raise InputError(
+            "splade push needs a repository or an engine",
+            f"splade push {source} --repo-id your-name/your-model",
+        )
+    _push_model(source, repo_id, private, message, trust_remote_code, dry_run, json_output)
+
+
+def _push_index(request: PushRequest, min_recall: float, json_output: bool) -> None:
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render.progress import show_progress
+    from splade_cli.deploy.push.push_index import push_index
+
+    with show_progress() as progress:
+        report = push_index(request, progress)
+    pushed = report.pushed
+    facts: dict[str, object] = {"engine": report.address, "generation": report.generation}
+    facts |= {"rows": pushed.checked.rows, "written": pushed.written, "deleted": pushed.deleted}
+    facts |= {"unchanged": pushed.unchanged, "most terms a row": pushed.checked.nonzeros}
+    if report.size_bytes is not None:
+        facts["megabytes"] = round(report.size_bytes / 1e6, 1)
+    found = report.parity
+    if found is None:
+        console.facts(facts, json_output, "nothing was changed (--dry-run); all limits are kept")
+        return
+    facts |= {f"recall@{found.k}": round(found.recall, 4), "sample queries": found.queries}
+    facts["largest difference of a score"] = f"{found.score_difference:.1e}"
+    console.facts(facts, json_output)
+    if pushed.resumed:
+        console.note("an interrupted push went on where it was")
+    for query in report.worst:
+        console.note(f"not all of the first {found.k} were found: {query}")
+    if found.recall < min_recall:
+        console.note(f"recall@{found.k} {found.recall:.4f} is below --min-recall {min_recall:g}")
+        raise typer.Exit(3)
+    console.next_command(f"splade search QUERY --engine '{report.address}' --index {request.folder}")
+
+
+def _push_model(
+    model: Path,
+    repo_id: str,
+    private: bool,
+    message: str,
+    trust_remote_code: bool,
+    dry_run: bool,
+    json_output: bool,
+) -> None:
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     from splade_cli.cli.render import console
-    from splade_cli.errors import InputError
     from splade_cli.model.options import ModelOptions
     from splade_cli.training.publishing.contents import files_to_push, model_folder
     from splade_cli.training.publishing.licence import base_licence
     from splade_cli.training.publishing.publish import push_to_hub, require_push
 
-    if repo_id is None:
-        raise InputError(
-            "splade push needs a repository", f"splade push {model} --repo-id your-name/your-model"
-        )
     folder = model_folder(model)
     licence = base_licence(str(folder))
     facts = {"licence": str(licence), "its demands": licence.demands}

@@ -61,6 +61,7 @@ def query(
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
     backend: options.Backend = None,
+    engine: options.Engine = None,
     max_file_size: reading_options.MaxFileSize = 100.0,
     max_file_seconds: reading_options.MaxFileSeconds = 60.0,
     follow_links: reading_options.FollowLinks = False,
@@ -87,17 +88,17 @@ def query(
         _require_output(output_file, query)
     if ab_log is not None and ab is None:
         raise InputError(f"--ab-log {ab_log} without --ab", "name the other model or index: --ab tiny")
-    if (index is None) == (docs is None):
+    is_made = index is not None or engine is not None
+    if is_made == (docs is not None):
         raise InputError(
             "splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR"
         )
     chosen = options.search_options(mode, None, idf, expand, group, rerank, rerank_top, weights)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     is_interactive = query is None and sys.stdin.isatty()
-    if index is not None:
-        searcher = settings.open_index(
-            index, model, chosen, backend, opening, load=not is_interactive or ab is not None
-        )
+    if is_made:
+        loads = not is_interactive or ab is not None
+        searcher = settings.open_index(index, model, chosen, backend, opening, loads, engine)
         marks = marks or _beside(index, MARKS)
     else:
         from splade_cli.cli.render.progress import show_progress
@@ -126,7 +127,9 @@ def query(
     others = Others(opening)
     compared: AbTest | None = None
     if ab is not None:
-        compared = _compared(searcher, str(index or docs), ab, ab_log or _beside(index, PREFERENCES), others)
+        compared = _compared(
+            searcher, str(index or docs or "engine"), ab, ab_log or _beside(index, PREFERENCES), others
+        )
     session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=others, ab=compared)
     if query is not None:
         _answer(session, query, output_file)

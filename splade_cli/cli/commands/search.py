@@ -18,7 +18,10 @@ def search(
     query: Annotated[
         str, typer.Argument(help="What to look for; - reads a query a line.", show_default=False)
     ],
-    index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
+    index: Annotated[
+        Path | None,
+        typer.Option("--index", "-i", help="Index folder of `splade index`; with --engine not needed."),
+    ] = None,
     k: Annotated[int, typer.Option("-k", "--top", help="Hits.")] = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Show the terms behind each hit.")] = False,
     model: Annotated[
@@ -36,6 +39,7 @@ def search(
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
     backend: options.Backend = None,
+    engine: options.Engine = None,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
     allow_pickle: options.AllowPickle = False,
@@ -49,7 +53,7 @@ def search(
     options.weights_need_hybrid(weights, mode)
     chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
-    searcher = settings.open_index(index, model, chosen, backend, opening)
+    searcher = settings.open_index(index, model, chosen, backend, opening, engine=engine)
     if query == "-":
         _answer_lines(searcher, k)
         return
@@ -61,7 +65,8 @@ def search(
         display.hits(hits, explain)
     else:
         console.note(f"{_nothing(searcher, filter)}; try other words")
-    console.next_command(f"splade query --index {index}")
+    if engine is None:
+        console.next_command(f"splade query --index {index}")
 
 
 def _answer_lines(searcher: Searcher, k: int) -> None:

@@ -76,6 +76,7 @@ def serve(
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
     backend: options.Backend = None,
+    engine: options.Engine = None,
     device: options.Device = "auto",
     trust_remote_code: options.TrustRemoteCode = False,
     allow_pickle: options.AllowPickle = False,
@@ -124,7 +125,7 @@ def serve(
     from splade_cli.deploy.server.served_index import IndexSource
 
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
-    source = IndexSource(index, model, chosen, options.backend_name(backend), opening)
+    source = IndexSource(index, model, chosen, options.backend_name(backend), opening, engine)
     other: IndexSource | None = None
     if ab is not None:
         other = IndexSource(ab, None, chosen, options.backend_name(backend), opening)

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from splade_cli.errors import InputError, MachineError, ModelError, SpladeError
+from splade_cli.errors import InputError, MachineError, ModelError, ServiceError, SpladeError
 
 log = logging.getLogger("splade_cli.server")
 RETRY_SECONDS = 1
@@ -57,6 +57,8 @@ def refusal_of(error: SpladeError) -> Refusal:
     log.error("%s: %s", error.message, hint)
     if isinstance(error, MachineError):
         return busy("the server's machine has no room for this now", "ask again later")
+    if isinstance(error, ServiceError):
+        return busy("the engine that finds the texts does not answer now", "ask again later")
     if isinstance(error, ModelError):
         return Refusal(424, "the model that this needs cannot be used here", "see the server's log")
     return Refusal(500, "the index cannot be read", "see the server's log")

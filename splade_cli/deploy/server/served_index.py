@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import cast
 
 from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import SpladeError
@@ -31,13 +30,17 @@ WARM_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class IndexSource:
-    """An index folder and how it is opened, as `Searcher.open` has it; can be sent to other processes."""
+    """An index folder and how it is opened, as `Searcher.open` has it; can be sent to other processes.
+
+    With an engine the texts are found there, and the folder says what the index is and encodes queries.
+    """
 
     folder: Path
     model: str | None = None
     options: SearchOptions = DEFAULT
     backend: str | None = None
     opening: ModelOptions = field(default_factory=ModelOptions)
+    engine: str | None = None
 
     @property
     def name(self) -> str:
@@ -51,7 +54,7 @@ class IndexSource:
             IndexFolderError, ModelError, InputError: as `Searcher.open`.
         """
         searcher = self._searcher()
-        index = _index_of(searcher)
+        index = self._index_of(searcher)
         return _warm(Served(searcher, index, self._document_encoder(searcher, index)))
 
     def next(self, before: Served) -> Served:
@@ -60,13 +63,13 @@ class IndexSource:
         if index.info.encoder != before.index.info.encoder:
             return self.open()
         encoder = before.searcher.encoder
-        if index.info.query is None and isinstance(encoder, ModelEncoder):
+        if self.engine is None and index.info.query is None and isinstance(encoder, ModelEncoder):
             searcher = Searcher.over(
                 index, encoder.embedder, encoder=encoder, options=self.options, backend=self.backend
             )
         else:
             searcher = self._searcher()
-        return _warm(Served(searcher, _index_of(searcher), before.documents))
+        return _warm(Served(searcher, self._index_of(searcher), before.documents))
 
     def _searcher(self) -> Searcher:
         return Searcher.open(
@@ -76,7 +79,14 @@ class IndexSource:
             backend=self.backend,
             model_options=self.opening,
             few_queries=True,
+            engine=self.engine,
         )
+
+    def _index_of(self, searcher: Searcher) -> SpladeIndex:
+        """What a searcher of the folder searches, or its engine was filled with."""
+        if isinstance(searcher.engine, LocalEngine):
+            return searcher.engine.index
+        return SpladeIndex.open(self.folder)
 
     def _document_encoder(self, searcher: Searcher, index: SpladeIndex) -> ModelEncoder | None:
         """What encodes texts as documents: the model of the queries, or one that is loaded when needed."""
@@ -103,11 +113,6 @@ class Served:
         return self.index.generation
 
 
-def _index_of(searcher: Searcher) -> SpladeIndex:
-    """What a searcher of a folder searches."""
-    return cast(LocalEngine, searcher.engine).index
-
-
 def _warm(served: Served) -> Served:
     """Searches for words that are there, so that what first queries read, load and compile is before them.
 
@@ -118,8 +123,7 @@ def _warm(served: Served) -> Served:
     searcher.matcher()
     rows = served.index.live_rows()
     if len(rows):
-        first = served.index.ids[int(rows[0])]
-        words = searcher.engine.fetch([first])[0].text[:WARM_CHARACTERS].strip() or WARM_UP
+        words = served.index.chunks[int(rows[0])].text[:WARM_CHARACTERS].strip() or WARM_UP
         searcher.search([words, WARM_UP], 1)
         searcher.search(words, 1)
     return served

@@ -12,7 +12,7 @@ from psycopg import errors
 
 from splade_cli.engines.remote.address import PASSWORD, EngineAddress
 from splade_cli.engines.remote.patience import SEARCHING, Patience, patiently
-from splade_cli.errors import InputError, ServiceError, SpladeError
+from splade_cli.errors import ServiceError
 
 Result = TypeVar("Result")
 CONNECT_SECONDS = "10"
@@ -51,8 +51,7 @@ class Connections:
         """What `call` makes of a connection; called again on another where the server went away.
 
         Raises:
-            InputError: the server refuses, or a statement cannot be.
-            ServiceError: it cannot be reached.
+            ServiceError: the server cannot be reached, or refuses.
         """
 
         def once() -> Result:
@@ -96,12 +95,12 @@ class Connections:
             raise
         return connection
 
-    def failure(self, error: psycopg.Error) -> SpladeError:
+    def failure(self, error: psycopg.Error) -> ServiceError:
         """An error of the server in words. What it says may name the user and the host, never a password."""
         said = " ".join(str(error).split())
         code = error.sqlstate or ""
         if code.startswith("28") or any(word in said.lower() for word in _REFUSED):
-            return InputError(
+            return ServiceError(
                 f"{self.address} refuses: {said}", f"check user and password ({PASSWORD}, or in the URL)"
             )
         if isinstance(error, errors.DiskFull):
@@ -111,7 +110,9 @@ class Connections:
                 f"{self.address} cannot be reached: {said}",
                 "is the server running? An interrupted push goes on where it was",
             )
-        return InputError(f"{self.address} refuses: {said}", "see the documentation of the engine")
+        return ServiceError(
+            f"{self.address} refuses: {said}", "was the table made by another version? Push to a new name"
+        )
 
 
 def _is_passing(error: Exception) -> bool:

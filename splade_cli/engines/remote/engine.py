@@ -11,7 +11,7 @@ from splade_cli.engines.remote.conditions import Condition, condition_of
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.store import Store
 from splade_cli.errors import InputError, require_positive
-from splade_cli.index.metadata.filters import Filter
+from splade_cli.index.metadata.filters import Filter, fields_of
 from splade_cli.index.metadata.matching import require_fields
 from splade_cli.index.store.batches import canonical
 from splade_cli.records import Chunk, Ranking
@@ -33,7 +33,7 @@ class RemoteEngine:
         if not facts.generation:
             raise InputError(
                 f"{address} holds a part of an index: its push was interrupted",
-                "push the index again, it goes on where it was",
+                f"type it again, it goes on where it was: splade push INDEX --to '{address}'",
             )
         self.store = store
         self.facts = facts
@@ -44,7 +44,7 @@ class RemoteEngine:
         """Over what a store says of itself. Raises InputError where nothing was pushed there."""
         facts = store.read_facts()
         if facts is None:
-            raise InputError(f"nothing at {address}", "push an index there")
+            raise InputError(f"nothing at {address}", f"fill it: splade push INDEX --to '{address}'")
         return cls(store, facts, address)
 
     @property
@@ -65,14 +65,14 @@ class RemoteEngine:
         require_positive(k=k)
         if queries.shape[1] != self.dimensions:
             raise InputError(
-                f"queries have {queries.shape[1]} dimensions, {self.address} has {self.dimensions}",
+                f"queries have {queries.shape[1]} dimensions, the engine has {self.dimensions}",
                 "encode queries with the model that made the index",
             )
         matrix = canonical(sp.csr_matrix(queries))
         asked = np.flatnonzero(np.diff(matrix.indptr))
         found = Ranking([], [])
         if len(asked):
-            found = self.store.search(matrix[asked], min(k, max(1, len(self))), self._condition(filter))
+            found = self.store.search(matrix[asked], k, self._condition(filter))
         ids: list[list[str]] = [[] for _ in range(matrix.shape[0])]
         scores = [np.empty(0, dtype=np.float32) for _ in range(matrix.shape[0])]
         for number, names, values in zip(asked.tolist(), found.ids, found.scores, strict=True):
@@ -85,7 +85,7 @@ class RemoteEngine:
     def fetch(self, ids: Sequence[str]) -> list[Chunk]:
         """See `Engine.fetch`."""
         found = self.store.fetch(ids) if ids else {}
-        _require_found(ids, found, self.address)
+        _require_found(ids, found)
         return [found[each] for each in ids]
 
     def chunks_of(self, document_id: str) -> list[str]:
@@ -103,7 +103,7 @@ class RemoteEngine:
     def vectors(self, ids: Sequence[str]) -> sp.csr_matrix:
         """See `VectorStore.vectors`."""
         found = self.store.vectors(ids) if ids else {}
-        _require_found(ids, found, self.address)
+        _require_found(ids, found)
         starts = np.cumsum([0, *(len(found[each][0]) for each in ids)])
         columns = [column for each in ids for column in found[each][0]]
         weights = [weight for each in ids for weight in found[each][1]]
@@ -127,11 +127,14 @@ class RemoteEngine:
     def _condition(self, filter: Filter | None) -> Condition | None:
         if filter is None:
             return None
+        if not set(fields_of(filter)) <= set(self.facts.fields):
+            # a push since may have brought it
+            self.facts = self.store.read_facts() or self.facts
         require_fields(filter, self.facts.fields)
         return condition_of(filter)
 
 
-def _require_found(ids: Sequence[str], found: Mapping[str, object], address: str) -> None:
+def _require_found(ids: Sequence[str], found: Mapping[str, object]) -> None:
     for each in ids:
         if each not in found:
-            raise InputError(f"no document '{each}' in {address}", "ids stand behind each hit")
+            raise InputError(f"no document '{each}' in the engine", "ids stand behind each hit")

@@ -126,7 +126,8 @@ def _require_wanted(before: StoreFacts, facts: StoreFacts, options: PushOptions,
     raise InputError(
         f"{address} holds generation {before.generation} of an index ({before.rows:,} rows), "
         f"this one is generation {facts.loading}",
-        "bring it up to date, which deletes what this index has not; or begin anew",
+        "bring it up to date, which deletes what this index has not",
+        option="sync",
     )
 
 

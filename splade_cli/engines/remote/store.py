@@ -23,8 +23,7 @@ class EngineWriter(Protocol):
     """Fills a store. One thread uses it; a call that fails midway may be repeated.
 
     Raises, in every method:
-        ServiceError: the server cannot be reached, or failed for longer than is waited for.
-        InputError: it refuses what it was given, such as a password.
+        ServiceError: the server refuses, or cannot be reached for longer than is waited for.
     """
 
     @property

@@ -1,0 +1,1 @@
+"""An index on its way to the store of a remote engine."""
