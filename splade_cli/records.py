@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -129,7 +130,7 @@ class Term:
     """One vocabulary entry's part in a score: ``query_weight * document_weight == contribution``.
 
     `literal` says that it stands in the query itself, `in_document` in the document; else the model added it
-    there.
+    there. `word` is the whole word that it is a piece of, where all of its pieces met; else empty.
     """
 
     term: str
@@ -138,6 +139,28 @@ class Term:
     contribution: float
     literal: bool
     in_document: bool = False
+    word: str = ""
+
+
+def within(metadata: Mapping[str, JsonValue], headings: Sequence[str]) -> str:
+    """Where in its document a text stands: ``p. 12``, ``slide 3``, ``> Installing > Windows``."""
+    places = []
+    for name, written in _COUNTED.items():
+        part = metadata.get(name)
+        if isinstance(part, str | int) and not isinstance(part, bool) and part != "":
+            places.append(f"{written}{part}")
+    places += [f"> {heading}" for heading in headings]
+    return " ".join(places)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Another chunk of a hit's document: `within` says where it stands, `highlights` are as of a hit."""
+
+    id: str
+    within: str
+    snippet: str
+    highlights: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, init=False)
@@ -150,6 +173,8 @@ class Hit:
         duplicates: ids of hits with nearly the same text, best first, where they are grouped.
         highlights: (start, end) in `snippet` of the words that the terms stand for.
         headings: the path of headings above the text, outermost first, the document's title excluded.
+        words: the words of BM25 behind a fused hit, where details were asked for; `terms` are the model's.
+        shown_windows: the first of `windows` with what they say, where details were asked for.
     """
 
     id: str
@@ -166,6 +191,8 @@ class Hit:
     duplicates: tuple[str, ...]
     highlights: tuple[tuple[int, int], ...]
     headings: tuple[str, ...]
+    words: tuple[Term, ...]
+    shown_windows: tuple[Window, ...]
 
     def __init__(
         self,
@@ -183,6 +210,8 @@ class Hit:
         duplicates: tuple[str, ...] = (),
         highlights: tuple[tuple[int, int], ...] = (),
         headings: tuple[str, ...] = (),
+        words: tuple[Term, ...] = (),
+        shown_windows: tuple[Window, ...] = (),
     ) -> None:
         # all at once: to be made took a frozen dataclass of so many fields longer than to be found
         self.__dict__.update(
@@ -200,18 +229,14 @@ class Hit:
             duplicates=duplicates,
             highlights=highlights,
             headings=headings,
+            words=words,
+            shown_windows=shown_windows,
         )
 
     @property
     def within(self) -> str:
-        """Where in its document the text stands: ``p. 12``, ``slide 3``, ``> Installing > Windows``."""
-        places = []
-        for name, written in _COUNTED.items():
-            part = self.metadata.get(name)
-            if isinstance(part, str | int) and not isinstance(part, bool) and part != "":
-                places.append(f"{written}{part}")
-        places += [f"> {heading}" for heading in self.headings]
-        return " ".join(places)
+        """Where in its document the text stands, see `within`."""
+        return within(self.metadata, self.headings)
 
     @property
     def place(self) -> str:
@@ -222,7 +247,10 @@ class Hit:
         """Plain JSON-ready values, `place` among them; inner ones are shared with the hit."""
         # `asdict` copies each value by itself, which took four times as long as writing them all as JSON
         terms: list[JsonValue] = [{**term.__dict__} for term in self.terms]
-        return {**self.__dict__, "terms": terms, "place": self.place}
+        values = {**self.__dict__, "terms": terms, "place": self.place}
+        values["words"] = [{**term.__dict__} for term in self.words]
+        values["shown_windows"] = [{**window.__dict__} for window in self.shown_windows]
+        return values
 
 
 @dataclass(frozen=True)

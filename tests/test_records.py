@@ -146,6 +146,7 @@ def test_records_are_frozen_and_hits_are_json_ready() -> None:
             "contribution": 0.5,
             "literal": True,
             "in_document": False,
+            "word": "",
         }
     ]
     assert Document("a", "b").metadata is not Document("a", "b").metadata

@@ -22,9 +22,9 @@ class Engine(Protocol):
     Safe to be searched from many threads at once.
 
     Attributes:
-        capabilities: of ``exact`` (no approximation), ``filter``, ``bm25`` (`WordEngine`), ``dense``
-            (`DenseEngine`), ``vectors`` (`VectorStore`), ``frequencies`` (`TermStatistics`), ``catalog``
-            (`Catalog`).
+        capabilities: of ``exact`` (no approximation), ``filter``, ``bm25`` (`WordEngine`), ``lexicon``
+            (`Lexicon`), ``dense`` (`DenseEngine`), ``vectors`` (`VectorStore`), ``frequencies``
+            (`TermStatistics`), ``catalog`` (`Catalog`).
         dimensions: V.
     """
 
@@ -65,6 +65,13 @@ class WordEngine(Protocol):
         self, query: Sequence[WeightedText], ids: Sequence[str]
     ) -> list[list[tuple[str, float, float]]]:
         """(word, query weight, document weight) of the words that each text shares with a query."""
+
+
+class Lexicon(Protocol):
+    """An engine that knows which words its texts hold (capability ``lexicon``)."""
+
+    def word_frequencies(self, text: str) -> dict[str, int]:
+        """The words of a text as BM25 reads it, and how many stored texts hold each."""
 
 
 class DenseEngine(Protocol):

@@ -30,7 +30,7 @@ class LocalEngine:
         self._last_mask: tuple[Filter, Mask] | None = None
         capabilities = {"exact", "filter", "vectors", "frequencies", "catalog"}
         if index.segments and all(segment.bm25 is not None for segment in index.segments):
-            capabilities.add("bm25")
+            capabilities.update(("bm25", "lexicon"))
         if index.segments and all(segment.stored_dense is not None for segment in index.segments):
             capabilities.add("dense")
         self._capabilities = frozenset(capabilities)
@@ -81,6 +81,10 @@ class LocalEngine:
     ) -> list[list[tuple[str, float, float]]]:
         """See `WordEngine.explain_words`."""
         return [self._lexical.explain(query, self.index.row_of(each)) for each in ids]
+
+    def word_frequencies(self, text: str) -> dict[str, int]:
+        """See `Lexicon.word_frequencies`."""
+        return self._lexical.frequencies(text)
 
     def fetch(self, ids: Sequence[str]) -> list[Chunk]:
         """See `Engine.fetch`."""

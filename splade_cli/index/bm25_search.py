@@ -105,6 +105,16 @@ class Bm25Search:
         """The IDF of each term, over the living rows; a term that none holds is left out."""
         return {term: idf for term in set(terms) for idf, _ in [self._known_term(term)] if idf}
 
+    def frequencies(self, text: str) -> dict[str, int]:
+        """The terms of a text as BM25 reads it, and how many living rows hold each."""
+        counted = dict.fromkeys(self._counted(text), 0)
+        for term in counted:
+            codes = self._known_term(term).codes
+            for code, frequencies in zip(codes, self._document_frequencies, strict=True):
+                if code is not None:
+                    counted[term] += int(frequencies[code])
+        return counted
+
     @cached_property
     def _known_term(self) -> Callable[[str], KnownTerm]:
         return lru_cache(maxsize=KEPT_TERMS)(self._look_up)

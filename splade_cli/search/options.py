@@ -31,6 +31,8 @@ class SearchOptions:
         weights: of the parts of a hybrid, or ``rrf`` for reciprocal rank fusion; by default all parts weigh
             the same, which ranked better than reciprocal ranks on the collections that were measured.
         explain: hits carry the terms that matched.
+        details: hits carry what people read beside: of a fusion the words of BM25 that matched, and what
+            other chunks of the same document say.
         texts: hits carry texts, snippets, titles and metadata; without, they are ids, scores and what was
             grouped.
     """
@@ -44,6 +46,7 @@ class SearchOptions:
     rerank_depth: int = RERANK_DEPTH
     weights: Mapping[str, float] | Literal["rrf"] | None = None
     explain: bool = True
+    details: bool = False
     texts: bool = True
 
     @property

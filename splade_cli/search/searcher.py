@@ -274,5 +274,11 @@ class Searcher:
     def _hits(self, query: RankedQuery, options: SearchOptions) -> list[Hit]:
         if options.texts:
             words = options.mode == "bm25"
-            return full_hits(query, self.hit_source, words=words, explain=options.explain)
+            return full_hits(
+                query,
+                self.hit_source,
+                words=words,
+                explain=options.explain,
+                details=options.details,
+            )
         return bare_hits(query, self._facts)

@@ -187,7 +187,7 @@ def test_a_whole_conversation(terminal: Callable[..., Terminal], tmp_path: Path)
 
 def test_completion(terminal: Callable[..., Terminal]) -> None:
     seen = terminal()
-    seen.type("/mo\t")
+    seen.type("/mod\t")
     seen.until(lambda: seen.line.startswith("splade> /mode "))
     seen.type("b\t")
     seen.until(lambda: seen.line.startswith("splade> /mode bm25"))
@@ -200,6 +200,32 @@ def test_completion(terminal: Callable[..., Terminal]) -> None:
     seen.until(lambda: seen.line.startswith("splade> /filter extension"))
     seen.type("\x03")
     seen.type("/ma", "keep hits as training rows")
+
+
+def test_80_by_24(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    seen = terminal(columns=80, rows=24)
+    for query in ("firing clay", "squealing brakes of a bicycle", "weave a scarf", "sharp tool", "wood type"):
+        seen.ask(query)
+        asked = seen.lines.index(f"splade> {query}")
+        assert seen.lines[asked + 1].startswith(" 1  "), "the best hit stands right below the query"
+        assert seen.screen.cursor.y >= asked + 3 and not any(
+            line == "" for line in seen.lines[asked : seen.screen.cursor.y]
+        )
+    seen.until(
+        lambda: seen.screen.cursor.y == 22 and seen.lines[23].startswith(" mode")
+    )  # none free for a menu
+    seen.type("/m", "/more", "the next hits")
+    seen.until(lambda: seen.screen.cursor.y < 22)  # but for one that is there
+    seen.type("\x03")
+    seen.ask("/explain on", "bm25", "sparse")
+    seen.ask("help", "/quit")
+    assert "splade> help" in seen.lines, "all of it fits"
+    seen.ask(f"/export {tmp_path / 'hits.json'}", "hits written to")
+    seen.ask("zzxqj wqpfkj", "no word of this query is in the index")
+    seen.type("/clear\r")
+    seen.until(lambda: seen.lines[0].startswith("splade>"))
+    seen.type("exit\r")
+    assert seen.ends() == 0
 
 
 @pytest.mark.slow

@@ -131,6 +131,7 @@ def query(
             searcher, str(index or docs or "engine"), ab, ab_log or _beside(index, PREFERENCES), others
         )
     session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=others, ab=compared)
+    session.details = is_interactive or console.out.is_terminal
     if query is not None:
         _answer(session, query, output_file)
     elif is_interactive:
@@ -170,7 +171,7 @@ def _require_output(path: Path, query: str | None) -> None:
 def _answer(session: Session, query: str, path: Path | None) -> None:
     """The hits of one query: for people on a terminal, else as JSON, and as JSON in a file."""
     from splade_cli.cli.render import console
-    from splade_cli.cli.render import hits as display
+    from splade_cli.cli.render.hits import ranked
     from splade_cli.search.session.replies import NoteReply
     from splade_cli.storage.files import write_json
 
@@ -181,7 +182,7 @@ def _answer(session: Session, query: str, path: Path | None) -> None:
     if not console.out.is_terminal:
         console.json_document(document)
     else:
-        display.hits(session.hits, session.explain)
+        ranked.hits(session.hits, session.explain)
     if path is not None:
         write_json(path, document, alone=True)
         console.note(f"hits written to {path}")

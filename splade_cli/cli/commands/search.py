@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,11 +48,13 @@ def search(
 ) -> None:
     """Search an index."""
     from splade_cli.cli.render import console
-    from splade_cli.cli.render import hits as display
+    from splade_cli.cli.render.hits import ranked
 
     options.positive(top=k)
     options.weights_need_hybrid(weights, mode)
     chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)
+    if not json_output and query != "-":
+        chosen = replace(chosen, details=True)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     searcher = settings.open_index(index, model, chosen, backend, opening, engine=engine)
     if query == "-":
@@ -62,7 +65,7 @@ def search(
         console.json_document({"query": query, "hits": [hit.as_dict() for hit in hits]})
         return
     if hits:
-        display.hits(hits, explain)
+        ranked.hits(hits, explain)
     else:
         console.note(f"{_nothing(searcher, filter)}; try other words")
     if engine is None:

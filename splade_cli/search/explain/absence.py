@@ -74,7 +74,7 @@ def absence_of(
     parts = {part: row_of(ranking, 0) for part, ranking in ranked.parts.items()}
     words = options.mode == "bm25"
     asked = RankedQuery(query, encoded.sparse, [group], parts)
-    hit = full_hits(asked, source, words=words, explain=True)[0]
+    hit = full_hits(asked, source, words=words, explain=True, details=options.details)[0]
     lacking: list[tuple[str, float]] = []
     if "vectors" in engine.capabilities:
         vector = encoded.sparse

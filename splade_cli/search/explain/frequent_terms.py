@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from splade_cli.engines.base import Catalog, Engine, TermStatistics, VectorStore
 from splade_cli.errors import InputError
 from splade_cli.search.explain.literal_terms import TermMatcher
-from splade_cli.search.explain.snippets import on_one_line, snippet
+from splade_cli.search.explain.snippets import snippet
 from splade_cli.search.explain.term_names import continues_a_word, readable
 from splade_cli.search.explain.terms import term_name
+from splade_cli.search.explain.unmarked import on_one_line
 
 ABOVE = 0.2
 _SAMPLE = 256

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
 import scipy.sparse as sp
 
 from splade_cli.engines.base import Engine, VectorStore, WordEngine
 from splade_cli.errors import InputError
-from splade_cli.records import Chunk, Hit, Ranking, Term, WeightedText
+from splade_cli.records import Chunk, Hit, Ranking, Term, WeightedText, Window, within
 from splade_cli.search.explain.literal_terms import TermMatcher
-from splade_cli.search.explain.snippets import on_one_line, snippet
+from splade_cli.search.explain.shown_terms import whole_words
+from splade_cli.search.explain.snippets import snippet
+from splade_cli.search.explain.term_names import continues_a_word
 from splade_cli.search.explain.terms import QueryTerms, SharedTerm, Vector, active_terms
+from splade_cli.search.explain.unmarked import on_one_line
 from splade_cli.search.ranking.grouping import FactsCache, Group
 from splade_cli.search.recent import RecentlyUsed
 
 HIGHLIGHTED_TERMS = 10
+SHOWN_WINDOWS = 2
+WINDOW_COLUMNS = 100
+TELLING = 0.1
+"""Share of the largest contribution from which on the words of a term are highlighted."""
 KEPT_TEXTS = 2048
 
 
@@ -46,13 +53,21 @@ class HitSource:
         self.vectors = RecentlyUsed(self._read_vectors, KEPT_TEXTS)
 
     def _read_texts(self, ids: Sequence[str]) -> list[StoredText]:
-        return [StoredText(chunk, on_one_line(chunk.text)) for chunk in self.engine.fetch(ids)]
+        return [StoredText(chunk, _line_of(chunk)) for chunk in self.engine.fetch(ids)]
 
     def _read_vectors(self, ids: Sequence[str]) -> list[Vector]:
         stored = cast(VectorStore, self.engine).vectors(ids)
         stored.sort_indices()
         spans = zip(stored.indptr[:-1].tolist(), stored.indptr[1:].tolist(), strict=True)
         return [(stored.indices[start:end].copy(), stored.data[start:end].copy()) for start, end in spans]
+
+
+def _line_of(chunk: Chunk) -> str:
+    """A chunk on one line, without the title that it begins with, which stands above it."""
+    line = on_one_line(chunk.text)
+    if chunk.title and line.startswith(f"{chunk.title}: "):
+        return line[len(chunk.title) + 2 :]
+    return line
 
 
 @dataclass(frozen=True)
@@ -89,12 +104,15 @@ def bare_hits(query: RankedQuery, facts_of: FactsCache) -> list[Hit]:
     ]
 
 
-def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bool) -> list[Hit]:
+def full_hits(
+    query: RankedQuery, source: HitSource, *, words: bool, explain: bool, details: bool = False
+) -> list[Hit]:
     """Hits with texts and snippets.
 
     Args:
         words: the ranking is by BM25, so words matched and no terms of a model.
         explain: give the terms that matched.
+        details: give the words of BM25 behind hits of a fusion, and the first windows of each, as well.
     """
     ids = [group.id for group in query.groups]
     texts = source.texts(ids)
@@ -107,15 +125,23 @@ def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bo
         heaviest = active_terms(query.vector, source.vocabulary, HIGHLIGHTED_TERMS)
         none_shared = [name for name, _ in heaviest]
     met = {term[0] for shared in shared_terms for term in shared}
+    pieced: dict[str, tuple[str, ...]] = {}
+    of_bm25: Mapping[str, tuple[Term, ...]] = {}
+    windows: Mapping[str, tuple[Window, ...]] = {}
+    if details:
+        windows = _windows_shown(query, source, words=words)
+        if "bm25" in query.parts:
+            of_bm25 = _words_behind(query, ids, source)
     sought = matcher.seek([*met, *none_shared])
     if explain and not words:
         # what an expansion rule added was said by its author, not by the model
         in_query = matcher.literal(met, *[text for text, _ in query.texts])
+        pieced = matcher.pieced_words(*[text for text, _ in query.texts])
     hits = []
     for rank, (group, shared) in enumerate(zip(query.groups, shared_terms, strict=True), 1):
         chunk, line = texts[group.id]
         names = [term[0] for term in shared]
-        highlighted = names[:HIGHLIGHTED_TERMS] or none_shared
+        highlighted = telling(shared) or none_shared
         piece = snippet(line, sought.words(line, highlighted))
         terms: tuple[Term, ...] = ()
         if explain and words:
@@ -123,6 +149,8 @@ def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bo
         elif explain and shared:
             in_document = matcher.literal(names, chunk.title, line)
             terms = tuple([Term(*term, term[0] in in_query, term[0] in in_document) for term in shared])
+            if any(map(continues_a_word, names)):
+                terms = _as_words(terms, whole_words(names, pieced, matcher.pieced_words(line)))
         hit = Hit(
             id=group.id,
             rank=rank,
@@ -138,9 +166,54 @@ def full_hits(query: RankedQuery, source: HitSource, *, words: bool, explain: bo
             windows=_windows(group),
             duplicates=group.duplicates,
             headings=chunk.headings,
+            words=of_bm25.get(group.id, ()),
+            shown_windows=windows.get(group.id, ()),
         )
         hits.append(hit)
     return hits
+
+
+def _windows_shown(query: RankedQuery, source: HitSource, *, words: bool) -> dict[str, tuple[Window, ...]]:
+    """The first windows of each group, by the group's chunk."""
+    listed = {group.id: _windows(group)[:SHOWN_WINDOWS] for group in query.groups}
+    ids = [window for windows in listed.values() for window in windows]
+    if not ids:
+        return {}
+    texts = source.texts(ids)
+    matched = matched_terms(query, ids, source, words=words)
+    sought = source.matcher().seek([term[0] for shared in matched for term in shared])
+    made: dict[str, Window] = {}
+    for each, shared in zip(ids, matched, strict=True):
+        chunk, line = texts[each]
+        piece = snippet(line, sought.words(line, telling(shared)), WINDOW_COLUMNS)
+        made[each] = Window(each, within(chunk.metadata, chunk.headings), piece.text, piece.highlights)
+    return {each: tuple([made[window] for window in windows]) for each, windows in listed.items()}
+
+
+def telling(shared: Sequence[SharedTerm]) -> list[str]:
+    """The names of the terms that a hit is highlighted for; `shared` has the largest contribution first."""
+    if not shared:
+        return []
+    least = TELLING * shared[0][3]
+    return [term[0] for term in shared[:HIGHLIGHTED_TERMS] if term[3] >= least]
+
+
+def _as_words(terms: Sequence[Term], words: Mapping[str, str]) -> tuple[Term, ...]:
+    """Terms that say which word they are a piece of."""
+    return tuple([replace(term, word=words[term.term]) if term.term in words else term for term in terms])
+
+
+def _words_behind(query: RankedQuery, ids: Sequence[str], source: HitSource) -> dict[str, tuple[Term, ...]]:
+    """The words of BM25 that those of `ids` share with a query which its ranking has."""
+    ranked = set(query.parts["bm25"][0])
+    there = [each for each in ids if each in ranked]
+    explained = cast(WordEngine, source.engine).explain_words(query.texts, there)
+    behind = {}
+    for each, shared in zip(there, explained, strict=True):
+        behind[each] = tuple(
+            [Term(word, left, right, left * right, True, True) for word, left, right in shared]
+        )
+    return behind
 
 
 def matched_terms(

@@ -93,6 +93,19 @@ class TermMatcher:
             return None
         return self._by_word.words(text)
 
+    def pieced_words(self, *texts: str) -> dict[str, tuple[str, ...]]:
+        """The words of `texts` of which the vocabulary has only pieces, with these in order."""
+        found: dict[str, tuple[str, ...]] = {}
+        for text in texts:
+            known = self.words_of(text)
+            if known is None:
+                continue
+            for each in known.words:
+                names = tuple([name for name, _, _ in known.lexicon[each].tokens])
+                if any(continues_a_word(name) for name in names):
+                    found[each] = names
+        return found
+
     def read(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """See `words`, by the tokens of the whole text."""
         wanted = set(terms)

@@ -30,16 +30,11 @@ class Snippet(NamedTuple):
     highlights: tuple[tuple[int, int], ...] = ()
 
 
-def on_one_line(text: str) -> str:
-    """A text with single blanks for all white space."""
-    return " ".join(text.split())
-
-
 def snippet(line: str, words: Sequence[MatchedWord], length: int = SNIPPET_COLUMNS) -> Snippet:
     """A piece of a line, at most `length` columns and two ellipses, where the most different terms stand.
 
     Args:
-        line: see `on_one_line`.
+        line: see `unmarked.on_one_line`.
         words: of `line` that matched, in order.
         length: columns; an East Asian wide character takes two, an accent of its own none.
     """

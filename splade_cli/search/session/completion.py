@@ -60,21 +60,33 @@ def _arguments(session: Session, name: str, first: bool, word: str) -> Iterator[
     elif name == "/mark" and not first:
         yield from _hits(session, ranks=True)
     elif name in ("/open", "/why", "/explain") and first:
-        yield from _hits(session, ranks=False)
+        yield from _ids(session, word)
         if name == "/explain":
             yield from (("on", "behind each hit"), ("off", ""))
+    elif name == "/terms" and not first:
+        yield from _ids(session, word)
     elif not first:
         return
     elif name == "/mode":
         yield from ((mode, "") for mode in session.searcher.modes)
     elif name == "/mark":
         yield from ((verdict, "") for verdict in VERDICTS)
+    elif name in ("/fold", "/rerank", "/expand", "/idf"):
+        yield from (("on", ""), ("off", "")) if name == "/fold" else (("off", ""),)
     elif name == "/terms":
         yield from (("frequent", "in too many documents"), ("of", "of a document: its rank or id"))
     elif name == "/help":
         yield from ((command.removeprefix("/"), entry.help) for command, entry in COMMANDS.items())
     elif name == "/compare":
         yield from (("tiny", "the embedded model"), *_folders(word))
+
+
+def _ids(session: Session, word: str) -> Iterator[tuple[str, str]]:
+    """Ids of the last hits, then of documents that begin like `word`."""
+    titles = dict(_hits(session, ranks=False))
+    yield from titles.items()
+    if word:
+        yield from ((name, "") for name in session.ids_from(word) if name not in titles)
 
 
 def _hits(session: Session, ranks: bool) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from splade_cli.errors import InputError, did_you_mean
 from splade_cli.records import Hit
 from splade_cli.search.explain.frequent_terms import ABOVE, frequent_terms
 from splade_cli.search.explain.hits import HIGHLIGHTED_TERMS
+from splade_cli.search.explain.shown_terms import joined
 from splade_cli.search.session.compare import DEEPER, POOL, moves, overlap
 from splade_cli.search.session.marks import VERDICTS, Mark
 from splade_cli.search.session.replies import (
@@ -34,11 +35,29 @@ def show_terms(session: Sitting, argument: str) -> Reply:
         if _is_rank(session, rest):
             name = session.hits[int(rest) - 1].id
         chunk = session.chunks_of(name)[0]
-        return TermsReply(name, tuple(searcher.stored_terms(chunk)))
+        return _terms(
+            session,
+            name,
+            searcher.stored_terms(chunk),
+            searcher.engine.fetch([chunk])[0].content,
+            stored=True,
+        )
     text = argument or session.query
     if not text:
         raise InputError("/terms needs a text, nothing was asked yet", "e.g. /terms how to reset a password")
-    return TermsReply(text, tuple(searcher.terms(text)))
+    return _terms(session, text, searcher.terms(text), text)
+
+
+def _terms(
+    session: Sitting, name: str, terms: list[tuple[str, float]], text: str, stored: bool = False
+) -> TermsReply:
+    """The terms of `text`, and how people read them."""
+    matcher = session.searcher.matcher()
+    pieced = matcher.pieced_words(text)
+    literal = matcher.literal([term for term, _ in terms], text)
+    shown = [(word, weight, word in literal or word in pieced) for word, weight in joined(terms, pieced)]
+    unknown = () if stored else tuple(session.unknown_words(text))
+    return TermsReply(name, tuple(terms), stored, tuple(shown), unknown)
 
 
 def _share(text: str) -> float | None:

@@ -133,11 +133,20 @@ class WhyReply(Reply):
 
 @dataclass(frozen=True)
 class TermsReply(Reply):
-    """Names and weights of the heaviest terms of a text; `query` is the text, or the id of a stored one."""
+    """Names and weights of the heaviest terms of a text; `query` is the text, or the id of a stored one.
+
+    Attributes:
+        stored: it is a document's, as the index holds it.
+        shown: the terms as people read them: pieces of a word are one, and whether it stands in the text.
+        unknown: words of the text, where none of them stands in the index.
+    """
 
     kind = "terms"
     query: str = ""
     terms: tuple[tuple[str, float], ...] = ()
+    stored: bool = False
+    shown: tuple[tuple[str, float, bool], ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -223,6 +232,13 @@ class ErrorReply(Reply):
     message: str
     hint: str = ""
     option: str = ""
+
+
+@dataclass(frozen=True)
+class ClearReply(Reply):
+    """The screen is to be cleared."""
+
+    kind = "clear"
 
 
 @dataclass(frozen=True)

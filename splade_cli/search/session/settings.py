@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from splade_cli.errors import InputError
 from splade_cli.search.explain.terms import origins
@@ -36,11 +37,54 @@ def change_filter(session: Sitting, argument: str) -> Reply:
     return _changed(session, filter=session.known_filter(argument))
 
 
-def _changed(session: Sitting, **settings: int | str) -> Reply:
+def change_idf(session: Sitting, argument: str) -> Reply:
+    """``/idf [NUMBER|off]``."""
+    if not argument:
+        return NoteReply(f"idf {session.idf:g}", hint="0.5 often helps, /idf off is without")
+    try:
+        exponent = 0.0 if argument.lower() == "off" else float(argument)
+    except ValueError:
+        exponent = -1.0
+    if not 0 <= exponent < float("inf"):
+        raise InputError(f"/idf takes a number from 0 on, or off, got '{argument}'", "e.g. /idf 0.5")
+    return _changed(session, idf=exponent)
+
+
+def change_expansion(session: Sitting, argument: str) -> Reply:
+    """``/expand [FILE|off]``."""
+    if not argument:
+        return NoteReply(f"expand {session.expand or 'off'}", hint="a file of rules such as 'pw = password'")
+    if argument.lower() == "off":
+        return _changed(session, expand=None)
+    path = Path(argument).expanduser()
+    session.searcher.expanded("", replace(session.searcher.options, expansion=path))
+    return _changed(session, expand=path)
+
+
+def change_folding(session: Sitting, argument: str) -> Reply:
+    """``/fold [on|off]``."""
+    if argument.lower() not in ("", "on", "off"):
+        raise InputError(f"/fold takes on or off, got '{argument}'", "e.g. /fold off")
+    wanted = not session.fold
+    if argument:
+        wanted = argument.lower() == "on"
+    return _changed(session, fold=wanted)
+
+
+def change_reranker(session: Sitting, argument: str) -> Reply:
+    """``/rerank [MODEL|off]``."""
+    if not argument:
+        return NoteReply(
+            f"rerank {session.rerank or 'off'}", hint="/rerank MODEL: a cross-encoder's folder or hub id"
+        )
+    return _changed(session, rerank=None if argument.lower() == "off" else argument)
+
+
+def _changed(session: Sitting, **settings: int | float | str | bool | Path | None) -> Reply:
     """Changes a setting and asks again; where that fails or is stopped, the setting is as before."""
     before = {name: getattr(session, name) for name in settings}
     session.__dict__.update(settings)
-    message = ", ".join(f"{name} {value or 'off'} from now on" for name, value in settings.items())
+    message = ", ".join(f"{name} {_said(value)} from now on" for name, value in settings.items())
     if not session.query:
         return NoteReply(message)
     try:
@@ -49,6 +93,13 @@ def _changed(session: Sitting, **settings: int | str) -> Reply:
     except BaseException:
         session.__dict__.update(before)
         raise
+
+
+def _said(value: int | float | str | bool | Path | None) -> str:
+    """A setting in a message."""
+    if value is True:
+        return "on"
+    return str(value or "off")
 
 
 def explain(session: Sitting, argument: str) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from splade_cli.engines.base import Catalog
+from splade_cli.engines.base import Catalog, Lexicon
 from splade_cli.errors import InputError
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Hit
@@ -28,6 +29,9 @@ from splade_cli.search.session.replies import HitsReply, NoteReply
 MARKS = "marks.jsonl"
 UNENCODED = ("bm25", "dense")
 """Modes that need no sparse vectors of queries."""
+COMPLETED_CHUNKS = 200_000
+MOST_COMPLETED = 50
+UNKNOWN = "no word of this query is in the index: these hits are the model's guess"
 BY_WORDS = "answered by words (bm25), the model is still being loaded: ask again for its own answer"
 
 
@@ -69,9 +73,17 @@ class Sitting:
         self.seconds: list[float] = []
         self.query = ""
         self.hits: list[Hit] = []
+        self.shown = 0
         self.opened = ""
         self.mode = searcher.mode
+        self.idf = searcher.options.idf_exponent
+        self.expand = searcher.options.expansion
+        self.fold = searcher.options.group
+        self.rerank = searcher.options.reranker
         self.filter = ""
+        self.details = True
+        self._asked = searcher.options
+        self._sorted_ids: list[tuple[str, str]] | None = None
         if filter:
             self.filter = self.known_filter(filter)
 
@@ -100,24 +112,43 @@ class Sitting:
         if self.is_loading and self.has_stand_in:
             options = replace(options, mode="bm25")
             remark = BY_WORDS
-        hits = self._hits(text, options)
+        hits = self._hits(text, self.top, options)
+        if hits and options.mode != "bm25" and self.unknown_words(text):
+            remark = UNKNOWN
         self.seconds.append(time.perf_counter() - started)
         if not self.history or self.history[-1] != text:
             self.history.append(text)
         self.query = text
         self.hits = hits
         self.opened = ""
+        self._asked = options
         return replace(self.again(), remark=remark)
 
-    def _hits(self, text: str, options: SearchOptions) -> list[Hit]:
+    def _hits(self, text: str, k: int, options: SearchOptions) -> list[Hit]:
         if self.ab is None:
-            return self.searcher.search(text, self.top, options)
-        return self.ab.search(self.searcher, text, self.top, options)
+            return self.searcher.search(text, k, options)
+        return self.ab.search(self.searcher, text, k, options)
 
     def note_act(self, name: str, act: Act) -> None:
         """Keeps what was done with a hit of the last query, where two searchers are compared."""
         if self.ab is not None and self.query:
             self.ab.act(self.searcher, self.query, name, act, self.top, self.options(self.searcher))
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text, as BM25 reads it, where none of them stands in the index; else nothing."""
+        if "lexicon" not in self.searcher.engine.capabilities:
+            return []
+        counted = cast(Lexicon, self.searcher.engine).word_frequencies(text)
+        return [] if any(counted.values()) else list(counted)
+
+    def more(self, count: int) -> list[Hit]:
+        """The next `count` hits of the last query, after those that were shown."""
+        start = self.shown
+        if start + count > len(self.hits):
+            found = self._hits(self.query, start + count, self._asked)
+            self.hits += found[len(self.hits) :]
+        self.shown = min(start + count, len(self.hits))
+        return self.hits[start : self.shown]
 
     def find(self, searcher: Searcher, text: str, k: int) -> list[Hit]:
         """The hits of any searcher in this session's mode, where it has that, and with its filter."""
@@ -125,18 +156,29 @@ class Sitting:
 
     def options(self, searcher: Searcher) -> SearchOptions:
         """A searcher's options with this session's mode, where it has that, and its filter."""
-        options = replace(searcher.options, filter=self.filter or None)
+        options = replace(
+            searcher.options,
+            filter=self.filter or None,
+            idf_exponent=self.idf,
+            expansion=self.expand,
+            group=self.fold,
+            reranker=self.rerank,
+            details=self.details,
+        )
         if self.mode in searcher.modes:
             options = replace(options, mode=self.mode)
         return options
 
     def again(self) -> HitsReply | NoteReply:
         """The last hits once more."""
+        self.shown = len(self.hits)
         if self.hits:
             return HitsReply(tuple(self.hits), self.query, self.marks.of(self.query))
         if self.filter:
             message = "no document passes the filter and shares a term with this query"
             return NoteReply(message, self.query, "without the filter: /filter off")
+        if self.unknown_words(self.query):
+            return NoteReply("no word of this query is in the index", self.query, "try other words")
         return NoteReply("no document shares a term with this query", self.query, "try other words")
 
     def known_mode(self, name: str) -> str:
@@ -190,12 +232,38 @@ class Sitting:
             engine = self.ab.other.engine
         return engine.fetch([hit.id])[0].content or hit.text
 
+    def ids_from(self, start: str) -> list[str]:
+        """Ids of documents that begin so, whatever the case, in their order; a few, of a small index."""
+        if self._sorted_ids is None:
+            self._sorted_ids = []
+            engine = self.searcher.engine
+            if "catalog" in engine.capabilities and len(engine) <= COMPLETED_CHUNKS:
+                names = cast(Catalog, engine).document_ids()
+                self._sorted_ids = sorted((name.lower(), name) for name in names)
+        lowered = start.lower()
+        first = bisect_left(self._sorted_ids, (lowered, ""))
+        listed = self._sorted_ids[first : first + MOST_COMPLETED]
+        return [name for low, name in listed if low.startswith(lowered)]
+
     def _ids(self) -> Iterator[str]:
         """Ids of documents, then of chunks, where the engine lists them."""
         engine = self.searcher.engine
         if "catalog" in engine.capabilities:
             yield from cast(Catalog, engine).document_ids()
             yield from cast(Catalog, engine).ids()
+
+    def unusual(self) -> dict[str, str | int | float]:
+        """The settings of a search that are on, but mode and filter."""
+        facts: dict[str, str | int | float] = {}
+        if self.idf:
+            facts["idf"] = self.idf
+        if self.expand is not None:
+            facts["expand"] = self.expand.name
+        if not self.fold:
+            facts["fold"] = "off"
+        if self.rerank is not None:
+            facts["rerank"] = self.rerank
+        return facts
 
     def stats(self) -> dict[str, str | int | float]:
         """What is being searched, how, and how long the queries took."""
@@ -206,6 +274,7 @@ class Sitting:
         marked = self.marks.counts()
         facts["mode"] = f"{self.mode} (of {', '.join(self.searcher.modes)})"
         facts["filter"] = self.filter or "none"
+        facts.update(self.unusual())
         facts["hits shown"] = self.top
         facts["marks"] = f"{marked['good']} good, {marked['bad']} bad in {self.marks.path}"
         facts["queries"] = len(self.seconds)

@@ -11,8 +11,9 @@ from rich.cells import cell_len
 
 from splade_cli.search.explain import snippets
 from splade_cli.search.explain.literal_terms import TermMatcher
-from splade_cli.search.explain.snippets import SNIPPET_COLUMNS, columns, on_one_line
+from splade_cli.search.explain.snippets import SNIPPET_COLUMNS, columns
 from splade_cli.search.explain.sought_terms import MatchedWord
+from splade_cli.search.explain.unmarked import on_one_line
 
 LONG = " ".join(f"filler{number}" for number in range(100))
 JAPANESE = "本日は晴天なり。" * 60

@@ -198,3 +198,12 @@ def test_compare(session: Session, bert_folder: Path) -> None:
     assert len([move for move in other.moves if move.change != "gone"]) == 2
     assert session.handle("/compare no/such/model").kind == "error"
     assert session.query == "forgotten password"
+
+
+def test_terms_are_whole_words_and_say_whose_they_are(session: Session) -> None:
+    reply = session.handle("/terms how to fix adhesion")
+    assert any(name.startswith("##") for name, _ in reply.terms), "as the vocabulary has them"
+    shown = {name: literal for name, _, literal in reply.shown}
+    assert shown["adhesion"] and not any(name.startswith("##") for name in shown)
+    assert not all(shown.values()), "the model added some"
+    assert not reply.stored and session.handle("/terms of d0").stored

@@ -41,7 +41,7 @@ def texts(session: Session, before: str) -> list[str]:
     [
         ("how to reset", []),
         ("", []),
-        ("/mo", ["/mode"]),
+        ("/mo", ["/more", "/mode"]),
         ("/MA", ["/mark"]),
         ("/mode", []),
         ("/mode ", ["sparse", "bm25", "hybrid"]),
@@ -93,3 +93,12 @@ def test_folders_to_compare_with(session: Session, tmp_path: Path, monkeypatch: 
     assert texts(session, f"/compare {tmp_path}/ma") == [f"{tmp_path}/made"]
     assert texts(session, "/compare ti") == ["tiny"]
     assert texts(session, "/compare no/such/folder/x") == []
+
+
+def test_ids_of_documents_that_did_not_come_up(embedder: Any, tmp_path: Path) -> None:
+    chunks = [Chunk(f"{name}::1", name, f"text about {name}") for name in ("Alpha.md", "alps.md", "beta.md")]
+    session = Session(Searcher.over(index_chunks(chunks, embedder), embedder), marks=tmp_path / "marks.jsonl")
+    assert texts(session, "/open al") == ["Alpha.md", "alps.md"], "nothing was asked yet"
+    assert texts(session, "/why BETA") == ["beta.md"]
+    assert texts(session, "/terms of be") == ["beta.md"]
+    assert texts(session, "/fold o") == ["on", "off"]

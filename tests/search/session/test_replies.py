@@ -14,6 +14,7 @@ from splade_cli.search.interleaving.preferences import Outcome
 from splade_cli.search.session.compare import Move
 from splade_cli.search.session.replies import (
     KINDS,
+    ClearReply,
     CompareReply,
     ErrorReply,
     ExplainReply,
@@ -44,6 +45,7 @@ REPLIES = [
     WhyReply(HIT, "kiln", 4, 1000, (("oven", 1.5),), (TERM,), ("both",), True, HIT, (Gap("kiln", 2.0, 1.0),)),
     WhyReply(HIT),
     TermsReply("kiln", (("kiln", 2.0), ("oven", 1.0))),
+    TermsReply("a#1", (("kiln", 2.0),), True, (("kiln", 2.0, True),), ("kiln",)),
     FrequentTermsReply(
         FrequentTermReport(
             0.2, 9, 8, 0.5, 0.25, (FrequentTerm("the", "stop word", 1, 1, 1, 1, None, "a", "x"),)
@@ -58,6 +60,7 @@ REPLIES = [
     ErrorReply("wrong", "right", "force"),
     OutcomeReply(Outcome("a", "b", 1, 5, 2, 0.2), "ab.jsonl"),
     QuitReply(),
+    ClearReply(),
     NothingReply(),
 ]
 

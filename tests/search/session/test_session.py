@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from splade_cli.errors import InputError
@@ -16,6 +17,7 @@ from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.commands import COMMANDS, LEAVE
 from splade_cli.search.session.session import Session
 from splade_cli.search.session.settings import MOST_HITS
+from splade_cli.search.session.sitting import UNKNOWN
 
 TEXTS = (
     "To reset a forgotten password, open the login page and follow the link in the mail.",
@@ -163,7 +165,7 @@ def test_nothing_and_unknown_commands(session: Session) -> None:
 
 def test_help(session: Session) -> None:
     facts = session.handle("/help").facts
-    assert facts == {command.usage: command.help for command in COMMANDS.values()}
+    assert facts == {each.usage: each.help for name, each in COMMANDS.items() if name != "/ab"}
     one = session.handle("/help filter").facts
     assert one is not None and list(one)[1:] == list(COMMANDS["/filter"].examples)
     assert session.handle("/help /FILTER").facts == one
@@ -171,7 +173,10 @@ def test_help(session: Session) -> None:
 
 
 @pytest.mark.parametrize("example", [each for command in COMMANDS.values() for each in command.examples])
-def test_every_example_of_the_help_is_understood(session: Session, example: str, tmp_path: Path) -> None:
+def test_every_example_of_the_help_is_understood(
+    session: Session, example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     session.handle("password")
     reply = session.handle(example)
     expected = {"guide.md": "no document", "other-index": "other-index", "title": "title"}
@@ -218,3 +223,108 @@ def test_no_hit_says_what_to_try(session: Session, searcher: Searcher) -> None:
     reply = session.handle("zyxwvut")
     assert (reply.kind, reply.hint) == ("note", "try other words")
     fails(session, "/open 1", "there are no hits yet", "ask something first")
+
+
+def test_more_goes_on_where_the_screen_ended(session: Session, searcher: Searcher) -> None:
+    fails(session, "/more", "nothing was asked yet", "ask something first")
+    session.handle("/top 1")
+    every = searcher.search("a password by mail", 4)
+    session.handle("a password by mail")
+    assert [hit.id for hit in session.handle("/more 2").hits] == [hit.id for hit in every[1:3]]
+    session.shown = 2  # the screen had no room for the last of these
+    assert [(hit.id, hit.rank) for hit in session.handle("/more").hits] == [(every[2].id, 3)]
+    assert session.handle("3").hit.id == every[2].id, "its number opens it"
+    session.handle("/more 1000")
+    reply = session.handle("/more")
+    assert (reply.kind, reply.message) == ("note", f"no more hits, these were all {len(every)}")
+    for wrong in ("0", "x", "-1"):
+        fails(session, f"/more {wrong}", "takes a number above 0", "/more 10")
+
+
+@pytest.mark.parametrize("line", ["help", "?", " HELP ", "/help"])
+def test_help_without_a_slash(line: str, session: Session) -> None:
+    assert session.handle(line).kind == "help"
+    assert session.handle("help filter").kind == "hits", "more words are a query"
+
+
+def test_help_fits_a_screen(session: Session) -> None:
+    reply = session.handle("help")
+    assert len(reply.facts) + 1 <= 24 - 3
+    width = max(map(len, reply.facts))
+    assert all(width + 2 + len(told) <= 80 for told in reply.facts.values()) and len(reply.hint) <= 80
+    assert session.handle("/help mark").hint == "without a rank the one opened last"
+
+
+def test_settings_of_a_search(session: Session, searcher: Searcher, tmp_path: Path) -> None:
+    session.handle("password")
+    for line, options in {
+        "/idf 0.5": SearchOptions(idf_exponent=0.5),
+        "/idf off": SearchOptions(),
+        "/fold off": SearchOptions(group=False),
+        "/fold": SearchOptions(),
+    }.items():
+        reply = session.handle(line)
+        expected = searcher.search("password", 3, options)
+        assert [(hit.id, hit.score) for hit in reply.hits] == [(hit.id, hit.score) for hit in expected], line
+        assert reply.remark.endswith("from now on")
+    rules = tmp_path / "rules.txt"
+    rules.write_text("password = backups\n", encoding="utf-8")
+    assert "d2::1" not in {hit.id for hit in session.handle("/mode bm25").hits}
+    assert "d2::1" in {hit.id for hit in session.handle(f"/expand {rules}").hits}
+    assert session.unusual() == {"expand": "rules.txt"}
+    assert session.handle("/expand off").remark == "expand off from now on"
+    fails(session, "/expand no-such-file", "no-such-file", "")
+    fails(session, "/idf -1", "takes a number from 0 on", "/idf 0.5")
+    fails(session, "/fold maybe", "takes on or off", "/fold off")
+    assert (session.idf, session.fold, session.expand) == (0.0, True, None)
+
+
+def test_rerank(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    session.handle("password")
+    fails(session, "/rerank no/such-model", "no/such-model", "")
+    assert session.rerank is None
+    monkeypatch.setitem(
+        session.searcher._lazy._rerankers,
+        "by-length",
+        lambda pairs: np.array([-len(text) for _, text in pairs], np.float32),
+    )
+    hits = session.handle("/rerank by-length").hits
+    assert [len(hit.text) for hit in hits] == sorted(len(hit.text) for hit in hits)
+    assert session.handle("/stats").facts["rerank"] == "by-length"
+    assert session.handle("/rerank off").remark == "rerank off from now on"
+
+
+def test_words_that_the_index_has_not(session: Session) -> None:
+    reply = session.handle("zzxqj wqpfkj")
+    assert reply.kind == "hits" and reply.remark == UNKNOWN
+    assert session.handle("zzxqj password").remark == "", "one word is there"
+    assert session.handle("the of and").remark == "", "words that every text has are none"
+    assert session.handle("/terms zzxqj").unknown == ("zzxqj",)
+    assert session.handle("/terms password").unknown == ()
+    session.handle("/mode bm25")
+    assert session.handle("zzxqj").message == "no word of this query is in the index"
+
+
+def test_export(session: Session, tmp_path: Path) -> None:
+    fails(session, f"/export {tmp_path / 'hits.json'}", "no hits to export", "ask something first")
+    hits = session.handle("password").hits
+    for ending in (".json", ".jsonl", ".md"):
+        path = tmp_path / f"hits{ending}"
+        assert session.handle(f"/export {path}").message == f"{len(hits)} hits written to {path}"
+        fails(session, f"/export {path}", "exists already", "another file")
+        assert hits[0].id in path.read_text(encoding="utf-8")
+    document = json.loads((tmp_path / "hits.json").read_text(encoding="utf-8"))
+    assert [hit["id"] for hit in document["hits"]] == [hit.id for hit in hits]
+    fails(session, "/export hits.txt", "ends with .json, .jsonl, .md", "/export hits.json")
+    fails(session, "/export", "ends with .json", "")
+
+
+def test_a_command_that_is_cut_short_names_what_it_may_be(session: Session) -> None:
+    fails(session, "/mo", "unknown command '/mo'", "did you mean /more or /mode?")
+    fails(session, "/", "unknown command '/'", "/help lists them")
+
+
+def test_fused_hits_say_which_words_matched(session: Session) -> None:
+    hit = session.handle("forgotten password").hits[0]
+    assert "password" in {term.term for term in hit.words}
+    assert sum(term.contribution for term in hit.words) == pytest.approx(hit.parts["bm25"]["score"], rel=1e-5)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.completion import Completer, Completion
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.output import ColorDepth, create_output
@@ -23,7 +24,7 @@ from splade_cli.cli.render.progress import show_progress
 from splade_cli.cli.render.session import replies
 from splade_cli.errors import InputError
 from splade_cli.search.session.completion import proposals
-from splade_cli.search.session.replies import QuitReply
+from splade_cli.search.session.replies import HitsReply, QuitReply
 from splade_cli.storage.outputs import output_file
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from splade_cli.search.session.session import Session
 
 PROMPT = "splade> "
+_MENU_LINES = 6
 
 
 class _Proposals(Completer):
@@ -66,9 +68,18 @@ def converse(session: Session) -> None:
             answer = _answer(session, line)
             if isinstance(answer, QuitReply):
                 return
-            replies.reply(answer, session.explain)
+            shown = replies.reply(answer, session.explain, _room())
+            if isinstance(answer, HitsReply):
+                session.shown -= len(answer.hits) - shown
         except KeyboardInterrupt:
             console.note("stopped")
+
+
+def _room() -> int | None:
+    """Lines between the query and the next prompt with its bar; None where a screen is not what it is."""
+    if is_dumb_terminal():
+        return None
+    return max(1, console.out.height - 3)
 
 
 def _editor(session: Session) -> Callable[[str], str]:
@@ -80,8 +91,10 @@ def _editor(session: Session) -> Callable[[str], str]:
         color_depth=ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None,
         output=create_output(always_prefer_tty=True),
         key_bindings=_keys(session),
-        reserve_space_for_menu=6,
+        reserve_space_for_menu=_MENU_LINES,
     )
+    # lines for a menu are kept free only where there may be one
+    prompt.complete_while_typing = Condition(lambda: prompt.default_buffer.text.startswith("/"))
 
     def ask(message: str) -> str:
         wide = console.out.width >= console.NARROW
@@ -120,6 +133,7 @@ def toolbar(session: Session, columns: int) -> str:
     marked = f" | explain {'on' if session.explain else 'off'}"
     if session.is_loading:
         marked = f" | loading the model ...{marked}"
+    marked += "".join(f" | {name} {value}" for name, value in session.unusual().items())
     parts = f" mode {session.mode} | top {session.top}{marked} | filter {session.filter or 'off'}"
     parts = one_line(parts)
     while get_cwidth(parts) > columns:

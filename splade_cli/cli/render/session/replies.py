@@ -9,13 +9,16 @@ from rich.markup import escape
 from rich.text import Text
 
 from splade_cli.cli.options import hint_with_flag
-from splade_cli.cli.render import hits as display
 from splade_cli.cli.render.console import LISTED_TERMS, NARROW, columns, err, note, out
 from splade_cli.cli.render.frequent_terms import frequent_terms
-from splade_cli.cli.render.hits import flowing, score, term_name
-from splade_cli.cli.render.plain import plain
-from splade_cli.search.explain.term_names import readable
+from splade_cli.cli.render.hits import ranked
+from splade_cli.cli.render.hits.flow import INDENT, flowing, highlighted, indented
+from splade_cli.cli.render.hits.reasons import legend, part_of, reasons, score, term_name, terms_line
+from splade_cli.cli.render.plain import one_line, plain
+from splade_cli.search.explain.shown_terms import shown_terms
+from splade_cli.search.explain.term_names import continues_a_word, readable
 from splade_cli.search.session.replies import (
+    ClearReply,
     CompareReply,
     ErrorReply,
     ExplainReply,
@@ -57,22 +60,32 @@ def greeting(session: Session) -> None:
         note("loading the model ... the first query waits for it")
 
 
-def reply(answer: Reply, explain: bool) -> None:
-    """Prints one answer; `explain` shows the terms behind each hit. What has no form here prints nothing."""
+def reply(answer: Reply, explain: bool, room: int | None = None) -> int:
+    """Prints one answer. What has no form here prints nothing.
+
+    Args:
+        explain: show the terms behind each hit.
+        room: lines that hits may take, all of them where None.
+
+    Returns:
+        How many hits are shown.
+    """
     if isinstance(answer, HitsReply):
         if answer.remark:
             note(answer.remark)
-        display.hits(answer.hits, explain, answer.marks)
-        return
+            if room is not None:
+                room -= 1 + len(answer.remark) // out.width
+        return ranked.hits(answer.hits, explain, answer.marks, room)
     show = _SHOWN.get(type(answer))
     if show is not None:
         show(answer)
+    return 0
 
 
 def _text(answer: TextReply) -> None:
     hit = answer.hit
     out.rule(escape(plain(" ".join(filter(None, (hit.title, hit.id, hit.within))))))
-    out.print(display.highlighted(hit.text, answer.highlights))
+    out.print(highlighted(hit.text, answer.highlights))
     out.rule()
 
 
@@ -80,26 +93,31 @@ def _explained(answer: ExplainReply) -> None:
     hit = answer.hit
     rank = f"{hit.rank}. " if hit.rank else ""
     out.print(Text(f"{rank}{plain(hit.id)}, score {score(hit.score)}", style="bold"), overflow="fold")
-    if hit.parts:
-        out.print(Text(display.parts_line(hit)))
+    for name, part in hit.parts.items():
+        if name != "sparse" or not answer.explained:
+            words = {"bm25": hit.words}.get(name, ())
+            out.print(terms_line(words, part_of(name, part, told=bool(words))))
     if not answer.explained:
         note("no terms met: this part of the search compares whole texts")
         return
+    if "sparse" in hit.parts:
+        out.print(part_of("sparse", hit.parts["sparse"], told=True))
     narrow = out.width < NARROW
     table = columns(("term", "query", "doc" if narrow else "document", "product", "share"), narrow)
-    whole = sum(term.contribution for term in answer.explained)
-    for term, origin in list(zip(answer.explained, answer.origins, strict=True))[:LISTED_TERMS]:
+    terms, others = shown_terms(answer.explained)
+    for term in terms[:LISTED_TERMS]:
         table.add_row(
-            term_name(term.term, origin),
+            term_name(term.name, term.origin),
             f"{term.query_weight:.2f}",
             f"{term.document_weight:.2f}",
             f"{term.contribution:.2f}",
-            f"{100 * term.contribution / whole:.0f}%" if whole else "",
+            f"{100 * term.share:.0f}%" if term.share else "",
         )
     out.print(table)
-    if len(answer.explained) > LISTED_TERMS:
-        note(f"and {len(answer.explained) - LISTED_TERMS} lighter terms")
-    display.legend(answer.origins)
+    others += max(0, len(terms) - LISTED_TERMS)
+    if others:
+        note(f"and {others} lighter terms")
+    legend(term.origin for term in terms)
 
 
 def _why(answer: WhyReply) -> None:
@@ -107,15 +125,18 @@ def _why(answer: WhyReply) -> None:
     out.print(Text(f"{plain(hit.id)}: {_standing(answer)}", style="bold"), overflow="fold")
     if answer.filtered:
         out.print("[red]the filter keeps it out[/]: /filter off")
-    if hit.parts:
-        out.print(Text(display.parts_line(hit)))
-    if hit.terms:
+    behind = reasons(hit)
+    if behind:
         out.print(Text("has:"))
-        out.print(display.indented(display.terms_line(hit)))
-    if answer.terms:
+        for line in behind:
+            out.print(indented(line))
+    lacking = [(name, weight) for name, weight in answer.terms if not continues_a_word(name)]
+    if lacking:
         out.print(Text("lacks, of the query:"))
-        out.print(display.indented(_pairs(answer.terms[:12], display.INDENT)))
-    better = [gap for gap in answer.gaps if gap.difference > 0][:_LISTED_GAPS]
+        out.print(indented(_pairs(lacking[:12], INDENT)))
+    better = [gap for gap in answer.gaps if gap.difference > 0 and not continues_a_word(gap.term)][
+        :_LISTED_GAPS
+    ]
     against = answer.against
     if against is None or not better:
         return
@@ -124,7 +145,7 @@ def _why(answer: WhyReply) -> None:
     for gap in better:
         name = Text(plain(readable(gap.term)), style="green")
         pieces.append(name.append(f" {gap.first:.2f} to {gap.second:.2f}", style="dim"))
-    out.print(display.indented(flowing(pieces, out.width - display.INDENT)))
+    out.print(indented(flowing(pieces, out.width - INDENT)))
 
 
 def _standing(answer: WhyReply) -> str:
@@ -171,7 +192,7 @@ def _compared(answer: CompareReply) -> None:
 def _marks(answer: MarksReply) -> None:
     facts = answer.facts
     for name, verdict in answer.marks.items():
-        out.print(Text.assemble((f"{verdict:<4} ", display.MARK_COLOURS[verdict]), plain(name)))
+        out.print(Text.assemble((f"{verdict:<4} ", ranked.MARK_COLOURS[verdict]), plain(name)))
     waiting = ""
     if facts.get("waiting"):
         waiting = f", {facts['waiting']} bad wait for a good one of their query"
@@ -198,8 +219,26 @@ def _message(message: str, hint: str) -> None:
         err.print(f"hint: {escape(plain(hint))}", style="dim")
 
 
-def _terms(terms: Sequence[tuple[str, float]]) -> None:
-    out.print(_pairs(terms) if terms else Text("no term", style="dim"))
+def _terms(answer: TermsReply) -> None:
+    """What the terms are, then the terms: a list alone says nothing to who sees one for the first time."""
+    shown = answer.shown or tuple((name, weight, True) for name, weight in answer.terms)
+    if not shown:
+        out.print(Text("no term", style="dim"))
+        return
+    text = one_line(answer.query)
+    if answer.stored:
+        note(f"terms of {text} as the index holds it, heaviest first; term*: added by the model")
+    else:
+        note(f"what the model looks for when it is asked '{text}', heaviest first; term*: added by the model")
+    pieces = []
+    for name, weight, literal in shown:
+        term = term_name(name, "both" if literal else "query")
+        pieces.append(term.append(f" {weight:.2f}", style="dim"))
+    out.print(flowing(pieces, out.width))
+    if answer.unknown:
+        note(
+            f"no chunk of the index holds {' or '.join(answer.unknown)}: only what the model added can match"
+        )
 
 
 def _facts(facts: Mapping[str, Any]) -> None:
@@ -229,7 +268,8 @@ def _pairs(terms: Sequence[tuple[str, float]], indent: int = 0) -> Text:
 _SHOWN: dict[type[Reply], Callable[[Any], None]] = {
     TextReply: _text,
     ExplainReply: _explained,
-    TermsReply: lambda answer: _terms(answer.terms),
+    TermsReply: _terms,
+    ClearReply: lambda answer: out.clear(),
     WhyReply: _why,
     CompareReply: _compared,
     OutcomeReply: _outcome,
