@@ -12,6 +12,7 @@ from splade_cli.doctor.findings import Finding
 NAME = "splade-cli"
 EXTRAS = {
     "onnx": "ONNX graphs: export, and quick queries of any model",
+    "openvino": "OpenVINO: export",
     "documents": "Word, PowerPoint and Excel",
     "dense": "a dense teacher, and dense search beside the sparse one",
     "serve": "the HTTP server and its page",

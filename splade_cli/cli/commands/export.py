@@ -22,8 +22,8 @@ def export(
         str | None,
         typer.Option(
             "--to",
-            help="Of an index: jsonl, parquet, anserini, ciff, opensearch, opensearch-seismic, "
-            "elasticsearch, vespa, qdrant or pgvector.",
+            help="Of a model: onnx or openvino. Of an index: jsonl, parquet, anserini, ciff, opensearch, "
+            "opensearch-seismic, elasticsearch, vespa, qdrant or pgvector.",
             show_default=False,
         ),
     ] = None,
@@ -47,6 +47,9 @@ def export(
         Path | None,
         typer.Option("--queries", help="Queries to encode and write along: JSONL, or one a line."),
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8/--no-int8", help="Of --to onnx and openvino: write int8 graphs too.")
+    ] = True,
     prune_vocabulary: Annotated[
         bool, typer.Option("--prune-vocabulary", help="Keep the tokens that --corpus needs, and no others.")
     ] = False,
@@ -78,8 +81,9 @@ def export(
     force: options.Force = False,
     json_output: options.Json = False,
 ) -> None:
-    """Write an index as files for another engine, or make a model smaller and measure what that costs."""
+    """Write a model or an index for other programs, or make a model smaller, and measure what that costs."""
     from splade_cli.cli.commands.exports.index_files import IndexFlags, export_index, is_index_folder
+    from splade_cli.cli.commands.exports.runtime import FORMATS, export_runtime
     from splade_cli.cli.render import console
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.deploy.export.variant import MEASURE, ExportOptions, export_variant
@@ -94,6 +98,19 @@ def export(
         max_length=max_length,
     )
     for_index = IndexFlags(names, scale, name, queries)
+    if to in FORMATS and not is_index_folder(source):
+        from splade_cli.deploy.export.runtime_folder import RuntimeOptions
+
+        for_index.require_none()
+        if prune_vocabulary:
+            raise InputError(
+                f"--prune-vocabulary with --to {to}", "first the one, then the other of its output"
+            )
+        runtime = RuntimeOptions(
+            to=to, int8=int8, data=tuple(data or ()), split=split, model=model_options, force=force
+        )
+        export_runtime(source, output, runtime, json_output=json_output)
+        return
     if to is not None or is_index_folder(source):
         export_index(source, output, to, for_index, model_options, force=force, json_output=json_output)
         return

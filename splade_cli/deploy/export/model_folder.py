@@ -37,12 +37,13 @@ def source_folder(source: str | Path) -> Path:
     return folder
 
 
-def exact(options: ModelOptions | None) -> ModelOptions:
+def exact(options: ModelOptions | None, max_seq_length: int | None = None) -> ModelOptions:
     """Float32 on the CPU, with the trust that `options` give: how an exported model is opened."""
     options = options or ModelOptions()
     return ModelOptions(
         device="cpu",
         precision="fp32",
+        max_seq_length=max_seq_length,
         trust_remote_code=options.trust_remote_code,
         allow_pickle=options.allow_pickle,
     )

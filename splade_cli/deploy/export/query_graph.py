@@ -1,4 +1,4 @@
-"""The query side of a SPLADE encoder in operations that ONNX has: token ids [B, L] in, weights [B, V] out."""
+"""A SPLADE encoder in operations that ONNX has: token ids [B, L] to weights [B, V], or logits [B, L, V]."""
 
 from __future__ import annotations
 
@@ -60,6 +60,30 @@ class QueryGraph(nn.Module):
             return torch.where(real, activate(logits, activation), 0.0).sum(1)
 
         return _tiled(rows, decoder.weight, total)
+
+
+class LogitsGraph(nn.Module):
+    """The masked language model alone, for runtimes that pool themselves by the largest log(1 + relu(logit)).
+
+    Of a model whose activation takes the logarithm twice, the inner one is part of these logits.
+    """
+
+    def __init__(self, model: SpladeModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        """Logits [B, L, V]."""
+        features = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if token_type_ids is not None:
+            features["token_type_ids"] = token_type_ids
+        logits = self.model.head_input(**features)
+        decoder = self.model.decoder
+        if decoder is not None:
+            logits = nn.functional.linear(logits, decoder.weight, decoder.bias)
+        return torch.log1p(torch.relu(logits)) if self.model.activation == "log1p_relu" else logits
 
 
 def _tiled(rows: Tensor, weight: Tensor, pool: Callable[[Tensor, slice], Tensor]) -> Tensor:

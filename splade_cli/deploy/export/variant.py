@@ -140,7 +140,7 @@ def _export(
             done=tuple(done),
             vocabulary=(pruned.before, small.loaded.model.dimensions),
             megabytes=(weights_megabytes(source), weights_megabytes(temporary)),
-            losses=_losses(base, small, collections, progress),
+            losses=[quality_loss(base, small, one, progress=progress) for one in collections],
             skipped=reading.skipped,
         )
         add_section(temporary, "What it is, and what it costs", _cost_paragraphs(variant))
@@ -148,27 +148,39 @@ def _export(
     return variant
 
 
-def _losses(
-    base: SpladeEmbedder, variant: SpladeEmbedder, collections: list[Collection], progress: Progress
-) -> list[QualityLoss]:
-    losses = []
-    for collection in collections:
-        report = evaluate(
-            variant, collection, baseline=base, bm25=False, measures=[MEASURE], progress=progress
-        )
-        after, before = report.systems
-        assert before.versus is not None
-        losses.append(
-            QualityLoss(
-                collection=report.collection,
-                queries=report.queries,
-                base=before.figures[MEASURE],
-                variant=after.figures[MEASURE],
-                difference=before.versus.difference,
-                p_value=before.versus.p_value,
-            )
-        )
-    return losses
+def quality_loss(
+    base: SpladeEmbedder,
+    variant: SpladeEmbedder,
+    collection: Collection,
+    *,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> QualityLoss:
+    """What a variant loses against its base on one collection.
+
+    Args:
+        cache: a folder that keeps what is encoded, for the next variant of the same base.
+    """
+    report = evaluate(
+        variant,
+        collection,
+        baseline=base,
+        bm25=False,
+        measures=[MEASURE],
+        cache=cache,
+        keep_cache=cache is not None,
+        progress=progress,
+    )
+    after, before = report.systems
+    assert before.versus is not None
+    return QualityLoss(
+        collection=report.collection,
+        queries=report.queries,
+        base=before.figures[MEASURE],
+        variant=after.figures[MEASURE],
+        difference=before.versus.difference,
+        p_value=before.versus.p_value,
+    )
 
 
 def weights_megabytes(folder: Path) -> float:

@@ -17,6 +17,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
+from splade_cli.deploy.export import graph
 from splade_cli.deploy.export import onnx as module
 from splade_cli.deploy.export.onnx import GRAPH, TOKENIZER, Exported, export_query_encoder
 from splade_cli.deploy.export.query_graph import QueryGraph
@@ -161,7 +162,8 @@ def test_a_graph_that_computes_something_else_is_refused(
     bert_folder: Path, load: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.onnx, "export", lambda *given, **options: _Program())
-    monkeypatch.setattr(module, "_compare", lambda *given: (0.25, 1.0))
+    monkeypatch.setattr(graph, "OnnxGraph", lambda path: None)
+    monkeypatch.setattr(graph.Probes, "compare", lambda *given: (0.25, 1.0))
     with pytest.raises(
         ModelError, match=r"eager attention: differs from torch by 0.25, tolerance is 0.0001; sdpa"
     ) as e:
@@ -186,9 +188,10 @@ def test_a_model_that_cannot_be_traced_is_refused(
 def test_int8_that_changes_too_much_is_refused(
     bert_folder: Path, load: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_write_graph", lambda *given: 1e-6)
-    monkeypatch.setattr(module, "_quantise", lambda path: None)
-    monkeypatch.setattr(module, "_compare", lambda *given: (0.4, 0.97))
+    monkeypatch.setattr(module, "write_graph", lambda *given: 1e-6)
+    monkeypatch.setattr(graph, "quantise", lambda source, into: None)
+    monkeypatch.setattr(graph, "OnnxGraph", lambda path: None)
+    monkeypatch.setattr(graph.Probes, "compare", lambda *given: (0.4, 0.97))
     with pytest.raises(ModelError, match="int8 changes .* too much .cosine similarity 0.9700, 0.99 wanted"):
         export_query_encoder(load(str(bert_folder)), tmp_path, int8=True)
     assert not list(tmp_path.iterdir())
