@@ -17,10 +17,11 @@ EXTRAS = {
     "dense": "a dense teacher, and dense search beside the sparse one",
     "serve": "the HTTP server and its page",
     "tracking": "TensorBoard and MLflow",
+    "postgres": "an index in PostgreSQL with pgvector",
     "mteb": "tasks of MTEB",
     "peers": "other engines to measure against",
 }
-"""What each extra is for. ``dev`` is for those who work on this package, and is not listed."""
+"""What each extra is for. ``dev`` and ``docs`` are for those who work on this package, and not listed."""
 
 
 def declared(extra: str = "") -> list[Requirement]:

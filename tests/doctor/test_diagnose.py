@@ -38,7 +38,7 @@ def test_nothing_is_broken_here() -> None:
 
 
 def test_each_extra_has_a_purpose() -> None:
-    assert set(packages.EXTRAS) == set(PROJECT["optional-dependencies"]) - {"dev"}
+    assert set(packages.EXTRAS) == set(PROJECT["optional-dependencies"]) - {"dev", "docs"}
 
 
 def test_extras_that_are_there_missing_and_too_old(declares: Callable[..., None]) -> None:
