@@ -29,7 +29,14 @@ class Kind:
 
 
 POSTGRES = Kind("postgres.store", ("psycopg",), "postgres")
-KINDS = {"postgresql": POSTGRES, "postgres": POSTGRES}
+LUCENE = Kind("web.lucene.connecting")
+KINDS = {
+    "postgresql": POSTGRES,
+    "postgres": POSTGRES,
+    "qdrant": Kind("web.qdrant.store"),
+    "elasticsearch": LUCENE,
+    "opensearch": LUCENE,
+}
 
 
 def open_store(url: str) -> tuple[Store, EngineAddress]:

@@ -36,6 +36,8 @@ def patiently(
 ) -> Result:
     """The result of `call`, made again while it raises what `is_passing` and there is patience.
 
+    An error may say by its `retry_after` how many seconds the server wants to be left alone.
+
     Raises:
         Exception: what `call` raised last.
     """
@@ -45,8 +47,9 @@ def patiently(
         try:
             return call()
         except Exception as error:
-            if not is_passing(error) or waited + wait > patience.seconds:
+            pause = max(wait, getattr(error, "retry_after", 0.0))
+            if not is_passing(error) or waited + pause > patience.seconds:
                 raise
-        time.sleep(wait)
-        waited += wait
+        time.sleep(pause)
+        waited += pause
         wait = min(2 * wait, patience.most)

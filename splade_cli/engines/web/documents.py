@@ -19,7 +19,8 @@ EXACT_POWER = 22
 """The largest power of ten that float64 holds exactly."""
 POSITION = "position"
 DIGEST = "digest"
-DEFAULTS: dict[str, JsonValue] = {"title": "", "headings": [], "start": 0, "end": 0, "metadata": {}}
+METADATA = "metadata"
+DEFAULTS: dict[str, JsonValue] = {"title": "", "headings": [], "start": 0, "end": 0, METADATA: {}}
 """Of what a stored chunk leaves out; engines want every field in every document."""
 
 
@@ -46,6 +47,11 @@ class Row(NamedTuple):
     digest: str
 
     @property
+    def flat_text(self) -> dict[str, JsonValue]:
+        """The same as `text`, `metadata` as JSON in a text: not each of their values is one to an engine."""
+        return {**self.text, METADATA: json.dumps(self.text[METADATA])}
+
+    @property
     def marks(self) -> dict[str, JsonValue]:
         """What a later push needs to know of a row."""
         return {POSITION: self.position, DIGEST: self.digest}
@@ -70,8 +76,11 @@ def each_row(rows: Rows) -> Iterator[Row]:
 
 
 def chunk_of(name: str, body: Mapping[str, object]) -> Chunk:
-    """The chunk that `Row.text` was made of. Raises ValueError for what is none."""
+    """The chunk that `Row.text` or `Row.flat_text` was made of. Raises ValueError for what is none."""
     text = {field: body[field] for field in ("document_id", "text", *DEFAULTS) if field in body}
+    metadata = text.get(METADATA)
+    if isinstance(metadata, str):
+        text[METADATA] = json.loads(metadata)
     return chunk_from_json(json.dumps({**text, "id": name}))
 
 

@@ -21,6 +21,8 @@ FLAGS = "flags"
 TEXTS = "texts"
 NUMERALS = "numerals"
 SPELLED = "spelled"
+FOLDED = "folded"
+"""All texts once more, their case folded: a part of a text is looked for there."""
 KINDS = (NUMBERS, FLAGS, TEXTS, NUMERALS)
 """Where a value may stand; `SPELLED` only repeats `NUMERALS` as numbers."""
 
@@ -42,6 +44,14 @@ class TypedFields:
     numerals: dict[str, list[str]] = field(default_factory=dict)
     spelled: dict[str, list[float]] = field(default_factory=dict)
 
+    def folded(self) -> dict[str, list[str]]:
+        """Texts and numerals, their case folded."""
+        found: dict[str, list[str]] = {}
+        for fields in (self.texts, self.numerals):
+            for name, texts in fields.items():
+                found.setdefault(name, []).extend(text.casefold() for text in texts)
+        return found
+
     def by_kind(self) -> dict[str, dict[str, Sequence[JsonValue]]]:
         """The same, kinds by their names."""
         return {
@@ -53,9 +63,12 @@ class TypedFields:
         }
 
     def as_body(self) -> dict[str, JsonValue]:
-        """JSON-ready, with names as of `safe_name`; kinds without a value are left out."""
+        """JSON-ready, `folded` among the kinds, with names as of `safe_name`; kinds without a value are left
+        out."""
         body: dict[str, JsonValue] = {}
-        for kind, fields in self.by_kind().items():
+        kinds = self.by_kind()
+        kinds[FOLDED] = dict(self.folded())
+        for kind, fields in kinds.items():
             if fields:
                 body[kind] = {safe_name(name): list(values) for name, values in fields.items()}
         return body

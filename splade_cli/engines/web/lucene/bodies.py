@@ -1,8 +1,8 @@
 """What Elasticsearch and OpenSearch share: the fields of an index, documents, bulk lines, searches.
 
 Fields beside the vector: `title`, `headings` and `text` are analysed, so that they can be searched by words
-as well; `numbers`, `flags`, `texts`, `numerals` and `spelled` hold the metadata by kind, for
-filters; `metadata` is kept as it was and not indexed.
+as well; `numbers`, `flags`, `texts`, `numerals`, `spelled` and `folded` hold the metadata by kind, for
+filters; `metadata` is kept as JSON in a text, not indexed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.engines.remote.conditions import Condition
-from splade_cli.engines.web.documents import DIGEST, POSITION, Row, decimal_weights
-from splade_cli.engines.web.fields import FLAGS, NUMBERS, NUMERALS, SPELLED, TEXTS, typed_fields
+from splade_cli.engines.web.documents import DIGEST, METADATA, POSITION, Row, decimal_weights
+from splade_cli.engines.web.fields import FLAGS, FOLDED, NUMBERS, NUMERALS, SPELLED, TEXTS, typed_fields
 from splade_cli.engines.web.lucene.filters import Body, lucene_query
 from splade_cli.engines.web.names import FeatureNames
 
@@ -26,7 +26,14 @@ KEYWORD_BYTES = 32_766
 """Of one term, in Lucene; a longer text of the metadata is kept, and found by no filter."""
 FIELDS = 1000
 """Fields of an index that both engines allow unless they are told otherwise."""
-TYPES = {NUMBERS: "double", FLAGS: "boolean", TEXTS: "keyword", NUMERALS: "keyword", SPELLED: "double"}
+TYPES = {
+    NUMBERS: "double",
+    FLAGS: "boolean",
+    TEXTS: "keyword",
+    NUMERALS: "keyword",
+    SPELLED: "double",
+    FOLDED: "keyword",
+}
 
 
 def index_body(vector: Body, fields: int, settings: Body | None = None) -> Body:
@@ -58,7 +65,7 @@ def index_body(vector: Body, fields: int, settings: Body | None = None) -> Body:
                 "text": {"type": "text"},
                 "start": {"type": "long"},
                 "end": {"type": "long"},
-                "metadata": {"type": "object", "enabled": False},
+                METADATA: {"type": "keyword", "index": False, "doc_values": False},
                 POSITION: {"type": "long"},
                 DIGEST: {"type": "keyword", "index": False},
                 **{kind: {"type": "object", "dynamic": True} for kind in TYPES},
@@ -74,7 +81,7 @@ def meta_body(facts: str) -> Body:
 
 def document_body(row: Row, names: FeatureNames) -> Body:
     """The source of one document. A text without an active dimension has no vector, and is found by none."""
-    body: Body = {**row.text, **row.marks, **typed_fields(row.chunk).as_body()}
+    body: Body = {**row.flat_text, **row.marks, **typed_fields(row.chunk).as_body()}
     if len(row.columns):
         body[VECTOR] = weights_by_name(row.columns, row.weights, names)
     return body
@@ -104,4 +111,11 @@ def search_body(vector_query: Body, k: int, condition: Condition | None) -> Body
     if condition is not None:
         query = {"bool": {"must": [vector_query], "filter": [lucene_query(condition)]}}
     order: list[Any] = [{"_score": "desc"}, {POSITION: "asc"}]
-    return {"size": k, "query": query, "_source": False, "sort": order, "track_total_hits": False}
+    return {
+        "size": k,
+        "query": query,
+        "_source": False,
+        "sort": order,
+        "track_scores": True,
+        "track_total_hits": False,
+    }

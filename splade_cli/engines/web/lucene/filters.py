@@ -18,8 +18,7 @@ from splade_cli.engines.remote.conditions import (
     TextMatches,
     TextOrder,
 )
-from splade_cli.engines.web.fields import FLAGS, KINDS, NUMBERS, NUMERALS, SPELLED, TEXTS, safe_name
-from splade_cli.errors import InputError
+from splade_cli.engines.web.fields import FLAGS, FOLDED, KINDS, NUMBERS, NUMERALS, SPELLED, TEXTS, safe_name
 
 Body = dict[str, Any]
 ORDERS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
@@ -27,11 +26,7 @@ BOTH = (TEXTS, NUMERALS)
 
 
 def lucene_query(condition: Condition) -> Body:
-    """A condition as a query that scores nothing.
-
-    Raises:
-        InputError: a part of a text with letters outside ASCII, whose case these engines do not ignore.
-    """
+    """A condition as a query that scores nothing."""
     if isinstance(condition, AllOf):
         return {"bool": {"filter": [lucene_query(part) for part in condition.parts]}}
     if isinstance(condition, AnyOf):
@@ -64,13 +59,8 @@ def _of_value(
         else:
             parts.append(_number(_place(SPELLED, field), condition.operator, condition.number))
         return _any(parts)
-    if not condition.text.isascii():
-        raise InputError(
-            f"filter: this engine ignores the case of ASCII letters only, not of '{condition.text}'",
-            "compare whole values by =, or a pattern of * by =",
-        )
-    settings = {"value": f"*{_plain(condition.text)}*", "case_insensitive": True}
-    return _any([{"wildcard": {_place(kind, field): settings}} for kind in BOTH])
+    pattern = f"*{_plain(condition.text.casefold())}*"
+    return {"wildcard": {_place(FOLDED, field): {"value": pattern}}}
 
 
 def _place(kind: str, field: str) -> str:

@@ -7,7 +7,6 @@ of its own clients. Its ``idf`` modifier is left out: the weights of a learned m
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 from splade_cli.engines.remote.conditions import Condition
 from splade_cli.engines.remote.limits import Limits
 from splade_cli.engines.web.documents import Row, decimal_weights
-from splade_cli.engines.web.fields import safe_name, typed_fields
-from splade_cli.engines.web.qdrant.filters import FOLDED, Body, qdrant_filter
+from splade_cli.engines.web.fields import typed_fields
+from splade_cli.engines.web.qdrant.filters import Body, qdrant_filter
 
 VECTOR = "splade"
 ID = "id"
@@ -44,18 +43,13 @@ def point_id(name: str) -> str:
 
 
 def point(row: Row) -> Body:
-    """A point: id, vector, and the text with its metadata as payload.
-
-    `metadata` as they were are JSON in a text, since not every number that JSON can write is one to Qdrant.
-    """
-    typed = typed_fields(row.chunk)
-    folded: dict[str, list[str]] = {}
-    for fields in (typed.texts, typed.numerals):
-        for name, texts in fields.items():
-            folded.setdefault(safe_name(name), []).extend(text.casefold() for text in texts)
-    payload: dict[str, Any] = {ID: row.chunk.id, **row.text, **row.marks, **typed.as_body()}
-    payload["metadata"] = json.dumps(row.text["metadata"], ensure_ascii=False)
-    payload[FOLDED] = folded
+    """A point: id, vector, and the text with its metadata as payload."""
+    payload: dict[str, Any] = {
+        ID: row.chunk.id,
+        **row.flat_text,
+        **row.marks,
+        **typed_fields(row.chunk).as_body(),
+    }
     return {
         "id": point_id(row.chunk.id),
         "vector": {VECTOR: sparse(row.columns, row.weights)},

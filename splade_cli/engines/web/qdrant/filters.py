@@ -18,12 +18,10 @@ from splade_cli.engines.remote.conditions import (
     TextMatches,
     TextOrder,
 )
-from splade_cli.engines.web.fields import FLAGS, KINDS, NUMBERS, NUMERALS, SPELLED, TEXTS, safe_name
+from splade_cli.engines.web.fields import FLAGS, FOLDED, KINDS, NUMBERS, NUMERALS, SPELLED, TEXTS, safe_name
 from splade_cli.errors import InputError
 
 Body = dict[str, Any]
-FOLDED = "folded"
-"""Texts once more, their case folded: Qdrant finds a part of a text by its case."""
 ORDERS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -33,9 +31,11 @@ def qdrant_filter(condition: Condition) -> Body:
 
     Where a text is compared with a number by size, a text that spells none does not pass.
 
+    Parts of texts need a server that knows ``substring`` and ``prefix`` (1.20 or newer).
+
     Raises:
-        InputError: a pattern of ``*`` and ``?``, or an order of texts that are neither numbers nor days:
-            Qdrant has no such conditions.
+        InputError: another pattern than ``x*`` and ``*x*``, or an order of texts that are neither numbers nor
+            days: Qdrant has no such conditions.
     """
     if isinstance(condition, AllOf):
         return {"must": [qdrant_filter(part) for part in condition.parts]}
@@ -67,12 +67,10 @@ def _of_value(
         match = {"value": condition.text}
         return [{"key": _key(kind, field), "match": match} for kind in (TEXTS, NUMERALS)]
     if isinstance(condition, TextContains):
-        return [{"key": _key(FOLDED, field), "match": {"text": condition.text.casefold()}}]
+        return [{"key": _key(FOLDED, field), "match": {"substring": condition.text.casefold()}}]
     if isinstance(condition, TextMatches):
-        raise InputError(
-            f"filter: Qdrant knows no pattern such as {condition.pattern}",
-            "ask for a part of a text: folder ~ drafts",
-        )
+        match = _pattern(condition.pattern)
+        return [{"key": _key(kind, field), "match": match} for kind in (TEXTS, NUMERALS)]
     if condition.number is not None:
         return [_number(SPELLED, field, condition.operator, condition.number)]
     if not DAY.fullmatch(condition.text):
@@ -82,6 +80,20 @@ def _of_value(
         )
     moment = f"{condition.text}T00:00:00Z"
     return [{"key": _key(TEXTS, field), "range": {ORDERS[condition.operator]: moment}}]
+
+
+def _pattern(pattern: str) -> Body:
+    """A beginning or a part of a text; other patterns are refused."""
+    part = pattern.strip("*")
+    if not re.search(r"[*?]", part):
+        if pattern == f"{part}*":
+            return {"prefix": part}
+        if pattern == f"*{part}*":
+            return {"substring": part}
+    raise InputError(
+        f"filter: Qdrant knows beginnings and parts of texts, no pattern such as {pattern}",
+        "e.g. folder = drafts*, or folder ~ drafts",
+    )
 
 
 def _key(kind: str, field: str) -> str:

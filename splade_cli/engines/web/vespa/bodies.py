@@ -46,17 +46,13 @@ def document_id(name: str) -> str:
 
 
 def document_body(row: Row, names: FeatureNames = NUMBERED) -> Body:
-    """A put of one document. Control characters of a text, which Vespa refuses, become blanks.
-
-    `metadata` as they were are JSON in a text, which is in ASCII.
-    """
+    """A put of one document. Control characters of a text, which Vespa refuses, become blanks."""
     words = names.of(row.columns)
     typed = typed_fields(row.chunk)
-    fields: Body = {"chunk_id": row.chunk.id, **row.text, **row.marks}
+    fields: Body = {"chunk_id": row.chunk.id, **row.flat_text, **row.marks}
     fields["title"] = legal(row.chunk.title)
     fields["text"] = legal(str(row.text["text"]))
     fields["headings"] = [legal(heading) for heading in row.chunk.headings]
-    fields["metadata"] = json.dumps(row.text["metadata"])
     fields["weights"] = dict(zip(words, decimal_weights(row.weights), strict=True))
     fields["terms"] = dict(zip(words, whole_weights(row.weights), strict=True))
     for kind, values in typed.by_kind().items():

@@ -1,0 +1,184 @@
+"""An HTTP client of one server: JSON in and out, timeouts, and patience where the server asks for it.
+
+Asked again is after a connection that fails or breaks, and after 429, 502, 503 and 504, no sooner than
+``Retry-After`` says; whatever is sent twice has the same outcome as once. Redirects are not followed, so that
+no secret goes to another server, and no secret stands in an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from splade_cli.engines.remote.address import PASSWORD, TOKEN, EngineAddress
+from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience, patiently
+from splade_cli.errors import InputError, ServiceError
+
+if TYPE_CHECKING:
+    import httpx2
+
+PASSING = (429, 502, 503, 504)
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = {LOADING: 120.0, SEARCHING: 30.0}
+MOST_ANSWER = 1 << 28
+"""Bytes of an answer."""
+SHOWN = 300
+JSON, LINES = "application/json", "application/x-ndjson"
+
+
+class Answer(NamedTuple):
+    """What a server said: a status below 500, and a body, empty where it was no JSON object."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it did what it was asked."""
+        return 200 <= self.status < 300
+
+
+class PassingError(ServiceError):
+    """A failure that may be over a little later.
+
+    Attributes:
+        retry_after: seconds that the server wants to be left alone.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, retry_after: float = 0.0) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class JsonClient:
+    """See the file. Safe to be used from many threads.
+
+    Args:
+        address: of the server; its `base_url` goes before each path.
+        headers: of each request, secrets among them.
+    """
+
+    def __init__(self, address: EngineAddress, headers: Mapping[str, str]) -> None:
+        import httpx2
+
+        self.address = address
+        auth = (address.user, address.password) if address.user and address.password else None
+        self._client = httpx2.Client(
+            base_url=address.base_url,
+            headers={"Accept": JSON, **headers},
+            auth=auth,
+            follow_redirects=False,
+            timeout=httpx2.Timeout(ANSWER_SECONDS[SEARCHING], connect=CONNECT_SECONDS),
+        )
+
+    def get(self, path: str, *, patience: Patience = SEARCHING) -> Answer:
+        """Asks for a path."""
+        return self.send("GET", path, patience=patience)
+
+    def post(self, path: str, body: object, *, patience: Patience = SEARCHING) -> Answer:
+        """Posts an object."""
+        return self.send("POST", path, body, patience=patience)
+
+    def send(
+        self, method: str, path: str, body: object = None, *, patience: Patience = LOADING, kind: str = JSON
+    ) -> Answer:
+        """The answer to a request.
+
+        Args:
+            path: with its query, quoted already.
+            body: bytes, or an object that is sent as JSON.
+            kind: the type of the body.
+
+        Raises:
+            InputError: the server wants other credentials.
+            ServiceError: it cannot be reached, or fails for longer than there is patience.
+        """
+        content = b""
+        headers = {}
+        if body is not None:
+            content = body if isinstance(body, bytes) else json_bytes(body)
+            headers["Content-Type"] = kind
+
+        def once() -> Answer:
+            return self._once(method, path, content, headers, ANSWER_SECONDS.get(patience, 60.0))
+
+        return patiently(once, lambda error: isinstance(error, PassingError), patience)
+
+    def _once(
+        self, method: str, path: str, content: bytes, headers: Mapping[str, str], seconds: float
+    ) -> Answer:
+        import httpx2
+
+        timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
+        try:
+            response = self._client.request(
+                method, path, content=content, headers=dict(headers), timeout=timeout
+            )
+        except httpx2.TransportError as error:
+            said = str(error) or type(error).__name__
+            raise PassingError(
+                f"{self.address} cannot be reached: {said}",
+                "is the server running? An interrupted push goes on where it was",
+            ) from None
+        except httpx2.HTTPError as error:
+            raise ServiceError(f"{self.address}: {error}", "check the address") from None
+        return self._answer(response)
+
+    def _answer(self, response: httpx2.Response) -> Answer:
+        status = response.status_code
+        if len(response.content) > MOST_ANSWER:
+            raise ServiceError(f"{self.address} answers with {len(response.content):,} bytes", "ask for less")
+        if status in (401, 403):
+            raise InputError(
+                f"{self.address} refuses ({status}): {reason_of(response)}",
+                f"check the user in the URL, and {PASSWORD} or {TOKEN}",
+            )
+        if status in PASSING:
+            raise PassingError(
+                f"{self.address} is busy ({status}): {reason_of(response)}",
+                "wait a little, and type the same again",
+                retry_after=_seconds(response.headers.get("retry-after", "")),
+            )
+        if status >= 500 or 300 <= status < 400:
+            raise ServiceError(
+                f"{self.address} fails ({status}): {reason_of(response)}", "see the log of the server"
+            )
+        return Answer(status, _object(response.content))
+
+    def refusal(self, answer: Answer, what: str) -> InputError:
+        """An error for an answer that refuses what was asked."""
+        said = " ".join(json.dumps(answer.body, ensure_ascii=False).split())[:SHOWN]
+        return InputError(
+            f"{self.address} refuses {what} ({answer.status}): {said}", "see the documentation of the engine"
+        )
+
+    def close(self) -> None:
+        """Gives connections back."""
+        self._client.close()
+
+
+def json_bytes(value: object) -> bytes:
+    """JSON in UTF-8, without blanks."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content) if content else {}
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def reason_of(response: httpx2.Response) -> str:
+    """What a server said, in one short line."""
+    return " ".join(response.text.split())[:SHOWN] or response.reason_phrase
+
+
+def _seconds(text: str) -> float:
+    """Of a ``Retry-After``; a date counts as nothing."""
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        return 0.0
