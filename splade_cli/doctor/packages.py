@@ -18,6 +18,8 @@ EXTRAS = {
     "serve": "the HTTP server and its page",
     "tracking": "TensorBoard and MLflow",
     "postgres": "an index in PostgreSQL with pgvector",
+    "milvus": "an index in Milvus",
+    "seekdb": "an index in OceanBase seekdb",
     "mteb": "tasks of MTEB",
     "peers": "other engines to measure against",
 }

@@ -13,7 +13,9 @@ from splade_cli.engines.remote.opening import open_store
 from splade_cli.engines.remote.store import Store
 from splade_cli.index.index import SpladeIndex
 from splade_cli.records import Chunk, EncoderInfo, JsonValue
+from tests.engines.servers import milvus_url as milvus_url
 from tests.engines.servers import postgres_url as postgres_url
+from tests.engines.servers import seekdb_url as seekdb_url
 
 DIMENSIONS = 300
 MOST_ROWS = 100
@@ -73,13 +75,16 @@ def queries() -> sp.csr_matrix:
     return vectors(20, seed=1)
 
 
-@pytest.fixture(params=["postgres", "postgres-hnsw"])
+@pytest.fixture(params=["postgres", "postgres-hnsw", "milvus", "seekdb"])
 def store_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty store, of each engine in turn."""
     name = f"t{abs(hash(request.node.name)) % 10**9}"
-    url: str = request.getfixturevalue("postgres_url")
-    url += f"&table={name}"
-    return f"{url}&index=hnsw" if request.param.endswith("hnsw") else url
+    kind, _, index = request.param.partition("-")
+    url: str = request.getfixturevalue(f"{kind}_url")
+    if kind == "milvus":
+        return url + name
+    url += f"table={name}" if url.endswith("?") else f"&table={name}"
+    return f"{url}&index={index}" if index else url
 
 
 @pytest.fixture

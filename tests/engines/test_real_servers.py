@@ -76,14 +76,18 @@ def test_what_is_pushed_is_found_and_read_again(
     remote = pushed(index, open_new, shown)
     exact = LocalEngine(index)
     assert_same(index, remote, queries)
-    assert len(remote) == remote.store.count() == len(index)
-    assert remote.fetch(list(index.ids)) == exact.fetch(list(index.ids))
+    ids = list(index.ids)
+    if not remote.store.limits.empty:
+        ids.pop()  # the last row has no weight, and no query finds it
+    assert len(remote) == remote.store.count() == len(ids)
+    assert remote.fetch(ids) == exact.fetch(ids)
     assert remote.chunks_of("d2") == exact.chunks_of("d2")
     assert remote.chunks_of("nothing") == []
     assert remote.fields() == exact.fields()
-    assert sorted(remote.ids()) == sorted(index.ids)
+    assert sorted(remote.ids()) == sorted(ids)
     if "vectors" in remote.capabilities:
-        assert abs(remote.vectors(list(index.ids)) - index.vectors).max() == 0
+        # seekdb gives six digits of a weight back
+        assert abs(remote.vectors(ids) - index.vectors_of(ids)).max() < 1e-5
     with pytest.raises(InputError, match="no document 'nothing'"):
         remote.fetch(["nothing"])
 
@@ -103,7 +107,7 @@ def test_a_text_that_shares_no_term_is_no_result(make_index: Any, open_new: Open
 def test_filters_pass_what_the_local_index_passes(
     make_index: Any, queries: sp.csr_matrix, open_new: Open, shown: str
 ) -> None:
-    index = make_index()
+    index = make_index(without=frozenset({59}))
     remote = pushed(index, open_new, shown)
     exact = LocalEngine(index)
     for text in FILTERS:
@@ -124,19 +128,20 @@ def test_a_sync_follows_what_was_added_changed_and_deleted(
     pushed(make_index(50), open_new, shown)
     after = make_index(60, without=frozenset({0, 9, 30}), changed=frozenset({5, 31}))
     store = open_new()
-    with pytest.raises(InputError, match=r"holds generation 1 of an index \(50 rows\)"):
+    with pytest.raises(InputError, match="holds generation 1 of an index"):
         push(after, store, shown)
+    empty = int(not store.limits.empty)
     planned = push(after, store, shown, PushOptions(sync=True, dry_run=True))
-    assert store.count() == 50
+    assert store.count() == 50 - empty
     done = push(after, store, shown, PushOptions(sync=True, batch_rows=7))
-    assert (done.written, done.deleted, done.unchanged) == (14, 3, 43)
-    assert (planned.written, planned.deleted) == (14, 3)
+    assert (done.written, done.deleted, done.unchanged) == (14 - empty, 3, 43)
+    assert (planned.written, planned.deleted) == (14 - empty, 3)
     remote = RemoteEngine.open(store, shown)
     assert_same(after, remote, queries)
-    assert sorted(remote.ids()) == sorted(after.ids)
+    assert sorted(remote.ids()) == sorted(after.ids[: 57 - empty])
     assert remote.fetch([after.ids[4]])[0].text == "changed 5"
     again = push(after, store, shown, PushOptions(sync=True))
-    assert (again.written, again.deleted, again.unchanged) == (0, 0, 57)
+    assert (again.written, again.deleted, again.unchanged) == (0, 0, 57 - empty)
 
 
 def test_an_interrupted_push_goes_on_where_it_was(
@@ -154,7 +159,7 @@ def test_an_interrupted_push_goes_on_where_it_was(
         RemoteEngine.open(open_new(), shown)
     store = open_new()
     done = push(index, store, shown, PushOptions(batch_rows=7))
-    assert (done.resumed, done.unchanged, done.written) == (True, 21, 39)
+    assert (done.resumed, done.unchanged, done.written) == (True, 21, 39 - int(not store.limits.empty))
     assert_same(index, RemoteEngine.open(store, shown), queries)
 
 
@@ -172,6 +177,22 @@ def test_an_index_of_another_model_is_refused_and_force_begins_anew(
         push(other, store, shown, PushOptions(sync=True))
     push(narrow, store, shown, PushOptions(force=True))
     assert RemoteEngine.open(store, shown).dimensions == 4
+
+
+def test_four_million_dimensions_are_taken_or_refused_before_anything_is_written(
+    make_index: Any, open_new: Open, shown: str
+) -> None:
+    latent = sp.csr_matrix(([1.0, 2.0], ([0, 1], [3_999_999, 7])), shape=(2, 4_000_000), dtype=np.float32)
+    index = SpladeIndex.from_vectors(latent)
+    store = open_new()
+    most = store.limits.dimensions
+    if most is not None and most < latent.shape[1]:
+        with pytest.raises(InputError, match="takes at most 500,000 dimensions, the index has 4,000,000"):
+            push(index, store, shown)
+        assert store.read_facts() is None
+        return
+    push(index, store, shown)
+    assert RemoteEngine.open(store, shown).search(latent, 2).ids == [["0"], ["1"]]
 
 
 def test_many_threads_search_at_once(

@@ -279,7 +279,7 @@ class PostgresStore:
     @cached_property
     def _has_hnsw(self) -> bool:
         found = self._rows(
-            "select 1 from pg_indexes where tablename = %s and indexdef like '%%using hnsw%%' limit 1",
+            "select 1 from pg_indexes where tablename = %s and indexdef ilike '%%using hnsw%%' limit 1",
             [self.name],
         )
         return bool(found)

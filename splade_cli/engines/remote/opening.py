@@ -36,6 +36,8 @@ KINDS = {
     "qdrant": Kind("web.qdrant.store"),
     "elasticsearch": LUCENE,
     "opensearch": LUCENE,
+    "milvus": Kind("milvus.store", ("pymilvus",), "milvus"),
+    "seekdb": Kind("seekdb.store", ("pymysql",), "seekdb"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Milvus, as a server or as the embedded milvus-lite."""

@@ -1,0 +1,263 @@
+"""A collection of Milvus as a store: an inverted index of sparse vectors, exact.
+
+    key VARCHAR (the id, percent-encoded), document VARCHAR (so, too), position, digest,
+    chunk VARCHAR (JSON: text, title, headings, metadata), fields JSON, v SPARSE_FLOAT_VECTOR
+
+What a store says of itself is a property of the collection, ``splade.facts``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote
+
+import numpy as np
+import scipy.sparse as sp
+from pymilvus import DataType, MilvusClient, MilvusException
+
+from splade_cli.engines.flat_fields import flat_fields
+from splade_cli.engines.milvus.conditions import expression_of
+from splade_cli.engines.remote.address import PASSWORD, EngineAddress
+from splade_cli.engines.remote.conditions import Condition
+from splade_cli.engines.remote.facts import StoreFacts
+from splade_cli.engines.remote.limits import Limits
+from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience, patiently
+from splade_cli.engines.remote.rows import Rows
+from splade_cli.errors import InputError, ServiceError
+from splade_cli.index.store.chunks import chunk_from_json
+from splade_cli.records import Chunk, Ranking
+
+Result = TypeVar("Result")
+FACTS = "splade.facts"
+KEY_BYTES = 2048
+TEXT_BYTES = 65_535
+MOST_HITS = 16_384
+BATCH_ROWS = 200
+SECONDS = 10.0
+_UNREACHABLE = 2
+_SAFE = "!$&()*+,/:;=@#~ "
+"""Characters of an id that need no encoding in an expression."""
+
+
+def connect(address: EngineAddress) -> MilvusStore:
+    """A store at an address. Raises ServiceError where no server answers."""
+    return MilvusStore(address)
+
+
+class MilvusStore:
+    """See `remote.store.Store`.
+
+    Args:
+        address: ``milvus+http://host:19530/collection``, or ``milvus:///folder/file.db?collection=name`` for
+            a file of milvus-lite.
+    """
+
+    tolerance = 1e-5
+    capabilities = frozenset({"exact", "filter", "vectors"})
+    limits = Limits(
+        "Milvus",
+        dimensions=2**32 - 2,
+        negative=False,
+        id_bytes=KEY_BYTES // 3,
+        text_bytes=TEXT_BYTES,
+        empty=False,
+        batch_rows=BATCH_ROWS,
+    )
+
+    def __init__(self, address: EngineAddress) -> None:
+        address.require_parameters("collection", "db")
+        # it writes each failed call to the log with a traceback, beside raising it
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+        self.address = address
+        self.name = address.name("collection")
+        if "-" in self.name:
+            raise InputError(f"'{self.name}' is no name of a collection", "letters, digits and _")
+        uri = address.base_url if address.transport else f"/{address.path}"
+        options: dict[str, Any] = {"db_name": address.parameter("db")}
+        if address.transport:
+            options |= {"user": address.user, "password": address.password, "token": address.token}
+        self._client = self._call(lambda: MilvusClient(uri, timeout=SECONDS, **options))
+        if self._exists():
+            self._call(lambda: self._client.load_collection(self.name))
+
+    def read_facts(self) -> StoreFacts | None:
+        """See `EngineWriter.read_facts`."""
+        if not self._exists():
+            return None
+        described = self._call(lambda: self._client.describe_collection(self.name))
+        facts = described.get("properties", {}).get(FACTS)
+        if facts is None:
+            raise InputError(
+                f"{self.address}: the collection '{self.name}' was not made by splade", "name another one"
+            )
+        return StoreFacts.from_json(facts)
+
+    def write_facts(self, facts: StoreFacts) -> None:
+        """See `EngineWriter.write_facts`."""
+        properties = {FACTS: facts.to_json()}
+        self._call(lambda: self._client.alter_collection_properties(self.name, properties), LOADING)
+
+    def prepare(self, facts: StoreFacts) -> None:
+        """See `EngineWriter.prepare`."""
+        if self._exists():
+            return
+        schema = MilvusClient.create_schema(auto_id=False)
+        schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=KEY_BYTES)
+        schema.add_field("document", DataType.VARCHAR, max_length=KEY_BYTES)
+        schema.add_field("position", DataType.INT64)
+        schema.add_field("digest", DataType.VARCHAR, max_length=64)
+        schema.add_field("chunk", DataType.VARCHAR, max_length=TEXT_BYTES)
+        schema.add_field("fields", DataType.JSON)
+        schema.add_field("v", DataType.SPARSE_FLOAT_VECTOR)
+        index = MilvusClient.prepare_index_params()
+        index.add_index("v", index_type="SPARSE_INVERTED_INDEX", metric_type="IP")
+
+        def make() -> None:
+            self._client.create_collection(
+                self.name,
+                schema=schema,
+                index_params=index,
+                consistency_level="Strong",
+                properties={FACTS: facts.to_json()},
+            )
+            self._client.alter_collection_properties(self.name, {FACTS: facts.to_json()})
+            self._client.load_collection(self.name)
+
+        self._call(make, LOADING)
+
+    def write(self, rows: Rows) -> None:
+        """See `EngineWriter.write`."""
+        lines = []
+        for number, chunk in enumerate(rows.chunks):
+            fields = flat_fields(chunk)
+            if len(json.dumps(fields)) > TEXT_BYTES:
+                raise InputError(
+                    f"Milvus takes {TEXT_BYTES:,} bytes of metadata a chunk, '{chunk.id[:60]}' has more",
+                    "leave long values out of the metadata",
+                )
+            columns, weights = rows.vector(number)
+            line = {
+                "key": _key(chunk.id),
+                "document": _key(chunk.document_id),
+                "position": rows.positions[number],
+                "digest": rows.digests[number],
+                "chunk": rows.stored_chunks[number],
+                "fields": fields,
+                "v": dict(zip(columns, weights, strict=True)),
+            }
+            lines.append(line)
+        self._call(lambda: self._client.upsert(self.name, lines), LOADING)
+
+    def digests(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """See `EngineWriter.digests`."""
+        return {unquote(row["key"]): row["digest"] for row in self._get(ids, "digest")}
+
+    def ids(self) -> Iterator[str]:
+        """See `EngineWriter.ids`."""
+        pages = self._call(
+            lambda: self._client.query_iterator(self.name, batch_size=1000, output_fields=["key"])
+        )
+        while page := self._call(pages.next):
+            yield from (unquote(row["key"]) for row in page)
+        pages.close()
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """See `EngineWriter.delete`."""
+        keys = [_key(each) for each in ids]
+        self._call(lambda: self._client.delete(self.name, ids=keys), LOADING)
+
+    def finish(self) -> None:
+        """See `EngineWriter.finish`."""
+        self._call(lambda: self._client.flush(self.name), LOADING)
+
+    def clear(self) -> None:
+        """See `EngineWriter.clear`."""
+        self._call(lambda: self._client.drop_collection(self.name), LOADING)
+
+    def count(self, condition: Condition | None = None) -> int:
+        """See `EngineWriter.count`."""
+        filter = "" if condition is None else expression_of(condition)
+        rows = self._call(lambda: self._client.query(self.name, filter=filter, output_fields=["count(*)"]))
+        return int(rows[0]["count(*)"])
+
+    def size_bytes(self) -> int | None:
+        """See `EngineWriter.size_bytes`."""
+        return None
+
+    def close(self) -> None:
+        """See `EngineWriter.close`."""
+        self._client.close()
+
+    def search(self, queries: sp.csr_matrix, k: int, condition: Condition | None = None) -> Ranking:
+        """See `Store.search`."""
+        filter = "" if condition is None else expression_of(condition)
+        found = self._call(
+            lambda: self._client.search(
+                self.name,
+                data=[queries[number] for number in range(queries.shape[0])],
+                anns_field="v",
+                limit=min(k, MOST_HITS),
+                filter=filter,
+                output_fields=["position"],
+                search_params={"metric_type": "IP"},
+            )
+        )
+        ranking = Ranking([], [])
+        for hits in found:
+            hits = sorted(hits, key=lambda hit: (-hit["distance"], hit["entity"]["position"]))
+            ranking.ids.append([unquote(hit["key"]) for hit in hits])
+            ranking.scores.append(np.array([hit["distance"] for hit in hits], dtype=np.float32))
+        return ranking
+
+    def fetch(self, ids: Sequence[str]) -> Mapping[str, Chunk]:
+        """See `Store.fetch`."""
+        chunks = [chunk_from_json(row["chunk"].encode("utf-8")) for row in self._get(ids, "chunk")]
+        return {chunk.id: chunk for chunk in chunks}
+
+    def vectors(self, ids: Sequence[str]) -> Mapping[str, tuple[list[int], list[float]]]:
+        """See `Store.vectors`."""
+        found = {}
+        for row in self._get(ids, "v"):
+            pairs = sorted(row["v"].items())
+            found[unquote(row["key"])] = ([pair[0] for pair in pairs], [float(pair[1]) for pair in pairs])
+        return found
+
+    def chunks_of(self, document_id: str) -> list[str]:
+        """See `Store.chunks_of`."""
+        filter = f'document == "{_key(document_id)}"'
+        rows = self._call(
+            lambda: self._client.query(self.name, filter=filter, output_fields=["key", "position"])
+        )
+        return [unquote(row["key"]) for row in sorted(rows, key=lambda row: int(row["position"]))]
+
+    def _exists(self) -> bool:
+        return bool(self._call(lambda: self._client.has_collection(self.name)))
+
+    def _get(self, ids: Sequence[str], field: str) -> list[dict[str, Any]]:
+        keys = [_key(each) for each in ids]
+        return list(self._call(lambda: self._client.get(self.name, ids=keys, output_fields=["key", field])))
+
+    def _call(self, call: Callable[[], Result], patience: Patience = SEARCHING) -> Result:
+        try:
+            return patiently(call, _is_passing, patience)
+        except (MilvusException, OSError) as error:
+            said = " ".join(str(getattr(error, "message", error)).split())[:300]
+            hint = "is the server running? An interrupted push goes on where it was"
+            if "auth" in said.lower():
+                hint = f"check user and password ({PASSWORD}, or in the URL)"
+            raise ServiceError(f"{self.address}: {said}", hint) from None
+
+
+def _key(name: str) -> str:
+    return quote(name, safe=_SAFE)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the same call may succeed a little later: no connection, or a server that starts or is busy."""
+    if isinstance(error, MilvusException):
+        said = str(error).lower()
+        return error.code == _UNREACHABLE or "unavailable" in said or "rate limit" in said
+    return isinstance(error, ConnectionError)

@@ -1,0 +1,1 @@
+"""OceanBase seekdb, whose type ``sparsevector`` holds the vectors; it speaks MySQL's protocol."""
