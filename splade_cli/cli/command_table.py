@@ -21,6 +21,7 @@ HOMES = {
     "query": "query:query",
     "terms": "reports.terms:terms",
     "serve": "serve:serve",
+    "mcp": "serving.mcp:mcp",
     "evaluate": "evaluate:evaluate",
     "compare": "reports.compare:compare",
     "tune": "reports.tune:tune",

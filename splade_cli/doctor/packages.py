@@ -21,6 +21,13 @@ EXTRAS = {
     "milvus": "an index in Milvus",
     "seekdb": "an index in OceanBase seekdb",
     "mteb": "tasks of MTEB",
+    "mcp": "an index as tools of agents",
+    "langchain": "a retriever for LangChain",
+    "langchain-qdrant": "sparse embeddings for LangChain's Qdrant store",
+    "langchain-milvus": "sparse embeddings for LangChain's Milvus store",
+    "llama-index": "a retriever for LlamaIndex",
+    "haystack": "a retriever and embedders for Haystack",
+    "pyterrier": "a transformer for PyTerrier",
     "peers": "other engines to measure against",
 }
 """What each extra is for. ``dev`` and ``docs`` are for those who work on this package, and not listed."""

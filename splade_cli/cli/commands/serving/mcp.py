@@ -1,0 +1,51 @@
+"""`splade mcp`: an index as tools of an agent, over standard input and output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splade_cli.cli import options, settings
+
+
+def mcp(
+    index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
+        ),
+    ] = None,
+    mode: options.Mode = "auto",
+    filter: options.Filter = None,
+    idf: options.Idf = 0.0,
+    expand: options.Expand = None,
+    group: options.Group = True,
+    rerank: options.Rerank = None,
+    rerank_top: options.RerankTop = 50,
+    weights: options.Weights = None,
+    device: options.Device = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    allow_pickle: options.AllowPickle = False,
+) -> None:
+    """Serve an index to an agent by the Model Context Protocol, on standard input and output."""
+    from importlib.util import find_spec
+
+    from splade_cli.errors import InputError
+
+    if find_spec("mcp") is None:
+        raise InputError("mcp is not installed", 'pip install "splade-cli[mcp]"')
+    options.weights_need_hybrid(weights, mode)
+    chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)
+
+    from splade_cli.cli.render import console
+    from splade_cli.frameworks.mcp import mcp_server
+    from splade_cli.search.searcher import Searcher
+
+    opening = settings.model_options(device, trust_remote_code, allow_pickle)
+    searcher = Searcher.open(index, model=model, options=chosen, model_options=opening, load=False)
+    server = mcp_server(searcher)
+    console.note(f"tools search, fetch and why over {index}; the end of the input stops it")
+    server.run("stdio")
