@@ -4,9 +4,11 @@ process.
     python benchmarks/engine.py --cache FOLDER [--rows 100000 1000000] [--peers-path FOLDER ...] [--only BMP]
     python benchmarks/engine.py --cache FOLDER --part latency|threads|build|cold|growth
 
-The vectors are real (see vectors.py), or --made-up for latency and threads. Latency: p50 over the queries, asked one by one; engines take turns of
-25 queries, the same ones, in an order that moves on by one each turn. Ratio is theirs over ours. Where a peer
-rounds weights, its overlap with the exact top 10 says so. Threads: one query on one thread and on all cores.
+The vectors are real (see vectors.py), or --made-up for latency and threads. Latency: p50 over the queries,
+asked one by one; engines take turns of 25 queries (--turn 1: of one, so that each finds the caches full of
+another's), the same ones, in an order that moves on by one each turn. With --cpu the time is that of the
+process, for machines that others use. Ratio is theirs over ours. Where a peer rounds weights, its overlap with
+the exact top 10 says so. Threads: one query on one thread and on all cores.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +64,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--turn", type=int, nargs="+", default=[TURN], help="queries of a turn")
+    parser.add_argument("--cpu", action="store_true", help="CPU time of this process in latency")
     parser.add_argument("--made-up", action="store_true", help="vectors at random, no text is encoded")
     parser.add_argument("--only", nargs="+")
     parser.add_argument(
@@ -85,7 +90,7 @@ def main() -> None:
             vectors = documents(rows, options.cache)
         print(f"\n{rows_and_terms(vectors)}, queries of {asked.nnz / asked.shape[0]:.1f}", flush=True)
         if "latency" in parts:
-            latency(vectors, asked, peers, options.queries)
+            latency(vectors, asked, peers, options)
         if "threads" in parts:
             threads(vectors, asked, options.queries)
         if "cold" in parts:
@@ -101,8 +106,12 @@ def rows_and_terms(vectors: sp.csr_matrix) -> str:
     return f"{vectors.shape[0]:,} rows of {vectors.nnz / max(1, vectors.shape[0]):.1f} non-zeros"
 
 
-def latency(vectors: sp.csr_matrix, asked: sp.csr_matrix, peers: list[type[Peer]], count: int) -> None:
-    """Prints p50 of each engine and the ratio to ours, for every k."""
+def latency(
+    vectors: sp.csr_matrix, asked: sp.csr_matrix, peers: list[type[Peer]], options: argparse.Namespace
+) -> None:
+    """Prints p50 of each engine and the ratio to ours, for every k and length of a turn."""
+    count = options.queries
+    clock = time.process_time if options.cpu else time.perf_counter
     postings = Postings.build(vectors)
     with tempfile.TemporaryDirectory() as place:
         others = [(peer.label, built(peer, vectors, Path(place) / peer.__name__)) for peer in peers]
@@ -120,12 +129,14 @@ def latency(vectors: sp.csr_matrix, asked: sp.csr_matrix, peers: list[type[Peer]
             for label, peer in others
             if peer is not None
         }
-        for k in KS:
-            times = interleaved(engines, k, count)
+        for k, turn in product(KS, options.turn):
+            times = interleaved(engines, k, count, turn, clock)
             ours = statistics.median(times["ours"])
             for label, taken in times.items():
                 p50, p95 = statistics.median(taken), float(np.percentile(taken, 95))
-                line = f"  k={k:<5} {label:<14} p50 {p50 * 1e3:8.3f} ms  p95 {p95 * 1e3:8.3f}"
+                line = (
+                    f"  k={k:<5} turns of {turn:<3} {label:<14} p50 {p50 * 1e3:8.3f} ms  p95 {p95 * 1e3:8.3f}"
+                )
                 if label != "ours":
                     goal = DEMANDS.get(label, (0.0, 0.0, 0.0))[
                         2 if k != 10 else 0 if vectors.shape[0] < 500_000 else 1
@@ -149,7 +160,11 @@ def threads(vectors: sp.csr_matrix, asked: sp.csr_matrix, count: int) -> None:
 
 
 def interleaved(
-    engines: dict[str, tuple[list[Any], Callable[[Any, int], Any]]], k: int, count: int
+    engines: Mapping[str, tuple[list[Any], Callable[[Any, int], Any]]],
+    k: int,
+    count: int,
+    size: int = TURN,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of every engine for every query, engines in turn."""
     names = list(engines)
@@ -157,14 +172,14 @@ def interleaved(
     for name in names:
         for query in engines[name][0][:5]:
             engines[name][1](query, k)
-    for start in range(0, count, TURN):
-        turn = start // TURN % len(names)
+    for start in range(0, count, size):
+        turn = start // size % len(names)
         for name in names[turn:] + names[:turn]:
             prepared, search = engines[name]
-            for query in prepared[start : start + TURN]:
-                begin = time.perf_counter()
+            for query in prepared[start : start + size]:
+                begin = clock()
                 search(query, k)
-                times[name].append(time.perf_counter() - begin)
+                times[name].append(clock() - begin)
     return times
 
 
@@ -191,10 +206,7 @@ def _build_here(label: str, rows: int, cache: Path, peers: list[type[Peer]]) -> 
     with tempfile.TemporaryDirectory() as place:
         ways: dict[str, Callable[[sp.csr_matrix, Path], Any]] = {
             "ours": lambda part, folder: Postings.build(part),
-            "ours, to disk": lambda part, folder: (
-                folder.mkdir(),
-                write_container(folder / "index.safetensors", part),
-            ),
+            "ours, to disk": _build_to_disk,
         }
         ways |= {peer.label: peer for peer in peers}
         ways[label](vectors[:1000], Path(place) / "warm")  # imports and compilation are not the build
@@ -208,6 +220,11 @@ def _build_here(label: str, rows: int, cache: Path, peers: list[type[Peer]]) -> 
             f"{above / size:5.2f} times the vectors"
         )
         del kept
+
+
+def _build_to_disk(vectors: sp.csr_matrix, folder: Path) -> None:
+    folder.mkdir()
+    write_container(folder / "index.safetensors", vectors)
 
 
 def _peak(reset: bool = False) -> float:

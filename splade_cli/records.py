@@ -125,8 +125,7 @@ class Example:
     chunk_id: str = ""
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """One vocabulary entry's part in a score: ``query_weight * document_weight == contribution``.
 
     `literal` says that it stands in the query itself, `in_document` in the document; else the model added it
@@ -246,9 +245,9 @@ class Hit:
     def as_dict(self) -> dict[str, JsonValue]:
         """Plain JSON-ready values, `place` among them; inner ones are shared with the hit."""
         # `asdict` copies each value by itself, which took four times as long as writing them all as JSON
-        terms: list[JsonValue] = [{**term.__dict__} for term in self.terms]
+        terms: list[JsonValue] = [term._asdict() for term in self.terms]
         values = {**self.__dict__, "terms": terms, "place": self.place}
-        values["words"] = [{**term.__dict__} for term in self.words]
+        values["words"] = [term._asdict() for term in self.words]
         values["shown_windows"] = [{**window.__dict__} for window in self.shown_windows]
         return values
 

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +238,28 @@ def test_python_calls_of_a_query(embedder: Any) -> None:
     one, ten = (python_calls(lambda k=k: searcher.search("clay and wool", k, bare)) for k in (1, 10))
     assert ten - one <= 9 * 3, "a few for each hit more"
     assert one <= 90
+
+
+def test_python_calls_of_hits_with_texts(embedder: Any) -> None:
+    from splade_cli.search.explain.literal_terms import TermMatcher
+    from splade_cli.search.options import SearchOptions
+    from splade_cli.search.query_encoder import ModelEncoder
+    from splade_cli.search.searcher import Searcher
+
+    words = ["a", "kiln", "fires", "clay", "and", "wool", "keeps", "a", "potter", "warm", "while", "steel"]
+    texts = [" ".join(words[number % 5 :] + words[: number % 7] + [str(number)] * 30) for number in range(60)]
+    vectors = embedder.encode(texts)
+    index = SpladeIndex.from_vectors(vectors, texts=texts)
+    index.search(vectors[:2])  # two at once: the compiled loops are loaded
+    searcher = Searcher.over(index, embedder)
+    assert isinstance(searcher.encoder, ModelEncoder)
+    matcher = TermMatcher(searcher.encoder.tokenizer())
+    searcher.hit_source.matcher = lambda: matcher
+    encoded = searcher.encode("clay in a kiln")
+    searcher.ranker._encode = lambda texts: encoded
+    with_terms = SearchOptions(group=False)
+    for options, most in ((replace(with_terms, explain=False), 20), (with_terms, 35)):
+        ask = partial(searcher.search, "clay in a kiln", options=options)
+        one, ten = (python_calls(partial(ask, k=k)) for k in (1, 10))
+        assert (ten - one) / 9 <= most, "of each hit more; none of each term or word"
+        assert one <= 200

@@ -72,7 +72,7 @@ def static_rows(
     bounds = [0]
     columns = []
     for row in ids:
-        distinct = np.unique(np.asarray(row, dtype=np.int32))
+        distinct = np.array(sorted(set(row)), dtype=np.int32)  # of some tokens faster than by np.unique
         distinct = distinct[table[distinct] != 0]
         if max_active is not None and len(distinct) > max_active:
             largest = np.argsort(-table[distinct], kind="stable")[:max_active]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple, cast
 
 import scipy.sparse as sp
@@ -26,6 +26,7 @@ WINDOW_COLUMNS = 100
 TELLING = 0.1
 """Share of the largest contribution from which on the words of a term are highlighted."""
 KEPT_TEXTS = 2048
+_term = partial(tuple.__new__, Term)  # `_make` would be a call of Python for each
 
 
 class StoredText(NamedTuple):
@@ -70,8 +71,7 @@ def _line_of(chunk: Chunk) -> str:
     return line
 
 
-@dataclass(frozen=True)
-class RankedQuery:
+class RankedQuery(NamedTuple):
     """One query and what was ranked for it.
 
     Attributes:
@@ -84,7 +84,7 @@ class RankedQuery:
     texts: Sequence[WeightedText]
     vector: sp.csr_matrix | None
     groups: Sequence[Group]
-    parts: Mapping[str, tuple[Sequence[str], Sequence[float]]] = field(default_factory=dict)
+    parts: Mapping[str, tuple[Sequence[str], Sequence[float]]]
 
 
 def bare_hits(query: RankedQuery, facts_of: FactsCache) -> list[Hit]:
@@ -147,8 +147,10 @@ def full_hits(
         if explain and words:
             terms = tuple([Term(*term, True, True) for term in shared])
         elif explain and shared:
-            in_document = matcher.literal(names, chunk.title, line)
-            terms = tuple([Term(*term, term[0] in in_query, term[0] in in_document) for term in shared])
+            in_document = matcher.literal(names, line, chunk.title)
+            terms = tuple(
+                [_term((*term, term[0] in in_query, term[0] in in_document, "")) for term in shared]
+            )
             if any(map(continues_a_word, names)):
                 terms = _as_words(terms, whole_words(names, pieced, matcher.pieced_words(line)))
         hit = Hit(
@@ -200,7 +202,7 @@ def telling(shared: Sequence[SharedTerm]) -> list[str]:
 
 def _as_words(terms: Sequence[Term], words: Mapping[str, str]) -> tuple[Term, ...]:
     """Terms that say which word they are a piece of."""
-    return tuple([replace(term, word=words[term.term]) if term.term in words else term for term in terms])
+    return tuple([term._replace(word=words[term.term]) if term.term in words else term for term in terms])
 
 
 def _words_behind(query: RankedQuery, ids: Sequence[str], source: HitSource) -> dict[str, tuple[Term, ...]]:

@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from splade_cli.index.bm25.scripts import BIGRAM, HANGUL, UNSPACED
-from splade_cli.search.explain.sought_terms import MatchedWord, SoughtTerms, covered
+from splade_cli.search.explain.sought_terms import MatchedWord, SoughtTerms
 from splade_cli.search.explain.term_names import continues_a_word, fold, is_mark, readable
-from splade_cli.search.explain.word_tokens import TextWords, Word, WordTokens, splits_at_words
+from splade_cli.search.explain.word_tokens import TextWords, Word, WordTokens, covered, splits_at_words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -53,7 +53,8 @@ class TermMatcher:
         self._tokenizer = tokenizer
         self._language = language
         self._tokenized = lru_cache(maxsize=_CACHED_TEXTS)(self._tokenize)
-        self._keys_of_term = lru_cache(maxsize=_CACHED_TERMS)(self._stems_of_term)
+        self._telling = lru_cache(maxsize=_CACHED_TEXTS)(self._telling_words)
+        self.stems_of_term = lru_cache(maxsize=_CACHED_TERMS)(self._stems_of_term)
         self._by_word: WordTokens | None = None
         if tokenizer is not None and splits_at_words(tokenizer):
             self._by_word = WordTokens(tokenizer, self._analysed)
@@ -62,16 +63,18 @@ class TermMatcher:
         """Those of `terms` that stand in one of `texts`."""
         if self._tokenizer is None:
             return frozenset(term for term in terms if any(_holds(text, term) for text in texts))
-        wanted = list(terms)
+        wanted = frozenset(terms)
         found: set[str] = set()
         for text in texts:
+            if len(found) == len(wanted):
+                break  # nothing is left to be found
             known = self.words_of(text)
             if known is None:
-                found.update(frozenset(self._tokenized(text)[0]).intersection(wanted))
+                found.update(wanted.intersection(self._tokenized(text)[0]))
                 continue
-            found.update([term for term in wanted if term in known.names])
+            found |= known.names.keys() & wanted
             for _, run in known.runs:
-                found.update(frozenset(self._tokenized(run)[0]).intersection(wanted))
+                found.update(wanted.intersection(self._tokenized(run)[0]))
         return frozenset(found)
 
     def words(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
@@ -98,21 +101,18 @@ class TermMatcher:
         found: dict[str, tuple[str, ...]] = {}
         for text in texts:
             known = self.words_of(text)
-            if known is None:
-                continue
-            for each in known.words:
-                names = tuple([name for name, _, _ in known.lexicon[each].tokens])
-                if any(continues_a_word(name) for name in names):
-                    found[each] = names
+            if known is not None:
+                found |= known.pieced
         return found
 
     def read(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """See `words`, by the tokens of the whole text."""
+        told, stemmed = self._telling(text)
+        if not told:
+            return []
         wanted = set(terms)
         matched = self._matched(text, wanted)
         stems = self.stems_of_terms(terms)
-        told = [(start, end) for start, end in _word_spans(text) if _is_telling(text[start:end])]
-        stemmed = _stems([fold(text[start:end]) for start, end in told], self._language)
         words: list[MatchedWord] = []
         for (start, end), stem, inside in zip(told, stemmed, _inside(told, matched), strict=True):
             if _RUN.match(text[start:end]):
@@ -127,6 +127,11 @@ class TermMatcher:
             if literal:
                 words.append(MatchedWord(start, end, tuple(dict.fromkeys(literal))))
         return words
+
+    def _telling_words(self, text: str) -> tuple[list[tuple[int, int]], list[str]]:
+        """Where the words of a text that can be highlighted stand, and their stems."""
+        told = [(start, end) for start, end in _word_spans(text) if _is_telling(text[start:end])]
+        return told, _stems([fold(text[start:end]) for start, end in told], self._language)
 
     def _words_of_run(
         self, text: str, start: int, end: int, tokens: Sequence[Token], wanted: set[str]
@@ -152,18 +157,18 @@ class TermMatcher:
         """What is to be known of a word."""
         names, offsets = self._tokenize(word)
         tokens = tuple((name, start, end) for name, (start, end) in zip(names, offsets, strict=True))
+        if not _is_telling(word):
+            return Word(word, frozenset(names), tokens, "", frozenset())
         (stem,) = _stems([fold(word)], self._language)
-        keys: frozenset[str] = frozenset()
-        if _is_telling(word):
-            least = len(word) / (2 * max(1, len(tokens)))
-            keys = frozenset((stem, *(name for name, start, end in tokens if end - start >= least)))
+        least = len(word) / (2 * max(1, len(tokens)))
+        keys = frozenset(name for name, start, end in tokens if end - start >= least)
         return Word(word, frozenset(names), tokens, stem, keys)
 
     def stems_of_terms(self, terms: Sequence[str]) -> dict[str, list[str]]:
         """Terms by their stems, and by themselves: those of BM25 are stems."""
         stems: dict[str, list[str]] = {}
         for term in terms:
-            for key in self._keys_of_term(term):
+            for key in self.stems_of_term(term):
                 stems.setdefault(key, []).append(term)
         return stems
 

@@ -41,7 +41,7 @@ def snippet(line: str, words: Sequence[MatchedWord], length: int = SNIPPET_COLUM
     plain = _is_plain(line)
     taken = len(line) if plain else columns(line)
     if taken <= length:
-        return Snippet(line, tuple([(word.start, word.end) for word in words]))
+        return Snippet(line, tuple([(start, end) for start, end, _ in words]))
     last_start = len(line) - length if plain else _last_start(line, length)
     start = min(max(0, _densest(words, length) - _BEFORE), last_start)
     if start > 0:
@@ -58,9 +58,8 @@ def snippet(line: str, words: Sequence[MatchedWord], length: int = SNIPPET_COLUM
     opening = _CUT if start else ""
     closing = " …" if end < len(line) else ""
     shift = len(opening) - start
-    inside = [word for word in words if start <= word.start and word.end <= end]
-    highlights = tuple([(word.start + shift, word.end + shift) for word in inside])
-    return Snippet(opening + body.lstrip() + closing, highlights)
+    highlights = [(first + shift, last + shift) for first, last, _ in words if start <= first and last <= end]
+    return Snippet(opening + body.lstrip() + closing, tuple(highlights))
 
 
 def columns(text: str) -> int:
@@ -86,32 +85,26 @@ def _width(letter: str) -> int:
 
 def _densest(words: Sequence[MatchedWord], length: int) -> int:
     """Where the window of most different terms, then of most words, opens; the first of equals."""
-    best = (0, 0)
+    room = length - _BEFORE - 10
+    count = len(words)
+    most = (0, 0)
     offset = 0
-    counts: dict[str, int] = {}
-    inside = 0
     reached = 0
-    for number, word in enumerate(words):
-        limit = word.start + length - _BEFORE - 10
-        while reached < len(words) and words[reached].end <= limit:
-            for term in words[reached].terms:
-                counts[term] = counts.get(term, 0) + 1
-                inside += 1
+    inside = 0
+    for number, (start, _, terms) in enumerate(words):
+        reached = max(reached, number)
+        while reached < count and words[reached][1] <= start + room:
+            inside += len(words[reached][2])
             reached += 1
-        density = (len(counts), inside)
-        if density > best:
-            best = density
-            offset = word.start
-        if reached == len(words):
+        if inside > most[0]:  # else there are no more different ones
+            different = {term for word in words[number:reached] for term in word[2]}
+            if (len(different), inside) > most:
+                most = (len(different), inside)
+                offset = start
+        if reached == count:
             break  # what opens later holds no more
-        if reached == number:
-            reached += 1  # longer than a window
-            continue
-        for term in word.terms:
-            inside -= 1
-            counts[term] -= 1
-            if not counts[term]:
-                del counts[term]
+        if reached > number:  # else the word is longer than a window
+            inside -= len(terms)
     return offset
 
 

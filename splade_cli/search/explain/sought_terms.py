@@ -1,14 +1,16 @@
 """Terms that are looked for in the texts of one search: the words that each text is highlighted at.
 
-What a word stands for is found out once, however many of the texts hold it.
+Each text knows which of its words have a token or a stem; what a word stands for follows from the terms that
+led to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from splade_cli.search.explain.word_tokens import Lexicon, Token, Word
+from splade_cli.search.explain.word_tokens import TextWords, Word
 
 if TYPE_CHECKING:
     from splade_cli.search.explain.literal_terms import TermMatcher
@@ -22,6 +24,9 @@ class MatchedWord(NamedTuple):
     terms: tuple[str, ...]
 
 
+_matched_word = partial(tuple.__new__, MatchedWord)  # `_make` would be a call of Python for each
+
+
 class SoughtTerms:
     """Terms that are looked for in several texts. For one thread.
 
@@ -32,12 +37,7 @@ class SoughtTerms:
 
     def __init__(self, matcher: TermMatcher, terms: Sequence[str]) -> None:
         self._matcher = matcher
-        self._terms = frozenset(terms)
-        self._stems = matcher.stems_of_terms(terms)
-        self._lexicon: Lexicon | None = None
-        self._size = 0
-        self._candidates: set[str] = set()
-        self._names: dict[str, tuple[str, ...]] = {}
+        self._stems = {term: matcher.stems_of_term(term) for term in terms}
 
     def words(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """See `TermMatcher.words`, for some of the terms."""
@@ -46,57 +46,39 @@ class SoughtTerms:
         known = self._matcher.words_of(text)
         if known is None:
             return self._matcher.read(text, terms)
-        lexicon = known.lexicon
+        words, stemmed = self._candidates(known, terms)
+        wanted = frozenset(terms)
         found: list[MatchedWord] = []
-        for word in self._candidates_in(lexicon).intersection(known.words):
-            if word not in self._names:
-                self._names[word] = names_among(lexicon[word], self._terms, self._stems)
-            names = self._names[word]
-            for name in names:
-                if name not in terms:
-                    names = names_among(lexicon[word], frozenset(terms), self._stems)
-                    break
+        for each, word in words.items():
+            names = tuple(word.names & wanted)
+            if len(word.tokens) > 1 and names:
+                names = known.lexicon.majority(each, frozenset(names))
+            if each in stemmed and stemmed[each] != names:
+                names = tuple(dict.fromkeys(names + stemmed[each]))
             if names:
-                length = len(word)
-                for place in known.places(word):
-                    found.append(MatchedWord(place, place + length, names))
+                length = len(each)
+                for place in known.words[each] or known.places(each):
+                    found.append(_matched_word((place, place + length, names)))
         for start, run in known.runs:
             for match in self._matcher.read(run, terms):
                 found.append(MatchedWord(start + match.start, start + match.end, match.terms))
         found.sort()
         return found
 
-    def _candidates_in(self, lexicon: Lexicon) -> set[str]:
-        """The words of a lexicon that any of the terms may stand for."""
-        if lexicon is not self._lexicon or len(lexicon) != self._size:
-            self._candidates = lexicon.words_with({*self._terms, *self._stems})
-            self._lexicon = lexicon
-            self._size = len(lexicon)
-        return self._candidates
-
-
-def names_among(word: Word, terms: frozenset[str], stems: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Those of `terms` that a word stands for.
-
-    Args:
-        stems: terms, and maybe others, by what must be the word's stem.
-    """
-    inside = [token for token in word.tokens if token[0] in terms]
-    names: list[str] = []
-    if inside and 2 * covered(inside, 0, len(word.text)) >= len(word.text):
-        names.extend([name for name, _, _ in inside])
-    names.extend([term for term in stems.get(word.stem, ()) if term in terms])
-    return tuple(dict.fromkeys(names))
-
-
-def covered(tokens: Sequence[Token], start: int, end: int) -> int:
-    """How many letters of ``text[start:end]`` belong to one of `tokens`, which are in order."""
-    letters = 0
-    reached = start
-    for _, first, last in tokens:
-        first = max(first, reached)
-        last = min(last, end)
-        if first < last:
-            letters += last - first
-            reached = last
-    return letters
+    def _candidates(
+        self, known: TextWords, terms: Sequence[str]
+    ) -> tuple[dict[str, Word], dict[str, tuple[str, ...]]]:
+        """The words of a text that terms may stand for, and the terms of the stems of some of them."""
+        of_token, of_stem = known.by_key
+        words: dict[str, Word] = {}
+        stemmed: dict[str, tuple[str, ...]] = {}
+        for term in terms:
+            if term in of_token:
+                for word in of_token[term]:
+                    words[word.text] = word
+            for stem in self._stems[term]:
+                if stem in of_stem:
+                    for word in of_stem[stem]:
+                        words[word.text] = word
+                        stemmed[word.text] = (*stemmed.get(word.text, ()), term)
+        return words, stemmed

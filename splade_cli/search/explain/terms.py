@@ -65,26 +65,23 @@ class QueryTerms:
         columns = np.concatenate([columns for columns, _ in documents])
         weights = np.concatenate([weights for _, weights in documents])
         ends = list(accumulate([len(columns) for columns, _ in documents]))
-        term = np.searchsorted(self._columns, columns)
-        found = np.flatnonzero(self._columns[term] == columns)
-        term = term[found]
-        query_weights = self._weights[term]
-        document_weights = weights[found]
+        # methods: the functions of the same names look at their arguments for as long as this takes
+        positions = self._columns.searchsorted(columns)
+        found = (self._columns.take(positions) == columns).nonzero()[0]
+        positions = positions.take(found)
+        query_weights = self._weights.take(positions)
+        document_weights = weights.take(found)
         contributions = query_weights * document_weights
-        document = np.searchsorted(ends, found, side="right")
-        names = self._names
-        shared: list[list[SharedTerm]] = [[] for _ in documents]
-        for number, position, query_weight, document_weight, contribution in zip(
-            document.tolist(),
-            term.tolist(),
-            query_weights.tolist(),
-            document_weights.tolist(),
-            contributions.tolist(),
-            strict=True,
-        ):
-            shared[number].append((names[position], query_weight, document_weight, contribution))
-        for terms in shared:
+        names = map(self._names.__getitem__, positions.tolist())
+        values = (query_weights.tolist(), document_weights.tolist(), contributions.tolist())
+        of_all: list[SharedTerm] = list(zip(names, *values, strict=True))
+        shared: list[list[SharedTerm]] = []
+        first = 0
+        for last in found.searchsorted(ends).tolist():
+            terms = of_all[first:last]
             terms.sort(key=_CONTRIBUTION, reverse=True)  # those of one contribution stay as they are
+            shared.append(terms)
+            first = last
         return shared
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
+
+from splade_cli.search.explain.term_names import continues_a_word
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 """A word, or a sign."""
 _KEPT_WORDS = 1 << 15
+_KEPT_MAJORITIES = 1 << 14
 _KEPT_TEXTS = 4096
 _KEPT_LONG_TEXTS = 64
 _LONG = 8192
@@ -46,9 +50,9 @@ class Word(NamedTuple):
         text: the word itself.
         names: of its tokens.
         tokens: in order.
-        stem: its own, folded.
-        keys: of a word that can be highlighted its stem, and the names of its longer tokens: the others
-            cannot make up half of it without one of these; of another word none.
+        stem: its own, folded; empty where a word is never highlighted.
+        keys: the names of its longer tokens, where it can be highlighted: the others cannot make up half of
+            it without one of these.
     """
 
     text: str
@@ -64,21 +68,23 @@ class Lexicon(dict[str, Word]):
     def __init__(self, analyse: Callable[[str], Word]) -> None:
         super().__init__()
         self._analyse = analyse
-        self._with_key: dict[str, set[str]] = {}
+        self.majority = lru_cache(maxsize=_KEPT_MAJORITIES)(self._majority)
 
     def __missing__(self, text: str) -> Word:
         word = self._analyse(text)
-        for key in word.keys:
-            self._with_key.setdefault(key, set()).add(text)
         self[text] = word
         return word
 
-    def words_with(self, keys: Iterable[str]) -> set[str]:
-        """The words that have one of `keys`."""
-        return set().union(*[self._with_key[key] for key in keys if key in self._with_key])
+    def _majority(self, text: str, names: frozenset[str]) -> tuple[str, ...]:
+        """Those of `names` that are tokens of a word, in order, where they make up half of it or more."""
+        tokens = [token for token in self[text].tokens if token[0] in names]
+        if 2 * covered(tokens, 0, len(text)) < len(text):
+            return ()
+        return tuple(dict.fromkeys([name for name, _, _ in tokens]))
 
 
-class TextWords(NamedTuple):
+@dataclass
+class TextWords:
     """A text in words.
 
     Attributes:
@@ -94,6 +100,31 @@ class TextWords(NamedTuple):
     names: dict[str, None]
     runs: tuple[tuple[int, str], ...]
     lexicon: Lexicon
+
+    @cached_property
+    def by_key(self) -> tuple[dict[str, list[Word]], dict[str, list[Word]]]:
+        """The words that can be highlighted by the tokens that are their keys, and by their stems."""
+        of_token: dict[str, list[Word]] = {}
+        of_stem: dict[str, list[Word]] = {}
+        for text in self.words:
+            word = self.lexicon[text]
+            if word.stem:
+                of_stem.setdefault(word.stem, []).append(word)
+            for key in word.keys:
+                of_token.setdefault(key, []).append(word)
+        return of_token, of_stem
+
+    @cached_property
+    def pieced(self) -> dict[str, tuple[str, ...]]:
+        """The words of which the vocabulary has only pieces, with these in order."""
+        found: dict[str, tuple[str, ...]] = {}
+        for text in self.words:
+            tokens = self.lexicon[text].tokens
+            if len(tokens) > 1:
+                names = tuple([name for name, _, _ in tokens])
+                if any(map(continues_a_word, names)):
+                    found[text] = names
+        return found
 
     def places(self, word: str) -> list[int]:
         """Where one of the words stands."""
@@ -152,6 +183,19 @@ class WordTokens:
         )
         names = dict.fromkeys(chain.from_iterable([lexicon[each].names for each in words]))
         return TextWords(text, words, names, tuple(runs), lexicon)
+
+
+def covered(tokens: Sequence[Token], start: int, end: int) -> int:
+    """How many letters of ``text[start:end]`` belong to one of `tokens`, which are in order."""
+    letters = 0
+    reached = start
+    for _, first, last in tokens:
+        first = max(first, reached)
+        last = min(last, end)
+        if first < last:
+            letters += last - first
+            reached = last
+    return letters
 
 
 def splits_at_words(tokenizer: Tokenizer) -> bool:

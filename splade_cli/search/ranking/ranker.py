@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import RLock
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,8 +32,7 @@ Encode = Callable[[Sequence[str]], sp.csr_matrix]
 """Texts of queries to vectors [q, V]."""
 
 
-@dataclass(frozen=True)
-class EncodedQueries:
+class EncodedQueries(NamedTuple):
     """Queries as the parts of an engine take them; a part that is not asked has no vectors.
 
     Attributes:
@@ -51,20 +49,20 @@ class EncodedQueries:
         """The queries of these numbers, in this order."""
         if list(numbers) == list(range(len(self.texts))):
             return self
-        chosen = EncodedQueries([self.texts[number] for number in numbers])
+        sparse = None
         if self.sparse is not None:
-            chosen = replace(chosen, sparse=self.sparse[list(numbers)])
+            sparse = self.sparse[list(numbers)]
+        dense = None
         if self.dense is not None:
-            chosen = replace(chosen, dense=self.dense[list(numbers)])
-        return chosen
+            dense = self.dense[list(numbers)]
+        return EncodedQueries([self.texts[number] for number in numbers], sparse, dense)
 
 
-@dataclass(frozen=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A ranking, and what it was made of by name: the parts of a fusion, what a reranker was given."""
 
     ranking: Ranking
-    parts: dict[str, Ranking] = field(default_factory=dict)
+    parts: Mapping[str, Ranking]
 
 
 class Ranker:
@@ -123,12 +121,13 @@ class Ranker:
             InputError: a mode or an IDF that the engine cannot give.
         """
         self.require(options.mode)
-        encoded = EncodedQueries([list(query) for query in queries])
+        sparse = None
         if options.mode in ("sparse", "hybrid"):
-            encoded = replace(encoded, sparse=self.vectors(queries, options.idf_exponent))
+            sparse = self.vectors(queries, options.idf_exponent)
+        dense = None
         if options.mode == "dense" or (options.mode == "hybrid" and "dense" in self.parts):
-            encoded = replace(encoded, dense=self._dense_vectors(queries))
-        return encoded
+            dense = self._dense_vectors(queries)
+        return EncodedQueries(list(map(list, queries)), sparse, dense)
 
     def vectors(self, queries: Sequence[Sequence[WeightedText]], idf_exponent: float = 0.0) -> sp.csr_matrix:
         """Vectors [q, V]: the largest weight that any text of a query gives a term, times its IDF."""
@@ -166,7 +165,7 @@ class Ranker:
         if filter is not None and "filter" not in self.engine.capabilities:
             raise InputError("this engine takes no filter", "leave the filter out")
         if options.mode != "hybrid":
-            return Ranked(self._by(options.mode, queries, k, filter))
+            return Ranked(self._by(options.mode, queries, k, filter), {})
         depth = fused or fusion.DEPTH
         parts = {part: self._by(part, queries, depth, filter) for part in self.parts}
         return Ranked(_fused(parts, options.fusion_weights, k), parts)
