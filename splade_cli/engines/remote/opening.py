@@ -34,6 +34,8 @@ KINDS = {
     "postgresql": POSTGRES,
     "postgres": POSTGRES,
     "qdrant": Kind("web.qdrant.store"),
+    "vespa": Kind("web.vespa.store"),
+    "pinecone": Kind("web.pinecone.store"),
     "elasticsearch": LUCENE,
     "opensearch": LUCENE,
     "milvus": Kind("milvus.store", ("pymilvus",), "milvus"),

@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from tests.engines.web.lucene_stub import LuceneStub
+from tests.engines.web.pinecone_stub import PineconeStub
 from tests.engines.web.stub import Stub
+from tests.engines.web.vespa_stub import VespaStub
 
 STORES = {
     "elasticsearch": "elasticsearch+http://127.0.0.1:{port}/docs",
     "opensearch": "opensearch+http://127.0.0.1:{port}/docs",
     "opensearch-seismic": "opensearch+http://127.0.0.1:{port}/docs?field=seismic&ceiling=4",
+    "pinecone": "pinecone+http://127.0.0.1:{port}/docs",
+    "vespa": "vespa+http://127.0.0.1:{port}",
     "qdrant": "qdrant+http://127.0.0.1:{port}/docs",
 }
 
@@ -48,8 +52,13 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def engine(engine_name: str) -> Any:
+def engine(engine_name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """What answers for it."""
+    if engine_name == "pinecone":
+        monkeypatch.setenv("SPLADE_ENGINE_TOKEN", "a key")
+        return PineconeStub()
+    if engine_name == "vespa":
+        return VespaStub()
     if engine_name == "qdrant":
         pytest.importorskip("qdrant_client")
         from tests.engines.web.qdrant_stub import QdrantStub

@@ -18,6 +18,7 @@ class Request:
     method: str
     path: str
     query: dict[str, str]
+    several: dict[str, list[str]]
     content: bytes
     headers: dict[str, str]
 
@@ -81,9 +82,10 @@ class Stub:
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         content = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        several = parse_qs(parts.query, keep_blank_values=True)
+        query = {name: values[0] for name, values in several.items()}
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        request = Request(handler.command, unquote(parts.path), query, content, headers)
+        request = Request(handler.command, unquote(parts.path), query, several, content, headers)
         with self.lock:
             self.seen.append(request)
             fault = self.faults.pop(0) if self.faults else None

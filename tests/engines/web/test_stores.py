@@ -2,32 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from splade_cli.engines.local import LocalEngine
+from splade_cli.engines.web.vespa.bodies import legal
 from splade_cli.errors import InputError
 from splade_cli.index.metadata.filter_parser import parse_filter
 from tests.engines import test_real_servers as real
 
-test_what_is_pushed = real.test_what_is_pushed_is_found_and_read_again
 test_no_shared_term = real.test_a_text_that_shares_no_term_is_no_result
 test_sync = real.test_a_sync_follows_what_was_added_changed_and_deleted
 test_interrupted = real.test_an_interrupted_push_goes_on_where_it_was
 test_another_model = real.test_an_index_of_another_model_is_refused_and_force_begins_anew
 test_threads = real.test_many_threads_search_at_once
 
-REFUSED = {
-    "qdrant": {
-        "year > '2021'": "no texts such as",
-        "year < '2021-06'": "no texts such as",
-        "id > m": "no texts such as",
-    }
+PARTS = {
+    "lang = n*": "no part of a text",
+    "lang ~ STRASSE": "no part of a text",
+    "lang ~ o": "no part of a text",
+    "author.name ~ neil": "no part of a text",
+    "notes ~ '% _'": "no part of a text",
+    "notes = 100*": "no part of a text",
 }
-DIFFERENT = {"qdrant": {"year < 10", "year >= 2020", "folder = guide and not (year > 2020)"}}
-"""Texts that spell no number are not put in order there."""
+ORDERS = {
+    "year > '2021'": "no texts such as",
+    "year < '2021-06'": "no texts such as",
+    "id > m": "no texts such as",
+}
+NEGATIONS = {
+    text: "turns no condition round"
+    for text in (
+        "lang != en",
+        "lang not in (en, no)",
+        "not (tags exists)",
+        "tags not in (b)",
+        "folder = guide and not (year > 2020)",
+    )
+}
+REFUSED = {"qdrant": ORDERS, "vespa": PARTS | ORDERS, "pinecone": PARTS | ORDERS | NEGATIONS}
+BY_SIZE = {"year < 10", "year >= 2020", "folder = guide and not (year > 2020)"}
+"""Where texts that spell no number are not put in order."""
+DIFFERENT = {
+    "qdrant": BY_SIZE,
+    "vespa": BY_SIZE | {"lang in (en, no)", "lang not in (en, no)"},  # case is ignored
+    "pinecone": BY_SIZE,
+}
+
+
+def test_what_is_pushed(
+    make_index: Any, queries: Any, open_new: Any, shown: str, engine_name: str, monkeypatch: Any
+) -> None:
+    if engine_name == "vespa":
+        # which holds no control characters in texts: what is read again has blanks in their place
+        fetch = LocalEngine.fetch
+
+        def legal_fetch(engine: LocalEngine, ids: Any) -> Any:
+            return [replace(chunk, text=legal(chunk.text)) for chunk in fetch(engine, ids)]
+
+        monkeypatch.setattr(LocalEngine, "fetch", legal_fetch)
+    real.test_what_is_pushed_is_found_and_read_again(make_index, queries, open_new, shown)
 
 
 def test_filters(make_index: Any, queries: Any, open_new: Any, shown: str, engine_name: str) -> None:
@@ -43,7 +80,8 @@ def test_filters(make_index: Any, queries: Any, open_new: Any, shown: str, engin
             continue
         if text in DIFFERENT.get(engine_name, set()):
             continue
-        assert remote.count(filter) == exact.count(filter), text
+        if engine_name != "pinecone":
+            assert remote.count(filter) == exact.count(filter), text
         wanted = exact.search(queries[:6], 5, filter)
         found = remote.search(queries[:6], 5, filter)
         assert [len(ids) for ids in found.ids] == [len(ids) for ids in wanted.ids], text

@@ -12,6 +12,7 @@ def application() -> dict[str, str]:
     """The files of a package with one container and one content cluster on one node."""
     return {
         "services.xml": SERVICES,
+        "search/query-profiles/default.xml": PROFILE,
         f"schemas/{KIND}.sd": chunk_schema(),
         f"schemas/{FACTS_KIND}.sd": FACTS_SCHEMA,
     }
@@ -108,6 +109,12 @@ schema facts {
         }
     }
 }
+"""
+PROFILE = """\
+<query-profile id="default">
+    <field name="maxHits">10000</field>
+    <field name="maxOffset">10000</field>
+</query-profile>
 """
 SERVICES = """\
 <?xml version="1.0" encoding="utf-8" ?>
