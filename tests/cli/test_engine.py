@@ -61,6 +61,31 @@ def test_an_engine_answers_as_the_index_does(splade: Splade, built: Path, url: s
     assert json.loads(asked.stdout)["hits"][0]["document_id"] == "loom.txt"
 
 
+def test_a_store_follows_an_index_from_generation_to_generation(
+    splade: Splade, built: Path, url: str, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    shutil.copytree(built / "index", index)
+    assert splade("push", index, "--to", url).exit_code == 0
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "forge.md").write_text(
+        "# Forge\n\nThe anvil rings in the forge.\n", encoding="utf-8"
+    )
+    (tmp_path / "docs" / "kiln.md").write_text("# Kiln\n\nThe kiln is broken.\n", encoding="utf-8")
+    for words in (("add", tmp_path / "docs"), ("remove", "bike.md")):
+        changed = splade("index", *words, "--index", index)
+        assert changed.exit_code == 0, changed.output
+    result = splade("push", index, "--to", url, "--sync", "--json")
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    assert facts["generation"] > 1
+    assert (facts["deleted"], facts["recall@10"]) == (1, 1.0)
+    assert facts["written"] + facts["unchanged"] == facts["rows"]
+    for query in ("anvil", "broken kiln", "brakes squeal"):
+        wanted = splade("search", query, "--index", index, "--mode", "sparse", "--json")
+        assert ids(splade("search", query, "--engine", url, "--json")) == ids(wanted)
+
+
 def test_an_engine_is_measured_as_an_index_is(splade: Splade, built: Path, url: str, tmp_path: Path) -> None:
     index = built / "index"
     assert splade("push", index, "--to", url).exit_code == 0

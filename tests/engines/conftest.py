@@ -81,10 +81,9 @@ def store_url(request: pytest.FixtureRequest) -> str:
     name = f"t{abs(hash(request.node.name)) % 10**9}"
     kind, _, index = request.param.partition("-")
     url: str = request.getfixturevalue(f"{kind}_url")
-    if kind == "milvus":
-        return url + name
-    url += f"table={name}" if url.endswith("?") else f"&table={name}"
-    return f"{url}&index={index}" if index else url
+    if kind == "postgres":
+        url += "&table="
+    return f"{url}{name}&index={index}" if index else url + name
 
 
 @pytest.fixture
