@@ -16,20 +16,31 @@ HOMES = {
     "gen-data": "gen_data:gen_data",
     "inspect": "reports.inspect:inspect",
     "train": "train:train",
+    "evaluate": "evaluate:evaluate",
+    "compare": "reports.compare:compare",
     "index": "index:app",
     "search": "search:search",
     "query": "query:query",
     "terms": "reports.terms:terms",
+    "tune": "reports.tune:tune",
     "serve": "serve:serve",
     "mcp": "serving.mcp:mcp",
-    "evaluate": "evaluate:evaluate",
-    "compare": "reports.compare:compare",
-    "tune": "reports.tune:tune",
     "export": "export:export",
     "push": "push:push",
     "doctor": "reports.doctor:doctor",
+    "help": "help:show_help",
 }
 """File below `cli.commands` and name in it: a function, or a `typer.Typer` that holds several."""
+
+
+PANELS = {
+    "All of it": ("build",),
+    "Make a model": ("gen-data", "inspect", "train", "evaluate", "compare"),
+    "Search": ("index", "search", "query", "terms", "tune", "serve", "mcp"),
+    "Pass on": ("export", "push"),
+    "Help": ("doctor", "help"),
+}
+"""The commands under headings, in the order of the path."""
 
 
 class CommandTable(MutableMapping[str, Any]):
@@ -58,7 +69,11 @@ class CommandTable(MutableMapping[str, Any]):
 
 def listed() -> dict[str, Any]:
     """The commands as a list of all shows them: names and help, without their options."""
-    return {name: TyperCommand(name, help=_help_of(_found(name))) for name in HOMES}
+    commands = {}
+    for panel, names in PANELS.items():
+        for name in names:
+            commands[name] = TyperCommand(name, help=_help_of(_found(name)), rich_help_panel=panel)
+    return commands
 
 
 def _found(name: str) -> Any:
@@ -73,7 +88,18 @@ def _built(name: str, home: Any) -> Any:
         program.command(name)(home)
     command = get_command(program)
     command.name = name
+    _give_examples(command, name)
     return command
+
+
+def _give_examples(command: Any, name: str) -> None:
+    """Puts the examples of a command, and of those inside a group, below its help."""
+    from splade_cli.cli.examples import epilog
+
+    shown = (epilog(name), command.epilog)
+    command.epilog = "\n\n".join(filter(None, shown))
+    for inner, each in getattr(command, "commands", {}).items():
+        _give_examples(each, name if inner == "build" else f"{name} {inner}")
 
 
 def _help_of(home: Any) -> str:

@@ -20,7 +20,8 @@ from splade_cli.cli.group import Group
 from splade_cli.cli.interrupts import kept, lost_again
 from splade_cli.cli.leaving import HELP, READING, Ending
 from splade_cli.cli.render.plain import make_logs_plain, plain
-from splade_cli.errors import SpladeError
+from splade_cli.cli.usage import CODE, told
+from splade_cli.errors import OptionError, SpladeError
 from splade_cli.storage.machine_faults import machine_error
 
 
@@ -47,13 +48,15 @@ class Commands(Group):
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
-            raise _plain_usage(error) from None
+            _refuse(error)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return self._invoked(ctx)
         except typer.TyperException as error:
-            raise _plain_usage(error) from None
+            _refuse(error)
+            raise
 
     def _invoked(self, ctx: Any) -> Any:
         if ctx.params.get("debug"):
@@ -62,7 +65,8 @@ class Commands(Group):
         try:
             return super().invoke(ctx)
         except SpladeError as error:
-            _fail(error.message, options.hint_with_flag(error.hint, error.option))
+            code = CODE if isinstance(error, OptionError) else 1
+            _fail(error.message, options.hint_with_flag(error.hint, error.option), code)
         except KeyboardInterrupt as error:
             print("\ninterrupted", file=sys.stderr)
             _hint(kept(ctx.invoked_subcommand or "", error))
@@ -79,17 +83,19 @@ class Commands(Group):
             raise
 
 
-def _plain_usage(error: typer.TyperException) -> typer.TyperException:
-    """The same error with a message that may go to a terminal."""
+def _refuse(error: typer.TyperException) -> None:
+    """Says what could not be parsed in the form of all errors; what is no error is left to typer."""
+    said = told(error)
+    if said is not None:
+        _fail(*said, CODE)
     if hasattr(error, "message"):
         error.message = plain(str(error.message))
-    return error
 
 
-def _fail(message: str, hint: str) -> None:
+def _fail(message: str, hint: str, code: int = 1) -> None:
     print(f"error: {plain(message)}", file=sys.stderr)
     _hint(hint)
-    raise SystemExit(1) from None
+    raise SystemExit(code) from None
 
 
 def _fail_of_the_system(error: OSError) -> None:
@@ -130,7 +136,9 @@ def _version(wanted: bool) -> None:
 def splade(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Versions, device and precision."),
+        typer.Option(
+            "--version", "-V", callback=_version, is_eager=True, help="Versions, device and precision."
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
 ) -> None:

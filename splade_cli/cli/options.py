@@ -18,6 +18,20 @@ Documents = Annotated[
 Model = Annotated[
     str, typer.Option("--model", "-m", help="'tiny' (in this package), a model folder, or a hub id.")
 ]
+Index = Annotated[
+    Path | None,
+    typer.Option(
+        "--index",
+        "-i",
+        envvar="SPLADE_INDEX",
+        help="Index folder of `splade index`.",
+        show_default=False,
+    ),
+]
+RequiredIndex = Annotated[
+    Path,
+    typer.Option("--index", "-i", envvar="SPLADE_INDEX", help="Index folder of `splade index`."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Report = Annotated[
@@ -29,17 +43,39 @@ Report = Annotated[
     ),
 ]
 Device = Annotated[
-    str, typer.Option("--device", envvar="SPLADE_DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
+    str,
+    typer.Option(
+        "--device", envvar="SPLADE_DEVICE", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Machine"
+    ),
 ]
-Precision = Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16, int8, bf16+int8.")]
-BatchSize = Annotated[int, typer.Option("--batch-size", help="Texts encoded at a time, at most.")]
+Precision = Annotated[
+    str,
+    typer.Option("--precision", help="auto, fp32, bf16, fp16, int8, bf16+int8.", rich_help_panel="Machine"),
+]
+BatchSize = Annotated[
+    int, typer.Option("--batch-size", help="Texts encoded at a time, at most.", rich_help_panel="Machine")
+]
 MaxLength = Annotated[
-    int | None, typer.Option("--max-length", help="Tokens read of a text.", show_default="the model's limit")
+    int | None,
+    typer.Option(
+        "--max-length",
+        help="Tokens read of a text.",
+        show_default="the model's limit",
+        rich_help_panel="Machine",
+    ),
 ]
 TrustRemoteCode = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Run Python code that the model's repository brings.")
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        help="Run Python code that the model's repository brings.",
+        rich_help_panel="Machine",
+    ),
 ]
-AllowPickle = Annotated[bool, typer.Option("--allow-pickle", help="Read weights that are not safetensors.")]
+AllowPickle = Annotated[
+    bool,
+    typer.Option("--allow-pickle", help="Read weights that are not safetensors.", rich_help_panel="Machine"),
+]
 PruneTerms = Annotated[
     int | None,
     typer.Option(
@@ -68,10 +104,14 @@ Cache = Annotated[
         "--cache",
         help="Folder that keeps what is encoded: `evaluate` and `index` of the same documents read it again.",
         show_default="kept until done",
+        rich_help_panel="Machine",
     ),
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", help="Encoding processes; on CUDA each takes a GPU in turn.")
+    int,
+    typer.Option(
+        "--workers", help="Encoding processes; on CUDA each takes a GPU in turn.", rich_help_panel="Machine"
+    ),
 ]
 Query = Annotated[
     str,
@@ -85,17 +125,25 @@ Mode = Annotated[
     typer.Option(
         "--mode",
         help="sparse, bm25, dense or hybrid; auto fuses all that the index was built with.",
+        rich_help_panel="Ranking",
     ),
 ]
 Filter = Annotated[
     str | None,
     typer.Option(
-        "--filter", help="What documents must be: 'year >= 2020 and lang = no'.", show_default=False
+        "--filter",
+        help="What documents must be: 'year >= 2020 and lang = no'.",
+        show_default=False,
+        rich_help_panel="Ranking",
     ),
 ]
 Idf = Annotated[
     float,
-    typer.Option("--idf", help="Exponent of the corpus IDF on query weights; 0.5 often helps, 0 is without."),
+    typer.Option(
+        "--idf",
+        help="Exponent of the corpus IDF on query weights; 0.5 often helps, 0 is without.",
+        rich_help_panel="Ranking",
+    ),
 ]
 Expand = Annotated[
     Path | None,
@@ -103,24 +151,37 @@ Expand = Annotated[
         "--expand",
         help="File of rules that add words to queries: 'pw = password' a line.",
         show_default=False,
+        rich_help_panel="Ranking",
     ),
 ]
 Group = Annotated[
     bool,
     typer.Option(
-        "--fold/--no-fold", help="One hit for the windows of a document, and for nearly equal texts."
+        "--fold/--no-fold",
+        help="One hit for the windows of a document, and for nearly equal texts.",
+        rich_help_panel="Ranking",
     ),
 ]
 Rerank = Annotated[
     str | None,
     typer.Option(
-        "--rerank", help="A cross-encoder (folder or hub id) that reorders the best.", show_default=False
+        "--rerank",
+        help="A cross-encoder (folder or hub id) that reorders the best.",
+        show_default=False,
+        rich_help_panel="Ranking",
     ),
 ]
-RerankTop = Annotated[int, typer.Option("--rerank-top", help="Hits that the cross-encoder reads.")]
+RerankTop = Annotated[
+    int, typer.Option("--rerank-top", help="Hits that the cross-encoder reads.", rich_help_panel="Ranking")
+]
 Weights = Annotated[
     str | None,
-    typer.Option("--weights", help="Of a hybrid: sparse=0.5,bm25=0.5; or rrf.", show_default="all the same"),
+    typer.Option(
+        "--weights",
+        help="Of a hybrid: sparse=0.5,bm25=0.5; or rrf.",
+        show_default="all the same",
+        rich_help_panel="Ranking",
+    ),
 ]
 Engine = Annotated[
     str | None,
@@ -128,6 +189,7 @@ Engine = Annotated[
         "--engine",
         help="URL of an engine that `splade push --to` filled: texts are found there.",
         show_default=False,
+        rich_help_panel="Ranking",
     ),
 ]
 Backend = Annotated[
@@ -136,12 +198,13 @@ Backend = Annotated[
         "--backend",
         help="two-step[=D:Q] finds texts in pruned vectors of D terms a text and Q a query.",
         show_default="exact",
+        rich_help_panel="Ranking",
     ),
 ]
 
 
 def require_report(path: Path | None) -> None:
-    """Raises InputError, before anything is computed, for a report that could not be written."""
+    """Raises UsageError, before anything is computed, for a report that could not be written."""
     if path is not None:
         from splade_cli.reports.outputs import require_report_file
 
@@ -156,14 +219,14 @@ def hint_with_flag(hint: str, option: str) -> str:
 
 
 def query_encoder(name: str) -> ExportQueries | None:
-    """What --query asks for; None is the model itself. Raises InputError for another name."""
+    """What --query asks for; None is the model itself. Raises UsageError for another name."""
     from functools import partial
 
-    from splade_cli.errors import InputError
+    from splade_cli.cli.usage import UsageError
 
     known = ("full", "static", "onnx", "onnx-int8")
     if name not in known:
-        raise InputError(f"unknown --query '{name}'", f"one of {', '.join(known)}")
+        raise UsageError(f"unknown --query '{name}'", f"one of {', '.join(known)}")
     if name == "full":
         return None
     if name == "static":
@@ -185,13 +248,13 @@ def search_options(
     rerank_top: int,
     weights: str | None,
 ) -> SearchOptions:
-    """The flags of a search as one record. Raises InputError for a value that none of them takes."""
-    from splade_cli.errors import InputError
+    """The flags of a search as one record. Raises UsageError for a value that none of them takes."""
+    from splade_cli.cli.usage import UsageError
     from splade_cli.search.options import SearchOptions
 
     positive(rerank_top=rerank_top)
     if not 0 <= idf < float("inf"):
-        raise InputError(f"--idf must be 0 or more, got {idf:g}", "e.g. --idf 0.5")
+        raise UsageError(f"--idf must be 0 or more, got {idf:g}", "e.g. --idf 0.5")
     fused = fusion_weights(weights) if weights is not None else None
     return SearchOptions(
         mode=mode.lower(),
@@ -206,12 +269,12 @@ def search_options(
 
 
 def weights_need_hybrid(weights: str | None, mode: str) -> None:
-    """Raises InputError for weights of a fusion where nothing is fused."""
-    from splade_cli.errors import InputError
+    """Raises UsageError for weights of a fusion where nothing is fused."""
+    from splade_cli.cli.usage import UsageError
     from splade_cli.search.options import AUTO
 
     if weights is not None and mode.lower() not in (AUTO, "hybrid"):
-        raise InputError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
+        raise UsageError(f"--weights is for --mode hybrid, not for {mode}", "add --mode hybrid")
 
 
 def backend_name(backend: str | None) -> str | None:
@@ -220,8 +283,9 @@ def backend_name(backend: str | None) -> str | None:
 
 
 def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
-    """``sparse=0.5,bm25=0.3`` as a mapping; ``rrf`` as it is. Raises InputError for another shape."""
-    from splade_cli.errors import InputError, did_you_mean
+    """``sparse=0.5,bm25=0.3`` as a mapping; ``rrf`` as it is. Raises UsageError for another shape."""
+    from splade_cli.cli.usage import UsageError
+    from splade_cli.errors import did_you_mean
     from splade_cli.search.options import PARTS
 
     if text.strip().lower() == "rrf":
@@ -230,24 +294,24 @@ def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
     for pair in text.split(","):
         name, _, value = (part.strip() for part in pair.partition("="))
         if name in found:
-            raise InputError(f"--weights names {name} twice", "one number a part")
+            raise UsageError(f"--weights names {name} twice", "one number a part")
         try:
             found[name] = float(value)
         except ValueError:
-            raise InputError(
+            raise UsageError(
                 f"--weights takes PART=NUMBER, got '{pair}'", "e.g. --weights sparse=0.5,bm25=0.5"
             ) from None
         if name not in PARTS:
-            raise InputError(
+            raise UsageError(
                 f"--weights knows no part '{name}'", did_you_mean(name, PARTS) or f"parts: {', '.join(PARTS)}"
             )
         if not 0 <= found[name] < float("inf"):
-            raise InputError(f"--weights: {name} is {value}", "weights are 0 or more")
+            raise UsageError(f"--weights: {name} is {value}", "weights are 0 or more")
     return found
 
 
 def positive(**sizes: float | None) -> None:
-    """Raises InputError for the first size that is given and not above 0."""
+    """Raises UsageError for the first size that is given and not above 0."""
     from splade_cli.errors import require_positive
 
     require_positive(**{name: value for name, value in sizes.items() if value is not None})

@@ -26,9 +26,12 @@ def open_index(
     engine: str | None = None,
 ) -> Searcher:
     """An index folder, or an engine, as the searcher that `search` and `query` ask; `backend` as --backend
-    has it. Raises InputError where neither is named."""
+    has it. Raises UsageError where neither is named."""
+    from splade_cli.cli.usage import UsageError
     from splade_cli.search.searcher import Searcher
 
+    if index is None and engine is None:
+        raise UsageError("no index is named", "make one: splade index DOCS -o index; then add --index index")
     return Searcher.open(
         index,
         model=model,
@@ -51,7 +54,7 @@ def reading(
     ignored: bool,
     keep_duplicates: bool,
 ) -> ReadingOptions:
-    """The flags of reading a folder. Raises InputError for a limit that is not above 0, or for no pattern."""
+    """The flags of reading a folder. Raises UsageError for a limit that is not above 0, or for no pattern."""
     from splade_cli.corpus.options import ReadingOptions
 
     options.positive(max_file_size=max_file_size, max_file_seconds=max_file_seconds)
@@ -78,10 +81,10 @@ def chunking(
 ) -> Chunking:
     """The flags of cutting documents: sizes in tokens, or in characters where one of those is given.
 
-    Raises InputError for both at once.
+    Raises UsageError for both at once.
     """
+    from splade_cli.cli.usage import UsageError
     from splade_cli.corpus import chunks
-    from splade_cli.errors import InputError
 
     characters = {"--chunk-size": size, "--chunk-min": least, "--chunk-max": most}
     given = [f"{flag} {value}" for flag, value in characters.items() if value is not None]
@@ -89,7 +92,7 @@ def chunking(
         wished = chunks.TOKENS if tokens is None else tokens
         return chunks.Chunking(tokens=wished, overlap=overlap, chunker=chunker)
     if tokens is not None:
-        raise InputError(
+        raise UsageError(
             f"--chunk-tokens {tokens} with {given[0]}, which counts characters", "choose one of the two units"
         )
     return chunks.Chunking(
@@ -105,9 +108,9 @@ def proportions(kinds: str | None) -> dict[str, float]:
     """``question=3,typo`` as parts by kind, 1 where none is named; nothing where None.
 
     Raises:
-        InputError: another shape.
+        UsageError: another shape.
     """
-    from splade_cli.errors import InputError
+    from splade_cli.cli.usage import UsageError
 
     found: dict[str, float] = {}
     for pair in (kinds or "").split(","):
@@ -115,13 +118,13 @@ def proportions(kinds: str | None) -> dict[str, float]:
         if not name and not has_part:
             continue
         if name in found:
-            raise InputError(f"--kinds names {name} twice", "one number a kind")
+            raise UsageError(f"--kinds names {name} twice", "one number a kind")
         try:
             found[name] = float(part) if has_part else 1.0
         except ValueError:
-            raise InputError(f"--kinds takes KIND=NUMBER, got '{pair}'", "e.g. question=3,typo=1") from None
+            raise UsageError(f"--kinds takes KIND=NUMBER, got '{pair}'", "e.g. question=3,typo=1") from None
     if kinds is not None and not found:
-        raise InputError("--kinds names no kind", "e.g. --kinds question=3,typo=1")
+        raise UsageError("--kinds names no kind", "e.g. --kinds question=3,typo=1")
     return found
 
 

@@ -54,6 +54,10 @@ def build(
 
     What stands is not made again. Changed documents are indexed; a new model is used if it is no worse.
     """
+    from splade_cli.building.record import NAME
+    from splade_cli.storage.files import claim_output
+
+    claim_output(output, True, (NAME,))  # before libraries of models are loaded
     from splade_cli.building.build import build as built
     from splade_cli.building.options import BuildOptions, Watching
     from splade_cli.building.plan import plan
@@ -87,20 +91,20 @@ def build(
 def _source(
     llm: str | None, base_url: str | None, qrels: str | None, queries: Path | None, documents: Path
 ) -> Offline | Llm | Judged | Rows:
-    """Where the queries to train on come from. Raises InputError for options that contradict each other."""
-    from splade_cli.errors import InputError
+    """Where the queries to train on come from. Raises UsageError for options that contradict each other."""
+    from splade_cli.cli.usage import UsageError
     from splade_cli.generation.options import Judged, Llm, Offline, Rows
 
     if base_url and not llm:
-        raise InputError(
+        raise UsageError(
             f"--base-url {base_url} without --llm", "name the model that the server runs: --llm MODEL"
         )
     given = {"--llm": llm, "--qrels": qrels, "--queries": queries}
     named = [f"{flag} {value}" for flag, value in given.items() if value is not None]
     if len(named) > 1:
-        raise InputError(f"{named[0]} and {named[1]} together", "choose one of them")
+        raise UsageError(f"{named[0]} and {named[1]} together", "choose one of them")
     if qrels and documents.is_file():
-        raise InputError(
+        raise UsageError(
             f"--qrels needs a BEIR folder, {documents} is a file", "rows with positives go to --queries FILE"
         )
     if llm:
@@ -109,6 +113,6 @@ def _source(
         return Judged(qrels)
     if queries:
         if not queries.exists():
-            raise InputError(f"no such file or folder: {queries}", "name a file of rows with --queries FILE")
+            raise UsageError(f"no such file or folder: {queries}", "name a file of rows with --queries FILE")
         return Rows(queries)
     return Offline()

@@ -74,9 +74,9 @@ def evaluate(
     from splade_cli.cli.render.evaluation.outputs import Outputs
     from splade_cli.cli.render.evaluation.page import page
     from splade_cli.cli.render.progress import show_progress
+    from splade_cli.cli.usage import UsageError
     from splade_cli.datasets.collections import Collection
     from splade_cli.datasets.formats.trec import read_run
-    from splade_cli.errors import InputError
     from splade_cli.evaluation.benchmarks.marked import marked_collection
     from splade_cli.evaluation.benchmarks.results import ENDING, Results, read_results
     from splade_cli.evaluation.comparison.saved import read_saved, worse_than
@@ -103,12 +103,12 @@ def evaluate(
     of_collections |= {"--against-run": against_run, "--typos": typos, "--analyze": analyze}
     outputs.require(of_collections, judged=(data or marks) is not None)
     if marks is not None and (index is None or data is not None):
-        raise InputError(
+        raise UsageError(
             "--marks judges hits of an index, in place of --data",
             f"add --index DIR; over the marked texts alone: --data {marks}",
         )
     if worse_by is not None and fail_if_worse_than is None:
-        raise InputError("--worse-by is of --fail-if-worse-than", "name a report: --fail-if-worse-than FILE")
+        raise UsageError("--worse-by is of --fail-if-worse-than", "name a report: --fail-if-worse-than FILE")
     require_failures(failures, data or marks)
     options.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first

@@ -86,8 +86,8 @@ def export(
     from splade_cli.cli.commands.exports.runtime import FORMATS, export_runtime
     from splade_cli.cli.render import console
     from splade_cli.cli.render.progress import show_progress
+    from splade_cli.cli.usage import UsageError
     from splade_cli.deploy.export.variant import MEASURE, ExportOptions, export_variant
-    from splade_cli.errors import InputError
 
     model_options = settings.model_options(
         device,
@@ -117,15 +117,15 @@ def export(
     for_index.require_none()
     example = f"splade export {source} -o DIR --prune-vocabulary --corpus DOCS"
     if output is None:
-        raise InputError("splade export needs an output folder", example)
+        raise UsageError("splade export needs an output folder", example)
     flags = {"--corpus": corpus, "--vocabulary-size": vocabulary_size, "--weight-share": weight_share}
     given = [flag for flag, value in flags.items() if value is not None]
     if given and not prune_vocabulary:
-        raise InputError(f"{given[0]} does nothing without --prune-vocabulary", example)
+        raise UsageError(f"{given[0]} does nothing without --prune-vocabulary", example)
     if not prune_vocabulary:
-        raise InputError("nothing to do: no smaller vocabulary was asked for", example)
+        raise UsageError("nothing to do: no smaller vocabulary was asked for", example)
     if corpus is None:
-        raise InputError("--prune-vocabulary needs documents to choose tokens by", "add --corpus DOCS")
+        raise UsageError("--prune-vocabulary needs documents to choose tokens by", "add --corpus DOCS")
     options.positive(batch_size=batch_size, max_length=max_length, vocabulary_size=vocabulary_size)
     chosen = ExportOptions(
         vocabulary_size=vocabulary_size,

@@ -102,7 +102,7 @@ def gen_data(
     from splade_cli.cli.render import console
     from splade_cli.cli.render import gen_data as render
     from splade_cli.cli.render.progress import show_progress
-    from splade_cli.errors import InputError
+    from splade_cli.cli.usage import UsageError
     from splade_cli.generation.judge.options import Judge
     from splade_cli.generation.llm.budget import Limits
     from splade_cli.generation.llm.options import Style
@@ -117,17 +117,17 @@ def gen_data(
         round_trip=round_trip, answer_tokens=answer_tokens, max_useless=max_useless,
     )  # fmt: skip
     if not 0 <= val_ratio < 1:
-        raise InputError(f"--val-ratio must be from 0 to below 1, got {val_ratio:g}", "0.1 is the default")
+        raise UsageError(f"--val-ratio must be from 0 to below 1, got {val_ratio:g}", "0.1 is the default")
     if base_url and not (llm or judge):
-        raise InputError(
+        raise UsageError(
             f"--base-url {base_url} without --llm", "name the model that the server runs: --llm MODEL"
         )
     if qrels and queries:
-        raise InputError(f"--qrels {qrels} and --queries {queries} together", "choose one of them")
+        raise UsageError(f"--qrels {qrels} and --queries {queries} together", "choose one of them")
     if around and (qrels or queries):
-        raise InputError(f"--for {around} with queries of your own", "with --for queries are written")
+        raise UsageError(f"--for {around} with queries of your own", "with --for queries are written")
     if qrels and documents.is_file():
-        raise InputError(
+        raise UsageError(
             f"--qrels needs a BEIR folder, {documents} is a file", "rows with positives go to --queries FILE"
         )
     if not llm:
@@ -138,7 +138,7 @@ def gen_data(
     if not judge:
         _refuse(context, OF_A_JUDGE, "without --judge", "name the model that is to judge: --judge MODEL")
     if judge == "same" and not llm:
-        raise InputError("--judge same without --llm", "name the model that is to judge: --judge MODEL")
+        raise UsageError("--judge same without --llm", "name the model that is to judge: --judge MODEL")
     if "round-trip" in (without or ()):
         _refuse(context, ("round_trip",), "with --without round-trip", "leave one of them out")
     asked = None
@@ -212,13 +212,13 @@ def gen_data(
 
 
 def _refuse(context: typer.Context, names: Sequence[str], where: str, hint: str) -> None:
-    """Raises InputError for an option of `names` that was given where it does nothing."""
-    from splade_cli.errors import InputError
+    """Raises UsageError for an option of `names` that was given where it does nothing."""
+    from splade_cli.cli.usage import UsageError
 
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise InputError(f"--{name.replace('_', '-')} does nothing {where}", hint)
+            raise UsageError(f"--{name.replace('_', '-')} does nothing {where}", hint)
 
 
 def _name(model: str) -> str | None:

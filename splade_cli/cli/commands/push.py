@@ -66,11 +66,11 @@ def push(
     json_output: options.Json = False,
 ) -> None:
     """Publish a model on the model hub (HF_TOKEN or `hf auth login`), or fill an engine with an index."""
-    from splade_cli.errors import InputError
+    from splade_cli.cli.usage import UsageError
 
     if to is not None:
         if repo_id is not None:
-            raise InputError("--to with --repo-id", "an index goes to an engine, a model to the hub")
+            raise UsageError("--to with --repo-id", "an index goes to an engine, a model to the hub")
         from splade_cli.deploy.push.push_index import PushRequest
         from splade_cli.engines.remote.pushing import PushOptions
 
@@ -79,7 +79,7 @@ def push(
         _push_index(PushRequest(source, to, how, queries, model, opening), min_recall, json_output)
         return
     if repo_id is None:
-        raise InputError(
+        raise UsageError(
             "splade push needs a repository or an engine",
             f"splade push {source} --repo-id your-name/your-model",
         )

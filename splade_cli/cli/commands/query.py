@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 
 def query(
-    index: Annotated[
-        Path | None, typer.Option("--index", "-i", help="Index folder of `splade index`.")
-    ] = None,
+    context: typer.Context,
+    index: options.Index = None,
     docs: Annotated[Path | None, typer.Option("--docs", help="Documents to index in memory instead.")] = None,
     model: Annotated[
         str | None,
@@ -77,7 +76,7 @@ def query(
 ) -> None:
     """Search interactively: hits with the reasons why they matched."""
     from splade_cli.cli.render import console
-    from splade_cli.errors import InputError
+    from splade_cli.cli.usage import UsageError
     from splade_cli.search.interleaving.preferences import PREFERENCES
     from splade_cli.search.session.compare import Others
     from splade_cli.search.session.session import Session
@@ -87,11 +86,13 @@ def query(
     if output_file is not None:
         _require_output(output_file, query)
     if ab_log is not None and ab is None:
-        raise InputError(f"--ab-log {ab_log} without --ab", "name the other model or index: --ab tiny")
+        raise UsageError(f"--ab-log {ab_log} without --ab", "name the other model or index: --ab tiny")
+    if docs is not None and getattr(context.get_parameter_source("index"), "name", "") == "ENVIRONMENT":
+        index = None  # what is typed goes before what is set
     is_made = index is not None or engine is not None
     if is_made == (docs is not None):
-        raise InputError(
-            "splade query needs --index DIR or --docs DOCS", "make an index: splade index DOCS -o DIR"
+        raise UsageError(
+            "splade query needs either --index or --docs", "make an index: splade index DOCS -o index"
         )
     chosen = options.search_options(mode, None, idf, expand, group, rerank, rerank_top, weights)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
@@ -159,12 +160,12 @@ def _compared(searcher: Searcher, name: str, other: str, log: Path, others: Othe
 
 
 def _require_output(path: Path, query: str | None) -> None:
-    """Raises InputError where nothing would be written, or nothing can be: before a model is loaded."""
-    from splade_cli.errors import InputError
+    """Raises UsageError where nothing would be written, or nothing can be: before a model is loaded."""
+    from splade_cli.cli.usage import UsageError
     from splade_cli.storage.outputs import output_file
 
     if query is None:
-        raise InputError(f"--output-file {path} without --query", "say what to ask: --query 'a question'")
+        raise UsageError(f"--output-file {path} without --query", "say what to ask: --query 'a question'")
     output_file(path)
 
 

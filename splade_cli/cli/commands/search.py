@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,13 +15,15 @@ if TYPE_CHECKING:
 
 
 def search(
-    query: Annotated[
-        str, typer.Argument(help="What to look for; - reads a query a line.", show_default=False)
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="QUERY",
+            help="What to look for, in one word or more; - reads a query a line.",
+            show_default=False,
+        ),
     ],
-    index: Annotated[
-        Path | None,
-        typer.Option("--index", "-i", help="Index folder of `splade index`; with --engine not needed."),
-    ] = None,
+    index: options.Index = None,
     k: Annotated[int, typer.Option("-k", "--top", help="Hits.")] = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Show the terms behind each hit.")] = False,
     model: Annotated[
@@ -50,6 +51,7 @@ def search(
     from splade_cli.cli.render import console
     from splade_cli.cli.render.hits import ranked
 
+    query = " ".join(words)
     options.positive(top=k)
     options.weights_need_hybrid(weights, mode)
     chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)

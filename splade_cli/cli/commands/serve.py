@@ -14,7 +14,7 @@ TOKEN = "SPLADE_SERVE_TOKEN"
 
 
 def serve(
-    index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
+    index: options.RequiredIndex,
     host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "-p", help="Port; 0 takes a free one.")] = 8080,
     without_token: Annotated[
@@ -82,16 +82,16 @@ def serve(
     allow_pickle: options.AllowPickle = False,
 ) -> None:
     """Serve an index over HTTP, with a search page."""
+    from splade_cli.cli.usage import UsageError
     from splade_cli.deploy.server.options import Limits, ServerOptions, require_packages
-    from splade_cli.errors import InputError
     from splade_cli.search.interleaving.preferences import PREFERENCES
     from splade_cli.search.session.sitting import MARKS
 
     require_packages()
     if marks is not None and no_marks:
-        raise InputError(f"--marks {marks} with --no-marks", "one of the two")
+        raise UsageError(f"--marks {marks} with --no-marks", "one of the two")
     if ab_log is not None and ab is None:
-        raise InputError(f"--ab-log {ab_log} without --ab", "name the second index: --ab DIR")
+        raise UsageError(f"--ab-log {ab_log} without --ab", "name the second index: --ab DIR")
     options.weights_need_hybrid(weights, mode)
     if marks is None and not no_marks and not without_token:
         marks = index.resolve().parent / MARKS

@@ -110,11 +110,11 @@ def train(
     from splade_cli.cli.render import console
     from splade_cli.cli.render import training as render
     from splade_cli.cli.render.progress import show_progress
+    from splade_cli.cli.usage import UsageError
     from splade_cli.config.resolve import resolve
-    from splade_cli.errors import InputError
 
     if precision not in (None, "fp32", "bf16", "fp16"):
-        raise InputError(f"unknown precision '{precision}'", "one of fp32, bf16, fp16")
+        raise UsageError(f"unknown precision '{precision}'", "one of fp32, bf16, fp16")
     options.require_report(report_file)
     options.positive(
         epochs=epochs,
@@ -168,6 +168,12 @@ def train(
     if print_config:
         render.configuration(resolved, json_output)
         return
+    is_first = int(os.environ.get("RANK", "0")) == 0  # of several processes: it speaks for all
+    folder = resolved.config.training.output_dir
+    if is_first and folder and not (dry_run or resume or resume_from):
+        from splade_cli.storage.files import claim_output
+
+        claim_output(Path(folder), force)  # before libraries of models are loaded
     from splade_cli.training.trainer import SpladeTrainer
 
     trainer = SpladeTrainer(resolved=resolved, resume=resume_from or resume, force=force)
@@ -180,7 +186,7 @@ def train(
     with render.progress() as listener:
         trainer.listener = listener
         trained = trainer.train()
-    if int(os.environ.get("RANK", "0")) == 0:  # the first of several processes speaks for all
+    if is_first:
         render.report(trained, resolved, report_file)
         render.result(trained, json_output)
 

@@ -159,8 +159,17 @@ def _shown(value: Any) -> str:
         pairs = [f"{name} {_shown(number)}" for name, number in value.items()]
         return ", ".join(pairs) or "none"
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return number(value)
     return str(value)
+
+
+def number(value: float) -> str:
+    """``0.6262`` and ``3.73``, but ``5`` for 5.0: digits that say something."""
+    digits = 4 if abs(value) < 1 else 2
+    written = f"{value:.{digits}f}"
+    if "." not in written or written.rstrip("0").rstrip(".") in ("0", "-0"):
+        return "0" if not value else written
+    return written if abs(value) < 1 else written.rstrip("0").rstrip(".")
 
 
 def print_versions() -> None:

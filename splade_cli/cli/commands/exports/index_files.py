@@ -18,12 +18,12 @@ class IndexFlags:
     queries: Path | None
 
     def require_none(self) -> None:
-        """Raises InputError for a flag that does nothing for a model."""
-        from splade_cli.errors import InputError
+        """Raises UsageError for a flag that does nothing for a model."""
+        from splade_cli.cli.usage import UsageError
 
         for name, value in asdict(self).items():
             if value is not None:
-                raise InputError(
+                raise UsageError(
                     f"--{name} does nothing without --to", "splade export INDEX --to jsonl -o DIR"
                 )
 
@@ -48,13 +48,13 @@ def export_index(
     """Writes the files, and says what they are."""
     from splade_cli.cli.render import console
     from splade_cli.cli.render.progress import show_progress
+    from splade_cli.cli.usage import UsageError
     from splade_cli.deploy.index_export.exporting import IndexExportOptions, export_index
     from splade_cli.deploy.index_export.targets import TARGETS
-    from splade_cli.errors import InputError
 
     if to is None or output is None:
         missing = "a destination" if to is None else "an output folder"
-        raise InputError(
+        raise UsageError(
             f"splade export of an index needs {missing}",
             f"splade export {index} --to {to or 'jsonl'} -o {output or 'DIR'}; "
             f"destinations: {', '.join(TARGETS)}",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from splade_cli.cli.render import console
+from splade_cli.cli.usage import UsageError
 from splade_cli.datasets.formats.trec import run_lines, write_run
-from splade_cli.errors import InputError
 from splade_cli.evaluation.benchmarks.results import write_results
 from splade_cli.reports.outputs import is_rendered, require_report_file, write_page
 from splade_cli.storage.files import write_json
@@ -44,7 +44,7 @@ class Outputs:
         return self.json or STDOUT in (self.run, self.report)
 
     def require(self, flags: Mapping[str, object], *, judged: bool) -> None:
-        """Raises InputError where something cannot be written, or two things would be on standard output.
+        """Raises UsageError where something cannot be written, or two things would be on standard output.
 
         Args:
             flags: values of flags that are of a collection, beside that for its run.
@@ -52,9 +52,9 @@ class Outputs:
         """
         for flag, value in {"--run": self.run, **flags}.items():
             if value and not judged:
-                raise InputError(f"{flag} is of a collection of your own", "name one: --data DIR")
+                raise UsageError(f"{flag} is of a collection of your own", "name one: --data DIR")
         if [self.run == STDOUT, self.report == STDOUT, self.json].count(True) > 1:
-            raise InputError(
+            raise UsageError(
                 "only one of --run -, --report - and --json can be on standard output",
                 "name files for the others",
             )
