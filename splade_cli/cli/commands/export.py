@@ -103,7 +103,7 @@ def export(
 
         for_index.require_none()
         if prune_vocabulary:
-            raise InputError(
+            raise UsageError(
                 f"--prune-vocabulary with --to {to}", "first the one, then the other of its output"
             )
         runtime = RuntimeOptions(

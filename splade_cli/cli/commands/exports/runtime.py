@@ -16,11 +16,11 @@ def export_runtime(model: str, output: Path | None, chosen: RuntimeOptions, *, j
     """Writes the graphs, and says how far they are from the model."""
     from splade_cli.cli.render import console
     from splade_cli.cli.render.progress import show_progress
+    from splade_cli.cli.usage import UsageError
     from splade_cli.deploy.export import runtime_folder
-    from splade_cli.errors import InputError
 
     if output is None:
-        raise InputError(
+        raise UsageError(
             "splade export needs an output folder", f"splade export {model} --to {chosen.to} -o DIR"
         )
     with show_progress() as progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from splade_cli.cli import options, settings
 
 
 def mcp(
-    index: Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")],
+    index: options.RequiredIndex,
     model: Annotated[
         str | None,
         typer.Option(
