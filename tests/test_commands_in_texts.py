@@ -183,8 +183,8 @@ def test_commands_of_scripts(script: str) -> None:
 def test_pages_show_commands() -> None:
     readme = list(shown_in_page((ROOT / "README.md").read_text(encoding="utf-8")))
     assert len(readme) > 20
-    assert problem("search index 'a query'"), "a second word is refused"
-    assert problem('search index "..."')
+    assert problem("query index 'a query'"), "a word too many is refused"
+    assert problem('query index "..."')
     assert problem("search 'a query' --nowhere")
     assert not problem("search 'a query' --index DIR -k 3")
 
