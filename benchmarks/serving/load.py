@@ -12,25 +12,15 @@ import argparse
 import http.client
 import json
 import os
-import re
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
+from server import running
 
 from splade_cli.search.searcher import Searcher
-
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds(process: int) -> float:
-    """CPU time of a process so far, user and system."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def client(address: tuple[str, int], queries: list[str], suffix: str) -> list[float]:
@@ -74,37 +64,29 @@ def main() -> None:
     given = parser.parse_args()
     lines = given.queries.read_text(encoding="utf-8").splitlines()
     queries = [json.loads(line)["text"] for line in lines] * given.rounds
-    command = [sys.executable, "-m", "splade_cli", "serve", "--index", str(given.index)]
-    command += ["--port", "0", "--no-marks"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr is not None
-            told = re.search(r"http://([\d.]+):(\d+)", server.stderr.readline())
-            assert told is not None
-            address = (told.group(1), int(told.group(2)))
-            client(address, queries, "")
-            searcher = Searcher.open(given.index, few_queries=True)
-            for query in queries:
-                searcher.search(query, 10)
-            load = os.getloadavg()[0]
-            print(
-                f"load {load:.1f} on {os.cpu_count()} cores, {len(queries)} queries, {len(searcher.engine)} chunks\n"
-            )
-            print("| | requests | a second | p50 ms | p99 ms | CPU ms each |\n|---|---|---|---|---|---|")
-            bare(searcher, queries, "Searcher, one thread, with terms")
-            for clients in (1, given.clients):
-                for suffix, what in (("", ""), ("&explain=true", ", terms"), ("&texts=false", ", ids alone")):
-                    cpu = cpu_seconds(server.pid)
-                    begun = time.perf_counter()
-                    with ThreadPoolExecutor(clients) as pool:
-                        asking = [pool.submit(client, address, queries, suffix) for _ in range(clients)]
-                        parts = [each.result() for each in asking]
-                    wall = time.perf_counter() - begun
-                    seconds = [each for part in parts for each in part]
-                    name = f"server, {clients} connections{what}"
-                    row(name, seconds, wall, cpu_seconds(server.pid) - cpu)
-        finally:
-            server.terminate()
+    with running(given.index) as server:
+        address = server.address
+        client(address, queries, "")
+        searcher = Searcher.open(given.index, few_queries=True)
+        for query in queries:
+            searcher.search(query, 10)
+        load = os.getloadavg()[0]
+        print(
+            f"load {load:.1f} on {os.cpu_count()} cores, {len(queries)} queries, {len(searcher.engine)} chunks\n"
+        )
+        print("| | requests | a second | p50 ms | p99 ms | CPU ms each |\n|---|---|---|---|---|---|")
+        bare(searcher, queries, "Searcher, one thread, with terms")
+        for clients in (1, given.clients):
+            for suffix, what in (("", ""), ("&explain=true", ", terms"), ("&texts=false", ", ids alone")):
+                cpu = server.cpu_seconds
+                begun = time.perf_counter()
+                with ThreadPoolExecutor(clients) as pool:
+                    asking = [pool.submit(client, address, queries, suffix) for _ in range(clients)]
+                    parts = [each.result() for each in asking]
+                wall = time.perf_counter() - begun
+                seconds = [each for part in parts for each in part]
+                name = f"server, {clients} connections{what}"
+                row(name, seconds, wall, server.cpu_seconds - cpu)
 
 
 if __name__ == "__main__":
