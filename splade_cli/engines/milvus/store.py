@@ -9,35 +9,32 @@ What a store says of itself is a property of the collection, ``splade.facts``.
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
 import scipy.sparse as sp
-from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus import DataType, MilvusClient
 
 from splade_cli.engines.flat_fields import flat_fields
 from splade_cli.engines.milvus.conditions import expression_of
-from splade_cli.engines.remote.address import PASSWORD, EngineAddress
+from splade_cli.engines.milvus.server import Server
+from splade_cli.engines.remote.address import EngineAddress
 from splade_cli.engines.remote.conditions import Condition
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.limits import Limits
-from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience, patiently
+from splade_cli.engines.remote.patience import LOADING
 from splade_cli.engines.remote.rows import Rows
-from splade_cli.errors import InputError, ServiceError
+from splade_cli.errors import InputError
 from splade_cli.index.store.chunks import chunk_from_json
 from splade_cli.records import Chunk, Ranking
 
-Result = TypeVar("Result")
 FACTS = "splade.facts"
 KEY_BYTES = 2048
 TEXT_BYTES = 65_535
 MOST_HITS = 16_384
 BATCH_ROWS = 200
-SECONDS = 10.0
-_UNREACHABLE = 2
 _SAFE = "!$&()*+,/:;=@#~ "
 """Characters of an id that need no encoding in an expression."""
 
@@ -69,17 +66,13 @@ class MilvusStore:
 
     def __init__(self, address: EngineAddress) -> None:
         address.require_parameters("collection", "db")
-        # it writes each failed call to the log with a traceback, beside raising it
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
         self.address = address
         self.name = address.name("collection")
         if "-" in self.name:
             raise InputError(f"'{self.name}' is no name of a collection", "letters, digits and _")
-        uri = address.base_url if address.transport else f"/{address.path}"
-        options: dict[str, Any] = {"db_name": address.parameter("db")}
-        if address.transport:
-            options |= {"user": address.user, "password": address.password, "token": address.token}
-        self._client = self._call(lambda: MilvusClient(uri, timeout=SECONDS, **options))
+        self._server = Server(address)
+        self._call = self._server.call
+        self._client = self._server.client
         if self._exists():
             self._call(lambda: self._client.load_collection(self.name))
 
@@ -240,24 +233,6 @@ class MilvusStore:
         keys = [_key(each) for each in ids]
         return list(self._call(lambda: self._client.get(self.name, ids=keys, output_fields=["key", field])))
 
-    def _call(self, call: Callable[[], Result], patience: Patience = SEARCHING) -> Result:
-        try:
-            return patiently(call, _is_passing, patience)
-        except (MilvusException, OSError) as error:
-            said = " ".join(str(getattr(error, "message", error)).split())[:300]
-            hint = "is the server running? An interrupted push goes on where it was"
-            if "auth" in said.lower():
-                hint = f"check user and password ({PASSWORD}, or in the URL)"
-            raise ServiceError(f"{self.address}: {said}", hint) from None
-
 
 def _key(name: str) -> str:
     return quote(name, safe=_SAFE)
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether the same call may succeed a little later: no connection, or a server that starts or is busy."""
-    if isinstance(error, MilvusException):
-        said = str(error).lower()
-        return error.code == _UNREACHABLE or "unavailable" in said or "rate limit" in said
-    return isinstance(error, ConnectionError)

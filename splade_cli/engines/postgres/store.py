@@ -16,8 +16,9 @@ from functools import cached_property
 import numpy as np
 import psycopg
 import scipy.sparse as sp
-from psycopg import errors, sql
+from psycopg import sql
 
+from splade_cli.engines.postgres import tables
 from splade_cli.engines.postgres.conditions import sql_of, without_nul
 from splade_cli.engines.postgres.connections import Connections
 from splade_cli.engines.postgres.vectors import parse_sparsevec, sparsevec
@@ -32,12 +33,8 @@ from splade_cli.index.store.chunks import chunk_from_json
 from splade_cli.records import Chunk, Ranking
 
 OWN = ("table", "index", "m", "ef_construction", "ef_search")
-FACTS = "splade_stores"
 IDS_AT_ONCE = 5000
 FOLDS_FROM = 180000
-_CREATE = """create table {table} (id text collate "C" primary key, document_id text collate "C" not null,
-position bigint not null, digest text not null, chunk json not null, fields jsonb not null,
-v sparsevec({dimensions}) not null)"""
 _UPSERT = """insert into {table} select * from {staged} on conflict (id) do update set
 document_id = excluded.document_id, position = excluded.position, digest = excluded.digest,
 chunk = excluded.chunk, fields = excluded.fields, v = excluded.v"""
@@ -87,65 +84,17 @@ class PostgresStore:
 
     def read_facts(self) -> StoreFacts | None:
         """See `EngineWriter.read_facts`."""
-
-        def read(connection: psycopg.Connection) -> StoreFacts | None:
-            known = connection.execute("select to_regclass(%s)", [FACTS]).fetchone()
-            row = None
-            if known is not None and known[0] is not None:
-                row = connection.execute(f"select facts from {FACTS} where name = %s", [self.name]).fetchone()
-            if row is not None:
-                return StoreFacts.from_json(row[0])
-            present = connection.execute(
-                "select to_regclass(%s)", [self._table.as_string(connection)]
-            ).fetchone()
-            if present is not None and present[0] is not None:
-                raise InputError(
-                    f"{self._connections.address}: the table '{self.name}' was not made by splade",
-                    "name another one: ?table=NAME",
-                )
-            return None
-
-        return self._connections.run(read)
+        address = str(self._connections.address)
+        return self._connections.run(lambda connection: tables.read_facts(connection, self.name, address))
 
     def write_facts(self, facts: StoreFacts) -> None:
         """See `EngineWriter.write_facts`."""
-        statement = (
-            f"insert into {FACTS} values (%s, %s) on conflict (name) do update set facts = excluded.facts"
-        )
-        self._run(statement, [self.name, facts.to_json()])
+        self._run(tables.REPLACE_FACTS, [self.name, facts.to_json()])
 
     def prepare(self, facts: StoreFacts) -> None:
         """See `EngineWriter.prepare`."""
-
-        def make(connection: psycopg.Connection) -> None:
-            try:
-                connection.execute("create extension if not exists vector")
-            except (errors.FeatureNotSupported, errors.UndefinedFile, errors.InsufficientPrivilege) as error:
-                raise InputError(
-                    f"{self._connections.address} has no pgvector: {error.diag.message_primary}",
-                    "install it on the server, and have its owner run: create extension vector",
-                ) from None
-            with connection.transaction():
-                connection.execute(
-                    f"create table if not exists {FACTS} (name text primary key, facts text not null)"
-                )
-                exists = connection.execute(
-                    "select to_regclass(%s)", [self._table.as_string(connection)]
-                ).fetchone()
-                if exists is not None and exists[0] is None:
-                    made = sql.SQL(_CREATE).format(
-                        table=self._table, dimensions=sql.Literal(facts.dimensions)
-                    )
-                    connection.execute(made)
-                    by_document = sql.SQL("create index on {table} (document_id, position)")
-                    connection.execute(by_document.format(table=self._table))
-                    # written in the same step, so that a table is never without its record
-                    connection.execute(
-                        f"insert into {FACTS} values (%s, %s) on conflict (name) do nothing",
-                        [self.name, facts.to_json()],
-                    )
-
-        self._connections.run(make, LOADING)
+        address = str(self._connections.address)
+        self._connections.run(lambda connection: tables.make(connection, self.name, facts, address), LOADING)
 
     def write(self, rows: Rows) -> None:
         """See `EngineWriter.write`: a copy into a table of this connection, then one statement."""
@@ -211,7 +160,7 @@ class PostgresStore:
     def clear(self) -> None:
         """See `EngineWriter.clear`."""
         self._run("drop table if exists {table}", [])
-        self._run(f"delete from {FACTS} where name = %s", [self.name])
+        self._run(f"delete from {tables.FACTS} where name = %s", [self.name])
         self._forget_hnsw()
 
     def count(self, condition: Condition | None = None) -> int:

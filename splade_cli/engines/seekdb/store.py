@@ -11,46 +11,34 @@ A second table, ``splade_stores``, holds the record of each such table.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from threading import Lock
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pymysql
 import scipy.sparse as sp
-from pymysql.connections import Connection
 
 from splade_cli.engines.flat_fields import flat_fields
-from splade_cli.engines.remote.address import PASSWORD, EngineAddress
+from splade_cli.engines.remote.address import EngineAddress
 from splade_cli.engines.remote.conditions import Condition
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.limits import Limits
-from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience, patiently
 from splade_cli.engines.remote.rows import Rows
 from splade_cli.engines.seekdb.conditions import sql_of
-from splade_cli.errors import InputError, ServiceError
+from splade_cli.engines.seekdb.connections import Connections
+from splade_cli.errors import InputError
 from splade_cli.index.store.chunks import chunk_from_json
 from splade_cli.records import Chunk, Ranking
 
-Result = TypeVar("Result")
-PORT = 2881
-DATABASE = "test"
 FACTS = "splade_stores"
 ID_BYTES = 700
 DIMENSIONS = 500_000
 IDS_AT_ONCE = 5000
-SECONDS = 10
 _INDEX = "vector index by_vector(v) with (distance=inner_product, lib=vsag, type=sindi)"
 _COLUMNS = f"""id varbinary({ID_BYTES}) primary key, document_id varbinary({ID_BYTES}) not null,
 position bigint not null, digest varchar(64) not null, chunk longtext not null, fields json not null,
 v sparsevector, key by_document(document_id, position)"""
 _UPSERT = """ on duplicate key update document_id = values(document_id), position = values(position),
 digest = values(digest), chunk = values(chunk), fields = values(fields), v = values(v)"""
-_REFUSED = (1044, 1045, 1698)
-_MISSING = (1146, 1051)
-_PASSING = (1040, 1205, 1213, 2003, 2006, 2013, 2055, 4012, 4119)
-"""Error codes that another try may pass: no or a lost connection, too many of them, a lock, a timeout."""
 
 
 def connect(address: EngineAddress) -> SeekdbStore:
@@ -77,8 +65,9 @@ class SeekdbStore:
         self.name = address.name("table")
         self._is_exact = index == "none"
         self._table = f"`{self.name}`"
-        self._lock = Lock()
-        self._idle: list[Connection[Any]] = []
+        self._connections = Connections(address)
+        self._rows = self._connections.rows
+        self._run = self._connections.run
         self._rows("select 1")
 
     @property
@@ -166,11 +155,7 @@ class SeekdbStore:
 
     def close(self) -> None:
         """See `EngineWriter.close`."""
-        with self._lock:
-            idle = self._idle
-            self._idle = []
-        for connection in idle:
-            connection.close()
+        self._connections.close()
 
     def search(self, queries: sp.csr_matrix, k: int, condition: Condition | None = None) -> Ranking:
         """See `Store.search`."""
@@ -207,56 +192,6 @@ class SeekdbStore:
     def _of(self, columns: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
         return self._rows(f"select {columns} from {self._table} where id in ({_marks(ids)})", _bytes(ids))
 
-    def _rows(self, text: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        def ask(cursor: Any) -> list[tuple[Any, ...]]:
-            cursor.execute(text, values)
-            return list(cursor.fetchall())
-
-        return self._call(ask)
-
-    def _run(self, text: str, values: Sequence[object] = ()) -> None:
-        self._call(lambda cursor: cursor.execute(text, values), LOADING)
-
-    def _call(self, call: Callable[[Any], Result], patience: Patience = SEARCHING) -> Result:
-        def once() -> Result:
-            with self._one() as connection, connection.cursor() as cursor:
-                return call(cursor)
-
-        try:
-            return patiently(once, _is_passing, patience)
-        except (pymysql.MySQLError, OSError) as error:
-            said = " ".join(str(error).split())[:300]
-            hint = "is the server running? An interrupted push goes on where it was"
-            if error.args and error.args[0] in _REFUSED:
-                hint = f"check user and password ({PASSWORD}, or in the URL)"
-            elif error.args and error.args[0] in _MISSING:
-                hint = "push the index again"
-            raise ServiceError(f"{self.address}: {said}", hint) from None
-
-    @contextmanager
-    def _one(self) -> Iterator[Connection[Any]]:
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            address = self.address
-            connection = pymysql.connect(
-                host=address.host or "127.0.0.1",
-                port=address.port or PORT,
-                user=address.user or "root",
-                password=address.password,
-                database=address.path or DATABASE,
-                charset="utf8mb4",
-                autocommit=True,
-                connect_timeout=SECONDS,
-            )
-        try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        with self._lock:
-            self._idle.append(connection)
-
 
 def sparsevector(columns: Sequence[int], weights: Sequence[float]) -> str:
     """A vector as text, columns counted from 0."""
@@ -283,9 +218,3 @@ def _marks(ids: Sequence[str]) -> str:
 
 def _bytes(ids: Sequence[str]) -> list[bytes]:
     return [each.encode() for each in ids]
-
-
-def _is_passing(error: Exception) -> bool:
-    if isinstance(error, pymysql.MySQLError):
-        return bool(error.args) and error.args[0] in _PASSING
-    return isinstance(error, ConnectionError)

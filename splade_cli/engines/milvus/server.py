@@ -1,0 +1,58 @@
+"""A Milvus server, or a file of milvus-lite: calls that are made again where a failure may pass."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pymilvus import MilvusClient, MilvusException
+
+from splade_cli.engines.remote.address import PASSWORD, EngineAddress
+from splade_cli.engines.remote.patience import SEARCHING, Patience, patiently
+from splade_cli.errors import ServiceError
+
+Result = TypeVar("Result")
+SECONDS = 10.0
+_UNREACHABLE = 2
+
+
+class Server:
+    """A connected client, safe to be used from many threads.
+
+    Args:
+        address: ``milvus+http://...`` for a server, ``milvus:///...`` for a file.
+
+    Raises:
+        ServiceError: no server answers, or it refuses.
+    """
+
+    def __init__(self, address: EngineAddress) -> None:
+        # it writes each failed call to the log with a traceback, beside raising it
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+        self.address = address
+        uri = f"/{address.path}"
+        options: dict[str, Any] = {"db_name": address.parameter("db")}
+        if address.transport:
+            uri = address.base_url
+            options |= {"user": address.user, "password": address.password, "token": address.token}
+        self.client: MilvusClient = self.call(lambda: MilvusClient(uri, timeout=SECONDS, **options))
+
+    def call(self, call: Callable[[], Result], patience: Patience = SEARCHING) -> Result:
+        """The result of a call of the client. Raises ServiceError where it fails."""
+        try:
+            return patiently(call, _is_passing, patience)
+        except (MilvusException, OSError) as error:
+            said = " ".join(str(getattr(error, "message", error)).split())[:300]
+            hint = "is the server running? An interrupted push goes on where it was"
+            if "auth" in said.lower():
+                hint = f"check user and password ({PASSWORD}, or in the URL)"
+            raise ServiceError(f"{self.address}: {said}", hint) from None
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the same call may succeed a little later: no connection, or a server that starts or is busy."""
+    if isinstance(error, MilvusException):
+        said = str(error).lower()
+        return error.code == _UNREACHABLE or "unavailable" in said or "rate limit" in said
+    return isinstance(error, ConnectionError)
