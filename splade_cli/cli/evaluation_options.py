@@ -173,6 +173,15 @@ ReportFile = Annotated[
         rich_help_panel="What is written",
     ),
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="Figures and report to an experiment tracker: mlflow, mlflow=URI, tensorboard or "
+        "tensorboard=FOLDER; may be repeated.",
+        show_default=False,
+    ),
+]
 Failures = Annotated[
     Path | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""Cost of a sparse system: active dimensions, expected FLOPS, size of the postings, latency of a query."""
+"""Cost of a system: active dimensions, expected FLOPS, size of what a search reads, latency of a query."""
 
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ class Sparsity:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a sparse system costs; latencies in milliseconds, of one query at a time.
+    """What a system costs; latencies in milliseconds, of one query at a time.
 
     Attributes:
-        flops: expected multiplications of one query with one document.
-        index_megabytes: of the postings that a search reads.
+        documents, queries: active dimensions; None where a system does not rank by sparse vectors alone.
+        flops: expected multiplications of one query with one document; None likewise.
+        index_megabytes: of the postings and dense vectors that a search reads.
         encode_p50, encode_p95: of encoding a query, median and 95th percentile.
         total_p50, total_p95: of a search for it, from its text to its TIMED_DEPTH hits, as the options say.
         index_seconds: how long the index took to make; None where it was made before.
@@ -59,14 +60,14 @@ class Cost:
         texts: documents or chunks that were encoded.
     """
 
-    documents: Sparsity
-    queries: Sparsity
-    flops: float
     index_megabytes: float
     encode_p50: float
     encode_p95: float
     total_p50: float
     total_p95: float
+    documents: Sparsity | None = None
+    queries: Sparsity | None = None
+    flops: float | None = None
     index_seconds: float | None = None
     encode_p99: float | None = None
     total_p99: float | None = None
@@ -155,22 +156,13 @@ def cost_of(
         searcher: over `index`.
         clock: a searcher to time where `searcher` keeps queries that it has encoded.
     """
-    texts = [searcher.expanded(query, options) for query in queries]
-    encoded = searcher.ranker.vectors(texts, options.idf_exponent)
     timed = queries[:TIMED_QUERIES]
     latencies = _latencies(clock or searcher, timed, options, progress)
     encode_p50, encode_p95, encode_p99 = percentiles(latencies.encode)
     total_p50, total_p95, total_p99 = percentiles(latencies.total)
     search_p50, search_p95, search_p99 = percentiles(latencies.search)
-    live = index.live_rows()
-    stored = index.vectors
-    if len(live) < stored.shape[0]:
-        stored = stored[live]
-    return Cost(
-        documents=sparsity(stored),
-        queries=sparsity(encoded),
-        flops=flops(encoded, stored),
-        index_megabytes=index_bytes(stored) / 1e6,
+    measured = Cost(
+        index_megabytes=sum(part_bytes(index, part) for part in _parts(searcher, options)) / 1e6,
         encode_p50=encode_p50,
         encode_p95=encode_p95,
         total_p50=total_p50,
@@ -182,9 +174,46 @@ def cost_of(
         search_p95=search_p95,
         search_p99=search_p99,
         queries_per_second=latencies.queries_per_second,
-        longest_share=longest_share(stored),
-        texts=int(stored.shape[0]),
+        texts=len(index),
     )
+    if searcher.ranker.mode_of(options) != "sparse":
+        return measured
+    texts = [searcher.expanded(query, options) for query in queries]
+    encoded = searcher.ranker.vectors(texts, options.idf_exponent)
+    stored = live_vectors(index)
+    return replace(
+        measured,
+        documents=sparsity(stored),
+        queries=sparsity(encoded),
+        flops=flops(encoded, stored),
+        longest_share=longest_share(stored),
+    )
+
+
+def live_vectors(index: SpladeIndex) -> sp.csr_matrix:
+    """The sparse vectors of all texts that can be found."""
+    live = index.live_rows()
+    if len(live) < index.vectors.shape[0]:
+        return index.vectors[live]
+    return index.vectors
+
+
+def part_bytes(index: SpladeIndex, part: str) -> int:
+    """Bytes of what a search by one part of an index reads at most."""
+    if part == "sparse":
+        return index_bytes(live_vectors(index))
+    if part == "bm25":
+        return sum(index_bytes(each.bm25.counts) for each in index.segments if each.bm25 is not None)
+    return sum(each.dense.nbytes for each in index.segments if each.dense is not None)
+
+
+def _parts(searcher: Searcher, options: SearchOptions) -> list[str]:
+    """What a search asks: its mode, or the parts of a hybrid that have a weight."""
+    mode = searcher.ranker.mode_of(options)
+    if mode != "hybrid":
+        return [mode]
+    weights = options.fusion_weights(searcher.ranker.parts)
+    return [part for part in searcher.ranker.parts if weights is None or weights.get(part, 0.0)]
 
 
 @dataclass(frozen=True)

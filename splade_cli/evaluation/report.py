@@ -30,7 +30,7 @@ _COSTS = (
     Column("active terms, document", ".1f", "document terms"),
     Column("zeros in a document", ".2%", "zeros"),
     Column("FLOPS", ".2f"),
-    Column("postings, MB", ".2f", "MB"),
+    Column("index, MB", ".2f", "MB"),
     Column("query p50, ms", ".1f", "ms p50"),
     Column("query p95, ms", ".1f", "ms p95"),
     Column("encoding p50, ms", ".1f", "encoding p50"),
@@ -200,9 +200,9 @@ class Report:
 
 def _cost_cells(cost: Cost) -> tuple[Cell, ...]:
     return (
-        cost.queries.mean,
-        cost.documents.mean,
-        cost.documents.zeros,
+        None if cost.queries is None else cost.queries.mean,
+        None if cost.documents is None else cost.documents.mean,
+        None if cost.documents is None else cost.documents.zeros,
         cost.flops,
         cost.index_megabytes,
         cost.total_p50,
@@ -222,9 +222,9 @@ def _cost_cells(cost: Cost) -> tuple[Cell, ...]:
     )
 
 
-def _spread(counted: Sparsity) -> str | None:
+def _spread(counted: Sparsity | None) -> str | None:
     """Smallest, median, 95th percentile and largest number of active terms."""
-    if counted.smallest is None or counted.largest is None:
+    if counted is None or counted.smallest is None or counted.largest is None:
         return None
     return f"{counted.smallest}/{counted.median:.0f}/{counted.p95:.0f}/{counted.largest}"
 

@@ -65,9 +65,12 @@ def test_a_report(embedder: Any, tmp_path: Path) -> None:
     assert fused.versus is None
     assert lexical.versus is not None
     assert lexical.versus.queries == 3
-    assert fused.cost is None
-    assert first.cost is not None
-    assert lexical.cost is None
+    assert fused.cost is not None and first.cost is not None and lexical.cost is not None
+    assert fused.cost.documents is None and lexical.cost.queries is None
+    assert lexical.cost.index_megabytes > 0 and lexical.cost.index_seconds is None
+    both = first.cost.index_megabytes + lexical.cost.index_megabytes
+    assert fused.cost.index_megabytes == pytest.approx(both)
+    assert fused.cost.total_p50 > fused.cost.encode_p50 > lexical.cost.encode_p50
     assert first.cost.documents.mean > first.cost.queries.mean > 0
     assert first.cost.total_p50 > first.cost.encode_p50 > 0
     assert any("only 3 queries" in note for note in report.notes)
@@ -233,9 +236,9 @@ def ranking_of(rows: np.ndarray, scores: np.ndarray, units: list[Any]) -> Rankin
 def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None:
     model = Letters()
     report = evaluate(embedder, collection(chunked), dense=model, fit_split=collection(chunked), search=ALONE)
-    names = ["tiny", "BM25 (english)", "letters", "hybrid, equal weights", "hybrid, RRF", "hybrid, fitted"]
+    names = ["tiny", "BM25 (english)", "letters", "hybrid, usual weights", "hybrid, RRF", "hybrid, fitted"]
     assert [system.name for system in report.systems] == names
-    assert [kind for kind, _ in model.asked] == ["document", "query"], "each text encoded once"
+    assert [kind for kind, count in model.asked if count > 1] == ["document", "query"], "each text once"
     units = units_of(collection(chunked), embedder)
     texts = [unit.content for unit in units]
     queries = list(QUERIES.values())
@@ -266,7 +269,7 @@ def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None
         assert max(run, key=run.__getitem__) == document
     said = " ".join(report.notes)
     together = "tiny + BM25 (english) + letters does not help for certain"
-    assert f"RRF of {together}" in said and f"equal weights of {together}" in said
+    assert f"RRF of {together}" in said and f"usual weights of {together}" in said
     assert "fitted on test (3 queries): weights sparse=" in said
     assert "on test, cross-validated, fitted fusion" in said
     assert report.systems[3].options == {"mode": "hybrid"}
@@ -309,7 +312,7 @@ def test_queries_by_idf_stand_beside_the_model_and_are_fused(embedder: Any) -> N
         measures=["MAP"],
     )
     names = [system.name for system in report.systems]
-    assert names == ["tiny", "tiny, IDF queries", "letters", "hybrid, equal weights", "hybrid, RRF"]
+    assert names == ["tiny", "tiny, IDF queries", "letters", "hybrid, usual weights", "hybrid, RRF"]
     assert report.systems[3].options == {"mode": "hybrid", "idf_exponent": ALPHA}
     documents = embedder.encode([unit.content for unit in units_of(collection(), embedder)])
     frequencies = np.bincount(documents.indices, minlength=documents.shape[1])
@@ -466,10 +469,10 @@ def test_a_searcher_that_searches_by_another_mode(embedder: Any) -> None:
     assert names == ["search + BM25", "search", "tiny", "BM25 (english)", "hybrid, RRF", "hybrid, fitted"]
     assert report.systems[1].run == report.systems[2].run
     assert report.fitted is not None and report.fitted.names == ("search", "BM25 (english)")
-    assert any("equal weights of search + BM25 (english)" in note for note in report.notes)
+    assert any("usual weights of search + BM25 (english)" in note for note in report.notes)
     words = Searcher.over(searcher.engine.index, embedder, options=SearchOptions(mode="bm25"))
     names = [system.name for system in evaluate(words, collection()).systems]
-    assert names == ["BM25 (english)", "search", "hybrid, equal weights", "hybrid, RRF"], "each once"
+    assert names == ["BM25 (english)", "search", "hybrid, usual weights", "hybrid, RRF"], "each once"
 
 
 def test_an_index_of_other_documents_is_refused(embedder: Any) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
+    from splade_cli.training.tracking.measured import TrackedIn
 
 
 def evaluate(
@@ -51,6 +52,7 @@ def evaluate(
     analyze: of.Analyze = False,
     run_file: of.RunFile = None,
     report_file: of.ReportFile = None,
+    track: of.Track = None,
     failures: of.Failures = None,
     failures_below: of.FailuresBelow = 0.5,
     fail_under: of.FailUnder = None,
@@ -94,7 +96,7 @@ def evaluate(
     from splade_cli.storage.cache import unfinished_folder
 
     options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
-    outputs = Outputs(run_file, report_file, mteb_output if mteb else None, json_output)
+    outputs = Outputs(run_file, report_file, mteb_output if mteb else None, json_output, _trackers(track))
     # before hours of measuring
     of_collections: dict[str, object] = {
         "--fail-under": fail_under,
@@ -224,6 +226,15 @@ def _name(index: Path | None, subject: SpladeEmbedder | Searcher) -> str | None:
     if isinstance(subject.engine, RemoteEngine):
         return subject.engine.address.partition(":")[0]
     return None if index is None else index.name
+
+
+def _trackers(named: list[str] | None) -> list[TrackedIn]:
+    """The trackers of --track, which bring transformers along: only where one is named."""
+    if not named:
+        return []
+    from splade_cli.training.tracking.measured import TrackedIn
+
+    return [TrackedIn.parse(each) for each in named]
 
 
 def _dense_model(name: str, opening: ModelOptions) -> DenseModel:

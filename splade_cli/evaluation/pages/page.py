@@ -64,7 +64,7 @@ def evaluation_page(
         recall = plots.recall_curves(report, collection.qrels)
         drawn += [] if recall is None else [recall]
     for system in report.systems:
-        if system.cost is not None:
+        if system.cost is not None and system.cost.documents is not None:
             drawn += plots.active_terms(system.name, system.cost)
             break
     said = ["" if other is None else comparison(report, other), costs(report), few_queries(report)]
@@ -124,11 +124,7 @@ def _facts(report: Report, other: SystemResult | None) -> tuple[Fact, ...]:
             cost = system.cost
             facts += [
                 Fact("time of a query", milliseconds(cost.total_p50), f"{system.name}, median"),
-                Fact(
-                    "postings",
-                    f"{cost.index_megabytes:.1f} MB",
-                    f"{cost.documents.mean:.0f} terms a document",
-                ),
+                Fact("what it reads", f"{cost.index_megabytes:.1f} MB", "postings and dense vectors"),
             ]
             break
     return tuple(facts)

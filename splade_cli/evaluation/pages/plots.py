@@ -19,7 +19,7 @@ RANK = Axis("queries, sorted by difference", ",.0f")
 def quality_against_costs(report: Report) -> list[Plot]:
     """The compared measure against milliseconds and megabytes, where several systems have known costs."""
     milliseconds = Axis("milliseconds a query, median", ".2f", log=True)
-    megabytes = Axis("megabytes of postings", ".2f", log=True)
+    megabytes = Axis("megabytes that a search reads", ".2f", log=True)
     latency = _against(report, milliseconds, lambda cost: cost.total_p50, "ms")
     size = _against(report, megabytes, lambda cost: cost.index_megabytes, "MB")
     return [plot for plot in (latency, size) if plot is not None]
@@ -90,9 +90,9 @@ def active_terms(name: str, cost: Cost) -> list[Plot]:
     ]
 
 
-def _histogram(title: str, texts: str, sparsity: Sparsity, number: int) -> list[Plot]:
-    histogram = sparsity.histogram
-    if histogram is None:
+def _histogram(title: str, texts: str, sparsity: Sparsity | None, number: int) -> list[Plot]:
+    histogram = None if sparsity is None else sparsity.histogram
+    if sparsity is None or histogram is None:
         return []
     said = (
         f"{sparsity.mean:.0f} terms on average, {sparsity.median:.0f} in the middle, no more than "

@@ -80,12 +80,17 @@ def costs(report: Report) -> str:
 
 def cost_words(name: str, cost: Cost) -> str:
     """Latency, size and active terms of one system."""
-    return (
+    said = (
         f"{name} answers a query in {milliseconds(cost.total_p50)} (median; 95% take no more than "
         f"{milliseconds(cost.total_p95)}), {milliseconds(cost.encode_p50)} of which encode the query. "
-        f"Its postings take {cost.index_megabytes:.1f} MB; a document has {cost.documents.mean:.0f} active "
-        f"terms on average, a query {cost.queries.mean:.0f}."
+        f"What it reads takes {cost.index_megabytes:.1f} MB."
     )
+    if cost.documents is None or cost.queries is None:
+        return said
+    terms = (
+        f"A document has {cost.documents.mean:.0f} active terms on average, a query {cost.queries.mean:.0f}."
+    )
+    return f"{said} {terms}"
 
 
 def milliseconds(value: float) -> str:

@@ -92,10 +92,12 @@ class Subject:
         return System(name, searcher, self.documents_of, options, cost)
 
     def _cost(self, options: SearchOptions) -> CostOf | None:
-        if self.searcher is None or self.index is None or options.mode != "sparse" or options.reranker:
+        if self.searcher is None or self.index is None or options.reranker:
             return None
         cached = self.retriever if isinstance(self.retriever, Searcher) else self.searcher
-        return partial(_cost_of, cached, self.searcher, self.index, options, self.index_seconds)
+        # the index was made whole: what words or dense vectors alone would have taken is not known
+        seconds = self.index_seconds if options.mode in ("sparse", "hybrid") else None
+        return partial(_cost_of, cached, self.searcher, self.index, options, seconds)
 
 
 def of_model(
@@ -127,8 +129,7 @@ def of_model(
     encoder = ModelEncoder(embedder)
 
     def open_dense() -> RememberedDense:
-        assert dense is not None
-        return RememberedDense(dense)
+        return RememberedDense(_given(dense))
 
     def open_reranker(name: str) -> CrossEncoder:
         return Reranker(name) if isinstance(reranker, str) or reranker is None else reranker
@@ -153,7 +154,7 @@ def of_model(
         documents=len(set(documents.values())),
         chunks=len(units),
         options=options,
-        searcher=Searcher(engine, encoder, vocabulary=index.vocabulary),
+        searcher=Searcher(engine, encoder, vocabulary=index.vocabulary, open_dense=lambda: _given(dense)),
         index=_exact(engine, index),
         index_seconds=seconds,
         device=f"{device.name} {device.precision} ({device.reason})",
@@ -208,6 +209,12 @@ def of_retriever(name: str, retriever: Retriever, options: SearchOptions | None 
 def by_part(options: SearchOptions, part: str) -> SearchOptions:
     """The same search by one part of an engine alone, without the weights of a fusion."""
     return replace(options, mode=part, weights=None)
+
+
+def _given(dense: DenseEncoder | None) -> DenseEncoder:
+    """The dense model of an index that has dense vectors."""
+    assert dense is not None
+    return dense
 
 
 def _exact(engine: Engine, index: SpladeIndex | None) -> SpladeIndex | None:

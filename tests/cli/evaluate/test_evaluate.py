@@ -80,7 +80,7 @@ def test_all_systems_in_one_run(splade: Callable[..., Any], built: Any, models: 
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert [system["name"] for system in report["systems"]] == [
-        "tiny", "tiny, IDF queries", "BM25 (english)", "org/letters", "hybrid, equal weights", "hybrid, RRF",
+        "tiny", "tiny, IDF queries", "BM25 (english)", "org/letters", "hybrid, usual weights", "hybrid, RRF",
         "hybrid, fitted", "tiny, IDF queries, reranked by org/longest",
     ]  # fmt: skip
     assert report["fusion"]["names"] == ["tiny, IDF queries", "BM25 (english)", "org/letters"]
@@ -170,7 +170,7 @@ def test_what_cannot_be(splade: Callable[..., Any], built: Any, words: list[str]
     assert message in " ".join(result.stderr.split())
 
 
-COST = Cost(Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03, 10.54, 0.2, 0.5, 1.2, 3.4)
+COST = Cost(10.54, 0.2, 0.5, 1.2, 3.4, Sparsity(250.1, 240, 400, 0.99), Sparsity(50.2, 50, 80, 0.999), 10.03)
 VERSUS = Comparison(-0.0662, -0.09, -0.04, 0.0001, 50, 100, 300)
 
 

@@ -20,14 +20,14 @@ from splade_cli.records import Document
 from splade_cli.reports.histogram import Histogram
 
 COST = Cost(
-    Sparsity(195.4, 205, 276, 0.99, Histogram(40, 20, (3, 0, 7))),
-    Sparsity(25, 24, 40, 0.999, Histogram(10, 5, (1, 1))),
-    3.06,
     0.83,
     9.2,
     13.8,
     13.7,
     17.9,
+    Sparsity(195.4, 205, 276, 0.99, Histogram(40, 20, (3, 0, 7))),
+    Sparsity(25, 24, 40, 0.999, Histogram(10, 5, (1, 1))),
+    3.06,
 )
 SURE = Comparison(0.08, 0.047, 0.115, 0.0001, 54, 14, 150)
 OPEN = Comparison(0.025, -0.009, 0.058, 0.1535, 44, 29, 150)

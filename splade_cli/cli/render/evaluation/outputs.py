@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from splade_cli.storage.outputs import output_file, output_folder
 if TYPE_CHECKING:
     from splade_cli.evaluation.measurement import Measurement
     from splade_cli.reports.page import Page
+    from splade_cli.training.tracking.measured import TrackedIn
 
 STDOUT = Path("-")
 
@@ -30,12 +31,14 @@ class Outputs:
     Attributes:
         mteb: the folder of results on tasks, None without tasks.
         json: a document of everything goes to standard output.
+        track: experiment trackers that get the figures and the report.
     """
 
     run: Path | None
     report: Path | None
     mteb: Path | None
     json: bool
+    track: Sequence[TrackedIn] = ()
     _said: list[str] = field(default_factory=list)
 
     @property
@@ -82,6 +85,13 @@ class Outputs:
             else:
                 write_json(self.report, measured.to_json(), alone=True)
             self._said.append(f"report written to {self.report}")
+        if self.track:
+            from splade_cli.training.tracking.measured import track
+
+            report = page()
+            self._said += [
+                f"tracked: {viewer}" for viewer in track(measured, report, report.title, self.track)
+            ]
         if self.mteb is not None:
             summary = write_results(self.mteb, model, measured.tasks, datetime.now())
             self._said.append(f"MTEB: summary written to {summary}")

@@ -29,7 +29,7 @@ NARROW_COSTS = (
     "active terms, query",
     "active terms, document",
     "FLOPS",
-    "postings, MB",
+    "index, MB",
     "query p50, ms",
     "query p95, ms",
 )
