@@ -13,7 +13,7 @@ from splade_cli.building import fingerprints
 from splade_cli.building.building import Building
 from splade_cli.building.data_stage import make_data, max_queries
 from splade_cli.building.index_stage import make_index, sync_index
-from splade_cli.building.measuring import Measure, SearchMode, best_mode, measured
+from splade_cli.building.measuring import MeasureWith, SearchMode, best_mode, measured
 from splade_cli.building.options import BuildOptions, Watching
 from splade_cli.building.record import (
     NAME,
@@ -46,6 +46,7 @@ class Built:
         report: None where there was no query to measure on.
         mode: how the folder is best searched; None without a report.
         left_out: what a budget left out, in sentences.
+        dense: the dense model that is searched beside; None for none.
     """
 
     options: BuildOptions
@@ -55,6 +56,7 @@ class Built:
     report: Report | None
     mode: SearchMode | None
     left_out: tuple[str, ...]
+    dense: str | None = None
 
     @property
     def is_human(self) -> bool:
@@ -62,7 +64,7 @@ class Built:
         return self.options.data is not None or isinstance(self.options.queries, Judged | Rows)
 
 
-def build(options: BuildOptions, watching: Watching, measure: Measure = measured) -> Built:
+def build(options: BuildOptions, watching: Watching, measure: MeasureWith = measured) -> Built:
     """Builds what is missing or was made of something else; the same call after Ctrl-C goes on.
 
     Documents that have changed are indexed first, by the model in use; then rows and a model are made anew,
@@ -101,8 +103,9 @@ def build(options: BuildOptions, watching: Watching, measure: Measure = measured
         model=building.model,
         chosen=building.record.chosen,
         report=report,
-        mode=None if report is None else best_mode(report, building.model),
+        mode=None if report is None else best_mode(report, building.model, building.dense),
         left_out=_left_out(building),
+        dense=building.dense,
     )
 
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from splade_cli.building import fingerprints
-from splade_cli.building.measuring import Measure
+from splade_cli.building.dense_part import dense_name, dense_part
+from splade_cli.building.measuring import MeasureWith
 from splade_cli.building.options import BuildOptions, Watching
 from splade_cli.building.record import DATA, BuildRecord, run_folder, write_record
 from splade_cli.datasets.collections import Collection
+from splade_cli.evaluation.report import Report
+from splade_cli.progress import Progress
 from splade_cli.training.run_folder import FINAL
 
 
@@ -28,7 +31,7 @@ class Building:
 
     options: BuildOptions
     watching: Watching
-    measure: Measure
+    measure: MeasureWith
     record: BuildRecord
     documents: str
     judged: Collection | None = None
@@ -55,9 +58,22 @@ class Building:
     @property
     def of_index(self) -> str:
         """The fingerprint of an index of these documents by the model in use."""
-        if self.record.run:
-            return fingerprints.key(self.documents, self.record.run)
-        return fingerprints.key(self.documents, fingerprints.of_base(self.options.model))
+        model: str | int = self.record.run
+        if not self.record.run:
+            model = fingerprints.of_base(self.options.model)
+        return fingerprints.key(self.documents, model, self.dense)
+
+    @property
+    def dense(self) -> str | None:
+        """The dense model that is searched beside it."""
+        return dense_name(self.options, self.data)
+
+    def measured(
+        self, model: str, baseline: str | None, collection: Collection, progress: Progress
+    ) -> Report:
+        """A model beside another one, searched as the index is. Raises as `measure`."""
+        with dense_part(self.dense, self.data) as dense:
+            return self.measure(model, baseline, collection, dense, progress)
 
     @property
     def seconds_left(self) -> float:

@@ -35,6 +35,7 @@ def generation_of(options: BuildOptions) -> GenerateOptions:
         chunk_for=options.model,
         reading=fingerprints.reading_of(options),
         teacher=options.teacher,
+        keep_dense=options.dense == "auto",
         seed=options.seed,
         force=True,
     )

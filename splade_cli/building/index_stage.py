@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from splade_cli.building import fingerprints
 from splade_cli.building.building import Building
+from splade_cli.building.dense_part import dense_part
 from splade_cli.building.options import BuildOptions
 from splade_cli.building.record import INDEX
 from splade_cli.generation.options import Judged
@@ -63,8 +64,8 @@ def make_index(building: Building) -> None:
     if building.stands(INDEX, building.of_index):
         return
     building.stages.append(INDEX)
-    options = IndexOptions(reading=fingerprints.reading_of(building.options))
-    with building.watching.progress() as progress:
+    with building.watching.progress() as progress, dense_part(building.dense, building.data) as dense:
+        options = IndexOptions(reading=fingerprints.reading_of(building.options), dense=dense)
         index_documents(
             documents_of(building.options),
             building.output / INDEX,

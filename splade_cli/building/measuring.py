@@ -12,13 +12,17 @@ from splade_cli.errors import InputError
 from splade_cli.evaluation.evaluate import evaluate
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import DECIMALS, LEVEL, Comparison, compare
+from splade_cli.evaluation.systems.system import short
+from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
 
 MEASURE = "nDCG@10"
 HELD_OUT = "val"
 Measure = Callable[[str, str | None, Collection, Progress], Report]
-"""Measures a model beside a baseline, as `measured` does."""
+"""Measures a model beside a baseline."""
+MeasureWith = Callable[[str, str | None, Collection, DenseEncoder | None, Progress], Report]
+"""The same with a dense model, as `measured` does."""
 
 
 @dataclass(frozen=True)
@@ -96,19 +100,28 @@ def contest(
     return Contest(incumbent, report, compare(values[candidate], values[incumbent]))
 
 
-def measured(model: str, baseline: str | None, collection: Collection, progress: Progress = silent) -> Report:
-    """A model fused with BM25, alone, and beside it a baseline and BM25."""
+def measured(
+    model: str,
+    baseline: str | None,
+    collection: Collection,
+    dense: DenseEncoder | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """A model fused with BM25 and a dense model, each of them alone, and a baseline."""
     other = None if baseline is None else SpladeEmbedder(baseline)
-    return evaluate(SpladeEmbedder(model), collection, baseline=other, progress=progress)
+    return evaluate(
+        SpladeEmbedder(model), collection, baseline=other, dense=dense, hybrid=False, progress=progress
+    )
 
 
-def best_mode(report: Report, model: str) -> SearchMode:
-    """The part that alone is significantly better than all fused, at half the level since two are tried."""
+def best_mode(report: Report, model: str, dense: str | None = None) -> SearchMode:
+    """The part that alone is significantly better than all fused, with regard to how many are tried."""
     fused = report.systems[0]
     found: list[tuple[float, str, Comparison]] = []
-    for mode, system in _parts(report, model).items():
+    parts = _parts(report, model, dense)
+    for mode, system in parts.items():
         versus = compare(system.values[MEASURE], fused.values[MEASURE])
-        if versus.difference > 0 and versus.p_value < LEVEL / 2:
+        if versus.difference > 0 and versus.p_value < LEVEL / len(parts):
             found.append((versus.difference, mode, versus))
     if not found:
         return SearchMode(
@@ -122,11 +135,13 @@ def best_mode(report: Report, model: str) -> SearchMode:
     )
 
 
-def _parts(report: Report, model: str) -> dict[str, SystemResult]:
+def _parts(report: Report, model: str, dense: str | None) -> dict[str, SystemResult]:
     parts = {}
     for system in report.systems[1:]:
         if system.name == model:
             parts["sparse"] = system
         elif system.name.startswith("BM25"):
             parts["bm25"] = system
+        elif dense is not None and system.name == short(dense):
+            parts["dense"] = system
     return parts

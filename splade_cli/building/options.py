@@ -25,6 +25,8 @@ class BuildOptions:
         data: a judged collection to measure and to choose by; queries that were held out where None.
         preset, settings, environment: of training, see `config.resolve.resolve`.
         teacher: a dense model that ranks for gen-data, see `generation.options.GenerateOptions.teacher`.
+        dense: a dense model whose vectors are searched beside; ``auto`` is the one that ranks for gen-data,
+            which has encoded the documents already, None for none.
         minutes: that the build may take, about: fewer queries are written and fewer steps are made.
         train: False searches with the base as it is.
         seed: the same seed gives the same split and the same model.
@@ -40,6 +42,7 @@ class BuildOptions:
     settings: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     teacher: str | None = "auto"
+    dense: str | None = "auto"
     minutes: float | None = None
     train: bool = True
     seed: int = 42

@@ -1,4 +1,4 @@
-"""The report stage of a build: the model in use fused with BM25, alone, and beside its base and BM25."""
+"""The report stage of a build: the model in use fused with all else, alone, and beside its base and BM25."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def make_report(building: Building, found: Contest | None, *, with_base: bool) -
     report = _just_measured(found, building.model, baseline)
     if report is None:
         with building.watching.progress() as progress:
-            report = building.measure(building.model, baseline, collection, progress)
+            report = building.measured(building.model, baseline, collection, progress)
     report.write(path)
     _write_page(building, report, collection, baseline)
     building.keep(building.record.with_stage(REPORT, wanted))

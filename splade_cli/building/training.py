@@ -111,4 +111,4 @@ def _against_the_one_in_use(building: Building, candidate: str, resolved: Resolv
     if not building.record.run and resolved.config.model.architecture not in WITH_VOCABULARY:
         collection = None  # the base is no sparse encoder
     with building.watching.progress() as progress:
-        return contest(candidate, building.model, collection, building.measure, progress)
+        return contest(candidate, building.model, collection, building.measured, progress)

@@ -179,7 +179,7 @@ Weights = Annotated[
     typer.Option(
         "--weights",
         help="Of a hybrid: sparse=0.5,bm25=0.5; or rrf.",
-        show_default="all the same",
+        show_default="1, and 0.75 of bm25; 0.5 beside dense",
         rich_help_panel="Ranking",
     ),
 ]

@@ -37,8 +37,8 @@ class EvaluationOptions:
             searcher does by itself, and the defaults of `search` for a model. The other systems differ from
             it in what their names say.
         backend: texts are found by ``two-step`` search, see `engines.two_step`; a searcher has its engine.
-        hybrid: all of these fused, by equal weights as `search` does and by reciprocal ranks; None for where
-            there is a dense model, a split to fit to, or a ready index.
+        hybrid: all of these fused, by the usual weights as `search` does and by reciprocal ranks; None for
+            where there is a dense model, a split to fit to, or a ready index.
         fit_split: judgements to which fusion weights are fitted; may be the split that is measured, as a
             query is always fused with weights that were fitted without it.
         idf_exponent: above 0, the model with query weights times the corpus's IDF ** idf_exponent beside it,

@@ -99,6 +99,7 @@ class GenerateOptions:
             the share of the rows, where the collection has no split for it.
         test_ratio: the same for a test side, which there is where it is above 0.
         output_format: of the training files, one of `datasets.examples.FORMATS`.
+        keep_dense: dense vectors stay in the cache at the end, for an index of the same texts.
         seed: the same seed gives the same files.
         force: replace files that are there.
         loading: how models are opened.
@@ -123,6 +124,7 @@ class GenerateOptions:
     val_ratio: float = 0.1
     test_ratio: float = 0.0
     output_format: str = "json"
+    keep_dense: bool = False
     seed: int = 42
     force: bool = False
     loading: ModelOptions = field(default_factory=ModelOptions)

@@ -130,7 +130,7 @@ def _generate(options: GenerateOptions, progress: Progress, say: Say) -> Generat
         graded = dict(judge.counts) if judge else {}
         done = Done(tuple(models.names.values()), len(used.ranked), made.counts, graded)
         report = write_training_files(options, source, made.queries, done)
-        forget_vectors(cache)
+        forget_vectors(cache, options.keep_dense)
     end_output(output)
     llm = writer.run() if isinstance(writer, LlmWriter) else None
     if judge is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from splade_cli.errors import InputError
 from splade_cli.generation.llm.answers import CLAIMS
 from splade_cli.generation.llm.answers import SPACE as ANSWERS
+from splade_cli.indexing.dense import SPACE as DENSE
 from splade_cli.storage.cache import Cache, remove_cache
 
 NAME = "cache.sqlite3"
@@ -62,8 +63,14 @@ def _is_cache(path: Path) -> bool:
         return file.read(len(_MAGIC)) in (b"", _MAGIC)
 
 
-def forget_vectors(cache: Cache) -> None:
-    """Drops everything but the answers of language models, and what other runs are asking."""
+def forget_vectors(cache: Cache, keep_dense: bool = False) -> None:
+    """Drops everything but the answers of language models, and what other runs are asking.
+
+    Args:
+        keep_dense: dense vectors stay as well.
+    """
     spaces = [space for space in cache.spaces() if space not in (ANSWERS, CLAIMS)]
+    if keep_dense:
+        spaces = [space for space in spaces if not space.startswith(DENSE)]
     if spaces:
         cache.forget(spaces)

@@ -223,7 +223,7 @@ def on_this_machine(name: str) -> bool:
     """Whether a dense model can be loaded without the hub."""
     from huggingface_hub import try_to_load_from_cache
 
-    from splade_cli.model.dense import resolve_dense
+    from splade_cli.model.layout import resolve_dense
 
     source = resolve_dense(name)
     if Path(source).is_dir():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -20,7 +21,9 @@ SPACE = "dense vectors"
 class DenseEncoder(Protocol):
     """What makes dense vectors: `model.dense.DenseModel`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Of the model."""
 
     def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
         """Vectors float32 [len(texts), d]; `kind` is ``document`` or ``query``."""
@@ -34,7 +37,7 @@ class DenseWindows:
 
     Args:
         model: its vectors need not have unit length.
-        cache: where finished windows are looked up and kept.
+        cache: where vectors are looked up and kept, by their texts.
     """
 
     def __init__(self, model: DenseEncoder, cache: Cache | None = None) -> None:
@@ -50,23 +53,75 @@ class DenseWindows:
         """Vectors of length 1, float32 [len(window), d]."""
         if self._cache is None:
             return unit(self._model.encode(window))
-        key = key_of(*window)
+        keys = [key_of(text) for text in window]
         space = f"{SPACE} of {self.identity}"
-        value = self._cache.get(space, [key]).get(key)
-        if value is not None:
-            return np.frombuffer(value, dtype="<f4").reshape(len(window), -1).astype(np.float32)
-        vectors = unit(self._model.encode(window))
-        self._cache.put(space, {key: vectors.astype("<f4").tobytes()})
-        return vectors
+        kept = self._cache.get(space, keys)
+        missing = {key: text for key, text in zip(keys, window, strict=True) if key not in kept}
+        if missing:
+            made = unit(self._model.encode(list(missing.values()))).astype("<f4")
+            new = {key: vector.tobytes() for key, vector in zip(missing, made, strict=True)}
+            self._cache.put(space, new)
+            kept |= new
+        vectors = np.frombuffer(b"".join(kept[key] for key in keys), dtype="<f4")
+        return vectors.reshape(len(window), -1).astype(np.float32)
 
     def info(self, dimensions: int) -> DenseInfo:
         """What an index says of its dense vectors."""
         return DenseInfo(self._model.name, self.identity, dimensions)
 
 
+@dataclass(frozen=True)
+class LateDense:
+    """A dense encoder that is opened when it is first asked.
+
+    Attributes:
+        name: of the model.
+        open_model: opens it.
+    """
+
+    name: str
+    open_model: Callable[[], DenseEncoder]
+
+    @cached_property
+    def model(self) -> DenseEncoder:
+        """The model itself. Raises ModelError where it cannot be opened."""
+        return self.open_model()
+
+    def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
+        """See `DenseEncoder.encode`."""
+        return self.model.encode(texts, kind)
+
+    def settle_precision(self, texts: Sequence[str]) -> None:
+        """See `DenseEncoder.settle_precision`."""
+        self.model.settle_precision(texts)
+
+
+@dataclass(frozen=True)
+class KeptDense:
+    """A dense encoder whose vectors of documents, of length 1, are looked up in a cache and kept there."""
+
+    model: DenseEncoder
+    cache: Cache
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self.model.name
+
+    def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
+        """See `DenseEncoder.encode`; queries are not kept."""
+        if kind == "query":
+            return self.model.encode(texts, kind)
+        return DenseWindows(self.model, self.cache).encode(texts)
+
+    def settle_precision(self, texts: Sequence[str]) -> None:
+        """See `DenseEncoder.settle_precision`."""
+        self.model.settle_precision(texts)
+
+
 def dense_identity(name: str) -> str:
     """A hash of a dense model's files, or its hub id. Raises ModelError for a path that is not there."""
-    from splade_cli.model.dense import resolve_dense
     from splade_cli.model.identity import identity_of
+    from splade_cli.model.layout import resolve_dense
 
     return identity_of(resolve_dense(name))

@@ -14,7 +14,7 @@ from splade_cli.model.options import ModelKeywords, ModelOptions
 CPU_PRECISIONS = ("fp32", "int8", "bf16", "bf16+int8")
 
 if TYPE_CHECKING:
-    from splade_cli.model.dense import DenseModel
+    from splade_cli.indexing.dense import DenseEncoder
 
 
 def model_of(index: SpladeIndex, model: str | None = None) -> str:
@@ -78,17 +78,23 @@ def check_identity(index: SpladeIndex, name: str, identity: str, dimensions: int
 
 
 def dense_of(
-    index: SpladeIndex, options: ModelOptions | None = None, **keywords: Unpack[ModelKeywords]
-) -> DenseModel:
+    index: SpladeIndex,
+    options: ModelOptions | None = None,
+    few_queries: bool = False,
+    **keywords: Unpack[ModelKeywords],
+) -> DenseEncoder:
     """The dense model that an index names.
 
     Args:
+        few_queries: encode in NumPy where the model is one that this can be done for, which opens in a tenth
+            of the time.
         options, keywords: how to open it.
 
     Raises:
         IndexFolderError: the index names none, or what lies there now is another one.
     """
-    from splade_cli.model.dense import DenseModel
+    from splade_cli.model.layout import resolve_dense
+    from splade_cli.model.query_encoders.dense_bert import open_dense_bert
 
     dense = index.info.dense
     if dense is None or not dense.model:
@@ -100,4 +106,11 @@ def dense_of(
             f"the dense model {dense.model} is another one than the index was made with",
             "make the index again: splade index DOCS -o DIR --dense MODEL --force",
         )
-    return DenseModel(dense.model, replace(options or ModelOptions(), **keywords))
+    options = replace(options or ModelOptions(), **keywords)
+    if few_queries:
+        stock = open_dense_bert(dense.model, resolve_dense(dense.model), options)
+        if stock is not None:
+            return stock
+    from splade_cli.model.dense import DenseModel
+
+    return DenseModel(dense.model, options)

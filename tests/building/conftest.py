@@ -14,6 +14,7 @@ from splade_cli.building.options import BuildOptions, Watching
 from splade_cli.datasets.collections import Collection
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import compare
+from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.progress import Progress, silent
 from splade_cli.training.tracking.rows import Listener, MetricsRow
 
@@ -55,7 +56,12 @@ class Builder:
         return build(wanted, Watching(self._progress, self._training, self.said.append), self.measure)
 
     def measure(
-        self, model: str, baseline: str | None, collection: Collection, progress: Progress = silent
+        self,
+        model: str,
+        baseline: str | None,
+        collection: Collection,
+        dense: DenseEncoder | None = None,
+        progress: Progress = silent,
     ) -> Report:
         """The figures of `figures`, the same for all queries."""
         self._stop("measure")

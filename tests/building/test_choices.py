@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from splade_cli.building import fingerprints
 from splade_cli.building.data_stage import generation_of, max_queries
+from splade_cli.building.dense_part import dense_name, dense_part
 from splade_cli.building.measuring import Contest, best_mode, contest
 from splade_cli.building.options import BuildOptions
 from splade_cli.building.training import configured
@@ -17,7 +21,9 @@ from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.generation.options import Judged, Llm
+from splade_cli.indexing.dense import DenseWindows
 from splade_cli.progress import silent
+from splade_cli.storage.cache import Cache
 from tests.building.conftest import write_documents
 
 QUERIES = [f"q{number}" for number in range(20)]
@@ -110,3 +116,41 @@ def test_what_makes_a_stage_anew(tmp_path: Path) -> None:
     assert fingerprints.of_data(judged, "documents", 5000) != before, "documents alone do not tell"
     with pytest.raises(InputError, match="decided by the build"):
         configured(replace(options, settings=("datasets.train_file=rows.json",)), tmp_path / "run-1")
+
+
+def test_a_dense_part_that_is_better_alone_is_chosen() -> None:
+    judged = report(fused=0.5, model=0.3, BM25_english=0.2, dense=0.9)
+    assert best_mode(judged, "model", "models/dense").mode == "auto", "no system is called so"
+    assert best_mode(judged, "model", "dense").mode == "dense"
+
+
+def test_the_dense_model_of_a_build_is_the_one_that_ranked_for_its_rows(tmp_path: Path) -> None:
+    options = BuildOptions(tmp_path / "docs", tmp_path / "out")
+    data = tmp_path / "data"
+    assert dense_name(options, data) is None, "there is no data yet"
+    data.mkdir()
+    written = {"language": "english", "teachers": ["bm25", "org/dense"]}
+    (data / "report.json").write_text(json.dumps(written))
+    assert dense_name(replace(options, teacher="org/dense"), data) == "org/dense"
+    assert dense_name(replace(options, teacher="org/other"), data) is None
+    assert dense_name(replace(options, teacher=None), data) is None
+    assert dense_name(replace(options, dense=None), data) is None
+    assert dense_name(replace(options, dense="org/third"), data) == "org/third"
+    (data / "report.json").write_text("half a repo")
+    assert dense_name(options, data) is None
+
+
+def test_texts_that_were_ranked_are_not_encoded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("splade_cli.indexing.dense.dense_identity", lambda name: name)
+    with dense_part(None, tmp_path) as nothing:
+        assert nothing is None
+    ranked = SimpleNamespace(
+        name="org/dense", encode=lambda texts: np.ones((len(texts), 3), dtype=np.float32)
+    )
+    with Cache(tmp_path / "cache.sqlite3") as cache:
+        DenseWindows(ranked, cache).encode(["a text"])  # type: ignore[arg-type]
+    with dense_part("org/dense", tmp_path) as dense:
+        assert dense is not None
+        np.testing.assert_allclose(dense.encode(["a text"]), np.full((1, 3), 3**-0.5), rtol=1e-6)

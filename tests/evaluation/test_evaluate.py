@@ -70,9 +70,9 @@ def test_a_report(embedder: Any, tmp_path: Path) -> None:
     assert lexical.cost.index_megabytes > 0 and lexical.cost.index_seconds is None
     both = first.cost.index_megabytes + lexical.cost.index_megabytes
     assert fused.cost.index_megabytes == pytest.approx(both)
-    assert fused.cost.total_p50 > fused.cost.encode_p50 > lexical.cost.encode_p50
+    assert fused.cost.total_p50 > 0 and lexical.cost.total_p50 > 0
     assert first.cost.documents.mean > first.cost.queries.mean > 0
-    assert first.cost.total_p50 > first.cost.encode_p50 > 0
+    assert first.cost.total_p50 > 0 and first.cost.encode_p50 > 0
     assert any("only 3 queries" in note for note in report.notes)
     assert {"encode", "time queries", "rank: tiny + BM25", "rank: tiny", "rank: BM25 (english)"} <= set(seen)
     assert list(tmp_path.iterdir()) == [], "windows go when the figures stand"
@@ -238,7 +238,8 @@ def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None
     report = evaluate(embedder, collection(chunked), dense=model, fit_split=collection(chunked), search=ALONE)
     names = ["tiny", "BM25 (english)", "letters", "hybrid, usual weights", "hybrid, RRF", "hybrid, fitted"]
     assert [system.name for system in report.systems] == names
-    assert [kind for kind, count in model.asked if count > 1] == ["document", "query"], "each text once"
+    assert [kind for kind, _ in model.asked].count("document") == 1, "each document is encoded once"
+    assert model.asked[1] == ("query", 3), "and so are queries, but by the clock"
     units = units_of(collection(chunked), embedder)
     texts = [unit.content for unit in units]
     queries = list(QUERIES.values())
@@ -250,8 +251,8 @@ def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None
         ranking_of(*Bm25Search.over(texts).search(queries, len(texts)), units),
         ranking_of(*dense_index.search(*letters, len(texts)), units),
     ]
-    equal = weighted(lists, [1, 1, 1], 100)
-    for system, ranking in zip(report.systems, [*lists, equal, rrf(lists, 100)], strict=False):
+    usual = weighted(lists, [1, 0.5, 1], 100)
+    for system, ranking in zip(report.systems, [*lists, usual, rrf(lists, 100)], strict=False):
         assert system.run == run_of(ranking, units)
         assert system.figures == means(per_query(system.run, QRELS, (*MEASURES, *OF_JUDGEMENTS)))
     fitted = report.fitted

@@ -119,7 +119,7 @@ def test_added_documents_are_cut_as_the_index_was(
 def test_new_changed_and_unchanged_documents(
     embedder: SpladeEmbedder, tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("splade_cli.model.dense.resolve_dense", lambda name: name)
+    monkeypatch.setattr("splade_cli.model.layout.resolve_dense", lambda name: name)
     docs = tmp_path / "docs"
     docs.mkdir()
     for number, text in enumerate(TEXTS[:4]):

@@ -103,7 +103,7 @@ def test_terms_of_bm25_add_up_and_parts_of_a_hybrid_are_told(
     for hit in searcher.search("reset a forgotten password", options=replace(APART, mode="bm25")):
         assert sum(term.contribution for term in hit.terms) == pytest.approx(hit.score, rel=1e-5)
     equal = searcher.search("reset a forgotten password", 2, replace(APART, mode="hybrid"))
-    assert equal[0].score == pytest.approx(2), "the best of both parts"
+    assert equal[0].score == pytest.approx(1.75), "the best of both parts"
     ranks = over(index, embedder, mode="hybrid", weights="rrf")
     hybrid = ranks.search("reset a forgotten password", 2)
     assert set(hybrid[0].parts) == {"sparse", "bm25"}
@@ -157,3 +157,12 @@ def test_the_default_is_what_the_command_does() -> None:
 
     chosen = options.search_options("auto", None, 0.0, None, True, None, 50, None)
     assert chosen == DEFAULT
+
+
+def test_words_weigh_less_than_a_model_and_least_beside_two() -> None:
+    usual = SearchOptions()
+    assert usual.fusion_weights(("sparse", "bm25")) == {"sparse": 1, "bm25": 0.75}
+    assert usual.fusion_weights(("sparse", "bm25", "dense")) == {"sparse": 1, "bm25": 0.5, "dense": 1}
+    assert usual.fusion_weights(("sparse", "dense")) == {"sparse": 1, "dense": 1}
+    assert SearchOptions(weights={"bm25": 1}).fusion_weights(("sparse", "bm25")) == {"bm25": 1}
+    assert SearchOptions(weights="rrf").fusion_weights(("sparse", "bm25")) is None

@@ -34,6 +34,14 @@ def build(
         list[str] | None,
         typer.Option("--set", help="Any setting of training: section.key=value; may be repeated."),
     ] = None,
+    dense: Annotated[
+        str,
+        typer.Option(
+            "--dense",
+            help="Dense vectors beside: 'auto' is the model that ranks for the rows, where it is here; "
+            "'none', or a model's name.",
+        ),
+    ] = "auto",
     minutes: Annotated[
         float | None,
         typer.Option(
@@ -74,6 +82,7 @@ def build(
         preset=preset,
         settings=tuple(settings or ()),
         environment=dict(os.environ),
+        dense=None if dense == "none" else dense,
         minutes=minutes,
         train=train,
         seed=seed,

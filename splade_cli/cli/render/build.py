@@ -65,15 +65,16 @@ def commands(made: Built) -> list[str]:
     split = "" if made.options.data else " --split val"
     report = shlex.quote(str(output / "again.html"))
     model = shlex.quote(made.model)
+    dense = f" --dense {shlex.quote(made.dense)}" if made.dense else ""
     return [
         f'splade search "..." --index {index}{mode}',
         f"splade query --index {index}{mode}",
-        f"splade evaluate --data {data}{split} --model {model} --report {report}",
+        f"splade evaluate --data {data}{split} --model {model}{dense} --report {report}",
     ]
 
 
 def _table(made: Built) -> None:
-    """A row a system: all fused, the model alone, its base, BM25."""
+    """A row a system: all fused, the model alone, its base, BM25, and dense vectors."""
     report = made.report
     assert report is not None
     queries = "judged" if made.is_human else "held-out"

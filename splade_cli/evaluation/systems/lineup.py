@@ -143,20 +143,20 @@ class Lineup:
 
     @property
     def _fusing(self) -> SearchOptions:
-        """The options of a hybrid by equal weights, as `search` takes them by default."""
+        """The options of a hybrid by the usual weights, as `search` takes them by default."""
         options = self.subject.options
         exponent = self.wanted.idf_exponent or options.idf_exponent
         return replace(options, mode="hybrid", weights=None, idf_exponent=exponent)
 
     def _fuse(self, parts: dict[str, System], first: System) -> None:
-        """All parts by equal weights, and by reciprocal ranks."""
+        """All parts by the usual weights, and by reciprocal ranks."""
         values_of = {result.name: result.values[NDCG] for result in self.results}
         singles = {system.name: values_of[system.name] for system in parts.values()}
         if first.options == self._fusing:
             values = values_of[first.name]
         else:
-            values = self._measure(self.subject.system("hybrid, equal weights", self._fusing)).values[NDCG]
-        self.notes.append(lead(values, singles, f"equal weights of {' + '.join(singles)}"))
+            values = self._measure(self.subject.system("hybrid, usual weights", self._fusing)).values[NDCG]
+        self.notes.append(lead(values, singles, f"usual weights of {' + '.join(singles)}"))
         reciprocal = self.subject.system("hybrid, RRF", replace(self._fusing, weights="rrf"))
         values = self._measure(reciprocal).values[NDCG]
         self.notes.append(lead(values, singles, f"RRF of {' + '.join(singles)}"))

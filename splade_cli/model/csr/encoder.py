@@ -18,14 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from splade_cli.errors import ModelError
-from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.folder.opening import opening
 from splade_cli.model.folder.sizes import require_own_tokens
 from splade_cli.model.hub import quiet, require_hub
 from splade_cli.model.identity import identity_of
 from splade_cli.model.kernels.linear import use_fast_linear
-from splade_cli.model.layout import last_module
+from splade_cli.model.layout import last_module, resolve_dense
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows, nonzero_rows

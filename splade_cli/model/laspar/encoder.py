@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from splade_cli.errors import ModelError
-from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.folder.opening import module_folders, opening
 from splade_cli.model.folder.settings import Settings
@@ -24,7 +23,7 @@ from splade_cli.model.identity import identity_of
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.laspar.head import LatentHead
 from splade_cli.model.laspar.shape import LatentShape
-from splade_cli.model.layout import MOST_TOKENS, module_kinds, position_limit
+from splade_cli.model.layout import MOST_TOKENS, module_kinds, position_limit, resolve_dense
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.sparse_model import SparseModel, SparseRows

@@ -17,7 +17,8 @@ from splade_cli.model.hub import read_json
 from splade_cli.model.identity import identity_of
 from splade_cli.model.layout import read_layout, resolve
 from splade_cli.model.query_encoders.base import QueryEncoder
-from splade_cli.model.query_encoders.bert import HEAD, Array, BertQueryEncoder, BertShape, Pooling, bert_name
+from splade_cli.model.query_encoders.bert import BertQueryEncoder, Pooling
+from splade_cli.model.query_encoders.bert_body import HEAD, Array, BertShape, bert_name
 from splade_cli.model.query_encoders.static import StaticQueryEncoder
 from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from splade_cli.model.options import ModelOptions
 
 ARCHITECTURES = {"bert": "BertForMaskedLM", "distilbert": "DistilBertForMaskedLM"}
+BODIES = {"bert": "BertModel", "distilbert": "DistilBertModel"}
+"""The same without a head."""
 _KEYS = {
     "bert": ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
     "distilbert": ("vocab_size", "dim", "hidden_dim", "n_layers", "n_heads"),
@@ -83,11 +86,11 @@ def _opened(
     layout = read_layout(source, name)
     folder = Path(source) / layout.transformer
     config = read_json(str(folder), "config.json")
-    shape = _shape_of(config)
-    if shape is None or any((folder / file).exists() for file in _STRANGE):
+    shape = shape_of(config, ARCHITECTURES)
+    if shape is None or is_strange(folder):
         return None
     with opening(name, source, options, subfolder=layout.transformer):
-        tensors = _tensors(folder / "model.safetensors", shape)
+        tensors = tensors_of(folder / "model.safetensors", shape.tensors())
     if tensors is None:
         return None
     tokenizer = read_tokenizer(tokenizer_path, min(max_seq_length, shape.positions))
@@ -112,10 +115,19 @@ def _opened(
     return StockFolder(static, identity, shape.vocabulary)
 
 
-def _shape_of(config: Mapping[str, Any]) -> BertShape | None:
-    """Sizes of a BERT or DistilBERT as transformers saves them, None for anything else."""
-    kind = config.get("model_type")
-    if kind not in ARCHITECTURES or config.get("architectures") != [ARCHITECTURES[kind]]:
+def is_strange(folder: Path) -> bool:
+    """Whether the weights of a folder are not in ``model.safetensors`` alone."""
+    return any((folder / file).exists() for file in _STRANGE)
+
+
+def shape_of(config: Mapping[str, Any], architectures: Mapping[str, str]) -> BertShape | None:
+    """Sizes of a BERT or DistilBERT as transformers saves them, None for anything else.
+
+    Args:
+        architectures: what each model type must be: ARCHITECTURES or BODIES.
+    """
+    kind = str(config.get("model_type"))
+    if kind not in architectures or config.get("architectures") != [architectures[kind]]:
         return None
     if any(config.get(key, stock) != stock for key, stock in _STOCK.items()):
         return None
@@ -133,11 +145,10 @@ def _shape_of(config: Mapping[str, Any]) -> BertShape | None:
     return BertShape(vocabulary, hidden, inner, layers, heads, positions, types, epsilon)
 
 
-def _tensors(path: Path, shape: BertShape) -> dict[str, Array] | None:
-    """All tensors of a model by BERT's names, float32; None where one is missing or of another shape."""
+def tensors_of(path: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Array] | None:
+    """The tensors of a model by BERT's names, float32; None where one is missing or of another shape."""
     from safetensors import safe_open
 
-    wanted = shape.tensors()
     tensors: dict[str, Array] = {}
     decoder: dict[str, Array] = {}
     with safe_open(path, "np") as file:

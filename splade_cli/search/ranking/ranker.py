@@ -168,7 +168,7 @@ class Ranker:
             return Ranked(self._by(options.mode, queries, k, filter), {})
         depth = fused or fusion.DEPTH
         parts = {part: self._by(part, queries, depth, filter) for part in self.parts}
-        return Ranked(_fused(parts, options.fusion_weights, k), parts)
+        return Ranked(_fused(parts, options.fusion_weights(parts), k), parts)
 
     def _by(self, part: str, queries: EncodedQueries, k: int, filter: Filter | None) -> Ranking:
         if part == "bm25":

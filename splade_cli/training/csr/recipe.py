@@ -74,8 +74,8 @@ def prepare_autoencoder(
 
 def _space(config: Config) -> str:
     """The cache's space of what the dense modules of the base give."""
-    from splade_cli.model.dense import resolve_dense
     from splade_cli.model.identity import identity_of
+    from splade_cli.model.layout import resolve_dense
 
     identity = identity_of(resolve_dense(config.model.base_model))
     return f"dense {identity} of {config.training.max_seq_length or 'all'} tokens"

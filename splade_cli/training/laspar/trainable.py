@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from splade_cli.model.dense import resolve_dense
 from splade_cli.model.device import choose_device, fit_threads
 from splade_cli.model.hub import quiet, read_json
 from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.laspar.dense_control import DenseControl
 from splade_cli.model.laspar.encoder import LatentModel, make_latent, open_body, open_latent
 from splade_cli.model.laspar.head import LatentHead
-from splade_cli.model.layout import last_module
+from splade_cli.model.layout import last_module, resolve_dense
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.model.options import ModelOptions
 

@@ -34,9 +34,8 @@ def kind_of(name: str) -> tuple[str, str]:
                 f"'{name}' is no teacher", "bm25, or cross-encoder:NAME, dense:NAME, sparse:NAME"
             )
         return kind, source
-    from splade_cli.model.dense import PACKAGED
     from splade_cli.model.hub import require_hub
-    from splade_cli.model.layout import resolve
+    from splade_cli.model.layout import PACKAGED, resolve
 
     if name in PACKAGED:
         return "dense", name
@@ -58,8 +57,8 @@ def teacher_at_hand(base: str) -> str | None:
     teacher or all-MiniLM-L6-v2, the first that lies on this disk, or LASPAR's where the hub can be reached.
     """
     from splade_cli.hub import hub_answers
-    from splade_cli.model.dense import PACKAGED, resolve_dense
     from splade_cli.model.hub import fetched_commit, read_json
+    from splade_cli.model.layout import PACKAGED, resolve_dense
 
     source = resolve_dense(base)
     if read_json(source, "modules.json") is not None and _kind_of_model(base, source) == "dense":
@@ -75,10 +74,9 @@ def teacher_at_hand(base: str) -> str | None:
 
 def identity_of_teacher(kind: str, source: str) -> str:
     """What made a teacher's scores: its kind, and the hash of its weights or its hub id with the commit."""
-    from splade_cli.model.dense import resolve_dense
     from splade_cli.model.hub import find_file
     from splade_cli.model.identity import identity_of
-    from splade_cli.model.layout import resolve
+    from splade_cli.model.layout import resolve, resolve_dense
 
     model = resolve(source) if kind == "sparse" else resolve_dense(source)
     find_file(model, "config.json")  # a repository's commit is known once something of it was fetched

@@ -62,8 +62,8 @@ class DenseVectors:
     """A dense model's vectors, compared as its folder says: by cosine, or by dot product."""
 
     def __init__(self, source: str, options: ModelOptions) -> None:
-        from splade_cli.model.dense import resolve_dense
         from splade_cli.model.hub import read_json
+        from splade_cli.model.layout import resolve_dense
 
         self._source = source
         self._options = options
