@@ -134,9 +134,15 @@ def threads() -> tuple[int, str]:
 
 def empty_cache(device: Device) -> None:
     """Gives free memory back to the system: the accelerator's cache, and glibc's heap on Linux."""
-    import torch
-
     if device.name.startswith("cuda"):
+        import torch
+
         torch.cuda.empty_cache()
-    elif sys.platform == "linux" and hasattr(heap := ctypes.CDLL(None), "malloc_trim"):
+    else:
+        trim_heap()
+
+
+def trim_heap() -> None:
+    """Gives what glibc's heap holds and nobody uses back to the system, on Linux."""
+    if sys.platform == "linux" and hasattr(heap := ctypes.CDLL(None), "malloc_trim"):
         heap.malloc_trim(0)

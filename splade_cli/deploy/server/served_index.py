@@ -6,6 +6,7 @@ changed in place, and what is open of an old one stays readable, so a swap loses
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from splade_cli.errors import SpladeError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.manifest import NAME
 from splade_cli.indexing.models import check_model, embedder_of
+from splade_cli.model.device import trim_heap
 from splade_cli.model.options import ModelOptions
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
@@ -159,6 +161,10 @@ class ServedIndex:
                 return
             self._stamp = stamp
             self._failure = ""
+            # a searcher and its parts name each other, so that an old one goes only when it is looked for;
+            # the process makes too little garbage to look by itself before dozens of generations are held
+            gc.collect()
+            trim_heap()
             opened()
             log.info("serving generation %d of %s", self.now.generation, self._source.folder)
 

@@ -140,3 +140,16 @@ def test_openapi_describes_what_there_is(client: TestClient) -> None:
             assert client.request(method, path).status_code not in (404, 405), (method, path)
     names = {each["name"] for each in document["paths"]["/search"]["get"]["parameters"]}
     assert names == {"q", "k", "mode", "filter", "explain", "texts", "idf", "fold", "weights", "rerank"}
+
+
+def test_openapi_says_what_is_refused(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    found = {each["name"]: each["schema"] for each in document["paths"]["/search"]["get"]["parameters"]}
+    assert found["q"]["minLength"] == 1 and "hybrid" in found["mode"]["enum"]
+    for path, body in (
+        ("/encode", {"texts": "saw", "names": 0}),
+        ("/embed_sparse", {"inputs": "saw", "truncate": 0}),
+        ("/search", {"q": "saw", "k": "3"}),
+    ):
+        assert client.post(path, json=body).status_code == 400, (path, body)
+    assert client.get("/search", params={"q": "saw", "k": "3", "explain": "true"}).status_code == 200

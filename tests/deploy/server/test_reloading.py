@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -31,6 +33,20 @@ def test_a_new_generation_is_served_and_the_old_one_read_to_its_end(tmp_path: Pa
     assert len(served.now.searcher.search("saw", 10)) == 2
     assert [hit.document_id for hit in before.searcher.search("saw", 10)] == ["d3"]
     assert before.searcher.search("backup", 1)[0].text == TEXTS[2]
+
+
+def test_an_old_generation_is_freed(tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "index")
+    served = ServedIndex(IndexSource(folder))
+    served.now.searcher.search("saw", 1)
+    old = weakref.ref(served.now.searcher)
+    write_index(folder, (*TEXTS, "A second saw."))
+    gc.disable()  # as a server whose garbage is too little to be looked for
+    try:
+        served.refresh(nothing, pytest.fail)
+    finally:
+        gc.enable()
+    assert old() is None
 
 
 def test_models_stay_where_the_new_generation_was_made_by_the_same(embedder: Any, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from splade_cli.deploy.server.options import Limits
@@ -15,6 +15,10 @@ from splade_cli.deploy.server.refusals import Refusal
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.search.options import PARTS, SearchOptions
 
+WORDS: dict[str, JsonValue] = {"minLength": 1, "pattern": r"\S"}
+"""What the description says of a query: an empty one is refused with a message of its own."""
+NAMED: dict[str, JsonValue] = {"minLength": 1}
+MODES: dict[str, JsonValue] = {"enum": [None, "auto", "sparse", "bm25", "dense", "hybrid"]}
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 
 
@@ -30,7 +34,11 @@ Model = TypeVar("Model", bound=Parameters)
 class Ranking(Parameters):
     """How to search: the words of `splade search`; what is left out is as the server was started."""
 
-    mode: str | None = Field(None, description="sparse, bm25, dense, hybrid, or auto: all that the index has")
+    mode: str | None = Field(
+        None,
+        description="sparse, bm25, dense, hybrid, or auto: all that the index has",
+        json_schema_extra=MODES,
+    )
     filter: str | None = Field(None, description="what documents must be: year >= 2020 and lang = no")
     idf: float | None = Field(None, ge=0, le=10, description="exponent of the corpus IDF on query weights")
     fold: bool | None = Field(None, description="one hit for the windows of a document, and for equal texts")
@@ -63,7 +71,12 @@ class Ranking(Parameters):
 class SearchParameters(Ranking):
     """One query as `q`, or several as `queries`."""
 
-    q: str | None = Field(None, validation_alias=AliasChoices("q", "query"), description="what to look for")
+    q: str | None = Field(
+        None,
+        validation_alias=AliasChoices("q", "query"),
+        description="what to look for",
+        json_schema_extra=WORDS,
+    )
     queries: list[str] | None = Field(None, description="several queries, instead of q; in a body only")
     k: int = Field(10, ge=1, validation_alias=AliasChoices("k", "top"), description="hits of a query")
     explain: bool = Field(False, description="the terms behind each hit")
@@ -73,22 +86,26 @@ class SearchParameters(Ranking):
 class WhyParameters(Ranking):
     """A query and the id of a document or chunk."""
 
-    q: str = Field(validation_alias=AliasChoices("q", "query"), description="the query")
-    id: str = Field(description="a document or a chunk")
+    q: str = Field(
+        validation_alias=AliasChoices("q", "query"), description="the query", json_schema_extra=WORDS
+    )
+    id: str = Field(description="a document or a chunk", json_schema_extra=NAMED)
     k: int = Field(10, ge=1, description="hits that it is held against")
 
 
 class DocumentParameters(Ranking):
     """A chunk to read; with a query, what it shares with that is marked."""
 
-    id: str = Field(description="a document or a chunk")
+    id: str = Field(description="a document or a chunk", json_schema_extra=NAMED)
     q: str | None = Field(None, validation_alias=AliasChoices("q", "query"), description="the query")
 
 
 class EncodeParameters(Parameters):
     """Texts to encode."""
 
-    texts: str | list[str] = Field(validation_alias=AliasChoices("texts", "inputs"))
+    texts: str | list[str] = Field(
+        validation_alias=AliasChoices("texts", "inputs"), json_schema_extra={"minItems": 1}
+    )
     kind: Literal["query", "document"] = Field("query", description="as which of the two")
     names: bool = Field(False, description="the names of the dimensions as well")
 
@@ -100,14 +117,20 @@ class EmbedSparseParameters(Parameters):
 
     inputs: str | list[str] = Field(description="one text, or several")
     truncate: bool | None = Field(False, description="cut what is longer than the model reads, else 413")
-    truncation_direction: Literal["right", "Right", "left", "Left"] = "right"
+    truncation_direction: Literal["right", "Right", "left", "Left"] = Field(
+        "right",
+        description="texts are cut at their end only",
+        json_schema_extra={"enum": ["right", "Right"]},
+    )
     prompt_name: str | None = Field(None, description="query, for a query's weights; else a document's")
 
 
 class MarkParameters(Parameters):
     """A verdict about hits of a query."""
 
-    q: str = Field(validation_alias=AliasChoices("q", "query"), description="the query")
+    q: str = Field(
+        validation_alias=AliasChoices("q", "query"), description="the query", json_schema_extra=WORDS
+    )
     id: str | list[str] = Field(description="chunks, by the ids of their hits")
     verdict: Literal["good", "bad", "none"] = Field(description="none takes an earlier one away")
 
@@ -115,7 +138,9 @@ class MarkParameters(Parameters):
 class MarksParameters(Parameters):
     """The query whose marks are wanted."""
 
-    q: str = Field(validation_alias=AliasChoices("q", "query"), description="the query")
+    q: str = Field(
+        validation_alias=AliasChoices("q", "query"), description="the query", json_schema_extra=WORDS
+    )
 
 
 def of_query(request: Request, model: type[Model]) -> Model:
@@ -136,7 +161,7 @@ async def of_body(request: Request, model: type[Model], limits: Limits) -> Model
     be."""
     body = await _body(request, limits)
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise _refusal(error, model, "key") from None
 
