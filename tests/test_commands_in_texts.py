@@ -181,8 +181,9 @@ def test_commands_of_scripts(script: str) -> None:
 
 
 def test_pages_show_commands() -> None:
-    readme = list(shown_in_page((ROOT / "README.md").read_text(encoding="utf-8")))
-    assert len(readme) > 20
+    shown = [list(shown_in_page((ROOT / page).read_text(encoding="utf-8"))) for page in PAGES]
+    assert sum(map(len, shown)) > 100
+    assert len(shown[PAGES.index("README.md")]) > 5
     assert problem("query index 'a query'"), "a word too many is refused"
     assert problem('query index "..."')
     assert problem("search 'a query' --nowhere")

@@ -25,6 +25,9 @@ def test_the_page_of_a_command_has_all_of_its_options(name: str) -> None:
     for one in every:
         for parameter in one.params:
             flags = [*parameter.opts, *parameter.secondary_opts]
+            if parameter.param_type_name == "argument":
+                context = one.context_class(one, info_name=name)
+                flags = parameter.get_help_record(context)[0].replace("|", "\\|").split()[:1]
             missing = [flag for flag in flags if f"`{flag}" not in page]
             assert getattr(parameter, "hidden", False) or not missing, missing
     for inner in getattr(command, "commands", {}):
