@@ -62,16 +62,9 @@ def build(
 
     What stands is not made again. Changed documents are indexed; a new model is used if it is no worse.
     """
+    from splade_cli.building.options import BuildOptions, Watching
     from splade_cli.building.record import NAME
     from splade_cli.storage.files import claim_output
-
-    claim_output(output, True, (NAME,))  # before libraries of models are loaded
-    from splade_cli.building.build import build as built
-    from splade_cli.building.options import BuildOptions, Watching
-    from splade_cli.building.plan import plan
-    from splade_cli.cli.render import build as render
-    from splade_cli.cli.render import console, training
-    from splade_cli.cli.render.progress import show_progress
 
     wanted = BuildOptions(
         documents=documents,
@@ -88,6 +81,13 @@ def build(
         seed=seed,
         force=force,
     )
+    claim_output(output, True, (NAME,))  # before libraries of models are loaded
+    from splade_cli.building.build import build as built
+    from splade_cli.building.plan import plan
+    from splade_cli.cli.render import build as render
+    from splade_cli.cli.render import console, training
+    from splade_cli.cli.render.progress import show_progress
+
     if dry_run:
         with show_progress() as progress:
             found = plan(wanted, progress)
