@@ -46,6 +46,10 @@ TEXTS = (
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One model family in the fast suite, the others in the slow one."""
+    if any("/index/engine/" in item.path.as_posix() for item in items):
+        from splade_cli.index.engine.running.queries import load_loops
+
+        load_loops()  # they are what is tested there, and the first queries of a process do without
     for item in items:
         family = getattr(item, "callspec", None) and item.callspec.params.get("family")  # type: ignore[attr-defined]
         if family not in (None, FAMILIES[0]):

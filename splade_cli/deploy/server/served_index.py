@@ -15,6 +15,7 @@ from threading import Lock
 
 from splade_cli.engines.local import LocalEngine
 from splade_cli.errors import SpladeError
+from splade_cli.index.engine.running.queries import load_loops
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.store.manifest import NAME
 from splade_cli.indexing.models import check_model, embedder_of
@@ -118,9 +119,10 @@ class Served:
 def _warm(served: Served) -> Served:
     """Searches for words that are there, so that what first queries read, load and compile is before them.
 
-    Two at once, since single ones do without compiled loops until those are worth the seconds that they take
-    to load, and would then hold up every request that is there.
+    With the compiled loops, which queries would else do without until those are worth the seconds that they
+    take to load, or to compile; every request that is there would then be held up.
     """
+    load_loops()
     searcher = served.searcher
     searcher.matcher()
     rows = served.index.live_rows()

@@ -18,9 +18,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
-from numba.core import config
-
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 COMPILERS = ("numba", "llvmlite", "numpy")
 FOLDER = Path(__file__).parent
@@ -32,6 +29,8 @@ def compiled(function: Kernel, fast: bool = False) -> Kernel:
     Args:
         fast: let a product and a sum be rounded as one; only where a result needs no reproducible bits.
     """
+    import numba
+
     options: dict[str, Any] = {"nogil": True, "fastmath": {"contract"} if fast else False}
     if _CACHE is not None:
         try:
@@ -99,6 +98,8 @@ def _user_cache() -> Path:
 @contextmanager
 def _cache_at(folder: Path) -> Iterator[None]:
     """Has numba keep in `folder` what is declared inside."""
+    from numba.core import config
+
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder)
     try:

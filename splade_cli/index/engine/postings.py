@@ -144,7 +144,7 @@ class Postings:
         require_positive(k=k)
         if k > MOST_RESULTS:
             raise InputError(f"k is {k}, and at most {MOST_RESULTS} rows are found", "ask for fewer")
-        if scoring.COMPILED not in sys.modules and queries.shape[0] == 1:
+        if scoring.COMPILED not in sys.modules and (queries.shape[0] == 1 or not scoring.is_kept()):
             found = self._search_uncompiled(queries, k, allowed)
             if found is not None:
                 return found
@@ -161,19 +161,27 @@ class Postings:
             raise self.file.damage(LIE) from None
 
     def _search_uncompiled(
-        self, query: sp.csr_matrix, k: int, allowed: NDArray[np.bool_] | None
+        self, queries: sp.csr_matrix, k: int, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
-        """`search` of one query in NumPy, None where compiled loops are worth being loaded."""
-        _, terms, weights, summary = cleaned_arrays(summarised, query, self.shape[1], self.step)
+        """`search` in NumPy, None where compiled loops are worth being loaded."""
+        bounds, terms, weights, summary = cleaned_arrays(summarised, queries, self.shape[1], self.step)
         if allowed is not None:
             self._require_mask(allowed)
         lists = scoring.Lists(self._lists.postings, self.arrays["about"], self.file, self.shape[0])
-        try:
-            keys = scoring.best_keys(terms, weights, lists, k, self._positive(summary), allowed)
-        except ValueError:
-            assert self.file is not None
-            raise self.file.damage(LIE) from None
-        return None if keys is None else scoring.unpacked(keys, k)
+        positive = self._positive(summary)
+        rows = np.full((queries.shape[0], k), -1, dtype=np.int64)
+        scores = np.full((queries.shape[0], k), -np.inf, dtype=np.float32)
+        for number in range(queries.shape[0]):
+            part = slice(bounds[number], bounds[number + 1])
+            try:
+                keys = scoring.best_keys(terms[part], weights[part], lists, k, positive, allowed)
+            except ValueError:
+                assert self.file is not None
+                raise self.file.damage(LIE) from None
+            if keys is None:
+                return None
+            rows[number : number + 1], scores[number : number + 1] = scoring.unpacked(keys, k)
+        return rows, scores
 
     def _require_mask(self, allowed: NDArray[np.bool_]) -> None:
         if allowed.shape != (self.shape[0],):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numba
 import pytest
 from filelock import FileLock, Timeout
 
@@ -16,6 +18,7 @@ from splade_cli.index.engine import compiling
 
 SEARCH = """
 import numpy as np, scipy.sparse as sp
+from splade_cli.index.engine import topk
 from splade_cli.index.engine.postings import Postings
 one = sp.csr_matrix(np.ones((1, 1), dtype=np.float32))
 assert Postings.build(one).search(one, 1)[1].tolist() == [[1.0]]
@@ -41,7 +44,7 @@ def test_a_change_of_any_source_is_another_cache(tmp_path: Path) -> None:
 def test_another_compiler_is_another_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     sources = sorted(compiling.FOLDER.glob("*.py"))
     whole = compiling.cache_key(sources)
-    versions = {name: compiling.version(name) for name in compiling.COMPILERS}
+    versions = {name: version(name) for name in compiling.COMPILERS}
     assert {"numba", "llvmlite", "numpy"} == set(versions)
     for name in versions:
         changed = {**versions, name: "0"}
@@ -76,7 +79,7 @@ def test_without_a_writable_cache_loops_are_compiled_all_the_same(
     assert compiling.cache_folder() is None
     monkeypatch.setattr(compiling, "_CACHE", None)
     assert compiling.compiled(lambda number: number + 1)(2) == 3
-    real = compiling.numba.njit
+    real = numba.njit
 
     def refusing(cache: bool = False, **options: Any) -> Any:
         if cache:
@@ -84,7 +87,7 @@ def test_without_a_writable_cache_loops_are_compiled_all_the_same(
         return real(**options)
 
     monkeypatch.setattr(compiling, "_CACHE", tmp_path)
-    monkeypatch.setattr(compiling.numba, "njit", refusing)
+    monkeypatch.setattr(numba, "njit", refusing)
     assert compiling.compiled(lambda number: number + 1)(2) == 3
 
 

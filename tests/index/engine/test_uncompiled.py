@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def random(rows: int, terms: int, density: float, seed: int, *, fractions: bool, signed: bool) -> Any:
     """CSR of weights that are equal often, or hardly ever."""
     dice = np.random.default_rng(seed)
-    made = sp.random(rows, terms, density=density, format="csr", dtype=np.float32, random_state=dice)
+    made: Any = sp.random(rows, terms, density=density, format="csr", dtype=np.float32, random_state=dice)
     made.data = dice.gamma(1.0, 1.0, made.nnz).astype(np.float32) + np.float32(0.01)
     if not fractions:
         made.data = np.ceil(made.data)
@@ -196,9 +197,54 @@ def test_the_first_query_of_a_process_loads_no_compiler(tmp_path: Path) -> None:
         "one = sp.csr_matrix(np.ones((1, 9), dtype=np.float32))\n"
         "assert engine.search(one, 3).ids[0]\n"
         "print('numba' in sys.modules)\n"
+        "from splade_cli.index.engine.uncompiled import scoring\n"
+        "scoring.is_kept = lambda: True\n"
         "engine.search(sp.vstack([one, one], format='csr'), 3)\n"
         "print('numba' in sys.modules)\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "index")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+def test_a_fresh_installation_answers_before_the_search_is_compiled(tmp_path: Path) -> None:
+    """One query and many, of an index from a folder and of one that was made in this process."""
+    vectors = random(50, 9, 0.5, 1, fractions=False, signed=False)
+    SpladeIndex.from_vectors(vectors).save(tmp_path / "index")
+    program = (
+        "import sys, numpy as np, scipy.sparse as sp\n"
+        "from splade_cli.index.index import SpladeIndex\n"
+        "opened = SpladeIndex.open(sys.argv[1])\n"
+        "many = opened.vectors[:7]\n"
+        "found = opened.search(many, 3)[0]\n"
+        "assert 'numba' not in sys.modules\n"
+        "made = SpladeIndex.from_vectors(opened.vectors)\n"
+        "assert [made.search(one, 3)[0][0] for one in many] == [list(map(int, each)) for each in found]\n"
+        "assert made.search(many, 3)[0] == found\n"
+        "print('splade_cli.index.engine.topk' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "index")]
+    fresh = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=fresh)
+    assert done.stdout.split() == ["False"], done.stderr
+
+
+@settings(max_examples=30)
+@given(rows=st.integers(0, 60), count=st.integers(0, 5), k=st.integers(1, 9), signed=st.booleans())
+def test_many_queries_are_answered_as_by_the_compiled_loops(
+    uncompiled: pytest.MonkeyPatch, rows: int, count: int, k: int, signed: bool
+) -> None:
+    with uncompiled.context() as fresh:
+        fresh.setattr(scoring, "is_kept", lambda: False)
+        vectors = random(rows, 9, 0.4, rows, fractions=False, signed=signed)
+        queries = random(count, 9, 0.5, count + 1, fractions=True, signed=signed)
+        agree(Postings.build(vectors), queries, k, None, fresh)
+
+
+def test_where_code_is_not_kept_more_is_added_up_before_it_is_compiled(
+    uncompiled: pytest.MonkeyPatch,
+) -> None:
+    for kept, taken in ((True, [True, False]), (False, [True, True, True, False])):
+        uncompiled.setattr(scoring, "is_kept", lambda kept=kept: kept)
+        budget = scoring.Budget(10, 20)
+        assert [budget.take(10) for _ in taken] == taken

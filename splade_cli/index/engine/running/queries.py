@@ -159,6 +159,11 @@ class _Loops(NamedTuple):
     unpack: Callable[..., Any]
 
 
+def load_loops() -> None:
+    """Loads the compiled loops now, so that no search of this process is done without them."""
+    _loops()
+
+
 @lru_cache(maxsize=1)
 def _loops() -> _Loops:
     """The loops, which are loaded when something is searched for first."""

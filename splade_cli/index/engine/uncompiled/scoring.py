@@ -2,13 +2,15 @@
 
 The products and sums are theirs, rounded as theirs and in their order, so a score has the same bits. A
 posting takes about ten times as long; but loading the compiled loops takes as long as adding up some ten
-million, so what a process asks first is added up here.
+million, and compiling them, where no machine code is kept, as long as a billion: what a process asks first is
+added up here.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,24 +22,45 @@ BLOCK = 1 << 16
 LOW = (1 << 32) - 1
 LOOKUP = 1000
 """Postings that could be added up while one term is looked up in one block."""
-COMPILED = "splade_cli.index.engine.accumulators"
+COMPILED = "splade_cli.index.engine.topk"
+
+
+@lru_cache(maxsize=1)
+def is_kept() -> bool:
+    """Whether an earlier process has left the machine code of the compiled loops, which is then loaded."""
+    from splade_cli.index.engine.compiling import cache_folder
+
+    folder = cache_folder()
+    return folder is not None and any(folder.rglob("topk.search_positive-*.nbi"))
 
 
 @dataclass
 class Budget:
-    """Postings that may still be added up here, by all searches of this process together."""
+    """Postings that may still be added up here, by all searches of this process together.
+
+    Attributes:
+        left: before the compiled loops are loaded.
+        unkept: so many more where they would have to be compiled first.
+    """
 
     left: int
+    unkept: int = 0
 
     def take(self, work: int) -> bool:
-        """Whether `work` postings are to be added up here: compiled loops are there, or would pay."""
-        if COMPILED in sys.modules or work > self.left:
+        """Whether `work` postings are to be added up here: False where compiled loops are there, or would
+        pay."""
+        if COMPILED in sys.modules:
+            return False
+        if work > self.left and self.unkept and not is_kept():
+            self.left += self.unkept
+            self.unkept = 0
+        if work > self.left:
             return False
         self.left -= work
         return True
 
 
-BUDGET = Budget(1 << 23)
+BUDGET = Budget(1 << 23, 1 << 30)
 
 
 @dataclass(frozen=True)
