@@ -16,6 +16,7 @@ from splade_cli.building.index_stage import make_index, sync_index
 from splade_cli.building.measuring import MeasureWith, SearchMode, best_mode, measured
 from splade_cli.building.options import BuildOptions, Watching
 from splade_cli.building.record import (
+    INDEX,
     NAME,
     TRAIN,
     BuildRecord,
@@ -29,6 +30,8 @@ from splade_cli.building.training import configured, train
 from splade_cli.datasets.collections import load_collection
 from splade_cli.evaluation.report import Report
 from splade_cli.generation.options import MAX_QUERIES, Judged, Rows
+from splade_cli.index.updates import keep_mode
+from splade_cli.search.options import AUTO
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import claim_output, remove_leftovers_in
 from splade_cli.storage.outputs import output_folder
@@ -97,13 +100,16 @@ def build(options: BuildOptions, watching: Watching, measure: MeasureWith = meas
         remove_other_runs(options.output, building.record)
         with_base = resolved.config.model.architecture in WITH_VOCABULARY
         report = make_report(building, found, with_base=with_base)
+        mode = None if report is None else best_mode(report, building.model, building.dense)
+        if mode is not None:
+            keep_mode(options.output / INDEX, "" if mode.mode == AUTO else mode.mode)
     return Built(
         options=options,
         stages=tuple(building.stages),
         model=building.model,
         chosen=building.record.chosen,
         report=report,
-        mode=None if report is None else best_mode(report, building.model, building.dense),
+        mode=mode,
         left_out=_left_out(building),
         dense=building.dense,
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from splade_cli.datasets.collections import Collection, load_collection
-from splade_cli.datasets.teacher_run import teacher_run_beside
 from splade_cli.errors import InputError
 from splade_cli.evaluation.evaluate import evaluate
 from splade_cli.evaluation.report import Report, SystemResult
@@ -68,25 +67,11 @@ class SearchMode:
 
 
 def held_out(data: Path) -> Collection | None:
-    """The queries that were held out when training rows were made; None where there is none.
-
-    Those that were written are judged by what their teachers rank first: whether a query finds the chunk
-    that it was written from says how literally a model matches.
-    """
+    """The queries that were held out when training rows were made; None where there is none."""
     try:
-        collection = load_collection(data, HELD_OUT)
+        return load_collection(data, HELD_OUT)
     except InputError:
         return None
-    run = teacher_run_beside(data / "train.json")
-    if run is None:
-        return collection
-    ids = {text: document.id for document in reversed(collection.documents) for text in [document.text]}
-    qrels = dict(collection.qrels)
-    for query, text in collection.queries.items():
-        if text in run.queries:
-            taught = {ids[each]: score for each, score in run.first(text).items() if each in ids}
-            qrels[query] = taught or qrels[query]
-    return replace(collection, qrels=qrels, name=f"{collection.name}, by their teachers")
 
 
 def contest(

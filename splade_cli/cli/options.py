@@ -124,7 +124,7 @@ Mode = Annotated[
     str,
     typer.Option(
         "--mode",
-        help="sparse, bm25, dense or hybrid; auto fuses all that the index was built with.",
+        help="sparse, bm25, dense or hybrid; auto is what `splade build` found best, else all fused.",
         rich_help_panel="Ranking",
     ),
 ]

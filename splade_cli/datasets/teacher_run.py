@@ -17,6 +17,8 @@ from splade_cli.datasets.formats.trec import as_word, read_run
 from splade_cli.storage.files import read_jsonl
 
 TEACHER_RUN = "teacher.trec"
+HUMAN = "human"
+"""Kind of a query that a person asked, in rows and queries.jsonl; those that were written have another."""
 FIRST = 10
 """Documents of a teacher's ranking that stand for what is relevant, where nobody has judged."""
 

@@ -24,7 +24,8 @@ class Engine(Protocol):
     Attributes:
         capabilities: of ``exact`` (no approximation), ``filter``, ``bm25`` (`WordEngine`), ``lexicon``
             (`Lexicon`), ``dense`` (`DenseEngine`), ``vectors`` (`VectorStore`), ``frequencies``
-            (`TermStatistics`), ``catalog`` (`Catalog`).
+            (`TermStatistics`), ``catalog`` (`Catalog`), ``preference``
+            (`Preference`).
         dimensions: V.
     """
 
@@ -72,6 +73,14 @@ class Lexicon(Protocol):
 
     def word_frequencies(self, text: str) -> dict[str, int]:
         """The words of a text as BM25 reads it, and how many stored texts hold each."""
+
+
+class Preference(Protocol):
+    """An engine that was measured, and knows by what it is searched best (capability ``preference``)."""
+
+    @property
+    def preferred_mode(self) -> str:
+        """The mode of a search where nobody says how."""
 
 
 class DenseEngine(Protocol):

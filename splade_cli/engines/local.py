@@ -33,6 +33,8 @@ class LocalEngine:
             capabilities.update(("bm25", "lexicon"))
         if index.segments and all(segment.stored_dense is not None for segment in index.segments):
             capabilities.add("dense")
+        if index.info.mode:
+            capabilities.add("preference")
         self._capabilities = frozenset(capabilities)
 
     @property
@@ -81,6 +83,11 @@ class LocalEngine:
     ) -> list[list[tuple[str, float, float]]]:
         """See `WordEngine.explain_words`."""
         return [self._lexical.explain(query, self.index.row_of(each)) for each in ids]
+
+    @property
+    def preferred_mode(self) -> str:
+        """See `Preference.preferred_mode`."""
+        return self.index.info.mode
 
     def word_frequencies(self, text: str) -> dict[str, int]:
         """See `Lexicon.word_frequencies`."""

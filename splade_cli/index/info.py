@@ -14,6 +14,7 @@ from splade_cli.records import EncoderInfo, QueryInfo
 __all__ = ["Bm25Info", "Chunking", "DenseInfo", "EncoderInfo", "IndexInfo", "QueryInfo"]
 
 MOST = 1 << 31
+MODES = ("", "sparse", "bm25", "dense", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class IndexInfo:
         pruning: what is left out of each vector.
         chunking: how documents became rows, for those that are added later; None where unknown.
         numbered: no ids were given, and a row's id spells its number.
+        mode: how it is searched where nobody says how, as a measurement chose it; empty fuses all it holds.
     """
 
     encoder: EncoderInfo = field(default_factory=EncoderInfo)
@@ -56,6 +58,7 @@ class IndexInfo:
     pruning: Pruning = field(default_factory=Pruning)
     chunking: Chunking | None = None
     numbered: bool = False
+    mode: str = ""
 
     def check(self) -> None:
         """Raises InputError for values that no index has."""
@@ -68,5 +71,9 @@ class IndexInfo:
         for what, limit in limits.items():
             if limit is not None and not 0 < limit < MOST:
                 raise InputError(f"the index says that it has {limit} {what}", "make the index again")
+        if self.mode not in MODES:
+            raise InputError(
+                f"the index says that it is searched by {self.mode[:20]!r}", "make the index again"
+            )
         if self.chunking is not None:
             self.chunking.check()

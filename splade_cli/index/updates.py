@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +38,22 @@ class Merged:
     before: int
     after: int
     dropped: int
+
+
+def keep_mode(folder: str | Path, mode: str) -> bool:
+    """Makes an index be searched by `mode` where nobody says how; "" fuses all it holds. Says if it changed.
+
+    Raises:
+        IndexFolderError: no index there, or a damaged one.
+        InputError: a mode that is none, another process is writing to it.
+    """
+    with storage.writing(Path(folder)) as manifest:
+        if manifest.info.mode == mode:
+            return False
+        info = replace(manifest.info, mode=mode)
+        info.check()
+        replace(manifest, generation=manifest.generation + 1, info=info).write(Path(folder))
+        return True
 
 
 class IndexWriter:

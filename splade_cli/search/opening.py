@@ -20,7 +20,7 @@ from splade_cli.model.query_encoders.carried import open_query_encoder
 from splade_cli.model.query_encoders.stock_folder import open_stock_folder
 from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 from splade_cli.search.explain.literal_terms import TermMatcher
-from splade_cli.search.options import SearchOptions
+from splade_cli.search.options import AUTO, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.ranking.rerank import Reranker
 
@@ -53,7 +53,10 @@ def open_folder(
     with _OPENING:
         index = SpladeIndex.open(folder)
         engine = engine_over(index, backend)
-        is_encoded = options.mode not in ("bm25", "dense")
+        mode = options.mode
+        if mode == AUTO:
+            mode = index.info.mode or AUTO
+        is_encoded = mode not in ("bm25", "dense")
         encoder: QueryEncoder | None = None
         if model is None:
             encoder = carried_encoder(index)

@@ -25,8 +25,9 @@ class SearchOptions:
     """How to search; as it stands, what `splade search` does without flags.
 
     Attributes:
-        mode: ``sparse``, ``bm25``, ``dense`` or ``hybrid``; ``auto`` fuses whatever the index can be searched
-            by, which ranked better than its best part on nearly all collections that were measured.
+        mode: ``sparse``, ``bm25``, ``dense`` or ``hybrid``; ``auto`` is what a measurement found the index
+            to be searched best by, else it fuses whatever there is, which ranked better than its best part
+            on nearly all collections that were measured.
         filter: what documents must pass, as a tree or as `index.metadata.filters` reads it; None for all.
         idf_exponent: exponent of the corpus IDF on query weights, 0 for none; see `index.vectors.weighting`.
         expansion: a file of rules that add words to queries, see `search.expansion`.

@@ -47,7 +47,7 @@ def built(made: Built, json_output: bool) -> None:
         if sentence:
             console.note(sentence)
     if made.mode is not None:
-        console.note(f"search by {made.mode.sentence}")
+        console.note(f"the index is searched by {made.mode.sentence}; --mode asks otherwise")
     if not made.stages:
         console.note(f"nothing to do: {made.options.output} is built of these documents and settings")
     for label, command in zip(("search", "session", "measure"), commands(made), strict=True):
@@ -58,17 +58,14 @@ def commands(made: Built) -> list[str]:
     """A search, a session and a measurement, to be copied."""
     output = made.options.output
     index = shlex.quote(str(output / "index"))
-    mode = ""
-    if made.mode is not None and made.mode.mode != "auto":
-        mode = f" --mode {made.mode.mode}"
     data = shlex.quote(str(made.options.data or output / "data"))
     split = "" if made.options.data else " --split val"
     report = shlex.quote(str(output / "again.html"))
     model = shlex.quote(made.model)
     dense = f" --dense {shlex.quote(made.dense)}" if made.dense else ""
     return [
-        f'splade search "..." --index {index}{mode}',
-        f"splade query --index {index}{mode}",
+        f'splade search "..." --index {index}',
+        f"splade query --index {index}",
         f"splade evaluate --data {data}{split} --model {model}{dense} --report {report}",
     ]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from splade_cli.datasets.collections.collection import Collection, require_relevant
 from splade_cli.datasets.collections.folder import TEST, from_folder, from_qrels, is_qrels
 from splade_cli.datasets.collections.ir_datasets import PREFIX, from_ir_datasets
+from splade_cli.datasets.collections.teachers import judged_by_teachers
 from splade_cli.datasets.collections.training_file import from_examples
 from splade_cli.errors import InputError
 
@@ -18,6 +19,8 @@ __all__ = ["Collection", "load_collection"]
 
 def load_collection(path: Path | str, split: str | None = TEST) -> Collection:
     """A collection from a folder, a qrels file beside its corpus, a training file, or ``irds:<id>``.
+
+    Queries that were written for training data are judged by their teachers, see `judged_by_teachers`.
 
     Args:
         split: of a folder, qrels/<split>.tsv; None for ``test``, or where there is none that of validation,
@@ -32,7 +35,7 @@ def load_collection(path: Path | str, split: str | None = TEST) -> Collection:
         return require_relevant(from_ir_datasets(name.removeprefix(PREFIX)))
     path = Path(path)
     if path.is_dir():
-        return require_relevant(from_folder(path, split))
+        return require_relevant(judged_by_teachers(from_folder(path, split), path))
     if not path.is_file():
         raise InputError(
             f"no such file or folder: {path}", "give a BEIR folder, a qrels file in one, or a training file"

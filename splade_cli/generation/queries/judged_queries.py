@@ -13,6 +13,7 @@ from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.formats.beir import read_queries
 from splade_cli.datasets.formats.trec import Qrels, read_qrels
 from splade_cli.datasets.splits import SplitRatio, held_out
+from splade_cli.datasets.teacher_run import HUMAN
 from splade_cli.errors import InputError
 from splade_cli.generation.corpus import Corpus, whole, whole_corpus
 from splade_cli.generation.queries.rejected import LABELS, Rejected, Rejections
@@ -20,8 +21,6 @@ from splade_cli.generation.split import SIDES
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Document, Example
 
-HUMAN = "human"
-"""The type of queries that a person asked."""
 OWN_SPLITS = {"val": ("dev", "val", "validation"), "test": ("test",)}
 """What a collection calls its splits for validation and for testing."""
 

@@ -104,7 +104,7 @@ def info_from(value: object) -> IndexInfo:
     if not isinstance(value, dict):
         raise ValueError("info is no object")
     types = get_type_hints(IndexInfo)
-    if sorted(value) != sorted(types):
+    if sorted({"mode", *value}) != sorted(types):  # which the first indexes of this format lack
         raise ValueError(f"info has {', '.join(types)}")
     parts: dict[str, Any] = {}
     for name, given in value.items():
@@ -113,6 +113,10 @@ def info_from(value: object) -> IndexInfo:
             parts[name] = None
         elif kind is bool:
             if type(given) is not bool:
+                raise ValueError(f"{name} is {_shown(given)}")
+            parts[name] = given
+        elif kind is str:
+            if type(given) is not str:
                 raise ValueError(f"{name} is {_shown(given)}")
             parts[name] = given
         else:

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.engines.base import DenseEngine, Engine, TermStatistics, WordEngine
+from splade_cli.engines.base import DenseEngine, Engine, Preference, TermStatistics, WordEngine
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.metadata.filters import Filter
@@ -101,6 +101,10 @@ class Ranker:
         self.require(options.mode)
         if options.mode != AUTO:
             return options.mode
+        if "preference" in self.engine.capabilities:
+            preferred = cast(Preference, self.engine).preferred_mode
+            if preferred in self.modes:
+                return preferred
         return "hybrid" if len(self.parts) > 1 else "sparse"
 
     def require(self, mode: str) -> None:

@@ -10,9 +10,8 @@ from typing import Any
 import torch
 
 from splade_cli.config.schema import STUDENT_TEMPERATURE, TEACHER_TEMPERATURE, Config, LossSection
-from splade_cli.datasets.teacher_run import TeacherRun
+from splade_cli.datasets.teacher_run import HUMAN, TeacherRun
 from splade_cli.errors import InputError
-from splade_cli.generation.queries.judged_queries import HUMAN
 from splade_cli.records import Example
 from splade_cli.training.teachers.matrix import TeacherMatrix
 
