@@ -16,11 +16,7 @@ pytest := $(bin)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist workstea
 .PHONY: demo test test-all test-dependencies slow lint reliability docs package clean
 
 demo: $(small)
-	@echo "== splade build sample_docs/documents --data sample_docs -o $(DEMO)"
-	@$(bin)/splade build sample_docs/documents --data sample_docs -o $(DEMO)
-	@for query in "my print keeps coming off the plate" "thread bunches up underneath" "gears skip when I push hard"; do \
-	  echo; echo "== splade search \"$$query\" --index $(DEMO)/index -k 2 --explain"; \
-	  $(bin)/splade search "$$query" --index $(DEMO)/index -k 2 --explain 2>/dev/null || exit 1; done
+	@$(bin)/splade demo -o $(DEMO)
 	@echo; echo "Now ask your own questions:"; echo; echo "  $(bin)/splade query --index $(DEMO)/index"
 
 $(ready): pyproject.toml tools/install.py

@@ -32,6 +32,8 @@ NEEDED = (
     "tests/conftest.py",
 )
 """What an sdist must have, so that `make test` runs in it as in a clone."""
+SAMPLE = ("splade_cli/assets/sample_docs/queries.jsonl", "splade_cli/assets/sample_docs/qrels/test.tsv")
+"""What a wheel must have for `splade demo`, beside the documents."""
 FOREIGN = re.compile(r"(^|/)(shared|\.venv|\.git|build|dist|demo|__pycache__)/|\.pyc$|\.sqlite3$")
 """What is in neither file: data of others, environments, outputs."""
 
@@ -73,6 +75,7 @@ def faults(file: Path) -> list[str]:
     if file.suffix == ".whl":
         packages = {name.partition("/")[0] for name in names}
         found += [f"{file.name} has {name}" for name in packages if not name.startswith("splade_cli")]
+        found += [f"{file.name} lacks {name}" for name in SAMPLE if name not in names]
     else:
         found += [f"{file.name} lacks {name}" for name in NEEDED if name not in names]
     return found

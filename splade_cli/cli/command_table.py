@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 HOMES = {
+    "demo": "demo:demo",
     "build": "build:build",
     "gen-data": "gen_data:gen_data",
     "inspect": "reports.inspect:inspect",
@@ -34,7 +35,7 @@ HOMES = {
 
 
 PANELS = {
-    "All of it": ("build",),
+    "All of it": ("demo", "build"),
     "Make a model": ("gen-data", "inspect", "train", "evaluate", "compare"),
     "Search": ("index", "search", "query", "terms", "tune", "serve", "mcp"),
     "Pass on": ("export", "push"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "demo": ("splade demo", "splade demo -o demo --minutes 3"),
     "build": (
         "splade build ./docs -o engine",
         "splade build ./docs -o engine --minutes 10",
