@@ -18,7 +18,7 @@ from splade_cli.model.identity import identity_of
 from splade_cli.model.layout import resolve
 from splade_cli.storage.checksums import file_checksum
 
-OWN = ("training.output_dir", "datasets.train_file", "datasets.val_file")
+OWN = ("training.output_dir", "datasets.train_file", "datasets.val_file", "datasets.marks.source")
 """Settings that a build decides by itself."""
 _OF_PATTERNS = re.compile(r"([\\*?\[\]!# ])")
 

@@ -15,11 +15,15 @@ from splade_cli.building.options import BuildOptions
 from splade_cli.building.record import DATA, TRAIN, run_folder
 from splade_cli.config.resolve import Resolved, resolve
 from splade_cli.errors import InputError
+from splade_cli.search.session.marks import Marks
+from splade_cli.search.session.sitting import MARKS
+from splade_cli.storage.checksums import file_checksum
 from splade_cli.training.averaging import WITH_VOCABULARY
 from splade_cli.training.loop.prerequisites import require_prerequisites
 from splade_cli.training.run_folder import FINAL
 from splade_cli.training.trainer import SpladeTrainer
 
+MARKED = "datasets.marks.source"
 SHARE = 0.6
 """Of the time that is left which steps may take; validations, indexing and measuring need the rest."""
 
@@ -43,6 +47,8 @@ def configured(
         "model.base_model": options.model,
         "training.seed": options.seed,
     }
+    if good_marks(options.output):
+        flags[MARKED] = str(options.output / MARKS)
     settings = list(options.settings)
     if max_steps is not None:
         settings.append(f"training.max_steps={max_steps:.0f}")
@@ -54,6 +60,15 @@ def configured(
         raise InputError("model.latent_sparse false makes a dense model", "leave it out")
     require_prerequisites(resolved.config)
     return resolved
+
+
+def good_marks(output: Path) -> int:
+    """How many hits were called good in sessions over the index of a build, whose marks lie beside it.
+
+    Raises:
+        InputError: the file of marks cannot be read.
+    """
+    return Marks(output / MARKS).counts()["good"]
 
 
 def train(building: Building) -> Contest | None:
@@ -72,9 +87,14 @@ def train(building: Building) -> Contest | None:
     base = fingerprints.of_base(options.model)
     of_training = fingerprints.of_training(resolved, record.stages[DATA], base)
     wanted = fingerprints.key(of_training, options.minutes)
+    marked = good_marks(building.output)
+    if marked:
+        wanted = fingerprints.key(wanted, file_checksum(building.output / MARKS))
     if building.stands(TRAIN, wanted):
         return None
     building.stages.append(TRAIN)
+    if marked:
+        building.watching.say(f"{marked} hits that were called good in sessions are training rows as well")
     number = record.last_run
     if record.begun != wanted or number == record.run:
         number += 1

@@ -9,6 +9,7 @@ import pytest
 
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
+from splade_cli.search.session.marks import Mark, Marks
 from splade_cli.storage.claims import claimed
 from tests.building.conftest import Builder
 
@@ -69,12 +70,28 @@ def test_a_worse_model_of_changed_documents_is_not_used(builder: Builder) -> Non
     assert builder().stages == (), "it is not trained again for nothing"
 
 
+def test_marks_of_sessions_are_training_rows(builder: Builder) -> None:
+    marks = Marks(builder.output / "marks.jsonl")
+    marks.put([Mark("sour wool", "loom.txt::1", "bad", "The loom weaves wool.")])
+    assert builder().stages == (), "a bad one alone is no row"
+    marks.put([Mark("turning steel", "lathe.md::1", "good", "The metal lathe needs a sharp tool.")])
+    builder.figures = {"run-3/final": 0.25}
+    builder.said.clear()
+    made = builder()
+    assert made.stages[0] == "train" and "data" not in made.stages
+    assert "1 hits that were called good in sessions are training rows as well" in builder.said
+    assert builder().stages == ()
+    marks.put([Mark("turning steel", "lathe.md::1", "none", "")])
+    builder.figures = {"run-4/final": 0.25}
+    assert "train" in builder().stages, "taken back, the model is made without"
+
+
 def test_a_better_one_is(builder: Builder) -> None:
     (builder.docs / "dye.md").write_text("# Dye\n\nMadder dyes wool red in a hot bath of alum.\n", "utf-8")
-    builder.figures = {"run-3/final": 0.75}
+    builder.figures = {"run-5/final": 0.75}
     made = builder()
     assert made.stages == ("sync", "data", "train", "index", "report")
-    assert made.model == str(builder.output / "run-3/final")
+    assert made.model == str(builder.output / "run-5/final")
     assert "run-1/final +0.2500 nDCG@10" in made.chosen
     assert made.mode is not None
     assert SpladeIndex.open(builder.output / "index").info.encoder.name == made.model
