@@ -13,6 +13,7 @@ from splade_cli.indexing.add import add_documents
 from splade_cli.indexing.build import index_documents
 from splade_cli.indexing.models import embedder_of
 from splade_cli.indexing.options import IndexOptions
+from splade_cli.indexing.vocabulary_fit import misfit, models_for
 
 SYNC = "sync"
 MOST_GONE = 0.5
@@ -66,7 +67,7 @@ def make_index(building: Building) -> None:
     building.stages.append(INDEX)
     with building.watching.progress() as progress, dense_part(building.dense, building.data) as dense:
         options = IndexOptions(reading=fingerprints.reading_of(building.options), dense=dense)
-        index_documents(
+        made = index_documents(
             documents_of(building.options),
             building.output / INDEX,
             options,
@@ -74,4 +75,10 @@ def make_index(building: Building) -> None:
             force=True,
             progress=progress,
         )
+    if made.findings is not None:
+        said = misfit(made.findings.vocabulary, made.findings.language)
+        if said:
+            building.watching.say(
+                f"{said}: {models_for(made.findings.language.name)[0]} is one of many languages"
+            )
     building.keep(building.record.with_stage(INDEX, building.of_index))

@@ -18,6 +18,9 @@ from splade_cli.progress import Progress, silent
 
 MEASURE = "nDCG@10"
 HELD_OUT = "val"
+FEW_QUERIES = 30
+ANSWERED = 0.98
+"""nDCG@10 from which on there is nothing left to be better at."""
 Measure = Callable[[str, str | None, Collection, Progress], Report]
 """Measures a model beside a baseline."""
 MeasureWith = Callable[[str, str | None, Collection, DenseEncoder | None, Progress], Report]
@@ -97,6 +100,20 @@ def measured(
     return evaluate(
         SpladeEmbedder(model), collection, baseline=other, dense=dense, hybrid=False, progress=progress
     )
+
+
+def doubts(report: Report) -> tuple[str, ...]:
+    """What speaks against trusting a report, in sentences."""
+    told = []
+    if report.queries < FEW_QUERIES:
+        told.append(
+            f"only {report.queries} queries: what differs by a few hundredths may be chance, judge more of them"
+        )
+    if all(system.figures.get(MEASURE, 0.0) >= ANSWERED for system in report.systems):
+        told.append(
+            "nearly all queries are answered already, by every system: these cannot tell models apart"
+        )
+    return tuple(told)
 
 
 def best_mode(report: Report, model: str, dense: str | None = None) -> SearchMode:

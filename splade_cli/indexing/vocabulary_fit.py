@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from splade_cli.index.bm25.language import Language
 from splade_cli.index.bm25.scripts import HANGUL, UNSPACED
 
 WORDS = 5000
@@ -82,6 +83,19 @@ def models_for(language: str) -> tuple[str, str]:
     """
     preset = "inference-free-scandinavian" if language in SCANDINAVIAN else ""
     return TRAINED, preset
+
+
+def misfit(fit: VocabularyFit, language: Language) -> str:
+    """Why a model is not one for texts of a language, in a sentence; empty where it is."""
+    is_english = language.name == "english" and language.certainty != "unknown"
+    if fit.fits or is_english:
+        return ""
+    reasons = []
+    if fit.falls_apart:
+        reasons.append(f"{fit.tokens:.1f} tokens a word, {fit.english:.1f} in English")
+    if fit.is_unknown:
+        reasons.append(f"{fit.unknown:.0%} of the tokens are unknown to it")
+    return f"the model's vocabulary is not that of these documents ({', '.join(reasons)})"
 
 
 def _runs(texts: Sequence[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ import pytest
 from splade_cli.building import fingerprints
 from splade_cli.building.data_stage import generation_of, max_queries
 from splade_cli.building.dense_part import dense_name, dense_part
-from splade_cli.building.measuring import Contest, best_mode, contest
+from splade_cli.building.measuring import Contest, best_mode, contest, doubts
 from splade_cli.building.options import BuildOptions
 from splade_cli.building.training import configured
 from splade_cli.corpus.documents import read_documents
@@ -154,3 +154,13 @@ def test_texts_that_were_ranked_are_not_encoded_again(
     with dense_part("org/dense", tmp_path) as dense:
         assert dense is not None
         np.testing.assert_allclose(dense.encode(["a text"]), np.full((1, 3), 3**-0.5), rtol=1e-6)
+
+
+def test_doubts_are_said() -> None:
+    values = {"nDCG@10": {str(number): 0.5 for number in range(12)}}
+    open_ended = SystemResult("m", {"nDCG@10": 0.5}, values)
+    answered = SystemResult("m", {"nDCG@10": 0.99}, values)
+    assert "only 12 queries" in doubts(Report("c", "val", 9, 12, (open_ended,)))[0]
+    both = doubts(Report("c", "val", 9, 12, (answered, answered)))
+    assert len(both) == 2 and "answered already, by every system" in both[1]
+    assert doubts(Report("c", "val", 9, 150, (answered, open_ended))) == ()

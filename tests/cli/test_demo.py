@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.building import sample
-from splade_cli.datasets.collections import load_collection
+from splade_cli.datasets.collections import load_collection, sample
 from splade_cli.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +22,7 @@ def test_the_sample_is_there_and_judged() -> None:
 def test_a_wheel_has_it_where_the_program_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
     place = Path(built["targets"]["wheel"]["force-include"][sample.NAME])
-    installed = tmp_path / "splade_cli" / "building" / "sample.py"
+    installed = tmp_path / "splade_cli" / "datasets" / "collections" / "sample.py"
     (tmp_path / place / "documents").mkdir(parents=True)
     monkeypatch.setattr(sample, "__file__", str(installed))
     assert sample.sample_folder() == tmp_path / place

@@ -26,10 +26,10 @@ def demo(
     force: Annotated[bool, typer.Option("--force", help="Make all anew, though it stands.")] = False,
 ) -> None:
     """Try it without documents of your own: build, measure and search a sample of 72 files."""
-    from splade_cli.building.sample import QUERIES, sample_folder
     from splade_cli.cli.commands.build import build
     from splade_cli.cli.commands.search import search
     from splade_cli.cli.render import console
+    from splade_cli.datasets.collections.sample import QUERIES, sample_folder
 
     sample = sample_folder()
     documents = sample / "documents"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from splade_cli.building.measuring import doubts
 from splade_cli.cli.render import console
 from splade_cli.cli.render.evaluation.report import NARROW_COSTS, draw
 
@@ -41,6 +42,9 @@ def built(made: Built, json_output: bool) -> None:
         console.json_document(_document(made))
     elif made.report is not None:
         _table(made)
+    if made.report is not None:
+        for doubt in doubts(made.report):
+            console.note(doubt)
     if made.report is not None and not made.is_human:
         console.note(f"measured on {WRITTEN}")
     for sentence in (made.chosen, *made.left_out):

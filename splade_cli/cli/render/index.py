@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from splade_cli.cli.render import console
-from splade_cli.indexing.vocabulary_fit import models_for
+from splade_cli.indexing.vocabulary_fit import misfit, models_for
 
 if TYPE_CHECKING:
     from splade_cli.evaluation.fidelity import Fidelity
@@ -63,17 +63,10 @@ def _notes(findings: Findings, has_words: bool) -> None:
             "or raise --max-length where the model allows it"
         )
     language = findings.language
-    is_english = language.name == "english" and language.certainty != "unknown"
-    if findings.vocabulary.fits or is_english:
+    said = misfit(findings.vocabulary, language)
+    if not said:
         return
-    fit = findings.vocabulary
-    reasons = []
-    if fit.falls_apart:
-        reasons.append(f"{fit.tokens:.1f} tokens a word, {fit.english:.1f} in English")
-    if fit.is_unknown:
-        reasons.append(f"{fit.unknown:.0%} of the tokens are unknown to it")
-    what = ", ".join(reasons)
-    console.note(f"the model's vocabulary is not that of these documents ({what})")
+    console.note(said)
     trained, preset = models_for(language.name)
     console.note(f"one of many languages: --model {trained}")
     if preset:

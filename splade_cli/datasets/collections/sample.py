@@ -17,7 +17,7 @@ QUERIES = (
 
 def sample_folder() -> Path:
     """Where documents/, queries.jsonl and qrels/ of the sample lie. Raises InputError where they are gone."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     for folder in (package / "assets" / NAME, package.parent / NAME):
         if (folder / "documents").is_dir():
             return folder
