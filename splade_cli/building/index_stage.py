@@ -78,7 +78,6 @@ def make_index(building: Building) -> None:
     if made.findings is not None:
         said = misfit(made.findings.vocabulary, made.findings.language)
         if said:
-            building.watching.say(
-                f"{said}: {models_for(made.findings.language.name)[0]} is one of many languages"
-            )
+            other, _ = models_for(made.findings.language.name)
+            building.watching.say(f"{said}: {other} is one of many languages")
     building.keep(building.record.with_stage(INDEX, building.of_index))

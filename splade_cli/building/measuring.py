@@ -106,13 +106,9 @@ def doubts(report: Report) -> tuple[str, ...]:
     """What speaks against trusting a report, in sentences."""
     told = []
     if report.queries < FEW_QUERIES:
-        told.append(
-            f"only {report.queries} queries: what differs by a few hundredths may be chance, judge more of them"
-        )
+        told.append(f"only {report.queries} queries: a few hundredths may be chance, judge more of them")
     if all(system.figures.get(MEASURE, 0.0) >= ANSWERED for system in report.systems):
-        told.append(
-            "nearly all queries are answered already, by every system: these cannot tell models apart"
-        )
+        told.append("nearly all queries are answered already, by every system: they tell no models apart")
     return tuple(told)
 
 
