@@ -146,7 +146,7 @@ def _write(
             )
 
             def write_files(folder: Path) -> None:
-                _write_encoder_files(embedder, export, folder)
+                write_encoder_files(embedder, export, folder)
 
             content = storage.Content(embedder.vocabulary, info, write_files, bm25)
             every = _told(chain([first], batches), progress)
@@ -176,7 +176,7 @@ def _dense_info(pipeline: Pipeline, batch: Batch) -> DenseInfo | None:
     return pipeline.dense.info(batch.dense.shape[1])
 
 
-def _write_encoder_files(embedder: SpladeEmbedder, export: QueryEncoderExport | None, folder: Path) -> None:
+def write_encoder_files(embedder: SpladeEmbedder, export: QueryEncoderExport | None, folder: Path) -> None:
     """Writes the model's tokenizer, where it is one file, and what encodes queries without the model."""
     tokenizer = embedder.loaded.tokenizer
     if has_fast_tokenizer(tokenizer):
