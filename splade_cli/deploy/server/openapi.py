@@ -68,15 +68,16 @@ OPERATIONS = (
 )
 
 
-def openapi_document(has_token: bool) -> Json:
+def openapi_document(has_token: bool, has_reranker: bool = True) -> Json:
     """The description as JSON-ready values.
 
     Args:
         has_token: requests must bring one.
+        has_reranker: the server was started with a cross-encoder, which requests may ask for.
     """
     paths: Json = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _described(operation)
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation, has_reranker)
     error: Json = {
         "type": "object",
         "properties": {"error": {"type": "string"}, "hint": {"type": "string"}},
@@ -94,7 +95,7 @@ def openapi_document(has_token: bool) -> Json:
     return document
 
 
-def _described(operation: Operation) -> Json:
+def _described(operation: Operation, has_reranker: bool) -> Json:
     described: Json = {
         "summary": operation.summary,
         "responses": {"200": {"description": "the answer", "content": {operation.gives: {}}}},
@@ -105,10 +106,14 @@ def _described(operation: Operation) -> Json:
     if operation.takes is None:
         return described
     schema = operation.takes.model_json_schema()
+    if "rerank" in schema["properties"] and not has_reranker:
+        schema["properties"]["rerank"]["enum"] = [None, False]
     if operation.method == "post":
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
         return described
     required = schema.get("required", [])
+    if "queries" in schema["properties"]:
+        required = ["q"]  # several queries are of a body alone
     described["parameters"] = [
         {"name": name, "in": "query", "required": name in required, "schema": each}
         for name, each in schema["properties"].items()

@@ -145,6 +145,7 @@ def test_openapi_describes_what_there_is(client: TestClient) -> None:
 def test_openapi_says_what_is_refused(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     found = {each["name"]: each["schema"] for each in document["paths"]["/search"]["get"]["parameters"]}
+    assert found["rerank"]["enum"] == [None, False], "it was started without a cross-encoder"
     assert found["q"]["minLength"] == 1 and "hybrid" in found["mode"]["enum"]
     for path, body in (
         ("/encode", {"texts": "saw", "names": 0}),

@@ -18,6 +18,18 @@ from splade_cli.search.options import PARTS, SearchOptions
 WORDS: dict[str, JsonValue] = {"minLength": 1, "pattern": r"\S"}
 """What the description says of a query: an empty one is refused with a message of its own."""
 NAMED: dict[str, JsonValue] = {"minLength": 1}
+ONE_OF_BOTH: JsonValue = [
+    {"required": ["q"], "properties": {"q": {"type": "string"}}},
+    {
+        "required": ["queries"],
+        "properties": {"queries": {"type": "array", "minItems": 1, "items": {**WORDS}}},
+    },
+]
+FUSION: dict[str, JsonValue] = {
+    "pattern": r"^(rrf|(sparse|bm25|dense)=[0-9]+([.][0-9]+)?)$",
+    "propertyNames": {"enum": [*PARTS]},
+}
+"""Of weights as text the description has those of one part, which is as much as a pattern says plainly."""
 MODES: dict[str, JsonValue] = {"enum": [None, "auto", "sparse", "bm25", "dense", "hybrid"]}
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 
@@ -43,7 +55,9 @@ class Ranking(Parameters):
     idf: float | None = Field(None, ge=0, le=10, description="exponent of the corpus IDF on query weights")
     fold: bool | None = Field(None, description="one hit for the windows of a document, and for equal texts")
     weights: dict[str, Weight] | str | None = Field(
-        None, description='of a hybrid: {"sparse": 0.5, "bm25": 0.5} or sparse=0.5,bm25=0.5; or rrf'
+        None,
+        description='of a hybrid: {"sparse": 0.5, "bm25": 0.5} or sparse=0.5,bm25=0.5; or rrf',
+        json_schema_extra=FUSION,
     )
     rerank: bool | None = Field(None, description="use the cross-encoder that the server was started with")
 
@@ -70,6 +84,8 @@ class Ranking(Parameters):
 
 class SearchParameters(Ranking):
     """One query as `q`, or several as `queries`."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": ONE_OF_BOTH})
 
     q: str | None = Field(
         None,
@@ -115,14 +131,18 @@ class EmbedSparseParameters(Parameters):
 
     model_config = ConfigDict(extra="ignore")
 
-    inputs: str | list[str] = Field(description="one text, or several")
+    inputs: str | list[str] = Field(description="one text, or several", json_schema_extra={"minItems": 1})
     truncate: bool | None = Field(False, description="cut what is longer than the model reads, else 413")
     truncation_direction: Literal["right", "Right", "left", "Left"] = Field(
         "right",
         description="texts are cut at their end only",
         json_schema_extra={"enum": ["right", "Right"]},
     )
-    prompt_name: str | None = Field(None, description="query, for a query's weights; else a document's")
+    prompt_name: str | None = Field(
+        None,
+        description="query, for a query's weights; else a document's",
+        json_schema_extra={"enum": [None, "query", "document"]},
+    )
 
 
 class MarkParameters(Parameters):
@@ -138,9 +158,7 @@ class MarkParameters(Parameters):
 class MarksParameters(Parameters):
     """The query whose marks are wanted."""
 
-    q: str = Field(
-        validation_alias=AliasChoices("q", "query"), description="the query", json_schema_extra=WORDS
-    )
+    q: str = Field(validation_alias=AliasChoices("q", "query"), description="the query")
 
 
 def of_query(request: Request, model: type[Model]) -> Model:

@@ -99,4 +99,6 @@ async def metrics(request: Request) -> Response:
 
 async def openapi(request: Request) -> Response:
     """GET /openapi.json."""
-    return json_response(openapi_document(service_of(request).options.token is not None))
+    service = service_of(request)
+    has_reranker = service.index.now.searcher.options.reranker is not None
+    return json_response(openapi_document(service.options.token is not None, has_reranker))
