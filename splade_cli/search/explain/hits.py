@@ -202,6 +202,8 @@ def telling(shared: Sequence[SharedTerm]) -> list[str]:
 
 def _as_words(terms: Sequence[Term], words: Mapping[str, str]) -> tuple[Term, ...]:
     """Terms that say which word they are a piece of."""
+    if not words:
+        return tuple(terms)
     return tuple([term._replace(word=words[term.term]) if term.term in words else term for term in terms])
 
 

@@ -88,7 +88,12 @@ def whole_words(
     found: dict[str, str] = {}
     for words in (pieced, in_document):
         for word, pieces in words.items():
-            if there.issuperset(pieces) and not any(piece in found for piece in pieces):
+            # most words have no piece among them: told by the first one alone
+            if (
+                pieces[0] in there
+                and there.issuperset(pieces)
+                and not any(piece in found for piece in pieces)
+            ):
                 found.update(dict.fromkeys(pieces, word))
     return found
 
