@@ -121,7 +121,7 @@ def test_what_an_engine_cannot_do_is_said(splade: Splade, built: Path, url: str,
     assert "hint: did you mean 'extension'?" in field.stderr
     neither = splade("search", "x")
     assert neither.exit_code in (1, 2)
-    assert "hint: name an index folder or an engine (--index)" in neither.stderr
+    assert "error: no index is named" in neither.stderr
     both = splade("push", index, "--to", url, "--repo-id", "a/b")
     assert "an index goes to an engine, a model to the hub" in both.stderr
 

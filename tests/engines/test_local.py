@@ -40,7 +40,8 @@ def engine() -> LocalEngine:
 
 
 def test_what_it_can_do_is_what_the_index_holds(engine: LocalEngine) -> None:
-    assert engine.capabilities == {"exact", "filter", "vectors", "frequencies", "catalog", "bm25", "dense"}
+    whole = {"exact", "filter", "vectors", "frequencies", "catalog", "bm25", "lexicon", "dense"}
+    assert engine.capabilities == whole
     bare = LocalEngine(SpladeIndex.from_vectors(encode(TEXTS)))
     assert bare.capabilities == {"exact", "filter", "vectors", "frequencies", "catalog"}
     assert (len(engine), engine.dimensions) == (4, 4)
