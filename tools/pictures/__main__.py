@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from splade_cli import Report, Searcher, tune
+from splade_cli import Searcher, tune
 from splade_cli.datasets.collections import load_collection
 from tools.pictures.browser import Server, photograph
 from tools.pictures.plots import quality_against_size
@@ -56,15 +56,10 @@ def pages(index: Path, report: Path) -> None:
 
 
 def plots(engine: Path) -> None:
-    """Quality against size: what the build measured, and the index that it made pruned and rounded."""
-    report = Report.read(engine / "report.json")
+    """Quality against size: the index that the build made, pruned and rounded."""
     tuned = tune(Searcher.open(engine / "index"), load_collection(ROOT / "sample_docs"))
-    names = {"tiny": "tiny, untrained"}
-    for system in report.systems:
-        if system.name.endswith("/final"):
-            names[system.name] = "trained"
     for scheme in SCHEMES:
-        text = quality_against_size(report, tuned, names, scheme)
+        text = quality_against_size(tuned, scheme)
         (PICTURES / f"quality-{scheme}.svg").write_text(text, encoding="utf-8")
 
 

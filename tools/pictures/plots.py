@@ -5,38 +5,30 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.tuning.tune import MEASURE, Tuning
 from splade_cli.reports.plot import Axis, Plot, Series
 from splade_cli.reports.svg import svg
 
 
-def quality_against_size(report: Report, tuned: Tuning, names: dict[str, str], scheme: str) -> str:
-    """nDCG@10 by megabytes of vectors: models of a build's report, and settings of the index that is used.
-
-    Args:
-        names: what the systems of the report are called in the plot; others are left out.
-    """
-    best = tuned.cheapest
-    others = [row for row in tuned.rows[1:] if row is not best and row.megabytes < tuned.full.megabytes]
-    others_of_it = Series(
+def quality_against_size(tuned: Tuning, scheme: str) -> str:
+    """nDCG@10 by megabytes of an index, of the model alone: as it is, pruned and rounded."""
+    named = {"whole": tuned.full, tuned.cheapest.setting.name: tuned.cheapest}
+    points = [
+        Series(name, (row.megabytes,), (row.figure,), number * 2)
+        for number, (name, row) in enumerate(named.items())
+    ]
+    others = [row for row in tuned.rows if row not in named.values() and row.megabytes < tuned.full.megabytes]
+    rest = Series(
         "other settings",
         tuple(row.megabytes for row in others),
         tuple(row.figure for row in others),
         6,
         tuple(row.setting.name for row in others),
     )
-    points = [Series(best.setting.name, (best.megabytes,), (best.figure,), 2)]
-    for system in report.systems:
-        if system.name in names and system.cost is not None:
-            size = system.cost.index_megabytes
-            points.append(Series(names[system.name], (size,), (system.figures[MEASURE],), len(points) - 1))
     said = [f"{point.name} {point.y[0]:.3f} at {point.x[0]:.2f} MB" for point in points]
     description = f"{'; '.join(said)}; other marks are other settings. Better is up, smaller is left."
     axis = Axis(f"{MEASURE} by megabytes of the vectors, sample_docs", ".2f", low=0.0)
-    plot = Plot(
-        f"{MEASURE} against size", description, "points", axis, Axis(MEASURE, ".2f"), (others_of_it, *points)
-    )
+    plot = Plot(f"{MEASURE} against size", description, "points", axis, Axis(MEASURE, ".2f"), (rest, *points))
     return coloured(svg(plot, "quality"), scheme)
 
 
