@@ -30,10 +30,12 @@ def sdist(folder: Path, *names: str) -> Path:
 
 
 def test_a_wheel_has_the_package_alone(tmp_path: Path) -> None:
-    assert package.faults(wheel(tmp_path, "splade_cli/a.py", "splade_cli-1.dist-info/RECORD")) == []
-    found = package.faults(wheel(tmp_path, "splade_cli/a.py", "tests/b.py", "splade_cli/__pycache__/a.pyc"))
+    assert package.faults(wheel(tmp_path, *package.SAMPLE, "splade_cli-1.dist-info/RECORD")) == []
+    found = package.faults(wheel(tmp_path, *package.SAMPLE, "tests/b.py", "splade_cli/__pycache__/a.pyc"))
     assert len(found) == 2
     assert any("tests" in fault for fault in found)
+    (without,) = package.faults(wheel(tmp_path, *package.SAMPLE[1:]))
+    assert without.endswith(f"lacks {package.SAMPLE[0]}")
 
 
 def test_an_sdist_has_what_the_tests_need_and_nothing_of_others(tmp_path: Path) -> None:
