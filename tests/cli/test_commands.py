@@ -30,7 +30,7 @@ def test_search_prints_json(splade, built):
     result = splade("search", "firing clay", "--index", built / "index", "--json", "-k", "2")
     hits = json.loads(result.stdout)["hits"]
     assert hits[0]["document_id"] == "kiln.md"
-    assert hits[0]["score"] == 2, "the best by the model and by words"
+    assert hits[0]["score"] == 1.75, "the best by the model and by words"
     score = hits[0]["parts"]["sparse"]["score"]
     assert score == pytest.approx(sum(term["contribution"] for term in hits[0]["terms"]), rel=1e-5)
 
@@ -196,7 +196,7 @@ def test_evaluate_with_static_queries(splade, built):
 def test_unknown_query_encoders(splade, docs, tmp_path, command):
     words = [docs, "-o", tmp_path / "out"] if command == "index" else ["--data", docs]
     result = splade(command, *words, "--query", "nonsense")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "error: unknown --query 'nonsense'" in result.stderr
     assert "hint: one of full, static, onnx, onnx-int8" in result.stderr
     assert not list(tmp_path.glob("*out*"))
@@ -205,7 +205,7 @@ def test_unknown_query_encoders(splade, docs, tmp_path, command):
 @pytest.mark.parametrize("workers", ["0", "-2"])
 def test_workers_that_cannot_be(splade, docs, tmp_path, workers):
     result = splade("index", docs, "-o", tmp_path / "out", "--workers", workers)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"error: workers must be above 0, got {workers}" in result.stderr
     assert "hint: " in result.stderr
     assert not list(tmp_path.glob("*out*"))

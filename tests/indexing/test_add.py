@@ -136,7 +136,8 @@ def test_new_changed_and_unchanged_documents(
     dense = Dense()
     added = add_documents(docs, tmp_path / "index", embedder=embedder, dense=dense)
     assert (added.new, added.changed, added.unchanged) == (1, 2, 3)
-    assert added.chunks == sum(encoded) == dense.encoded < len(made.index) + 2
+    assert added.chunks == sum(encoded) < len(made.index) + 2
+    assert 3 <= dense.encoded <= added.chunks, "equal texts once"
     index = SpladeIndex.open(tmp_path / "index", verify=True)
     assert index.generation == 3
     expected = index_documents(

@@ -88,7 +88,7 @@ def test_so_they_do_in_every_form(
 def test_the_teacher_at_hand(monkeypatch: pytest.MonkeyPatch, dense: Path, bert_folder: Path) -> None:
     fetched = {kinds.USUAL_TEACHER: "a1b2"}
     monkeypatch.setattr("splade_cli.model.hub.fetched_commit", lambda source: fetched.get(source))
-    monkeypatch.setattr("splade_cli.model.dense.find_spec", lambda name: None)
+    monkeypatch.setattr("splade_cli.model.layout.find_spec", lambda name: None)
     assert kinds.teacher_at_hand(str(dense)) == str(dense)
     assert kinds.teacher_at_hand(str(bert_folder)) == kinds.USUAL_TEACHER
     fetched.clear()
