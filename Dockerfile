@@ -4,9 +4,10 @@ RUN useradd --create-home --uid 1000 splade && mkdir /data && chown splade /data
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY splade_cli splade_cli
+COPY sample_docs sample_docs
 RUN pip install --no-cache-dir "uv>=0.9,<1" \
     && uv pip install --system --no-cache --torch-backend cpu ".[serve,postgres]" \
-    && rm -rf /src/splade_cli
+    && rm -rf /src/splade_cli /src/sample_docs
 
 USER 1000
 WORKDIR /data

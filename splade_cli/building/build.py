@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from splade_cli.building import fingerprints
 from splade_cli.building.building import Building
 from splade_cli.building.data_stage import make_data, max_queries
+from splade_cli.building.dense_part import require_dense
 from splade_cli.building.index_stage import make_index, sync_index
 from splade_cli.building.measuring import MeasureWith, SearchMode, best_mode, measured
 from splade_cli.building.options import BuildOptions, Watching
@@ -80,6 +81,7 @@ def build(options: BuildOptions, watching: Watching, measure: MeasureWith = meas
         InputError, ModelError, ServiceError, LimitError: as the stages raise; the output holds something
             else, or another process builds there.
     """
+    require_dense(options.dense)
     resolved = configured(options, run_folder(options.output, 1))
     judged = None if options.data is None else load_collection(options.data, None)
     documents = fingerprints.of_documents(options.documents, fingerprints.reading_of(options))

@@ -11,9 +11,10 @@ from splade_cli.building import fingerprints
 from splade_cli.building.dense_part import dense_name, dense_part
 from splade_cli.building.measuring import MeasureWith
 from splade_cli.building.options import BuildOptions, Watching
-from splade_cli.building.record import DATA, BuildRecord, run_folder, write_record
+from splade_cli.building.record import DATA, INDEX, BuildRecord, run_folder, write_record
 from splade_cli.datasets.collections import Collection
 from splade_cli.evaluation.report import Report
+from splade_cli.indexing.dense import dense_identity
 from splade_cli.progress import Progress
 from splade_cli.training.run_folder import FINAL
 
@@ -37,6 +38,7 @@ class Building:
     judged: Collection | None = None
     stages: list[str] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
+    _identities: dict[str, str] = field(default_factory=dict)
 
     @property
     def output(self) -> Path:
@@ -57,11 +59,26 @@ class Building:
 
     @property
     def of_index(self) -> str:
-        """The fingerprint of an index of these documents by the model in use."""
+        """The fingerprint of an index of these documents by the models in use."""
+        return f"{self.models} {self.documents}"
+
+    @property
+    def models(self) -> str:
+        """The fingerprint of what an index is made by."""
         model: str | int = self.record.run
         if not self.record.run:
             model = fingerprints.of_base(self.options.model)
-        return fingerprints.key(self.documents, model, self.dense)
+        dense = self.dense
+        if dense is not None:
+            if dense not in self._identities:
+                self._identities[dense] = dense_identity(dense)
+            dense = self._identities[dense]
+        return fingerprints.key(model, dense)
+
+    @property
+    def is_indexed_by_other_models(self) -> bool:
+        """Whether there is an index that another model, or another dense one, has made."""
+        return self.record.stages.get(INDEX, self.models).partition(" ")[0] != self.models
 
     @property
     def dense(self) -> str | None:

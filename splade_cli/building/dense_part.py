@@ -26,6 +26,16 @@ def dense_name(options: BuildOptions, data: Path) -> str | None:
     return name if name in report.get("teachers", ()) else None
 
 
+def require_dense(name: str | None) -> None:
+    """Raises ModelError for a dense model that is named and is not there, before anything is made."""
+    if name is None or name == "auto":
+        return
+    from splade_cli.model.hub import require_hub
+    from splade_cli.model.layout import resolve_dense
+
+    require_hub(resolve_dense(name), None)
+
+
 @contextmanager
 def dense_part(name: str | None, data: Path) -> Iterator[DenseEncoder | None]:
     """The encoder, which looks up what was encoded for the rows in `data`."""

@@ -33,10 +33,14 @@ def documents_of(options: BuildOptions) -> str:
 def sync_index(building: Building) -> None:
     """Brings an index of an earlier build to what the folder holds now, before anything is made anew.
 
+    One that is to be made by another model is left as it is until then.
+
     Raises:
         InputError: most of its documents are not there any more.
     """
     if INDEX not in building.record.stages or building.stands(INDEX, building.of_index):
+        return
+    if building.is_indexed_by_other_models:
         return
     building.stages.append(SYNC)
     folder = building.output / INDEX

@@ -136,7 +136,8 @@ def best_mode(report: Report, model: str, dense: str | None = None) -> SearchMod
 def _parts(report: Report, model: str, dense: str | None) -> dict[str, SystemResult]:
     parts = {}
     for system in report.systems[1:]:
-        if system.name == model:
+        # a report that stands may have been made from another working folder
+        if Path(system.name).parts[-2:] == Path(model).parts[-2:]:
             parts["sparse"] = system
         elif system.name.startswith("BM25"):
             parts["bm25"] = system

@@ -47,9 +47,11 @@ def configured(
         "model.base_model": options.model,
         "training.seed": options.seed,
     }
+    settings = list(options.settings)
     if good_marks(options.output):
         flags[MARKED] = str(options.output / MARKS)
-    settings = list(options.settings)
+        # an epoch in turns would else end with the few marks
+        settings.insert(0, "datasets.round_robin_until=all_used_up")
     if max_steps is not None:
         settings.append(f"training.max_steps={max_steps:.0f}")
     resolved = resolve(preset=options.preset, environment=options.environment, flags=flags, settings=settings)

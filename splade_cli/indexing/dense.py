@@ -108,11 +108,15 @@ class KeptDense:
         """Of the model."""
         return self.model.name
 
+    @cached_property
+    def _windows(self) -> DenseWindows:
+        return DenseWindows(self.model, self.cache)
+
     def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
         """See `DenseEncoder.encode`; queries are not kept."""
         if kind == "query":
             return self.model.encode(texts, kind)
-        return DenseWindows(self.model, self.cache).encode(texts)
+        return self._windows.encode(texts)
 
     def settle_precision(self, texts: Sequence[str]) -> None:
         """See `DenseEncoder.settle_precision`."""

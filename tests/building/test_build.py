@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, ModelError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.search.session.marks import Mark, Marks
 from splade_cli.storage.claims import claimed
@@ -120,3 +124,39 @@ def test_without_training_the_base_is_searched(builder: Builder) -> None:
     assert made.stages == ("index", "report")
     assert not (builder.output / "run-3").exists()
     assert "train" not in stages(builder), "or the next build would search with a model that is gone"
+
+
+def test_another_dense_model_makes_the_index_anew(
+    builder: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Letters:
+        name = "letters"
+
+        def encode(self, texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
+            return np.array([[text.count(letter) + 1 for letter in "abc"] for text in texts], np.float32)
+
+        def settle_precision(self, texts: Sequence[str]) -> None:
+            """It has one."""
+
+    @contextmanager
+    def letters(name: str | None, data: Path) -> Iterator[Letters | None]:
+        yield Letters() if name else None
+
+    monkeypatch.setattr("splade_cli.building.building.dense_identity", lambda name: name)
+    monkeypatch.setattr("splade_cli.indexing.dense.dense_identity", lambda name: name)
+    monkeypatch.setattr("splade_cli.building.building.dense_part", letters)
+    monkeypatch.setattr("splade_cli.building.index_stage.dense_part", letters)
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    made = builder(train=False, dense=str(folder))
+    assert made.stages[0] == "index", "not only what has changed"
+    dense = SpladeIndex.open(builder.output / "index").info.dense
+    assert dense is not None and dense.model == "letters"
+    assert builder(train=False, dense=str(folder)).stages == ()
+    assert "index" in builder(train=False, dense=None).stages
+    assert SpladeIndex.open(builder.output / "index").info.dense is None
+
+
+def test_a_dense_model_that_is_not_there_is_told_at_once(builder: Builder, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model folder"):
+        builder(dense=str(tmp_path / "nothing"))

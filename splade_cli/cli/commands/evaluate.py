@@ -199,6 +199,7 @@ def evaluate(
         on = found.report.compared_on
         lost = write_failures(failures, first, judged, found.report.split, on, failures_below)
         console.note(f"{lost} queries below {on} {failures_below:g} written to {failures}")
+    outputs.to_trackers(found, make_page)
     missed = []
     if found.report is not None:
         first = found.report.systems[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from splade_cli.records import Hit
 from splade_cli.search.interleaving.preferences import Act, Outcome, Preference, PreferenceLog
 from splade_cli.search.interleaving.team_draft import Team, team_draft
-from splade_cli.search.options import SearchOptions
+from splade_cli.search.options import AUTO, SearchOptions
 from splade_cli.search.searcher import Searcher
 
 
@@ -56,9 +56,7 @@ class AbTest:
     def _drawn(
         self, searcher: Searcher, query: str, k: int, options: SearchOptions
     ) -> list[tuple[Hit, Team]]:
-        second = options
-        if searcher.ranker.mode_of(options) not in self.other.modes:
-            second = replace(options, mode=self.other.mode)
+        second = options_for(self.other, replace(options, mode=searcher.ranker.mode_of(options)))
         sides = {"a": searcher.search(query, k, options), "b": self.other.search(query, k, second)}
         # chunks of one document are one hit, and either side may show another of them
         documents = {team: [hit.document_id or hit.id for hit in hits] for team, hits in sides.items()}
@@ -68,3 +66,10 @@ class AbTest:
             hit = sides[pick.team][pick.position]
             drawn.append((replace(hit, rank=rank, score=1 / rank, parts={}), pick.team))
         return drawn
+
+
+def options_for(searcher: Searcher, options: SearchOptions) -> SearchOptions:
+    """`options`, in the searcher's own mode where it lacks the one that they ask for."""
+    if options.mode in (AUTO, *searcher.modes):
+        return options
+    return replace(options, mode=searcher.mode)

@@ -101,7 +101,7 @@ class Ranker:
         self.require(options.mode)
         if options.mode != AUTO:
             return options.mode
-        if "preference" in self.engine.capabilities:
+        if options.weights is None and "preference" in self.engine.capabilities:
             preferred = cast(Preference, self.engine).preferred_mode
             if preferred in self.modes:
                 return preferred

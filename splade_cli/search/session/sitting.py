@@ -132,7 +132,8 @@ class Sitting:
     def note_act(self, name: str, act: Act) -> None:
         """Keeps what was done with a hit of the last query, where two searchers are compared."""
         if self.ab is not None and self.query:
-            self.ab.act(self.searcher, self.query, name, act, self.top, self.options(self.searcher))
+            depth = max(self.top, len(self.hits))
+            self.ab.act(self.searcher, self.query, name, act, depth, self._asked)
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text, as BM25 reads it, where none of them stands in the index; else nothing."""

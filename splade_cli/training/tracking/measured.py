@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from splade_cli.errors import InputError
@@ -59,11 +61,12 @@ def track(measured: Measurement, page: Page, name: str, places: Sequence[Tracked
     """
     viewers = []
     for each in places:
+        logs = Path(each.place or RUNS).absolute()
         with temporary_folder() as folder:
             trackers = tracking_callbacks(
                 [each.tracker],
                 folder,
-                logging_dir=Path(each.place or RUNS).absolute() / name.replace("/", "-"),
+                logging_dir=logs / f"{name.replace('/', '-')} {datetime.now():%Y-%m-%d %H.%M.%S}",
                 run_name=name,
                 mlflow={"tracking_uri": each.place or None},
                 parameters=_parameters(measured),
@@ -76,7 +79,10 @@ def track(measured: Measurement, page: Page, name: str, places: Sequence[Tracked
                     tracker.record({"step": 0, **_figures(measured)})
                     tracker.tell(page)
                     tracker.keep(files)
-            viewers += [tracker.viewer for tracker in trackers]
+            if each.tracker == "tensorboard":
+                viewers.append(f"tensorboard --logdir {shlex.quote(str(logs))}")
+            else:
+                viewers += [tracker.viewer for tracker in trackers]
     return viewers
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from splade_cli.cli.render import console
 from splade_cli.cli.usage import UsageError
 from splade_cli.datasets.formats.trec import run_lines, write_run
+from splade_cli.errors import ServiceError
 from splade_cli.evaluation.benchmarks.results import write_results
 from splade_cli.reports.outputs import is_rendered, require_report_file, write_page
 from splade_cli.storage.files import write_json
@@ -85,18 +86,27 @@ class Outputs:
             else:
                 write_json(self.report, measured.to_json(), alone=True)
             self._said.append(f"report written to {self.report}")
-        if self.track:
-            from splade_cli.training.tracking.measured import track
-
-            report = page()
-            self._said += [
-                f"tracked: {viewer}" for viewer in track(measured, report, report.title, self.track)
-            ]
         if self.mteb is not None:
             summary = write_results(self.mteb, model, measured.tasks, datetime.now())
             self._said.append(f"MTEB: summary written to {summary}")
         if self.json:
             console.json_document(measured.to_json(per_query))
+
+    def to_trackers(self, measured: Measurement, page: Callable[[], Page]) -> None:
+        """Hands all to the trackers; one that fails is told, for what was measured is printed and written."""
+        if not self.track:
+            return
+        from splade_cli.training.tracking.measured import track
+
+        report = page()
+        for each in self.track:
+            try:
+                viewers = track(measured, report, report.title, [each])
+            except ServiceError as error:
+                console.note(f"not tracked: {error.message}")
+                continue
+            for viewer in viewers:
+                console.note(f"tracked: {viewer}")
 
     def say(self) -> None:
         """What was written, as remarks."""

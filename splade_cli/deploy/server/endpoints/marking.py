@@ -46,6 +46,7 @@ def _kept(service: Service, marks: Marks, given: MarkParameters) -> dict[str, Js
     require_text(given.q)
     names = [given.id] if isinstance(given.id, str) else given.id
     require_few("ids", len(names), limits.hits)
+    options = given.search_options(service.index.now.searcher.options, limits)
     new = []
     for name in names:
         served = holding(service, name)
@@ -55,7 +56,7 @@ def _kept(service: Service, marks: Marks, given: MarkParameters) -> dict[str, Js
         new.append(Mark(given.q, chunk.id, given.verdict, chunk.content))
     marks.put(new)
     for each in new:
-        note_act(service, given.q, each.id, each.verdict, service.index.now.searcher.options)
+        note_act(service, given.q, each.id, each.verdict, options)
     service.metrics.count("splade_marks_total", len(new))
     return _shown(marks, given.q)
 

@@ -145,8 +145,8 @@ class EmbedSparseParameters(Parameters):
     )
 
 
-class MarkParameters(Parameters):
-    """A verdict about hits of a query."""
+class MarkParameters(Ranking):
+    """A verdict about hits of a query, and how they were searched where two systems are compared."""
 
     q: str = Field(
         validation_alias=AliasChoices("q", "query"), description="the query", json_schema_extra=WORDS

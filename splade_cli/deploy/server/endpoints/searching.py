@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,11 +29,14 @@ from splade_cli.errors import InputError
 from splade_cli.records import Hit, JsonValue
 from splade_cli.search.explain.hits import HIGHLIGHTED_TERMS
 from splade_cli.search.explain.terms import closest_id
+from splade_cli.search.interleaving.ab_test import options_for
 from splade_cli.search.interleaving.preferences import Act
 from splade_cli.search.options import SearchOptions
+from splade_cli.search.ranking.fusion import DEPTH
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.replies import TextReply, WhyReply
 
+log = logging.getLogger("splade_cli.server")
 COMPARED_IDS = 20_000
 """Of an index, that are looked through for one like an id that is not there."""
 
@@ -111,13 +115,14 @@ async def why(request: Request) -> Response:
 
 def _reasons(service: Service, given: WhyParameters) -> dict[str, JsonValue]:
     limits = service.options.limits
-    searcher = service.index.now.searcher
+    served = holding(service, given.id)
+    searcher = served.searcher
     require_short(limits.query_characters, q=given.q, id=given.id)
     _require_hits(given.k, limits)
-    options = given.search_options(searcher.options, limits)
+    options = options_for(searcher, given.search_options(searcher.options, limits))
     # the same as the reply of the session's /why, which the page and other programs may know
     shown = searcher.search(given.q, given.k, options)
-    require_id(service.index.now, given.id)
+    require_id(served, given.id)
     absence = searcher.why(given.q, given.id, options)
     return WhyReply.of(given.q, absence, shown).to_json()
 
@@ -137,7 +142,7 @@ def _text(service: Service, given: DocumentParameters) -> dict[str, JsonValue]:
     chunks = require_id(holding(service, given.id), given.id)
     if given.q:
         note_act(service, given.q, given.id, "open", options)
-        hit = searcher.why(given.q, given.id, options).hit
+        hit = searcher.why(given.q, given.id, options_for(searcher, options)).hit
         return TextReply(hit, given.q, hit.rank, _highlights(searcher, hit)).to_json()
     chunk = searcher.engine.fetch(chunks[:1])[0]
     hit = Hit(
@@ -171,8 +176,14 @@ def holding(service: Service, name: str) -> Served:
 def note_act(service: Service, query: str, name: str, act: Act, options: SearchOptions) -> None:
     """Keeps what somebody did with a hit, where there is an A/B test."""
     test = service.ab
-    if test is not None:
-        test.act(service.index.now.searcher, query, name, act, service.options.limits.hits, options)
+    if test is None:
+        return
+    # a list that is fused of more texts is another one
+    depth = min(service.options.limits.hits, DEPTH)
+    try:
+        test.act(service.index.now.searcher, query, name, act, depth, options)
+    except InputError as error:
+        log.error("an act is not counted: %s", error)
 
 
 def _highlights(searcher: Searcher, hit: Hit) -> tuple[tuple[int, int], ...]:

@@ -146,7 +146,7 @@ async function mark(item, verdict) {
   if (!button) return;
   const wanted = button.getAttribute("aria-pressed") === "true" ? "none" : verdict;
   try {
-    showMarks((await ask("mark", { q: shown.query, id: item.dataset.id, verdict: wanted })).marks);
+    showMarks((await ask("mark", { q: shown.query, id: item.dataset.id, verdict: wanted, ...pick("mode", "filter") })).marks);
   } catch (error) {
     tell(error);
   }
