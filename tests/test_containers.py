@@ -52,6 +52,9 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
     assert copied
     for name in copied:
         assert (ROOT / name).exists() and name in allowed, name
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {name.split("/")[0] for name in build["force-include"]}
+    assert needed <= set(copied), "the wheel is made of it"
 
 
 def test_the_extras_of_the_image_exist() -> None:

@@ -37,6 +37,16 @@ def test_hits_of_both_and_what_is_read_counts(client: TestClient) -> None:
     assert (found["won_by_a"], found["won_by_b"]) == (1, 0)
 
 
+def test_a_mark_counts_as_it_was_searched_and_both_sides_are_read(client: TestClient) -> None:
+    asked = {"q": "password reset", "mode": "sparse", "filter": "year >= 2021"}
+    hits = client.get("/search", params={**asked, "k": 3}).json()["hits"]
+    answer = client.post("/mark", json={**asked, "id": hits[0]["id"], "verdict": "good"})
+    assert answer.status_code == 200
+    found = client.get("/ab").json()["outcome"]
+    assert found["won_by_a"] + found["won_by_b"] == 1
+    assert client.get("/why", params={"q": "script", "id": hits[0]["id"]}).status_code == 200
+
+
 def test_several_queries_and_reading_without_one_are_not_counted(client: TestClient) -> None:
     client.get("/document", params={"id": "d0"})
     assert client.get("/ab").json()["outcome"]["won_by_a"] == 0
