@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -272,3 +273,15 @@ def test_absurd_sizes(splade, docs, tmp_path, words, said):
     result = splade(*[word.format(docs=docs, out=out) for word in words])
     fails(result, said, code=result.exit_code if result.exit_code == 2 else 1)
     assert not (out / "manifest.json").exists()
+
+
+def test_an_mcp_that_is_too_old_is_told_with_the_command_that_renews_it(splade, tmp_path, monkeypatch):
+    (tmp_path / "old" / "mcp" / "server").mkdir(parents=True)
+    for folder in ("mcp", "mcp/server"):
+        (tmp_path / "old" / folder / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "old")
+    for name in [*sys.modules]:
+        if name == "mcp" or name.startswith("mcp.") or name == "splade_cli.frameworks.mcp":
+            monkeypatch.delitem(sys.modules, name)
+    words = ("error: the mcp that is installed is too old", 'hint: pip install "splade-cli[mcp]"')
+    fails(splade("mcp", "--index", tmp_path), *words)

@@ -1,6 +1,7 @@
 """Encoding of a part: what each worker does, whoever starts it.
 
-A part that is there is whole, and is not made again: a worker that is lost costs the part that it was at.
+A part that is there is whole, and is not made again where its metadata name the same model and the same
+chunks: a worker that is lost costs the part that it was at.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING
 from splade_cli.deploy.distributed.tables import chunks_of_table, tables_of, vector_schema, with_vectors
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
+from splade_cli.storage.checksums import file_checksum
 from splade_cli.storage.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_AT_ONCE = 512
+MODEL, CHUNKS = b"splade.model", b"splade.chunks"
+"""Metadata of a file of vectors: the identity of the model, and the SHA-256 of the file of chunks."""
 
 
 class TableEncoder:
@@ -28,10 +32,12 @@ class TableEncoder:
 
     Attributes:
         dimensions: V.
+        identity: of the model, see `model.identity`.
     """
 
     def __init__(self, model: str, options: ModelOptions | None = None) -> None:
         self.embedder = SpladeEmbedder(model, options or ModelOptions(precision="fp32"))
+        self.identity = self.embedder.loaded.model.identity
         self.dimensions = self.embedder.loaded.model.dimensions
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -44,17 +50,39 @@ def encode_file(part: str | Path, output: str | Path, encoder: TableEncoder) -> 
     """Encodes one Parquet file of chunks into another, which is whole or not there.
 
     Returns:
-        Whether there was anything to do: a file that is there stays.
+        Whether there was anything to do: a file that `is_encoded` stays.
     """
     import pyarrow.parquet as pq
 
     output = Path(output)
-    if output.is_file():
+    if is_encoded(part, output, encoder.identity):
         return False
+    schema = vector_schema().with_metadata(_mark(Path(part), encoder.identity))
     with (
         replacing(output, alone=True) as temporary,
-        pq.ParquetWriter(temporary, vector_schema(), compression="zstd") as writer,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
     ):
         for table in tables_of(Path(part), ROWS_AT_ONCE):
-            writer.write_table(encoder(table).cast(vector_schema()))
+            writer.write_table(encoder(table).cast(schema))
     return True
+
+
+def is_encoded(part: str | Path, output: str | Path, identity: str) -> bool:
+    """Whether a file holds the vectors of this file of chunks, by the model of this identity."""
+    return Path(output).is_file() and _mark_of(Path(output)) == _mark(Path(part), identity)
+
+
+def model_of(output: Path) -> str:
+    """The identity of the model that made a file of vectors, empty where the file does not say."""
+    return _mark_of(output).get(MODEL, b"").decode()
+
+
+def _mark(part: Path, identity: str) -> dict[bytes, bytes]:
+    return {MODEL: identity.encode(), CHUNKS: file_checksum(part).encode()}
+
+
+def _mark_of(output: Path) -> dict[bytes, bytes]:
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_schema(output).metadata or {}
+    return {name: metadata[name] for name in (MODEL, CHUNKS) if name in metadata}

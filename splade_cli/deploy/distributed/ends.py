@@ -7,6 +7,7 @@ from pathlib import Path
 
 from splade_cli.corpus.chunks import BY_TOKENS, Chunking
 from splade_cli.corpus.options import ReadingOptions
+from splade_cli.deploy.distributed.encoding import model_of
 from splade_cli.deploy.distributed.tables import (
     chunk_schema,
     chunks_of_table,
@@ -15,6 +16,7 @@ from splade_cli.deploy.distributed.tables import (
     tables_of,
     vectors_of_table,
 )
+from splade_cli.errors import InputError
 from splade_cli.index.bm25.language import identify_language, required_language
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.info import IndexInfo
@@ -102,12 +104,14 @@ def index_vectors(
         chunking: as of `write_chunks`, for documents that are added later.
 
     Raises:
-        InputError: no files, ids that come twice, vectors of another width, `output` is taken.
+        InputError: no files, ids that come twice, vectors of several models or of another width, or `output`
+            is taken.
     """
     parts = parts_of(vectors)
+    _require_one_model(parts)
     embedder = SpladeEmbedder(model, options or ModelOptions(precision="fp32"))
     dimensions = embedder.loaded.model.dimensions
-    first = [chunk.content for chunk in chunks_of_table(next(tables_of(parts[0], LANGUAGE_SAMPLE)))]
+    first = _first_texts(parts)
     spoken = required_language(language) if language is not None else identify_language(first)
     info = IndexInfo(encoder=embedder.description, chunking=chunking.read_by(embedder.text_model))
     content = storage.Content(
@@ -125,3 +129,23 @@ def index_vectors(
     with claimed_index(Path(output), force):
         storage.write(Path(output), batches(), content, dimensions=dimensions, force=force)
     return SpladeIndex.open(output)
+
+
+def _first_texts(parts: list[Path]) -> list[str]:
+    """Some texts of the first part that has any, by which the language is guessed."""
+    for part in parts:
+        for table in tables_of(part, LANGUAGE_SAMPLE):
+            if table.num_rows:
+                return [chunk.content for chunk in chunks_of_table(table)]
+    return []
+
+
+def _require_one_model(parts: list[Path]) -> None:
+    """Raises InputError naming two parts whose vectors were made by different models."""
+    first = model_of(parts[0])
+    for part in parts:
+        if model_of(part) != first:
+            raise InputError(
+                f"{parts[0].name} and {part.name} were made by different models",
+                "encode the chunks again: only the parts of another model are made anew",
+            )

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from splade_cli.deploy.distributed.encoding import TableEncoder, encode_file
+from splade_cli.deploy.distributed.encoding import TableEncoder, encode_file, is_encoded
 from splade_cli.deploy.distributed.tables import parts_of
 from splade_cli.errors import InputError
+from splade_cli.model.identity import identity_of
+from splade_cli.model.layout import resolve
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -80,7 +82,7 @@ def encode_with_spark(chunks: str | Path, output: str | Path, model: str, sessio
         encoder: TableEncoder | None = None
         for part in some:
             place = Path(target) / Path(part).name
-            if place.is_file():
+            if encoder is None and is_encoded(part, place, identity_of(resolve(model))):
                 yield False
                 continue
             encoder = encoder or TableEncoder(model)

@@ -90,7 +90,9 @@ class Probes:
                 continue
             got = encoder.weights(batch)
             # rounding grows with a sum
-            difference = max(difference, float((np.abs(got - wanted) / np.maximum(1, wanted)).max()))
+            largest = (np.abs(got - wanted) / np.maximum(1, wanted)).max()
+            # unlike max, which loses NaN
+            difference = float(np.maximum(difference, largest))
             lengths = np.linalg.norm(got, axis=1) * np.linalg.norm(wanted, axis=1)
             lengths = np.maximum(lengths, np.finfo(np.float32).tiny)
             similarities.append((got * wanted).sum(1) / lengths)

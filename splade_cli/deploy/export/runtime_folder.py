@@ -26,7 +26,7 @@ from splade_cli.deploy.export.model_folder import exact
 from splade_cli.deploy.export.openvino import FOLDER, NAME, OpenVinoGraph, require_openvino, write_openvino
 from splade_cli.deploy.export.query_graph import LogitsGraph, QueryGraph
 from splade_cli.deploy.export.variant import MEASURE, QualityLoss, quality_loss
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, ModelError
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.folder.length_limit import write_length_limit
 from splade_cli.model.layout import resolve
@@ -190,6 +190,11 @@ def _write_graphs(
         converted = folder / FOLDER / NAME
         write_openvino(logits, converted)
         difference, _ = probes.compare(OpenVinoGraph(converted))
+        if not difference <= TOLERANCE:  # NaN as well
+            reason = f"differs from torch by {difference:.3g}, tolerance is {TOLERANCE:.3g}"
+            raise ModelError(
+                f"{model.name} cannot be exported to OpenVINO ({reason})", "export it to onnx", option="to"
+            )
         note(converted, LOGITS, difference)
     _link(logits, folder / "model.onnx")
     return found

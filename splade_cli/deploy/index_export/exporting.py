@@ -10,6 +10,7 @@ from pathlib import Path
 from splade_cli.deploy.index_export.load_page import write_load_page
 from splade_cli.deploy.index_export.source import Query, Source
 from splade_cli.deploy.index_export.targets import Target, target_named
+from splade_cli.deploy.query_file import read_queries
 from splade_cli.engines.remote.limits import check
 from splade_cli.engines.web.names import FeatureNames
 from splade_cli.errors import InputError, require_positive
@@ -19,7 +20,7 @@ from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
 from splade_cli.records import JsonValue
 from splade_cli.storage.claims import claimed
-from splade_cli.storage.files import claim_output, open_text, read_jsonl, remove_leftovers, replacing_folder
+from splade_cli.storage.files import claim_output, remove_leftovers, replacing_folder
 
 PAGE = "LOAD.md"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -172,24 +173,3 @@ def _encoded(index: SpladeIndex, options: IndexExportOptions) -> Sequence[Query]
         span = slice(vectors.indptr[number], vectors.indptr[number + 1])
         queries.append(Query(name, text, vectors.indices[span], vectors.data[span]))
     return queries
-
-
-def read_queries(path: Path) -> list[tuple[str, str]]:
-    """Ids and texts of queries: JSONL of ``_id`` or ``id`` and ``text``, or one a line.
-
-    Raises:
-        InputError: no such file, a row without a text, or no query in it.
-    """
-    found = []
-    if path.suffix == ".jsonl":
-        for number, row in enumerate(read_jsonl(path), 1):
-            text = row.get("text")
-            if not isinstance(text, str):
-                raise InputError(f"{path}: line {number} has no text", "rows of _id and text")
-            found.append((str(row.get("_id", row.get("id", number))), text))
-    else:
-        with open_text(path) as lines:
-            found = [(str(number), line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-    if not found:
-        raise InputError(f"{path} holds no query", "one a line, or JSONL of _id and text")
-    return found

@@ -38,7 +38,8 @@ def write_elasticsearch(source: Source, folder: Path) -> None:
 
 
 def _write_lucene(source: Source, folder: Path, index: Body, search_body: Callable[..., Body]) -> None:
-    index["mappings"].update(lucene.meta_body(source.facts.to_json()))
+    if source.is_searchable:
+        index["mappings"].update(lucene.meta_body(source.facts.to_json()))
     write_pretty(folder / "mapping.json", index)
     parts = PartWriter(folder / "bulk", ".ndjson")
     for row in source.rows():
@@ -71,7 +72,8 @@ def write_vespa(source: Source, folder: Path) -> None:
     parts = PartWriter(folder / "feed", ".jsonl", FILE_BYTES)
     for row in source.rows():
         parts.write(json_line(vespa.document_body(row, source.names)))
-    parts.write(json_line(vespa.facts_body(source.facts.to_json())))
+    if source.is_searchable:
+        parts.write(json_line(vespa.facts_body(source.facts.to_json())))
     parts.close()
 
     def body(query: Query) -> Body:

@@ -16,7 +16,7 @@ from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.limits import Checked
 from splade_cli.engines.remote.rows import rows_of
 from splade_cli.engines.web.documents import Row, each_row
-from splade_cli.engines.web.names import NUMBERED, FeatureNames
+from splade_cli.engines.web.names import IDS, NUMBERED, FeatureNames
 from splade_cli.index.index import SpladeIndex
 from splade_cli.progress import Progress, silent
 
@@ -75,6 +75,12 @@ class Source:
         facts = StoreFacts.of(self.index, LocalEngine(self.index).fields())
         rows = self.checked.rows
         return replace(facts, generation=facts.loading, loading=0, rows=rows, next_position=rows)
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether `splade search --engine` finds what is loaded: it asks by numbers. Only then there is a
+        record of it."""
+        return self.names.kind == IDS
 
     @cached_property
     def sample(self) -> Query:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from splade_cli.deploy.query_file import SHAPE, read_queries
+from splade_cli.errors import InputError
 from splade_cli.generation.queries.offline_writer import OfflineWriter
-from splade_cli.generation.queries.own_queries import read_own_queries
 from splade_cli.index.index import SpladeIndex
 
 QUERIES = 50
@@ -13,13 +14,16 @@ LANGUAGE = "english"
 
 
 def sample_queries(index: SpladeIndex, path: Path | None = None, count: int = QUERIES) -> list[str]:
-    """Queries of a file, or one of each of `count` chunks that stand evenly in the index.
+    """All queries of a file, each once, or one of each of `count` chunks that stand evenly in the index.
 
     Raises:
         InputError: the file holds none.
     """
     if path is not None:
-        return list(read_own_queries(path))
+        given = list(dict.fromkeys(text for _, text in read_queries(path) if text.strip()))
+        if not given:
+            raise InputError(f"{path} holds no query", SHAPE, option="queries")
+        return given
     rows = index.live_rows()
     step = max(1, len(rows) // count)
     chunks = [index.chunks[int(row)] for row in rows[::step][:count]]

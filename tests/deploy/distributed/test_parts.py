@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from splade_cli.deploy.distributed.encoding import TableEncoder, encode_file
+from splade_cli.deploy.distributed.encoding import TableEncoder, encode_file, is_encoded, model_of
 from splade_cli.deploy.distributed.ends import index_vectors, write_chunks
 from splade_cli.deploy.distributed.tables import chunks_of_table, parts_of, vectors_of_table
 from splade_cli.errors import InputError
@@ -69,12 +69,16 @@ def test_a_part_that_is_there_is_not_made_again(made: Any, tmp_path: Path) -> No
     part = parts_of(made / "chunks")[0]
 
     class Never:
+        identity = model_of(made / "vectors" / part.name)
+
         def __call__(self, table: Any) -> Any:
             raise AssertionError("it is there")
 
     assert not encode_file(part, made / "vectors" / part.name, Never())  # type: ignore[arg-type]
 
     class Lost:
+        identity = "a model"
+
         def __call__(self, table: Any) -> Any:
             raise KeyboardInterrupt
 
@@ -107,3 +111,40 @@ def test_ray_encodes_the_same(made: Any, bert_folder: Path, tmp_path: Path) -> N
         ray.shutdown()
     for part in parts_of(made / "vectors"):
         assert pq.read_table(tmp_path / "out" / part.name)["indices"] == pq.read_table(part)["indices"]
+
+
+def test_vectors_of_another_model_or_of_other_chunks_are_made_anew(
+    made: Any, bert_folder: Path, tmp_path: Path
+) -> None:
+    first, second = parts_of(made / "chunks")[:2]
+    encoder = TableEncoder(str(bert_folder), ModelOptions(device="cpu", precision="fp32"))
+    place = tmp_path / first.name
+    assert encoder.identity and encode_file(first, place, encoder)
+    assert is_encoded(first, place, encoder.identity) and not encode_file(first, place, encoder)
+    assert not is_encoded(first, place, "another model")
+    assert encode_file(second, place, encoder), "other chunks under the same name"
+    assert pq.read_table(place)["id"].to_pylist() == pq.read_table(second)["id"].to_pylist()
+    encoder.identity = "another model"
+    assert encode_file(second, place, encoder) and model_of(place) == "another model"
+    pq.write_table(pq.read_table(place).replace_schema_metadata(), place)
+    assert encode_file(second, place, encoder), "who made it is not known"
+
+
+def test_vectors_of_two_models_make_no_index(made: Any, bert_folder: Path, tmp_path: Path) -> None:
+    encoder = TableEncoder(str(bert_folder), ModelOptions(device="cpu", precision="fp32"))
+    for number, part in enumerate(parts_of(made / "chunks")[:2]):
+        encoder.identity = f"model {number}"
+        encode_file(part, tmp_path / "vectors" / part.name, encoder)
+    with pytest.raises(InputError, match="were made by different models"):
+        index_vectors(tmp_path / "vectors", tmp_path / "index", str(bert_folder))
+    assert not (tmp_path / "index").exists()
+
+
+def test_a_first_part_may_be_empty(made: Any, bert_folder: Path, tmp_path: Path) -> None:
+    part = parts_of(made / "vectors")[0]
+    table = pq.read_table(part)
+    (tmp_path / "vectors").mkdir()
+    pq.write_table(table.slice(0, 0), tmp_path / "vectors" / "part-0.parquet")
+    pq.write_table(table, tmp_path / "vectors" / "part-1.parquet")
+    index = index_vectors(tmp_path / "vectors", tmp_path / "index", str(bert_folder))
+    assert list(index.ids) == table["id"].to_pylist()

@@ -21,7 +21,7 @@ from splade_cli.deploy.export import openvino, runtime_folder
 from splade_cli.deploy.export.graph_model import OnnxGraph, loaded_graph
 from splade_cli.deploy.export.query_graph import LogitsGraph
 from splade_cli.deploy.export.runtime_folder import RuntimeFolder, RuntimeOptions, export_runtime
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import encode
 
 Make = Callable[..., Any]
@@ -120,6 +120,26 @@ def test_openvino_computes_the_same(
     graph = openvino.OpenVinoGraph(tmp_path / "openvino" / openvino.NAME)
     got = encode(loaded_graph(graph, loaded, "openvino"), texts).toarray()
     np.testing.assert_allclose(got, encode(loaded, texts).toarray(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [1.5, float("nan")])
+def test_an_openvino_graph_that_differs_is_refused(
+    bert_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    class Other(OnnxGraph):
+        def run(self, feed: Any) -> Any:
+            return super().run(feed) * np.float32(wrong)
+
+    def copied(graph: Path, into: Path) -> None:
+        into.parent.mkdir(parents=True)
+        shutil.copyfile(graph, into)
+
+    monkeypatch.setattr(runtime_folder, "require_openvino", lambda: None)
+    monkeypatch.setattr(runtime_folder, "write_openvino", copied)
+    monkeypatch.setattr(runtime_folder, "OpenVinoGraph", Other)
+    with pytest.raises(ModelError, match="cannot be exported to OpenVINO"):
+        export_runtime(str(bert_folder), tmp_path / "out", RuntimeOptions(to="openvino", int8=False))
+    assert not (tmp_path / "out").exists()
 
 
 def test_fastembed_gives_the_same_vectors(

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from splade_cli.deploy.index_export.exporting import IndexExportOptions, export_index, is_index, read_queries
+from splade_cli.deploy.index_export.exporting import IndexExportOptions, export_index, is_index
 from splade_cli.deploy.index_export.targets import TARGETS
+from splade_cli.deploy.push.sample_queries import sample_queries
+from splade_cli.deploy.query_file import read_queries
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
 
@@ -130,3 +132,15 @@ def test_queries_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"query": "one"}\n')
     with pytest.raises(InputError, match="line 1 has no text"):
         read_queries(tmp_path / "bad.jsonl")
+    (tmp_path / "q.csv").write_text("query\none\n")
+    with pytest.raises(InputError, match="queries are not read from .csv"):
+        read_queries(tmp_path / "q.csv")
+
+
+def test_a_push_is_checked_by_all_queries_of_a_file(small_index: SpladeIndex, tmp_path: Path) -> None:
+    lines = [f"query {number}" for number in range(30)]
+    (tmp_path / "q.txt").write_text("\n".join([*lines, "query 0"]))
+    assert sample_queries(small_index, tmp_path / "q.txt") == lines
+    (tmp_path / "blank.jsonl").write_text('{"text": " "}\n')
+    with pytest.raises(InputError, match="holds no query"):
+        sample_queries(small_index, tmp_path / "blank.jsonl")

@@ -183,3 +183,14 @@ def test_qdrant_itself_finds_the_same(export: Any, small_index: SpladeIndex, ask
         )
         assert [point.payload["id"] for point in answer.points] == wanted[number]
         assert [point.score for point in answer.points] == pytest.approx(scores[number].tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize("to", ["opensearch", "elasticsearch", "vespa"])
+def test_only_what_splade_can_search_says_so(export: Any, to: str) -> None:
+    for names in ("ids", "tokens"):
+        done = export(to, names=names)
+        files = [path for path in done.folder.rglob("*") if path.suffix in (".json", ".jsonl")]
+        has_record = any("generation" in path.read_text(encoding="utf-8") for path in files)
+        assert has_record == (names == "ids")
+        page = (done.folder / "LOAD.md").read_text(encoding="utf-8")
+        assert ("Dimensions are called by their tokens" in page) == (names == "tokens")

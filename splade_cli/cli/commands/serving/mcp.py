@@ -34,13 +34,18 @@ def mcp(
 
     from splade_cli.errors import InputError
 
+    install = 'pip install "splade-cli[mcp]"'
     if find_spec("mcp") is None:
-        raise InputError("mcp is not installed", 'pip install "splade-cli[mcp]"')
+        raise InputError("mcp is not installed", install)
     options.weights_need_hybrid(weights, mode)
     chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)
 
     from splade_cli.cli.render import console
-    from splade_cli.frameworks.mcp import mcp_server
+
+    try:
+        from splade_cli.frameworks.mcp import mcp_server
+    except ImportError:
+        raise InputError("the mcp that is installed is too old", install) from None
     from splade_cli.search.searcher import Searcher
 
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
