@@ -105,13 +105,12 @@ class EngineAddress:
 
     @property
     def base_url(self) -> str:
-        """``http://host:port``, without the path and what is secret. Where the scheme says no transport,
-        that is http."""
+        """``https://host:port``, without the path and what is secret; of an address with a transport."""
         host = self.host or "localhost"
         where = f"[{host}]" if ":" in host else host
         if self.port is not None:
             where += f":{self.port}"
-        return f"{self.transport or 'http'}://{where}"
+        return f"{self.transport}://{where}"
 
     def __str__(self) -> str:
         scheme = f"{self.scheme}+{self.transport}" if self.transport else self.scheme

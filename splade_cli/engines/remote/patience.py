@@ -15,40 +15,52 @@ class Patience:
     """How long a failing server is waited for.
 
     Attributes:
-        seconds: of waiting, in all.
+        seconds: of pauses, in all.
         first: the first wait; each is twice the one before.
         most: the longest wait.
+        whole: seconds of pauses and calls together, after which no other call is made.
     """
 
     seconds: float = 60.0
     first: float = 0.2
     most: float = 5.0
+    whole: float = 300.0
 
 
 LOADING = Patience()
-"""Of a push: longer than a restart of a server takes."""
-SEARCHING = Patience(2.0)
+"""Of a push: longer than a restart of a server takes, and than two answers that never come."""
+SEARCHING = Patience(2.0, whole=2.0)
 """Of a search, which somebody waits for."""
 
 
 def patiently(
-    call: Callable[[], Result], is_passing: Callable[[Exception], bool], patience: Patience = LOADING
+    call: Callable[[], Result],
+    is_passing: Callable[[Exception], bool],
+    patience: Patience = LOADING,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Result:
     """The result of `call`, made again while it raises what `is_passing` and there is patience.
 
     An error may say by its `retry_after` how many seconds the server wants to be left alone.
+
+    Args:
+        clock: seconds, by which the time is told that calls take.
 
     Raises:
         Exception: what `call` raised last.
     """
     wait = patience.first
     waited = 0.0
+    called = 0.0
     while True:
+        start = clock()
         try:
             return call()
         except Exception as error:
             pause = max(wait, getattr(error, "retry_after", 0.0))
-            if not is_passing(error) or waited + pause > patience.seconds:
+            called += clock() - start
+            is_over = waited + pause > patience.seconds or waited + called + pause > patience.whole
+            if is_over or not is_passing(error):
                 raise
         time.sleep(pause)
         waited += pause

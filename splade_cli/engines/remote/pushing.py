@@ -78,8 +78,10 @@ def push(
     options = options or PushOptions()
     checked = check(index, store.limits)
     before = store.read_facts()
-    if before is not None and options.force and not options.dry_run:
-        store.clear()
+    if options.force:
+        if before is not None and not options.dry_run:
+            store.clear()
+        # a dry run counts as if it had been cleared
         before = None
     facts = StoreFacts.of(index, LocalEngine(index).fields())
     if before is not None:

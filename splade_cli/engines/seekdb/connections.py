@@ -19,6 +19,8 @@ Result = TypeVar("Result")
 PORT = 2881
 DATABASE = "test"
 SECONDS = 10
+ANSWER_SECONDS = 120
+"""After which a server that took a statement and says nothing counts as lost."""
 _REFUSED = (1044, 1045, 1698)
 _MISSING = (1146, 1051)
 _PASSING = (1040, 1205, 1213, 2003, 2006, 2013, 2055, 4012, 4119)
@@ -98,6 +100,8 @@ class Connections:
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=SECONDS,
+            read_timeout=ANSWER_SECONDS,
+            write_timeout=ANSWER_SECONDS,
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from splade_cli.engines.remote.address import PASSWORD, TOKEN, EngineAddress
 from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience, patiently
-from splade_cli.errors import InputError, ServiceError
+from splade_cli.errors import ServiceError
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,7 +28,8 @@ JSON, LINES = "application/json", "application/x-ndjson"
 
 
 class Answer(NamedTuple):
-    """What a server said: a status below 500, and a body, empty where it was no JSON object."""
+    """What a server said: a status below 500, and a body; that of a refusal is empty where it was no JSON
+    object."""
 
     status: int
     body: dict[str, Any]
@@ -91,8 +92,8 @@ class JsonClient:
             kind: the type of the body.
 
         Raises:
-            InputError: the server wants other credentials.
-            ServiceError: it cannot be reached, or fails for longer than there is patience.
+            ServiceError: it cannot be reached, wants other credentials, answers with no JSON object, or fails
+                for longer than there is patience.
         """
         content = b""
         headers = {}
@@ -130,7 +131,8 @@ class JsonClient:
         if len(response.content) > MOST_ANSWER:
             raise ServiceError(f"{self.address} answers with {len(response.content):,} bytes", "ask for less")
         if status in (401, 403):
-            raise InputError(
+            # who asks a server that has this engine behind it has no part in its credentials
+            raise ServiceError(
                 f"{self.address} refuses ({status}): {reason_of(response)}",
                 f"check the user in the URL, and {PASSWORD} or {TOKEN}",
             )
@@ -144,12 +146,18 @@ class JsonClient:
             raise ServiceError(
                 f"{self.address} fails ({status}): {reason_of(response)}", "see the log of the server"
             )
-        return Answer(status, _object(response.content))
+        body = _object(response.content)
+        if body is None and 200 <= status < 300:
+            raise ServiceError(
+                f"{self.address} answers, but with no JSON object: {reason_of(response)}",
+                "is this the address of the engine?",
+            )
+        return Answer(status, body or {})
 
-    def refusal(self, answer: Answer, what: str) -> InputError:
+    def refusal(self, answer: Answer, what: str) -> ServiceError:
         """An error for an answer that refuses what was asked."""
         said = " ".join(json.dumps(answer.body, ensure_ascii=False).split())[:SHOWN]
-        return InputError(
+        return ServiceError(
             f"{self.address} refuses {what} ({answer.status}): {said}", "see the documentation of the engine"
         )
 
@@ -163,12 +171,13 @@ def json_bytes(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _object(content: bytes) -> dict[str, Any]:
+def _object(content: bytes) -> dict[str, Any] | None:
+    """A JSON object, an empty one of no bytes, None for anything else."""
     try:
         body = json.loads(content) if content else {}
     except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def reason_of(response: httpx2.Response) -> str:

@@ -92,3 +92,34 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
         open_store("postgresql://h/db")
     assert caught.value.hint == 'pip install "splade-cli[postgres]"'
     assert all(kind.extra or not kind.packages for kind in KINDS.values())
+
+
+@pytest.mark.parametrize("kind", ["qdrant", "opensearch", "elasticsearch", "vespa", "milvus"])
+def test_an_address_without_a_transport_names_nothing(kind: str) -> None:
+    with pytest.raises(InputError, match=f"{kind}://me@h:6333/docs does not say") as caught:
+        open_store(f"{kind}://me:hidden@h:6333/docs")
+    assert caught.value.hint == f"type {kind}+https://me@h:6333/docs or {kind}+http://me@h:6333/docs"
+
+
+@pytest.mark.parametrize(
+    "url", ["pinecone://h/docs", "pinecone+http://h/docs", "pinecone+http://10.0.0.1/docs"]
+)
+def test_a_key_is_not_sent_in_clear_text(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPLADE_ENGINE_TOKEN", "key")
+    with pytest.raises(InputError) as caught:
+        open_store(url)
+    assert caught.value.hint.startswith("type pinecone+https://") and " or " not in caught.value.hint
+    for allowed in (
+        "pinecone+https://h/docs",
+        "pinecone+http://127.0.0.1:9/docs",
+        "pinecone+http://localhost:9/docs",
+    ):
+        store, address = open_store(allowed)
+        assert address.base_url.startswith(allowed.partition("+")[2].rpartition("/")[0])
+        store.close()
+
+
+def test_a_file_of_milvus_lite_needs_no_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("splade_cli.engines.remote.opening.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="milvus needs pymilvus"):
+        open_store("milvus:///folder/file.db?collection=docs")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.remote import conditions as c
-from splade_cli.engines.remote.patience import Patience, patiently
+from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience, patiently
 from splade_cli.engines.remote.rows import field_values
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata.fields import spelled_number
@@ -117,3 +117,25 @@ def test_a_passing_failure_is_waited_for_and_a_lasting_one_is_not(monkeypatch: p
     with pytest.raises(OSError):
         patiently(call, lambda error: False, patience)
     assert len(waits) == 6
+
+
+def test_time_that_calls_take_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("splade_cli.engines.remote.patience.time.sleep", lambda seconds: None)
+    now = [0.0]
+    calls = []
+
+    def hang() -> None:
+        calls.append(now[0])
+        now[0] += 30
+        raise OSError
+
+    def clock() -> float:
+        return now[0]
+
+    with pytest.raises(OSError):
+        patiently(hang, lambda error: True, SEARCHING, clock)
+    assert len(calls) == 1, "somebody waits, and has waited for 30 seconds"
+    calls.clear()
+    with pytest.raises(OSError):
+        patiently(hang, lambda error: True, LOADING, clock)
+    assert len(calls) == 10, "300 seconds in all"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from splade_cli.deploy.server.refusals import refusal_of
 from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.remote.engine import RemoteEngine
 from splade_cli.engines.remote.opening import open_store
@@ -137,7 +138,7 @@ def test_secrets_are_sent_and_not_shown(start: Start, monkeypatch: pytest.Monkey
         stub = start(LuceneStub("elasticsearch"))
         stub.faults = [401, 403]
         store, shown = open_store(address(stub, name))
-        with pytest.raises(InputError, match=r"refuses \(401\)") as caught:
+        with pytest.raises(ServiceError, match=r"refuses \(401\)") as caught:
             store.read_facts()
         assert stub.seen[0].headers[header] == value
         assert SECRET not in f"{caught.value} {caught.value.hint} {shown} {store!r}"
@@ -146,7 +147,7 @@ def test_secrets_are_sent_and_not_shown(start: Start, monkeypatch: pytest.Monkey
     stub = start(LuceneStub("opensearch"))
     stub.faults = [401]
     store, shown = open_store(address(stub, "opensearch").replace("//", "//admin@"))
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(ServiceError) as caught:
         store.read_facts()
     assert stub.seen[0].headers["authorization"].startswith("Basic ")
     assert SECRET not in f"{caught.value} {shown}"
@@ -211,8 +212,49 @@ def test_a_server_that_is_another_one(make_index: Any, start: Start) -> None:
             return ["a page"]
 
     store, shown = open_store(address(start(Web())))
-    with pytest.raises((InputError, ServiceError)):
+    with pytest.raises(ServiceError, match="answers, but with no JSON object"):
         push(make_index(), store, str(shown))
+
+
+def test_a_search_does_not_wait_as_long_as_a_push(
+    make_index: Any, queries: Any, stub: Stub, store_url: str, shown: str, pauses: list[float]
+) -> None:
+    index = make_index()
+    store, _ = open_store(store_url)
+    push(index, store, shown)
+    for read in (
+        lambda: store.search(queries, 3),
+        lambda: store.fetch(index.ids[:2]),
+        lambda: store.vectors(index.ids[:2]),
+        lambda: store.chunks_of(index.chunks[0].document_id),
+    ):
+        pauses.clear()
+        stub.faults = [(503, {"Retry-After": "3"})] * 50
+        with pytest.raises(ServiceError, match=r"is busy \(503\)"):
+            read()
+        assert not pauses, "three seconds are more than a search has"
+
+
+def test_a_refusal_is_not_the_fault_of_who_searches(
+    make_index: Any, queries: Any, stub: Stub, store_url: str, shown: str
+) -> None:
+    store, _ = open_store(store_url)
+    push(make_index(), store, shown)
+    for status in (400, 401, 403, 404):
+        stub.faults = [status] * 50
+        with pytest.raises(ServiceError, match=rf"\({status}\)") as caught:
+            store.search(queries, 3)
+        told = refusal_of(caught.value)
+        assert told.status == 503 and str(stub.port) not in f"{told.message} {told.hint}"
+
+
+def test_a_dry_run_with_force_counts_all_rows(make_index: Any, store_url: str, shown: str) -> None:
+    store, _ = open_store(store_url)
+    index = make_index()
+    push(index, store, shown)
+    done = push(index, store, shown, PushOptions(force=True, dry_run=True))
+    assert (done.written, done.deleted, done.unchanged) == (60, 0, 0)
+    assert store.count() == 60 and store.read_facts(), "nothing was cleared"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from splade_cli.engines.remote.address import EngineAddress
 from splade_cli.engines.remote.conditions import Condition
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.limits import Limits
-from splade_cli.engines.remote.patience import LOADING
+from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
 from splade_cli.engines.web.client import LINES, Answer, JsonClient, json_bytes
 from splade_cli.engines.web.documents import DIGEST, POSITION, chunk_of, each_row
@@ -143,9 +143,10 @@ class LuceneStore:
 
     def count(self, condition: Condition | None = None) -> int:
         """See `EngineWriter.count`."""
-        self._refresh()
+        patience = LOADING if condition is None else SEARCHING
+        self._refresh(patience)
         query: Body = {"match_all": {}} if condition is None else lucene_query(condition)
-        return int(self._send("POST", "_count", {"query": query})["count"])
+        return int(self._send("POST", "_count", {"query": query}, patience)["count"])
 
     def size_bytes(self) -> int | None:
         """See `EngineWriter.size_bytes`."""
@@ -168,7 +169,7 @@ class LuceneStore:
             body = self.dialect.search_body(queries.indices[span], queries.data[span], k, condition)
             lines += [b"{}", json_bytes(body)]
         content = b"\n".join(lines) + b"\n"
-        answer = self._client.send("POST", f"/{self.name}/_msearch", content, kind=LINES)
+        answer = self._client.send("POST", f"/{self.name}/_msearch", content, kind=LINES, patience=SEARCHING)
         self._require(answer, "the search")
         ranking = Ranking([], [])
         for each in answer.body["responses"]:
@@ -182,12 +183,12 @@ class LuceneStore:
     def fetch(self, ids: Sequence[str]) -> Mapping[str, Chunk]:
         """See `Store.fetch`."""
         fields = "document_id,text,title,headings,start,end,metadata"
-        return {name: chunk_of(name, source) for name, source in self._sources(ids, fields)}
+        return {name: chunk_of(name, source) for name, source in self._sources(ids, fields, SEARCHING)}
 
     def vectors(self, ids: Sequence[str]) -> Mapping[str, tuple[list[int], list[float]]]:
         """See `Store.vectors`."""
         found = {}
-        for name, source in self._sources(ids, bodies.VECTOR):
+        for name, source in self._sources(ids, bodies.VECTOR, SEARCHING):
             weights = {int(column): weight for column, weight in source.get(bodies.VECTOR, {}).items()}
             columns = sorted(weights)
             found[name] = (columns, [weights[column] for column in columns])
@@ -201,26 +202,29 @@ class LuceneStore:
             "sort": [{POSITION: "asc"}],
             "query": {"term": {"document_id": document_id}},
         }
-        return [hit["_id"] for hit in self._send("POST", "_search", body)["hits"]["hits"]]
+        found = self._send("POST", "_search", body, SEARCHING)
+        return [hit["_id"] for hit in found["hits"]["hits"]]
 
-    def _sources(self, ids: Sequence[str], fields: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _sources(
+        self, ids: Sequence[str], fields: str, patience: Patience = LOADING
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Parts of the documents of those of `ids` that are there; as written last, found by searches or
         not."""
         path = f"_mget?_source_includes={fields}"
         for start in range(0, len(ids), IDS_AT_ONCE):
             body = {"ids": list(ids[start : start + IDS_AT_ONCE])}
-            for document in self._send("POST", path, body)["docs"]:
+            for document in self._send("POST", path, body, patience)["docs"]:
                 if document.get("found"):
                     yield document["_id"], document.get("_source", {})
 
-    def _refresh(self) -> None:
+    def _refresh(self, patience: Patience = LOADING) -> None:
         """Makes what was written findable; without a write there is nothing to do."""
         if not self._is_fresh:
-            self._send("POST", "_refresh", None)
+            self._send("POST", "_refresh", None, patience)
             self._is_fresh = True
 
-    def _send(self, method: str, path: str, body: object) -> dict[str, Any]:
-        answer = self._client.send(method, f"/{self.name}/{path}", body)
+    def _send(self, method: str, path: str, body: object, patience: Patience = LOADING) -> dict[str, Any]:
+        answer = self._client.send(method, f"/{self.name}/{path}", body, patience=patience)
         self._require(answer, f"{method} {path}")
         return _whole(answer.body)
 

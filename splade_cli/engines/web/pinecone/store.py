@@ -20,6 +20,7 @@ import scipy.sparse as sp
 from splade_cli.engines.remote.address import TOKEN, EngineAddress
 from splade_cli.engines.remote.conditions import Condition
 from splade_cli.engines.remote.facts import StoreFacts
+from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
 from splade_cli.engines.web.client import Answer, JsonClient, json_bytes
 from splade_cli.engines.web.documents import DIGEST, POSITION, chunk_of, each_row
@@ -163,14 +164,14 @@ class PineconeStore:
         for number in range(queries.shape[0]):
             span = slice(queries.indptr[number], queries.indptr[number + 1])
             body = bodies.search_body(queries.indices[span], queries.data[span], k, self.name, condition)
-            matches = self._call("POST", "/query", body).get("matches", [])
+            matches = self._call("POST", "/query", body, SEARCHING).get("matches", [])
             ranking.ids.append([bodies.our_id(match["id"]) for match in matches])
             ranking.scores.append(np.array([match["score"] for match in matches], dtype=np.float32))
         return ranking
 
     def fetch(self, ids: Sequence[str]) -> Mapping[str, Chunk]:
         """See `Store.fetch`."""
-        records = self._fetch(ids, self.name)
+        records = self._fetch(ids, self.name, SEARCHING)
         return {
             name: chunk_of(name, json.loads(record["metadata"][bodies.CHUNK]))
             for name, record in records.items()
@@ -179,7 +180,7 @@ class PineconeStore:
     def vectors(self, ids: Sequence[str]) -> Mapping[str, tuple[list[int], list[float]]]:
         """See `Store.vectors`."""
         found = {}
-        for name, record in self._fetch(ids, self.name).items():
+        for name, record in self._fetch(ids, self.name, SEARCHING).items():
             sparse = record["sparseValues"]
             pairs = sorted(zip(sparse["indices"], sparse["values"], strict=True))
             pairs = [pair for pair in pairs if pair[0] != bodies.NOTHING]
@@ -195,7 +196,7 @@ class PineconeStore:
         }
         positions: dict[str, float] = {}
         while True:
-            page = self._call("POST", "/vectors/fetch_by_metadata", body)
+            page = self._call("POST", "/vectors/fetch_by_metadata", body, SEARCHING)
             for name, record in page.get("vectors", {}).items():
                 positions[bodies.our_id(name)] = record["metadata"][POSITION]
             following = (page.get("pagination") or {}).get("next")
@@ -212,20 +213,22 @@ class PineconeStore:
         elif records:
             self._call("POST", "/vectors/upsert", content)
 
-    def _fetch(self, ids: Sequence[str], namespace: str) -> dict[str, dict[str, Any]]:
+    def _fetch(
+        self, ids: Sequence[str], namespace: str, patience: Patience = LOADING
+    ) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(ids), IDS_AT_ONCE):
             asked = [("ids", bodies.record_id(name)) for name in ids[start : start + IDS_AT_ONCE]]
             path = f"/vectors/fetch?{urlencode([*asked, ('namespace', namespace)])}"
-            records = self._call("GET", path, None).get("vectors", {})
+            records = self._call("GET", path, None, patience).get("vectors", {})
             found.update({bodies.our_id(name): record for name, record in records.items()})
         return found
 
     def _stats(self) -> dict[str, Any]:
         return self._call("POST", "/describe_index_stats", {})
 
-    def _call(self, method: str, path: str, body: object) -> dict[str, Any]:
-        answer = self._client.send(method, path, body)
+    def _call(self, method: str, path: str, body: object, patience: Patience = LOADING) -> dict[str, Any]:
+        answer = self._client.send(method, path, body, patience=patience)
         return self._require(answer, f"{method} {path.partition('?')[0]}")
 
     def _require(self, answer: Answer, what: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from splade_cli.engines.remote.address import EngineAddress
 from splade_cli.engines.remote.conditions import Condition
 from splade_cli.engines.remote.facts import StoreFacts
+from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
 from splade_cli.engines.web.client import Answer, JsonClient, json_bytes
 from splade_cli.engines.web.documents import DIGEST, POSITION, chunk_of, each_row
@@ -108,7 +109,9 @@ class QdrantStore:
         wanted = NO_FACTS
         if condition is not None:
             wanted = {"must": [qdrant_filter(condition)], **NO_FACTS}
-        return int(self._call("POST", "/points/count", {"filter": wanted, "exact": True})["count"])
+        patience = LOADING if condition is None else SEARCHING
+        body: Body = {"filter": wanted, "exact": True}
+        return int(self._call("POST", "/points/count", body, patience)["count"])
 
     def size_bytes(self) -> int | None:
         """See `EngineWriter.size_bytes`: Qdrant does not say."""
@@ -125,7 +128,7 @@ class QdrantStore:
             span = slice(queries.indptr[number], queries.indptr[number + 1])
             searches.append(bodies.search_body(queries.indices[span], queries.data[span], k, condition))
         ranking = Ranking([], [])
-        for each in self._call("POST", "/points/query/batch", {"searches": searches}):
+        for each in self._call("POST", "/points/query/batch", {"searches": searches}, SEARCHING):
             ranking.ids.append([point["payload"][bodies.ID] for point in each["points"]])
             scores = [point["score"] for point in each["points"]]
             ranking.scores.append(np.array(scores, dtype=np.float32))
@@ -133,14 +136,15 @@ class QdrantStore:
 
     def fetch(self, ids: Sequence[str]) -> Mapping[str, Chunk]:
         """See `Store.fetch`."""
-        points = self._points(_point_ids(ids), payload=True)
+        points = self._points(_point_ids(ids), payload=True, patience=SEARCHING)
         chunks = [chunk_of(point["payload"][bodies.ID], point["payload"]) for point in points]
         return {chunk.id: chunk for chunk in chunks}
 
     def vectors(self, ids: Sequence[str]) -> Mapping[str, tuple[list[int], list[float]]]:
         """See `Store.vectors`."""
         found = {}
-        for point in self._points(_point_ids(ids), payload=[bodies.ID], vectors=True):
+        points = self._points(_point_ids(ids), payload=[bodies.ID], vectors=True, patience=SEARCHING)
+        for point in points:
             vector = (point.get("vector") or {}).get(bodies.VECTOR) or {"indices": [], "values": []}
             pairs = sorted(zip(vector["indices"], vector["values"], strict=True))
             found[point["payload"][bodies.ID]] = (
@@ -152,7 +156,8 @@ class QdrantStore:
     def chunks_of(self, document_id: str) -> list[str]:
         """See `Store.chunks_of`."""
         wanted: Body = {"must": [{"key": "document_id", "match": {"value": document_id}}]}
-        payloads = [point["payload"] for point in self._scroll(wanted, [bodies.ID, POSITION])]
+        points = self._scroll(wanted, [bodies.ID, POSITION], SEARCHING)
+        payloads = [point["payload"] for point in points]
         return [payload[bodies.ID] for payload in sorted(payloads, key=lambda each: each[POSITION])]
 
     def _put(self, points: Sequence[Body]) -> None:
@@ -165,26 +170,33 @@ class QdrantStore:
             self._call("PUT", "/points?wait=true", content)
 
     def _points(
-        self, ids: Sequence[str], *, payload: bool | Sequence[str], vectors: bool = False
+        self,
+        ids: Sequence[str],
+        *,
+        payload: bool | Sequence[str],
+        vectors: bool = False,
+        patience: Patience = LOADING,
     ) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for start in range(0, len(ids), IDS_AT_ONCE):
             body: Body = {"ids": list(ids[start : start + IDS_AT_ONCE]), "with_payload": payload}
             body["with_vector"] = [bodies.VECTOR] if vectors else False
-            found += self._call("POST", "/points", body)
+            found += self._call("POST", "/points", body, patience)
         return found
 
-    def _scroll(self, wanted: Body, payload: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def _scroll(
+        self, wanted: Body, payload: Sequence[str], patience: Patience = LOADING
+    ) -> Iterator[dict[str, Any]]:
         body: Body = {"filter": wanted, "limit": IDS_AT_ONCE, "with_payload": list(payload)}
         while True:
-            page = self._call("POST", "/points/scroll", body)
+            page = self._call("POST", "/points/scroll", body, patience)
             yield from page["points"]
             body["offset"] = page.get("next_page_offset")
             if body["offset"] is None:
                 return
 
-    def _call(self, method: str, path: str, body: object) -> Any:
-        answer = self._client.send(method, f"{self._path}{path}", body)
+    def _call(self, method: str, path: str, body: object, patience: Patience = LOADING) -> Any:
+        answer = self._client.send(method, f"{self._path}{path}", body, patience=patience)
         return self._result(answer, f"{method} {path or self._path}")
 
     def _result(self, answer: Answer, what: str) -> Any:
