@@ -21,7 +21,7 @@ def test_parts_of_an_address() -> None:
     assert (address.name("table"), address.parameter("sslmode")) == ("docs", "require")
     assert EngineAddress.parse("qdrant+https://h:6333/notes").name("collection") == "notes"
     assert EngineAddress.parse("postgresql://h/db").name("table") == "splade"
-    assert EngineAddress.parse("milvus:///tmp/a b.db?collection=x").path == "tmp/a b.db"
+    assert EngineAddress.parse("milvus:///data/a b.db?collection=x").path == "data/a b.db"
     assert EngineAddress.parse("qdrant+http://[::1]:6333/notes").base_url == "http://[::1]:6333"
 
 
