@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,23 @@ from splade_cli.building.building import Building
 from splade_cli.building.data_stage import held_out_rows
 from splade_cli.building.measuring import Contest, contest, held_out
 from splade_cli.building.options import BuildOptions
-from splade_cli.building.record import DATA, TRAIN, run_folder
+from splade_cli.building.record import DATA, INDEX, TRAIN, run_folder
 from splade_cli.config.resolve import Resolved, resolve
 from splade_cli.errors import InputError
-from splade_cli.search.session.marks import Marks
+from splade_cli.generation.marked_rows import marked_rows
+from splade_cli.records import JsonValue
+from splade_cli.search.searcher import Searcher
+from splade_cli.search.session.marks import SOURCE, Marks
 from splade_cli.search.session.sitting import MARKS
 from splade_cli.storage.checksums import file_checksum
+from splade_cli.storage.files import read_jsonl, write_jsonl
 from splade_cli.training.averaging import WITH_VOCABULARY
 from splade_cli.training.loop.prerequisites import require_prerequisites
 from splade_cli.training.run_folder import FINAL
 from splade_cli.training.trainer import SpladeTrainer
 
 MARKED = "datasets.marks.source"
+MARKED_ROWS = "marked.jsonl"
 SHARE = 0.6
 """Of the time that is left which steps may take; validations, indexing and measuring need the rest."""
 
@@ -49,7 +55,7 @@ def configured(
     }
     settings = list(options.settings)
     if good_marks(options.output):
-        flags[MARKED] = str(options.output / MARKS)
+        flags[MARKED] = str(options.output / DATA / MARKED_ROWS)
         # an epoch in turns would else end with the few marks
         settings.insert(0, "datasets.round_robin_until=all_used_up")
     if max_steps is not None:
@@ -103,6 +109,8 @@ def train(building: Building) -> Contest | None:
         shutil.rmtree(run_folder(building.output, number), ignore_errors=True)
         building.keep(replace(record, begun=wanted, last_run=number, budget={}))
     run = run_folder(building.output, number)
+    if marked:
+        _write_marked_rows(building)
     resolved = configured(options, run, validated=validated)
     if options.minutes is not None:
         _fit_steps(building, resolved)
@@ -114,6 +122,18 @@ def train(building: Building) -> Contest | None:
     in_use = number if found.promoted else building.record.run
     building.keep(replace(building.record, run=in_use, chosen=found.sentence).with_stage(TRAIN, wanted))
     return found
+
+
+def _write_marked_rows(building: Building) -> None:
+    """Writes rows of what was called good; negatives are of the search that was marked, where it is there."""
+    rows: list[Mapping[str, JsonValue]] = [
+        row for row in read_jsonl(building.output / MARKS) if "label" not in row
+    ]
+    if INDEX in building.record.stages:
+        searcher = Searcher.open(building.output / INDEX)
+        mined = marked_rows(Marks(building.output / MARKS).every(), searcher)
+        rows = [*mined, *(row for row in rows if row.get("source") != SOURCE)]
+    write_jsonl(building.data / MARKED_ROWS, rows)
 
 
 def _fit_steps(building: Building, resolved: Resolved) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -67,7 +68,10 @@ class DenseWindows:
 
     def info(self, dimensions: int) -> DenseInfo:
         """What an index says of its dense vectors."""
-        return DenseInfo(self._model.name, self.identity, dimensions)
+        name = self._model.name
+        if Path(name).expanduser().is_dir():
+            name = str(Path(name).expanduser().resolve())  # an index is opened from other folders too
+        return DenseInfo(name, self.identity, dimensions)
 
 
 @dataclass(frozen=True)

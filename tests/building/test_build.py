@@ -15,6 +15,7 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.search.session.marks import Mark, Marks
 from splade_cli.storage.claims import claimed
+from splade_cli.storage.files import read_jsonl
 from tests.building.conftest import Builder
 
 
@@ -84,6 +85,11 @@ def test_marks_of_sessions_are_training_rows(builder: Builder) -> None:
     made = builder()
     assert made.stages[0] == "train" and "data" not in made.stages
     assert "1 hits that were called good in sessions are training rows as well" in builder.said
+    (row,) = read_jsonl(builder.output / "data/marked.jsonl")
+    assert row["query"] == "turning steel"
+    negatives = row["negative_documents"]
+    assert isinstance(negatives, list) and negatives, "alone in a batch it would teach nothing"
+    assert row["positive_document"] not in negatives
     assert builder().stages == ()
     marks.put([Mark("turning steel", "lathe.md::1", "none", "")])
     builder.figures = {"run-4/final": 0.25}

@@ -69,3 +69,14 @@ def test_a_model_is_opened_for_texts_that_are_new_and_for_queries(tmp_path: Path
         kept.encode(["dddd", "a"])
         kept.settle_precision(["a"])
         assert (model.asked[2:], opened) == (["dddd", "precision"], [1])
+
+
+def test_a_folder_is_named_so_that_it_is_found_from_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = Lengths()
+    assert DenseWindows(model).info(2).model == "lengths", "a hub id stays as it is"
+    model.name = "./model"
+    assert DenseWindows(model).info(2).model == str((tmp_path / "model").resolve())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from splade_cli.datasets.collections.collection import Collection, require_relevant
-from splade_cli.datasets.collections.folder import TEST, from_folder, from_qrels, is_qrels
+from splade_cli.datasets.collections.folder import TEST, corpus_folder, from_folder, from_qrels, is_qrels
 from splade_cli.datasets.collections.ir_datasets import PREFIX, from_ir_datasets
 from splade_cli.datasets.collections.teachers import judged_by_teachers
 from splade_cli.datasets.collections.training_file import from_examples
@@ -41,5 +41,5 @@ def load_collection(path: Path | str, split: str | None = TEST) -> Collection:
             f"no such file or folder: {path}", "give a BEIR folder, a qrels file in one, or a training file"
         )
     if is_qrels(path):
-        return require_relevant(from_qrels(path))
+        return require_relevant(judged_by_teachers(from_qrels(path), corpus_folder(path)))
     return from_examples(path)

@@ -54,11 +54,16 @@ def is_qrels(path: Path) -> bool:
     return path.suffix.lower() not in _ROWS and _corpus_folder(path) is not None
 
 
-def from_qrels(path: Path) -> Collection:
-    """The collection of a qrels file, whose name is that of the split."""
+def corpus_folder(path: Path) -> Path:
+    """The folder of the corpus that a qrels file, see `is_qrels`, judges."""
     folder = _corpus_folder(path)
     assert folder is not None
-    return _read(folder, path, path.stem, ())
+    return folder
+
+
+def from_qrels(path: Path) -> Collection:
+    """The collection of a qrels file, whose name is that of the split."""
+    return _read(corpus_folder(path), path, path.stem, ())
 
 
 def _read(path: Path, judgements: Path, split: str, notes: tuple[str, ...]) -> Collection:

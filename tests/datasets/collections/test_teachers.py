@@ -37,3 +37,9 @@ def test_judgements_of_people_stay(tmp_path: Path) -> None:
 def test_without_a_run_the_source_is_relevant(tmp_path: Path) -> None:
     found = load_collection(folder_of(tmp_path / "data", kind="question", run=False), "val")
     assert found.qrels == {"q1": {"a": 1}} and found.notes == ()
+
+
+def test_the_file_of_judgements_is_read_as_its_folder_is(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "data", kind="question")
+    assert load_collection(folder / "qrels/val.tsv").qrels == load_collection(folder, "val").qrels
+    assert load_collection(folder / "qrels/val.tsv").notes == (NOTE,)
