@@ -234,7 +234,7 @@ def test_python_calls_of_a_query(embedder: Any) -> None:
     searcher = Searcher.over(index, embedder)
     encoded = searcher.encode("clay and wool")
     searcher.ranker._encode = lambda texts: encoded
-    bare = SearchOptions(explain=False, texts=False, group=False)
+    bare = SearchOptions(explain=False, texts=False, group="off")
     one, ten = (python_calls(lambda k=k: searcher.search("clay and wool", k, bare)) for k in (1, 10))
     assert ten - one <= 9 * 3, "a few for each hit more"
     assert one <= 90
@@ -257,7 +257,7 @@ def test_python_calls_of_hits_with_texts(embedder: Any) -> None:
     searcher.hit_source.matcher = lambda: matcher
     encoded = searcher.encode("clay in a kiln")
     searcher.ranker._encode = lambda texts: encoded
-    with_terms = SearchOptions(group=False)
+    with_terms = SearchOptions(group="off")
     for options, most in ((replace(with_terms, explain=False), 20), (with_terms, 35)):
         ask = partial(searcher.search, "clay in a kiln", options=options)
         one, ten = (python_calls(partial(ask, k=k)) for k in (1, 10))

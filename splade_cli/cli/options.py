@@ -154,11 +154,11 @@ Expand = Annotated[
         rich_help_panel="Ranking",
     ),
 ]
-Group = Annotated[
-    bool,
+Fold = Annotated[
+    str,
     typer.Option(
-        "--fold/--no-fold",
-        help="One hit for the windows of a document, and for nearly equal texts.",
+        "--fold",
+        help="What is one hit: document, section, or off; auto is a section in long or in few documents.",
         rich_help_panel="Ranking",
     ),
 ]
@@ -243,18 +243,25 @@ def search_options(
     filter: str | None,
     idf: float,
     expand: Path | None,
-    group: bool,
+    fold: str,
     rerank: str | None,
     rerank_top: int,
     weights: str | None,
 ) -> SearchOptions:
     """The flags of a search as one record. Raises UsageError for a value that none of them takes."""
     from splade_cli.cli.usage import UsageError
-    from splade_cli.search.options import SearchOptions
+    from splade_cli.errors import did_you_mean
+    from splade_cli.search.options import GROUPINGS, SearchOptions
 
     positive(rerank_top=rerank_top)
     if not 0 <= idf < float("inf"):
         raise UsageError(f"--idf must be 0 or more, got {idf:g}", "e.g. --idf 0.5")
+    group = next((each for each in GROUPINGS if each == fold.lower()), None)
+    if group is None:
+        known = ", ".join(GROUPINGS)
+        raise UsageError(
+            f"--fold takes {known}, got '{fold}'", did_you_mean(fold, GROUPINGS) or "e.g. --fold section"
+        )
     fused = fusion_weights(weights) if weights is not None else None
     return SearchOptions(
         mode=mode.lower(),

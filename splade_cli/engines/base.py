@@ -130,5 +130,8 @@ class Catalog(Protocol):
     def document_ids(self) -> Iterator[str]:
         """The ids of all documents, each once."""
 
+    def has_documents(self, least: int) -> bool:
+        """Whether there are `least` documents or more, without counting all of many."""
+
     def describe(self) -> dict[str, str | int | float]:
         """What is stored and where, by names that a person reads."""

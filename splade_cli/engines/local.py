@@ -144,6 +144,10 @@ class LocalEngine:
         names = (document_ids[row] for row in self.index.live_rows().tolist())
         return iter(dict.fromkeys(names))
 
+    def has_documents(self, least: int) -> bool:
+        """See `Catalog.has_documents`."""
+        return self.index.has_documents(least)
+
     def describe(self) -> dict[str, str | int | float]:
         """See `Catalog.describe`."""
         index = self.index

@@ -21,6 +21,9 @@ from splade_cli.records import Chunk
 KEPT_ROWS = 1 << 14
 """Ids and rows that are remembered: a search asks for the same ones several times."""
 
+SOME_ROWS = 4096
+"""Rows whose documents are looked at together."""
+
 
 @dataclass
 class NumberedRows:
@@ -145,6 +148,25 @@ class NumberedRows:
                 return len(codes)
             present.append({segment.document_ids.dictionary[code] for code in codes.tolist()})
         return len(set().union(*present))
+
+    def has_documents(self, least: int) -> bool:
+        """Whether the rows that are not deleted belong to `least` documents or more."""
+        found: set[str] = set()
+        for segment in self.segments:
+            names = segment.document_ids.dictionary
+            if segment.alive is None:
+                found.update([names[code] for code in range(min(least, len(names)))])
+            else:
+                codes = segment.document_ids.codes
+                rows = segment.survivors()
+                for start in range(0, len(rows), SOME_ROWS):
+                    few = np.unique(codes[rows[start : start + SOME_ROWS]])
+                    found.update([names[code] for code in few[:least].tolist()])
+                    if len(found) >= least:
+                        break
+            if len(found) >= least:
+                return True
+        return False
 
     @cached_property
     def df(self) -> NDArray[np.int64]:

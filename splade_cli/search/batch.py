@@ -10,6 +10,7 @@ from splade_cli.index.metadata.filters import Filter
 from splade_cli.records import Ranking
 from splade_cli.search.explain.hits import RankedQuery, row_of
 from splade_cli.search.options import SearchOptions
+from splade_cli.search.ranking.folding import folding_of
 from splade_cli.search.ranking.grouping import FactsCache, Group, grouped, ungrouped
 from splade_cli.search.ranking.ranker import EncodedQueries, Ranked, Ranker
 from splade_cli.search.ranking.rerank import CrossEncoder, rerank
@@ -53,8 +54,9 @@ class QueryBatch:
     def groups(self, k: int, facts_of: FactsCache) -> list[list[Group]]:
         """The k best groups of each query; each chunk is one by itself where the options group nothing."""
         count = len(self.queries.texts)
-        if self._options.group:
-            return grouped(self.rank, count, k, facts_of)
+        if self._options.group != "off":
+            folding = folding_of(self._options.group, self._ranker.few_documents)
+            return grouped(self.rank, count, k, facts_of, folding)
         return [groups[:k] for groups in ungrouped(self.rank(range(count), k))]
 
     def ranked_query(self, number: int, groups: Sequence[Group]) -> RankedQuery:

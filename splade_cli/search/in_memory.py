@@ -49,7 +49,7 @@ def retrieve_documents(
 
     embedder = SpladeEmbedder.from_loaded(LoadedModel(tokenizer, model, device))
     chunks = [Chunk(str(number), str(number), text) for number, text in enumerate(documents)]
-    searcher = Searcher.over(index_chunks(chunks, embedder), embedder, options=SearchOptions(group=False))
+    searcher = Searcher.over(index_chunks(chunks, embedder), embedder, options=SearchOptions(group="off"))
     found = [
         RetrievedDocument(
             rank=hit.rank,

@@ -95,6 +95,7 @@ def test_what_it_lists(engine: LocalEngine) -> None:
     assert list(engine.ids()) == ["c0", "c1", "c2", "c3"]
     assert list(engine.document_ids()) == ["d0", "d1"]
     assert engine.document_frequencies().tolist() == [2, 2, 2, 1]
+    assert [engine.has_documents(least) for least in (1, 2, 3)] == [True, True, False]
     facts = engine.describe()
     assert (facts["chunks"], facts["documents"], facts["active terms a chunk"]) == (4, 2, 1.8)
 
@@ -105,6 +106,7 @@ def test_deleted_rows_are_nowhere(engine: LocalEngine, tmp_path: Path) -> None:
         writer.delete(writer.rows_of(["c0"]))
     changed = LocalEngine(SpladeIndex.open(tmp_path / "index"))
     assert len(changed) == 3
+    assert [changed.has_documents(least) for least in (1, 2, 3)] == [True, True, False]
     assert changed.search(encode(("blade saw",)), 9).ids == [["c2", "c3"]]
     assert changed.search_words([[("blade", 1.0)]], 9).ids == [["c2"]]
     assert "c0" not in changed.search_dense(np.eye(1, 3, dtype=np.float32), 9).ids[0]

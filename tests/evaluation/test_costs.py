@@ -39,7 +39,7 @@ def test_the_time_of_a_query_is_that_of_a_whole_search_with_the_options() -> Non
     index = SpladeIndex.from_vectors(sp.csr_matrix(np.eye(3, dtype=np.float32)))
     searcher = SlowSearcher(LocalEngine(index), Encoder())
     searcher.calls = []
-    options = SearchOptions(texts=False, group=False)
+    options = SearchOptions(texts=False, group="off")
     cost = cost_of(searcher, index, ["clay", "saw"], options)
     alone = [(["clay"], TIMED_DEPTH, options), (["saw"], TIMED_DEPTH, options)]
     assert searcher.calls == [*alone, (["clay", "saw"], TIMED_DEPTH, options)]

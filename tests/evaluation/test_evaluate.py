@@ -343,7 +343,7 @@ def test_the_first_hits_of_the_model_reranked(embedder: Any) -> None:
     assert any("the first 2 only" in note for note in report.notes)
 
 
-OWN = SearchOptions(mode="hybrid", filter="kind = guide", group=False, weights={"sparse": 0.2, "bm25": 0.8})
+OWN = SearchOptions(mode="hybrid", filter="kind = guide", group="off", weights={"sparse": 0.2, "bm25": 0.8})
 
 
 def test_a_model_is_searched_as_it_is_asked_for(embedder: Any) -> None:

@@ -39,7 +39,7 @@ def index(embedder: SpladeEmbedder) -> SpladeIndex:
     )
 
 
-APART = SearchOptions(group=False)
+APART = SearchOptions(group="off")
 
 
 def over(index: SpladeIndex, embedder: SpladeEmbedder, **options: Any) -> Searcher:
@@ -155,7 +155,7 @@ def test_two_step_search_finds_the_same(index: SpladeIndex, embedder: SpladeEmbe
 def test_the_default_is_what_the_command_does() -> None:
     from splade_cli.cli import options
 
-    chosen = options.search_options("auto", None, 0.0, None, True, None, 50, None)
+    chosen = options.search_options("auto", None, 0.0, None, "auto", None, 50, None)
     assert chosen == DEFAULT
 
 

@@ -97,7 +97,7 @@ def test_hits_are_grouped_and_have_texts(searcher: Searcher) -> None:
     assert (hits[0].windows, hits[0].duplicates) == (("a#2",), ("c#1",))
     assert hits[0].text == hits[0].snippet == CHUNKS[0].text
     assert hits[0].terms == (), "the engine does not hand out its vectors"
-    apart = searcher.search("saw blade", options=SearchOptions(group=False))
+    apart = searcher.search("saw blade", options=SearchOptions(group="off"))
     assert [hit.id for hit in apart] == ["a#1", "c#1", "a#2"]
 
 

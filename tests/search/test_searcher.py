@@ -38,7 +38,7 @@ def searcher(embedder: SpladeEmbedder) -> Searcher:
         Chunk(name, name.split("::")[0] + ".md", text, title="T", metadata={"n": 1})
         for name, text in TEXTS.items()
     ]
-    return Searcher.over(index_chunks(chunks, embedder), embedder, options=SearchOptions(group=False))
+    return Searcher.over(index_chunks(chunks, embedder), embedder, options=SearchOptions(group="off"))
 
 
 def test_what_hits_are_made_of_is_read_once(
@@ -79,7 +79,7 @@ def test_hits_without_explanation_cost_no_terms(searcher: Searcher, monkeypatch:
         raise AssertionError("terms were looked for")
 
     monkeypatch.setattr(type(searcher.matcher()), "literal", refuse)
-    plain = searcher.search("I forgot my password", 3, SearchOptions(group=False, explain=False))
+    plain = searcher.search("I forgot my password", 3, SearchOptions(group="off", explain=False))
     assert plain == [replace(hit, terms=()) for hit in full]
     assert all(hit.terms for hit in full)
 

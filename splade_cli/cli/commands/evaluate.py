@@ -39,7 +39,7 @@ def evaluate(
     mode: options.Mode = "auto",
     filter: options.Filter = None,
     expand: options.Expand = None,
-    group: options.Group = True,
+    fold: options.Fold = "auto",
     weights: options.Weights = None,
     backend: options.Backend = None,
     engine: options.Engine = None,
@@ -114,7 +114,7 @@ def evaluate(
     require_failures(failures, data or marks)
     options.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
-    chosen = options.search_options(mode, filter, 0.0, expand, group, None, RERANK_DEPTH, weights)
+    chosen = options.search_options(mode, filter, 0.0, expand, fold, None, RERANK_DEPTH, weights)
     finder = options.backend_name(backend)
     attach = options.query_encoder(query)
     thresholds = parse_thresholds(fail_under or [])

@@ -55,7 +55,7 @@ def query(
     ] = None,
     idf: options.Idf = 0.0,
     expand: options.Expand = None,
-    group: options.Group = True,
+    fold: options.Fold = "auto",
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
@@ -94,7 +94,7 @@ def query(
         raise UsageError(
             "splade query needs either --index or --docs", "make an index: splade index DOCS -o index"
         )
-    chosen = options.search_options(mode, None, idf, expand, group, rerank, rerank_top, weights)
+    chosen = options.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     is_interactive = query is None and sys.stdin.isatty()
     if is_made:

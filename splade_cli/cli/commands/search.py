@@ -36,7 +36,7 @@ def search(
     filter: options.Filter = None,
     idf: options.Idf = 0.0,
     expand: options.Expand = None,
-    group: options.Group = True,
+    fold: options.Fold = "auto",
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
@@ -54,8 +54,8 @@ def search(
     query = " ".join(words)
     options.positive(top=k)
     options.weights_need_hybrid(weights, mode)
-    chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)
-    if not json_output and query != "-":
+    chosen = options.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
+    if query != "-":
         chosen = replace(chosen, details=True)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     searcher = settings.open_index(index, model, chosen, backend, opening, engine=engine)

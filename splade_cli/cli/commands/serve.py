@@ -71,7 +71,7 @@ def serve(
     mode: options.Mode = "auto",
     idf: options.Idf = 0.0,
     expand: options.Expand = None,
-    group: options.Group = True,
+    fold: options.Fold = "auto",
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
@@ -95,7 +95,7 @@ def serve(
     options.weights_need_hybrid(weights, mode)
     if marks is None and not no_marks and not without_token:
         marks = index.resolve().parent / MARKS
-    chosen = options.search_options(mode, None, idf, expand, group, rerank, rerank_top, weights)
+    chosen = options.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
     limits = Limits(
         concurrency=concurrency,
         waiting=waiting,

@@ -87,6 +87,8 @@ class Evaluator:
 
     def _hits(self, system: System) -> list[list[Hit]]:
         options = replace(system.options, explain=False, texts=False)
+        if options.group != "off":
+            options = replace(options, group="document")  # documents are what was judged
         depth = self.depth + bool(self.collection.twins)
         hits: list[list[Hit]] = []
         for start in range(0, len(self.queries), QUERIES_AT_ONCE):
@@ -129,7 +131,7 @@ class HeldOutFusion:
 
 def ranked_chunks(system: System, judged: Collection, k: int) -> tuple[Ranking, dict[str, str]]:
     """The `k` best chunks of each judged query, neither grouped nor reranked, and the documents of all."""
-    options = replace(system.options, group=False, reranker=None, explain=False, texts=False)
+    options = replace(system.options, group="off", reranker=None, explain=False, texts=False)
     ranking = Ranking([], [])
     documents: dict[str, str] = {}
     found = system.retriever.search(list(judged.queries.values()), k, options)

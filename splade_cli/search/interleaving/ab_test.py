@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from splade_cli.records import Hit
 from splade_cli.search.interleaving.preferences import Act, Outcome, Preference, PreferenceLog
 from splade_cli.search.interleaving.team_draft import Team, team_draft
-from splade_cli.search.options import AUTO, SearchOptions
+from splade_cli.search.options import AUTO, Grouping, SearchOptions
 from splade_cli.search.searcher import Searcher
 
 
@@ -56,16 +56,30 @@ class AbTest:
     def _drawn(
         self, searcher: Searcher, query: str, k: int, options: SearchOptions
     ) -> list[tuple[Hit, Team]]:
+        if options.group == AUTO:
+            # a list must be the beginning of a longer one, and names of its hits the same in both
+            options = replace(options, group="section" if searcher.ranker.few_documents else "document")
         second = options_for(self.other, replace(options, mode=searcher.ranker.mode_of(options)))
         sides = {"a": searcher.search(query, k, options), "b": self.other.search(query, k, second)}
-        # chunks of one document are one hit, and either side may show another of them
-        documents = {team: [hit.document_id or hit.id for hit in hits] for team, hits in sides.items()}
+        passages = {team: [_passage(hit, options.group) for hit in hits] for team, hits in sides.items()}
         coin = random.Random(f"{self.seed} {query}")
         drawn = []
-        for rank, pick in enumerate(team_draft(documents["a"], documents["b"], k, coin), 1):
+        for rank, pick in enumerate(team_draft(passages["a"], passages["b"], k, coin), 1):
             hit = sides[pick.team][pick.position]
             drawn.append((replace(hit, rank=rank, score=1 / rank, parts={}), pick.team))
         return drawn
+
+
+def _passage(hit: Hit, group: Grouping) -> str:
+    """A name for what a hit is of, since either side may show another chunk of it: its document, or of that
+    its section, its page where no heading says one, or else itself."""
+    if group != "section":
+        return hit.document_id or hit.id
+    if hit.headings:
+        return " > ".join((hit.document_id, *hit.headings))
+    if hit.within:
+        return hit.place
+    return hit.id
 
 
 def options_for(searcher: Searcher, options: SearchOptions) -> SearchOptions:

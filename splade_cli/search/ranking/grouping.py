@@ -1,4 +1,5 @@
-"""Result grouping: the chunks of one document become one hit, and texts that are nearly the same another.
+"""Result grouping: the chunks of a document, or of its section, become one hit, and so do texts that are
+nearly the same.
 
 Of chunks that belong together the best ranked one stands for all (MaxP). Rankings are fetched deeper until
 there are as many groups as asked for, so grouping costs no results.
@@ -16,6 +17,7 @@ from splade_cli.corpus.near_duplicates import Shingles, hashed_shingles, jaccard
 from splade_cli.engines.base import Engine
 from splade_cli.errors import require_positive
 from splade_cli.records import Ranking
+from splade_cli.search.ranking.folding import BY_DOCUMENT, Folding, Place
 from splade_cli.search.recent import RecentlyUsed
 
 SIMILARITY = 0.9
@@ -28,8 +30,9 @@ class Group(NamedTuple):
     Attributes:
         id: the best ranked of its chunks.
         score: of that chunk.
-        chunks: all chunks of the same document among those ranked, best first, `id` included.
-        duplicates: best chunks of other documents whose text is nearly the same, best first.
+        chunks: all chunks of the same document, or of the same passage of it, among those ranked, best first,
+            `id` included.
+        duplicates: best chunks of other hits whose text is nearly the same, best first.
     """
 
     id: str
@@ -45,17 +48,21 @@ class TextFacts(NamedTuple):
         document_id: its document.
         shingles: hashes of its shingles, each once.
         first: those of `shingles` of which two texts that are nearly the same share one.
+        place: where it stands in its document.
     """
 
     document_id: str
     shingles: Shingles
     first: Shingles
+    place: Place = Place()
 
     @classmethod
-    def of(cls, document_id: str, text: str, similarity: float = SIMILARITY) -> TextFacts:
+    def of(
+        cls, document_id: str, text: str, similarity: float = SIMILARITY, place: Place | None = None
+    ) -> TextFacts:
         """Of a text, to find those of such Jaccard similarity."""
         shingles = hashed_shingles(text)
-        return cls(document_id, shingles, prefix(shingles, similarity))
+        return cls(document_id, shingles, prefix(shingles, similarity), place or Place())
 
 
 def best_groups(
@@ -64,23 +71,18 @@ def best_groups(
     facts: Mapping[str, TextFacts],
     k: int,
     similarity: float = SIMILARITY,
+    folding: Folding = BY_DOCUMENT,
 ) -> list[Group]:
-    """The k best groups of a ranking: one for each document, in the order of their best chunks; those whose
-    best chunks are nearly the same are one, that of the best of them.
+    """The k best groups of a ranking: one for each document or passage of one, in the order of their best
+    chunks; those whose best chunks are nearly the same are one, that of the best of them.
 
     Args:
         similarity: the Jaccard similarity from which on two texts are nearly the same; of the facts too.
+        folding: which chunks of a document are one.
     """
     given = [facts[each] for each in ids]
-    documents = [each.document_id for each in given]
-    first: Sequence[int] = range(len(ids))
-    chunks: dict[str, list[str]] = {}
-    if len(set(documents)) < len(documents):
-        first = []
-        for position, document in enumerate(documents):
-            if document not in chunks:
-                first.append(position)
-            chunks.setdefault(document, []).append(ids[position])
+    passages = _passages(given, folding)
+    first = list(passages)
     joined = _duplicates([given[position] for position in first], similarity)
     duplicates: dict[int, list[str]] = {}
     for number, better in joined.items():
@@ -90,12 +92,33 @@ def best_groups(
         if len(groups) == k:
             break
         if number not in joined:
-            chunk = ids[position]
-            of_document = tuple(chunks.get(documents[position], (chunk,)))
+            chunks = tuple([ids[each] for each in passages[position]])
             groups.append(
-                Group(chunk, float(scores[position]), of_document, tuple(duplicates.get(number, ())))
+                Group(ids[position], float(scores[position]), chunks, tuple(duplicates.get(number, ())))
             )
     return groups
+
+
+def _passages(facts: Sequence[TextFacts], folding: Folding) -> dict[int, list[int]]:
+    """Positions of the best chunk of each passage, and of all its chunks, ascending both.
+
+    A chunk goes to the best passage of its document whose best chunk it joins, so that a passage is the same
+    however deep a ranking goes.
+    """
+    if len({each.document_id for each in facts}) == len(facts):
+        return {position: [position] for position in range(len(facts))}
+    passages: dict[int, list[int]] = {}
+    of_document: dict[str, list[int]] = {}
+    for position, fact in enumerate(facts):
+        bests = of_document.setdefault(fact.document_id, [])
+        for best in bests:
+            if folding.joins(facts[best].place, fact.place):
+                passages[best].append(position)
+                break
+        else:
+            bests.append(position)
+            passages[position] = [position]
+    return passages
 
 
 def _duplicates(facts: Sequence[TextFacts], similarity: float) -> dict[int, int]:
@@ -147,6 +170,7 @@ def grouped(
     queries: int,
     k: int,
     facts_of: Callable[[Sequence[str]], Mapping[str, TextFacts]],
+    folding: Folding = BY_DOCUMENT,
 ) -> list[list[Group]]:
     """The k best groups of each query.
 
@@ -155,6 +179,7 @@ def grouped(
             larger n for those that have fewer than `k` groups while there may be more.
         queries: how many.
         facts_of: documents and shingles of chunks.
+        folding: which chunks of a document are one group.
     """
     require_positive(k=k)
     groups: list[list[Group]] = [[] for _ in range(queries)]
@@ -165,7 +190,7 @@ def grouped(
         facts = facts_of(ranking.ids[0] if len(waiting) == 1 else _each_once(ranking.ids))
         short = []
         for number, ids, scores in zip(waiting, ranking.ids, ranking.scores, strict=True):
-            groups[number] = best_groups(ids, scores, facts, k)
+            groups[number] = best_groups(ids, scores, facts, k, folding=folding)
             if len(groups[number]) < k and len(ids) >= depth:
                 short.append(number)
         waiting = short
@@ -199,4 +224,7 @@ class FactsCache(RecentlyUsed[TextFacts]):
 
     def _read(self, ids: Sequence[str]) -> list[TextFacts]:
         chunks = self._engine.fetch(ids)
-        return [TextFacts.of(chunk.document_id or chunk.id, chunk.text) for chunk in chunks]
+        return [
+            TextFacts.of(chunk.document_id or chunk.id, chunk.text, place=Place(chunk.headings, chunk.start))
+            for chunk in chunks
+        ]

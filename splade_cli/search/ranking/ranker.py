@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.engines.base import DenseEngine, Engine, Preference, TermStatistics, WordEngine
+from splade_cli.engines.base import Catalog, DenseEngine, Engine, Preference, TermStatistics, WordEngine
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.metadata.filters import Filter
@@ -21,6 +21,7 @@ from splade_cli.records import Ranking, WeightedText
 from splade_cli.search.expansion import combined
 from splade_cli.search.options import AUTO, MODES, PARTS, SearchOptions
 from splade_cli.search.ranking import fusion
+from splade_cli.search.ranking.folding import FEW_DOCUMENTS
 
 _BUILT_FOR = {
     "bm25": "count words as well: splade index DOCS -o DIR --bm25 --force",
@@ -95,6 +96,13 @@ class Ranker:
         if len(self.parts) > 1:
             return (*self.parts, "hybrid")
         return self.parts
+
+    @cached_property
+    def few_documents(self) -> bool:
+        """Whether the engine is known to hold fewer documents than FEW_DOCUMENTS."""
+        if "catalog" not in self.engine.capabilities:
+            return False
+        return not cast(Catalog, self.engine).has_documents(FEW_DOCUMENTS)
 
     def mode_of(self, options: SearchOptions) -> str:
         """The mode that `options` come to, one of `modes`. Raises InputError as `require` does."""

@@ -85,10 +85,11 @@ COMMANDS = MappingProxyType(
             "a file with a line a rule, such as: pw = password",
         ),
         "/fold": Command(
-            "/fold [on|off]",
-            "one hit for the chunks of a document",
+            "/fold [auto|document|section|off]",
+            "which chunks are one hit",
             settings.change_folding,
-            ("/fold off", "/fold on"),
+            ("/fold section", "/fold off", "/fold auto"),
+            "auto: those of a document, but of long ones, and where there are few, those of a section",
         ),
         "/rerank": Command(
             "/rerank [MODEL|off]",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from splade_cli.search.options import GROUPINGS
 from splade_cli.search.session.commands import COMMANDS
 from splade_cli.search.session.marks import VERDICTS
 from splade_cli.search.session.session import Session
@@ -71,8 +72,10 @@ def _arguments(session: Session, name: str, first: bool, word: str) -> Iterator[
         yield from ((mode, "") for mode in session.searcher.modes)
     elif name == "/mark":
         yield from ((verdict, "") for verdict in VERDICTS)
-    elif name in ("/fold", "/rerank", "/expand", "/idf"):
-        yield from (("on", ""), ("off", "")) if name == "/fold" else (("off", ""),)
+    elif name == "/fold":
+        yield from ((group, "") for group in GROUPINGS)
+    elif name in ("/rerank", "/expand", "/idf"):
+        yield "off", ""
     elif name == "/terms":
         yield from (("frequent", "in too many documents"), ("of", "of a document: its rank or id"))
     elif name == "/help":

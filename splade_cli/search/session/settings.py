@@ -7,6 +7,7 @@ from pathlib import Path
 
 from splade_cli.errors import InputError
 from splade_cli.search.explain.terms import origins
+from splade_cli.search.options import GROUPINGS
 from splade_cli.search.session.replies import ExplainReply, NoteReply, Reply
 from splade_cli.search.session.sitting import Sitting
 
@@ -62,12 +63,12 @@ def change_expansion(session: Sitting, argument: str) -> Reply:
 
 
 def change_folding(session: Sitting, argument: str) -> Reply:
-    """``/fold [on|off]``."""
-    if argument.lower() not in ("", "on", "off"):
-        raise InputError(f"/fold takes on or off, got '{argument}'", "e.g. /fold off")
-    wanted = not session.fold
-    if argument:
-        wanted = argument.lower() == "on"
+    """``/fold [auto|document|section|off]``."""
+    if not argument:
+        return NoteReply(f"fold {session.fold}, of {', '.join(GROUPINGS)}")
+    wanted = argument.lower()
+    if wanted not in GROUPINGS:
+        raise InputError(f"/fold takes {', '.join(GROUPINGS)}, got '{argument}'", "e.g. /fold section")
     return _changed(session, fold=wanted)
 
 

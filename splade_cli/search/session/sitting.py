@@ -19,7 +19,7 @@ from splade_cli.search.explain.absence import Absence
 from splade_cli.search.explain.terms import closest_id
 from splade_cli.search.interleaving.ab_test import AbTest
 from splade_cli.search.interleaving.preferences import Act
-from splade_cli.search.options import SearchOptions
+from splade_cli.search.options import AUTO, Grouping, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.compare import Others
@@ -78,7 +78,7 @@ class Sitting:
         self.mode = searcher.mode
         self.idf = searcher.options.idf_exponent
         self.expand = searcher.options.expansion
-        self.fold = searcher.options.group
+        self.fold: Grouping = searcher.options.group
         self.rerank = searcher.options.reranker
         self.filter = ""
         self.details = True
@@ -260,8 +260,8 @@ class Sitting:
             facts["idf"] = self.idf
         if self.expand is not None:
             facts["expand"] = self.expand.name
-        if not self.fold:
-            facts["fold"] = "off"
+        if self.fold != AUTO:
+            facts["fold"] = self.fold
         if self.rerank is not None:
             facts["rerank"] = self.rerank
         return facts

@@ -128,7 +128,7 @@ def test_rows_of_an_index_are_what_search_answers(
     queries = json.loads((built / "data" / "queries.jsonl").read_text().splitlines()[0])
     for flags in (
         ["--mode", "hybrid", "--weights", "sparse=0.3,bm25=0.7"],
-        ["--mode", "bm25", "--no-fold"],
+        ["--mode", "bm25", "--fold", "off"],
         ["--backend", "two-step", "--expand", rules],
         ["--filter", "title != nothing"],
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,7 @@ def chunks_of(texts: tuple[str, ...] = TEXTS) -> list[Chunk]:
     ]
 
 
-def write_index(folder: Path, texts: tuple[str, ...] = TEXTS) -> Path:
+def write_index(folder: Path, texts: tuple[str, ...] = TEXTS, chunks: Sequence[Chunk] | None = None) -> Path:
     """An index of `texts`, a new generation where there is one; a word weighs 1, and 2 in a query."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -55,7 +55,7 @@ def write_index(folder: Path, texts: tuple[str, ...] = TEXTS) -> Path:
     vectors = np.array(rows, dtype=np.float32)
     vectors[:, 0] = 0
     index = SpladeIndex.from_vectors(
-        sp.csr_matrix(vectors), chunks=chunks_of(texts), vocabulary=("[UNK]", *WORDS), language="en"
+        sp.csr_matrix(vectors), chunks=chunks or chunks_of(texts), vocabulary=("[UNK]", *WORDS), language="en"
     )
     index.info = replace(index.info, query=QueryInfo("static", max_seq_length=64))
     index.encoder_files = SimpleNamespace(copy=write_encoder)  # type: ignore[assignment]

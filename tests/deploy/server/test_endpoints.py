@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 from splade_cli.datasets.examples import read_examples
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
+from tests.deploy.server.conftest import chunks_of, write_index
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def test_search_is_that_of_the_searcher(client: TestClient, searcher: Searcher) 
 
 def test_options_have_the_words_of_the_command(client: TestClient, searcher: Searcher) -> None:
     given = {"query": "mail", "top": 3, "mode": "sparse", "filter": "year >= 2021", "idf": 0.5, "fold": False}
-    options = SearchOptions("sparse", "year >= 2021", 0.5, group=False, explain=False)
+    options = SearchOptions("sparse", "year >= 2021", 0.5, group="off", explain=False)
     hits = client.get("/search", params=given).json()["hits"]
     assert hits == plain(searcher.search("mail", 3, options))
     assert [hit["document_id"] for hit in hits] == ["d1"]
@@ -46,6 +48,39 @@ def test_options_have_the_words_of_the_command(client: TestClient, searcher: Sea
     for weights in ("sparse=1,bm25=0", {"sparse": 1, "bm25": 0}):
         assert client.post("/search", json={"q": "mail", "weights": weights}).json()["hits"] == expected
     assert client.get("/search", params={"q": "mail", "weights": "rrf"}).status_code == 200
+
+
+def test_hits_are_folded_as_asked(client: TestClient, searcher: Searcher) -> None:
+    def found(fold: object) -> Any:
+        values = client.post("/search", json={"q": "password", "fold": fold}).json()["hits"]
+        assert client.get("/search", params={"q": "password", "fold": fold}).json()["hits"] == values
+        return values
+
+    for fold in ("auto", "document", "section", "off"):
+        options = SearchOptions(group=fold, explain=False)
+        assert found(fold) == plain(searcher.search("password", options=options)), fold
+    assert found(True) == found("auto")
+    assert found(False) == found("off")
+    refused = client.get("/search", params={"q": "password", "fold": "sections"})
+    assert refused.status_code == 400 and "fold" in refused.json()["error"]
+
+
+def test_details_say_what_other_chunks_say(serve: Any, tmp_path: Path) -> None:
+    texts = ("password reset", "reset the password by mail", "a backup at night")
+    first, second, third = chunks_of(texts)
+    second = replace(second, document_id=first.document_id, metadata={"page": 7})
+    folder = write_index(tmp_path / "index", texts, (first, second, third))
+    client = serve(folder)
+    (plainly,) = client.get("/search", params={"q": "password", "k": 1}).json()["hits"]
+    assert plainly["windows"] and plainly["shown_windows"] == []
+    (hit,) = client.get("/search", params={"q": "password", "k": 1, "details": "true"}).json()["hits"]
+    (window,) = hit["shown_windows"]
+    assert {window["within"], hit["place"].removeprefix("d0 ")} == {
+        "p. 7 > Part > Chapter",
+        "> Part > Chapter",
+    }
+    assert [window["id"]] == hit["windows"]
+    assert "password" in window["snippet"]
 
 
 def test_several_queries_in_one_request(client: TestClient) -> None:
@@ -139,7 +174,19 @@ def test_openapi_describes_what_there_is(client: TestClient) -> None:
         for method in methods:
             assert client.request(method, path).status_code not in (404, 405), (method, path)
     names = {each["name"] for each in document["paths"]["/search"]["get"]["parameters"]}
-    assert names == {"q", "k", "mode", "filter", "explain", "texts", "idf", "fold", "weights", "rerank"}
+    assert names == {
+        "mode",
+        "filter",
+        "idf",
+        "fold",
+        "weights",
+        "rerank",
+        "q",
+        "k",
+        "explain",
+        "texts",
+        "details",
+    }
 
 
 def test_openapi_says_what_is_refused(client: TestClient) -> None:

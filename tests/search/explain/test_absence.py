@@ -56,7 +56,7 @@ def searcher() -> Searcher:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_best_chunk_answers_for_its_document(searcher: Searcher, mode: str) -> None:
-    options = SearchOptions(mode=mode, group=False)
+    options = SearchOptions(mode=mode, group="off")
     why = searcher.why("saw blade", "guide", options)
     hits = searcher.search("saw blade", 10, options)
     [hit] = [hit for hit in hits if hit.id == "guide#3"]
@@ -70,7 +70,7 @@ def test_the_best_chunk_answers_for_its_document(searcher: Searcher, mode: str) 
 def test_beyond_the_depth_there_is_a_score_and_no_rank(
     searcher: Searcher, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = SearchOptions(mode=mode, group=False)
+    options = SearchOptions(mode=mode, group="off")
     expected = searcher.why("saw blade", "guide", options)
     monkeypatch.setattr(absence, "DEPTH", 3)
     why = searcher.why("saw blade", "guide", options)

@@ -24,7 +24,7 @@ def session(embedder: Any, tmp_path_factory: pytest.TempPathFactory) -> Session:
     ]
     made = Session(
         Searcher.over(
-            index_chunks(chunks, embedder, bm25=True), embedder, options=SearchOptions(group=False)
+            index_chunks(chunks, embedder, bm25=True), embedder, options=SearchOptions(group="off")
         ),
         marks=tmp_path_factory.mktemp("marks") / "marks.jsonl",
     )
@@ -101,4 +101,4 @@ def test_ids_of_documents_that_did_not_come_up(embedder: Any, tmp_path: Path) ->
     assert texts(session, "/open al") == ["Alpha.md", "alps.md"], "nothing was asked yet"
     assert texts(session, "/why BETA") == ["beta.md"]
     assert texts(session, "/terms of be") == ["beta.md"]
-    assert texts(session, "/fold o") == ["on", "off"]
+    assert texts(session, "/fold o") == ["off"]

@@ -260,8 +260,9 @@ def test_settings_of_a_search(session: Session, searcher: Searcher, tmp_path: Pa
     for line, options in {
         "/idf 0.5": SearchOptions(idf_exponent=0.5),
         "/idf off": SearchOptions(),
-        "/fold off": SearchOptions(group=False),
-        "/fold": SearchOptions(),
+        "/fold off": SearchOptions(group="off"),
+        "/fold document": SearchOptions(group="document"),
+        "/fold Auto": SearchOptions(),
     }.items():
         reply = session.handle(line)
         expected = searcher.search("password", 3, options)
@@ -275,8 +276,9 @@ def test_settings_of_a_search(session: Session, searcher: Searcher, tmp_path: Pa
     assert session.handle("/expand off").remark == "expand off from now on"
     fails(session, "/expand no-such-file", "no-such-file", "")
     fails(session, "/idf -1", "takes a number from 0 on", "/idf 0.5")
-    fails(session, "/fold maybe", "takes on or off", "/fold off")
-    assert (session.idf, session.fold, session.expand) == (0.0, True, None)
+    fails(session, "/fold maybe", "takes auto, document, section, off", "/fold section")
+    assert session.handle("/fold").message == "fold auto, of auto, document, section, off"
+    assert (session.idf, session.fold, session.expand) == (0.0, "auto", None)
 
 
 def test_rerank(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def mcp(
     filter: options.Filter = None,
     idf: options.Idf = 0.0,
     expand: options.Expand = None,
-    group: options.Group = True,
+    fold: options.Fold = "auto",
     rerank: options.Rerank = None,
     rerank_top: options.RerankTop = 50,
     weights: options.Weights = None,
@@ -38,7 +38,7 @@ def mcp(
     if find_spec("mcp") is None:
         raise InputError("mcp is not installed", install)
     options.weights_need_hybrid(weights, mode)
-    chosen = options.search_options(mode, filter, idf, expand, group, rerank, rerank_top, weights)
+    chosen = options.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
 
     from splade_cli.cli.render import console
 

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from splade_cli.deploy.server.options import Limits
 from splade_cli.deploy.server.refusals import Refusal
 from splade_cli.errors import InputError, did_you_mean
-from splade_cli.search.options import PARTS, SearchOptions
+from splade_cli.search.options import AUTO, PARTS, Grouping, SearchOptions
 
 WORDS: dict[str, JsonValue] = {"minLength": 1, "pattern": r"\S"}
 """What the description says of a query: an empty one is refused with a message of its own."""
@@ -53,7 +53,10 @@ class Ranking(Parameters):
     )
     filter: str | None = Field(None, description="what documents must be: year >= 2020 and lang = no")
     idf: float | None = Field(None, ge=0, le=10, description="exponent of the corpus IDF on query weights")
-    fold: bool | None = Field(None, description="one hit for the windows of a document, and for equal texts")
+    fold: bool | Grouping | None = Field(
+        None,
+        description="what is one hit: document, section, off (each chunk), or auto",
+    )
     weights: dict[str, Weight] | str | None = Field(
         None,
         description='of a hybrid: {"sparse": 0.5, "bm25": 0.5} or sparse=0.5,bm25=0.5; or rrf',
@@ -72,7 +75,7 @@ class Ranking(Parameters):
         if self.idf is not None:
             options = replace(options, idf_exponent=self.idf)
         if self.fold is not None:
-            options = replace(options, group=self.fold)
+            options = replace(options, group=_grouping(self.fold))
         if self.weights is not None:
             options = replace(options, weights=_fusion_weights(self.weights))
         if self.rerank and options.reranker is None:
@@ -97,6 +100,9 @@ class SearchParameters(Ranking):
     k: int = Field(10, ge=1, validation_alias=AliasChoices("k", "top"), description="hits of a query")
     explain: bool = Field(False, description="the terms behind each hit")
     texts: bool = Field(True, description="texts, snippets and metadata; without, ids and scores")
+    details: bool = Field(
+        False, description="what other chunks of a hit say, and the words of BM25 behind it"
+    )
 
 
 class WhyParameters(Ranking):
@@ -237,6 +243,12 @@ def _refusal(error: ValidationError, model: type[Parameters], what: str) -> Refu
 
 def _names(model: type[Parameters]) -> list[str]:
     return list(model.model_fields)
+
+
+def _grouping(given: bool | Grouping) -> Grouping:
+    if isinstance(given, bool):
+        return AUTO if given else "off"
+    return given
 
 
 def _fusion_weights(given: Mapping[str, float] | str) -> Mapping[str, float] | Literal["rrf"]:

@@ -58,7 +58,9 @@ def _found(service: Service, given: SearchParameters) -> dict[str, JsonValue]:
     queries = _queries(given, limits)
     _require_hits(given.k, limits)
     options = given.search_options(searcher.options, limits)
-    options = replace(options, explain=given.explain and given.texts, texts=given.texts)
+    options = replace(
+        options, explain=given.explain and given.texts, texts=given.texts, details=given.details
+    )
     mode = searcher.ranker.mode_of(options)
     service.metrics.count("splade_queries_total", len(queries))
     head: dict[str, JsonValue] = {"mode": mode, "generation": served.generation}

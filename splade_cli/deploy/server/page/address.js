@@ -6,7 +6,7 @@ const find = (id) => document.getElementById(id);
 export function remember(query) {
   const values = new URLSearchParams();
   if (query) values.set("q", query);
-  for (const name of ["mode", "filter", "k"]) {
+  for (const name of ["mode", "fold", "filter", "k"]) {
     const field = find(name);
     const usual = name === "k" ? "10" : "";
     if (field.value.trim() !== usual) values.set(name, field.value.trim());
@@ -18,7 +18,7 @@ export function remember(query) {
 
 export function recall() {
   const values = new URLSearchParams(location.hash.slice(1));
-  for (const name of ["q", "mode", "filter", "k"]) {
+  for (const name of ["q", "mode", "fold", "filter", "k"]) {
     const value = values.get(name);
     if (value === null) continue;
     const field = find(name);

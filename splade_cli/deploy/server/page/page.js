@@ -2,7 +2,7 @@
 
 import { recall, remember } from "./address.js";
 import { ask } from "./requests.js";
-import { highlighted, make, place, reasons, terms } from "./pieces.js";
+import { highlighted, make, place, reasons, terms, windows } from "./pieces.js";
 
 const find = (id) => document.getElementById(id);
 const WAIT = 130;
@@ -21,7 +21,7 @@ function tell(error) {
 
 function settings() {
   const values = { k: Number(find("k").value) };
-  if (find("mode").value) values.mode = find("mode").value;
+  for (const name of ["mode", "fold"]) if (find(name).value) values[name] = find(name).value;
   const filter = find("filter").value.trim();
   if (filter) values.filter = filter;
   return values;
@@ -40,7 +40,7 @@ async function search() {
   running = new AbortController();
   const mine = running;
   try {
-    const answer = await ask("search", { q: query, explain: true, ...settings() }, mine.signal);
+    const answer = await ask("search", { q: query, explain: true, details: true, ...settings() }, mine.signal);
     tell(null);
     shown = answer;
     show(answer);
@@ -91,6 +91,7 @@ function card(hit) {
   const snippet = make("p", "snippet");
   snippet.append(highlighted(hit.snippet, hit.highlights));
   item.append(heading, make("p", "place", place(hit)), snippet);
+  if (hit.shown_windows.length) item.append(windows(hit));
   if (find("terms").checked && hit.terms.length) item.append(terms(hit.terms, SHOWN_TERMS));
   item.append(foot(hit, item));
   return item;
@@ -98,7 +99,7 @@ function card(hit) {
 
 function foot(hit, item) {
   const row = make("div", "foot");
-  const others = hit.windows.length + hit.duplicates.length;
+  const others = hit.windows.length - hit.shown_windows.length + hit.duplicates.length;
   const parts = Object.entries(hit.parts).map(([name, part]) => `${name} #${part.rank}`);
   const numbers = [`score ${hit.score.toFixed(3)}`, ...parts];
   if (others) numbers.push(`${others} more like it`);
@@ -124,7 +125,7 @@ async function read(item) {
     return;
   }
   try {
-    const answer = await ask("document", { id: item.dataset.id, q: shown.query, ...pick("mode", "filter") });
+    const answer = await ask("document", { id: item.dataset.id, q: shown.query, ...pick("mode", "filter", "fold") });
     if (item.querySelector(".text")) return;
     const text = make("div", "text");
     text.tabIndex = 0;
@@ -146,7 +147,7 @@ async function mark(item, verdict) {
   if (!button) return;
   const wanted = button.getAttribute("aria-pressed") === "true" ? "none" : verdict;
   try {
-    showMarks((await ask("mark", { q: shown.query, id: item.dataset.id, verdict: wanted, ...pick("mode", "filter") })).marks);
+    showMarks((await ask("mark", { q: shown.query, id: item.dataset.id, verdict: wanted, ...pick("mode", "filter", "fold") })).marks);
   } catch (error) {
     tell(error);
   }
@@ -220,7 +221,7 @@ async function start() {
   });
   find("q").addEventListener("input", soon);
   find("filter").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 4 * WAIT); });
-  for (const name of ["mode", "k", "terms"]) find(name).addEventListener("change", search);
+  for (const name of ["mode", "fold", "k", "terms"]) find(name).addEventListener("change", search);
   find("why").addEventListener("submit", (event) => { event.preventDefault(); why(); });
   document.addEventListener("keydown", pressed);
   addEventListener("hashchange", () => { recall(); search(); });

@@ -23,6 +23,18 @@ export function highlighted(text, spans) {
   return piece;
 }
 
+// what other chunks of a hit say, each behind where it stands
+export function windows(hit) {
+  const list = make("ul", "windows");
+  for (const each of hit.shown_windows) {
+    const line = make("li");
+    const chunk = each.id.startsWith(hit.document_id) ? each.id.slice(hit.document_id.length) : each.id;
+    line.append(make("span", "quiet", `also ${chunk} ${each.within}`.trim()), " ", highlighted(each.snippet, each.highlights));
+    list.append(line);
+  }
+  return list;
+}
+
 export function place(hit) {
   const parts = [hit.id];
   for (const [name, before] of Object.entries(UNITS)) {
