@@ -143,7 +143,23 @@ Typos = Annotated[
     bool,
     typer.Option(
         "--typos",
-        help="The first row again with spelling mistakes in the queries.",
+        help="All rows again with spelling mistakes in the queries.",
+        rich_help_panel="What is looked at",
+    ),
+]
+Paraphrases = Annotated[
+    bool,
+    typer.Option(
+        "--paraphrases",
+        help="All rows again with the queries in other words: by rules, or as --llm writes them.",
+        rich_help_panel="What is looked at",
+    ),
+]
+Rephraser = Annotated[
+    str | None,
+    typer.Option(
+        "--llm",
+        help="Model that writes the paraphrases, a call a query; answers are kept.",
         rich_help_panel="What is looked at",
     ),
 ]

@@ -11,6 +11,7 @@ from splade_cli.cli import options
 if TYPE_CHECKING:
     from splade_cli.corpus.chunks import Chunking
     from splade_cli.corpus.options import ReadingOptions
+    from splade_cli.generation.llm.options import Llm
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.options import SearchOptions
     from splade_cli.search.searcher import Searcher
@@ -148,3 +149,12 @@ def model_options(
         trust_remote_code=trust_remote_code,
         allow_pickle=allow_pickle,
     )
+
+
+def rephraser(model: str | None, base_url: str | None, answers: Path | None) -> Llm | None:
+    """The language model that writes paraphrases, where one is to."""
+    if model is None:
+        return None
+    from splade_cli.generation.llm.options import Llm
+
+    return Llm(model, base_url=base_url, answers=answers)

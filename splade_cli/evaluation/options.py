@@ -14,6 +14,7 @@ from splade_cli.search.options import RERANK_DEPTH, SearchOptions
 
 if TYPE_CHECKING:
     from splade_cli.evaluation.report import Report
+    from splade_cli.generation.llm.options import Llm
     from splade_cli.indexing.dense import DenseEncoder
     from splade_cli.model.embedder import SpladeEmbedder
     from splade_cli.model.query_encoders.base import ExportQueries
@@ -48,7 +49,10 @@ class EvaluationOptions:
             `static_export.export_static`.
         measures: names, see `measures.notation`.
         compare_on: the measure of the significance test.
-        typos: the first system with spelling mistakes in the queries beside it, see `analysis.typos`.
+        typos: all systems again with spelling mistakes in the queries, see `analysis.typos`.
+        paraphrases: and with the queries in other words, see `analysis.paraphrases`.
+        rephrase: a language model that writes these, see `analysis.rephrasing`; its answers are kept in the
+            file that it names, or else in `cache`.
         analyze: the failures of the first system are looked at, against the first baseline.
         cache: where encoded windows are kept until the figures stand.
         keep_cache: and for good, for the next evaluation or index of the model.
@@ -69,6 +73,8 @@ class EvaluationOptions:
     measures: Sequence[str] = (*MEASURES, *OF_JUDGEMENTS)
     compare_on: str = "nDCG@10"
     typos: bool = False
+    paraphrases: bool = False
+    rephrase: Llm | None = None
     analyze: bool = False
     cache: Path | None = None
     keep_cache: bool = False
@@ -101,6 +107,8 @@ class EvaluationKeywords(TypedDict, total=False):
     measures: Sequence[str]
     compare_on: str
     typos: bool
+    paraphrases: bool
+    rephrase: Llm | None
     analyze: bool
     cache: Path | None
     keep_cache: bool

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from splade_cli.datasets.formats.trec import Run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.analysis.lost import Analysis
+from splade_cli.evaluation.analysis.robustness import Robustness
 from splade_cli.evaluation.costs import Cost, Sparsity
 from splade_cli.evaluation.fitting import Fitted
 from splade_cli.evaluation.machine import Machine
@@ -97,6 +98,7 @@ class Report:
         fitted: fusion weights, where some were fitted.
         machine: what it was measured on, None in older ones.
         analysis: of the first system's failures, where it was asked for.
+        robustness: of all systems that can be asked again, a record a kind of change that was asked for.
         fingerprint: of documents, queries and judgements, see `Collection.fingerprint`; empty in older ones.
     """
 
@@ -108,6 +110,7 @@ class Report:
     device: str = ""
     machine: Machine | None = None
     analysis: Analysis | None = None
+    robustness: tuple[Robustness, ...] = ()
     compared_on: str = COMPARED_ON
     notes: tuple[str, ...] = ()
     fitted: Annotated[Fitted | None, Field(alias="fusion")] = None

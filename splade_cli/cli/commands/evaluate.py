@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from splade_cli.cli import data_options, options, settings
 from splade_cli.cli import evaluation_options as of
-from splade_cli.cli import options, settings
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
@@ -49,6 +49,10 @@ def evaluate(
     query: options.Query = "full",
     measure: of.Measure = None,
     typos: of.Typos = False,
+    paraphrases: of.Paraphrases = False,
+    llm: of.Rephraser = None,
+    base_url: data_options.BaseUrl = None,
+    answers: data_options.Answers = None,
     analyze: of.Analyze = False,
     run_file: of.RunFile = None,
     report_file: of.ReportFile = None,
@@ -102,7 +106,8 @@ def evaluate(
         "--fail-under": fail_under,
         "--fail-if-worse-than": fail_if_worse_than,
     }
-    of_collections |= {"--against-run": against_run, "--typos": typos, "--analyze": analyze}
+    of_collections |= {"--against-run": against_run, "--analyze": analyze}
+    of_collections |= {"--typos": typos, "--paraphrases": paraphrases}
     outputs.require(of_collections, judged=(data or marks) is not None)
     if marks is not None and (index is None or data is not None):
         raise UsageError(
@@ -111,6 +116,10 @@ def evaluate(
         )
     if worse_by is not None and fail_if_worse_than is None:
         raise UsageError("--worse-by is of --fail-if-worse-than", "name a report: --fail-if-worse-than FILE")
+    if llm is not None and not paraphrases:
+        raise UsageError(f"--llm {llm} writes paraphrases", "ask for them: --paraphrases")
+    if llm is None and (base_url is not None or answers is not None):
+        raise UsageError("--base-url and --answers are of --llm", "name the model that writes: --llm MODEL")
     require_failures(failures, data or marks)
     options.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
@@ -159,6 +168,8 @@ def evaluate(
         measures=measures,
         compare_on=shown_first(measures),
         typos=typos,
+        paraphrases=paraphrases,
+        rephrase=settings.rephraser(llm, base_url, answers),
         analyze=analyze,
         cache=cache or unfinished_folder(),
         keep_cache=cache is not None,

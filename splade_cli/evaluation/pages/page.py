@@ -11,6 +11,7 @@ from splade_cli.evaluation.benchmarks.tables import nano_table, task_table
 from splade_cli.evaluation.measurement import Measurement
 from splade_cli.evaluation.pages import plots
 from splade_cli.evaluation.pages.hits import side_by_side
+from splade_cli.evaluation.pages.robust import robust, robust_words
 from splade_cli.evaluation.pages.why import why
 from splade_cli.evaluation.pages.words import (
     comparison,
@@ -68,6 +69,7 @@ def evaluation_page(
             drawn += plots.active_terms(system.name, system.cost)
             break
     said = ["" if other is None else comparison(report, other), costs(report), few_queries(report)]
+    said += robust_words(report, "" if other is None else other.name)
     facts = [f"{report.documents:,} documents", f"{report.queries:,} judged queries"]
     if report.device:
         facts.append(report.device)
@@ -79,7 +81,7 @@ def evaluation_page(
         facts=_facts(report, other),
         next_step=next_step,
         plots=(*drawn, *curves),
-        sections=(*_sections(report), *why(report), *_benchmarks(measured)),
+        sections=(*_sections(report), *robust(report), *why(report), *_benchmarks(measured)),
         hits=hits,
         notes=(*report.notes, *_machine(report)),
     )
@@ -92,7 +94,11 @@ def with_short_names(report: Report) -> Report:
         return report
     systems = tuple(replace(system, name=names[system.name]) for system in report.systems)
     notes = tuple(_FOLDERS.sub("", note) for note in report.notes)
-    return replace(report, systems=systems, notes=notes)
+    shaken = []
+    for each in report.robustness:
+        renamed = tuple(replace(one, name=_FOLDERS.sub("", one.name)) for one in each.systems)
+        shaken.append(replace(each, systems=renamed))
+    return replace(report, systems=systems, notes=notes, robustness=tuple(shaken))
 
 
 def rival(report: Report, baseline: str = "") -> SystemResult | None:

@@ -10,7 +10,6 @@ from splade_cli.datasets.formats.trec import Run
 from splade_cli.errors import InputError
 from splade_cli.evaluation.analysis.analyze import analyze
 from splade_cli.evaluation.analysis.lost import Analysis
-from splade_cli.evaluation.analysis.typos import with_typos
 from splade_cli.evaluation.fitting import Fitted, fit, lead
 from splade_cli.evaluation.machine import this_machine
 from splade_cli.evaluation.options import EvaluationOptions
@@ -18,6 +17,7 @@ from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import compare, corrected
 from splade_cli.evaluation.systems.earlier import earlier_result
 from splade_cli.evaluation.systems.imported import imported_run
+from splade_cli.evaluation.systems.shaken import Measured, alterations, robustness
 from splade_cli.evaluation.systems.subject import Subject, by_part
 from splade_cli.evaluation.systems.system import (
     DEPTH,
@@ -70,6 +70,8 @@ class Lineup:
             measures.append(NDCG)
         self.evaluator = Evaluator(collection, list(dict.fromkeys(measures)), progress)
         self.results: list[SystemResult] = []
+        self._asked: list[Measured] = []
+        self._altered = alterations(wanted, collection, progress)
         self.notes = _notes(collection, subject)
 
     def report(self, fit_on: Collection | None) -> Report:
@@ -103,8 +105,7 @@ class Lineup:
         if wanted.reranker is not None:
             self._rerank(sparse, wanted.reranker)
         analysis = self._analysis(beside) if wanted.analyze else None
-        if wanted.typos:
-            self._misspell(first)
+        shaken = [robustness(each, self._asked, self.evaluator, wanted.compare_on) for each in self._altered]
         systems = self._compared(of_sparse, beside)
         return Report(
             collection=self.collection.name,
@@ -115,6 +116,7 @@ class Lineup:
             device=subject.device,
             machine=this_machine(),
             analysis=analysis,
+            robustness=tuple(shaken),
             compared_on=wanted.compare_on,
             notes=tuple(self.notes),
             fitted=fitted,
@@ -124,19 +126,18 @@ class Lineup:
     def _measure(self, system: System) -> SystemResult:
         result = self.evaluator.result(system)
         self.results.append(result)
+        self._asked.append((system, result))
         return result
 
     def _measure_beside(self, other: System | Report) -> SystemResult:
         if isinstance(other, System):
             return self._measure(other)
-        result = earlier_result(other, self.evaluator.measures)
-        self.results.append(result)
-        return result
+        self.results.append(earlier_result(other, self.evaluator.measures))
+        return self.results[-1]
 
     def _imported(self, name: str, run: Run) -> SystemResult:
         """A run that another system made."""
-        evaluator = self.evaluator
-        imported = imported_run(name, run, self.collection, evaluator.measures, evaluator.depth)
+        imported = imported_run(name, run, self.collection, self.evaluator.measures, self.evaluator.depth)
         self.results.append(imported.result)
         self.notes += imported.notes
         return imported.result
@@ -191,15 +192,6 @@ class Lineup:
         if depth < DEPTH:
             self.notes.append(f"reranked: the first {depth} only, which Recall beyond them shows")
 
-    def _misspell(self, first: System) -> None:
-        """The first system with spelling mistakes in the queries."""
-        misspelled = with_typos(self.collection)
-        evaluator = replace(self.evaluator, collection=misspelled)
-        self.results.append(evaluator.result(replace(first, name=f"{first.name}, typos", cost=None)))
-        queries = self.collection.queries
-        wrong = sum(misspelled.queries[name] != text for name, text in queries.items())
-        self.notes.append(f"typos: about one in 16 letters, in {wrong} of {len(queries)} queries")
-
     def _analysis(self, beside: Sequence[SystemResult]) -> Analysis:
         """Of the first system, against the first baseline, or else the second system."""
         others = [*beside, *self.results[1:]]
@@ -253,7 +245,6 @@ def _notes(collection: Collection, subject: Subject) -> list[str]:
         notes.append(
             f"{len(collection.twins)} queries have the id of a document, which is no result of theirs"
         )
-    queries = len(collection.queries)
-    if queries < FEW_QUERIES:
-        notes.append(f"only {queries} queries: differences below several points are noise")
+    if len(collection.queries) < FEW_QUERIES:
+        notes.append(f"only {len(collection.queries)} queries: differences below several points are noise")
     return notes

@@ -112,6 +112,10 @@ class HeldOutFusion:
         self._fitted = fitted
         self._ids = {text: query for query, text in queries.items()}
 
+    def asked(self, queries: Mapping[str, str]) -> HeldOutFusion:
+        """The same for other texts of the queries."""
+        return HeldOutFusion(self._retriever, self._fitted, queries)
+
     def search(
         self, queries: Sequence[str], k: int = 10, options: SearchOptions | None = None
     ) -> list[list[Hit]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,9 @@ def test_what_gen_data_wrote_is_measured_as_it_is(
 
 def test_figures_are_those_of_the_written_run(splade: Callable[..., Any], built: Any, tmp_path: Path) -> None:
     run = tmp_path / "run.trec"
-    qrels = built / "data" / "qrels" / "train.tsv"
+    # without what teachers think of the queries, which would be the judgements
+    shutil.copytree(built / "data", tmp_path / "data", ignore=shutil.ignore_patterns("teacher.trec"))
+    qrels = tmp_path / "data" / "qrels" / "train.tsv"
     words = ["evaluate", "--data", qrels, "--no-bm25", "--device", "cpu", "--measure", WRITTEN, "--run", run]
     shown = splade(*words, "--json", "--per-query")
     assert shown.exit_code == 0, shown.output
@@ -58,3 +61,16 @@ def test_ids_of_ir_datasets_need_the_package(splade: Callable[..., Any]) -> None
     refused = splade("evaluate", "--data", "irds:beir/scifact/test")
     assert refused.exit_code in (1, 2)
     assert "pip install ir-datasets" in " ".join(refused.stderr.split())
+
+
+def test_queries_in_other_words(splade: Callable[..., Any], built: Any) -> None:
+    words = ["evaluate", "--data", built / "data", "--no-bm25", "--device", "cpu", "--split", "train"]
+    shown = splade(*words, "--paraphrases", "--typos", "--json")
+    assert shown.exit_code == 0, shown.output
+    typos, paraphrases = json.loads(shown.stdout)["robustness"]
+    assert (typos["kind"], paraphrases["kind"]) == ("typos", "paraphrases")
+    assert typos["changed"] > 0 and typos["systems"][0]["after"] <= typos["systems"][0]["before"] + 0.5
+    for flags in (["--llm", "writer"], ["--paraphrases", "--base-url", "http://127.0.0.1:1/v1"]):
+        refused = splade(*words, *flags)
+        assert refused.exit_code == 2, refused.output
+        assert "--paraphrases" in refused.stderr or "--llm MODEL" in refused.stderr

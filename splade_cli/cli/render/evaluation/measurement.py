@@ -10,6 +10,7 @@ from rich.markup import escape
 from splade_cli.cli.render.console import note, out
 from splade_cli.cli.render.evaluation.analysis import analysis
 from splade_cli.cli.render.evaluation.report import draw, report
+from splade_cli.cli.render.evaluation.robustness import robustness
 from splade_cli.cli.render.plain import one_line
 from splade_cli.evaluation.benchmarks.tables import nano_table, of_other_languages, task_table
 
@@ -33,6 +34,8 @@ def measurement(measured: Measurement) -> None:
         report(measured.report)
         if measured.report.analysis is not None:
             analysis(measured.report.analysis)
+        for each in measured.report.robustness:
+            robustness(each)
     if measured.nano_beir:
         on = measured.nano_beir[0].compared_on
         _titled(on, nano_table(measured.nano_beir, on))
