@@ -9,11 +9,13 @@ from typing import Any
 from splade_cli.datasets.collections.collection import Collection
 from splade_cli.datasets.collections.folder import check_ids
 from splade_cli.datasets.formats.trec import Qrels
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, ServiceError
 from splade_cli.records import Document
 
 PREFIX = "irds:"
 _TITLES = ("title", "headline")
+SHOWN = 3
+LONGEST_REASON = 200
 
 
 def from_ir_datasets(name: str) -> Collection:
@@ -21,6 +23,7 @@ def from_ir_datasets(name: str) -> Collection:
 
     Raises:
         InputError: the package is not installed, the id is unknown, or it has no judged queries.
+        ServiceError: it is not on this machine and cannot be downloaded.
     """
     if find_spec("ir_datasets") is None:
         raise InputError(
@@ -36,9 +39,18 @@ def from_ir_datasets(name: str) -> Collection:
         ) from None
     missing = [part for part in ("docs", "queries", "qrels") if not getattr(dataset, f"has_{part}")()]
     if missing:
-        raise InputError(
-            f"'{name}' of ir_datasets has no {', '.join(missing)}", f"a part of it may have, e.g. {name}/test"
-        )
+        raise InputError(f"'{name}' of ir_datasets has no {', '.join(missing)}", _judged_part(library, name))
+    try:
+        return _read(name, dataset)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).split(": Max retries", 1)[0]
+        raise ServiceError(
+            f"ir_datasets cannot get '{name}': {reason[:LONGEST_REASON]}",
+            "it downloads what is not on this machine; or name a folder in BEIR's layout",
+        ) from error
+
+
+def _read(name: str, dataset: Any) -> Collection:
     qrels: Qrels = {}
     for judgement in dataset.qrels_iter():
         qrels.setdefault(str(judgement.query_id), {})[str(judgement.doc_id)] = judgement.relevance
@@ -51,6 +63,13 @@ def from_ir_datasets(name: str) -> Collection:
     judged = {query_id: qrels[query_id] for query_id in queries}
     parent, _, split = name.rpartition("/")
     return Collection(parent or name, split, documents, queries, judged)
+
+
+def _judged_part(library: Any, name: str) -> str:
+    """A hint at parts of a dataset that can be measured on."""
+    known = [each for each in sorted(library.registry) if each.startswith(f"{name}/")]
+    judged = [each for each in known if library.load(each).has_qrels()][:SHOWN]
+    return f"name a part of it: {', '.join(judged)}" if judged else "ids stand at https://ir-datasets.com"
 
 
 def _document(row: Any) -> Document:

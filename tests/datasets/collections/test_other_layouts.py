@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections import namedtuple
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from splade_cli.datasets.collections import Collection, load_collection
+from splade_cli.datasets.collections import ir_datasets as importing
 from splade_cli.datasets.formats.trec import read_run, read_topics, write_run
 from splade_cli.errors import InputError
 from splade_cli.records import Document
@@ -115,9 +115,10 @@ class Known:
 
 
 def test_ids_of_ir_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert importlib.util.find_spec("ir_datasets") is None
-    with pytest.raises(InputError, match="is not installed") as caught:
-        load_collection("irds:beir/mini/test")
+    with monkeypatch.context() as without:
+        without.setattr(importing, "find_spec", lambda name: None)
+        with pytest.raises(InputError, match="is not installed") as caught:
+            load_collection("irds:beir/mini/test")
     assert "pip install ir-datasets" in caught.value.hint
     library = SimpleNamespace(load={"beir/mini/test": Known()}.__getitem__, __spec__=SimpleNamespace())
     monkeypatch.setitem(sys.modules, "ir_datasets", library)
