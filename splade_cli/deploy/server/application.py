@@ -37,6 +37,8 @@ PAGE = {
     "/page.js": ("page.js", JAVASCRIPT),
     "/requests.js": ("requests.js", JAVASCRIPT),
     "/pieces.js": ("pieces.js", JAVASCRIPT),
+    "/hits.js": ("hits.js", JAVASCRIPT),
+    "/sides.js": ("sides.js", JAVASCRIPT),
     "/address.js": ("address.js", JAVASCRIPT),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     "/favicon.ico": ("icon.svg", "image/svg+xml"),

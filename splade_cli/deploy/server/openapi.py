@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from splade_cli import __version__
+from splade_cli.deploy.server.abilities import Abilities, narrow
 from splade_cli.deploy.server.endpoints.parameters import (
     DocumentParameters,
     EmbedSparseParameters,
@@ -68,16 +69,11 @@ OPERATIONS = (
 )
 
 
-def openapi_document(has_token: bool, has_reranker: bool = True) -> Json:
-    """The description as JSON-ready values.
-
-    Args:
-        has_token: requests must bring one.
-        has_reranker: the server was started with a cross-encoder, which requests may ask for.
-    """
+def openapi_document(abilities: Abilities) -> Json:
+    """The description as JSON-ready values."""
     paths: Json = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _described(operation, has_reranker)
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation, abilities)
     error: Json = {
         "type": "object",
         "properties": {"error": {"type": "string"}, "hint": {"type": "string"}},
@@ -89,13 +85,13 @@ def openapi_document(has_token: bool, has_reranker: bool = True) -> Json:
         "paths": paths,
         "components": {"schemas": {"Error": error}},
     }
-    if has_token:
+    if abilities.token:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
     return document
 
 
-def _described(operation: Operation, has_reranker: bool) -> Json:
+def _described(operation: Operation, abilities: Abilities) -> Json:
     described: Json = {
         "summary": operation.summary,
         "responses": {"200": {"description": "the answer", "content": {operation.gives: {}}}},
@@ -106,8 +102,7 @@ def _described(operation: Operation, has_reranker: bool) -> Json:
     if operation.takes is None:
         return described
     schema = operation.takes.model_json_schema()
-    if "rerank" in schema["properties"] and not has_reranker:
-        schema["properties"]["rerank"]["enum"] = [None, False]
+    narrow(schema, abilities)
     if operation.method == "post":
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
         return described
@@ -115,8 +110,22 @@ def _described(operation: Operation, has_reranker: bool) -> Json:
     if "queries" in schema["properties"]:
         required = ["q"]  # several queries are of a body alone
     described["parameters"] = [
-        {"name": name, "in": "query", "required": name in required, "schema": each}
+        {"name": name, "in": "query", "required": name in required, "schema": _of_a_text(each)}
         for name, each in schema["properties"].items()
         if name != "queries"
     ]
     return described
+
+
+def _of_a_text(schema: Json) -> Json:
+    """A value in a query string: an object or null cannot stand there, and an array would come twice."""
+    kinds = schema.get("anyOf")
+    if kinds is None:
+        return schema
+    narrowed = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    if "enum" in narrowed:
+        narrowed["enum"] = [each for each in narrowed["enum"] if each is not None]
+    plain = [each for each in kinds if each.get("type") not in ("null", "object", "array")]
+    if len(plain) > 1:
+        return {"anyOf": plain, **narrowed}
+    return {**plain[0], **narrowed}

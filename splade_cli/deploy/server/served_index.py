@@ -138,6 +138,7 @@ class ServedIndex:
 
     def __init__(self, source: IndexSource) -> None:
         self._source = source
+        self.name = source.name
         self._lock = Lock()
         self._stamp = self._manifest_stamp()
         self._failure = ""

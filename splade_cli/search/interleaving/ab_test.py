@@ -24,12 +24,10 @@ class AbTest:
     Attributes:
         other: the second of the two; the first is given with each query, since it may be a newer generation.
         log: where acts are kept.
-        seed: of the coins.
     """
 
     other: Searcher
     log: PreferenceLog
-    seed: int = 0
 
     def search(self, searcher: Searcher, query: str, k: int, options: SearchOptions) -> list[Hit]:
         """The `k` best hits of both, by team draft.
@@ -62,7 +60,7 @@ class AbTest:
         second = options_for(self.other, replace(options, mode=searcher.ranker.mode_of(options)))
         sides = {"a": searcher.search(query, k, options), "b": self.other.search(query, k, second)}
         passages = {team: [_passage(hit, options.group) for hit in hits] for team, hits in sides.items()}
-        coin = random.Random(f"{self.seed} {query}")
+        coin = random.Random(query)
         drawn = []
         for rank, pick in enumerate(team_draft(passages["a"], passages["b"], k, coin), 1):
             hit = sides[pick.team][pick.position]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,6 +65,22 @@ def write_index(folder: Path, texts: tuple[str, ...] = TEXTS, chunks: Sequence[C
     index.encoder_files = SimpleNamespace(copy=write_encoder)  # type: ignore[assignment]
     index.save(folder, force=True)
     return folder
+
+
+@contextmanager
+def served(folder: Path, *more: str) -> Iterator[str]:
+    """The address of `splade serve`."""
+    command = [sys.executable, "-m", "splade_cli", "serve", "--index", str(folder), "--port", "0", *more]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            address = re.search(r"http://127\.0\.0\.1:\d+", line)
+            assert address is not None, line + process.stderr.read()
+            yield address.group(0)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="session")

@@ -56,3 +56,25 @@ def test_several_queries_and_reading_without_one_are_not_counted(client: TestCli
 
 def test_without_a_second_index_there_is_none(serve: object, folder: Path) -> None:
     assert serve(marks=None).get("/ab").json() == {"outcome": None}  # type: ignore[operator]
+
+
+def test_one_of_the_two_alone_is_shown_as_it_is_and_counts_nothing(client: TestClient) -> None:
+    systems = client.get("/info").json()["systems"]
+    assert [each["name"].rpartition("/")[2] for each in systems] == ["index", "other"]
+    asked = {"q": "password", "mode": "sparse"}
+    first = client.get("/search", params={**asked, "system": "a"}).json()["hits"]
+    assert {hit["document_id"] for hit in first} == {"d0", "d1", "d4"}
+    assert (
+        first[0]["score"] == 2.0
+        and client.get("/search", params={**asked, "system": "b"}).json()["hits"] == []
+    )
+    client.get("/document", params={"q": "password", "id": first[0]["id"], "system": "a"})
+    client.post("/mark", json={"q": "password", "id": first[0]["id"], "verdict": "good", "system": "a"})
+    assert client.get("/ab").json()["outcome"]["won_by_a"] == 0
+    why = client.get("/why", params={"q": "password", "id": "d0", "system": "b"}).json()
+    assert dict(why["terms"]) == {"password": 2.0}
+
+
+def test_a_system_that_is_not_there_is_refused(serve: object) -> None:
+    answer = serve(marks=None).get("/search?q=saw&system=b")  # type: ignore[operator]
+    assert answer.status_code == 400 and "no second index" in answer.json()["error"]

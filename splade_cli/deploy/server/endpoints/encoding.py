@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from starlette.requests import Request
 from starlette.responses import Response
 
-from splade_cli.deploy.server.endpoints import parameters as read
+from splade_cli.deploy.server.endpoints import reading as read
 from splade_cli.deploy.server.endpoints.parameters import (
     EmbedSparseParameters,
     EncodeParameters,
@@ -91,7 +91,7 @@ def _vectors(service: Service, served: Served, texts: Sequence[str], kind: str) 
     else:
         if served.documents is None:
             raise Refusal(
-                424, "the index does not say which model made it", "encode as a query: kind or prompt_name"
+                400, "the index does not say which model made it", "encode as a query: kind or prompt_name"
             )
         matrix = served.documents.encode(texts, kind)
     matrix.sort_indices()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from splade_cli.deploy.server.endpoints import parameters as read
+from splade_cli.deploy.server.endpoints import reading as read
 from splade_cli.deploy.server.endpoints.parameters import (
     MarkParameters,
     MarksParameters,
     require_few,
     require_short,
 )
-from splade_cli.deploy.server.endpoints.searching import holding, note_act, require_id
+from splade_cli.deploy.server.endpoints.searching import asked_for, holding, note_act, require_id
 from splade_cli.deploy.server.endpoints.service import Service, service_of
 from splade_cli.deploy.server.refusals import Refusal, json_response
 from splade_cli.errors import InputError
@@ -47,16 +47,18 @@ def _kept(service: Service, marks: Marks, given: MarkParameters) -> dict[str, Js
     names = [given.id] if isinstance(given.id, str) else given.id
     require_few("ids", len(names), limits.hits)
     options = given.search_options(service.index.now.searcher.options, limits)
+    asked_for(service, given, service.side(given.system))
     new = []
     for name in names:
-        served = holding(service, name)
+        served = holding(service, name, given.system)
         chunk = served.searcher.engine.fetch(require_id(served, name)[:1])[0]
         if given.verdict != "none" and not chunk.content.strip():
             raise InputError("a document without a text cannot be learnt from", "mark another one")
         new.append(Mark(given.q, chunk.id, given.verdict, chunk.content))
     marks.put(new)
-    for each in new:
-        note_act(service, given.q, each.id, each.verdict, options)
+    if given.system is None:
+        for each in new:
+            note_act(service, given.q, each.id, each.verdict, options)
     service.metrics.count("splade_marks_total", len(new))
     return _shown(marks, given.q)
 

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from splade_cli.deploy.server.options import Limits
 from splade_cli.deploy.server.refusals import Refusal
 from splade_cli.errors import InputError, did_you_mean
+from splade_cli.search.interleaving.team_draft import Team
 from splade_cli.search.options import AUTO, PARTS, Grouping, SearchOptions
 
 WORDS: dict[str, JsonValue] = {"minLength": 1, "pattern": r"\S"}
 """What the description says of a query: an empty one is refused with a message of its own."""
 NAMED: dict[str, JsonValue] = {"minLength": 1}
 ONE_OF_BOTH: JsonValue = [
-    {"required": ["q"], "properties": {"q": {"type": "string"}}},
+    {"required": ["q"], "properties": {"q": {"type": "string"}, "queries": {"type": "null"}}},
     {
         "required": ["queries"],
-        "properties": {"queries": {"type": "array", "minItems": 1, "items": {**WORDS}}},
+        "properties": {
+            "queries": {"type": "array", "minItems": 1, "items": {**WORDS}},
+            "q": {"type": "null"},
+        },
     },
 ]
-FUSION: dict[str, JsonValue] = {
-    "pattern": r"^(rrf|(sparse|bm25|dense)=[0-9]+([.][0-9]+)?)$",
-    "propertyNames": {"enum": [*PARTS]},
-}
-"""Of weights as text the description has those of one part, which is as much as a pattern says plainly."""
-MODES: dict[str, JsonValue] = {"enum": [None, "auto", "sparse", "bm25", "dense", "hybrid"]}
+
+
+def _whole(value: object) -> object:
+    """In JSON 3.0 is a whole number as well."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Weight = Annotated[float, Field(ge=0, le=1e6)]
+Count = Annotated[int, BeforeValidator(_whole)]
 
 
 class Parameters(BaseModel):
@@ -40,16 +44,12 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-Model = TypeVar("Model", bound=Parameters)
-
-
 class Ranking(Parameters):
     """How to search: the words of `splade search`; what is left out is as the server was started."""
 
     mode: str | None = Field(
         None,
         description="sparse, bm25, dense, hybrid, or auto: all that the index has",
-        json_schema_extra=MODES,
     )
     filter: str | None = Field(None, description="what documents must be: year >= 2020 and lang = no")
     idf: float | None = Field(None, ge=0, le=10, description="exponent of the corpus IDF on query weights")
@@ -60,9 +60,12 @@ class Ranking(Parameters):
     weights: dict[str, Weight] | str | None = Field(
         None,
         description='of a hybrid: {"sparse": 0.5, "bm25": 0.5} or sparse=0.5,bm25=0.5; or rrf',
-        json_schema_extra=FUSION,
     )
     rerank: bool | None = Field(None, description="use the cross-encoder that the server was started with")
+    system: Team | None = Field(
+        None,
+        description="of two indexes that are compared, this one alone; its hits are not counted",
+    )
 
     def search_options(self, base: SearchOptions, limits: Limits) -> SearchOptions:
         """`base` with what was asked for. Raises Refusal and InputError for what cannot be."""
@@ -70,7 +73,7 @@ class Ranking(Parameters):
         options = base
         if self.mode is not None:
             options = replace(options, mode=self.mode.lower())
-        if self.filter:
+        if self.filter and self.filter.strip():
             options = replace(options, filter=self.filter)
         if self.idf is not None:
             options = replace(options, idf_exponent=self.idf)
@@ -88,7 +91,7 @@ class Ranking(Parameters):
 class SearchParameters(Ranking):
     """One query as `q`, or several as `queries`."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": ONE_OF_BOTH})
+    model_config = ConfigDict(json_schema_extra={"oneOf": ONE_OF_BOTH})
 
     q: str | None = Field(
         None,
@@ -97,7 +100,7 @@ class SearchParameters(Ranking):
         json_schema_extra=WORDS,
     )
     queries: list[str] | None = Field(None, description="several queries, instead of q; in a body only")
-    k: int = Field(10, ge=1, validation_alias=AliasChoices("k", "top"), description="hits of a query")
+    k: Count = Field(10, ge=1, validation_alias=AliasChoices("k", "top"), description="hits of a query")
     explain: bool = Field(False, description="the terms behind each hit")
     texts: bool = Field(True, description="texts, snippets and metadata; without, ids and scores")
     details: bool = Field(
@@ -112,7 +115,7 @@ class WhyParameters(Ranking):
         validation_alias=AliasChoices("q", "query"), description="the query", json_schema_extra=WORDS
     )
     id: str = Field(description="a document or a chunk", json_schema_extra=NAMED)
-    k: int = Field(10, ge=1, description="hits that it is held against")
+    k: Count = Field(10, ge=1, description="hits that it is held against")
 
 
 class DocumentParameters(Ranking):
@@ -167,84 +170,6 @@ class MarksParameters(Parameters):
     q: str = Field(validation_alias=AliasChoices("q", "query"), description="the query")
 
 
-def of_query(request: Request, model: type[Model]) -> Model:
-    """The parameters of a query string. Raises Refusal where they are not what they should be."""
-    values: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name in values:
-            raise Refusal(400, f"{name[:100]} is given twice", "several queries go into a body: POST /search")
-        values[name] = value
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise _refusal(error, model, "parameter") from None
-
-
-async def of_body(request: Request, model: type[Model], limits: Limits) -> Model:
-    """The parameters of a JSON body. Raises Refusal where it is too large, too slow, or not what it should
-    be."""
-    body = await _body(request, limits)
-    try:
-        return model.model_validate_json(body, strict=True)
-    except ValidationError as error:
-        raise _refusal(error, model, "key") from None
-
-
-async def parameters(request: Request, model: type[Model], limits: Limits) -> Model:
-    """Of the body of a POST, else of the query string."""
-    if request.method == "POST":
-        return await of_body(request, model, limits)
-    return of_query(request, model)
-
-
-async def _body(request: Request, limits: Limits) -> bytes:
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated[:20]) > limits.body_bytes:
-        raise _too_large(limits)
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(limits.seconds):
-            async for part in request.stream():
-                size += len(part)
-                if size > limits.body_bytes:
-                    raise _too_large(limits)
-                parts.append(part)
-    except TimeoutError:
-        raise Refusal(
-            408, f"the body did not arrive within {limits.seconds:g} seconds", "send it at once"
-        ) from None
-    except ClientDisconnect:
-        raise Refusal(400, "the body ended early", "send all of it") from None
-    return b"".join(parts)
-
-
-def _too_large(limits: Limits) -> Refusal:
-    return Refusal(413, f"the body is larger than {limits.body_bytes:,} bytes", "send less at once")
-
-
-def _refusal(error: ValidationError, model: type[Parameters], what: str) -> Refusal:
-    """The first mistake, by the name of what is wrong."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part)[:100] for part in first["loc"])
-    names = _names(model)
-    if first["type"] == "extra_forbidden":
-        hint = did_you_mean(name, names) or f"there are {', '.join(names)}"
-        return Refusal(400, f"unknown {what} '{name}'", hint)
-    if first["type"] == "missing":
-        return Refusal(400, f"{name} is missing", f"{what}s are {', '.join(names)}")
-    if first["type"] == "json_invalid":
-        return Refusal(400, "the body is no JSON", 'such as {"q": "how to reset a password"}')
-    given = ""
-    if isinstance(first["input"], str | int | float | bool):
-        given = f", got {str(first['input'])[:100]!r}"
-    return Refusal(400, f"{name or 'the body'}: {first['msg']}{given}", f"{what}s are {', '.join(names)}")
-
-
-def _names(model: type[Parameters]) -> list[str]:
-    return list(model.model_fields)
-
-
 def _grouping(given: bool | Grouping) -> Grouping:
     if isinstance(given, bool):
         return AUTO if given else "off"
@@ -286,7 +211,7 @@ def require_short(most: int, **texts: str) -> None:
     for name, text in texts.items():
         if len(text) > most:
             raise Refusal(
-                413,
+                400,
                 f"{name} has {len(text):,} characters, this server takes {most:,}",
                 "ask in fewer words",
             )
@@ -295,4 +220,4 @@ def require_short(most: int, **texts: str) -> None:
 def require_few(what: str, count: int, most: int) -> None:
     """Raises Refusal for more than `most`."""
     if count > most:
-        raise Refusal(413, f"{count:,} {what}, this server takes {most:,} at once", "ask in several requests")
+        raise Refusal(400, f"{count:,} {what}, this server takes {most:,} at once", "ask in several requests")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import cast
@@ -12,9 +12,10 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from splade_cli.deploy.server.endpoints import parameters as read
+from splade_cli.deploy.server.endpoints import reading as read
 from splade_cli.deploy.server.endpoints.parameters import (
     DocumentParameters,
+    Ranking,
     SearchParameters,
     WhyParameters,
     require_few,
@@ -26,11 +27,14 @@ from splade_cli.deploy.server.refusals import Refusal, json_response
 from splade_cli.deploy.server.served_index import Served
 from splade_cli.engines.base import Catalog
 from splade_cli.errors import InputError
+from splade_cli.index.metadata.matching import require_fields
 from splade_cli.records import Hit, JsonValue
+from splade_cli.search.batch import as_filter
 from splade_cli.search.explain.hits import HIGHLIGHTED_TERMS
 from splade_cli.search.explain.terms import closest_id
-from splade_cli.search.interleaving.ab_test import options_for
+from splade_cli.search.interleaving.ab_test import AbTest, options_for
 from splade_cli.search.interleaving.preferences import Act
+from splade_cli.search.interleaving.team_draft import Team
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.ranking.fusion import DEPTH
 from splade_cli.search.searcher import Searcher
@@ -53,7 +57,7 @@ async def search(request: Request) -> Response:
 
 def _found(service: Service, given: SearchParameters) -> dict[str, JsonValue]:
     limits = service.options.limits
-    served = service.index.now
+    served = service.side(given.system)
     searcher = served.searcher
     queries = _queries(given, limits)
     _require_hits(given.k, limits)
@@ -61,11 +65,13 @@ def _found(service: Service, given: SearchParameters) -> dict[str, JsonValue]:
     options = replace(
         options, explain=given.explain and given.texts, texts=given.texts, details=given.details
     )
+    require_answerable(searcher, options)
     mode = searcher.ranker.mode_of(options)
     service.metrics.count("splade_queries_total", len(queries))
     head: dict[str, JsonValue] = {"mode": mode, "generation": served.generation}
     if given.q is not None:
-        hits = _hits(service, searcher, given.q, given.k, options)
+        test = service.ab if given.system is None else None
+        hits = _hits(test, searcher, given.q, given.k, options)
         return {"query": given.q, "hits": _plain(hits), **head}
     lists = searcher.search(queries, given.k, options)
     results: list[JsonValue] = [
@@ -74,9 +80,8 @@ def _found(service: Service, given: SearchParameters) -> dict[str, JsonValue]:
     return {"results": results, **head}
 
 
-def _hits(service: Service, searcher: Searcher, query: str, k: int, options: SearchOptions) -> list[Hit]:
+def _hits(test: AbTest | None, searcher: Searcher, query: str, k: int, options: SearchOptions) -> list[Hit]:
     """The hits of one query, of both sides where there is an A/B test."""
-    test = service.ab
     if test is None:
         return searcher.search(query, k, options)
     return test.search(searcher, query, k, options)
@@ -117,11 +122,11 @@ async def why(request: Request) -> Response:
 
 def _reasons(service: Service, given: WhyParameters) -> dict[str, JsonValue]:
     limits = service.options.limits
-    served = holding(service, given.id)
+    served = holding(service, given.id, given.system)
     searcher = served.searcher
     require_short(limits.query_characters, q=given.q, id=given.id)
     _require_hits(given.k, limits)
-    options = options_for(searcher, given.search_options(searcher.options, limits))
+    options = asked_for(service, given, served)
     # the same as the reply of the session's /why, which the page and other programs may know
     shown = searcher.search(given.q, given.k, options)
     require_id(served, given.id)
@@ -138,13 +143,15 @@ async def document(request: Request) -> Response:
 
 def _text(service: Service, given: DocumentParameters) -> dict[str, JsonValue]:
     limits = service.options.limits
-    searcher = holding(service, given.id).searcher
+    served = holding(service, given.id, given.system)
+    searcher = served.searcher
     require_short(limits.query_characters, q=given.q or "", id=given.id)
-    options = given.search_options(searcher.options, limits)
-    chunks = require_id(holding(service, given.id), given.id)
-    if given.q:
-        note_act(service, given.q, given.id, "open", options)
-        hit = searcher.why(given.q, given.id, options_for(searcher, options)).hit
+    options = asked_for(service, given, served)
+    chunks = require_id(served, given.id)
+    if given.q and given.q.strip():
+        if given.system is None:
+            note_act(service, given.q, given.id, "open", given.search_options(searcher.options, limits))
+        hit = searcher.why(given.q, given.id, options).hit
         return TextReply(hit, given.q, hit.rank, _highlights(searcher, hit)).to_json()
     chunk = searcher.engine.fetch(chunks[:1])[0]
     hit = Hit(
@@ -160,10 +167,11 @@ def _text(service: Service, given: DocumentParameters) -> dict[str, JsonValue]:
     return TextReply(hit).to_json()
 
 
-def holding(service: Service, name: str) -> Served:
-    """The side of an A/B test that has a document or chunk: the first, unless only the other one has it."""
-    first = service.index.now
-    if service.other is None:
+def holding(service: Service, name: str, system: Team | None = None) -> Served:
+    """The system that is named, else the side of an A/B test that has a document or chunk: the first, unless
+    only the other one has it."""
+    first = service.side(system)
+    if service.other is None or system is not None:
         return first
     second = service.other.now
     for served in (first, second):
@@ -173,6 +181,30 @@ def holding(service: Service, name: str) -> Served:
             continue
         return served
     return first
+
+
+def asked_for(service: Service, given: Ranking, served: Served) -> SearchOptions:
+    """What a request asks of the side that has its document.
+
+    Raises:
+        Refusal, InputError: what the index, the first unless another is named, cannot be asked.
+    """
+    asked = service.side(given.system).searcher
+    options = given.search_options(asked.options, service.options.limits)
+    require_answerable(asked, options)
+    return options_for(served.searcher, options)
+
+
+def require_answerable(searcher: Searcher, options: SearchOptions) -> None:
+    """Raises InputError for a mode or a field that there is not, and weights that no part is left with."""
+    searcher.ranker.require(options.mode)
+    if options.filter is not None:
+        require_fields(as_filter(options.filter), searcher.fields())
+    weights = options.weights
+    if isinstance(weights, Mapping) and not any(weights.get(part) for part in searcher.ranker.parts):
+        raise InputError(
+            "weights give nothing to any part of this index", f"it has {', '.join(searcher.ranker.parts)}"
+        )
 
 
 def note_act(service: Service, query: str, name: str, act: Act, options: SearchOptions) -> None:

@@ -9,9 +9,12 @@ from starlette.responses import Response
 
 from splade_cli import __version__
 from splade_cli.deploy.server import metrics as counted
+from splade_cli.deploy.server.abilities import Abilities
 from splade_cli.deploy.server.endpoints.service import Service, service_of
 from splade_cli.deploy.server.openapi import openapi_document
 from splade_cli.deploy.server.refusals import busy, json_response
+from splade_cli.deploy.server.served_index import ServedIndex
+from splade_cli.index.metadata.fields import OWN_FIELDS
 from splade_cli.records import JsonValue
 from splade_cli.search.session.replies import OutcomeReply
 
@@ -65,7 +68,15 @@ def _info(service: Service) -> dict[str, JsonValue]:
         "limits": {**limits.__dict__},
         "marks": service.marks is not None,
         "ab": service.log is not None,
+        "systems": [_system(each, len(service.systems)) for each in service.systems],
     }
+
+
+def _system(served: ServedIndex, count: int) -> JsonValue:
+    """An index of so many that a request may name by `system`; one alone needs no folder to be told by."""
+    searcher = served.now.searcher
+    name = served.name if count > 1 else served.name.rpartition("/")[2]
+    return {"name": name, "mode": searcher.mode, "modes": list(searcher.modes)}
 
 
 def _public_name(name: str) -> str:
@@ -100,5 +111,22 @@ async def metrics(request: Request) -> Response:
 async def openapi(request: Request) -> Response:
     """GET /openapi.json."""
     service = service_of(request)
-    has_reranker = service.index.now.searcher.options.reranker is not None
-    return json_response(openapi_document(service.options.token is not None, has_reranker))
+    return json_response(openapi_document(_abilities(service)))
+
+
+def _abilities(service: Service) -> Abilities:
+    served = service.index.now
+    searcher = served.searcher
+    rows = served.index.live_rows()
+    return Abilities(
+        limits=service.options.limits,
+        parts=searcher.ranker.parts,
+        modes=searcher.modes,
+        fields=(*OWN_FIELDS, *searcher.fields()),
+        systems=1 if service.other is None else 2,
+        token=service.options.token is not None,
+        reranker=searcher.options.reranker is not None,
+        frequencies="frequencies" in searcher.engine.capabilities,
+        documents=served.documents is not None,
+        id=served.index.chunks[int(rows[0])].id if len(rows) else "",
+    )

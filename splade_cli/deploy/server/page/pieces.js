@@ -44,13 +44,38 @@ export function place(hit) {
   return parts.join(" ") + hit.headings.map((each) => ` › ${each}`).join("");
 }
 
+// a later piece of a word by WordPiece, which says nothing by itself
+const isPiece = (name) => name.startsWith("##") && name.length > 2;
+
+// vocabularies that mark first pieces
+const readable = (name) => name.replace(/^[Ġ▁]+/, "") || name;
+
+// pieces of a word as the word, weights added up; pieces whose word did not meet are left out
+function words(all) {
+  const found = new Map();
+  all.forEach((each, at) => {
+    const key = each.word ? `w${each.word}` : `t${at}`;
+    const before = found.get(key);
+    if (!before) {
+      if (each.word || !isPiece(each.term)) found.set(key, { ...each, name: each.word || readable(each.term), pieces: 1 });
+      return;
+    }
+    for (const weight of ["query_weight", "document_weight", "contribution"]) before[weight] += each[weight];
+    before.literal &&= each.literal;
+    before.in_document &&= each.in_document;
+    before.pieces += 1;
+  });
+  return [...found.values()].sort((a, b) => b.contribution - a.contribution);
+}
+
 export function terms(all, most) {
   const list = make("ul", "terms");
-  const largest = Math.max(...all.map((each) => Math.abs(each.contribution)), 1e-9);
-  for (const each of all.slice(0, most)) {
+  const shown = words(all);
+  const largest = Math.max(...shown.map((each) => Math.abs(each.contribution)), 1e-9);
+  for (const each of shown.slice(0, most)) {
     const line = make("li");
-    const name = make("span", "name", each.term);
-    name.title = each.term;
+    const name = make("span", "name", each.name);
+    name.title = each.name;
     const origins = [];
     if (!each.literal) origins.push("query");
     if (!each.in_document) origins.push("document");
@@ -62,13 +87,15 @@ export function terms(all, most) {
     }
     const bar = make("span", "bar");
     bar.style.width = `${(100 * Math.abs(each.contribution)) / largest}%`;
-    const product = `${each.query_weight.toFixed(2)} × ${each.document_weight.toFixed(2)} = ${each.contribution.toFixed(2)}`;
+    let product = `${each.query_weight.toFixed(2)} × ${each.document_weight.toFixed(2)} = ${each.contribution.toFixed(2)}`;
+    // the product of sums is not the sum of products
+    if (each.pieces > 1) product = `${each.pieces} pieces = ${each.contribution.toFixed(2)}`;
     const sum = make("span", "sum", product);
-    sum.title = "query weight × document weight";
+    sum.title = each.pieces > 1 ? "products of query weight and document weight of its pieces" : "query weight × document weight";
     line.append(name, bar, sum);
     list.append(line);
   }
-  if (all.length > most) list.append(make("li", "quiet", `and ${all.length - most} more`));
+  if (shown.length > most) list.append(make("li", "quiet", `and ${shown.length - most} more`));
   return list;
 }
 
@@ -78,16 +105,17 @@ export function reasons(answer) {
   if (answer.rank) rank = `is number ${answer.rank} of all chunks`;
   else if (!answer.explained?.length) rank = "shares no term with the query";
   const parts = [make("p", "", `${hit.id} ${rank}${answer.filtered ? " without the filter, which keeps it out" : ""}.`)];
-  if (answer.terms?.length) {
+  const lacking = (answer.terms ?? []).filter(([name]) => !isPiece(name));
+  if (lacking.length) {
     parts.push(make("h3", "", "Terms of the query that it lacks"));
-    parts.push(make("p", "", answer.terms.slice(0, 12).map(([name, weight]) => `${name} ${weight.toFixed(2)}`).join(", ")));
+    parts.push(make("p", "", lacking.slice(0, 12).map(([name, weight]) => `${readable(name)} ${weight.toFixed(2)}`).join(", ")));
   }
   parts.push(make("h3", "", "Terms that met"));
   parts.push(answer.explained?.length ? terms(answer.explained, 12) : make("p", "", "none"));
   if (answer.against && answer.gaps?.length) {
     parts.push(make("h3", "", `What ${answer.against.id} has more of`));
-    const ahead = answer.gaps.filter((gap) => gap.first > gap.second).slice(0, 6);
-    parts.push(make("p", "", ahead.map((gap) => `${gap.term} ${gap.first.toFixed(2)} against ${gap.second.toFixed(2)}`).join(", ") || "nothing"));
+    const ahead = answer.gaps.filter((gap) => gap.first > gap.second && !isPiece(gap.term)).slice(0, 6);
+    parts.push(make("p", "", ahead.map((gap) => `${readable(gap.term)} ${gap.first.toFixed(2)} against ${gap.second.toFixed(2)}`).join(", ") || "nothing"));
   }
   return parts;
 }
