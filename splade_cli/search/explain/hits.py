@@ -14,7 +14,7 @@ from splade_cli.records import Chunk, Hit, Ranking, Term, WeightedText, Window, 
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.shown_terms import whole_words
 from splade_cli.search.explain.snippets import snippet
-from splade_cli.search.explain.term_names import continues_a_word
+from splade_cli.search.explain.term_names import WordsByPiece, by_last_piece, continues_a_word
 from splade_cli.search.explain.terms import QueryTerms, SharedTerm, Vector, active_terms
 from splade_cli.search.explain.unmarked import on_one_line
 from splade_cli.search.ranking.grouping import FactsCache, Group
@@ -97,7 +97,7 @@ def bare_hits(query: RankedQuery, facts_of: FactsCache) -> list[Hit]:
             score=group.score,
             text="",
             document_id=facts[group.id].document_id,
-            windows=_windows(group),
+            windows=group.chunks[1:],
             duplicates=group.duplicates,
         )
         for rank, group in enumerate(query.groups, 1)
@@ -125,7 +125,8 @@ def full_hits(
         heaviest = active_terms(query.vector, source.vocabulary, HIGHLIGHTED_TERMS)
         none_shared = [name for name, _ in heaviest]
     met = {term[0] for shared in shared_terms for term in shared}
-    pieced: dict[str, tuple[str, ...]] = {}
+    later_pieces: frozenset[str] = frozenset()
+    pieced: WordsByPiece = {}
     of_bm25: Mapping[str, tuple[Term, ...]] = {}
     windows: Mapping[str, tuple[Window, ...]] = {}
     if details:
@@ -136,23 +137,28 @@ def full_hits(
     if explain and not words:
         # what an expansion rule added was said by its author, not by the model
         in_query = matcher.literal(met, *[text for text, _ in query.texts])
-        pieced = matcher.pieced_words(*[text for text, _ in query.texts])
+        later_pieces = frozenset([name for name in met if continues_a_word(name)])
+        pieced = by_last_piece(matcher.pieced_words(*[text for text, _ in query.texts]))
     hits = []
     for rank, (group, shared) in enumerate(zip(query.groups, shared_terms, strict=True), 1):
         chunk, line = texts[group.id]
-        names = [term[0] for term in shared]
         highlighted = telling(shared) or none_shared
         piece = snippet(line, sought.words(line, highlighted))
         terms: tuple[Term, ...] = ()
         if explain and words:
             terms = tuple([Term(*term, True, True) for term in shared])
         elif explain and shared:
+            names = [term[0] for term in shared]
             in_document = matcher.literal(names, line, chunk.title)
+            words_of: Mapping[str, str] = {}
+            if not later_pieces.isdisjoint(names):
+                words_of = whole_words(names, pieced, matcher.words_by_last_piece(line))
             terms = tuple(
-                [_term((*term, term[0] in in_query, term[0] in in_document, "")) for term in shared]
+                [
+                    _term((*term, name in in_query, name in in_document, words_of.get(name, "")))
+                    for name, term in zip(names, shared, strict=True)
+                ]
             )
-            if any(map(continues_a_word, names)):
-                terms = _as_words(terms, whole_words(names, pieced, matcher.pieced_words(line)))
         hit = Hit(
             id=group.id,
             rank=rank,
@@ -165,7 +171,7 @@ def full_hits(
             metadata=chunk.metadata,
             terms=terms,
             parts=parts.get(group.id, {}),
-            windows=_windows(group),
+            windows=group.chunks[1:],
             duplicates=group.duplicates,
             headings=chunk.headings,
             words=of_bm25.get(group.id, ()),
@@ -177,7 +183,7 @@ def full_hits(
 
 def _windows_shown(query: RankedQuery, source: HitSource, *, words: bool) -> dict[str, tuple[Window, ...]]:
     """The first windows of each group, by the group's chunk."""
-    listed = {group.id: _windows(group)[:SHOWN_WINDOWS] for group in query.groups}
+    listed = {group.id: group.chunks[1 : 1 + SHOWN_WINDOWS] for group in query.groups}
     ids = [window for windows in listed.values() for window in windows]
     if not ids:
         return {}
@@ -198,13 +204,6 @@ def telling(shared: Sequence[SharedTerm]) -> list[str]:
         return []
     least = TELLING * shared[0][3]
     return [term[0] for term in shared[:HIGHLIGHTED_TERMS] if term[3] >= least]
-
-
-def _as_words(terms: Sequence[Term], words: Mapping[str, str]) -> tuple[Term, ...]:
-    """Terms that say which word they are a piece of."""
-    if not words:
-        return tuple(terms)
-    return tuple([term._replace(word=words[term.term]) if term.term in words else term for term in terms])
 
 
 def _words_behind(query: RankedQuery, ids: Sequence[str], source: HitSource) -> dict[str, tuple[Term, ...]]:
@@ -244,12 +243,6 @@ def _parts(query: RankedQuery, ids: set[str]) -> dict[str, dict[str, dict[str, f
             if each in ids:
                 parts.setdefault(each, {})[name] = {"rank": rank, "score": float(score)}
     return parts
-
-
-def _windows(group: Group) -> tuple[str, ...]:
-    if len(group.chunks) == 1:
-        return ()
-    return tuple(chunk for chunk in group.chunks if chunk != group.id)
 
 
 def stored_vector(engine: Engine, chunk_id: str) -> sp.csr_matrix:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from splade_cli.index.bm25.scripts import BIGRAM, HANGUL, UNSPACED
 from splade_cli.search.explain.sought_terms import MatchedWord, SoughtTerms
-from splade_cli.search.explain.term_names import continues_a_word, fold, is_mark, readable
+from splade_cli.search.explain.term_names import WordsByPiece, continues_a_word, fold, is_mark, readable
 from splade_cli.search.explain.word_tokens import TextWords, Word, WordTokens, covered, splits_at_words
 
 if TYPE_CHECKING:
@@ -64,18 +64,18 @@ class TermMatcher:
         if self._tokenizer is None:
             return frozenset(term for term in terms if any(_holds(text, term) for text in texts))
         wanted = frozenset(terms)
-        found: set[str] = set()
+        found: frozenset[str] = frozenset()
         for text in texts:
             if len(found) == len(wanted):
                 break  # nothing is left to be found
             known = self.words_of(text)
             if known is None:
-                found.update(wanted.intersection(self._tokenized(text)[0]))
+                found |= wanted.intersection(self._tokenized(text)[0])
                 continue
-            found |= known.names.keys() & wanted
+            found |= wanted & known.names
             for _, run in known.runs:
-                found.update(wanted.intersection(self._tokenized(run)[0]))
-        return frozenset(found)
+                found |= wanted.intersection(self._tokenized(run)[0])
+        return found
 
     def words(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """The whole words of `text` that `terms` stand for, in order: what to highlight.
@@ -104,6 +104,11 @@ class TermMatcher:
             if known is not None:
                 found |= known.pieced
         return found
+
+    def words_by_last_piece(self, text: str) -> WordsByPiece:
+        """`pieced_words` of one text, by the last of the pieces."""
+        known = self.words_of(text)
+        return known.pieced_by_last if known is not None else {}
 
     def read(self, text: str, terms: Sequence[str]) -> list[MatchedWord]:
         """See `words`, by the tokens of the whole text."""

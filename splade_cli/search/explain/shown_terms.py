@@ -5,11 +5,11 @@ The terms of a hit add up to its score and stay as they are; these are for a lin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from splade_cli.records import Term
-from splade_cli.search.explain.term_names import continues_a_word
+from splade_cli.search.explain.term_names import WordsByPiece, by_last_piece, continues_a_word
 from splade_cli.search.explain.terms import Origin, origins
 
 LEAST_SHARE = 0.005
@@ -75,26 +75,21 @@ def shown_terms(terms: Sequence[Term]) -> ShownTerms:
     return ShownTerms(shown, len(words) - len(shown))
 
 
-def whole_words(
-    names: Iterable[str], pieced: Mapping[str, Sequence[str]], in_document: Mapping[str, Sequence[str]]
-) -> dict[str, str]:
+def whole_words(names: Sequence[str], pieced: WordsByPiece, in_document: WordsByPiece) -> dict[str, str]:
     """The word that each of `names` is a piece of, where all pieces of that word are among them.
 
     Args:
-        pieced: words of the query that have several pieces, with these.
+        pieced: words of the query that have several pieces.
         in_document: the same of the document, which is asked where the query has no such word.
     """
     there = set(names)
+    last_pieces = list(filter(continues_a_word, names))
     found: dict[str, str] = {}
     for words in (pieced, in_document):
-        for word, pieces in words.items():
-            # most words have no piece among them: told by the first one alone
-            if (
-                pieces[0] in there
-                and there.issuperset(pieces)
-                and not any(piece in found for piece in pieces)
-            ):
-                found.update(dict.fromkeys(pieces, word))
+        for name in last_pieces:
+            for word, pieces in words.get(name, ()):
+                if there.issuperset(pieces) and found.keys().isdisjoint(pieces):
+                    found.update(dict.fromkeys(pieces, word))
     return found
 
 
@@ -102,7 +97,7 @@ def joined(
     terms: Sequence[tuple[str, float]], pieced: Mapping[str, Sequence[str]]
 ) -> list[tuple[str, float]]:
     """Names and weights, heaviest first, the pieces of a word as one; other later pieces are left out."""
-    words = whole_words([name for name, _ in terms], pieced, {})
+    words = whole_words([name for name, _ in terms], by_last_piece(pieced), {})
     sums: dict[str, float] = {}
     for name, weight in terms:
         if name in words or not continues_a_word(name):

@@ -8,9 +8,12 @@ piece (``Ġfir``, ``▁fir``). Byte-level ones write UTF-8 bytes in an alphabet 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 _FIRST_PIECE = "Ġ▁"
+WordsByPiece = Mapping[str, Sequence[tuple[str, Sequence[str]]]]
+"""Words of several pieces, with all of these, by their last one."""
 
 
 def readable(entry: str) -> str:
@@ -23,6 +26,14 @@ def readable(entry: str) -> str:
 def continues_a_word(entry: str) -> bool:
     """Whether WordPiece says that the entry is a later piece of a word."""
     return entry.startswith("##") and len(entry) > 2
+
+
+def by_last_piece(words: Mapping[str, Sequence[str]]) -> WordsByPiece:
+    """Words and their pieces by the last of these, which fewer words have than a first one."""
+    found: dict[str, list[tuple[str, Sequence[str]]]] = {}
+    for word, pieces in words.items():
+        found.setdefault(pieces[-1], []).append((word, pieces))
+    return found
 
 
 def is_mark(entry: str) -> bool:

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from splade_cli.search.explain.term_names import continues_a_word
+from splade_cli.search.explain.term_names import WordsByPiece, by_last_piece, continues_a_word
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -97,7 +97,7 @@ class TextWords:
 
     text: str
     words: dict[str, list[int] | None]
-    names: dict[str, None]
+    names: frozenset[str]
     runs: tuple[tuple[int, str], ...]
     lexicon: Lexicon
 
@@ -125,6 +125,11 @@ class TextWords:
                 if any(map(continues_a_word, names)):
                     found[text] = names
         return found
+
+    @cached_property
+    def pieced_by_last(self) -> WordsByPiece:
+        """`pieced` by the last of the pieces."""
+        return by_last_piece(self.pieced)
 
     def places(self, word: str) -> list[int]:
         """Where one of the words stands."""
@@ -181,7 +186,7 @@ class WordTokens:
         words: dict[str, list[int] | None] = dict.fromkeys(
             [lexicon[each].text for each in WORD.findall(text)]
         )
-        names = dict.fromkeys(chain.from_iterable([lexicon[each].names for each in words]))
+        names = frozenset(chain.from_iterable([lexicon[each].names for each in words]))
         return TextWords(text, words, names, tuple(runs), lexicon)
 
 

@@ -31,7 +31,7 @@ class Group(NamedTuple):
         id: the best ranked of its chunks.
         score: of that chunk.
         chunks: all chunks of the same document, or of the same passage of it, among those ranked, best first,
-            `id` included.
+            so that `id` is the first.
         duplicates: best chunks of other hits whose text is nearly the same, best first.
     """
 
@@ -47,13 +47,14 @@ class TextFacts(NamedTuple):
     Attributes:
         document_id: its document.
         shingles: hashes of its shingles, each once.
-        first: those of `shingles` of which two texts that are nearly the same share one.
+        first: those of `shingles` of which two texts that are nearly the same share one; int64 as bytes,
+            which are put together in a fifth of the time that arrays take.
         place: where it stands in its document.
     """
 
     document_id: str
     shingles: Shingles
-    first: Shingles
+    first: bytes
     place: Place = Place()
 
     @classmethod
@@ -62,7 +63,7 @@ class TextFacts(NamedTuple):
     ) -> TextFacts:
         """Of a text, to find those of such Jaccard similarity."""
         shingles = hashed_shingles(text)
-        return cls(document_id, shingles, prefix(shingles, similarity), place or Place())
+        return cls(document_id, shingles, prefix(shingles, similarity).tobytes(), place or Place())
 
 
 def best_groups(
@@ -80,44 +81,42 @@ def best_groups(
         similarity: the Jaccard similarity from which on two texts are nearly the same; of the facts too.
         folding: which chunks of a document are one.
     """
-    given = [facts[each] for each in ids]
-    passages = _passages(given, folding)
-    first = list(passages)
-    joined = _duplicates([given[position] for position in first], similarity)
+    passages = _passages(ids, facts, folding)
+    joined = _duplicates([facts[chunks[0]] for chunks in passages], similarity)
     duplicates: dict[int, list[str]] = {}
     for number, better in joined.items():
-        duplicates.setdefault(better, []).append(ids[first[number]])
+        duplicates.setdefault(better, []).append(passages[number][0])
+    score_of = dict(zip(ids, scores.tolist(), strict=True))
     groups: list[Group] = []
-    for number, position in enumerate(first):
+    for number, chunks in enumerate(passages):
         if len(groups) == k:
             break
         if number not in joined:
-            chunks = tuple([ids[each] for each in passages[position]])
-            groups.append(
-                Group(ids[position], float(scores[position]), chunks, tuple(duplicates.get(number, ())))
-            )
+            alike = tuple(duplicates.get(number, ()))
+            groups.append(Group(chunks[0], score_of[chunks[0]], tuple(chunks), alike))
     return groups
 
 
-def _passages(facts: Sequence[TextFacts], folding: Folding) -> dict[int, list[int]]:
-    """Positions of the best chunk of each passage, and of all its chunks, ascending both.
+def _passages(ids: Sequence[str], facts: Mapping[str, TextFacts], folding: Folding) -> list[list[str]]:
+    """The chunks of each passage, best first both.
 
     A chunk goes to the best passage of its document whose best chunk it joins, so that a passage is the same
     however deep a ranking goes.
     """
-    if len({each.document_id for each in facts}) == len(facts):
-        return {position: [position] for position in range(len(facts))}
-    passages: dict[int, list[int]] = {}
-    of_document: dict[str, list[int]] = {}
-    for position, fact in enumerate(facts):
-        bests = of_document.setdefault(fact.document_id, [])
-        for best in bests:
-            if folding.joins(facts[best].place, fact.place):
-                passages[best].append(position)
+    passages: list[list[str]] = []
+    of_document: dict[str, list[list[str]]] = {}
+    for each in ids:
+        fact = facts[each]
+        known = of_document.get(fact.document_id)
+        if known is None:
+            known = of_document[fact.document_id] = []
+        for passage in known:
+            if folding.joins(facts[passage[0]].place, fact.place):
+                passage.append(each)
                 break
         else:
-            bests.append(position)
-            passages[position] = [position]
+            passages.append([each])
+            known.append(passages[-1])
     return passages
 
 
@@ -126,7 +125,12 @@ def _duplicates(facts: Sequence[TextFacts], similarity: float) -> dict[int, int]
 
     Only texts that share one of their first shingles, and have about as many, are compared.
     """
-    sharing = _sharing([each.first for each in facts])
+    first = [each.first for each in facts]
+    all_first = np.frombuffer(bytearray().join(first), dtype=np.int64)
+    all_first.sort()
+    if not (all_first[1:] == all_first[:-1]).any():
+        return {}
+    sharing = _sharing([np.frombuffer(each, dtype=np.int64) for each in first])
     joined: dict[int, int] = {}
     for position in sorted(sharing):
         shingles = facts[position].shingles
@@ -145,13 +149,9 @@ def _duplicates(facts: Sequence[TextFacts], similarity: float) -> dict[int, int]
 
 def _sharing(sets: Sequence[Shingles]) -> dict[int, set[int]]:
     """For each position of `sets` that has shingles in common with others, all that have one of them."""
-    if not sets:
-        return {}
     shingles = np.concatenate(sets)
     ascending = np.sort(shingles)
     common = ascending[1:][ascending[1:] == ascending[:-1]]
-    if not len(common):
-        return {}
     which = np.minimum(np.searchsorted(common, shingles), len(common) - 1)
     places = np.flatnonzero(common[which] == shingles)
     owners = np.searchsorted(np.cumsum([len(each) for each in sets]), places, side="right")
