@@ -20,7 +20,7 @@ from splade_cli.evaluation.systems.lineup import NOTHING_TO_FUSE, Lineup
 from splade_cli.evaluation.systems.subject import by_part, of_model, of_retriever, of_searcher
 from splade_cli.evaluation.systems.system import System, units_of
 from splade_cli.indexing.dense import DenseEncoder
-from splade_cli.indexing.kept_windows import kept_windows, windows_file
+from splade_cli.indexing.kept_windows import dense_file, kept_dense, kept_windows, windows_file
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk
@@ -84,12 +84,16 @@ def _of_model(
     embedder = _embedder(model)
     units = units_of(collection, embedder)
     is_warm = wanted.cache is not None and windows_file(wanted.cache, embedder).is_file()
-    with _window_cache(wanted, embedder) as cache, temporary_folder() as folder:
+    with (
+        _window_cache(wanted, embedder) as cache,
+        _dense_cache(wanted) as dense,
+        temporary_folder() as folder,
+    ):
         subject = of_model(
             embedder,
             units,
             wanted,
-            dense=_dense(wanted.dense),
+            dense=dense,
             cache=cache,
             progress=progress,
         )
@@ -156,6 +160,19 @@ def _window_cache(wanted: EvaluationOptions, embedder: SpladeEmbedder) -> Iterat
         yield cache
     if not wanted.keep_cache:
         remove_cache(windows_file(wanted.cache, embedder))
+
+
+@contextmanager
+def _dense_cache(wanted: EvaluationOptions) -> Iterator[DenseEncoder | None]:
+    """The dense model, whose vectors are kept likewise."""
+    dense = _dense(wanted.dense)
+    if dense is None or wanted.cache is None:
+        yield dense
+        return
+    with kept_dense(wanted.cache, dense) as kept:
+        yield kept
+    if not wanted.keep_cache:
+        remove_cache(dense_file(wanted.cache, dense))
 
 
 def _fit_collection(data: str | Path | Collection, wanted: str | Collection | None) -> Collection | None:

@@ -50,6 +50,13 @@ class DenseWindows:
         """Of the model, see `dense_identity`."""
         return dense_identity(self._model.name)
 
+    def has(self, texts: Sequence[str]) -> bool:
+        """Whether the cache holds all of `texts`."""
+        if self._cache is None:
+            return False
+        keys = {key_of(text) for text in texts}
+        return len(self._cache.get(f"{SPACE} of {self.identity}", list(keys))) == len(keys)
+
     def encode(self, window: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of length 1, float32 [len(window), d]."""
         if self._cache is None:
@@ -123,8 +130,9 @@ class KeptDense:
         return self._windows.encode(texts)
 
     def settle_precision(self, texts: Sequence[str]) -> None:
-        """See `DenseEncoder.settle_precision`."""
-        self.model.settle_precision(texts)
+        """See `DenseEncoder.settle_precision`; nothing is tried with texts that are kept."""
+        if not self._windows.has(texts):
+            self.model.settle_precision(texts)
 
 
 def dense_identity(name: str) -> str:

@@ -36,8 +36,10 @@ def index_chunks(
         bm25, dense: as in `IndexOptions`.
     """
     options = IndexOptions(bm25=bm25, dense=dense)
+    opening = Opening(chunks)
+    opening.take_kept_precision(embedder, cache)
     pipeline = Pipeline.of(embedder, options, cache)
-    return _collected(Opening(chunks), pipeline, options, len(chunks), progress)
+    return _collected(opening, pipeline, options, len(chunks), progress)
 
 
 def index_in_memory(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from splade_cli.index.store.batches import Batch
 from splade_cli.index.store.manifest import MARKS, NAME
 from splade_cli.index.store.segment_writer import Bm25Request
 from splade_cli.index.vectors.impacts import Impacts
-from splade_cli.indexing.kept_windows import kept_windows
+from splade_cli.indexing.kept_windows import kept_dense, kept_windows
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.indexing.pipeline import Findings, Opening, Pipeline
 from splade_cli.indexing.reading import ChunkReader
@@ -112,7 +113,6 @@ def _write(
         count = export.count
     opening = Opening(reader)
     findings = opening.findings(embedder, options.language)
-    opening.settle_precision(embedder, options.dense)
     bm25 = None
     if options.bm25:
         bm25 = Bm25Request(findings.language.name)
@@ -122,6 +122,10 @@ def _write(
         cache = own
         if options.cache is not None:
             cache = caches.enter_context(kept_windows(options.cache, embedder))
+            if options.dense is not None:
+                kept = caches.enter_context(kept_dense(options.cache, options.dense))
+                options = replace(options, dense=kept)
+        opening.settle_precision(embedder, options.dense, cache)
         pipeline = Pipeline.of(embedder, options, cache)
         chunks: Iterable[Chunk] = opening
         reported = progress

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from splade_cli.index.bm25.language import Language, identify_language, required_language
 from splade_cli.index.store.batches import Batch
 from splade_cli.index.vectors.pruning import Pruning
-from splade_cli.indexing.dense import DenseEncoder, DenseWindows
+from splade_cli.indexing.dense import DenseEncoder, DenseWindows, KeptDense
 from splade_cli.indexing.options import IndexOptions
 from splade_cli.indexing.vocabulary_fit import VocabularyFit, vocabulary_fit
 from splade_cli.model.embedder import SpladeEmbedder
@@ -58,14 +58,27 @@ class Opening:
         if len(self.first) < OPENING:
             self.total = len(self.first)
 
-    def settle_precision(self, embedder: SpladeEmbedder, dense: DenseEncoder | None = None) -> None:
-        """Lets both choose their precision by a sample, from AUTOMATIC_FROM chunks on."""
+    def settle_precision(
+        self, embedder: SpladeEmbedder, dense: DenseEncoder | None = None, cache: Cache | None = None
+    ) -> None:
+        """Lets both choose their precision by a sample, from AUTOMATIC_FROM chunks on.
+
+        What a cache holds in one precision is taken as it is.
+        """
+        is_kept = self.take_kept_precision(embedder, cache)
         if len(self.first) >= AUTOMATIC_FROM:
             fewest, most = PRECISION_SAMPLE
             sample = self.sample(min(most, max(fewest, len(self.first) // 10)))
-            embedder.settle_precision(sample)
+            if not is_kept:
+                embedder.settle_precision(sample)
             if dense is not None:
                 dense.settle_precision(sample)
+
+    def take_kept_precision(self, embedder: SpladeEmbedder, cache: Cache | None) -> bool:
+        """Whether a cache holds the first window; see `SpladeEmbedder.take_kept_precision`."""
+        if cache is None:
+            return False
+        return embedder.take_kept_precision((chunk.content for chunk in self.first), cache)
 
     def truncation(self, embedder: SpladeEmbedder) -> Truncation:
         """How much of a sample the embedder does not read; of fewer chunks than twice that, of all."""
@@ -115,7 +128,8 @@ class Pipeline:
         """What encodes for an index of these options."""
         dense = None
         if options.dense is not None:
-            dense = DenseWindows(options.dense, cache)
+            has_own = isinstance(options.dense, KeptDense)
+            dense = DenseWindows(options.dense, None if has_own else cache)
         return cls(embedder, dense, options.pruning, options.workers, cache)
 
     def batches(

@@ -146,6 +146,20 @@ class SpladeEmbedder:
         if self.options.precision == "auto":
             self._loaded = settle_precision(self.loaded, sample)
 
+    def take_kept_precision(self, texts: Iterable[str], cache: Cache) -> bool:
+        """Whether a cache holds the first window of `texts` in a precision that ``auto`` may come to, which
+        is then taken: what one command encoded is not encoded again for another that would choose anew."""
+        from splade_cli.model.encoding.windows import kept_precision
+        from splade_cli.model.splade.automatic_precision import lower_precisions
+
+        if self.options.precision != "auto":
+            return False
+        loaded = self.loaded
+        kept = kept_precision(loaded, texts, cache, (loaded.device.precision, *lower_precisions(loaded)))
+        if kept is not None and kept != loaded.device.precision:
+            self._loaded = loaded.with_precision(kept, "as these texts are kept")
+        return kept is not None
+
     @property
     def text_model(self) -> TextModel:
         """What chunking needs to know of the model."""

@@ -67,7 +67,8 @@ def test_a_model_is_opened_for_texts_that_are_new_and_for_queries(tmp_path: Path
         kept.encode(["a"], "query")
         assert model.asked == ["a", "a"], "queries are not kept"
         kept.encode(["dddd", "a"])
-        kept.settle_precision(["a"])
+        kept.settle_precision(["a"])  # which is kept: nothing is tried with it
+        kept.settle_precision(["new", "a"])
         assert (model.asked[2:], opened) == (["dddd", "precision"], [1])
 
 

@@ -23,8 +23,8 @@ from splade_cli.progress import Progress, silent
 from splade_cli.storage.cache import Cache, key_of
 
 SPACE = "sparse vectors"
-MOST_WORKERS = 256
 """With this begins the name of every space of encoded windows."""
+MOST_WORKERS = 256
 LARGEST_VALUE = 1 << 29
 """Bytes of a window that is still kept; SQLite takes a little less than twice as many."""
 
@@ -88,11 +88,22 @@ class WindowCache:
             self._cache.put(self.space, {key_of(*window): value})
 
 
-def space_of(loaded: LoadedModel) -> str:
+def space_of(loaded: LoadedModel, precision: str | None = None) -> str:
     """The space of a model's encoded windows: everything that decides the vectors, but for the texts."""
     model = loaded.model
     limits = f"{model.max_seq_length} tokens, {model.max_active or 'all'} terms"
-    return f"{SPACE} of {model.identity}, {limits}, {loaded.device.precision}"
+    return f"{SPACE} of {model.identity}, {limits}, {precision or loaded.device.precision}"
+
+
+def kept_precision(
+    loaded: LoadedModel, texts: Iterable[str], cache: Cache, precisions: Iterable[str]
+) -> str | None:
+    """The first of `precisions` in which a cache holds the first window of `texts`; None of none."""
+    window = next(windows(texts), None)
+    if window is None:
+        return None
+    key = key_of(*window)
+    return next((each for each in precisions if cache.get(space_of(loaded, each), [key])), None)
 
 
 def matrix_to_bytes(matrix: sp.csr_matrix) -> bytes:

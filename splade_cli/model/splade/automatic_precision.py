@@ -25,7 +25,7 @@ def settle_precision(loaded: LoadedModel, texts: Sequence[str]) -> LoadedModel:
     Up to SAMPLE of `texts` are encoded in each and each is searched with among all: a precision is taken
     where the ten nearest are the same, LEAST_OVERLAP of them at least.
     """
-    lower = list(_lower_precisions(loaded))
+    lower = list(lower_precisions(loaded))
     if len(texts) < 2 or not lower:
         return loaded
     sample = list(texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE])
@@ -52,7 +52,7 @@ def neighbours_in_common(exact: Matrix, other: Matrix, k: int = 10) -> float:
     return float(np.mean(common) / nearest[0].shape[1])
 
 
-def _lower_precisions(loaded: LoadedModel) -> Iterator[str]:
+def lower_precisions(loaded: LoadedModel) -> Iterator[str]:
     """What this CPU multiplies faster than float32, fastest first; nothing where that is not the precision.
 
     int8 is for fused heads that pool by maximum.
