@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 from splade_cli.building import fingerprints
 from splade_cli.building.building import Building
-from splade_cli.building.data_stage import make_data, max_queries
+from splade_cli.building.data_stage import doubts, make_data, max_queries
 from splade_cli.building.dense_part import require_dense
 from splade_cli.building.index_stage import make_index, sync_index
 from splade_cli.building.measuring import MeasureWith, SearchMode, best_mode, measured
+from splade_cli.building.measuring import doubts as doubts_of_report
 from splade_cli.building.options import BuildOptions, Watching
 from splade_cli.building.record import (
     INDEX,
@@ -50,6 +51,7 @@ class Built:
         report: None where there was no query to measure on.
         mode: how the folder is best searched; None without a report.
         left_out: what a budget left out, in sentences.
+        doubts: what speaks against trusting the figures or the model, in sentences.
         dense: the dense model that is searched beside; None for none.
     """
 
@@ -60,6 +62,7 @@ class Built:
     report: Report | None
     mode: SearchMode | None
     left_out: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
     dense: str | None = None
 
     @property
@@ -97,11 +100,12 @@ def build(options: BuildOptions, watching: Watching, measure: MeasureWith = meas
         if options.train:
             found = train(building)
         elif building.record.run:
-            building.keep(replace(building.record.without(TRAIN), run=0, chosen=""))
+            building.keep(replace(building.record.without(TRAIN), run=0, chosen="", doubts=()))
         make_index(building)
         remove_other_runs(options.output, building.record)
         with_base = resolved.config.model.architecture in WITH_VOCABULARY
-        report = make_report(building, found, with_base=with_base)
+        told = (*doubts(building), *building.record.doubts)
+        report = make_report(building, found, told, with_base=with_base)
         mode = None if report is None else best_mode(report, building.model, building.dense)
         if mode is not None:
             keep_mode(options.output / INDEX, "" if mode.mode == AUTO else mode.mode)
@@ -113,6 +117,7 @@ def build(options: BuildOptions, watching: Watching, measure: MeasureWith = meas
         report=report,
         mode=mode,
         left_out=_left_out(building),
+        doubts=told if report is None else (*doubts_of_report(report), *told),
         dense=building.dense,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from splade_cli.building import fingerprints
@@ -13,6 +13,7 @@ from splade_cli.building.record import DATA, TRAIN
 from splade_cli.errors import InputError
 from splade_cli.generation.options import MAX_QUERIES, GenerateOptions, Llm, Offline
 from splade_cli.generation.pipeline import generate
+from splade_cli.generation.report import doubts_of_rows
 
 QUERIES_A_MINUTE = 300
 """Written queries that a budget allows for each of its minutes."""
@@ -57,9 +58,35 @@ def make_data(building: Building) -> None:
 
 def held_out_rows(building: Building) -> int:
     """How many rows of the data are held out. Raises InputError where its report is damaged."""
+    return _made(building).held_out
+
+
+def doubts(building: Building) -> tuple[str, ...]:
+    """What the report of the rows says against trusting them. Raises InputError where it is damaged."""
+    if DATA not in building.record.stages:
+        return ()
+    made = _made(building)
+    return doubts_of_rows(made.agreement, made.teachers)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a build asks of the report of its rows."""
+
+    held_out: int
+    agreement: float | None
+    teachers: tuple[str, ...]
+
+
+def _made(building: Building) -> _Made:
     path = building.data / "report.json"
     try:
         report: Any = json.loads(path.read_text(encoding="utf-8"))
-        return int(report["val"])
-    except (OSError, ValueError, KeyError, TypeError):
+        agreement = report.get("agreement")
+        return _Made(
+            int(report["val"]),
+            None if agreement is None else float(agreement),
+            tuple(map(str, report.get("teachers", ()))),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is damaged", "build it anew", option="force") from None

@@ -38,6 +38,7 @@ class BuildRecord:
         run: number of the run whose model is in use; 0 for the base as it is.
         last_run: the highest number that was given.
         chosen: why this model is in use, in a sentence.
+        doubts: what its training told that speaks against it, in sentences.
         budget: ``minutes``, where some were given, and ``steps`` that they allowed of ``planned``.
         version: of this package, when it was last written.
     """
@@ -47,6 +48,7 @@ class BuildRecord:
     run: int = 0
     last_run: int = 0
     chosen: str = ""
+    doubts: tuple[str, ...] = ()
     budget: Mapping[str, float] = field(default_factory=dict)
     version: str = ""
     format: int = FORMAT

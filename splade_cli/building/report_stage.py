@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from splade_cli.building import fingerprints
 from splade_cli.building.building import Building
-from splade_cli.building.measuring import Contest, held_out
+from splade_cli.building.measuring import Contest, doubts, held_out
 from splade_cli.building.record import REPORT, REPORT_FILE
 from splade_cli.datasets.collections import Collection
 from splade_cli.evaluation.measurement import Measurement
@@ -19,11 +21,14 @@ from splade_cli.reports.page import NextStep
 PAGE = "report.html"
 
 
-def make_report(building: Building, found: Contest | None, *, with_base: bool) -> Report | None:
+def make_report(
+    building: Building, found: Contest | None, told: Sequence[str] = (), *, with_base: bool
+) -> Report | None:
     """Measures, unless it was; None where there is no query to measure on.
 
     Args:
         found: how the model in use was compared with another one just now.
+        told: doubts of rows and model, for the page.
         with_base: the base is a sparse encoder, which can be measured beside it.
 
     Raises:
@@ -44,7 +49,7 @@ def make_report(building: Building, found: Contest | None, *, with_base: bool) -
         with building.watching.progress() as progress:
             report = building.measured(building.model, baseline, collection, progress)
     report.write(path)
-    _write_page(building, report, collection, baseline)
+    _write_page(building, report, collection, baseline, (*doubts(report), *told))
     building.keep(building.record.with_stage(REPORT, wanted))
     return report
 
@@ -57,7 +62,13 @@ def _just_measured(found: Contest | None, model: str, baseline: str | None) -> R
     return found.report if {model, baseline} <= names else None
 
 
-def _write_page(building: Building, report: Report, collection: Collection, baseline: str | None) -> None:
+def _write_page(
+    building: Building,
+    report: Report,
+    collection: Collection,
+    baseline: str | None,
+    told: tuple[str, ...],
+) -> None:
     model = Path(building.model)
     rows = metrics_of(model) if model.is_dir() else []
     index = building.output / "index"
@@ -68,4 +79,4 @@ def _write_page(building: Building, report: Report, collection: Collection, base
         next_step=NextStep("Ask it yourself:", f"splade query --index {index}"),
         curves=curves(rows),
     )
-    write_page(building.output / PAGE, page)
+    write_page(building.output / PAGE, replace(page, notes=(*told, *page.notes)))

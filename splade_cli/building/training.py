@@ -117,10 +117,12 @@ def train(building: Building) -> Contest | None:
         steps = building.record.budget.get("steps")
         resolved = configured(options, run, validated=validated, max_steps=steps)
     with building.watching.training() as listener:
-        SpladeTrainer(resolved=resolved, resume=True, listener=listener).train()
+        trained = SpladeTrainer(resolved=resolved, resume=True, listener=listener).train()
     found = _against_the_one_in_use(building, str(run / FINAL), resolved)
-    in_use = number if found.promoted else building.record.run
-    building.keep(replace(building.record, run=in_use, chosen=found.sentence).with_stage(TRAIN, wanted))
+    record = replace(building.record, chosen=found.sentence)
+    if found.promoted:
+        record = replace(record, run=number, doubts=trained.doubts)
+    building.keep(record.with_stage(TRAIN, wanted))
     return found
 
 

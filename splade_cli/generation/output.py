@@ -30,11 +30,15 @@ UNFINISHED = ".unfinished"
 
 @dataclass(frozen=True)
 class MinedQuery:
-    """A query, what was mined beside each of its relevant chunks, and what the teachers rank first for it."""
+    """A query, what was mined beside each of its relevant chunks, and what the teachers rank first for it.
+
+    `agreement` says how far they agree, see `teachers.Taught`.
+    """
 
     query: JudgedQuery
     mined: tuple[Mined, ...]
     ranking: Mapping[str, float] = field(default_factory=dict)
+    agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,7 @@ def _report(
     negatives = 0
     for side in rows.values():
         negatives += sum(len(row.negatives) for row in side)
+    agreements = [each.agreement for each in queries if each.agreement is not None]
     return GenerationReport(
         documents=len(source.corpus.documents),
         chunks=len(source.corpus.chunks),
@@ -200,6 +205,7 @@ def _report(
         language_certainty=source.corpus.found.certainty,
         language_evidence=source.corpus.found.evidence,
         teachers=done.teachers,
+        agreement=None if not agreements else round(sum(agreements) / len(agreements), 4),
         written_negatives=done.written_negatives,
         judged=done.judged,
         query_types=dict(Counter(each.query.type for each in queries)),

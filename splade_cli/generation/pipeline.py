@@ -202,12 +202,12 @@ def _mined_queries(
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         part = queries[start : start + QUERIES_AT_ONCE]
         rankings = teachers.rank([query.text for query in part])
-        for query, ranking in zip(part, rankings, strict=True):
+        for query, (ranking, agreement) in zip(part, rankings, strict=True):
             mined = [source.mine(query, positive, ranking, seed) for positive in query.relevant]
             usable = tuple(each for each in mined if each is not None)
             if usable:
                 first = dict(islice(ranking.items(), DEPTH))
-                results.append(MinedQuery(query, usable, first))
+                results.append(MinedQuery(query, usable, first, agreement))
         progress("mine negatives", start + len(part), len(queries))
     if not results:
         _expire(source, writer)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +25,7 @@ from splade_cli.records import Chunk, Ranking
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.ranking import fusion
+from splade_cli.search.ranking.overlap import overlaps
 from splade_cli.search.searcher import Searcher
 from splade_cli.storage.cache import Cache
 
@@ -49,6 +50,18 @@ WINDOW = 512
 """Texts whose dense vectors are kept together."""
 
 
+class Taught(NamedTuple):
+    """What the teachers say of a query.
+
+    Attributes:
+        scores: the mean of their scaled scores by chunk id, best first.
+        agreement: the share of the first ids that two of them have in common; None for a single teacher.
+    """
+
+    scores: dict[str, float]
+    agreement: float | None
+
+
 @dataclass(frozen=True)
 class Teachers:
     """One searcher over the chunks, asked part by part; the mean of the scores is what a student learns.
@@ -71,11 +84,14 @@ class Teachers:
             positions[chunk.id] = len(positions)
         return replace(self, searcher=self.beside(added), positions=positions)
 
-    def rank(self, queries: Sequence[str]) -> list[dict[str, float]]:
-        """For each query the mean of the teachers' scaled scores by chunk id, best first."""
+    def rank(self, queries: Sequence[str]) -> list[Taught]:
+        """What the teachers say of each query."""
         depth = min(DEPTH, len(self.positions))
         rankings = [self.searcher.rank(queries, depth, SearchOptions(mode=mode)) for mode in self.names]
-        return [self._fused(rankings, number) for number in range(len(queries))]
+        agreements: Sequence[float | None] = [None] * len(queries)
+        if len(rankings) > 1:
+            agreements = overlaps(rankings)
+        return [Taught(self._fused(rankings, number), agreed) for number, agreed in enumerate(agreements)]
 
     def _fused(self, rankings: Sequence[Ranking], query: int) -> dict[str, float]:
         ids, table = fusion.scaled(rankings, query)

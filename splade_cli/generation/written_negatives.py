@@ -91,7 +91,7 @@ def add_written_negatives(
     for start in range(0, len(queries), QUERIES_AT_ONCE):
         part = queries[start : start + QUERIES_AT_ONCE]
         rankings = judges.rank([each.query.text for each in part])
-        for each, ranking in zip(part, rankings, strict=True):
+        for each, (ranking, _) in zip(part, rankings, strict=True):
             rows = []
             for mined in each.mined:
                 wanted = of_pair.get((each.query.text, mined.positive), [])

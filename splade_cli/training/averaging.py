@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from splade_cli.config.schema import Config
+from splade_cli.evaluation.significance import LEVEL, Comparison, compare
 
 Weights = Mapping[str, torch.Tensor]
 AUTO = "auto"
@@ -108,6 +109,24 @@ def average_by_guard(
         if measured[share] >= threshold:
             break
     return share, measured
+
+
+def lead_of_the_best(
+    on_the_way: Mapping[int, Mapping[str, float]], averaged: Mapping[str, float]
+) -> tuple[int, Comparison] | None:
+    """The step whose weights validated best, and its lead, where an average is significantly worse than it.
+
+    Args:
+        on_the_way: by step, the measure of each validation query with the tuned weights.
+        averaged: the same with the average.
+    """
+    if not on_the_way or not averaged:
+        return None
+    best = max(on_the_way, key=lambda step: sum(on_the_way[step].values()))
+    versus = compare(on_the_way[best], averaged)
+    if versus.difference <= 0 or versus.p_value >= LEVEL / len(on_the_way):
+        return None
+    return best, versus
 
 
 def average(model: torch.nn.Module, base: Weights, share: float) -> None:

@@ -10,12 +10,20 @@ from splade_cli.config.schema import Config
 from splade_cli.datasets.teacher_run import TeacherRun
 from splade_cli.evaluation.benchmarks.nano_beir import nano_figures
 from splade_cli.evaluation.benchmarks.task_scores import score_tasks
+from splade_cli.evaluation.metrics import means
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
-from splade_cli.training.averaging import AUTO, average, average_by_guard, average_by_validation
+from splade_cli.training.averaging import (
+    AUTO,
+    average,
+    average_by_guard,
+    average_by_validation,
+    lead_of_the_best,
+)
 from splade_cli.training.loop.arguments import best_measure
 from splade_cli.training.loop.prerequisites import Prerequisites
+from splade_cli.training.losses.objective import is_written
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.trainable import Trainable
 from splade_cli.training.validation import MEASURES, Validation
@@ -58,6 +66,7 @@ class Figures:
         self.trainable = trainable
         self.write = write
         self.needed = needed
+        self._are_written = any(is_written(row) for row in held_out)
         self.validation: Validation | None = None
         if held_out:
             self.validation = Validation.from_examples(held_out, training, config.training.seed, runs)
@@ -69,6 +78,8 @@ class Figures:
         self.best = best_measure(config)[0]
         self.held_out_loss: Callable[[], float] = lambda: math.nan
         self.step: Callable[[], int] = lambda: 0
+        self._values: dict[int, Mapping[str, float]] = {}
+        self._on_the_way: dict[int, Mapping[str, float]] = {}
 
     def average(self, base: Mapping[str, Any], guard: float | None = None) -> float:
         """Mixes tuned weights with those of `base` as `training.tuned_share` says; returns the share.
@@ -77,6 +88,7 @@ class Figures:
             base: parameters by name, as they were before the first step.
             guard: nDCG@10 of `base` on the guard collection, where there is one.
         """
+        self._on_the_way = {step: values for step, values in self._values.items() if step}
         wanted = self.config.training.tuned_share
         encoder = self.trainable.encoder
         row: dict[str, object]
@@ -96,10 +108,30 @@ class Figures:
         self.write({"step": self.step(), **row})
         return share
 
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against the average that was measured last, in sentences."""
+        found = lead_of_the_best(self._on_the_way, self._values.get(self.step(), {}))
+        if found is None or not self._on_the_way:
+            return ()
+        step, versus = found
+        told = (
+            f"the weights of step {step} were better on the held-out rows than their average with the base, "
+            f"which was saved: {self._chosen_by} {versus.difference:+.4f}, p = {versus.p_value:.4f}; "
+            "load_best_model_at_end keeps the best"
+        )
+        if self._are_written:
+            told += ", though rows that are written as those of training are flatter tuned weights"
+        return (told,)
+
+    @property
+    def _chosen_by(self) -> str:
+        """The best measure, or nDCG@10 where that is none of ours."""
+        return self.best if self._is_ranking_measure else NDCG
+
     def _by_query(self) -> Mapping[str, float]:
-        """The best measure, or nDCG@10 where that is none of ours, of each validation query."""
+        """`_chosen_by` of each validation query."""
         assert self.validation is not None
-        measure = self.best if self._is_ranking_measure else "nDCG@10"
+        measure = self._chosen_by
         return self.validation.values(self.trainable.loaded, self.batch_size, [measure])[0][measure]
 
     @property
@@ -119,7 +151,9 @@ class Figures:
         names = list(MEASURES)
         if self._is_ranking_measure and self.best not in names:
             names.append(self.best)
-        figures = self.validation.measure(self.trainable.loaded, self.batch_size, names)
+        values, terms = self.validation.values(self.trainable.loaded, self.batch_size, names)
+        self._values[self.step()] = values[self._chosen_by]
+        figures = {**means(values), **terms}
         if not settings.track_sparsity:
             figures = {name: value for name, value in figures.items() if not name.endswith("_terms")}
         if self.best == "loss":

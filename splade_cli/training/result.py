@@ -16,6 +16,7 @@ class Trained:
         share: of the tuned weights in the average with the base.
         guard_before, guard_after: figures of a collection that the run is not for, empty without one.
         notes: sentences for the user.
+        doubts: what speaks against trusting the model, in sentences.
         is_dense: whether it is LASPAR's dense control.
         viewers: commands that show the curves, of the trackers that were asked for.
     """
@@ -30,5 +31,6 @@ class Trained:
     guard_before: dict[str, float] = field(default_factory=dict)
     guard_after: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    doubts: tuple[str, ...] = ()
     is_dense: bool = False
     viewers: list[str] = field(default_factory=list)

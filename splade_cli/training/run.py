@@ -224,6 +224,7 @@ class TrainingRun:
             guard_after=guard_after,
             notes=self.notes,
             is_dense=self.trainable.is_dense,
+            doubts=self.figures.doubts(),
             viewers=[tracker.viewer for tracker in self.trackers],
         )
 

@@ -16,6 +16,7 @@ from splade_cli.index.index import SpladeIndex
 from splade_cli.search.session.marks import Mark, Marks
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import read_jsonl
+from splade_cli.training.figures import Figures
 from tests.building.conftest import Builder
 
 
@@ -166,3 +167,21 @@ def test_another_dense_model_makes_the_index_anew(
 def test_a_dense_model_that_is_not_there_is_told_at_once(builder: Builder, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model folder"):
         builder(dense=str(tmp_path / "nothing"))
+
+
+def test_what_training_doubts_is_told_as_long_as_its_model_is_used(
+    builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Figures, "doubts", lambda self: ("the weights of step 1 were better",))
+    builder.figures = {}
+    made = builder(seed=7)
+    run = int(Path(made.model).parent.name.removeprefix("run-"))
+    assert made.stages[:2] == ("data", "train")
+    assert "the weights of step 1 were better" in made.doubts
+    assert "the weights of step 1 were better" in (builder.output / "report.html").read_text("utf-8")
+    again = builder(seed=7)
+    assert again.stages == () and again.doubts == made.doubts
+    monkeypatch.setattr(Figures, "doubts", lambda self: ())
+    builder.figures[f"run-{run + 1}/final"] = 0.1
+    assert "the weights of step 1 were better" in builder(seed=8).doubts, "the model of seed 7 stays"
+    assert "the weights of step 1 were better" not in builder(seed=9).doubts

@@ -21,6 +21,7 @@ from splade_cli.datasets.collections import Collection
 from splade_cli.errors import InputError
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.generation.options import Judged, Llm
+from splade_cli.generation.report import doubts_of_rows
 from splade_cli.indexing.dense import DenseWindows
 from splade_cli.progress import silent
 from splade_cli.storage.cache import Cache
@@ -164,3 +165,12 @@ def test_doubts_are_said() -> None:
     both = doubts(Report("c", "val", 9, 12, (answered, answered)))
     assert len(both) == 2 and "answered already, by every system" in both[1]
     assert doubts(Report("c", "val", 9, 150, (answered, open_ended))) == ()
+
+
+def test_teachers_that_disagree_are_a_doubt() -> None:
+    names = ("bm25", "all-MiniLM-L6-v2")
+    (told,) = doubts_of_rows(0.153, names)
+    assert told.startswith(
+        "the teachers (bm25, all-MiniLM-L6-v2) have 15% of their first 20 chunks in common"
+    )
+    assert doubts_of_rows(0.25, names) == () == doubts_of_rows(None, names[:1])

@@ -363,7 +363,7 @@ def test_a_model_is_searched_as_it_is_asked_for(embedder: Any) -> None:
             assert system.run[query] == pytest.approx({hit.document_id: hit.score for hit in sparse})
     assert report.systems[0].run["q3"].keys() <= {"pw", "backup"}
     assert report.systems[0].figures["P@1"] < 1
-    assert report.systems[1].options == {"mode": "sparse", "filter": "kind = guide", "group": False}
+    assert report.systems[1].options == {"mode": "sparse", "filter": "kind = guide", "group": "off"}
     assert any("tiny + BM25 searches with filter kind = guide" in note for note in report.notes)
     alone = [note for note in report.notes if "tiny alone against tiny: +0.0000 nDCG@10" in note]
     assert len(alone) == 1 and alone[0].endswith("p = 1.0000")
@@ -514,7 +514,7 @@ def test_any_retriever(embedder: Any) -> None:
     assert first.cost is None and report.device == ""
     ((count, k, options),) = retriever.asked
     assert (count, k) == (3, 100)
-    assert options == SearchOptions(explain=False, texts=False)
+    assert options == SearchOptions(explain=False, texts=False, group="document")
 
 
 def test_names_of_models_in_folders(tmp_path: Path) -> None:

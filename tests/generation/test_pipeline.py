@@ -334,10 +334,13 @@ def test_a_dense_teacher_takes_the_place_of_the_default_model(
     monkeypatch.setattr("splade_cli.model.dense.DenseModel", Dense)
     made = made_from(documents, tmp_path / "a", Offline(), model="auto", teacher="letters", val_ratio=0.0)
     assert made.report.teachers == ("bm25", "letters")
-    assert json.loads((tmp_path / "a" / "report.json").read_text())["teachers"] == ["bm25", "letters"]
+    written = json.loads((tmp_path / "a" / "report.json").read_text())
+    assert written["teachers"] == ["bm25", "letters"]
+    assert written["agreement"] == made.report.agreement
+    assert made.report.agreement is not None and 0 < made.report.agreement < 1
     assert set(files(tmp_path / "a")) == set(WRITTEN)
     alone = made_from(documents, tmp_path / "b", Offline(), val_ratio=0.0)
-    assert alone.report.teachers == ("bm25",)
+    assert (alone.report.teachers, alone.report.agreement) == (("bm25",), None)
     assert (tmp_path / "a" / "train.json").read_text() != (tmp_path / "b" / "train.json").read_text()
 
 

@@ -79,7 +79,11 @@ def test_scores_are_the_mean_of_the_teachers_on_the_unit_interval(cache: Cache) 
         Teachers(searcher, {mode: mode}, positions, lambda added: searcher).rank(["T13 thing3"])[0]
         for mode in ("bm25", "dense")
     ]
-    (scores,) = both.rank(["T13 thing3"])
+    assert alone[0].agreement is None, "one teacher agrees with nobody"
+    alone = [each.scores for each in alone]
+    ((scores, agreement),) = both.rank(["T13 thing3"])
+    firsts = [set(list(each)[:20]) for each in alone]
+    assert agreement == len(firsts[0] & firsts[1]) / 20
     assert set(scores) == {chunk.id for chunk in CHUNKS}
     assert list(scores.values()) == sorted(scores.values(), reverse=True)
     for chunk_id, score in scores.items():
@@ -91,7 +95,7 @@ def test_scores_are_the_mean_of_the_teachers_on_the_unit_interval(cache: Cache) 
 def test_equal_scores_keep_the_order_of_the_corpus(cache: Cache) -> None:
     searcher = searcher_over(CHUNKS, None, None, cache)
     backwards = {chunk.id: -number for number, chunk in enumerate(CHUNKS)}
-    (scores,) = Teachers(searcher, {"bm25": "bm25"}, backwards, lambda added: searcher).rank(["thing3"])
+    ((scores, _),) = Teachers(searcher, {"bm25": "bm25"}, backwards, lambda added: searcher).rank(["thing3"])
     assert list(scores.items()) == [
         ("c3", 1.0),
         *((name, 0.0) for name in ("c38", "c31", "c24", "c17", "c10")),

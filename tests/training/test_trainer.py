@@ -17,7 +17,7 @@ from splade_cli.errors import InputError, ModelError
 from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.model.encode import encode
 from splade_cli.records import Example
-from splade_cli.training.averaging import average_by_validation
+from splade_cli.training.averaging import average_by_validation, lead_of_the_best
 from splade_cli.training.figures import Figures
 from splade_cli.training.loop.checkpoints import newest_checkpoint
 from splade_cli.training.losses.objective import as_datasets
@@ -123,12 +123,59 @@ def test_the_largest_share_that_spares_the_guard(loss: float, wanted: Any, share
         validation=None,
         write=written.append,
         step=lambda: 3,
+        _values={},
     )
     base = {"weight": torch.zeros(1, 1)}
     assert Figures.average(figures, base, 0.8) == share == model.weight.item()
     assert len(written[0].get("guarded", {})) == tried
     torch.nn.init.constant_(model.weight, 1.0)
     assert Figures.average(figures, base) == (0.5 if wanted == "auto" else wanted) == model.weight.item()
+
+
+QUERIES = [str(number) for number in range(30)]
+
+
+def measured(value: float) -> dict[str, float]:
+    """Of 30 queries, each a little better or worse than `value`."""
+    return {query: value + 0.001 * (number % 5) for number, query in enumerate(QUERIES)}
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ({0: 0.1, 10: 0.4, 20: 0.6, 30: 0.5}, 20),
+        ({0: 0.9, 10: 0.4, 20: 0.5, 30: 0.5}, None),
+        ({0: 0.9, 10: 0.4, 20: 0.4999, 30: 0.5}, None),
+        ({0: 0.1, 30: 0.5}, None),
+    ],
+    ids=["beaten", "as good", "worse on the way", "nothing on the way"],
+)
+def test_an_average_that_weights_on_the_way_beat_is_a_doubt(
+    values: dict[int, float], step: int | None
+) -> None:
+    tuned = {number: measured(value) for number, value in values.items() if 0 < number < 30}
+    found = lead_of_the_best(tuned, measured(values[30]))
+    assert (None if found is None else found[0]) == step
+    figures: Any = SimpleNamespace(
+        _on_the_way=tuned, _values={30: measured(values[30])}, step=lambda: 30, _chosen_by="MRR@10"
+    )
+    figures._are_written = False
+    told = Figures.doubts(figures)
+    assert len(told) == (step is not None)
+    if told:
+        assert (
+            told[0].startswith("the weights of step 20 were better") and "MRR@10 +0.1000, p = 0.0" in told[0]
+        )
+        figures._are_written = True
+        assert "flatter tuned weights" in Figures.doubts(figures)[0]
+        assert "flatter" not in told[0]
+
+
+def test_a_lead_on_some_queries_may_be_chance() -> None:
+    lucky = measured(0.5) | {"3": 1.0, "7": 1.0}
+    assert lead_of_the_best({10: lucky}, measured(0.5)) is None
+    assert lead_of_the_best({}, measured(0.5)) is None
+    assert lead_of_the_best({10: lucky}, {}) is None
 
 
 def test_validation_holds_every_document_and_merges_equal_queries() -> None:

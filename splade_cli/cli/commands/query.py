@@ -132,7 +132,7 @@ def query(
             searcher, str(index or docs or "engine"), ab, ab_log or _beside(index, PREFERENCES), others
         )
     session = Session(searcher, top, explain, filter=filter or "", marks=marks, others=others, ab=compared)
-    session.details = is_interactive or console.out.is_terminal
+    session.details = query is not None or is_interactive or console.out.is_terminal
     if query is not None:
         _answer(session, query, output_file)
     elif is_interactive:

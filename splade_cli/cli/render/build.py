@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from splade_cli.building.measuring import doubts
 from splade_cli.cli.render import console
 from splade_cli.cli.render.evaluation.report import NARROW_COSTS, draw
 
@@ -42,9 +41,8 @@ def built(made: Built, json_output: bool) -> None:
         console.json_document(_document(made))
     elif made.report is not None:
         _table(made)
-    if made.report is not None:
-        for doubt in doubts(made.report):
-            console.note(doubt)
+    for doubt in made.doubts:
+        console.note(doubt)
     if made.report is not None and not made.is_human:
         console.note(f"measured on {WRITTEN}")
     for sentence in (made.chosen, *made.left_out):
@@ -107,6 +105,7 @@ def _document(made: Built) -> dict[str, Any]:
         "mode_reason": None if made.mode is None else made.mode.sentence,
         "human_queries": made.is_human,
         "left_out": list(made.left_out),
+        "doubts": list(made.doubts),
         "report": report,
         "next": commands(made),
     }

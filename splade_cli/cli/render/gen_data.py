@@ -39,6 +39,8 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
     console.skipped(report.skipped, everything=show_skipped)
     if made.advice:
         console.note(f"no dense teacher: {made.advice}")
+    for doubt in report.doubts:
+        console.note(doubt)
     if made.llm is not None:
         _show_llm(made.llm)
     facts: dict[str, Any] = {
@@ -47,6 +49,7 @@ def generated(made: Generated, show_skipped: bool, json_output: bool) -> None:
         "ranked": report.ranked,
         **_language_facts(report, json_output),
         "teachers": list(report.teachers),
+        **({} if report.agreement is None else {"agreement of teachers": round(report.agreement, 3)}),
         "train rows": report.train,
         "validation rows": report.val,
         "test rows": report.test,

@@ -49,7 +49,7 @@ def result(trained: Trained, as_json: bool) -> None:
         facts["guard before"] = trained.guard_before
         facts["guard after"] = trained.guard_after
     console.facts(facts, as_json)
-    for note in trained.notes:
+    for note in (*trained.doubts, *trained.notes):
         console.note(note)
     for viewer in trained.viewers:
         console.labelled("curves", viewer)

@@ -59,7 +59,7 @@ def training_page(
         next_step=next_step,
         plots=tuple(curves(rows)),
         sections=tuple(sections),
-        notes=tuple(trained.notes),
+        notes=(*trained.doubts, *trained.notes),
     )
 
 
