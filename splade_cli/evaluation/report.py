@@ -24,6 +24,8 @@ from splade_cli.storage.files import open_text, write_json
 
 FORMAT = 1
 COMPARED_ON = "nDCG@10"
+ALONE = " alone against "
+"""In a note that compares what is fused in the first row, by itself, with a baseline."""
 
 _COSTS = (
     Column("system"),

@@ -56,14 +56,20 @@ def curves(rows: Sequence[Row]) -> list[Plot]:
             f"best, {lines[0].y[-1]:.4f} in the end."
         )
         plots.append(Plot("Validation in training", said, "lines", STEP, Axis("measure", ".4f"), lines))
-    counted = [_series(validated, key, name, number) for number, (key, name) in enumerate(TERMS.items())]
-    lines = tuple(series for series in counted if series is not None)
-    if lines and max(len(series.x) for series in lines) > 1:
+    lines = _terms(validated) or _terms(rows)  # without validation those of the batches
+    if lines:
         ends = [f"{series.name} from {series.y[0]:.0f} to {series.y[-1]:.0f}" for series in lines]
         said = f"Active terms of a text, on average: {', '.join(ends)}."
         terms = Axis("active terms", ",.1f", low=0.0)
         plots.append(Plot("Sparsity in training", said, "lines", STEP, terms, lines))
     return plots
+
+
+def _terms(rows: Sequence[Row]) -> tuple[Series, ...]:
+    """Active terms of queries and documents by step; nothing where there is no line to draw."""
+    counted = [_series(rows, key, name, number) for number, (key, name) in enumerate(TERMS.items())]
+    lines = tuple(series for series in counted if series is not None)
+    return lines if lines and max(len(series.x) for series in lines) > 1 else ()
 
 
 def _series(rows: Sequence[Row], key: str, name: str, number: int) -> Series | None:

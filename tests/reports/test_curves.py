@@ -50,9 +50,13 @@ def test_each_curve_has_the_points_of_its_rows() -> None:
     assert "0.8500 before training, 0.8600 at its best, 0.8600 in the end" in validation.description
 
 
-def test_a_run_without_validation_has_its_loss_alone() -> None:
-    (loss,) = curves([row for row in ROWS if "loss" in row])
-    assert loss.title == "Loss in training"
+def test_a_run_without_validation_has_its_loss_and_the_terms_of_its_batches() -> None:
+    loss, terms = curves([row for row in ROWS if "loss" in row])
+    assert (loss.title, terms.title) == ("Loss in training", "Sparsity in training")
+    assert [(series.name, series.y) for series in terms.series] == [
+        ("queries", (32.7, 24.0)),
+        ("documents", (249.2, 112.2)),
+    ]
     assert curves([]) == []
 
 

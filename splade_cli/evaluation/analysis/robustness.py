@@ -9,7 +9,7 @@ from splade_cli.reports.table import Cell, Column, Table
 
 TYPOS = "typos"
 PARAPHRASES = "paraphrases"
-EXAMPLES = 3
+EXAMPLES = 2
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Robustness:
         how: what was changed, in a sentence.
         measure: that the means are of.
         changed, queries: how many queries are other ones, of how many.
-        examples: some, as they were and as they are.
+        examples: some of the shorter ones, as they were and as they are.
     """
 
     kind: str

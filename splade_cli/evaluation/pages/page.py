@@ -9,20 +9,20 @@ from dataclasses import replace
 from splade_cli.datasets.collections import Collection
 from splade_cli.evaluation.benchmarks.tables import nano_table, task_table
 from splade_cli.evaluation.measurement import Measurement
-from splade_cli.evaluation.pages import plots
+from splade_cli.evaluation.pages import plots, tables
 from splade_cli.evaluation.pages.hits import side_by_side
 from splade_cli.evaluation.pages.robust import robust, robust_words
 from splade_cli.evaluation.pages.why import why
 from splade_cli.evaluation.pages.words import (
+    alone,
     comparison,
     costs,
     few_queries,
     listed,
     milliseconds,
-    standing,
     verdict,
 )
-from splade_cli.evaluation.report import Report, SystemResult
+from splade_cli.evaluation.report import ALONE, Report, SystemResult
 from splade_cli.evaluation.sparsity_analysis import SparsityAnalysis
 from splade_cli.evaluation.systems.earlier import REPORTED
 from splade_cli.reports.page import Fact, NextStep, Page, Section
@@ -68,7 +68,8 @@ def evaluation_page(
         if system.cost is not None and system.cost.documents is not None:
             drawn += plots.active_terms(system.name, system.cost)
             break
-    said = ["" if other is None else comparison(report, other), costs(report), few_queries(report)]
+    said = ["" if other is None else comparison(report, other), *alone(report)]
+    said += [costs(report), few_queries(report)]
     said += robust_words(report, "" if other is None else other.name)
     facts = [f"{report.documents:,} documents", f"{report.queries:,} judged queries"]
     if report.device:
@@ -83,7 +84,7 @@ def evaluation_page(
         plots=(*drawn, *curves),
         sections=(*_sections(report), *robust(report), *why(report), *_benchmarks(measured)),
         hits=hits,
-        notes=(*report.notes, *_machine(report)),
+        notes=(*(note for note in report.notes if ALONE not in note), *_machine(report)),
     )
 
 
@@ -94,11 +95,15 @@ def with_short_names(report: Report) -> Report:
         return report
     systems = tuple(replace(system, name=names[system.name]) for system in report.systems)
     notes = tuple(_FOLDERS.sub("", note) for note in report.notes)
+    analysis = report.analysis
+    if analysis is not None:
+        system = _FOLDERS.sub("", analysis.system)
+        analysis = replace(analysis, system=system, baseline=_FOLDERS.sub("", analysis.baseline))
     shaken = []
     for each in report.robustness:
         renamed = tuple(replace(one, name=_FOLDERS.sub("", one.name)) for one in each.systems)
         shaken.append(replace(each, systems=renamed))
-    return replace(report, systems=systems, notes=notes, robustness=tuple(shaken))
+    return replace(report, systems=systems, notes=notes, analysis=analysis, robustness=tuple(shaken))
 
 
 def rival(report: Report, baseline: str = "") -> SystemResult | None:
@@ -141,39 +146,16 @@ def _sections(report: Report) -> list[Section]:
         f"Means over {report.queries:,} queries. Gain: {report.compared_on} over {report.systems[0].name}; "
         "p: how probable such a difference is by chance."
     )
-    sections = [Section(QUALITY, report.quality_table(), remark)]
-    differences = _differences(report)
+    sections = [Section(QUALITY, tables.quality(report), remark)]
+    differences = tables.differences(report)
     if differences.rows:
         remark = f"The lead of {report.systems[0].name} in {report.compared_on}, with its 95% interval."
         sections.append(Section(DIFFERENCES, differences, remark))
-    costs = report.cost_table()
+    costs = tables.costs(report)
     if costs.rows:
         remark = "One query at a time; FLOPS: expected multiplications of a query with a document."
         sections.append(Section(COSTS, costs, remark))
     return sections
-
-
-def _differences(report: Report) -> Table:
-    """A row a system that the first one is compared with."""
-    columns = (
-        Column("over"),
-        Column("lead", "+.4f"),
-        Column("from", "+.4f"),
-        Column("to", "+.4f"),
-        Column("p", ".4f"),
-        Column("which is"),
-        Column("queries better", ",.0f"),
-        Column("worse", ",.0f"),
-        Column("alike", ",.0f"),
-    )
-    rows: list[tuple[Cell, ...]] = []
-    for system in report.systems[1:]:
-        versus = system.versus
-        if versus is not None:
-            interval = (versus.difference, versus.low, versus.high, versus.p, standing(versus))
-            alike = versus.queries - versus.better - versus.worse
-            rows.append((system.name, *interval, versus.better, versus.worse, alike))
-    return Table(columns, tuple(rows))
 
 
 def _machine(report: Report) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from splade_cli.evaluation.costs import Cost
-from splade_cli.evaluation.report import Report, SystemResult
+from splade_cli.evaluation.report import ALONE, Report, SystemResult
 from splade_cli.evaluation.significance import Comparison
 
 FEW_QUERIES = 50
@@ -42,6 +42,11 @@ def comparison(report: Report, other: SystemResult) -> str:
     figures = f"{reached + versus.difference:.3f} instead of {reached:.3f} {measure}"
     lead = f"{versus.difference:+.3f}{_percent(versus.difference, reached)}"
     return f"Against {other.name}: {figures}, {lead}. {certainty(versus)} {_queries(report, versus)}"
+
+
+def alone(report: Report) -> list[str]:
+    """What the model by itself is worth, where the first row fuses it with others: a sentence a baseline."""
+    return [f"By itself, {note.replace(ALONE, ' against ')}." for note in report.notes if ALONE in note]
 
 
 def few_queries(report: Report) -> str:

@@ -13,7 +13,7 @@ from splade_cli.evaluation.analysis.lost import Analysis
 from splade_cli.evaluation.fitting import Fitted, fit, lead
 from splade_cli.evaluation.machine import this_machine
 from splade_cli.evaluation.options import EvaluationOptions
-from splade_cli.evaluation.report import Report, SystemResult
+from splade_cli.evaluation.report import ALONE, Report, SystemResult
 from splade_cli.evaluation.significance import compare, corrected
 from splade_cli.evaluation.systems.earlier import earlier_result
 from splade_cli.evaluation.systems.imported import imported_run
@@ -224,7 +224,7 @@ class Lineup:
                 found[id(other)] = versus
                 continue
             self.notes.append(
-                f"{one.name} alone against {other.name}: {versus.difference:+.4f} {measure} "
+                f"{one.name}{ALONE}{other.name}: {versus.difference:+.4f} {measure} "
                 f"[{versus.low:+.4f}, {versus.high:+.4f}], p = {versus.p:.4f}"
             )
         if len(comparisons) > 1:

@@ -57,7 +57,8 @@ def robustness(
     before = evaluator.collection.queries
     queries = altered.collection.queries
     changed = {query: text for query, text in queries.items() if text != before[query]}
-    examples = [(before[query], text) for query, text in list(changed.items())[:EXAMPLES]]
+    shortest = sorted(changed, key=lambda query: (len(before[query]), query))[len(changed) // 4 :]
+    examples = [(before[query], changed[query]) for query in shortest[:EXAMPLES]]
     found = Robustness(altered.kind, altered.how, measure, len(changed), len(before), tuple(examples))
     if not changed:
         return found

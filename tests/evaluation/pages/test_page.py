@@ -13,8 +13,9 @@ from splade_cli.evaluation.measurement import Measurement
 from splade_cli.evaluation.metrics import means, per_query
 from splade_cli.evaluation.pages.page import DIFFERENCES, QUALITY, evaluation_page, rival
 from splade_cli.evaluation.pages.plots import DEPTHS, recall_by_depth
+from splade_cli.evaluation.pages.tables import quality
 from splade_cli.evaluation.pages.words import certainty, verdict
-from splade_cli.evaluation.report import Report, SystemResult
+from splade_cli.evaluation.report import ALONE, Report, SystemResult
 from splade_cli.evaluation.significance import Comparison
 from splade_cli.records import Document
 from splade_cli.reports.histogram import Histogram
@@ -95,8 +96,11 @@ def test_significance_in_words(versus: Comparison, words: str) -> None:
 def test_the_page_has_the_figures_of_the_report() -> None:
     page = evaluation_page(Measurement(REPORT), COLLECTION)
     by_title = {section.title: section.table for section in page.sections}
-    assert by_title[QUALITY] == REPORT.quality_table()
-    assert by_title["Costs"] == REPORT.cost_table()
+    shown = by_title[QUALITY]
+    assert shown.names[:4] == ["system", "nDCG@10", "gain", "p"], "what decides needs no scrolling"
+    assert by_title["Costs"].names[:2] == ["system", "query p50, ms"]
+    for table, figures in ((shown, REPORT.quality_table()), (by_title["Costs"], REPORT.cost_table())):
+        assert sorted(map(str, table.rows[0])) == sorted(map(str, figures.rows[0])), "all figures are there"
     assert by_title[DIFFERENCES].rows[1][:6] == (
         "BM25 (english)",
         0.08,
@@ -195,7 +199,7 @@ def test_an_analysis_says_why_queries_are_lost() -> None:
 def test_a_report_that_was_read_back_has_no_hits_but_all_figures() -> None:
     page = evaluation_page(Measurement(Report.from_json(REPORT.to_json())))
     assert page.hits is None
-    assert page.sections[0].table == REPORT.quality_table()
+    assert page.sections[0].table == quality(REPORT)
     by_query = next(plot for plot in page.plots if plot.kind == "bars")
     assert by_query.listed_in == "" and len(by_query.table().rows) == 3
 
@@ -205,3 +209,10 @@ def test_benchmarks_alone_make_a_page() -> None:
     page = evaluation_page(Measurement(nano_beir=(nano,)))
     assert page.title == "Measured on NanoBEIR" and page.verdict.startswith("NanoMSMARCO: model + BM25")
     assert [section.title for section in page.sections] == ["NanoBEIR"]
+
+
+def test_what_the_model_is_worth_by_itself_is_said_in_the_text() -> None:
+    note = f"tiny{ALONE}base: +0.0200 nDCG@10 [+0.0010, +0.0390], p = 0.0400"
+    page = evaluation_page(Measurement(replace(REPORT, notes=("other", note))))
+    assert "By itself, tiny against base: +0.0200 nDCG@10 [+0.0010, +0.0390], p = 0.0400." in page.paragraphs
+    assert "other" in page.notes and note not in page.notes
