@@ -29,8 +29,8 @@ from splade_cli.engines.base import Engine  # noqa: E402
 from splade_cli.engines.local import LocalEngine  # noqa: E402
 from splade_cli.engines.remote.engine import RemoteEngine  # noqa: E402
 from splade_cli.engines.remote.opening import open_store  # noqa: E402
-from splade_cli.engines.remote.parity import parity  # noqa: E402
-from splade_cli.engines.remote.pushing import push  # noqa: E402
+from splade_cli.engines.remote.pushing.parity import parity  # noqa: E402
+from splade_cli.engines.remote.pushing.push import push  # noqa: E402
 from splade_cli.index.index import SpladeIndex  # noqa: E402
 from splade_cli.records import Chunk  # noqa: E402
 from tests.engines import servers  # noqa: E402

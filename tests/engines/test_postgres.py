@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.postgres.vectors import parse_sparsevec, sparsevec
 from splade_cli.engines.remote.engine import RemoteEngine
 from splade_cli.engines.remote.opening import open_store
-from splade_cli.engines.remote.parity import parity
-from splade_cli.engines.remote.pushing import PushOptions, push
+from splade_cli.engines.remote.pushing.parity import parity
+from splade_cli.engines.remote.pushing.push import PushOptions, push
 from splade_cli.errors import InputError, ServiceError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata.filter_parser import parse_filter
@@ -153,3 +154,62 @@ def test_an_address_that_is_no_servers_is_refused() -> None:
     for message, call in refusals:
         with pytest.raises((InputError, ServiceError), match=message):
             call()
+
+
+@slow
+def test_two_pushes_at_once(make_index: Any, postgres_url: str) -> None:
+    first, address = open_store(f"{postgres_url}&table=twice")
+    second, _ = open_store(f"{postgres_url}&table=twice")
+    other, _ = open_store(f"{postgres_url}&table=once")
+    index = make_index()
+    refused: list[str] = []
+
+    def meanwhile(stage: str, done: int, total: int | None) -> None:
+        if done == 21:
+            with pytest.raises(InputError, match="another push") as told:
+                push(index, second, str(address), PushOptions(force=True))
+            refused.append(str(told.value))
+            push(index, other, "another table")
+
+    try:
+        assert push(index, first, str(address), PushOptions(batch_rows=7), meanwhile).written == 60
+        assert len(refused) == 1
+        assert push(index, second, str(address), PushOptions(sync=True)).unchanged == 60
+    finally:
+        for each in (first, second, other):
+            each.clear()
+            each.close()
+
+
+@slow
+def test_an_index_that_finds_too_little_is_told_to_look_further_and_that_is_kept(
+    make_index: Any, queries: Any, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from splade_cli.deploy.push import push_index
+    from splade_cli.engines.postgres import store as postgres
+
+    monkeypatch.setattr(postgres, "EFFORTS", (1, 2, 1000))
+    monkeypatch.setattr(push_index, "sample_queries", lambda index, path: ["q"] * queries.shape[0])
+    monkeypatch.setattr(push_index, "_encoded", lambda request, texts: queries)
+    make_index().save(tmp_path / "index")
+    url = f"{postgres_url}&table=further&index=hnsw&m=2&ef_construction=4"
+    monkeypatch.setattr(postgres.PostgresStore, "_setup", planned(postgres.PostgresStore._setup))
+    report = push_index.push_index(push_index.PushRequest(tmp_path / "index", url, min_recall=0.999))
+    assert report.tried and report.parity is not None
+    assert report.parity.recall > report.tried[0].parity.recall
+    store, address = open_store(url)
+    try:
+        remote = RemoteEngine.open(store, str(address))
+        assert remote.facts.effort == report.tried[-1].next == store._search  # type: ignore[attr-defined]
+        told, _ = open_store(f"{url}&ef_search=7")
+        RemoteEngine.open(told, str(address))
+        assert told._search == 7 and told.efforts == ()  # type: ignore[attr-defined]
+        told.close()
+    finally:
+        store.clear()
+        store.close()
+
+
+def planned(setup: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
+    """The planner would scan so small a table."""
+    return lambda store: [*setup(store), "set enable_seqscan = off"]

@@ -12,8 +12,8 @@ import scipy.sparse as sp
 
 from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.remote.engine import RemoteEngine
-from splade_cli.engines.remote.parity import parity
-from splade_cli.engines.remote.pushing import PushOptions, push
+from splade_cli.engines.remote.pushing.parity import parity
+from splade_cli.engines.remote.pushing.push import PushOptions, push
 from splade_cli.engines.remote.store import Store
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex

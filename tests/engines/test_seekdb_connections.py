@@ -13,7 +13,8 @@ pymysql = pytest.importorskip("pymysql", reason="pymysql is not installed")
 
 
 def test_answers_are_waited_for_so_long_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    from splade_cli.engines.seekdb.connections import ANSWER_SECONDS, Connections
+    from splade_cli.engines.remote.patience import LOADING
+    from splade_cli.engines.seekdb.connections import Connections
 
     asked: list[dict[str, Any]] = []
 
@@ -25,5 +26,5 @@ def test_answers_are_waited_for_so_long_and_no_longer(monkeypatch: pytest.Monkey
     with pytest.raises(ServiceError):
         Connections(EngineAddress.parse("seekdb://me@h/db")).rows("select 1")
     assert [(each["read_timeout"], each["write_timeout"]) for each in asked] == [
-        (ANSWER_SECONDS, ANSWER_SECONDS)
+        (LOADING.answer, LOADING.answer)
     ]

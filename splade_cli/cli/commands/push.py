@@ -72,11 +72,11 @@ def push(
         if repo_id is not None:
             raise UsageError("--to with --repo-id", "an index goes to an engine, a model to the hub")
         from splade_cli.deploy.push.push_index import PushRequest
-        from splade_cli.engines.remote.pushing import PushOptions
+        from splade_cli.engines.remote.pushing.push import PushOptions
 
         how = PushOptions(sync=sync, force=force, dry_run=dry_run)
         opening = settings.model_options(device, trust_remote_code, False)
-        _push_index(PushRequest(source, to, how, queries, model, opening), min_recall, json_output)
+        _push_index(PushRequest(source, to, how, queries, min_recall, model, opening), json_output)
         return
     if repo_id is None:
         raise UsageError(
@@ -86,7 +86,7 @@ def push(
     _push_model(source, repo_id, private, message, trust_remote_code, dry_run, json_output)
 
 
-def _push_index(request: PushRequest, min_recall: float, json_output: bool) -> None:
+def _push_index(request: PushRequest, json_output: bool) -> None:
     from splade_cli.cli.render import console
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.deploy.push.push_index import push_index
@@ -105,13 +105,25 @@ def _push_index(request: PushRequest, min_recall: float, json_output: bool) -> N
         return
     facts |= {f"recall@{found.k}": round(found.recall, 4), "sample queries": found.queries}
     facts["largest difference of a score"] = f"{found.score_difference:.1e}"
+    if report.tried:
+        facts["looks as far as"] = report.tried[-1].next
     console.facts(facts, json_output)
+    for attempt in report.tried:
+        before = attempt.parity
+        console.note(
+            f"recall@{before.k} was {before.recall:.4f} at {before.milliseconds:.1f} ms a query, "
+            f"below --min-recall {request.min_recall:g}: now it looks as far as {attempt.next}"
+        )
+    if report.tried:
+        console.note(
+            f"a search takes {found.milliseconds:.1f} ms now; the store remembers how far it is to look"
+        )
     if pushed.resumed:
         console.note("an interrupted push went on where it was")
     for query in report.worst:
         console.note(f"not all of the first {found.k} were found: {query}")
-    if found.recall < min_recall:
-        console.note(f"recall@{found.k} {found.recall:.4f} is below --min-recall {min_recall:g}")
+    if found.recall < request.min_recall:
+        console.note(f"recall@{found.k} {found.recall:.4f} is below --min-recall {request.min_recall:g}")
         raise typer.Exit(3)
     console.next_command(f"splade search QUERY --engine '{report.address}' --index {request.folder}")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import scipy.sparse as sp
 
@@ -11,13 +12,15 @@ from splade_cli.deploy.push.sample_queries import sample_queries
 from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.remote.engine import RemoteEngine
 from splade_cli.engines.remote.opening import open_store
-from splade_cli.engines.remote.parity import Parity, parity
-from splade_cli.engines.remote.pushing import Pushed, PushOptions, push
+from splade_cli.engines.remote.pushing.parity import Parity, parity
+from splade_cli.engines.remote.pushing.push import Pushed, PushOptions, push
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
+
+MIN_RECALL = 0.99
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class PushRequest:
         url: of the engine.
         options: how to push.
         queries: a file of queries for the parity check; None has them written from the texts.
+        min_recall: of that check; where less is found, an approximate engine is told to look further.
         model: the index's model, where it has moved; queries are encoded as those of a search.
         opening: how it is opened.
     """
@@ -37,8 +41,16 @@ class PushRequest:
     url: str
     options: PushOptions = field(default_factory=PushOptions)
     queries: Path | None = None
+    min_recall: float = MIN_RECALL
     model: str | None = None
     opening: ModelOptions = field(default_factory=ModelOptions)
+
+
+class Attempt(NamedTuple):
+    """A check that found too little, and the effort that came next."""
+
+    parity: Parity
+    next: int
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,7 @@ class PushReport:
         generation: of the index.
         pushed: rows written, deleted and left.
         size_bytes: of rows and indexes on the server, None where it does not say.
+        tried: the checks before that of `parity`, which found too little.
         parity: None where nothing was written because nothing should be.
         worst: the queries whose recall was lowest, where it was below 1.
     """
@@ -59,6 +72,7 @@ class PushReport:
     pushed: Pushed
     size_bytes: int | None = None
     parity: Parity | None = None
+    tried: tuple[Attempt, ...] = ()
     worst: tuple[str, ...] = ()
 
 
@@ -67,7 +81,7 @@ def push_index(request: PushRequest, progress: Progress = silent) -> PushReport:
 
     Raises:
         IndexFolderError: no index there.
-        InputError, ServiceError: as `remote.pushing.push` and opening a store.
+        InputError, ServiceError: as `remote.pushing.push.push` and opening a store.
     """
     index = SpladeIndex.open(request.folder)
     queries = sample_queries(index, request.queries)
@@ -81,13 +95,23 @@ def push_index(request: PushRequest, progress: Progress = silent) -> PushReport:
         pushed = push(index, store, shown, request.options, progress)
         remote = RemoteEngine.open(store, shown)
         progress("check", 0, len(queries))
-        found = parity(index, LocalEngine(index), remote, encoded, store.tolerance)
+        exact = LocalEngine(index)
+        found = parity(index, exact, remote, encoded, store.tolerance)
+        tried = []
+        for effort in store.efforts:
+            if found.recall >= request.min_recall:
+                break
+            tried.append(Attempt(found, effort))
+            store.set_effort(effort)
+            found = parity(index, exact, remote, encoded, store.tolerance)
+        if tried:
+            store.write_facts(replace(remote.facts, effort=tried[-1].next))
         progress("check", len(queries), len(queries))
         size = store.size_bytes()
     finally:
         store.close()
     worst = tuple(queries[number] for number in found.worst)
-    return PushReport(shown, index.generation, pushed, size, found, worst)
+    return PushReport(shown, index.generation, pushed, size, found, tuple(tried), worst)
 
 
 def _encoded(request: PushRequest, queries: list[str]) -> sp.csr_matrix:

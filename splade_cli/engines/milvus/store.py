@@ -26,6 +26,7 @@ from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.limits import Limits
 from splade_cli.engines.remote.patience import LOADING
 from splade_cli.engines.remote.rows import Rows
+from splade_cli.engines.remote.store import StoreDefaults
 from splade_cli.errors import InputError
 from splade_cli.index.store.chunks import chunk_from_json
 from splade_cli.records import Chunk, Ranking
@@ -44,7 +45,7 @@ def connect(address: EngineAddress) -> MilvusStore:
     return MilvusStore(address)
 
 
-class MilvusStore:
+class MilvusStore(StoreDefaults):
     """See `remote.store.Store`.
 
     Args:
@@ -74,13 +75,13 @@ class MilvusStore:
         self._call = self._server.call
         self._client = self._server.client
         if self._exists():
-            self._call(lambda: self._client.load_collection(self.name))
+            self._call(lambda seconds: self._client.load_collection(self.name, timeout=seconds))
 
     def read_facts(self) -> StoreFacts | None:
         """See `EngineWriter.read_facts`."""
         if not self._exists():
             return None
-        described = self._call(lambda: self._client.describe_collection(self.name))
+        described = self._call(lambda seconds: self._client.describe_collection(self.name, timeout=seconds))
         facts = described.get("properties", {}).get(FACTS)
         if facts is None:
             raise InputError(
@@ -91,7 +92,10 @@ class MilvusStore:
     def write_facts(self, facts: StoreFacts) -> None:
         """See `EngineWriter.write_facts`."""
         properties = {FACTS: facts.to_json()}
-        self._call(lambda: self._client.alter_collection_properties(self.name, properties), LOADING)
+        self._call(
+            lambda seconds: self._client.alter_collection_properties(self.name, properties, timeout=seconds),
+            LOADING,
+        )
 
     def prepare(self, facts: StoreFacts) -> None:
         """See `EngineWriter.prepare`."""
@@ -108,16 +112,18 @@ class MilvusStore:
         index = MilvusClient.prepare_index_params()
         index.add_index("v", index_type="SPARSE_INVERTED_INDEX", metric_type="IP")
 
-        def make() -> None:
+        def make(seconds: float) -> None:
             self._client.create_collection(
                 self.name,
                 schema=schema,
                 index_params=index,
                 consistency_level="Strong",
                 properties={FACTS: facts.to_json()},
+                timeout=seconds,
             )
-            self._client.alter_collection_properties(self.name, {FACTS: facts.to_json()})
-            self._client.load_collection(self.name)
+            properties = {FACTS: facts.to_json()}
+            self._client.alter_collection_properties(self.name, properties, timeout=seconds)
+            self._client.load_collection(self.name, timeout=seconds)
 
         self._call(make, LOADING)
 
@@ -142,7 +148,7 @@ class MilvusStore:
                 "v": dict(zip(columns, weights, strict=True)),
             }
             lines.append(line)
-        self._call(lambda: self._client.upsert(self.name, lines), LOADING)
+        self._call(lambda seconds: self._client.upsert(self.name, lines, timeout=seconds), LOADING)
 
     def digests(self, ids: Sequence[str]) -> Mapping[str, str]:
         """See `EngineWriter.digests`."""
@@ -151,29 +157,31 @@ class MilvusStore:
     def ids(self) -> Iterator[str]:
         """See `EngineWriter.ids`."""
         pages = self._call(
-            lambda: self._client.query_iterator(self.name, batch_size=1000, output_fields=["key"])
+            lambda seconds: self._client.query_iterator(
+                self.name, batch_size=1000, output_fields=["key"], timeout=seconds
+            )
         )
-        while page := self._call(pages.next):
+        while page := self._call(lambda seconds: pages.next()):
             yield from (unquote(row["key"]) for row in page)
         pages.close()
 
     def delete(self, ids: Sequence[str]) -> None:
         """See `EngineWriter.delete`."""
         keys = [_key(each) for each in ids]
-        self._call(lambda: self._client.delete(self.name, ids=keys), LOADING)
+        self._call(lambda seconds: self._client.delete(self.name, ids=keys, timeout=seconds), LOADING)
 
     def finish(self) -> None:
         """See `EngineWriter.finish`."""
-        self._call(lambda: self._client.flush(self.name), LOADING)
+        self._call(lambda seconds: self._client.flush(self.name, timeout=seconds), LOADING)
 
     def clear(self) -> None:
         """See `EngineWriter.clear`."""
-        self._call(lambda: self._client.drop_collection(self.name), LOADING)
+        self._call(lambda seconds: self._client.drop_collection(self.name, timeout=seconds), LOADING)
 
     def count(self, condition: Condition | None = None) -> int:
         """See `EngineWriter.count`."""
         filter = "" if condition is None else expression_of(condition)
-        rows = self._call(lambda: self._client.query(self.name, filter=filter, output_fields=["count(*)"]))
+        rows = self._query(filter, ["count(*)"])
         return int(rows[0]["count(*)"])
 
     def size_bytes(self) -> int | None:
@@ -188,7 +196,7 @@ class MilvusStore:
         """See `Store.search`."""
         filter = "" if condition is None else expression_of(condition)
         found = self._call(
-            lambda: self._client.search(
+            lambda seconds: self._client.search(
                 self.name,
                 data=[queries[number] for number in range(queries.shape[0])],
                 anns_field="v",
@@ -196,6 +204,7 @@ class MilvusStore:
                 filter=filter,
                 output_fields=["position"],
                 search_params={"metric_type": "IP"},
+                timeout=seconds,
             )
         )
         ranking = Ranking([], [])
@@ -221,17 +230,29 @@ class MilvusStore:
     def chunks_of(self, document_id: str) -> list[str]:
         """See `Store.chunks_of`."""
         filter = f'document == "{_key(document_id)}"'
-        rows = self._call(
-            lambda: self._client.query(self.name, filter=filter, output_fields=["key", "position"])
-        )
+        rows = self._query(filter, ["key", "position"])
         return [unquote(row["key"]) for row in sorted(rows, key=lambda row: int(row["position"]))]
 
     def _exists(self) -> bool:
-        return bool(self._call(lambda: self._client.has_collection(self.name)))
+        return bool(self._call(lambda seconds: self._client.has_collection(self.name, timeout=seconds)))
+
+    def _query(self, filter: str, fields: list[str]) -> list[dict[str, Any]]:
+        return list(
+            self._call(
+                lambda seconds: self._client.query(
+                    self.name, filter=filter, output_fields=fields, timeout=seconds
+                )
+            )
+        )
 
     def _get(self, ids: Sequence[str], field: str) -> list[dict[str, Any]]:
         keys = [_key(each) for each in ids]
-        return list(self._call(lambda: self._client.get(self.name, ids=keys, output_fields=["key", field])))
+        fields = ["key", field]
+        return list(
+            self._call(
+                lambda seconds: self._client.get(self.name, ids=keys, output_fields=fields, timeout=seconds)
+            )
+        )
 
 
 def _key(name: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Callable
 from typing import TypeVar
 
 import psycopg
 from psycopg import errors
 
 from splade_cli.engines.remote.address import PASSWORD, EngineAddress
-from splade_cli.engines.remote.patience import SEARCHING, Patience, patiently
+from splade_cli.engines.remote.patience import SEARCHING, Patience
+from splade_cli.engines.remote.pool import Pool
 from splade_cli.errors import ServiceError
 
 Result = TypeVar("Result")
@@ -23,7 +22,7 @@ _REFUSED = ("password", "authentication", "pg_hba", "no password supplied")
 
 
 class Connections:
-    """Idle connections of one server. Safe to be used from many threads, each of which takes one at a time.
+    """A pool of one server's. Safe to be used from many threads, each of which takes one at a time.
 
     Args:
         address: of the server.
@@ -34,8 +33,7 @@ class Connections:
     def __init__(self, address: EngineAddress, own: tuple[str, ...], setup: Callable[[], list[str]]) -> None:
         self.address = address
         self._setup = setup
-        self._lock = Lock()
-        self._idle: list[psycopg.Connection] = []
+        self._pool: Pool[psycopg.Connection] = Pool(self._open, _is_passing)
         given = {name: value for name, value in address.parameters if name not in own}
         known = {
             "host": address.host,
@@ -53,37 +51,14 @@ class Connections:
         Raises:
             ServiceError: the server cannot be reached, or refuses.
         """
-
-        def once() -> Result:
-            with self._one() as connection:
-                return call(connection)
-
         try:
-            return patiently(once, _is_passing, patience)
+            return self._pool.run(call, patience)
         except psycopg.Error as error:
             raise self.failure(error) from None
 
     def close(self) -> None:
         """Closes those that are idle."""
-        with self._lock:
-            idle = self._idle
-            self._idle = []
-        for connection in idle:
-            connection.close()
-
-    @contextmanager
-    def _one(self) -> Iterator[psycopg.Connection]:
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None or connection.closed:
-            connection = self._open()
-        try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        with self._lock:
-            self._idle.append(connection)
+        self._pool.close()
 
     def _open(self) -> psycopg.Connection:
         connection: psycopg.Connection = psycopg.connect(**self._options, autocommit=True)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ A second table, ``splade_stores``, holds the record of each such table.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 
 import numpy as np
@@ -28,11 +29,13 @@ from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.limits import Limits
 from splade_cli.engines.remote.patience import LOADING
 from splade_cli.engines.remote.rows import Rows, fields_json
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, ServiceError
 from splade_cli.index.store.chunks import chunk_from_json
 from splade_cli.records import Chunk, Ranking
 
 OWN = ("table", "index", "m", "ef_construction", "ef_search")
+EFFORTS = (200, 400, 700, 1000)
+"""Values of ``hnsw.ef_search``, the usual one first; the last is pgvector's most."""
 IDS_AT_ONCE = 5000
 FOLDS_FROM = 180000
 _UPSERT = """insert into {table} select * from {staged} on conflict (id) do update set
@@ -63,9 +66,12 @@ class PostgresStore:
         self._wants_hnsw = index == "hnsw"
         self._links = address.number("m", 16)
         self._build = address.number("ef_construction", 64)
-        self._search = address.number("ef_search", 200)
+        self._is_told = bool(address.parameter("ef_search"))
+        self._search = address.number("ef_search", EFFORTS[0])
         self._table = sql.Identifier(self.name)
         self._connections = Connections(address, OWN, self._setup)
+        # one connection, whose session holds the lock
+        self._locking = Connections(address, OWN, lambda: list(tables.LOCKING))
         self._version = self._connections.run(lambda connection: connection.info.server_version)
 
     @property
@@ -81,6 +87,30 @@ class PostgresStore:
         if self._has_hnsw:
             return frozenset({"filter", "vectors"})
         return frozenset({"exact", "filter", "vectors"})
+
+    @property
+    def efforts(self) -> tuple[int, ...]:
+        """See `Store.efforts`: larger values of ``hnsw.ef_search``."""
+        if not self._has_hnsw or self._is_told:
+            return ()
+        return tuple(each for each in EFFORTS if each > self._search)
+
+    def set_effort(self, effort: int) -> None:
+        """See `Store.set_effort`."""
+        if self._is_told or effort == self._search:
+            return
+        self._search = effort
+        self._connections.close()
+
+    def try_lock(self) -> bool | None:
+        """See `EngineWriter.try_lock`: an advisory lock, which goes with its session."""
+        return self._locking.run(lambda connection: tables.try_lock(connection, self.name), LOADING)
+
+    def unlock(self) -> None:
+        """See `EngineWriter.unlock`."""
+        with suppress(ServiceError):
+            self._locking.run(tables.unlock)
+        self._locking.close()
 
     def read_facts(self) -> StoreFacts | None:
         """See `EngineWriter.read_facts`."""
@@ -175,6 +205,7 @@ class PostgresStore:
     def close(self) -> None:
         """See `EngineWriter.close`."""
         self._connections.close()
+        self._locking.close()
 
     def search(self, queries: sp.csr_matrix, k: int, condition: Condition | None = None) -> Ranking:
         """See `Store.search`."""

@@ -18,6 +18,30 @@ position bigint not null, digest text not null, chunk json not null, fields json
 v sparsevec({dimensions}) not null)"""
 _BY_DOCUMENT = "create index on {table} (document_id, position)"
 
+LOCKING = (
+    "set lock_timeout = '2s'",
+    "set tcp_keepalives_idle = 30",
+    "set tcp_keepalives_interval = 10",
+    "set tcp_keepalives_count = 3",
+)
+"""Settings of a session that holds a lock: one that ends is given a moment, and a machine that has vanished
+is told from one that is busy."""
+_LOCK = "select pg_advisory_lock(hashtextextended(%s || coalesce(current_schema(), ''), 0))"
+
+
+def try_lock(connection: psycopg.Connection, name: str) -> bool:
+    """Takes the advisory lock of a table for this session; False where another one keeps it."""
+    try:
+        connection.execute(_LOCK, [f"{FACTS} {name}"])
+    except errors.LockNotAvailable:
+        return False
+    return True
+
+
+def unlock(connection: psycopg.Connection) -> None:
+    """Gives back all advisory locks of this session."""
+    connection.execute("select pg_advisory_unlock_all()")
+
 
 def exists(connection: psycopg.Connection, name: str) -> bool:
     """Whether there is a table of this name where the connection looks for tables."""

@@ -35,6 +35,8 @@ class RemoteEngine:
                 f"{address} holds a part of an index: its push was interrupted",
                 f"type it again, it goes on where it was: splade push INDEX --to '{address}'",
             )
+        if facts.effort:
+            store.set_effort(facts.effort)
         self.store = store
         self.facts = facts
         self.address = address

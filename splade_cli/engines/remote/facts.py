@@ -14,6 +14,22 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
+class Lease:
+    """The push that is under way.
+
+    Attributes:
+        token: of this push alone.
+        host, process: where it runs.
+        until: seconds since 1970; after that it counts no more.
+    """
+
+    token: str
+    host: str
+    process: int
+    until: float
+
+
+@dataclass(frozen=True)
 class StoreFacts:
     """The record that a store keeps beside its rows.
 
@@ -27,6 +43,8 @@ class StoreFacts:
         next_position: above the positions of all rows.
         fields: names and kinds of the fields that filters may ask for.
         version: of this record and of the layout of the rows.
+        effort: how far an approximate search looks so that it passes the check of a push; 0 as it is.
+        lease: of the push that is under way, where the server has no lock.
     """
 
     dimensions: int
@@ -38,6 +56,8 @@ class StoreFacts:
     next_position: int = 0
     fields: Mapping[str, str] = field(default_factory=dict)
     version: int = VERSION
+    effort: int = 0
+    lease: Lease | None = None
 
     @classmethod
     def of(cls, index: SpladeIndex, fields: Mapping[str, str]) -> StoreFacts:

@@ -19,17 +19,19 @@ class Patience:
         first: the first wait; each is twice the one before.
         most: the longest wait.
         whole: seconds of pauses and calls together, after which no other call is made.
+        answer: seconds for one answer, after which a server that says nothing counts as lost.
     """
 
     seconds: float = 60.0
     first: float = 0.2
     most: float = 5.0
     whole: float = 300.0
+    answer: float = 120.0
 
 
 LOADING = Patience()
 """Of a push: longer than a restart of a server takes, and than two answers that never come."""
-SEARCHING = Patience(2.0, whole=2.0)
+SEARCHING = Patience(2.0, whole=2.0, answer=30.0)
 """Of a search, which somebody waits for."""
 
 

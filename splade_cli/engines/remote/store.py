@@ -30,6 +30,13 @@ class EngineWriter(Protocol):
     def limits(self) -> Limits:
         """What is checked before anything is written."""
 
+    def try_lock(self) -> bool | None:
+        """Takes the server's lock of this store for the pushes of this object, also where it has it already;
+        False where another has it, None where the server has no locks."""
+
+    def unlock(self) -> None:
+        """Gives the lock back."""
+
     def read_facts(self) -> StoreFacts | None:
         """What the store says of itself, None where there is none. Raises InputError where something is
         there that is not ours."""
@@ -79,6 +86,15 @@ class Store(EngineWriter, Protocol):
     def tolerance(self) -> float:
         """By which share of an exact score this engine's may differ, for the rounding of its weights."""
 
+    @property
+    def efforts(self) -> tuple[int, ...]:
+        """What an approximate search can be told beyond its present setting, from quick to thorough: `push`
+        tries them in turn where too little is found. Empty where there is nothing to tell."""
+
+    def set_effort(self, effort: int) -> None:
+        """Searches from now on with one of `efforts`, or the one that the store's record says, unless the
+        address says another."""
+
     def search(self, queries: sp.csr_matrix, k: int, condition: Condition | None = None) -> Ranking:
         """The `k` rows of largest dot product with each query, best first, equal scores by position where
         the engine can; rows of score 0 may be among them.
@@ -96,3 +112,19 @@ class Store(EngineWriter, Protocol):
 
     def chunks_of(self, document_id: str) -> list[str]:
         """The ids of a document's chunks, by position; empty where it is not there."""
+
+
+class StoreDefaults:
+    """What a store does whose server has no locks, and whose search has nothing to set."""
+
+    efforts: tuple[int, ...] = ()
+
+    def try_lock(self) -> bool | None:
+        """See `EngineWriter.try_lock`."""
+        return None
+
+    def unlock(self) -> None:
+        """See `EngineWriter.unlock`."""
+
+    def set_effort(self, effort: int) -> None:
+        """See `Store.set_effort`."""

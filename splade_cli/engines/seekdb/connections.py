@@ -3,24 +3,21 @@ went away."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import pymysql
 from pymysql.connections import Connection
 
 from splade_cli.engines.remote.address import PASSWORD, EngineAddress
-from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience, patiently
+from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
+from splade_cli.engines.remote.pool import Pool
 from splade_cli.errors import ServiceError
 
 Result = TypeVar("Result")
 PORT = 2881
 DATABASE = "test"
 SECONDS = 10
-ANSWER_SECONDS = 120
-"""After which a server that took a statement and says nothing counts as lost."""
 _REFUSED = (1044, 1045, 1698)
 _MISSING = (1146, 1051)
 _PASSING = (1040, 1205, 1213, 2003, 2006, 2013, 2055, 4012, 4119)
@@ -28,15 +25,14 @@ _PASSING = (1040, 1205, 1213, 2003, 2006, 2013, 2055, 4012, 4119)
 
 
 class Connections:
-    """Idle connections of one server. Safe to be used from many threads, each of which takes one at a time.
+    """A pool of one server's. Safe to be used from many threads, each of which takes one at a time.
 
     Every method raises ServiceError where the server cannot be reached, or refuses.
     """
 
     def __init__(self, address: EngineAddress) -> None:
         self.address = address
-        self._lock = Lock()
-        self._idle: list[Connection[Any]] = []
+        self._pool: Pool[Connection[Any]] = Pool(self._open, _is_passing)
 
     def rows(self, text: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """What a query gives; somebody waits for it."""
@@ -53,19 +49,15 @@ class Connections:
 
     def close(self) -> None:
         """Closes those that are idle."""
-        with self._lock:
-            idle = self._idle
-            self._idle = []
-        for connection in idle:
-            connection.close()
+        self._pool.close()
 
     def _call(self, call: Callable[[Any], Result], patience: Patience) -> Result:
-        def once() -> Result:
-            with self._one() as connection, connection.cursor() as cursor:
+        def ask(connection: Connection[Any]) -> Result:
+            with connection.cursor() as cursor:
                 return call(cursor)
 
         try:
-            return patiently(once, _is_passing, patience)
+            return self._pool.run(ask, patience)
         except (pymysql.MySQLError, OSError) as error:
             said = " ".join(str(error).split())[:300]
             hint = "is the server running? An interrupted push goes on where it was"
@@ -75,23 +67,9 @@ class Connections:
                 hint = "push the index again"
             raise ServiceError(f"{self.address}: {said}", hint) from None
 
-    @contextmanager
-    def _one(self) -> Iterator[Connection[Any]]:
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = self._open()
-        try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        with self._lock:
-            self._idle.append(connection)
-
     def _open(self) -> Connection[Any]:
         address = self.address
-        return pymysql.connect(
+        opened: Connection[Any] = pymysql.connect(
             host=address.host or "127.0.0.1",
             port=address.port or PORT,
             user=address.user or "root",
@@ -100,9 +78,10 @@ class Connections:
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=SECONDS,
-            read_timeout=ANSWER_SECONDS,
-            write_timeout=ANSWER_SECONDS,
+            read_timeout=LOADING.answer,
+            write_timeout=LOADING.answer,
         )
+        return opened
 
 
 def _is_passing(error: Exception) -> bool:

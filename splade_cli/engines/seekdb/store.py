@@ -23,6 +23,7 @@ from splade_cli.engines.remote.conditions import Condition
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.limits import Limits
 from splade_cli.engines.remote.rows import Rows
+from splade_cli.engines.remote.store import StoreDefaults
 from splade_cli.engines.seekdb.conditions import sql_of
 from splade_cli.engines.seekdb.connections import Connections
 from splade_cli.errors import InputError
@@ -46,7 +47,7 @@ def connect(address: EngineAddress) -> SeekdbStore:
     return SeekdbStore(address)
 
 
-class SeekdbStore:
+class SeekdbStore(StoreDefaults):
     """See `remote.store.Store`.
 
     Args:

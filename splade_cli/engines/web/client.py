@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 PASSING = (429, 502, 503, 504)
 CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = {LOADING: 120.0, SEARCHING: 30.0}
 MOST_ANSWER = 1 << 28
 """Bytes of an answer."""
 SHOWN = 300
@@ -70,7 +69,7 @@ class JsonClient:
             headers={"Accept": JSON, **headers},
             auth=auth,
             follow_redirects=False,
-            timeout=httpx2.Timeout(ANSWER_SECONDS[SEARCHING], connect=CONNECT_SECONDS),
+            timeout=httpx2.Timeout(SEARCHING.answer, connect=CONNECT_SECONDS),
         )
 
     def get(self, path: str, *, patience: Patience = SEARCHING) -> Answer:
@@ -102,7 +101,7 @@ class JsonClient:
             headers["Content-Type"] = kind
 
         def once() -> Answer:
-            return self._once(method, path, content, headers, ANSWER_SECONDS.get(patience, 60.0))
+            return self._once(method, path, content, headers, patience.answer)
 
         return patiently(once, lambda error: isinstance(error, PassingError), patience)
 

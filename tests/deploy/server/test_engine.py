@@ -13,7 +13,7 @@ from splade_cli.deploy.server.application import application
 from splade_cli.deploy.server.options import ServerOptions
 from splade_cli.deploy.server.served_index import IndexSource
 from splade_cli.engines.remote.opening import open_store
-from splade_cli.engines.remote.pushing import PushOptions, push
+from splade_cli.engines.remote.pushing.push import PushOptions, push
 from splade_cli.index.index import SpladeIndex
 from splade_cli.search.options import SearchOptions
 from tests.deploy.server.conftest import TEXTS, write_index

@@ -160,6 +160,7 @@ class LuceneStub:
     def _mget(self, request: Request) -> Any:
         body = request.json()
         only(body, "ids", needs=("ids",))
+        # what is not named is left out: vectors also where a pattern or nothing is named, from 9.2 on
         wanted = request.query["_source_includes"].split(",")
         docs = []
         for name in body["ids"]:

@@ -11,8 +11,8 @@ from splade_cli.deploy.server.refusals import refusal_of
 from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.remote.engine import RemoteEngine
 from splade_cli.engines.remote.opening import open_store
-from splade_cli.engines.remote.parity import parity
-from splade_cli.engines.remote.pushing import PushOptions, push
+from splade_cli.engines.remote.pushing.parity import parity
+from splade_cli.engines.remote.pushing.push import PushOptions, push
 from splade_cli.errors import InputError, ServiceError
 from tests.engines.web.conftest import STORES
 from tests.engines.web.lucene_stub import LuceneStub

@@ -19,6 +19,7 @@ from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.limits import Limits
 from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
+from splade_cli.engines.remote.store import StoreDefaults
 from splade_cli.engines.web.client import LINES, Answer, JsonClient, json_bytes
 from splade_cli.engines.web.documents import DIGEST, POSITION, chunk_of, each_row
 from splade_cli.engines.web.lucene import bodies
@@ -53,7 +54,7 @@ class Dialect:
     exact: bool = True
 
 
-class LuceneStore:
+class LuceneStore(StoreDefaults):
     """See `remote.store.Store`."""
 
     def __init__(self, address: EngineAddress, client: JsonClient, dialect: Dialect) -> None:
@@ -186,7 +187,8 @@ class LuceneStore:
         return {name: chunk_of(name, source) for name, source in self._sources(ids, fields, SEARCHING)}
 
     def vectors(self, ids: Sequence[str]) -> Mapping[str, tuple[list[int], list[float]]]:
-        """See `Store.vectors`."""
+        """See `Store.vectors`. From 9.2 on Elasticsearch leaves vectors out of ``_source`` unless the request
+        names their field, and then makes them of the nine significant bits that it searches by."""
         found = {}
         for name, source in self._sources(ids, bodies.VECTOR, SEARCHING):
             weights = {int(column): weight for column, weight in source.get(bodies.VECTOR, {}).items()}

@@ -22,6 +22,7 @@ from splade_cli.engines.remote.conditions import Condition
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
+from splade_cli.engines.remote.store import StoreDefaults
 from splade_cli.engines.web.client import Answer, JsonClient, json_bytes
 from splade_cli.engines.web.documents import DIGEST, POSITION, chunk_of, each_row
 from splade_cli.engines.web.pinecone import bodies
@@ -53,7 +54,7 @@ def connect(address: EngineAddress) -> PineconeStore:
     return PineconeStore(address, JsonClient(address, headers))
 
 
-class PineconeStore:
+class PineconeStore(StoreDefaults):
     """See `remote.store.Store`."""
 
     limits = bodies.LIMITS

@@ -22,6 +22,7 @@ from splade_cli.engines.remote.conditions import Condition
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
+from splade_cli.engines.remote.store import StoreDefaults
 from splade_cli.engines.web.client import Answer, JsonClient
 from splade_cli.engines.web.documents import DIGEST, chunk_of, each_row
 from splade_cli.engines.web.vespa import bodies
@@ -46,7 +47,7 @@ def connect(address: EngineAddress) -> VespaStore:
     return VespaStore(address, JsonClient(address, headers))
 
 
-class VespaStore:
+class VespaStore(StoreDefaults):
     """See `remote.store.Store`."""
 
     limits = bodies.LIMITS

@@ -6,6 +6,7 @@ of the exact ranking reach, up to the rounding of the engine's weights.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ class Parity:
         k: hits that are looked at.
         recall: mean share of the first `k` that were found, ties allowed for.
         score_difference: the largest difference between a score and the exact one, as a share of that.
+        milliseconds: that the remote engine took for a query, from here.
         worst: numbers of the queries with the lowest recall, below 1, at most five.
     """
 
@@ -34,6 +36,7 @@ class Parity:
     k: int
     recall: float
     score_difference: float
+    milliseconds: float
     worst: tuple[int, ...] = ()
 
 
@@ -48,7 +51,9 @@ def parity(
         tolerance: by which share of a score the engine's may be off.
     """
     wanted = exact.search(queries, k)
+    start = time.perf_counter()
     found = remote.search(queries, k)
+    milliseconds = 1000 * (time.perf_counter() - start) / max(1, queries.shape[0])
     recalls = []
     numbers = []
     difference = 0.0
@@ -68,4 +73,4 @@ def parity(
     order = sorted(range(len(recalls)), key=lambda place: recalls[place])
     worst = tuple(numbers[place] for place in order[:5] if recalls[place] < 1)
     mean = float(np.mean(recalls)) if recalls else 1.0
-    return Parity(len(recalls), k, mean, difference, worst)
+    return Parity(len(recalls), k, mean, difference, milliseconds, worst)

@@ -16,6 +16,7 @@ import numpy as np
 from splade_cli.engines.local import LocalEngine
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.limits import Checked, check
+from splade_cli.engines.remote.pushing.turn import Turn
 from splade_cli.engines.remote.rows import Rows, rows_of
 from splade_cli.engines.remote.store import EngineWriter
 from splade_cli.errors import InputError, ServiceError
@@ -73,11 +74,28 @@ def push(
 
     Raises:
         InputError: a limit of the engine that the index goes beyond, or a store that holds something else.
+            Another push that is under way.
         ServiceError: the server fails, or holds other rows in the end than were written.
     """
     options = options or PushOptions()
     checked = check(index, store.limits)
-    before = store.read_facts()
+    turn = Turn(store, address)
+    try:
+        return _push(index, store, address, options, progress, checked, turn)
+    finally:
+        turn.end()
+
+
+def _push(
+    index: SpladeIndex,
+    store: EngineWriter,
+    address: str,
+    options: PushOptions,
+    progress: Progress,
+    checked: Checked,
+    turn: Turn,
+) -> Pushed:
+    before = store.read_facts() if options.dry_run else turn.take()
     if options.force:
         if before is not None and not options.dry_run:
             store.clear()
@@ -87,12 +105,19 @@ def push(
     if before is not None:
         before.require_index(index, address)
         _require_wanted(before, facts, options, address)
-        facts = replace(before, encoder=facts.encoder, query=facts.query, loading=facts.loading)
+        facts = replace(before, encoder=facts.encoder, query=facts.query, loading=facts.loading, lease=None)
     if not options.dry_run:
-        store.prepare(facts)
-        store.write_facts(facts)
+        store.prepare(turn.marked(facts))
+        store.write_facts(turn.marked(facts))
+        turn.keep(facts, now=True)
     is_new = before is None
-    written, unchanged = _write(index, store, facts, options, progress, is_new=is_new)
+
+    def told(stage: str, done: int, total: int | None) -> None:
+        if not options.dry_run:
+            turn.keep(facts)
+        progress(stage, done, total)
+
+    written, unchanged = _write(index, store, facts, options, told, is_new=is_new)
     deleted = 0
     expected = checked.rows
     if not store.limits.empty:
@@ -102,6 +127,7 @@ def push(
     pushed = Pushed(checked, written, deleted, unchanged, before is not None and before.loading > 0)
     if options.dry_run:
         return pushed
+    turn.keep(facts, now=True)
     store.finish()
     there = store.count()
     if there != expected:

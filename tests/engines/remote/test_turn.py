@@ -1,0 +1,117 @@
+"""One push at a time at a store whose server has no lock: leases in its record."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import replace
+
+import pytest
+
+from splade_cli.engines.remote.facts import Lease, StoreFacts
+from splade_cli.engines.remote.pushing.turn import SECONDS, Turn
+from splade_cli.engines.remote.store import StoreDefaults
+from splade_cli.errors import InputError
+
+FACTS = StoreFacts(10, generation=3, rows=5)
+
+
+class Record(StoreDefaults):
+    """A store as far as its record."""
+
+    def __init__(self) -> None:
+        self.facts: StoreFacts | None = FACTS
+
+    def read_facts(self) -> StoreFacts | None:
+        return self.facts
+
+    def write_facts(self, facts: StoreFacts) -> None:
+        self.facts = StoreFacts.from_json(facts.to_json())
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def turn(record: Record, clock: Clock) -> Turn:
+    return Turn(record, "qdrant://h/docs", clock)  # type: ignore[arg-type]
+
+
+def begun(record: Record, clock: Clock) -> Turn:
+    """A push that has written its first record."""
+    mine = turn(record, clock)
+    mine.take()
+    record.write_facts(mine.marked(FACTS))
+    mine.keep(FACTS, now=True)
+    return mine
+
+
+def test_a_second_push_is_refused_until_the_first_has_ended() -> None:
+    record = Record()
+    clock = Clock()
+    first = begun(record, clock)
+    with pytest.raises(InputError, match="another push to qdrant://h/docs is under way") as refused:
+        turn(record, clock).take()
+    assert str(os.getpid()) in str(refused.value) and refused.value.hint
+    first.end()
+    assert turn(record, clock).take() is not None
+
+
+def test_of_two_that_begin_together_one_goes_on() -> None:
+    record = Record()
+    clock = Clock()
+    first = turn(record, clock)
+    second = turn(record, clock)
+    first.take()
+    second.take()
+    record.write_facts(first.marked(FACTS))
+    first.keep(FACTS, now=True)
+    record.write_facts(second.marked(FACTS))
+    second.keep(FACTS, now=True)
+    with pytest.raises(InputError, match="under way"):
+        first.keep(FACTS, now=True)
+    second.keep(FACTS, now=True)
+
+
+def test_a_lease_is_renewed_now_and_then() -> None:
+    record = Record()
+    clock = Clock()
+    mine = begun(record, clock)
+    clock.now += 1
+    mine.keep(FACTS)
+    assert record.facts is not None and record.facts.lease is not None
+    assert record.facts.lease.until == 1000 + SECONDS
+    clock.now += 100
+    mine.keep(FACTS)
+    assert record.facts.lease.until == 1101 + SECONDS
+
+
+@pytest.mark.parametrize(
+    ("lease", "is_free"),
+    [
+        (Lease("x", "elsewhere", 1, 1000 + SECONDS), False),
+        (Lease("x", "elsewhere", 1, 999), True),
+        (Lease("x", platform.node(), 2**22 + 1, 1000 + SECONDS), True),
+        (Lease("x", platform.node(), os.getppid(), 1000 + SECONDS), False),
+        (Lease("x", platform.node(), os.getpid(), 1000 + SECONDS), True),
+    ],
+    ids=[
+        "of another machine",
+        "too old",
+        "of a process that is no more",
+        "of one that lives",
+        "of a failed one",
+    ],
+)
+def test_whose_lease_counts(lease: Lease, is_free: bool) -> None:
+    record = Record()
+    record.facts = replace(FACTS, lease=lease)
+    taking = turn(record, Clock())
+    if is_free:
+        assert taking.take() is not None
+        return
+    with pytest.raises(InputError, match="under way"):
+        taking.take()
