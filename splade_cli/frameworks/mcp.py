@@ -9,7 +9,9 @@ from dataclasses import replace
 from pydantic import BaseModel
 
 from splade_cli import __version__
-from splade_cli.errors import SpladeError
+from splade_cli.errors import InputError, SpladeError
+from splade_cli.index.metadata.filters import And, Filter, Test, Value
+from splade_cli.search.batch import as_filter
 from splade_cli.search.searcher import Searcher
 
 try:
@@ -54,7 +56,11 @@ class Reasons(BaseModel):
 
 
 def mcp_server(searcher: Searcher, name: str = "splade") -> MCPServer:
-    """A server with the tools ``search``, ``fetch`` and ``why`` over a searcher; `run()` serves it."""
+    """A server with the tools ``search``, ``fetch`` and ``why`` over a searcher; `run()` serves it.
+
+    A filter of the searcher's own options limits all three: an agent's filter comes to it, and other texts
+    are as if they were not there.
+    """
     fields = ", ".join(f"{field} ({kind})" for field, kind in searcher.fields().items()) or "none"
     server = MCPServer(
         name,
@@ -65,8 +71,8 @@ def mcp_server(searcher: Searcher, name: str = "splade") -> MCPServer:
 
     def search(query: str, k: int = 5, filter: str | None = None) -> list[Found]:
         """The best passages for a query, with snippets. A filter is like: year >= 2020 and lang = no."""
-        options = replace(searcher.options, filter=filter or searcher.options.filter)
         with _told():
+            options = replace(searcher.options, filter=_both(searcher.options.filter, filter))
             hits = searcher.search(query, min(k, MOST_HITS), options)
         return [
             Found(
@@ -82,7 +88,7 @@ def mcp_server(searcher: Searcher, name: str = "splade") -> MCPServer:
     def fetch(id: str) -> list[Text]:
         """The whole text of a passage, or of all passages of a document in their order, by id."""
         with _told():
-            chunks = searcher.engine.fetch(searcher.chunks_of(id))
+            chunks = searcher.engine.fetch(_allowed(searcher, id))
         return [
             Text(
                 id=chunk.id,
@@ -97,6 +103,7 @@ def mcp_server(searcher: Searcher, name: str = "splade") -> MCPServer:
     def why(query: str, id: str) -> Reasons:
         """Why a passage or document came up for a query, or did not: the terms that matched and that lack."""
         with _told():
+            _allowed(searcher, id)
             absence = searcher.why(query, id)
         matched = {term.term: term.contribution for term in absence.hit.terms[:TERMS]}
         return Reasons(
@@ -110,6 +117,31 @@ def mcp_server(searcher: Searcher, name: str = "splade") -> MCPServer:
     for tool in (search, fetch, why):
         server.add_tool(tool)
     return server
+
+
+def _both(first: Filter | str | None, second: str | None) -> Filter | str | None:
+    """What passes both filters."""
+    if not first or not second:
+        return first or second or None
+    return And((as_filter(first), as_filter(second)))
+
+
+def _allowed(searcher: Searcher, name: str) -> list[str]:
+    """The chunks of a document's or chunk's id that pass the searcher's own filter. Raises InputError where
+    there are none."""
+    chunks = searcher.chunks_of(name)
+    given = searcher.options.filter
+    if not given:
+        return chunks
+    own = as_filter(given)
+    passing = [each for each in chunks if searcher.engine.count(And((_is(each), own)))]
+    if not passing:
+        raise InputError(f"no document '{name}' here", "ids stand behind each hit")
+    return passing
+
+
+def _is(chunk: str) -> Test:
+    return Test("id", "=", (Value(chunk, bare=False),))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
 
 mcp = pytest.importorskip("mcp", reason="mcp is not installed")
@@ -52,3 +53,24 @@ def test_a_conversation(index_folder: Path, searcher: Searcher) -> None:
     for name in ("unknown", "empty", "filtered"):
         assert seen[name].is_error, name
     assert "nowhere.md" in seen["unknown"].content[0].text
+
+
+def test_a_filter_of_the_server_is_kept_beside_that_of_an_agent(index_folder: Path) -> None:
+    from splade_cli.frameworks.mcp import mcp_server
+
+    options = SearchOptions(filter="file != loom.md")
+    server = mcp_server(Searcher.open(index_folder, options=options))
+
+    def call(tool: str, **arguments: Any) -> Any:
+        return asyncio.run(server.call_tool(tool, arguments))
+
+    asked = {"query": "the loom weaves wool, the kiln fires clay", "k": 10}
+    every = str(call("search", **asked))
+    assert "kiln.md" in every and "loom.md" not in every
+    both = str(call("search", **asked, filter="file in (loom.md, kiln.md)"))
+    assert "kiln.md" in both and "loom.md" not in both
+    assert "loom.md" not in str(call("search", **asked, filter="file = loom.md or file = kiln.md"))
+    assert "1,060 degrees" in str(call("fetch", id="kiln.md"))
+    for tool, more in (("fetch", {}), ("why", {"query": "wool"})):
+        with pytest.raises(Exception, match=r"no document 'loom\.md' here"):
+            call(tool, id="loom.md", **more)

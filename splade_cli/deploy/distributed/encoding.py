@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_AT_ONCE = 512
-MODEL, CHUNKS = b"splade.model", b"splade.chunks"
-"""Metadata of a file of vectors: the identity of the model, and the SHA-256 of the file of chunks."""
+MODEL, CHUNKS, HOW = b"splade.model", b"splade.chunks", b"splade.how"
+"""Metadata of a file of vectors: the identity of the model, the SHA-256 of the file of chunks, and precision
+and length that texts were encoded in."""
+USUAL = ModelOptions(precision="fp32")
+"""All workers encode alike."""
 
 
 class TableEncoder:
@@ -28,15 +31,17 @@ class TableEncoder:
 
     Args:
         model: ``tiny``, a hub id, or a folder that every worker can read.
-        options: how it is opened; float32 by default, so that all workers encode alike.
+        options: how it is opened.
 
     Attributes:
         dimensions: V.
         identity: of the model, see `model.identity`.
+        options: how it was opened.
     """
 
-    def __init__(self, model: str, options: ModelOptions | None = None) -> None:
-        self.embedder = SpladeEmbedder(model, options or ModelOptions(precision="fp32"))
+    def __init__(self, model: str, options: ModelOptions = USUAL) -> None:
+        self.options = options
+        self.embedder = SpladeEmbedder(model, options)
         self.identity = self.embedder.loaded.model.identity
         self.dimensions = self.embedder.loaded.model.dimensions
 
@@ -55,9 +60,9 @@ def encode_file(part: str | Path, output: str | Path, encoder: TableEncoder) -> 
     import pyarrow.parquet as pq
 
     output = Path(output)
-    if is_encoded(part, output, encoder.identity):
+    if is_encoded(part, output, encoder.identity, encoder.options):
         return False
-    schema = vector_schema().with_metadata(_mark(Path(part), encoder.identity))
+    schema = vector_schema().with_metadata(_mark(Path(part), encoder.identity, encoder.options))
     with (
         replacing(output, alone=True) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
@@ -67,9 +72,9 @@ def encode_file(part: str | Path, output: str | Path, encoder: TableEncoder) -> 
     return True
 
 
-def is_encoded(part: str | Path, output: str | Path, identity: str) -> bool:
-    """Whether a file holds the vectors of this file of chunks, by the model of this identity."""
-    return Path(output).is_file() and _mark_of(Path(output)) == _mark(Path(part), identity)
+def is_encoded(part: str | Path, output: str | Path, identity: str, options: ModelOptions = USUAL) -> bool:
+    """Whether a file holds the vectors of this file of chunks, by the model of this identity, opened so."""
+    return Path(output).is_file() and _mark_of(Path(output)) == _mark(Path(part), identity, options)
 
 
 def model_of(output: Path) -> str:
@@ -77,12 +82,19 @@ def model_of(output: Path) -> str:
     return _mark_of(output).get(MODEL, b"").decode()
 
 
-def _mark(part: Path, identity: str) -> dict[bytes, bytes]:
-    return {MODEL: identity.encode(), CHUNKS: file_checksum(part).encode()}
+def made_how(output: Path) -> str:
+    """Precision and length that a file of vectors says, empty where it does not."""
+    return _mark_of(output).get(HOW, b"").decode()
+
+
+def _mark(part: Path, identity: str, options: ModelOptions) -> dict[bytes, bytes]:
+    # the model's own length is part of its identity
+    how = f"{options.precision}, {options.max_seq_length or 'the length of the model'}"
+    return {MODEL: identity.encode(), CHUNKS: file_checksum(part).encode(), HOW: how.encode()}
 
 
 def _mark_of(output: Path) -> dict[bytes, bytes]:
     import pyarrow.parquet as pq
 
     metadata = pq.read_schema(output).metadata or {}
-    return {name: metadata[name] for name in (MODEL, CHUNKS) if name in metadata}
+    return {name: metadata[name] for name in (MODEL, CHUNKS, HOW) if name in metadata}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from splade_cli.corpus.chunks import BY_TOKENS, Chunking
 from splade_cli.corpus.options import ReadingOptions
-from splade_cli.deploy.distributed.encoding import model_of
+from splade_cli.deploy.distributed.encoding import made_how, model_of
 from splade_cli.deploy.distributed.tables import (
     chunk_schema,
     chunks_of_table,
@@ -141,11 +141,17 @@ def _first_texts(parts: list[Path]) -> list[str]:
 
 
 def _require_one_model(parts: list[Path]) -> None:
-    """Raises InputError naming two parts whose vectors were made by different models."""
+    """Raises InputError naming two parts whose vectors were made by different models, or otherwise by one."""
     first = model_of(parts[0])
+    how = made_how(parts[0])
     for part in parts:
         if model_of(part) != first:
             raise InputError(
                 f"{parts[0].name} and {part.name} were made by different models",
                 "encode the chunks again: only the parts of another model are made anew",
+            )
+        if made_how(part) != how:
+            raise InputError(
+                f"{parts[0].name} and {part.name} were not encoded alike: {how}; {made_how(part)}",
+                "encode the chunks again, all in one precision and length",
             )

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from splade_cli.deploy.distributed.tables import COLUMNS, INDICES, VALUES, vector_schema
 from splade_cli.deploy.index_export.plain import write_queries
 from splade_cli.deploy.index_export.source import Source
-from splade_cli.engines.web.documents import Row
+from splade_cli.engines.web.documents import METADATA, Row
 from splade_cli.engines.web.names import TOKENS
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 5_000
 FILE_ROWS = 500_000
+TERMS = "terms"
 
 
 def write_parquet(source: Source, folder: Path) -> None:
@@ -58,32 +60,20 @@ def _groups(source: Source) -> Iterator[list[Row]]:
 def _schema(*, with_terms: bool) -> pa.Schema:
     import pyarrow as pa
 
-    fields = [
-        ("id", pa.string()),
-        ("document_id", pa.string()),
-        ("title", pa.string()),
-        ("headings", pa.list_(pa.string())),
-        ("text", pa.string()),
-        ("start", pa.int64()),
-        ("end", pa.int64()),
-        ("metadata", pa.string()),
-        ("indices", pa.list_(pa.int32())),
-        ("values", pa.list_(pa.float32())),
-    ]
+    schema = vector_schema()
     if with_terms:
-        fields.append(("terms", pa.list_(pa.string())))
-    return pa.schema(fields)
+        schema = schema.append(pa.field(TERMS, pa.list_(pa.string())))
+    return schema
 
 
 def _table(rows: list[Row], source: Source, schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
-    columns: dict[str, list[object]] = {"id": [row.chunk.id for row in rows]}
-    for name in ("document_id", "title", "headings", "text", "start", "end"):
-        columns[name] = [row.text[name] for row in rows]
-    columns["metadata"] = [json.dumps(row.text["metadata"], ensure_ascii=False) for row in rows]
-    columns["indices"] = [row.columns for row in rows]
-    columns["values"] = [row.weights for row in rows]
-    if "terms" in schema.names:
-        columns["terms"] = [source.names.of(row.columns) for row in rows]
+    columns: dict[str, list[object]] = {name: [row.text[name] for row in rows] for name in COLUMNS[1:-1]}
+    columns[COLUMNS[0]] = [row.chunk.id for row in rows]
+    columns[METADATA] = [json.dumps(row.text[METADATA], ensure_ascii=False) for row in rows]
+    columns[INDICES] = [row.columns for row in rows]
+    columns[VALUES] = [row.weights for row in rows]
+    if TERMS in schema.names:
+        columns[TERMS] = [source.names.of(row.columns) for row in rows]
     return pa.Table.from_pydict(columns, schema=schema)

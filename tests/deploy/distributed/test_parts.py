@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from splade_cli.deploy.distributed.encoding import TableEncoder, encode_file, is_encoded, model_of
+from splade_cli.deploy.distributed.encoding import (
+    USUAL,
+    TableEncoder,
+    encode_file,
+    is_encoded,
+    model_of,
+)
 from splade_cli.deploy.distributed.ends import index_vectors, write_chunks
 from splade_cli.deploy.distributed.tables import chunks_of_table, parts_of, vectors_of_table
 from splade_cli.errors import InputError
@@ -69,6 +76,7 @@ def test_a_part_that_is_there_is_not_made_again(made: Any, tmp_path: Path) -> No
     part = parts_of(made / "chunks")[0]
 
     class Never:
+        options = USUAL
         identity = model_of(made / "vectors" / part.name)
 
         def __call__(self, table: Any) -> Any:
@@ -77,6 +85,7 @@ def test_a_part_that_is_there_is_not_made_again(made: Any, tmp_path: Path) -> No
     assert not encode_file(part, made / "vectors" / part.name, Never())  # type: ignore[arg-type]
 
     class Lost:
+        options = USUAL
         identity = "a model"
 
         def __call__(self, table: Any) -> Any:
@@ -122,6 +131,9 @@ def test_vectors_of_another_model_or_of_other_chunks_are_made_anew(
     assert encoder.identity and encode_file(first, place, encoder)
     assert is_encoded(first, place, encoder.identity) and not encode_file(first, place, encoder)
     assert not is_encoded(first, place, "another model")
+    shorter = replace(USUAL, max_seq_length=16)
+    assert not is_encoded(first, place, encoder.identity, shorter), "cut shorter"
+    assert not is_encoded(first, place, encoder.identity, replace(USUAL, precision="bf16"))
     assert encode_file(second, place, encoder), "other chunks under the same name"
     assert pq.read_table(place)["id"].to_pylist() == pq.read_table(second)["id"].to_pylist()
     encoder.identity = "another model"
@@ -148,3 +160,11 @@ def test_a_first_part_may_be_empty(made: Any, bert_folder: Path, tmp_path: Path)
     pq.write_table(table, tmp_path / "vectors" / "part-1.parquet")
     index = index_vectors(tmp_path / "vectors", tmp_path / "index", str(bert_folder))
     assert list(index.ids) == table["id"].to_pylist()
+
+
+def test_vectors_of_two_lengths_make_no_index(made: Any, bert_folder: Path, tmp_path: Path) -> None:
+    for part, length in zip(parts_of(made / "chunks")[:2], (None, 16), strict=True):
+        encoder = TableEncoder(str(bert_folder), replace(USUAL, device="cpu", max_seq_length=length))
+        encode_file(part, tmp_path / "vectors" / part.name, encoder)
+    with pytest.raises(InputError, match="were not encoded alike: fp32, the length of the model; fp32, 16"):
+        index_vectors(tmp_path / "vectors", tmp_path / "index", str(bert_folder))
