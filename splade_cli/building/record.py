@@ -14,10 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from splade_cli.errors import InputError
 from splade_cli.index.store.manifest import NAME as MANIFEST
+from splade_cli.storage import marks
 from splade_cli.storage.files import write_json
 from splade_cli.training.run_folder import FINAL
 
-NAME = "build.json"
+NAME = marks.BUILD
 PACKAGE = "splade-cli"
 DATA = "data"
 TRAIN = "train"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from splade_cli.model.query_encoders.base import ExportQueries
     from splade_cli.search.options import SearchOptions
 
+DOCUMENTS = "name a file or a folder of documents"
 Documents = Annotated[
     Path,
     typer.Argument(help="A file or folder: texts, web pages, PDF, tables, code ...", show_default=False),
@@ -204,11 +205,38 @@ Backend = Annotated[
 
 
 def require_report(path: Path | None) -> None:
-    """Raises UsageError, before anything is computed, for a report that could not be written."""
-    if path is not None:
+    """Raises InputError, before anything is computed, for a report that could not be written."""
+    if path is not None and str(path) != "-":
         from splade_cli.reports.outputs import require_report_file
 
         require_report_file(path)
+
+
+def require_files(*paths: Path | None) -> None:
+    """The same for files of any kind; one that is standard output can be."""
+    from splade_cli.storage.outputs import output_file
+
+    for path in paths:
+        if path is not None and str(path) != "-":
+            output_file(path)
+
+
+def require_there(*paths: Path | str | None, hint: str = "check the path") -> None:
+    """Raises InputError, before libraries of models are loaded, for a file or folder that there is not."""
+    from splade_cli.errors import InputError
+
+    for path in paths:
+        if path is not None and not Path(path).exists():
+            raise InputError(f"no such file or folder: {path}", hint)
+
+
+def require_models(*names: str | None) -> None:
+    """The same for models: raises ModelError for the name of a folder that there is not."""
+    from splade_cli.model.layout import resolve
+
+    for name in names:
+        if name is not None:
+            resolve(name)
 
 
 def hint_with_flag(hint: str, option: str) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from splade_cli.datasets.examples import FORMATS, write_examples
 from splade_cli.datasets.formats.trec import write_qrels, write_run
 from splade_cli.datasets.teacher_run import TEACHER_RUN
-from splade_cli.errors import InputError
 from splade_cli.generation.negatives import Mined
 from splade_cli.generation.options import GenerateOptions
 from splade_cli.generation.queries.judged_queries import JudgedQuery
@@ -22,10 +21,8 @@ from splade_cli.generation.split import SIDES
 from splade_cli.records import Chunk, Example, WrittenNegative
 from splade_cli.storage.checksums import CHECKSUMS, recorded_checksums, write_checksums
 from splade_cli.storage.files import remove_leftovers_in, replacing_folder, write_json, write_jsonl
-from splade_cli.storage.outputs import make_folder, output_file, output_folder, sync_folder
-
-UNFINISHED = ".unfinished"
-"""Holds the files, all of them whole, that have not yet taken their places, and goes last of all."""
+from splade_cli.storage.marks import CORPUS, UNFINISHED
+from splade_cli.storage.outputs import make_folder, output_file, output_folder, require_no_files, sync_folder
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def written_files(options: GenerateOptions) -> tuple[str, ...]:
     qrels = [f"qrels/{side}.tsv" for side in sides]
     rows = [f"{side}.{options.output_format}" for side in sides]
     return (
-        "corpus.jsonl",
+        CORPUS,
         "queries.jsonl",
         *qrels,
         "rejected.jsonl",
@@ -79,14 +76,8 @@ def begin_output(options: GenerateOptions) -> None:
     output = Path(options.output)
     output_folder(output)
     remove_leftovers_in(output)
-    existing = [name for name in written_files(options) if os.path.lexists(output / name)]
     # What a run was about to replace when it was stopped is for the next one to replace.
-    if existing and not options.force and not (output / UNFINISHED).exists():
-        raise InputError(
-            f"{output / existing[0]} exists already",
-            "name another output, or allow replacing it",
-            option="force",
-        )
+    require_no_files(output, written_files(options), options.force or (output / UNFINISHED).exists())
 
 
 def write_training_files(
@@ -111,7 +102,7 @@ def write_training_files(
         rows[side] += [_row(each.query, mined, contents) for mined in each.mined]
     report = _report(options, source, queries, rows, done)
     with replacing_folder(output / UNFINISHED) as folder:
-        write_jsonl(folder / "corpus.jsonl", source.corpus_rows())
+        write_jsonl(folder / CORPUS, source.corpus_rows())
         write_jsonl(folder / "queries.jsonl", (_query_row(each.query) for each in queries))
         write_jsonl(folder / "rejected.jsonl", (each.to_json() for each in source.rejected))
         write_run(folder / TEACHER_RUN, {each.query.id: each.ranking for each in queries}, "teachers")

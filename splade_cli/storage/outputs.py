@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,6 +35,18 @@ def output_file(path: Path) -> Path:
 def output_folder(path: Path) -> Path:
     """The same for a folder. Raises InputError as `output_file` does."""
     return _real_output(path, "a folder")
+
+
+def require_no_files(folder: Path, names: Sequence[str], force: bool) -> None:
+    """Raises InputError where one of the files that are to be written into a folder is there already."""
+    output_folder(folder)
+    existing = [] if force else [name for name in names if os.path.lexists(folder / name)]
+    if existing:
+        raise InputError(
+            f"{folder / existing[0]} exists already",
+            "name another output, or allow replacing it",
+            option="force",
+        )
 
 
 def require_readable(path: Path) -> None:

@@ -62,9 +62,15 @@ def build(
 
     What stands is not made again. Changed documents are indexed; a new model is used if it is no worse.
     """
-    from splade_cli.building.options import BuildOptions, Watching
-    from splade_cli.building.record import NAME
     from splade_cli.storage.files import claim_output
+    from splade_cli.storage.marks import BUILD
+
+    options.require_there(documents, hint=options.DOCUMENTS)  # before libraries of models are loaded
+    if not documents.resolve().is_relative_to(output.resolve()):
+        claim_output(output, True, (BUILD,))
+    options.require_models(model)
+
+    from splade_cli.building.options import BuildOptions, Watching
 
     wanted = BuildOptions(
         documents=documents,
@@ -81,7 +87,6 @@ def build(
         seed=seed,
         force=force,
     )
-    claim_output(output, True, (NAME,))  # before libraries of models are loaded
     from splade_cli.building.build import build as built
     from splade_cli.building.plan import plan
     from splade_cli.cli.render import build as render

@@ -75,6 +75,10 @@ def evaluate(
     """Measure a model: ranking, sparsity, FLOPS, latency, size; BM25, dense and hybrid search beside it."""
     from functools import partial
 
+    options.require_report(report_file)
+    options.require_files(run_file, failures)
+    options.require_models(None if index else model)
+
     from splade_cli.cli.render import console
     from splade_cli.cli.render.evaluation.measurement import measurement
     from splade_cli.cli.render.evaluation.outputs import Outputs

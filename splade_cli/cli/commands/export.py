@@ -82,12 +82,11 @@ def export(
     json_output: options.Json = False,
 ) -> None:
     """Write a model or an index for other programs, or make a model smaller, and measure what that costs."""
-    from splade_cli.cli.commands.exports.index_files import IndexFlags, export_index, is_index_folder
-    from splade_cli.cli.commands.exports.runtime import FORMATS, export_runtime
-    from splade_cli.cli.render import console
-    from splade_cli.cli.render.progress import show_progress
+    from splade_cli.cli.commands.exports.index_files import IndexFlags, export_index
+    from splade_cli.cli.commands.exports.runtime import FORMATS, export_runtime, require_runtime
     from splade_cli.cli.usage import UsageError
-    from splade_cli.deploy.export.variant import MEASURE, ExportOptions, export_variant
+    from splade_cli.storage.files import claim_output
+    from splade_cli.storage.marks import SMALLER_MODEL, is_index
 
     model_options = settings.model_options(
         device,
@@ -98,20 +97,24 @@ def export(
         max_length=max_length,
     )
     for_index = IndexFlags(names, scale, name, queries)
-    if to in FORMATS and not is_index_folder(source):
-        from splade_cli.deploy.export.runtime_folder import RuntimeOptions
-
+    if not is_index(source):
+        options.require_models(source)
+    options.require_there(corpus)
+    if to in FORMATS and not is_index(source):
         for_index.require_none()
         if prune_vocabulary:
             raise UsageError(
                 f"--prune-vocabulary with --to {to}", "first the one, then the other of its output"
             )
+        folder = require_runtime(source, output, to, force)
+        from splade_cli.deploy.export.runtime_folder import RuntimeOptions
+
         runtime = RuntimeOptions(
             to=to, int8=int8, data=tuple(data or ()), split=split, model=model_options, force=force
         )
-        export_runtime(source, output, runtime, json_output=json_output)
+        export_runtime(source, folder, runtime, json_output=json_output)
         return
-    if to is not None or is_index_folder(source):
+    if to is not None or is_index(source):
         export_index(source, output, to, for_index, model_options, force=force, json_output=json_output)
         return
     for_index.require_none()
@@ -127,6 +130,12 @@ def export(
     if corpus is None:
         raise UsageError("--prune-vocabulary needs documents to choose tokens by", "add --corpus DOCS")
     options.positive(batch_size=batch_size, max_length=max_length, vocabulary_size=vocabulary_size)
+    claim_output(output, force, SMALLER_MODEL)
+
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render.progress import show_progress
+    from splade_cli.deploy.export.variant import MEASURE, ExportOptions, export_variant
+
     chosen = ExportOptions(
         vocabulary_size=vocabulary_size,
         weight_share=weight_share,

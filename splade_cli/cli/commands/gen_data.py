@@ -99,6 +99,13 @@ def gen_data(
     json_output: options.Json = False,
 ) -> None:
     """Make training data: chunks, queries (written, or your own), mined hard negatives, train / val files."""
+    from splade_cli.storage.marks import CORPUS, UNFINISHED
+    from splade_cli.storage.outputs import require_no_files
+
+    if not dry_run:
+        require_no_files(output, (CORPUS,), force or (output / UNFINISHED).exists())
+    options.require_there(documents, hint=options.DOCUMENTS)
+
     from splade_cli.cli.render import console
     from splade_cli.cli.render import gen_data as render
     from splade_cli.cli.render.progress import show_progress

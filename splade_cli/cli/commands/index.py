@@ -98,6 +98,13 @@ def index(
 
     Afterwards: splade index add, remove, merge, verify.
     """
+    from splade_cli.storage.files import claim_output
+    from splade_cli.storage.marks import INDEX
+
+    claim_output(output, force, INDEX)
+    options.require_there(documents, hint=options.DOCUMENTS)
+    options.require_models(model)
+
     from splade_cli.cli.render import console
     from splade_cli.cli.render import index as render
     from splade_cli.cli.render.progress import show_progress

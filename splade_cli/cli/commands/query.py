@@ -75,6 +75,10 @@ def query(
     allow_pickle: options.AllowPickle = False,
 ) -> None:
     """Search interactively: hits with the reasons why they matched."""
+    if output_file is not None:
+        _require_output(output_file, query)
+    options.require_there(docs, hint=options.DOCUMENTS)
+
     from splade_cli.cli.render import console
     from splade_cli.cli.usage import UsageError
     from splade_cli.search.interleaving.preferences import PREFERENCES
@@ -83,8 +87,6 @@ def query(
     from splade_cli.search.session.sitting import MARKS
 
     options.positive(top=top)
-    if output_file is not None:
-        _require_output(output_file, query)
     if ab_log is not None and ab is None:
         raise UsageError(f"--ab-log {ab_log} without --ab", "name the other model or index: --ab tiny")
     if docs is not None and getattr(context.get_parameter_source("index"), "name", "") == "ENVIRONMENT":

@@ -174,6 +174,9 @@ def train(
         from splade_cli.storage.files import claim_output
 
         claim_output(Path(folder), force)  # before libraries of models are loaded
+    data = resolved.config.datasets
+    options.require_there(data.train_file, data.val_file, data.corpus)
+    options.require_models(resolved.config.model.base_model)
     from splade_cli.training.trainer import SpladeTrainer
 
     trainer = SpladeTrainer(resolved=resolved, resume=resume_from or resume, force=force)

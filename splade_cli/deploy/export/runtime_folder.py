@@ -36,6 +36,7 @@ from splade_cli.model.options import ModelOptions
 from splade_cli.model.query_encoders.onnx import require
 from splade_cli.progress import Progress, silent
 from splade_cli.records import JsonValue
+from splade_cli.storage import marks
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import (
     claim_output,
@@ -146,7 +147,7 @@ def export_runtime(
     if source.is_dir() and output.resolve() in (source.resolve(), *source.resolve().parents):
         raise InputError(f"{output} is or holds the model {model}", "name another output", option="output")
     with claimed(output):
-        claim_output(output, options.force, ("model.onnx", "config.json"))
+        claim_output(output, options.force, marks.GRAPHS)
         remove_leftovers(output)
         collections = [load_collection(Path(path), options.split) for path in options.data]
         opening = exact(options.model, max_seq_length=options.model.max_seq_length)

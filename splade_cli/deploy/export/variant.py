@@ -17,6 +17,7 @@ from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
 from splade_cli.records import JsonValue
+from splade_cli.storage import marks
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import claim_output, remove_leftovers, replacing_folder
 
@@ -108,7 +109,7 @@ def export_variant(
     if output.resolve() in (source.resolve(), *source.resolve().parents):
         raise InputError(f"{output} is or holds the model {model}", "name another output", option="output")
     with claimed(output):
-        claim_output(output, options.force, ("modules.json", "config.json"))
+        claim_output(output, options.force, marks.SMALLER_MODEL)
         remove_leftovers(output)
         return _export(model, source, output, Path(corpus), options, progress)
 

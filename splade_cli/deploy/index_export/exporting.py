@@ -15,14 +15,14 @@ from splade_cli.engines.remote.limits import check
 from splade_cli.engines.web.names import FeatureNames
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.index import SpladeIndex
-from splade_cli.index.store.manifest import MARKS
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
 from splade_cli.records import JsonValue
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import claim_output, remove_leftovers, replacing_folder
+from splade_cli.storage.marks import EXPORTED_INDEX
 
-PAGE = "LOAD.md"
+(PAGE,) = EXPORTED_INDEX
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -73,11 +73,6 @@ class ExportedIndex:
         return {**asdict(self), "folder": str(self.folder)}
 
 
-def is_index(path: str | Path) -> bool:
-    """Whether a path is an index folder, a damaged one among them."""
-    return any((Path(path) / mark).exists() for mark in MARKS)
-
-
 def export_index(
     index: str | Path | SpladeIndex,
     output: str | Path,
@@ -117,7 +112,7 @@ def export_index(
     queries = _encoded(opened, options)
     source = Source(opened, checked, names, options.scale, options.name, queries, progress)
     with claimed(output):
-        claim_output(output, options.force, (PAGE,))
+        claim_output(output, options.force, EXPORTED_INDEX)
         remove_leftovers(output)
         with replacing_folder(output) as temporary:
             target.write(source, temporary)

@@ -49,8 +49,8 @@ def test_queries_are_encoded_as_the_index_does(splade: Any, built: Path, tmp_pat
 def test_what_is_refused(splade: Any, built: Path, tmp_path: Path) -> None:
     index = built / "index"
     out = tmp_path / "out"
-    refused(splade("export", index), "needs a destination", "--to jsonl -o DIR", "elasticsearch")
-    refused(splade("export", index, "--to", "vespa"), "needs an output folder", "--to vespa -o DIR")
+    refused(splade("export", index), "needs a destination", "--to jsonl -o exported", "elasticsearch")
+    refused(splade("export", index, "--to", "vespa"), "needs an output folder", "--to vespa -o exported")
     refused(splade("export", index, "--to", "elastic", "-o", out), "goes to no 'elastic'", "(--to)")
     refused(splade("export", index, "--to", "qdrant", "--names", "tokens", "-o", out), "(--names)")
     refused(splade("export", "tiny", "--names", "ids", "-o", out), "--names does nothing without --to")

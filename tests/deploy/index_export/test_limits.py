@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from splade_cli.deploy.index_export.exporting import IndexExportOptions, export_index, is_index
+from splade_cli.deploy.index_export.exporting import IndexExportOptions, export_index
 from splade_cli.deploy.index_export.targets import TARGETS
 from splade_cli.deploy.push.sample_queries import sample_queries
 from splade_cli.deploy.query_file import read_queries
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
+from splade_cli.storage.marks import is_index
 
 NO_NEGATIVES = ("anserini", "ciff", "opensearch", "opensearch-seismic", "elasticsearch", "vespa")
 

@@ -28,13 +28,6 @@ class IndexFlags:
                 )
 
 
-def is_index_folder(path: str) -> bool:
-    """Whether what was typed is an index."""
-    from splade_cli.deploy.index_export.exporting import is_index
-
-    return is_index(path)
-
-
 def export_index(
     index: str,
     output: Path | None,
@@ -46,19 +39,25 @@ def export_index(
     json_output: bool,
 ) -> None:
     """Writes the files, and says what they are."""
-    from splade_cli.cli.render import console
-    from splade_cli.cli.render.progress import show_progress
     from splade_cli.cli.usage import UsageError
-    from splade_cli.deploy.index_export.exporting import IndexExportOptions, export_index
-    from splade_cli.deploy.index_export.targets import TARGETS
+    from splade_cli.storage.files import claim_output
+    from splade_cli.storage.marks import EXPORTED_INDEX
 
     if to is None or output is None:
+        from splade_cli.deploy.index_export.targets import TARGETS
+
         missing = "a destination" if to is None else "an output folder"
         raise UsageError(
             f"splade export of an index needs {missing}",
-            f"splade export {index} --to {to or 'jsonl'} -o {output or 'DIR'}; "
+            f"splade export {index} --to {to or 'jsonl'} -o {output or 'exported'}; "
             f"destinations: {', '.join(TARGETS)}",
         )
+    claim_output(output, force, EXPORTED_INDEX)
+
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render.progress import show_progress
+    from splade_cli.deploy.index_export.exporting import IndexExportOptions, export_index
+
     default = IndexExportOptions()
     chosen = IndexExportOptions(
         names=flags.names or default.names,

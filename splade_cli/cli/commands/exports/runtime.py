@@ -12,17 +12,25 @@ FORMATS = ("onnx", "openvino")
 """What --to names for a model."""
 
 
-def export_runtime(model: str, output: Path | None, chosen: RuntimeOptions, *, json_output: bool) -> None:
+def require_runtime(model: str, output: Path | None, to: str, force: bool) -> Path:
+    """The output. Raises, before libraries are loaded, UsageError for none, and InputError for one that is
+    taken."""
+    from splade_cli.cli.usage import UsageError
+    from splade_cli.storage.files import claim_output
+    from splade_cli.storage.marks import GRAPHS
+
+    if output is None:
+        raise UsageError("splade export needs an output folder", f"splade export {model} --to {to} -o {to}")
+    claim_output(output, force, GRAPHS)
+    return output
+
+
+def export_runtime(model: str, output: Path, chosen: RuntimeOptions, *, json_output: bool) -> None:
     """Writes the graphs, and says how far they are from the model."""
     from splade_cli.cli.render import console
     from splade_cli.cli.render.progress import show_progress
-    from splade_cli.cli.usage import UsageError
     from splade_cli.deploy.export import runtime_folder
 
-    if output is None:
-        raise UsageError(
-            "splade export needs an output folder", f"splade export {model} --to {chosen.to} -o DIR"
-        )
     with show_progress() as progress:
         made = runtime_folder.export_runtime(model, output, chosen, progress=progress)
     if json_output:

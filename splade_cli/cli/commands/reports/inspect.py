@@ -23,13 +23,14 @@ def inspect(
     json_output: options.Json = False,
 ) -> None:
     """Validate and describe training data: lengths, overlap, repeats, leaks, hard negatives, rows to read."""
+    options.require_report(report_file)
+
     from splade_cli.cli.render import console
     from splade_cli.cli.render import inspection as render
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.errors import InputError
     from splade_cli.generation.inspection.inspect import inspect_data
 
-    options.require_report(report_file)
     with show_progress() as progress:
         report = inspect_data(source, sample=rows, seed=seed, progress=progress)
     if json_output:

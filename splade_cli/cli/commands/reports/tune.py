@@ -35,6 +35,8 @@ def tune(
     json_output: options.Json = False,
 ) -> None:
     """Measure what pruning, rounding and two-step search cost an index: quality, size, milliseconds."""
+    options.require_report(report_file)
+
     from splade_cli.cli.render import console, tuning
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.datasets.collections import load_collection
@@ -43,7 +45,6 @@ def tune(
     from splade_cli.search.searcher import Searcher
 
     options.positive(batch_size=batch_size)
-    options.require_report(report_file)
     collection = load_collection(data, split)
     opening = ModelOptions(
         device=device, batch_size=batch_size, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle

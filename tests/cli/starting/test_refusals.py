@@ -1,0 +1,94 @@
+"""What is wrong with an output or a name is said before libraries of models, or of numbers, are loaded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+import json, sys
+from typer.testing import CliRunner
+from splade_cli.cli.main import app
+
+for words in json.loads(sys.argv[1]):
+    result = CliRunner().invoke(app, words)
+    loaded = [name for name in json.loads(sys.argv[2]) if name in sys.modules]
+    print(json.dumps([words, result.exit_code, result.stderr, loaded]))
+"""
+HEAVY = ("torch", "transformers", "sentence_transformers", "scipy", "numba", "datasets", "onnxruntime")
+
+
+def refused(commands: list[list[str]]) -> list[tuple[str, int, str, list[str]]]:
+    """Runs commands in one process: each with its exit code, what it said, and what was loaded by then."""
+    arguments = [json.dumps(commands), json.dumps(HEAVY)]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=True, timeout=600
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return [(" ".join(words), code, said, loaded) for words, code, said, loaded in found]
+
+
+def test_a_taken_output_is_refused_at_once(tmp_path: Path) -> None:
+    docs, taken, rows = tmp_path / "docs", tmp_path / "taken", tmp_path / "rows"
+    for folder, name in ((docs, "a.md"), (taken, "notes.md"), (rows, "corpus.jsonl")):
+        folder.mkdir()
+        (folder / name).write_text("A text.")
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "manifest.json").write_text("{}")
+    output = ["-o", str(taken)]
+    commands = [
+        ["index", str(docs), *output],
+        ["index", str(docs), *output, "--dense", "all-MiniLM-L6-v2"],
+        ["gen-data", str(docs), "-o", str(rows)],
+        ["build", str(docs), *output],
+        ["train", "--train-file", str(rows / "corpus.jsonl"), *output],
+        ["export", "tiny", "--to", "onnx", *output],
+        ["export", "tiny", "--to", "openvino", *output],
+        ["export", "tiny", "--prune-vocabulary", "--corpus", str(docs), *output],
+        ["export", str(tmp_path / "index"), "--to", "jsonl", *output],
+        ["evaluate", "--data", str(docs), "--report", str(taken / "notes.md")],
+        ["evaluate", "--data", str(docs), "--run", str(taken)],
+        ["evaluate", "--data", str(docs), "--failures", str(taken)],
+        ["inspect", str(docs), "--report", str(taken / "notes.md")],
+        [
+            "tune",
+            "--index",
+            str(tmp_path / "index"),
+            "--data",
+            str(docs),
+            "--report",
+            str(taken / "notes.md"),
+        ],
+        ["query", "--docs", str(docs), "--query", "a", "--output-file", str(taken)],
+    ]
+    for words, code, said, loaded in refused(commands):
+        assert code == 1, (words, said)
+        assert "taken" in said or "rows" in said, (words, said)
+        assert loaded == [], words
+    assert [path.name for path in taken.iterdir()] == ["notes.md"]
+
+
+def test_what_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("A text.")
+    nowhere = str(tmp_path / "nowhere")
+    output = ["-o", str(tmp_path / "out")]
+    commands = [
+        ["index", nowhere, *output],
+        ["gen-data", nowhere, *output],
+        ["build", nowhere, *output],
+        ["query", "--docs", nowhere],
+        ["index", str(docs), "--model", nowhere, *output],
+        ["build", str(docs), "--model", nowhere, *output],
+        ["train", "--train-file", nowhere, *output],
+        ["train", "--train-file", str(docs / "a.md"), "--model", nowhere, *output],
+        ["evaluate", "--data", str(docs), "--model", nowhere],
+        ["export", nowhere, "--to", "onnx", *output],
+    ]
+    for words, code, said, loaded in refused(commands):
+        assert code == 1 and nowhere in said.replace("\n", ""), (words, said)
+        assert loaded == [], words
+    assert not (tmp_path / "out").exists()
