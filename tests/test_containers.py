@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +76,19 @@ def test_what_others_can_reach_needs_a_token() -> None:
         for variable, value in service.get("environment", {}).items():
             if re.search("PASSWORD|TOKEN", variable):
                 assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), "a secret is the caller's"
+
+
+@pytest.mark.slow
+def test_the_copied_files_alone_make_the_wheel(tmp_path: Path) -> None:
+    for line in re.findall(r"^COPY (.+)$", DOCKERFILE, re.MULTILINE):
+        for name in line.split()[:-1]:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, tmp_path / name)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "made")]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    (wheel,) = (tmp_path / "made").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {"splade_cli/py.typed", "splade_cli/deploy/server/page/sides.js"} <= names
+    assert any(name.startswith("splade_cli/assets/sample_docs/documents/") for name in names)
+    assert any(name.startswith("splade_cli/assets/tiny/") and name.endswith(".safetensors") for name in names)
