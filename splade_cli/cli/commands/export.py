@@ -107,7 +107,7 @@ def export(
                 f"--prune-vocabulary with --to {to}", "first the one, then the other of its output"
             )
         folder = require_runtime(source, output, to, force)
-        from splade_cli.deploy.export.runtime_folder import RuntimeOptions
+        from splade_cli.deploy.export.runtime.folder import RuntimeOptions
 
         runtime = RuntimeOptions(
             to=to, int8=int8, data=tuple(data or ()), split=split, model=model_options, force=force

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from splade_cli.deploy.export import runtime_folder
-from splade_cli.deploy.export.runtime_folder import GraphFile, GraphLoss, RuntimeFolder, RuntimeOptions
+from splade_cli.deploy.export.runtime import folder as runtime_folder
+from splade_cli.deploy.export.runtime.folder import RuntimeFolder, RuntimeOptions
+from splade_cli.deploy.export.runtime.graphs import GraphFile, GraphLoss
 from splade_cli.deploy.export.variant import QualityLoss
 
 

@@ -17,10 +17,12 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
-from splade_cli.deploy.export import openvino, runtime_folder
+from splade_cli.deploy.export import openvino
 from splade_cli.deploy.export.graph_model import OnnxGraph, loaded_graph
 from splade_cli.deploy.export.query_graph import LogitsGraph
-from splade_cli.deploy.export.runtime_folder import RuntimeFolder, RuntimeOptions, export_runtime
+from splade_cli.deploy.export.runtime import folder as runtime_folder
+from splade_cli.deploy.export.runtime import graphs, loader_files
+from splade_cli.deploy.export.runtime.folder import RuntimeFolder, RuntimeOptions, export_runtime
 from splade_cli.errors import InputError, ModelError
 from splade_cli.model.encode import encode
 
@@ -89,7 +91,7 @@ def test_what_other_runtimes_do_not_do_is_said(bert_folder: Path, load: Make, tm
     table = np.zeros(model.dimensions, np.float32)
     table[[5, 9]] = 1.5, 2.25
     model.query_table = table
-    notes = " ".join(runtime_folder._write_files(loaded, tmp_path))
+    notes = " ".join(loader_files.write_loader_files(loaded, tmp_path))
     for word in ("pools by a sum", "prompts", "64 largest", "idf.json"):
         assert word in notes
     names = {number: token for token, number in loaded.tokenizer.get_vocab().items()}
@@ -135,8 +137,8 @@ def test_an_openvino_graph_that_differs_is_refused(
         shutil.copyfile(graph, into)
 
     monkeypatch.setattr(runtime_folder, "require_openvino", lambda: None)
-    monkeypatch.setattr(runtime_folder, "write_openvino", copied)
-    monkeypatch.setattr(runtime_folder, "OpenVinoGraph", Other)
+    monkeypatch.setattr(graphs, "write_openvino", copied)
+    monkeypatch.setattr(graphs, "OpenVinoGraph", Other)
     with pytest.raises(ModelError, match="cannot be exported to OpenVINO"):
         export_runtime(str(bert_folder), tmp_path / "out", RuntimeOptions(to="openvino", int8=False))
     assert not (tmp_path / "out").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from splade_cli.deploy.export.runtime_folder import RuntimeFolder, RuntimeOptions
+    from splade_cli.deploy.export.runtime.folder import RuntimeFolder, RuntimeOptions
 
 FORMATS = ("onnx", "openvino")
 """What --to names for a model."""
@@ -29,10 +29,10 @@ def export_runtime(model: str, output: Path, chosen: RuntimeOptions, *, json_out
     """Writes the graphs, and says how far they are from the model."""
     from splade_cli.cli.render import console
     from splade_cli.cli.render.progress import show_progress
-    from splade_cli.deploy.export import runtime_folder
+    from splade_cli.deploy.export.runtime import folder
 
     with show_progress() as progress:
-        made = runtime_folder.export_runtime(model, output, chosen, progress=progress)
+        made = folder.export_runtime(model, output, chosen, progress=progress)
     if json_output:
         console.json_document(made.as_dict())
     else:
