@@ -18,6 +18,7 @@ from __future__ import annotations
 import difflib
 import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class SpladeError(Exception):
@@ -64,8 +65,11 @@ class MachineError(SpladeError):
     """The machine fails or refuses: no room, no memory, no permission, no file descriptor left."""
 
 
-def rebuild_hint(folder: object = "DIR") -> str:
-    """What to type to make the index in `folder` again."""
+def rebuild_hint(folder: object) -> str:
+    """What to type to make the index in `folder` again; a file deep in an index stands for that index."""
+    for above in Path(str(folder)).parents:
+        if (above / "manifest.json").is_file():
+            folder = above
     return f"make it again: splade index DOCS -o {shlex.quote(str(folder))} --force"
 
 

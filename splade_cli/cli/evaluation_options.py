@@ -202,7 +202,7 @@ Failures = Annotated[
     Path | None,
     typer.Option(
         "--failures",
-        help="Write lost queries as JSONL, for `splade gen-data --for FILE`.",
+        help="Write lost queries as JSONL, for `splade gen-data --for`.",
         rich_help_panel="What is written",
     ),
 ]

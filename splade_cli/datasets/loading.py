@@ -72,7 +72,7 @@ def load_datasets(section: DatasetsSection, seed: int) -> list[DatasetSplits]:
     if not any(each.train for each in datasets):
         raise InputError(
             "no training file",
-            "`splade train --train-file train.json`; `splade gen-data DOCS -o DIR` makes one",
+            "`splade train --train-file train.json`; `splade gen-data DOCS -o data` makes one",
         )
     return datasets
 

@@ -15,7 +15,7 @@ from splade_cli.errors import InputError
 from splade_cli.records import Document
 from splade_cli.storage.files import read_jsonl, replacing, write_jsonl
 
-SHAPE = "`splade evaluate --failures FILE` writes such a file"
+SHAPE = "`splade evaluate --failures lost.jsonl` writes such a file"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from splade_cli.index.metadata.filters import Filter
 from splade_cli.index.vectors import dense
 from splade_cli.records import Chunk, Ranking, WeightedText
 
+IN_MEMORY = "in memory"
 Mask = NDArray[np.bool_]
 
 
@@ -157,7 +158,7 @@ class LocalEngine:
             "dimensions": index.dimensions,
             "active terms a chunk": round(index.nonzeros / max(1, len(index.alive)), 1),
             "model": index.info.encoder.name or "unknown",
-            "index": str(index.folder) if index.folder else "in memory",
+            "index": str(index.folder) if index.folder else IN_MEMORY,
         }
 
     def _at_most(self, k: int) -> int:

@@ -178,7 +178,9 @@ class Report:
     def from_json(cls, document: JsonValue) -> Report:
         """The report that `to_json` wrote. Raises InputError for anything else."""
         if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise InputError(f"no report of format {FORMAT}", "splade evaluate --report FILE writes one")
+            raise InputError(
+                f"no report of format {FORMAT}", "splade evaluate --report report.json writes one"
+            )
         try:
             return _adapter().validate_python(document)
         except ValidationError as error:

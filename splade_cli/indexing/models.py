@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
@@ -97,14 +98,16 @@ def dense_of(
     from splade_cli.model.query_encoders.dense_bert import open_dense_bert
 
     dense = index.info.dense
+    folder = shlex.quote(str(index.folder or "index"))
     if dense is None or not dense.model:
         raise IndexFolderError(
-            f"the index {index.folder} names no dense model", "splade index DOCS -o DIR --dense MODEL --force"
+            f"the index {index.folder} names no dense model",
+            f"splade index DOCS -o {folder} --dense all-MiniLM-L6-v2 --force",
         )
     if dense_identity(dense.model) != dense.identity:
         raise IndexFolderError(
             f"the dense model {dense.model} is another one than the index was made with",
-            "make the index again: splade index DOCS -o DIR --dense MODEL --force",
+            f"make the index again: splade index DOCS -o {folder} --dense {dense.model} --force",
         )
     options = replace(options or ModelOptions(), **keywords)
     if few_queries:

@@ -257,7 +257,9 @@ class TrainingRun:
             if scores:
                 self.log.write({"step": result.steps, **scores})
         except ServiceError as error:
-            result.notes.append(f"{error.message} (the model is saved: splade evaluate --mteb TASK)")
+            task = self.config.evaluation.mteb_tasks[0]
+            again = f"splade evaluate --model {result.model_dir} --mteb {task}"
+            result.notes.append(f"{error.message} (the model is saved: {again})")
         if settings.push_to_hub and settings.hub_model_id:
             private = settings.hub_private_repo or None
             pushed = push_to_hub(result.model_dir, settings.hub_model_id, private=private)

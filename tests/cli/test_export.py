@@ -71,7 +71,7 @@ def test_without_data_it_says_how_to_measure(splade, bert_folder, docs, tmp_path
 def test_what_is_refused(splade, bert_folder, docs, tmp_path):
     out = tmp_path / "out"
     refused(splade("export", "tiny", "-o", out), "nothing to do", "--prune-vocabulary --corpus DOCS")
-    refused(splade("export", "tiny", "--prune-vocabulary"), "output folder", "-o DIR")
+    refused(splade("export", "tiny", "--prune-vocabulary"), "output folder", "-o smaller")
     refused(splade("export", "tiny", "-o", out, "--prune-vocabulary"), "--corpus DOCS")
     refused(
         splade("export", "tiny", "-o", out, "--vocabulary-size", "9"),

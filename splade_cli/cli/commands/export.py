@@ -101,7 +101,7 @@ def export(
         options.require_models(source)
     options.require_there(corpus)
     if to in FORMATS and not is_index(source):
-        for_index.require_none()
+        for_index.require_none(source)
         if prune_vocabulary:
             raise UsageError(
                 f"--prune-vocabulary with --to {to}", "first the one, then the other of its output"
@@ -117,8 +117,10 @@ def export(
     if to is not None or is_index(source):
         export_index(source, output, to, for_index, model_options, force=force, json_output=json_output)
         return
-    for_index.require_none()
-    example = f"splade export {source} -o DIR --prune-vocabulary --corpus DOCS"
+    for_index.require_none(source)
+    example = (
+        f"splade export {source} -o {output or 'smaller'} --prune-vocabulary --corpus {corpus or 'DOCS'}"
+    )
     if output is None:
         raise UsageError("splade export needs an output folder", example)
     flags = {"--corpus": corpus, "--vocabulary-size": vocabulary_size, "--weight-share": weight_share}

@@ -157,7 +157,7 @@ def index(
         if chosen.query is not None and made.index.info.query is not None:
             from splade_cli.evaluation.fidelity import carried_fidelity
 
-            render.fidelity(carried_fidelity(made.index, embedder), made.index.info.query)
+            render.fidelity(carried_fidelity(made.index, embedder), output)
         render.built(made, model, output, json_output)
 
 

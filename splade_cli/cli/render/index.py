@@ -111,7 +111,7 @@ def merge_facts(merged: Merged | None) -> dict[str, Any]:
     return {} if merged is None else {"segments merged": f"{merged.before} to {merged.after}"}
 
 
-def fidelity(measured: Fidelity, info: QueryInfo) -> None:
+def fidelity(measured: Fidelity, folder: Path) -> None:
     """Says what the query encoder that an index carries loses against the model."""
     lost = measured.other - measured.full
     console.note(
@@ -119,8 +119,7 @@ def fidelity(measured: Fidelity, info: QueryInfo) -> None:
         f"MRR@10 {measured.other:.4f}, {measured.full:.4f} by the model itself ({lost:+.4f}); "
         f"{measured.common:.0%} of the ten best are the same"
     )
-    name = "onnx-int8" if info.int8 else info.kind
-    console.note(f"on queries with judgements: splade evaluate --data DATA --query {name}")
+    console.note(f"on queries with judgements: splade evaluate --data DATA --index {folder}")
 
 
 def _parts(index: SpladeIndex) -> list[str]:

@@ -54,7 +54,7 @@ def result(trained: Trained, as_json: bool) -> None:
     for viewer in trained.viewers:
         console.labelled("curves", viewer)
     if trained.is_dense:
-        console.next_command(f"splade evaluate --data BEIR --dense {trained.model_dir}")
+        console.next_command(f"splade evaluate --data DATA --dense {trained.model_dir}")
         return
     console.next_command(f"splade index DOCS -o index --model {trained.model_dir}")
 
@@ -82,12 +82,21 @@ def _next_step(trained: Trained, resolved: Resolved) -> NextStep:
         return NextStep(
             "Measure it on judged queries:", f"splade evaluate --data DATA --dense {trained.model_dir}"
         )
+    data = _judged_beside(resolved)
     base = shlex.quote(resolved.config.model.base_model)
     model = shlex.quote(str(trained.model_dir))
     return NextStep(
         "Measure it on judged queries, beside the model before training, with a test of the difference:",
-        f"splade evaluate --data DATA --model {model} --baseline {base} --report report.html",
+        f"splade evaluate --data {data} --model {model} --baseline {base} --report report.html",
     )
+
+
+def _judged_beside(resolved: Resolved) -> str:
+    """The folder of the rows, where it is a collection with queries that were held out, else any."""
+    rows = resolved.config.datasets.train_file
+    if rows and (Path(rows).parent / "qrels" / "val.tsv").is_file():
+        return f"{shlex.quote(str(Path(rows).parent))} --split val"
+    return "DATA"
 
 
 @contextmanager

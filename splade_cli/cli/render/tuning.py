@@ -53,11 +53,8 @@ def flags(setting: Setting) -> str:
 
 
 def advice(measured: Tuning) -> str:
-    """What is recommended, why, and how to get it."""
-    text = verdict(measured)
-    if measured.cheapest is not measured.full:
-        text += f"; splade index DOCS -o DIR {flags(measured.cheapest.setting)}"
-    return text + faster(measured)
+    """What is recommended, and why."""
+    return verdict(measured) + faster(measured)
 
 
 def verdict(measured: Tuning) -> str:

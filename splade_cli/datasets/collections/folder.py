@@ -133,7 +133,7 @@ def _check_files(path: Path, files: Mapping[str, Path]) -> None:
     if _queries_file(path) is None or not files:
         raise InputError(
             f"{path} is no collection: it needs {QUERIES} and qrels/<split>.tsv",
-            "the layout is BEIR's; `splade gen-data DOCS -o DIR` writes one",
+            "the layout is BEIR's; `splade gen-data DOCS -o data` writes one",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,6 @@ import scipy.sparse as sp
 from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
 
-SHORTER = "fewer terms: splade index DOCS -o DIR --prune-terms N --force"
 SHOWN = 60
 
 
@@ -61,6 +61,11 @@ class Checked:
     weight: float
 
 
+def folder_of(index: SpladeIndex) -> str:
+    """Where an index lies, as it is typed."""
+    return shlex.quote(str(index.folder or "index"))
+
+
 def check(index: SpladeIndex, limits: Limits) -> Checked:
     """Holds an index against the limits of an engine.
 
@@ -90,7 +95,8 @@ def check(index: SpladeIndex, limits: Limits) -> Checked:
             raise InputError(
                 f"{engine} takes at most {limits.nonzeros:,} weights a text, "
                 f"'{_id(index, start + longest)}' has {lengths[longest]:,}",
-                SHORTER,
+                f"fewer terms: splade index DOCS -o {folder_of(index)} "
+                f"--prune-terms {limits.nonzeros} --force",
             )
         least = int(vectors.data.argmin())
         if not limits.negative and vectors.data[least] < 0:
@@ -158,5 +164,6 @@ def _check_texts(index: SpladeIndex, limits: Limits) -> None:
                 raise InputError(
                     f"{limits.engine} takes at most {limits.text_bytes:,} bytes of text and metadata a "
                     f"chunk, '{chunk.id[:SHOWN]}' has {size:,}",
-                    "cut the documents smaller: splade index DOCS -o DIR --chunk-tokens 256 --force",
+                    "cut the documents smaller: "
+                    f"splade index DOCS -o {folder_of(index)} --chunk-tokens 256 --force",
                 )

@@ -25,10 +25,10 @@ def marked_collection(path: Path, engine: Engine) -> Collection:
         InputError: no such file, or no mark in it that can be used.
     """
     if not path.is_file():
-        raise InputError(f"no such file: {path}", "/mark good 1 in `splade query --marks FILE` writes one")
+        raise InputError(f"no such file: {path}", f"/mark good 1 in `splade query --marks {path}` writes one")
     marks = Marks(path).every()
     if not marks:
-        raise InputError(f"{path} holds no marks", "/mark good 1 in `splade query --marks FILE` makes one")
+        raise InputError(f"{path} holds no marks", f"/mark good 1 in `splade query --marks {path}` makes one")
     documents_of = _documents_of(engine, marks)
     graded: dict[str, dict[str, float]] = {}
     documents: dict[str, Document] = {}

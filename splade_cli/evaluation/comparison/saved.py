@@ -13,7 +13,7 @@ from splade_cli.evaluation.measures.notation import higher_is_better
 from splade_cli.evaluation.report import Report, SystemResult
 from splade_cli.evaluation.significance import Comparison, compare, corrected
 
-AGAIN = "evaluate both on the same documents, queries and judgements: splade evaluate --report FILE"
+AGAIN = "evaluate both on the same documents, queries and judgements: splade evaluate --report report.json"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ def read_saved(path: Path) -> Saved:
     if len(reports) != 1:
         held = ", ".join(report.collection for report in reports) or "scores of MTEB alone"
         raise InputError(
-            f"{path} holds no single evaluation, but {held}", "splade evaluate --data DIR --report FILE"
+            f"{path} holds no single evaluation, but {held}",
+            "splade evaluate --data DATA --report report.json",
         )
     return Saved(path, reports[0])
 

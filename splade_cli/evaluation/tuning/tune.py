@@ -200,7 +200,7 @@ def _refuse_smaller(index: SpladeIndex) -> None:
     if made != Setting():
         raise InputError(
             f"the index was built with {made.name}: what that costs cannot be measured on it",
-            "build one without: splade index DOCS -o OTHER",
+            f"build one without: splade index DOCS -o {index.folder or 'index'}-whole",
         )
 
 

@@ -58,12 +58,12 @@ def open_query_encoder(
     else:
         raise IndexFolderError(
             f"the index {folder} encodes queries by '{info.kind}', which this splade does not know",
-            rebuild_hint(),
+            rebuild_hint(folder),
         )
     if dimensions is not None and given != dimensions:
         raise IndexFolderError(
             f"the query encoder in {folder} gives {given} dimensions, the index has {dimensions}",
-            rebuild_hint(),
+            rebuild_hint(folder),
         )
     return encoder
 
@@ -75,10 +75,10 @@ def _table(path: Path) -> NDArray[np.float32]:
         table = np.load(path, allow_pickle=False, mmap_mode="r")
     except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
         raise_machine_error(error, path)
-        raise IndexFolderError(f"{path} is no table of weights ({error})", rebuild_hint()) from None
+        raise IndexFolderError(f"{path} is no table of weights ({error})", rebuild_hint(path)) from None
     if table.ndim != 1 or table.dtype != np.float32 or not np.isfinite(table).all():
         raise IndexFolderError(
-            f"{path} is no table of weights ({table.dtype} of shape {table.shape})", rebuild_hint()
+            f"{path} is no table of weights ({table.dtype} of shape {table.shape})", rebuild_hint(path)
         )
     return np.array(table)
 

@@ -127,4 +127,4 @@ class OnnxQueryEncoder:
 def _damaged(path: Path, reason: object) -> IndexFolderError:
     first = str(reason)[:160].partition("\n")[0]
     what = f"{path} is damaged or does not fit ({first})" if path.is_file() else f"no such file: {path}"
-    return IndexFolderError(what, rebuild_hint())
+    return IndexFolderError(what, rebuild_hint(path))

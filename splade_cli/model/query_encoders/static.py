@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import IndexFolderError, rebuild_hint
+from splade_cli.errors import IndexFolderError
 from splade_cli.model.query_encoders.tokenizer import read_tokenizer
 
 
@@ -54,7 +54,7 @@ class StaticQueryEncoder:
         if last >= len(self.table):
             raise IndexFolderError(
                 f"the tokenizer knows a token of the number {last}, the table has {len(self.table)} weights",
-                rebuild_hint(),
+                "make the index again: the two files are not of one model",
             )
         return static_rows(ids, self.table, self.max_active)
 

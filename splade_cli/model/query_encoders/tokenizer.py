@@ -26,7 +26,7 @@ def read_tokenizer(path: Path, max_seq_length: int | None = None) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
-        raise IndexFolderError(f"{path} is no tokenizer ({error})", rebuild_hint()) from None
+        raise IndexFolderError(f"{path} is no tokenizer ({error})", rebuild_hint(path)) from None
     side = (tokenizer.truncation or {}).get("direction", "right")
     tokenizer.no_padding()
     tokenizer.no_truncation()

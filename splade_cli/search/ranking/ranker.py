@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from threading import RLock
@@ -12,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.engines.base import Catalog, DenseEngine, Engine, Preference, TermStatistics, WordEngine
+from splade_cli.engines.local import IN_MEMORY
 from splade_cli.errors import InputError, did_you_mean
 from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.metadata.filters import Filter
@@ -24,9 +26,9 @@ from splade_cli.search.ranking import fusion
 from splade_cli.search.ranking.folding import FEW_DOCUMENTS
 
 _BUILT_FOR = {
-    "bm25": "count words as well: splade index DOCS -o DIR --bm25 --force",
-    "dense": "store dense vectors as well: splade index DOCS -o DIR --dense MODEL --force",
-    "hybrid": "count words or store dense vectors as well: splade index DOCS -o DIR --bm25 --force",
+    "bm25": "count words as well: splade index DOCS -o {} --bm25 --force",
+    "dense": "store dense vectors as well: splade index DOCS -o {} --dense all-MiniLM-L6-v2 --force",
+    "hybrid": "count words or store dense vectors as well: splade index DOCS -o {} --bm25 --force",
 }
 """How to make an index that can be searched by a mode."""
 Encode = Callable[[Sequence[str]], sp.csr_matrix]
@@ -123,8 +125,16 @@ class Ranker:
             hint = did_you_mean(mode, MODES) or f"one of {', '.join((AUTO, *self.modes))}"
             raise InputError(f"unknown mode '{mode}'", hint)
         raise InputError(
-            f"this index cannot be searched by {mode}: it has {', '.join(self.modes)}", _BUILT_FOR[mode]
+            f"this index cannot be searched by {mode}: it has {', '.join(self.modes)}", self._built_for(mode)
         )
+
+    def _built_for(self, mode: str) -> str:
+        """How to make this index so that it can be searched by a mode."""
+        folder = "index"
+        if "catalog" in self.engine.capabilities:
+            folder = str(cast(Catalog, self.engine).describe().get("index", folder))
+            folder = "index" if folder == IN_MEMORY else folder
+        return _BUILT_FOR[mode].format(shlex.quote(folder))
 
     def encode(self, queries: Sequence[Sequence[WeightedText]], options: SearchOptions) -> EncodedQueries:
         """What the parts that `options.mode` asks for take, each encoded in one call.
@@ -198,7 +208,7 @@ class Ranker:
                 if self._open_dense is None:
                     raise InputError(
                         "the index does not say which dense model made it",
-                        _BUILT_FOR["dense"],
+                        self._built_for("dense"),
                     )
                 self._dense_model = self._open_dense()
             return self._dense_model.encode([query[0][0] for query in queries], "query")

@@ -111,7 +111,7 @@ class Others:
             self._opened[name] = searcher
             return searcher, ""
         chunks = engine.fetch([hit.id for hit in pool])
-        everything = f"splade index DOCS -o DIR --model {name}"
+        everything = f"splade index DOCS -o other-index --model {name}"
         remark = f"{name} ranked only the first {len(chunks)} hits; all of it: {everything}"
         return _over(chunks, embedder, progress), remark
 
@@ -125,7 +125,7 @@ class Others:
         if remark:
             raise InputError(
                 f"{name} would have to encode {len(mine.engine):,} chunks first",
-                f"splade index DOCS -o DIR --model {name}, then name DIR",
+                f"splade index DOCS -o other-index --model {name}, then name other-index",
             )
         return searcher
 

@@ -133,7 +133,7 @@ def test_torch_and_transformers_stay_out(files: Files) -> None:
 def refused(graph: Path, tokenizer: Path, message: str) -> None:
     with pytest.raises(IndexFolderError, match=message) as e:
         OnnxQueryEncoder(graph, tokenizer, max_seq_length=64).encode(["reset a password"])
-    assert e.value.hint == "make it again: splade index DOCS -o DIR --force"
+    assert e.value.hint.startswith("make it again: splade index DOCS -o /")
     assert "\n" not in e.value.message
 
 

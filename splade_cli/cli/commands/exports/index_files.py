@@ -17,14 +17,14 @@ class IndexFlags:
     name: str | None
     queries: Path | None
 
-    def require_none(self) -> None:
+    def require_none(self, model: str) -> None:
         """Raises UsageError for a flag that does nothing for a model."""
         from splade_cli.cli.usage import UsageError
 
         for name, value in asdict(self).items():
             if value is not None:
                 raise UsageError(
-                    f"--{name} does nothing without --to", "splade export INDEX --to jsonl -o DIR"
+                    f"--{name} is of an index, {model} is none", "splade export index --to jsonl -o exported"
                 )
 
 

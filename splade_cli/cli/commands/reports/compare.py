@@ -39,4 +39,6 @@ def compare(
         )
     else:
         comparison(compared)
-    console.next_command("splade evaluate --data DATA --model MODEL --report FILE  # another one to compare")
+    console.next_command(
+        "splade evaluate --data DATA --model MODEL --report other.json  # another one to compare"
+    )

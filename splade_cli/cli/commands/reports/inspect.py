@@ -49,6 +49,6 @@ def inspect(
         raise InputError(
             f"{len(report.faults)} of {report.rows + len(report.faults)} rows cannot be read, the first: "
             f"{report.faults[0]}",
-            "put them right or take them out; `splade inspect SOURCE --json` names each of them",
+            f"put them right or take them out; `splade inspect {source} --json` names each of them",
         )
     console.next_command(render.next_command(report))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -40,6 +40,7 @@ def tune(
     from splade_cli.cli.render import console, tuning
     from splade_cli.cli.render.progress import show_progress
     from splade_cli.datasets.collections import load_collection
+    from splade_cli.engines.base import Catalog
     from splade_cli.evaluation.tuning.tune import tune as measured
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
@@ -60,7 +61,11 @@ def tune(
         console.json_document({**where, **tuned.to_json(), "rows": rows, **said})
     else:
         tuning.tuning(tuned, f"{collection.name} ({split})")
-    step = f"splade index DOCS -o DIR {recommended}" if recommended else f"splade query --index {index}"
+    step = f"splade query --index {index}"
+    if recommended:
+        smaller = index.resolve().with_name(f"{index.resolve().name}-smaller")
+        made_by = model or cast(Catalog, searcher.engine).describe()["model"]
+        step = f"splade index DOCS -o {smaller} --model {made_by} {recommended}"
     if report_file is not None:
         from splade_cli.evaluation.tuning.page import tuning_page
         from splade_cli.reports.outputs import write_page

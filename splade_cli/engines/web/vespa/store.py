@@ -36,7 +36,9 @@ PAGE = 500
 MOST_HITS = 10_000
 """As the query profile of the application says."""
 CLUSTER = "splade"
-DEPLOY = "deploy the application: splade export INDEX --to vespa -o DIR, then vespa deploy DIR/application"
+DEPLOY = (
+    "deploy the application: splade export INDEX --to vespa -o vespa, then vespa deploy vespa/application"
+)
 Result = TypeVar("Result")
 
 
