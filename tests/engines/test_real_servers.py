@@ -122,6 +122,25 @@ def test_filters_pass_what_the_local_index_passes(
         remote.count(parse_filter("langg = en"))
 
 
+def test_a_second_push_meanwhile_is_refused(make_index: Any, open_new: Open, shown: str) -> None:
+    index = make_index()
+    store = open_new()
+    other = open_new()
+    refused: list[str] = []
+
+    def meanwhile(stage: str, done: int, total: int | None) -> None:
+        if done == 21:
+            with pytest.raises(InputError, match="another push to .* is under way") as told:
+                push(index, other, shown, PushOptions(force=True))
+            refused.append(str(told.value))
+
+    push(index, store, shown, PushOptions(batch_rows=7), meanwhile)
+    assert len(refused) == 1
+    facts = store.read_facts()
+    assert facts is not None and facts.lease is None and facts.generation == 1
+    assert push(index, other, shown, PushOptions(sync=True)).written == 0
+
+
 def test_a_sync_follows_what_was_added_changed_and_deleted(
     make_index: Any, queries: sp.csr_matrix, open_new: Open, shown: str
 ) -> None:

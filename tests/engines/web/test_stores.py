@@ -16,6 +16,7 @@ from tests.engines import test_real_servers as real
 
 test_no_shared_term = real.test_a_text_that_shares_no_term_is_no_result
 test_sync = real.test_a_sync_follows_what_was_added_changed_and_deleted
+test_two_at_once = real.test_a_second_push_meanwhile_is_refused
 test_interrupted = real.test_an_interrupted_push_goes_on_where_it_was
 test_another_model = real.test_an_index_of_another_model_is_refused_and_force_begins_anew
 test_threads = real.test_many_threads_search_at_once
