@@ -72,7 +72,7 @@ def test_two_modes_of_an_address_stand_side_by_side(folder: Path, dom: Callable[
 
 def test_two_systems_and_what_only_one_has(address: str, dom: Callable[[str], str]) -> None:
     page = dom(f"{address}/#q=password+mail&left=a%3Ausual&right=b%3Asparse")
-    assert ", auto (" in page and "other, sparse</h2>" in page
+    assert "index: auto (hybrid)</h2>" in page and "other: sparse</h2>" in page
     left = hits_of(page, "left")
     right = hits_of(page, "right")
     assert [each for each in left if "only left" in each] and not [

@@ -20,7 +20,7 @@ export function card(hit) {
   open.type = "button";
   open.setAttribute("aria-expanded", "false");
   open.addEventListener("click", () => read(item));
-  heading.append(`${hit.rank}.`, open);
+  heading.append(make("span", "rank", `${hit.rank}.`), open);
   const snippet = make("p", "snippet");
   snippet.append(highlighted(hit.snippet, hit.highlights));
   item.append(heading, make("p", "place", place(hit)), snippet);

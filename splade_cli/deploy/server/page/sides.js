@@ -23,10 +23,7 @@ export function wayOf(side) {
 }
 
 export function wayName(side) {
-  const select = find(`${side.name}-way`);
-  const option = select.selectedOptions[0];
-  const group = option?.closest("optgroup");
-  return group ? `${group.label}, ${option.label}` : option?.label ?? "";
+  return find(`${side.name}-way`).selectedOptions[0]?.label ?? "";
 }
 
 // what there is to compare: modes of one system, or of two
@@ -34,17 +31,10 @@ export function offer(systems) {
   const two = systems.length > 1;
   const ways = systems.flatMap((system, at) => [USUAL, ...system.modes].map((mode) => ({ system, mode, value: two ? `${"ab"[at]}:${mode}` : mode })));
   for (const side of sides) {
-    const select = find(`${side.name}-way`);
-    const groups = systems.map((system) => {
-      const group = make("optgroup");
-      group.label = system.name;
-      return group;
-    });
-    for (const way of ways) {
-      const option = new Option(way.mode === USUAL ? `auto (${way.system.mode})` : way.mode, way.value);
-      (two ? groups[systems.indexOf(way.system)] : select).append(option);
-    }
-    if (two) select.append(...groups);
+    find(`${side.name}-way`).append(...ways.map(({ system, mode, value }) => {
+      const said = mode === USUAL ? `auto (${system.mode})` : mode;
+      return new Option(two ? `${system.name}: ${said}` : said, value);
+    }));
   }
   const other = two ? ways.find((way) => way.system === systems[1]) : ways.find((way) => way.mode !== USUAL && way.mode !== systems[0].mode);
   if (other) find("right-way").value = other.value;
