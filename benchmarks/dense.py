@@ -10,34 +10,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from protocol.measure import ROOT
+from protocol.measure import chunks, fastest_batch, print_machine, seconds
 
-from splade_cli.corpus.chunks import BY_TOKENS, split_documents
-from splade_cli.corpus.documents import read_documents
 from splade_cli.model.dense import DenseModel
-from splade_cli.model.embedder import text_model_of
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.splade.automatic_precision import neighbours_in_common
-
-BATCH_SIZES = (8, 16, 32)
-
-
-def chunks(count: int) -> list[str]:
-    documents = read_documents(ROOT / "sample_docs" / "documents").documents
-    model = text_model_of("tiny", ModelOptions())
-    found = list(split_documents(documents, BY_TOKENS.read_by(model), model))
-    return [chunk.content for chunk in found[:: max(1, len(found) // count)]][:count]
-
-
-def seconds(run: Callable[[], object]) -> float:
-    started = time.process_time()
-    run()
-    return time.process_time() - started
 
 
 def stock(source: str, texts: list[str], **options: Any) -> Callable[[], Any]:
@@ -49,7 +30,7 @@ def stock(source: str, texts: list[str], **options: Any) -> Callable[[], Any]:
     def encode(size: int) -> Any:
         return model.encode(texts, batch_size=size, show_progress_bar=False)
 
-    best = min(BATCH_SIZES, key=lambda size: seconds(lambda: encode(size)))
+    best = fastest_batch(encode)
     return lambda: encode(best)
 
 
@@ -59,6 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     settings = parser.parse_args()
     torch.set_num_threads(1)
+    print_machine()
     texts = chunks(settings.texts)
     exact, low = (DenseModel("all-MiniLM-L6-v2", ModelOptions(device="cpu")) for _ in range(2))
     low.device = low.device._replace(precision="bf16")

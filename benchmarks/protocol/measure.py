@@ -15,8 +15,16 @@ from typing import Any, NamedTuple
 
 import torch
 
+from splade_cli.corpus.chunks import BY_TOKENS, split_documents
+from splade_cli.corpus.documents import read_documents
+from splade_cli.evaluation.machine import this_machine
+from splade_cli.model.embedder import text_model_of
+from splade_cli.model.options import ModelOptions
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
+BATCH_SIZES = (8, 16, 32)
+SQUARE = 2048
 
 
 class Figures(NamedTuple):
@@ -59,6 +67,48 @@ def both_clocks(what: str, ours: Callable[[], object], theirs: Callable[[], obje
         interleaved(ours, theirs, rounds, time.perf_counter).line(f"{what}, {threads} threads, wall"),
         flush=True,
     )
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """CPU seconds of this process."""
+    started = time.process_time()
+    run()
+    return time.process_time() - started
+
+
+def fastest_batch(run: Callable[[int], object]) -> int:
+    """The batch size with which a peer takes the least CPU time on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    found = min(BATCH_SIZES, key=lambda size: seconds(lambda: run(size)))
+    torch.set_num_threads(threads)
+    return found
+
+
+def print_machine() -> None:
+    """The processor, and what its square float32 products give on one thread: PyTorch's own, and oneDNN's where
+    that is faster, which ours takes then."""
+    from splade_cli.model.kernels.linear import product
+
+    left, right = torch.randn(SQUARE, SQUARE), torch.randn(SQUARE, SQUARE)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    rates = []
+    for run in (lambda: left @ right.T, lambda: product(left, right)):
+        run()
+        rates.append(2e-9 * SQUARE**3 / min(seconds(run) for _ in range(5)))
+    torch.set_num_threads(threads)
+    print(
+        f"{this_machine().processor}; torch {torch.__version__}; GFLOP/s of a thread: torch {rates[0]:.0f}, fastest {rates[1]:.0f}"
+    )
+
+
+def chunks(count: int) -> list[str]:
+    """Chunks of sample_docs as `splade index` makes them for tiny, evenly spaced, as long as they come."""
+    documents = read_documents(ROOT / "sample_docs" / "documents").documents
+    model = text_model_of("tiny", ModelOptions())
+    found = list(split_documents(documents, BY_TOKENS.read_by(model), model))
+    return [chunk.content for chunk in found[:: max(1, len(found) // count)]][:count]
 
 
 def words_of_sample_docs() -> list[str]:
