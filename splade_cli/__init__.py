@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from splade_cli.building.build import Built, build
+    from splade_cli.building.options import BuildOptions
     from splade_cli.deploy.export.variant import ExportOptions, export_variant
     from splade_cli.engines.base import Engine
     from splade_cli.errors import (
@@ -48,6 +50,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "And": "index.metadata.filters",
+    "BuildOptions": "building.options",
+    "Built": "building.build",
     "Document": "records",
     "Engine": "engines.base",
     "EvaluationOptions": "evaluation.options",
@@ -83,6 +87,7 @@ _HOMES = {
     "Test": "index.metadata.filters",
     "Value": "index.metadata.filters",
     "add_documents": "indexing.add",
+    "build": "building.build",
     "evaluate": "evaluation.evaluate",
     "export_variant": "deploy.export.variant",
     "generate": "generation.pipeline",
@@ -98,6 +103,8 @@ _HOMES = {
 
 __all__ = [
     "And",
+    "BuildOptions",
+    "Built",
     "Document",
     "Engine",
     "EvaluationOptions",
@@ -134,6 +141,7 @@ __all__ = [
     "Value",
     "__version__",
     "add_documents",
+    "build",
     "evaluate",
     "export_variant",
     "generate",

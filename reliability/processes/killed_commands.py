@@ -111,6 +111,21 @@ def figures(folder: Path) -> Any:
     return [sha256((folder / "run.trec").read_bytes()).hexdigest(), measured]
 
 
+def engine(folder: Path) -> Any:
+    """All that a build made, without what a clock says: rows, model, index, and what was measured."""
+    record = json.loads((folder / "build.json").read_text(encoding="utf-8"))
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    measured = [[system["name"], system["measures"]] for system in report["systems"]]
+    model = weights(folder / f"run-{record['run']}") if record["run"] else None
+    return [
+        training_files(folder / "data"),
+        model,
+        rows(folder / "index"),
+        measured,
+        sorted(record["stages"]),
+    ]
+
+
 _BUILD = ("index", "docs", "-o", "work/index")
 _ADDED = ("index", "add", "more", "--index", "work/index")
 _DATA = ("gen-data", "docs", "-o", "work/data", "--teacher", "none", "--queries-per-chunk", "2")
@@ -145,6 +160,25 @@ COMMANDS = (
         training_files,
     ),
     Killed("splade train", _TRAIN, "run", weights, again=("--resume",)),
+    Killed(
+        "splade build",
+        (
+            "build",
+            "docs",
+            "-o",
+            "work/engine",
+            "--dense",
+            "none",
+            "--set",
+            "training.max_steps=6",
+            "--set",
+            "training.per_device_train_batch_size=4",
+            "--set",
+            "training.save_steps=2",
+        ),
+        "engine",
+        engine,
+    ),
     Killed(
         "splade export",
         ("export", "tiny", "-o", "work/small", "--prune-vocabulary", "--corpus", "docs"),

@@ -16,7 +16,7 @@ from splade_cli.building.dense_part import require_dense
 from splade_cli.building.index_stage import make_index, sync_index
 from splade_cli.building.measuring import MeasureWith, SearchMode, best_mode, measured
 from splade_cli.building.measuring import doubts as doubts_of_report
-from splade_cli.building.options import BuildOptions, Watching
+from splade_cli.building.options import UNWATCHED, BuildOptions, Watching
 from splade_cli.building.record import (
     INDEX,
     NAME,
@@ -71,13 +71,14 @@ class Built:
         return self.options.data is not None or isinstance(self.options.queries, Judged | Rows)
 
 
-def build(options: BuildOptions, watching: Watching, measure: MeasureWith = measured) -> Built:
+def build(options: BuildOptions, watching: Watching = UNWATCHED, measure: MeasureWith = measured) -> Built:
     """Builds what is missing or was made of something else; the same call after Ctrl-C goes on.
 
     Documents that have changed are indexed first, by the model in use; then rows and a model are made anew,
     and that is promoted only if it is no worse.
 
     Args:
+        watching: who is told how far it is; bars a stage where nobody is named.
         measure: how models are measured.
 
     Raises:

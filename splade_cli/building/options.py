@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from splade_cli.errors import InputError, require_positive
 from splade_cli.generation.options import Judged, Llm, Offline, Rows
-from splade_cli.progress import Progress, Say
-from splade_cli.training.tracking.rows import Listener
+from splade_cli.progress import Progress, Say, bars, unsaid
+from splade_cli.training.tracking.rows import Listener, MetricsRow
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,16 @@ class BuildOptions:
             )
 
 
+@contextmanager
+def unheard() -> Iterator[Listener]:
+    """A listener for whoever wants none."""
+
+    def listen(row: MetricsRow) -> None:
+        pass
+
+    yield listen
+
+
 @dataclass(frozen=True)
 class Watching:
     """How a build is watched: each stage opens what it needs, since two cannot draw at a time.
@@ -71,6 +81,9 @@ class Watching:
         say: is told what a user should read.
     """
 
-    progress: Callable[[], AbstractContextManager[Progress]]
-    training: Callable[[], AbstractContextManager[Listener]]
-    say: Say
+    progress: Callable[[], AbstractContextManager[Progress]] = bars
+    training: Callable[[], AbstractContextManager[Listener]] = unheard
+    say: Say = unsaid
+
+
+UNWATCHED = Watching()
