@@ -23,7 +23,7 @@ from splade_cli.search.explain.terms import active_terms
 from splade_cli.search.lazy_parts import LazyParts
 from splade_cli.search.options import DEFAULT, SearchOptions
 from splade_cli.search.ranking import fusion
-from splade_cli.search.ranking.grouping import FactsCache
+from splade_cli.search.ranking.grouping import CACHED_TEXTS, FactsCache
 from splade_cli.search.ranking.ranker import Ranker
 from splade_cli.search.ranking.rerank import CrossEncoder, Reranker
 
@@ -47,6 +47,7 @@ class Searcher:
         open_reranker: opens a cross-encoder by its name; called when first needed.
         open_matcher: opens what finds terms in texts; called when first needed.
         options: how to search where a call does not say otherwise; kept with the mode that they come to.
+        cached_texts: chunks of which grouping remembers what it needs.
 
     Raises:
         InputError: `options` ask for a mode that the engine cannot do.
@@ -62,6 +63,7 @@ class Searcher:
         open_reranker: Callable[[str], CrossEncoder] = Reranker,
         open_matcher: Callable[[], TermMatcher] = TermMatcher,
         options: SearchOptions = DEFAULT,
+        cached_texts: int = CACHED_TEXTS,
     ) -> None:
         self.engine = engine
         self.encoder = encoder
@@ -70,7 +72,7 @@ class Searcher:
         self.options = replace(options, mode=self.ranker.mode_of(options))
         self._lazy = LazyParts(open_reranker, open_matcher)
         self.hit_source = HitSource(engine, vocabulary, self.matcher)
-        self._facts = FactsCache(engine)
+        self._facts = FactsCache(engine, cached_texts)
 
     @classmethod
     def open(

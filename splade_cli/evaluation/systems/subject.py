@@ -32,6 +32,9 @@ from splade_cli.search.retriever import Retriever
 from splade_cli.search.searcher import Searcher
 from splade_cli.storage.cache import Cache
 
+MOST_CACHED = 200_000
+"""Chunks of which grouping remembers what it needs: many queries and several systems rank the same ones."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -141,6 +144,7 @@ def of_model(
         open_dense=open_dense,
         open_reranker=open_reranker,
         options=options,
+        cached_texts=MOST_CACHED,
     )
     options = retriever.options
     name = embedder.loaded.model.name

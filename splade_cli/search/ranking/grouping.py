@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.corpus.near_duplicates import Shingles, hashed_shingles, jaccard, prefix
+from splade_cli.corpus.near_duplicates import Shingles, hashed_shingles, prefix
 from splade_cli.engines.base import Engine
 from splade_cli.errors import require_positive
 from splade_cli.records import Ranking
@@ -131,17 +131,19 @@ def _duplicates(facts: Sequence[TextFacts], similarity: float) -> dict[int, int]
     if not (all_first[1:] == all_first[:-1]).any():
         return {}
     sharing = _sharing([np.frombuffer(each, dtype=np.int64) for each in first])
+    sets = {position: frozenset(facts[position].shingles.tolist()) for position in sharing}
     joined: dict[int, int] = {}
     for position in sorted(sharing):
-        shingles = facts[position].shingles
+        shingles = sets[position]
         for other in sorted(sharing[position]):
             if other >= position:
                 break
-            others = facts[other].shingles
-            sizes = sorted((len(shingles), len(others)))
-            if other in joined or sizes[0] / sizes[1] < similarity:
+            others = sets[other]
+            small, large = sorted((len(shingles), len(others)))
+            if other in joined or small / large < similarity:
                 continue
-            if jaccard(shingles, others) >= similarity:
+            common = len(shingles & others)
+            if common / (small + large - common) >= similarity:
                 joined[position] = other
                 break
     return joined
