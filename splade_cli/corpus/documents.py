@@ -96,7 +96,8 @@ def iterate_documents(
         reasons += [f"{each.path}: {each.reason}" for each in skipped[:3]]
         if len(skipped) > 3:
             reasons.append(f"and {len(skipped) - 3} more")
-        raise InputError(f"no documents in {path} ({'; '.join(reasons)})", _supported())
+        hint = _supported() if files or skipped else "there is no file in it: put documents there"
+        raise InputError(f"no documents in {path} ({'; '.join(reasons)})", hint)
 
 
 def _files(path: Path, options: ReadingOptions) -> tuple[list[NamedFile], list[Skipped]]:

@@ -43,7 +43,7 @@ def built(made: Indexed, model: str, folder: Path, json_output: bool) -> None:
             )
     console.facts(values, json_output)
     if findings is not None:
-        _notes(findings, index.info.bm25 is not None)
+        _notes(findings, index.info.bm25 is not None, folder)
     console.next_command(f"splade query --index {folder}")
 
 
@@ -53,7 +53,7 @@ def _language(made: Indexed, as_json: bool) -> dict[str, Any]:
     return console.language_facts(made.findings.language, as_json)
 
 
-def _notes(findings: Findings, has_words: bool) -> None:
+def _notes(findings: Findings, has_words: bool, folder: Path) -> None:
     """What of the documents the model does not read, and that they are not of its language."""
     truncation = findings.truncation
     if truncation.cut:
@@ -75,7 +75,7 @@ def _notes(findings: Findings, has_words: bool) -> None:
             "--train-file data/train.json"
         )
     if has_words:
-        console.note("BM25 needs no vocabulary: splade search QUERY --mode bm25")
+        console.note(f'BM25 needs no vocabulary: splade search "..." --index {folder} --mode bm25')
 
 
 def changed(folder: Path, values: dict[str, Any], json_output: bool) -> None:

@@ -163,13 +163,13 @@ def test_data_around_the_queries_that_an_evaluation_lost(splade, judged, tmp_pat
     refused = splade(*words, "--qrels", "train", "--force")
     assert (refused.exit_code, "with --for queries are written" in refused.stderr) in ((1, True), (2, True))
     none = splade("evaluate", "--analyze-sparsity", "--failures", lost)
-    assert none.exit_code in (1, 2)
+    assert none.exit_code == 1
     assert "--data" in none.stderr
 
 
 def test_qrels_are_of_a_folder(splade, judged, tmp_path):
     result = splade("gen-data", judged / "corpus.jsonl", "-o", tmp_path / "out", "--qrels", "train")
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 2
     assert "--queries FILE" in result.stderr
 
 
@@ -184,7 +184,7 @@ def test_qrels_are_of_a_folder(splade, judged, tmp_path):
 def test_a_language_model_that_cannot_be_asked_so(splade, docs, tmp_path, flags, said):
     words = ("gen-data", docs, "-o", tmp_path / "out", "--teacher", "none", "--model", "none", "--llm", "m")
     result = splade(*words, *flags)
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 1
     assert said in result.stderr
     assert not (tmp_path / "out").exists()
 

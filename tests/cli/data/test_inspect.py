@@ -57,4 +57,4 @@ def test_pairs_of_columns_are_trained_on_as_a_dataset(splade: Splade, tmp_path: 
 def test_nothing_there(splade: Splade, tmp_path: Path) -> None:
     done = splade("inspect", tmp_path / "nope.json")
     assert (done.exit_code, "no such file or folder" in done.stderr) == (1, True)
-    assert splade("inspect", tmp_path, "--rows", "-1").exit_code in (1, 2)
+    assert splade("inspect", tmp_path, "--rows", "-1").exit_code == 1
