@@ -67,9 +67,12 @@ class MachineError(SpladeError):
 
 def rebuild_hint(folder: object) -> str:
     """What to type to make the index in `folder` again; a file deep in an index stands for that index."""
-    for above in Path(str(folder)).parents:
-        if (above / "manifest.json").is_file():
+    path = Path(str(folder))
+    for above in (path, *path.parents):
+        # other programs write files of the first name, so both must be there
+        if (above / "manifest.json").is_file() and (above / "segments").is_dir():
             folder = above
+            break
     return f"make it again: splade index DOCS -o {shlex.quote(str(folder))} --force"
 
 

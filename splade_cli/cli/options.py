@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from splade_cli.model.query_encoders.base import ExportQueries
     from splade_cli.search.options import SearchOptions
 
+OVER_DENSE = ("csr", "laspar")
+"""Architectures, and presets, that are trained over a dense model."""
 DOCUMENTS = "name a file or a folder of documents"
 Documents = Annotated[
     Path,
@@ -230,12 +232,14 @@ def require_there(*paths: Path | str | None, hint: str = "check the path") -> No
             raise InputError(f"no such file or folder: {path}", hint)
 
 
-def require_models(*names: str | None) -> None:
-    """The same for models: raises ModelError for the name of a folder that there is not."""
-    from splade_cli.model.layout import resolve
+def require_models(*names: str | None, dense: bool = False) -> None:
+    """The same for models, sparse or dense: raises ModelError for the name of a folder that there is not."""
+    from splade_cli.model.layout import resolve, resolve_dense
 
     for name in names:
-        if name is not None:
+        if name is not None and dense:
+            resolve_dense(name)
+        elif name is not None:
             resolve(name)
 
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from splade_cli.generation.negatives import MiningRules, mine, mine_judged
-from splade_cli.records import JsonValue
+from splade_cli.records import Chunk, JsonValue
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.marks import SOURCE, Mark
@@ -36,19 +36,19 @@ def marked_rows(
     rows: list[Mapping[str, JsonValue]] = []
     for query, hits in zip(queries, found, strict=True):
         scores = {hit.id: float(hit.score) for hit in hits}
-        fetched = {chunk.id: chunk.content for chunk in searcher.engine.fetch(list(scores))}
-        rows += _rows(of_query[query], scores, fetched, rules)
+        chunks = {chunk.id: chunk for chunk in searcher.engine.fetch(list(scores))}
+        rows += _rows(of_query[query], scores, chunks, rules)
     return rows
 
 
 def _rows(
-    marks: Sequence[Mark], scores: Mapping[str, float], texts: Mapping[str, str], rules: MiningRules
+    marks: Sequence[Mark], scores: Mapping[str, float], chunks: Mapping[str, Chunk], rules: MiningRules
 ) -> list[Mapping[str, JsonValue]]:
     """The rows of one query.
 
     Args:
         scores: of the chunks that its search found, best first.
-        texts: theirs.
+        chunks: these.
     """
     good = {mark.id for mark in marks if mark.verdict == "good"}
     bad = {mark.id: mark.text for mark in marks if mark.verdict == "bad"}
@@ -56,12 +56,13 @@ def _rows(
     for mark in marks:
         if mark.verdict != "good":
             continue
-        known = good | bad.keys()
+        known = good | bad.keys() | _overlapping(mark.id, chunks)
         mined = mine(scores, mark.id, rules, excluded=known)
         if mined is None or not mined.negatives:
             # it is not found any more, or nothing else is as far below it: what stands last
             mined = mine_judged(scores, mark.id, rules, excluded=known)
-        others: list[JsonValue] = [texts[name] for name in mined.negatives if texts[name] != mark.text]
+        texts = [chunks[name].content for name in mined.negatives]
+        others: list[JsonValue] = [text for text in texts if text != mark.text]
         negatives: list[JsonValue] = [*bad.values(), *others][: max(len(bad), rules.count)]
         rows.append(
             {
@@ -73,3 +74,15 @@ def _rows(
             }
         )
     return rows
+
+
+def _overlapping(name: str, chunks: Mapping[str, Chunk]) -> set[str]:
+    """Those of `chunks` that share a piece of their document with the one of that name: no wrong answers."""
+    one = chunks.get(name)
+    if one is None:
+        return set()
+    return {
+        other.id
+        for other in chunks.values()
+        if other.document_id == one.document_id and other.start < one.end and one.start < other.end
+    } - {name}

@@ -12,7 +12,7 @@ from pathlib import Path
 from splade_cli.index.info import DenseInfo, IndexInfo
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store.batches import Batch
-from splade_cli.index.store.manifest import MARKS, NAME
+from splade_cli.index.store.manifest import NAME
 from splade_cli.index.store.segment_writer import Bm25Request
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.indexing.kept_windows import kept_dense, kept_windows
@@ -28,6 +28,7 @@ from splade_cli.records import Chunk
 from splade_cli.storage.cache import Cache, key_of, remove_cache
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import claim_output, remove_leftovers
+from splade_cli.storage.marks import index_marks
 
 REPLACES = "replaces"
 """Space of the cache that says what stood at the output when the build began."""
@@ -50,7 +51,7 @@ def claimed_index(output: Path, force: bool) -> Iterator[None]:
     with claimed(output):
         remove_leftovers(output)
         _remove_outdated_cache(output)
-        claim_output(output, force, MARKS)
+        claim_output(output, force, index_marks(output))
         yield
 
 

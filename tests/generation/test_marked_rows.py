@@ -63,3 +63,14 @@ def test_a_text_that_is_gone_is_a_row_with_what_is_found_now(searcher: Searcher)
 
 def test_bad_marks_alone_are_no_rows(searcher: Searcher) -> None:
     assert marked_rows([mark(4, "bad")], searcher) == []
+
+
+def test_a_chunk_that_overlaps_the_good_one_is_no_negative() -> None:
+    chunks = [
+        Chunk(f"d::{number}", "d", text, headings=(str(number),), start=8 * number, end=8 * number + 10)
+        for number, text in enumerate(TEXTS)
+    ]
+    index = SpladeIndex.from_vectors(Words().encode(TEXTS), chunks=chunks, vocabulary=WORDS)
+    over = Searcher(LocalEngine(index), Words(), vocabulary=WORDS)  # type: ignore[arg-type]
+    (row,) = marked_rows([Mark("clay pot", "d::1", "good", TEXTS[1])], over)
+    assert row["negative_documents"] == ["3\nkiln for clay"], "d::0 and d::2 share a piece of it"

@@ -68,7 +68,7 @@ def build(
     options.require_there(documents, hint=options.DOCUMENTS)  # before libraries of models are loaded
     if not documents.resolve().is_relative_to(output.resolve()):
         claim_output(output, True, (BUILD,))
-    options.require_models(model)
+    options.require_models(model, dense=preset in options.OVER_DENSE)
 
     from splade_cli.building.options import BuildOptions, Watching
 

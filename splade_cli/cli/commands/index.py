@@ -99,9 +99,9 @@ def index(
     Afterwards: splade index add, remove, merge, verify.
     """
     from splade_cli.storage.files import claim_output
-    from splade_cli.storage.marks import INDEX
+    from splade_cli.storage.marks import index_marks
 
-    claim_output(output, force, INDEX)
+    claim_output(output, force, index_marks(output))
     options.require_there(documents, hint=options.DOCUMENTS)
     options.require_models(model)
 

@@ -176,7 +176,8 @@ def train(
         claim_output(Path(folder), force)  # before libraries of models are loaded
     data = resolved.config.datasets
     options.require_there(data.train_file, data.val_file, data.corpus)
-    options.require_models(resolved.config.model.base_model)
+    section = resolved.config.model
+    options.require_models(section.base_model, dense=section.architecture in options.OVER_DENSE)
     from splade_cli.training.trainer import SpladeTrainer
 
     trainer = SpladeTrainer(resolved=resolved, resume=resume_from or resume, force=force)

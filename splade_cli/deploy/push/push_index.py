@@ -14,6 +14,9 @@ from splade_cli.engines.remote.engine import RemoteEngine
 from splade_cli.engines.remote.opening import open_store
 from splade_cli.engines.remote.pushing.parity import Parity, parity
 from splade_cli.engines.remote.pushing.push import Pushed, PushOptions, push
+from splade_cli.engines.remote.pushing.turn import Turn
+from splade_cli.engines.remote.store import EngineWriter
+from splade_cli.errors import InputError
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
@@ -105,13 +108,28 @@ def push_index(request: PushRequest, progress: Progress = silent) -> PushReport:
             store.set_effort(effort)
             found = parity(index, exact, remote, encoded, store.tolerance)
         if tried:
-            store.write_facts(replace(remote.facts, effort=tried[-1].next))
+            _keep_effort(store, shown, tried[-1].next)
         progress("check", len(queries), len(queries))
         size = store.size_bytes()
     finally:
         store.close()
     worst = tuple(queries[number] for number in found.worst)
     return PushReport(shown, index.generation, pushed, size, found, tuple(tried), worst)
+
+
+def _keep_effort(store: EngineWriter, address: str, effort: int) -> None:
+    """Writes what searches of the store need, as a turn of its own; a push that began meanwhile finds it
+    out itself."""
+    turn = Turn(store, address)
+    try:
+        facts = turn.take()
+    except InputError:
+        return
+    try:
+        if facts is not None:
+            store.write_facts(replace(facts, effort=effort))
+    finally:
+        turn.end()
 
 
 def _encoded(request: PushRequest, queries: list[str]) -> sp.csr_matrix:

@@ -82,13 +82,11 @@ class Evaluator:
         run = run_of(list(self.collection.queries), hits, documents, self.depth, twins)
         values = per_query(run, self.collection.qrels, self.measures)
         cost = None if system.cost is None else system.cost(self.queries, self.progress)
-        options = changed(system.options)
+        options = changed(_judged_by_document(system.options))
         return SystemResult(system.name, means(values), values, cost, options=options, run=run)
 
     def _hits(self, system: System) -> list[list[Hit]]:
-        options = replace(system.options, explain=False, texts=False)
-        if options.group != "off":
-            options = replace(options, group="document")  # documents are what was judged
+        options = replace(_judged_by_document(system.options), explain=False, texts=False)
         depth = self.depth + bool(self.collection.twins)
         hits: list[list[Hit]] = []
         for start in range(0, len(self.queries), QUERIES_AT_ONCE):
@@ -96,6 +94,13 @@ class Evaluator:
             hits += system.retriever.search(batch, depth, options)
             self.progress(f"rank: {system.name}", len(hits), len(self.queries))
         return hits
+
+
+def _judged_by_document(options: SearchOptions) -> SearchOptions:
+    """Options whose hits are documents, which are what was judged, unless each chunk is to be one."""
+    if options.group == "off":
+        return options
+    return replace(options, group="document")
 
 
 class HeldOutFusion:

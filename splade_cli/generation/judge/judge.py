@@ -190,4 +190,4 @@ def _without_negatives(
     for name in may_train:
         rows.append(Mined(name, first.negatives, (answers[name], *first.scores[1:]), 0))
     query: JudgedQuery = replace(each.query, grades={**each.query.grades, **dict.fromkeys(may_train, 1)})
-    return MinedQuery(query, tuple(rows))
+    return replace(each, query=query, mined=tuple(rows))

@@ -34,7 +34,7 @@ _QUESTIONS = (
     (r"when ((?:do|does|did|is|are|was|were|can|will) .+)", ("at what time {0}",)),
     (r"where ((?:do|does|did|is|are|was|were|can) .+)", ("in which place {0}",)),
     (r"(?:can|could|may) (?:i|you|we|one) (.+)", ("is it possible to {0}", "is there a way to {0}")),
-    (r"which (.+)", ("what {0}",)),
+    (r"which (?!of\b)(.+)", ("what {0}",)),
     (
         r"what (?!is|are|was|were|do|does|did|can|could|should|will|would|has|have|had|if|about|happens)(.+)",
         ("which {0}",),
@@ -67,7 +67,7 @@ _PAIR = re.compile(rf"(^|\b(?:{_SMALL}) )([a-z]{{4,}}) (and|or) ([a-z]{{4,}})\b"
 _COUNTED = frozenset(
     ("a", "an", "one", "this", "these", "each", "every", "two", "three", "many", "several", "is")
 )
-_ARTICLE = re.compile(r"\b(an?) (?=([a-z]))", re.I)
+_ARTICLE = re.compile(r"\b(an?) (?=([a-z][\w'-]*))", re.I)
 
 
 def paraphrased(text: str, language: str, known: Set[str], draw: random.Random) -> str:
@@ -84,7 +84,7 @@ def paraphrased(text: str, language: str, known: Set[str], draw: random.Random) 
         changed = _with_synonyms(changed, draw)
         changed = _PAIR.sub(r"\1\4 \3 \2", _OF.sub(r"\2 \1", changed))
         changed = _with_another_number(changed, known, draw)
-    changed = _articles(_with_another_opening(changed, language, draw))
+    changed = _articles(_with_another_opening(changed, language, draw), text)
     return "" if changed.split() == text.split() else changed
 
 
@@ -142,11 +142,14 @@ def _lower_first(text: str) -> str:
     return text[0].lower() + text[1:] if first.isalpha() and first[1:].islower() else text
 
 
-def _articles(text: str) -> str:
-    """``a`` and ``an`` as the next word asks for them."""
+def _articles(text: str, original: str) -> str:
+    """``a`` and ``an`` as the next word asks for them, where that word is not the one of the original."""
+    kept = {(article.lower(), word.lower()) for article, word in _ARTICLE.findall(original)}
 
     def article(found: re.Match[str]) -> str:
-        right = "an" if found[2].lower() in "aeio" else "a"
+        if (found[1].lower(), found[2].lower()) in kept:
+            return found[0]
+        right = "an" if found[2][0].lower() in "aeio" else "a"
         return f"{right.capitalize() if found[1][0].isupper() else right} "
 
     return _ARTICLE.sub(article, text)

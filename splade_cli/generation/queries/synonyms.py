@@ -25,7 +25,7 @@ _NOUNS = (
     "consequence > result",
 )  # fmt: skip
 _OTHERS = (
-    "used employed utilised", "using employing", "changed altered modified", "changing altering modifying",
+    "using employing", "changed altered modified", "changing altering modifying",
     "connected linked joined", "connecting linking joining", "started > begun", "lacking missing",
     "big large", "small > little", "fast quick rapid", "difficult > hard", "easy simple", "possible feasible",
     "wrong incorrect", "common > frequent", "rare uncommon", "dangerous hazardous", "needed required",

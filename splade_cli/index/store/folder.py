@@ -32,7 +32,6 @@ from splade_cli.index.info import Bm25Info, IndexInfo
 from splade_cli.index.store.batches import Batch, unique_ids
 from splade_cli.index.store.manifest import (
     ENCODERS,
-    MARKS,
     NAME,
     SEGMENTS,
     TOMBSTONES,
@@ -46,6 +45,7 @@ from splade_cli.index.store.segment_file import sums_of, tensors_of, texts_of, w
 from splade_cli.index.store.segment_writer import Bm25Request, write_segment
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import claim_output, remove_leftovers, replacing_folder
+from splade_cli.storage.marks import index_marks
 from splade_cli.storage.outputs import sync_folder
 
 
@@ -87,7 +87,7 @@ def write(
         InputError: `folder` is taken and `force` is not given; an id that comes twice, a count that differs,
             a weight that is not finite, or negative where there are impacts.
     """
-    claim_output(folder, force, MARKS)
+    claim_output(folder, force, index_marks(folder))
     remove_leftovers(folder)
     try:
         before = swept(folder)

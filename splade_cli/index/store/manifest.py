@@ -31,12 +31,11 @@ from splade_cli.index.store.manifest_parts import (
     part_from,
     segment_from,
 )
-from splade_cli.storage import marks
 from splade_cli.storage.files import replacing
 from splade_cli.storage.machine_faults import machine_error
+from splade_cli.storage.marks import FORMAT
 
 VERSION = 4
-FORMAT = "splade-index"
 NAME = "manifest.json"
 SEGMENTS, ENCODERS, TOMBSTONES = "segments", "encoders", "tombstones"
 VOCABULARY, TOKENIZER = "vocabulary.json", "tokenizer.json"
@@ -45,8 +44,6 @@ MOST_DIMENSIONS = (1 << 31) - 1
 MOST_BYTES = 1 << 27
 """Of a manifest, which is read as a whole."""
 Items = TypeVar("Items", list[Any], dict[str, Any])
-MARKS = marks.INDEX
-"""By which an index folder, even a damaged one, is told from other folders."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,9 @@ class AbTest:
 
 def _passage(hit: Hit, group: Grouping) -> str:
     """A name for what a hit is of, since either side may show another chunk of it: its document, or of that
-    its section, its page where no heading says one, or else itself."""
+    its section, its page where no heading says one, or else itself; itself where each chunk is a hit."""
+    if group == "off":
+        return hit.id
     if group != "section":
         return hit.document_id or hit.id
     if hit.headings:

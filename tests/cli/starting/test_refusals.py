@@ -7,6 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from splade_cli.cli.options import OVER_DENSE, require_models
+from splade_cli.errors import ModelError, rebuild_hint
+
 PROGRAM = """
 import json, sys
 from typer.testing import CliRunner
@@ -92,3 +97,26 @@ def test_what_is_not_there_is_told_at_once(tmp_path: Path) -> None:
         assert code == 1 and nowhere in said.replace("\n", ""), (words, said)
         assert loaded == [], words
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("preset", ["csr", "laspar"])
+def test_what_is_trained_over_a_dense_model_takes_its_name(preset: str) -> None:
+    require_models("all-MiniLM-L6-v2", dense=preset in OVER_DENSE)
+    with pytest.raises(ModelError):
+        require_models("all-MiniLM-L6-v2")
+
+
+def test_a_manifest_of_another_program_makes_no_index_of_a_folder(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    (app / "src").mkdir(parents=True)
+    (app / "src" / "a.js").write_text("let a;")
+    (app / "manifest.json").write_text('{"name": "app"}')
+    (tmp_path / "a.md").write_text("A text.")
+    ((_, code, said, loaded),) = refused([["index", str(tmp_path / "a.md"), "-o", str(app), "--force"]])
+    assert code == 1 and "is not what this command writes" in said and loaded == []
+    assert (app / "src" / "a.js").is_file()
+    index = app / "idx"
+    (index / "segments").mkdir(parents=True)
+    (index / "manifest.json").write_text('{"format": "splade-index"}')
+    assert f"-o {index} --force" in rebuild_hint(index / "segments" / "000001.safetensors")
+    assert f"-o {index} --force" in rebuild_hint(index)

@@ -68,6 +68,9 @@ def test_words_of_a_subject_stay() -> None:
 
 def test_articles_follow_the_next_word() -> None:
     assert "explain an issue with glaze" in other_words("what is a problem with glaze")
+    for text in other_words("how to plan an hour of firing"):
+        assert " a hour" not in text, text
+    assert not any("what of" in text for text in other_words("Which of these is best"))
 
 
 def test_the_table_of_synonyms_is_sound() -> None:

@@ -57,6 +57,14 @@ def test_the_better_one_is_preferred(good: Searcher, bad: Searcher, log: Prefere
     assert found.won_by_a + found.won_by_b >= len(WORDS) - 3
 
 
+def test_each_chunk_is_a_hit_where_nothing_is_folded(embedder: Any, log: PreferenceLog) -> None:
+    chunks = [Chunk(f"d::{number}", "d", f"{word} {FILLER}") for number, word in enumerate(WORDS)]
+    one = Searcher.over(index_chunks(chunks, embedder, bm25=True), embedder)
+    options = SearchOptions(group="off")
+    hits = AbTest(one, log).search(one, "people of the house", 5, options)
+    assert len({hit.id for hit in hits}) == 5
+
+
 def test_an_act_is_of_the_side_that_gave_the_hit(good: Searcher, log: PreferenceLog) -> None:
     test = AbTest(good, log)
     options = SearchOptions(mode="bm25")

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    WithJsonSchema,
+)
 
 from splade_cli.deploy.server.options import Limits
 from splade_cli.deploy.server.refusals import Refusal
@@ -34,8 +43,19 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _grouping(given: object) -> object:
+    """True and false stand for auto and off, as they did before there were sections."""
+    words = {"true": AUTO, "false": "off"}
+    return words.get(str(given).lower(), given)
+
+
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Count = Annotated[int, BeforeValidator(_whole)]
+Fold = Annotated[
+    Grouping | None,
+    BeforeValidator(_grouping),
+    WithJsonSchema(TypeAdapter(bool | Grouping | None).json_schema()),
+]
 
 
 class Parameters(BaseModel):
@@ -53,7 +73,7 @@ class Ranking(Parameters):
     )
     filter: str | None = Field(None, description="what documents must be: year >= 2020 and lang = no")
     idf: float | None = Field(None, ge=0, le=10, description="exponent of the corpus IDF on query weights")
-    fold: bool | Grouping | None = Field(
+    fold: Fold = Field(
         None,
         description="what is one hit: document, section, off (each chunk), or auto",
     )
@@ -78,7 +98,7 @@ class Ranking(Parameters):
         if self.idf is not None:
             options = replace(options, idf_exponent=self.idf)
         if self.fold is not None:
-            options = replace(options, group=_grouping(self.fold))
+            options = replace(options, group=self.fold)
         if self.weights is not None:
             options = replace(options, weights=_fusion_weights(self.weights))
         if self.rerank and options.reranker is None:
@@ -168,12 +188,6 @@ class MarksParameters(Parameters):
     """The query whose marks are wanted."""
 
     q: str = Field(validation_alias=AliasChoices("q", "query"), description="the query")
-
-
-def _grouping(given: bool | Grouping) -> Grouping:
-    if isinstance(given, bool):
-        return AUTO if given else "off"
-    return given
 
 
 def _fusion_weights(given: Mapping[str, float] | str) -> Mapping[str, float] | Literal["rrf"]:

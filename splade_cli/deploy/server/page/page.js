@@ -45,6 +45,7 @@ async function search() {
   if (mine.signal.aborted) return;
   const failed = answers.find((each) => each.status === "rejected");
   if (failed && !answers.some((each) => each.value)) {
+    clear();  // what stood there was found another way
     tell(failed.reason);
     return;
   }
@@ -65,6 +66,16 @@ async function recallMarks(signal) {
 function soon() {
   clearTimeout(timer);
   timer = setTimeout(search, WAIT);
+}
+
+function clear() {
+  query = "";
+  find("reasons").replaceChildren();
+  find("status").textContent = "";
+  for (const side of sides) {
+    side.answer = null;
+    side.list.replaceChildren();
+  }
 }
 
 function show(answers) {
