@@ -65,6 +65,7 @@ def build(
     from splade_cli.storage.files import claim_output
     from splade_cli.storage.marks import BUILD
 
+    _require_one_source(llm, base_url, qrels, queries, documents)
     options.require_there(documents, hint=options.DOCUMENTS)  # before libraries of models are loaded
     if not documents.resolve().is_relative_to(output.resolve()):
         claim_output(output, True, (BUILD,))
@@ -76,7 +77,7 @@ def build(
         documents=documents,
         output=output,
         model=model,
-        queries=_source(llm, base_url, qrels, queries, documents),
+        queries=_source(llm, base_url, qrels, queries),
         data=data,
         preset=preset,
         settings=tuple(settings or ()),
@@ -102,12 +103,11 @@ def build(
     render.built(made, json_output)
 
 
-def _source(
+def _require_one_source(
     llm: str | None, base_url: str | None, qrels: str | None, queries: Path | None, documents: Path
-) -> Offline | Llm | Judged | Rows:
-    """Where the queries to train on come from. Raises UsageError for options that contradict each other."""
+) -> None:
+    """Raises UsageError for options that contradict each other about where the queries come from."""
     from splade_cli.cli.usage import UsageError
-    from splade_cli.generation.options import Judged, Llm, Offline, Rows
 
     if base_url and not llm:
         raise UsageError(
@@ -121,12 +121,20 @@ def _source(
         raise UsageError(
             f"--qrels needs a BEIR folder, {documents} is a file", "rows with positives go to --queries FILE"
         )
+    if queries and not queries.exists():
+        raise UsageError(f"no such file or folder: {queries}", "name a file of rows with --queries FILE")
+
+
+def _source(
+    llm: str | None, base_url: str | None, qrels: str | None, queries: Path | None
+) -> Offline | Llm | Judged | Rows:
+    """Where the queries to train on come from."""
+    from splade_cli.generation.options import Judged, Llm, Offline, Rows
+
     if llm:
         return Llm(llm, base_url=base_url)
     if qrels:
         return Judged(qrels)
     if queries:
-        if not queries.exists():
-            raise UsageError(f"no such file or folder: {queries}", "name a file of rows with --queries FILE")
         return Rows(queries)
     return Offline()

@@ -99,24 +99,9 @@ def gen_data(
     json_output: options.Json = False,
 ) -> None:
     """Make training data: chunks, queries (written, or your own), mined hard negatives, train / val files."""
+    from splade_cli.cli.usage import UsageError
     from splade_cli.storage.marks import CORPUS, UNFINISHED
     from splade_cli.storage.outputs import require_no_files
-
-    if not dry_run:
-        require_no_files(output, (CORPUS,), force or (output / UNFINISHED).exists())
-    options.require_there(documents, hint=options.DOCUMENTS)
-
-    from splade_cli.cli.render import console
-    from splade_cli.cli.render import gen_data as render
-    from splade_cli.cli.render.progress import show_progress
-    from splade_cli.cli.usage import UsageError
-    from splade_cli.generation.judge.options import Judge
-    from splade_cli.generation.llm.budget import Limits
-    from splade_cli.generation.llm.options import Style
-    from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
-    from splade_cli.generation.output import is_finished
-    from splade_cli.generation.pipeline import generate, plan
-    from splade_cli.generation.queries.own_queries import read_own_queries
 
     options.positive(
         queries_per_chunk=queries_per_chunk, concurrency=concurrency, max_documents=max_documents,
@@ -148,6 +133,21 @@ def gen_data(
         raise UsageError("--judge same without --llm", "name the model that is to judge: --judge MODEL")
     if "round-trip" in (without or ()):
         _refuse(context, ("round_trip",), "with --without round-trip", "leave one of them out")
+    if not dry_run:
+        require_no_files(output, (CORPUS,), force or (output / UNFINISHED).exists())
+    options.require_there(documents, hint=options.DOCUMENTS)
+
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render import gen_data as render
+    from splade_cli.cli.render.progress import show_progress
+    from splade_cli.generation.judge.options import Judge
+    from splade_cli.generation.llm.budget import Limits
+    from splade_cli.generation.llm.options import Style
+    from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
+    from splade_cli.generation.output import is_finished
+    from splade_cli.generation.pipeline import generate, plan
+    from splade_cli.generation.queries.own_queries import read_own_queries
+
     asked = None
     if llm or judge:
         limits = Limits(max_calls, max_tokens, max_cost, price_in, price_out)
