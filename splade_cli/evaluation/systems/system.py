@@ -19,7 +19,7 @@ from splade_cli.evaluation.report import SystemResult
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.progress import Progress
 from splade_cli.records import Chunk, Hit, Ranking
-from splade_cli.search.options import DEFAULT, SearchOptions
+from splade_cli.search.options import AUTO, DEFAULT, SearchOptions
 from splade_cli.search.retriever import Retriever
 
 DEPTH = 100
@@ -82,8 +82,10 @@ class Evaluator:
         run = run_of(list(self.collection.queries), hits, documents, self.depth, twins)
         values = per_query(run, self.collection.qrels, self.measures)
         cost = None if system.cost is None else system.cost(self.queries, self.progress)
-        options = changed(_judged_by_document(system.options))
-        return SystemResult(system.name, means(values), values, cost, options=options, run=run)
+        options = system.options
+        if options.group != AUTO:
+            options = _judged_by_document(options)
+        return SystemResult(system.name, means(values), values, cost, options=changed(options), run=run)
 
     def _hits(self, system: System) -> list[list[Hit]]:
         options = replace(_judged_by_document(system.options), explain=False, texts=False)
