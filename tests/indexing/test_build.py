@@ -372,7 +372,8 @@ def test_the_output_is_looked_at_before_anything_is_read(embedder: SpladeEmbedde
         with pytest.raises(InputError, match="is not what this command writes, and holds mine"):
             index_documents(tmp_path / "nowhere", tmp_path / "index", embedder=embedder, force=force)
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
-    (tmp_path / "index" / "mine").rename(tmp_path / "index" / "manifest.json")
+    (tmp_path / "index" / "mine").unlink()
+    (tmp_path / "index" / "manifest.json").write_text('{"format": "splade-index", "version"')  # cut off
     with pytest.raises(InputError, match="exists already"):
         index_documents(tmp_path / "nowhere", tmp_path / "index", embedder=embedder)
     source = jsonl(tmp_path / "docs.jsonl", [{"text": "the saw"}])
