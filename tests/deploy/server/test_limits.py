@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from splade_cli.deploy.server.endpoints.parameters import WORDS
 from splade_cli.deploy.server.options import Limits
 from splade_cli.search.searcher import Searcher
 
@@ -122,3 +124,10 @@ def test_an_answer_that_takes_too_long_is_given_up_and_keeps_its_place(
     assert late.status_code == 504 and "0.05 seconds" in late.json()["error"]
     assert client.get("/search?q=blade").status_code == 503, "its thread is still at work"
     go_on.set()
+
+
+def test_what_the_description_calls_words_is_what_is_taken() -> None:
+    pattern = str(WORDS["pattern"])
+    for code in range(0x3100):
+        letter = chr(code)
+        assert (re.search(pattern, letter) is None) == (not letter.strip()), hex(code)

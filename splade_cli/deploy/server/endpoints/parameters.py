@@ -23,7 +23,7 @@ from splade_cli.errors import InputError, did_you_mean
 from splade_cli.search.interleaving.team_draft import Team
 from splade_cli.search.options import AUTO, PARTS, Grouping, SearchOptions
 
-WORDS: dict[str, JsonValue] = {"minLength": 1, "pattern": r"\S"}
+WORDS: dict[str, JsonValue] = {"minLength": 1, "pattern": r"[^\s\x1c-\x1f\x85]"}
 """What the description says of a query: an empty one is refused with a message of its own."""
 NAMED: dict[str, JsonValue] = {"minLength": 1}
 ONE_OF_BOTH: JsonValue = [
