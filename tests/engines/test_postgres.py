@@ -58,6 +58,28 @@ def test_a_connection_that_was_lost_is_opened_again(make_index: Any, queries: An
 
 
 @slow
+def test_a_push_whose_lock_was_lost_does_not_undo_another(make_index: Any, postgres_url: str) -> None:
+    url = f"{postgres_url}&table=overtaken"
+    store, address = open_store(url)
+    push(make_index(20), store, str(address))
+    other, _ = open_store(url)
+
+    def meanwhile(stage: str, done: int, total: int | None) -> None:
+        if done == 21:
+            with psycopg.connect(postgres_url, autocommit=True) as connection:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'splade'"
+                )
+            push(make_index(30), other, str(address), PushOptions(sync=True))
+
+    with pytest.raises(InputError, match="came to its end while this one stood still"):
+        push(make_index(60), store, str(address), PushOptions(sync=True, batch_rows=7), meanwhile)
+    facts = store.read_facts()
+    assert facts is not None and facts.rows == 30
+    store.clear()
+
+
+@slow
 def test_a_push_waits_for_a_server_that_starts_again_and_a_search_says_that_it_is_gone(
     make_index: Any, queries: Any, postgres_url: str
 ) -> None:

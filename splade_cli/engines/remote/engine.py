@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from splade_cli.engines.remote.conditions import Condition, condition_of
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.store import Store
-from splade_cli.errors import InputError, require_positive
+from splade_cli.errors import InputError, ServiceError, require_positive
 from splade_cli.index.metadata.filters import Filter, fields_of
 from splade_cli.index.metadata.matching import require_fields
 from splade_cli.index.store.batches import canonical
@@ -75,6 +75,7 @@ class RemoteEngine:
         found = Ranking([], [])
         if len(asked):
             found = self.store.search(matrix[asked], k, self._condition(filter))
+            self._require_ranking(found, len(asked))
         ids: list[list[str]] = [[] for _ in range(matrix.shape[0])]
         scores = [np.empty(0, dtype=np.float32) for _ in range(matrix.shape[0])]
         for number, names, values in zip(asked.tolist(), found.ids, found.scores, strict=True):
@@ -86,7 +87,12 @@ class RemoteEngine:
 
     def fetch(self, ids: Sequence[str]) -> list[Chunk]:
         """See `Engine.fetch`."""
-        found = self.store.fetch(ids) if ids else {}
+        found: Mapping[str, Chunk] = {}
+        if ids:
+            try:
+                found = self.store.fetch(ids)
+            except (ValueError, RecursionError) as error:
+                raise self._odd(f"a text that is none ({error})") from None
         _require_found(ids, found)
         return [found[each] for each in ids]
 
@@ -109,6 +115,10 @@ class RemoteEngine:
         starts = np.cumsum([0, *(len(found[each][0]) for each in ids)])
         columns = [column for each in ids for column in found[each][0]]
         weights = [weight for each in ids for weight in found[each][1]]
+        if columns and not (min(columns) >= 0 and max(columns) < self.dimensions):
+            raise self._odd(f"a dimension that is none of {self.dimensions}")
+        if len(columns) != len(weights) or not np.isfinite(weights).all():
+            raise self._odd("weights that are none")
         parts = (np.array(weights, dtype=np.float32), np.array(columns, dtype=np.int32), starts)
         return sp.csr_matrix(parts, shape=(len(ids), self.dimensions))
 
@@ -125,6 +135,17 @@ class RemoteEngine:
             "generation": self.facts.generation,
             "engine": self.address,
         }
+
+    def _require_ranking(self, found: Ranking, queries: int) -> None:
+        """Raises ServiceError for what is no ranking of so many queries."""
+        if not len(found.ids) == len(found.scores) == queries:
+            raise self._odd(f"{len(found.ids)} lists of hits for {queries} queries")
+        for names, scores in zip(found.ids, found.scores, strict=True):
+            if len(names) != len(scores) or not np.isfinite(scores).all():
+                raise self._odd("scores that are none")
+
+    def _odd(self, what: str) -> ServiceError:
+        return ServiceError(f"{self.address} answers with {what}", "is this the address of the engine?")
 
     def _condition(self, filter: Filter | None) -> Condition | None:
         if filter is None:

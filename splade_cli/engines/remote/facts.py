@@ -79,7 +79,7 @@ class StoreFacts:
                     "push the index again, to another name",
                 )
             return TypeAdapter(cls).validate_python(content)
-        except (ValueError, AttributeError, ValidationError):
+        except (ValueError, TypeError, AttributeError, RecursionError, ValidationError):
             raise IndexFolderError(
                 "what the store says of itself cannot be read", "push the index again, to another name"
             ) from None

@@ -8,11 +8,13 @@ no secret goes to another server, and no secret stands in an error.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from splade_cli.engines.remote.address import PASSWORD, TOKEN, EngineAddress
 from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience, patiently
+from splade_cli.engines.web.answers import SHOWN, Answer, Shape, part_of
 from splade_cli.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -22,21 +24,7 @@ PASSING = (429, 502, 503, 504)
 CONNECT_SECONDS = 10.0
 MOST_ANSWER = 1 << 28
 """Bytes of an answer."""
-SHOWN = 300
 JSON, LINES = "application/json", "application/x-ndjson"
-
-
-class Answer(NamedTuple):
-    """What a server said: a status below 500, and a body; that of a refusal is empty where it was no JSON
-    object."""
-
-    status: int
-    body: dict[str, Any]
-
-    @property
-    def is_good(self) -> bool:
-        """Whether it did what it was asked."""
-        return 200 <= self.status < 300
 
 
 class PassingError(ServiceError):
@@ -111,10 +99,12 @@ class JsonClient:
         import httpx2
 
         timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
+        until = time.monotonic() + CONNECT_SECONDS + seconds
         try:
-            response = self._client.request(
+            with self._client.stream(
                 method, path, content=content, headers=dict(headers), timeout=timeout
-            )
+            ) as response:
+                received = self._received(response, until)
         except httpx2.TransportError as error:
             said = str(error) or type(error).__name__
             raise PassingError(
@@ -123,32 +113,47 @@ class JsonClient:
             ) from None
         except httpx2.HTTPError as error:
             raise ServiceError(f"{self.address}: {error}", "check the address") from None
-        return self._answer(response)
+        return self._answer(response, received)
 
-    def _answer(self, response: httpx2.Response) -> Answer:
+    def _received(self, response: httpx2.Response, until: float) -> bytes:
+        """The body, which comes in parts: one that never ends is not waited for, nor kept.
+
+        Raises:
+            ServiceError: more than `MOST_ANSWER`.
+            PassingError: not whole in time.
+        """
+        received = bytearray()
+        for part in response.iter_bytes():
+            received += part
+            if len(received) > MOST_ANSWER:
+                raise ServiceError(
+                    f"{self.address} answers with more than {MOST_ANSWER:,} bytes", "ask for less"
+                )
+            if time.monotonic() > until:
+                raise PassingError(f"{self.address} does not end its answer", "is the server overloaded?")
+        return bytes(received)
+
+    def _answer(self, response: httpx2.Response, received: bytes) -> Answer:
         status = response.status_code
-        if len(response.content) > MOST_ANSWER:
-            raise ServiceError(f"{self.address} answers with {len(response.content):,} bytes", "ask for less")
+        reason = reason_of(response, received)
         if status in (401, 403):
             # who asks a server that has this engine behind it has no part in its credentials
             raise ServiceError(
-                f"{self.address} refuses ({status}): {reason_of(response)}",
+                f"{self.address} refuses ({status}): {reason}",
                 f"check the user in the URL, and {PASSWORD} or {TOKEN}",
             )
         if status in PASSING:
             raise PassingError(
-                f"{self.address} is busy ({status}): {reason_of(response)}",
+                f"{self.address} is busy ({status}): {reason}",
                 "wait a little, and type the same again",
                 retry_after=_seconds(response.headers.get("retry-after", "")),
             )
         if status >= 500 or 300 <= status < 400:
-            raise ServiceError(
-                f"{self.address} fails ({status}): {reason_of(response)}", "see the log of the server"
-            )
-        body = _object(response.content)
+            raise ServiceError(f"{self.address} fails ({status}): {reason}", "see the log of the server")
+        body = _object(received)
         if body is None and 200 <= status < 300:
             raise ServiceError(
-                f"{self.address} answers, but with no JSON object: {reason_of(response)}",
+                f"{self.address} answers, but with no JSON object: {reason}",
                 "is this the address of the engine?",
             )
         return Answer(status, body or {})
@@ -159,6 +164,20 @@ class JsonClient:
         return ServiceError(
             f"{self.address} refuses {what} ({answer.status}): {said}", "see the documentation of the engine"
         )
+
+    def read(self, body: object, shape: type[Shape], *path: str, default: Shape | None = None) -> Shape:
+        """What stands at a place of an answer, see `answers.part_of`.
+
+        Raises:
+            ServiceError: it is of another type, or not there.
+        """
+        try:
+            return part_of(body, shape, path, default)
+        except ValueError as error:
+            raise ServiceError(
+                f"{self.address} answers otherwise than its engine does, at {error}",
+                "is this the address of the engine, and no other program in between?",
+            ) from None
 
     def close(self) -> None:
         """Gives connections back."""
@@ -179,9 +198,10 @@ def _object(content: bytes) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def reason_of(response: httpx2.Response) -> str:
+def reason_of(response: httpx2.Response, received: bytes) -> str:
     """What a server said, in one short line."""
-    return " ".join(response.text.split())[:SHOWN] or response.reason_phrase
+    said = received[: 4 * SHOWN].decode("utf-8", "replace")
+    return " ".join(said.split())[:SHOWN] or response.reason_phrase
 
 
 def _seconds(text: str) -> float:

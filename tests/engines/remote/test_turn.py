@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from splade_cli.engines.remote.facts import Lease, StoreFacts
-from splade_cli.engines.remote.pushing.turn import SECONDS, Turn
+from splade_cli.engines.remote.pushing.turn import _OF_THIS_PROCESS, SECONDS, Turn
 from splade_cli.engines.remote.store import StoreDefaults
 from splade_cli.errors import InputError
 
@@ -87,6 +87,40 @@ def test_a_lease_is_renewed_now_and_then() -> None:
     clock.now += 100
     mine.keep(FACTS)
     assert record.facts.lease.until == 1101 + SECONDS
+
+
+def test_a_push_that_stood_still_ends_where_another_has_come_before() -> None:
+    record = Record()
+    clock = Clock()
+    first = begun(record, clock)
+    clock.now += SECONDS + 1
+    second = Turn(record, "qdrant://h/docs", clock)  # type: ignore[arg-type]
+    # as if on another machine, where nothing is known of the first
+    _OF_THIS_PROCESS.discard(first._token)
+    facts = second.take()
+    assert facts is not None
+    record.write_facts(second.marked(replace(facts, loading=4)))
+    second.keep(replace(facts, loading=4), now=True)
+    with pytest.raises(InputError, match="under way"):
+        first.keep(FACTS, now=True)
+    record.write_facts(replace(facts, generation=4, next_position=10))
+    with pytest.raises(InputError, match="came to its end while this one stood still") as refused:
+        first.keep(FACTS, now=True)
+    assert "the same command again" in refused.value.hint
+    assert record.facts is not None and record.facts.generation == 4, "and is left as it is"
+
+
+def test_a_lock_that_was_lost_and_taken_again_goes_on_with_the_same_record_only() -> None:
+    class Locked(Record):
+        def try_lock(self) -> bool:
+            return True
+
+    record = Locked()
+    mine = begun(record, Clock())
+    mine.keep(FACTS, now=True)
+    record.write_facts(replace(FACTS, generation=4))
+    with pytest.raises(InputError, match="came to its end while this one stood still"):
+        mine.keep(FACTS, now=True)
 
 
 @pytest.mark.parametrize(

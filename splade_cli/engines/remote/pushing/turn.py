@@ -2,8 +2,9 @@
 
 A lease is written with the record, read again at once, and renewed while rows are sent. Who finds the lease
 of another push ends. Where two begin in the same moment and both have written one, the record has the later
-one, and the other push ends when it looks next. A push that was killed leaves its lease for as long as that
-counts, except to its own machine, which knows that the process is no more.
+one, and the other push ends when it looks next. So does a push that stood still until its lease or its lock
+was lost, and finds a record that is no longer its own. A push that was killed leaves its lease for as long as
+that counts, except to its own machine, which knows that the process is no more.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Turn:
         self._token = uuid4().hex
         self._is_locked = False
         self._renewed = 0.0
+        self._known: list[StoreFacts] = []
+        """Records that this push found, or has written, without their leases."""
 
     def take(self) -> StoreFacts | None:
         """The record of the store, which nobody else pushes to. Raises InputError where somebody does."""
@@ -48,11 +51,15 @@ class Turn:
         facts = self._store.read_facts()
         if facts is not None:
             self._require_free(facts.lease)
+            self._known.append(_without_lease(facts))
         _OF_THIS_PROCESS.add(self._token)
         return facts
 
     def marked(self, facts: StoreFacts) -> StoreFacts:
         """The record with this push's lease, where the server has no lock."""
+        own = _without_lease(facts)
+        if own not in self._known:
+            self._known.append(own)
         if self._is_locked:
             return facts
         now = self._clock()
@@ -72,12 +79,12 @@ class Turn:
             return
         self._renewed = self._clock()
         self._lock()
-        if self._is_locked:
-            return
         found = self._store.read_facts()
         if found is not None:
             self._require_free(found.lease)
-        self._store.write_facts(self.marked(facts))
+            self._require_own(found)
+        if not self._is_locked:
+            self._store.write_facts(self.marked(facts))
 
     def end(self) -> None:
         """Lets others push: the server's lock goes back. A lease ends with the record of a push that came to
@@ -97,11 +104,25 @@ class Turn:
             return
         raise self._taken(f" (process {lease.process} of {lease.host})")
 
+    def _require_own(self, found: StoreFacts) -> None:
+        """Raises InputError for a record that another push has written meanwhile."""
+        if _without_lease(found) in self._known:
+            return
+        raise InputError(
+            f"another push to {self._address} came to its end while this one stood still",
+            "look at what is there now; to write this index over it, type the same command again",
+        )
+
     def _taken(self, whose: str) -> InputError:
         return InputError(
             f"another push to {self._address} is under way{whose}",
             "wait for its end; one that was killed on another machine counts for two minutes",
         )
+
+
+def _without_lease(facts: StoreFacts) -> StoreFacts:
+    """The record as it is read again, apart from whose turn it is."""
+    return StoreFacts.from_json(replace(facts, lease=None).to_json())
 
 
 def _is_over(lease: Lease) -> bool:

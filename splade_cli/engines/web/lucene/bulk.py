@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 
 from splade_cli.engines.remote.patience import LOADING, Patience
+from splade_cli.engines.web.answers import SHOWN
 from splade_cli.engines.web.client import LINES, JsonClient
+from splade_cli.engines.web.lucene.replies import Item
 from splade_cli.errors import InputError, ServiceError
 
 REQUEST_BYTES = 8_000_000
@@ -51,7 +53,7 @@ def _send_part(client: JsonClient, index: str, operations: Sequence[Operation], 
             continue
         if not answer.is_good:
             raise client.refusal(answer, f"a bulk request of {len(left)} documents")
-        left = _too_busy_for(client, left, answer.body.get("items"))
+        left = _too_busy_for(client, left, client.read(answer.body, list[Item], "items"))
         if not left:
             return
         if waited + wait > patience.seconds:
@@ -64,26 +66,29 @@ def _send_part(client: JsonClient, index: str, operations: Sequence[Operation], 
         wait = min(2 * wait, patience.most)
 
 
-def _too_busy_for(client: JsonClient, operations: Sequence[Operation], items: object) -> list[Operation]:
+def _too_busy_for(
+    client: JsonClient, operations: Sequence[Operation], items: Sequence[Item]
+) -> list[Operation]:
     """The operations that may be sent again. Raises InputError for one that is refused."""
-    if not isinstance(items, list) or len(items) != len(operations):
+    if len(items) != len(operations):
         raise ServiceError(
-            f"{client.address} does not say what became of {len(operations)} documents",
+            f"{client.address} says what became of {len(items)} documents, not of {len(operations)}",
             "is this the address of the engine?",
         )
     again = []
     for operation, item in zip(operations, items, strict=True):
         ((action, outcome),) = item.items()
-        status = outcome.get("status", 0)
+        status = outcome.status
         if 200 <= status < 300 or (action == "delete" and status == 404):
             continue
         if status in (429, 503):
             again.append(operation)
             continue
-        error = outcome.get("error", {})
-        reason = error.get("reason", error) if isinstance(error, dict) else error
+        reason = outcome.error
+        if isinstance(reason, dict):
+            reason = reason.get("reason", reason)
         raise InputError(
-            f"{client.address} refuses '{operation[0]}' ({status}): {reason}",
+            f"{client.address} refuses '{operation[0]}' ({status}): {str(reason)[:SHOWN]}",
             "what was written before it stays; mend the document, and type the same again",
         )
     return again

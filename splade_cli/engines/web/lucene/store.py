@@ -20,11 +20,13 @@ from splade_cli.engines.remote.limits import Limits
 from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
 from splade_cli.engines.remote.store import StoreDefaults
-from splade_cli.engines.web.client import LINES, Answer, JsonClient, json_bytes
+from splade_cli.engines.web.answers import Answer
+from splade_cli.engines.web.client import LINES, JsonClient, json_bytes
 from splade_cli.engines.web.documents import DIGEST, POSITION, chunk_of, each_row
 from splade_cli.engines.web.lucene import bodies
 from splade_cli.engines.web.lucene.bulk import send_bulk
 from splade_cli.engines.web.lucene.filters import Body, lucene_query
+from splade_cli.engines.web.lucene.replies import Document, Scored, Sorted
 from splade_cli.engines.web.names import NUMBERED
 from splade_cli.errors import InputError, ServiceError
 from splade_cli.records import Chunk, Ranking
@@ -79,9 +81,9 @@ class LuceneStore(StoreDefaults):
             return None
         self._require(answer, "to show the mapping")
         for index in answer.body.values():
-            record = index.get("mappings", {}).get("_meta", {}).get(bodies.META)
-            if record is not None:
-                return StoreFacts.from_json(record)
+            meta = self._client.read(index, dict[str, Any], "mappings", "_meta", default={})
+            if meta.get(bodies.META) is not None:
+                return StoreFacts.from_json(meta[bodies.META])
         raise InputError(
             f"{self._client.address}: the index '{self.name}' was not made by splade", "name another one"
         )
@@ -119,18 +121,19 @@ class LuceneStore(StoreDefaults):
 
     def digests(self, ids: Sequence[str]) -> Mapping[str, str]:
         """See `EngineWriter.digests`."""
-        return {name: source[DIGEST] for name, source in self._sources(ids, DIGEST)}
+        sources = self._sources(ids, DIGEST)
+        return {name: self._client.read(source, str, DIGEST) for name, source in sources}
 
     def ids(self) -> Iterator[str]:
         """See `EngineWriter.ids`; by position, a page at a time."""
         self._refresh()
         body: Body = {"size": IDS_AT_ONCE, "_source": False, "sort": [{POSITION: "asc"}]}
         while True:
-            hits = self._send("POST", "_search", body)["hits"]["hits"]
-            yield from (hit["_id"] for hit in hits)
+            hits = self._client.read(self._send("POST", "_search", body), list[Sorted], "hits", "hits")
+            yield from (hit.id for hit in hits)
             if len(hits) < IDS_AT_ONCE:
                 return
-            body["search_after"] = hits[-1]["sort"]
+            body["search_after"] = hits[-1].sort
 
     def finish(self) -> None:
         """See `EngineWriter.finish`."""
@@ -147,14 +150,14 @@ class LuceneStore(StoreDefaults):
         patience = LOADING if condition is None else SEARCHING
         self._refresh(patience)
         query: Body = {"match_all": {}} if condition is None else lucene_query(condition)
-        return int(self._send("POST", "_count", {"query": query}, patience)["count"])
+        return self._client.read(self._send("POST", "_count", {"query": query}, patience), int, "count")
 
     def size_bytes(self) -> int | None:
         """See `EngineWriter.size_bytes`."""
         answer = self._client.get(f"/{self.name}/_stats/store")
         if not answer.is_good:
             return None
-        return int(answer.body["_all"]["total"]["store"]["size_in_bytes"])
+        return self._client.read(answer.body, int, "_all", "total", "store", "size_in_bytes")
 
     def close(self) -> None:
         """See `EngineWriter.close`."""
@@ -173,12 +176,13 @@ class LuceneStore(StoreDefaults):
         answer = self._client.send("POST", f"/{self.name}/_msearch", content, kind=LINES, patience=SEARCHING)
         self._require(answer, "the search")
         ranking = Ranking([], [])
-        for each in answer.body["responses"]:
+        for each in self._client.read(answer.body, list[dict[str, Any]], "responses"):
             if "error" in each:
-                raise self._client.refusal(Answer(each.get("status", 400), each["error"]), "the search")
-            hits = _whole(each)["hits"]["hits"]
-            ranking.ids.append([hit["_id"] for hit in hits])
-            ranking.scores.append(np.array([hit["_score"] for hit in hits], dtype=np.float32))
+                status = self._client.read(each, int, "status", default=400)
+                raise self._client.refusal(Answer(status, {"error": each["error"]}), "the search")
+            hits = self._client.read(self._whole(each), list[Scored], "hits", "hits")
+            ranking.ids.append([hit.id for hit in hits])
+            ranking.scores.append(np.array([hit.score for hit in hits], dtype=np.float32))
         return ranking
 
     def fetch(self, ids: Sequence[str]) -> Mapping[str, Chunk]:
@@ -191,7 +195,7 @@ class LuceneStore(StoreDefaults):
         names their field, and then makes them of the nine significant bits that it searches by."""
         found = {}
         for name, source in self._sources(ids, bodies.VECTOR, SEARCHING):
-            weights = {int(column): weight for column, weight in source.get(bodies.VECTOR, {}).items()}
+            weights = self._client.read(source, dict[int, float], bodies.VECTOR, default={})
             columns = sorted(weights)
             found[name] = (columns, [weights[column] for column in columns])
         return found
@@ -205,7 +209,7 @@ class LuceneStore(StoreDefaults):
             "query": {"term": {"document_id": document_id}},
         }
         found = self._send("POST", "_search", body, SEARCHING)
-        return [hit["_id"] for hit in found["hits"]["hits"]]
+        return [hit.id for hit in self._client.read(found, list[Sorted], "hits", "hits")]
 
     def _sources(
         self, ids: Sequence[str], fields: str, patience: Patience = LOADING
@@ -215,9 +219,10 @@ class LuceneStore(StoreDefaults):
         path = f"_mget?_source_includes={fields}"
         for start in range(0, len(ids), IDS_AT_ONCE):
             body = {"ids": list(ids[start : start + IDS_AT_ONCE])}
-            for document in self._send("POST", path, body, patience)["docs"]:
-                if document.get("found"):
-                    yield document["_id"], document.get("_source", {})
+            answer = self._send("POST", path, body, patience)
+            for document in self._client.read(answer, list[Document], "docs"):
+                if document.found:
+                    yield document.id, document.source
 
     def _refresh(self, patience: Patience = LOADING) -> None:
         """Makes what was written findable; without a write there is nothing to do."""
@@ -228,16 +233,17 @@ class LuceneStore(StoreDefaults):
     def _send(self, method: str, path: str, body: object, patience: Patience = LOADING) -> dict[str, Any]:
         answer = self._client.send(method, f"/{self.name}/{path}", body, patience=patience)
         self._require(answer, f"{method} {path}")
-        return _whole(answer.body)
+        return self._whole(answer.body)
+
+    def _whole(self, body: dict[str, Any]) -> dict[str, Any]:
+        """An answer of all shards. Raises ServiceError where one failed: hits would be missing."""
+        failed = self._client.read(body, int, "_shards", "failed", default=0)
+        if failed or body.get("timed_out"):
+            raise ServiceError(
+                f"{failed} shards failed: the answer is not whole", "see the log of the server"
+            )
+        return body
 
     def _require(self, answer: Answer, what: str) -> None:
         if not answer.is_good:
             raise self._client.refusal(answer, what)
-
-
-def _whole(body: dict[str, Any]) -> dict[str, Any]:
-    """An answer of all shards. Raises ServiceError where one failed: hits would be missing."""
-    failed = body.get("_shards", {}).get("failed", 0)
-    if failed or body.get("timed_out"):
-        raise ServiceError(f"{failed} shards failed: the answer is not whole", "see the log of the server")
-    return body

@@ -23,10 +23,12 @@ from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
 from splade_cli.engines.remote.store import StoreDefaults
-from splade_cli.engines.web.client import Answer, JsonClient, json_bytes
+from splade_cli.engines.web.answers import Answer
+from splade_cli.engines.web.client import JsonClient, json_bytes
 from splade_cli.engines.web.documents import DIGEST, POSITION, chunk_of, each_row
 from splade_cli.engines.web.pinecone import bodies
 from splade_cli.engines.web.pinecone.filters import Body
+from splade_cli.engines.web.pinecone.replies import Listed, Match, Record
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Ranking
 
@@ -73,7 +75,7 @@ class PineconeStore(StoreDefaults):
         """See `EngineWriter.read_facts`."""
         found = self._fetch([FACTS_ID], self._facts_name)
         if found:
-            return StoreFacts.from_json(found[FACTS_ID]["metadata"]["facts"])
+            return StoreFacts.from_json(self._client.read(found[FACTS_ID].metadata, str, "facts"))
         if self.count():
             raise InputError(
                 f"{self._client.address}: the namespace '{self.name}' was not filled by splade",
@@ -113,16 +115,17 @@ class PineconeStore(StoreDefaults):
 
     def digests(self, ids: Sequence[str]) -> Mapping[str, str]:
         """See `EngineWriter.digests`."""
-        return {name: record["metadata"][DIGEST] for name, record in self._fetch(ids, self.name).items()}
+        records = self._fetch(ids, self.name).items()
+        return {name: self._client.read(record.metadata, str, DIGEST) for name, record in records}
 
     def ids(self) -> Iterator[str]:
         """See `EngineWriter.ids`."""
         asked = {"namespace": self.name, "limit": str(PAGE)}
         while True:
             page = self._call("GET", f"/vectors/list?{urlencode(asked)}", None)
-            for record in page.get("vectors", []):
-                yield bodies.our_id(record["id"])
-            following = (page.get("pagination") or {}).get("next")
+            for record in self._client.read(page, list[Listed], "vectors", default=[]):
+                yield bodies.our_id(record.id)
+            following = self._client.read(page, str, "pagination", "next", default="")
             if not following:
                 return
             asked["paginationToken"] = following
@@ -147,7 +150,7 @@ class PineconeStore(StoreDefaults):
         """See `EngineWriter.count`. Raises InputError for a condition: Pinecone counts none."""
         if condition is not None:
             raise InputError("Pinecone does not count what passes a filter", "search with the filter")
-        return int(self._stats().get("namespaces", {}).get(self.name, {}).get("vectorCount", 0))
+        return self._client.read(self._stats(), int, "namespaces", self.name, "vectorCount", default=0)
 
     def size_bytes(self) -> int | None:
         """See `EngineWriter.size_bytes`: Pinecone does not say."""
@@ -165,25 +168,23 @@ class PineconeStore(StoreDefaults):
         for number in range(queries.shape[0]):
             span = slice(queries.indptr[number], queries.indptr[number + 1])
             body = bodies.search_body(queries.indices[span], queries.data[span], k, self.name, condition)
-            matches = self._call("POST", "/query", body, SEARCHING).get("matches", [])
-            ranking.ids.append([bodies.our_id(match["id"]) for match in matches])
-            ranking.scores.append(np.array([match["score"] for match in matches], dtype=np.float32))
+            answer = self._call("POST", "/query", body, SEARCHING)
+            matches = self._client.read(answer, list[Match], "matches", default=[])
+            ranking.ids.append([bodies.our_id(match.id) for match in matches])
+            ranking.scores.append(np.array([match.score for match in matches], dtype=np.float32))
         return ranking
 
     def fetch(self, ids: Sequence[str]) -> Mapping[str, Chunk]:
         """See `Store.fetch`."""
         records = self._fetch(ids, self.name, SEARCHING)
-        return {
-            name: chunk_of(name, json.loads(record["metadata"][bodies.CHUNK]))
-            for name, record in records.items()
-        }
+        texts = {name: self._client.read(each.metadata, str, bodies.CHUNK) for name, each in records.items()}
+        return {name: chunk_of(name, json.loads(text)) for name, text in texts.items()}
 
     def vectors(self, ids: Sequence[str]) -> Mapping[str, tuple[list[int], list[float]]]:
         """See `Store.vectors`."""
         found = {}
         for name, record in self._fetch(ids, self.name, SEARCHING).items():
-            sparse = record["sparseValues"]
-            pairs = sorted(zip(sparse["indices"], sparse["values"], strict=True))
+            pairs = sorted(zip(record.sparse.indices, record.sparse.values, strict=False))
             pairs = [pair for pair in pairs if pair[0] != bodies.NOTHING]
             found[name] = ([column for column, _ in pairs], [weight for _, weight in pairs])
         return found
@@ -198,9 +199,9 @@ class PineconeStore(StoreDefaults):
         positions: dict[str, float] = {}
         while True:
             page = self._call("POST", "/vectors/fetch_by_metadata", body, SEARCHING)
-            for name, record in page.get("vectors", {}).items():
-                positions[bodies.our_id(name)] = record["metadata"][POSITION]
-            following = (page.get("pagination") or {}).get("next")
+            for name, record in self._client.read(page, dict[str, Record], "vectors", default={}).items():
+                positions[bodies.our_id(name)] = self._client.read(record.metadata, float, POSITION)
+            following = self._client.read(page, str, "pagination", "next", default="")
             if not following:
                 return sorted(positions, key=lambda name: positions[name])
             body["paginationToken"] = following
@@ -214,14 +215,13 @@ class PineconeStore(StoreDefaults):
         elif records:
             self._call("POST", "/vectors/upsert", content)
 
-    def _fetch(
-        self, ids: Sequence[str], namespace: str, patience: Patience = LOADING
-    ) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
+    def _fetch(self, ids: Sequence[str], namespace: str, patience: Patience = LOADING) -> dict[str, Record]:
+        found: dict[str, Record] = {}
         for start in range(0, len(ids), IDS_AT_ONCE):
             asked = [("ids", bodies.record_id(name)) for name in ids[start : start + IDS_AT_ONCE]]
             path = f"/vectors/fetch?{urlencode([*asked, ('namespace', namespace)])}"
-            records = self._call("GET", path, None, patience).get("vectors", {})
+            answer = self._call("GET", path, None, patience)
+            records = self._client.read(answer, dict[str, Record], "vectors", default={})
             found.update({bodies.our_id(name): record for name, record in records.items()})
         return found
 

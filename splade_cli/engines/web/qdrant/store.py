@@ -19,10 +19,12 @@ from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
 from splade_cli.engines.remote.store import StoreDefaults
-from splade_cli.engines.web.client import Answer, JsonClient, json_bytes
+from splade_cli.engines.web.answers import Answer
+from splade_cli.engines.web.client import JsonClient, json_bytes
 from splade_cli.engines.web.documents import DIGEST, POSITION, chunk_of, each_row
 from splade_cli.engines.web.qdrant import bodies
 from splade_cli.engines.web.qdrant.filters import Body, qdrant_filter
+from splade_cli.engines.web.qdrant.replies import Hit, Hits, Point, Sparse
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Ranking
 
@@ -57,11 +59,12 @@ class QdrantStore(StoreDefaults):
         answer = self._client.get(self._path)
         if answer.status == 404:
             return None
-        collection = self._result(answer, "to show the collection")
+        self._require(answer, "to show the collection")
         found = self._points([bodies.FACTS_ID], payload=[bodies.FACTS])
-        if found and bodies.FACTS in found[0]["payload"]:
-            return StoreFacts.from_json(found[0]["payload"][bodies.FACTS])
-        vectors = collection.get("config", {}).get("params", {}).get("sparse_vectors") or {}
+        if found and bodies.FACTS in found[0].payload:
+            return StoreFacts.from_json(found[0].payload[bodies.FACTS])
+        place = ("result", "config", "params", "sparse_vectors")
+        vectors = self._client.read(answer.body, dict[str, Any], *place, default={})
         if bodies.VECTOR in vectors and not self.count():
             return None
         raise InputError(
@@ -87,12 +90,12 @@ class QdrantStore(StoreDefaults):
     def digests(self, ids: Sequence[str]) -> Mapping[str, str]:
         """See `EngineWriter.digests`."""
         points = self._points(_point_ids(ids), payload=[bodies.ID, DIGEST])
-        return {point["payload"][bodies.ID]: point["payload"][DIGEST] for point in points}
+        return {self._name(point): self._client.read(point.payload, str, DIGEST) for point in points}
 
     def ids(self) -> Iterator[str]:
         """See `EngineWriter.ids`; by the ids of points, a page at a time."""
         for point in self._scroll(NO_FACTS, [bodies.ID]):
-            yield point["payload"][bodies.ID]
+            yield self._name(point)
 
     def delete(self, ids: Sequence[str]) -> None:
         """See `EngineWriter.delete`."""
@@ -112,7 +115,8 @@ class QdrantStore(StoreDefaults):
             wanted = {"must": [qdrant_filter(condition)], **NO_FACTS}
         patience = LOADING if condition is None else SEARCHING
         body: Body = {"filter": wanted, "exact": True}
-        return int(self._call("POST", "/points/count", body, patience)["count"])
+        answer = self._call("POST", "/points/count", body, patience)
+        return self._client.read(answer, int, "result", "count")
 
     def size_bytes(self) -> int | None:
         """See `EngineWriter.size_bytes`: Qdrant does not say."""
@@ -129,16 +133,16 @@ class QdrantStore(StoreDefaults):
             span = slice(queries.indptr[number], queries.indptr[number + 1])
             searches.append(bodies.search_body(queries.indices[span], queries.data[span], k, condition))
         ranking = Ranking([], [])
-        for each in self._call("POST", "/points/query/batch", {"searches": searches}, SEARCHING):
-            ranking.ids.append([point["payload"][bodies.ID] for point in each["points"]])
-            scores = [point["score"] for point in each["points"]]
-            ranking.scores.append(np.array(scores, dtype=np.float32))
+        answer = self._call("POST", "/points/query/batch", {"searches": searches}, SEARCHING)
+        for each in self._client.read(answer, list[Hits], "result"):
+            ranking.ids.append([self._name(hit) for hit in each.points])
+            ranking.scores.append(np.array([hit.score for hit in each.points], dtype=np.float32))
         return ranking
 
     def fetch(self, ids: Sequence[str]) -> Mapping[str, Chunk]:
         """See `Store.fetch`."""
         points = self._points(_point_ids(ids), payload=True, patience=SEARCHING)
-        chunks = [chunk_of(point["payload"][bodies.ID], point["payload"]) for point in points]
+        chunks = [chunk_of(self._name(point), point.payload) for point in points]
         return {chunk.id: chunk for chunk in chunks}
 
     def vectors(self, ids: Sequence[str]) -> Mapping[str, tuple[list[int], list[float]]]:
@@ -146,20 +150,17 @@ class QdrantStore(StoreDefaults):
         found = {}
         points = self._points(_point_ids(ids), payload=[bodies.ID], vectors=True, patience=SEARCHING)
         for point in points:
-            vector = (point.get("vector") or {}).get(bodies.VECTOR) or {"indices": [], "values": []}
-            pairs = sorted(zip(vector["indices"], vector["values"], strict=True))
-            found[point["payload"][bodies.ID]] = (
-                [column for column, _ in pairs],
-                [weight for _, weight in pairs],
-            )
+            vector = (point.vector or {}).get(bodies.VECTOR, Sparse())
+            pairs = sorted(zip(vector.indices, vector.values, strict=False))
+            found[self._name(point)] = ([column for column, _ in pairs], [weight for _, weight in pairs])
         return found
 
     def chunks_of(self, document_id: str) -> list[str]:
         """See `Store.chunks_of`."""
         wanted: Body = {"must": [{"key": "document_id", "match": {"value": document_id}}]}
         points = self._scroll(wanted, [bodies.ID, POSITION], SEARCHING)
-        payloads = [point["payload"] for point in points]
-        return [payload[bodies.ID] for payload in sorted(payloads, key=lambda each: each[POSITION])]
+        positions = [(self._client.read(point.payload, int, POSITION), self._name(point)) for point in points]
+        return [name for _, name in sorted(positions)]
 
     def _put(self, points: Sequence[Body]) -> None:
         content = json_bytes({"points": points})
@@ -177,33 +178,35 @@ class QdrantStore(StoreDefaults):
         payload: bool | Sequence[str],
         vectors: bool = False,
         patience: Patience = LOADING,
-    ) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+    ) -> list[Point]:
+        found: list[Point] = []
         for start in range(0, len(ids), IDS_AT_ONCE):
             body: Body = {"ids": list(ids[start : start + IDS_AT_ONCE]), "with_payload": payload}
             body["with_vector"] = [bodies.VECTOR] if vectors else False
-            found += self._call("POST", "/points", body, patience)
+            found += self._client.read(self._call("POST", "/points", body, patience), list[Point], "result")
         return found
 
-    def _scroll(
-        self, wanted: Body, payload: Sequence[str], patience: Patience = LOADING
-    ) -> Iterator[dict[str, Any]]:
+    def _scroll(self, wanted: Body, payload: Sequence[str], patience: Patience = LOADING) -> Iterator[Point]:
         body: Body = {"filter": wanted, "limit": IDS_AT_ONCE, "with_payload": list(payload)}
         while True:
-            page = self._call("POST", "/points/scroll", body, patience)
-            yield from page["points"]
+            answer = self._call("POST", "/points/scroll", body, patience)
+            page = self._client.read(answer, dict[str, Any], "result")
+            yield from self._client.read(page, list[Point], "points")
             body["offset"] = page.get("next_page_offset")
             if body["offset"] is None:
                 return
 
-    def _call(self, method: str, path: str, body: object, patience: Patience = LOADING) -> Any:
-        answer = self._client.send(method, f"{self._path}{path}", body, patience=patience)
-        return self._result(answer, f"{method} {path or self._path}")
+    def _name(self, point: Point | Hit) -> str:
+        return self._client.read(point.payload, str, bodies.ID)
 
-    def _result(self, answer: Answer, what: str) -> Any:
+    def _call(self, method: str, path: str, body: object, patience: Patience = LOADING) -> dict[str, Any]:
+        answer = self._client.send(method, f"{self._path}{path}", body, patience=patience)
+        self._require(answer, f"{method} {path or self._path}")
+        return answer.body
+
+    def _require(self, answer: Answer, what: str) -> None:
         if not answer.is_good:
             raise self._client.refusal(answer, what)
-        return answer.body.get("result")
 
 
 def _point_ids(ids: Sequence[str]) -> list[str]:

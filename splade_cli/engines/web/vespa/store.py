@@ -23,10 +23,12 @@ from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.patience import LOADING, SEARCHING, Patience
 from splade_cli.engines.remote.rows import Rows
 from splade_cli.engines.remote.store import StoreDefaults
-from splade_cli.engines.web.client import Answer, JsonClient
+from splade_cli.engines.web.answers import Answer
+from splade_cli.engines.web.client import JsonClient
 from splade_cli.engines.web.documents import DIGEST, chunk_of, each_row
 from splade_cli.engines.web.vespa import bodies
 from splade_cli.engines.web.vespa.filters import vespa_filter
+from splade_cli.engines.web.vespa.replies import Cell, Hit, Listed
 from splade_cli.errors import InputError, ServiceError
 from splade_cli.records import Chunk, Ranking
 
@@ -66,7 +68,8 @@ class VespaStore(StoreDefaults):
             return None
         if answer.status == 400:
             raise InputError(f"{self._client.address} has no application of splade", DEPLOY)
-        return StoreFacts.from_json(self._require(answer, "the record")["fields"]["content"])
+        body = self._require(answer, "the record")
+        return StoreFacts.from_json(self._client.read(body, str, "fields", "content"))
 
     def write_facts(self, facts: StoreFacts) -> None:
         """See `EngineWriter.write_facts`."""
@@ -98,7 +101,8 @@ class VespaStore(StoreDefaults):
 
     def digests(self, ids: Sequence[str]) -> Mapping[str, str]:
         """See `EngineWriter.digests`."""
-        return {name: fields[DIGEST] for name, fields in self._documents(ids, DIGEST)}
+        documents = self._documents(ids, DIGEST)
+        return {name: self._client.read(fields, str, DIGEST) for name, fields in documents}
 
     def ids(self) -> Iterator[str]:
         """See `EngineWriter.ids`; by buckets, a page at a time."""
@@ -106,8 +110,8 @@ class VespaStore(StoreDefaults):
         while True:
             answer = self._client.get(f"{_path(bodies.KIND)}?{urlencode(asked)}", patience=LOADING)
             page = self._require(answer, "to list documents")
-            for document in page.get("documents", []):
-                yield str(document["fields"]["chunk_id"])
+            for document in self._client.read(page, list[Listed], "documents", default=[]):
+                yield document.fields.chunk_id
             if "continuation" not in page:
                 return
             asked["continuation"] = page["continuation"]
@@ -131,7 +135,7 @@ class VespaStore(StoreDefaults):
         """See `EngineWriter.count`."""
         where = "true" if condition is None else vespa_filter(condition)
         root = self._ask({"yql": f"select chunk_id from {bodies.KIND} where {where}", "hits": 0})
-        return int(root["fields"]["totalCount"])
+        return self._client.read(root, int, "fields", "totalCount")
 
     def size_bytes(self) -> int | None:
         """See `EngineWriter.size_bytes`: Vespa does not say."""
@@ -151,9 +155,9 @@ class VespaStore(StoreDefaults):
             asked.append(bodies.search_body(queries.indices[span], queries.data[span], k, condition))
         ranking = Ranking([], [])
         for root in self._each(self._ask, asked):
-            hits = root.get("children", [])
-            ranking.ids.append([hit["fields"]["chunk_id"] for hit in hits])
-            ranking.scores.append(np.array([hit["relevance"] for hit in hits], dtype=np.float32))
+            hits = self._client.read(root, list[Hit], "children", default=[])
+            ranking.ids.append([hit.fields.chunk_id for hit in hits])
+            ranking.scores.append(np.array([hit.relevance for hit in hits], dtype=np.float32))
         return ranking
 
     def fetch(self, ids: Sequence[str]) -> Mapping[str, Chunk]:
@@ -165,7 +169,7 @@ class VespaStore(StoreDefaults):
         """See `Store.vectors`."""
         found = {}
         for name, fields in self._documents(ids, "weights"):
-            weights = _cells(fields.get("weights", {}))
+            weights = self._cells(fields.get("weights"))
             columns = sorted(weights)
             found[name] = (columns, [weights[column] for column in columns])
         return found
@@ -180,9 +184,9 @@ class VespaStore(StoreDefaults):
                 "hits": MOST_HITS,
             }
         )
-        found = [hit["fields"] for hit in root.get("children", [])]
+        found = [hit.fields for hit in self._client.read(root, list[Hit], "children", default=[])]
         # Vespa compares texts without their case
-        return [fields["chunk_id"] for fields in found if fields["document_id"] == document_id]
+        return [fields.chunk_id for fields in found if fields.document_id == document_id]
 
     def _documents(self, ids: Sequence[str], fields: str) -> list[tuple[str, dict[str, Any]]]:
         """Some fields of those of `ids` that are there."""
@@ -192,21 +196,30 @@ class VespaStore(StoreDefaults):
             answer = self._client.get(f"{_path(bodies.KIND, name)}?{wanted}")
             if answer.status == 404:
                 return None
-            return name, self._require(answer, f"'{name}'").get("fields", {})
+            body = self._require(answer, f"'{name}'")
+            return name, self._client.read(body, dict[str, Any], "fields", default={})
 
         return [found for found in self._each(read, ids) if found is not None]
 
     def _ask(self, body: Mapping[str, Any], patience: Patience = SEARCHING) -> dict[str, Any]:
         answer = self._require(self._client.post("/search/", body, patience=patience), "the search")
-        root: dict[str, Any] = answer.get("root", {})
+        root = self._client.read(answer, dict[str, Any], "root")
         if root.get("errors"):
             raise self._client.refusal(Answer(200, {"errors": root["errors"]}), "the search")
-        coverage = root.get("coverage", {}).get("full", True)
-        if not coverage:
+        if not self._client.read(root, bool, "coverage", "full", default=True):
             raise ServiceError(
                 f"{self._client.address}: not all nodes answered, hits are missing", "see its log"
             )
         return root
+
+    def _cells(self, tensor: object) -> dict[int, float]:
+        """The cells of a tensor of one mapped dimension, in either of Vespa's two forms."""
+        cells = tensor
+        if isinstance(tensor, Mapping):
+            cells = tensor.get("cells", {name: value for name, value in tensor.items() if name != "type"})
+        if isinstance(cells, list):
+            return {cell.address.t: cell.value for cell in self._client.read(cells, list[Cell])}
+        return self._client.read(cells or {}, dict[int, float])
 
     def _each(self, call: Callable[[Any], Result], things: Sequence[Any]) -> list[Result]:
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -223,11 +236,3 @@ def _path(kind: str, name: str | None = None) -> str:
     if name is None:
         return path
     return f"{path}/{quote(name, safe='')}"
-
-
-def _cells(tensor: Mapping[str, Any]) -> dict[int, float]:
-    """The cells of a tensor of one mapped dimension, in either of Vespa's two forms."""
-    cells = tensor.get("cells", tensor)
-    if isinstance(cells, list):
-        return {int(cell["address"]["t"]): float(cell["value"]) for cell in cells}
-    return {int(name): float(value) for name, value in cells.items() if name != "type"}
