@@ -95,7 +95,9 @@ def sample(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", PYTHON)
 def test_python_of_a_page_runs(name: str, sample: Path) -> None:
     code = "\n".join(blocks(ROOT / name, "python"))
-    done = subprocess.run([sys.executable, "-c", code], cwd=sample, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=sample, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
 
 
