@@ -1,14 +1,16 @@
-"""A warm searcher, CPU time of one thread: ten hits above encoding and the engine, filters, and BM25 against
-bm25s.
+"""A warm searcher, CPU time of one thread: what one query costs at least, ten hits above encoding and the
+engine, filters, and BM25 against bm25s.
 
+    python benchmarks/warm.py small [--rows 200] [--against OTHER_CHECKOUT]
     python benchmarks/warm.py hits [--against OTHER_CHECKOUT]
     python benchmarks/warm.py filters [--rows 1000000] [--against OTHER_CHECKOUT]
     python benchmarks/warm.py words --cache FOLDER [--rows 100000] [--against OTHER_CHECKOUT]
 
-Hits: 1,000 abstracts of SciFact with static queries. Filters: made-up rows of 38 terms, queries of 17. Words:
-the sentences of vectors.py; bm25s takes its tokenizer objects and its Numba backend, in the same process. Of
-each question the best of six rounds counts, then the median of all; with another checkout, both are measured
-in turn, each in a process of its own, and the best of three is printed.
+Small: 200 made-up rows in memory, queries of 17 terms, one by one, and all together on one thread without
+ids; an empty call is taken off. Hits: 1,000 abstracts of SciFact with static queries. Filters: made-up rows of
+38 terms, queries of 17. Words: the sentences of vectors.py; bm25s takes its tokenizer objects and its Numba
+backend, in the same process. Of each question the best of six rounds counts, then the median of all; with
+another checkout, both are measured in turn, each in a process of its own, and the best of three is printed.
 """
 
 from __future__ import annotations
@@ -35,14 +37,14 @@ Ways = dict[str, Callable[[Any], Any]]
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", choices=["hits", "filters", "words"])
+    parser.add_argument("part", choices=["small", "hits", "filters", "words"])
     parser.add_argument("--against", type=Path)
     parser.add_argument("--rows", type=int)
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
-        parts = {"hits": hits, "filters": filters, "words": words}
+        parts = {"small": small, "hits": hits, "filters": filters, "words": words}
         print(json.dumps(parts[options.part](options)))
         return
     checkouts = {"this": Path(__file__).resolve().parent.parent}
@@ -59,7 +61,7 @@ def main() -> None:
                 for way, taken in json.loads(done.stdout.splitlines()[-1]).items():
                     best[name][way] = min(taken, best[name].get(way, taken))
     for name, ways in best.items():
-        print(name, "  ".join(f"{way} {taken:.3f} ms" for way, taken in ways.items()))
+        print(name, "  ".join(f"{way} {taken:.4f} ms" for way, taken in ways.items()))
 
 
 def measured(ways: Ways, questions: list[Any]) -> dict[str, list[float]]:
@@ -76,6 +78,24 @@ def measured(ways: Ways, questions: list[Any]) -> dict[str, list[float]]:
                 ask(question)
                 taken[way][number] = min(taken[way][number], 1e3 * (time.thread_time() - start))
     return taken
+
+
+def small(options: argparse.Namespace) -> dict[str, float]:
+    """Ten of few rows, where a query's own cost is all there is."""
+    from splade_cli.index.engine.running.queries import load_loops
+    from splade_cli.index.index import SpladeIndex
+
+    load_loops()
+    vectors, asked = made_up(options.rows or 200, 200)
+    index = SpladeIndex.from_vectors(vectors)
+    queries = [asked[number] for number in range(asked.shape[0])]
+    ways: Ways = {"nothing": lambda query: None, "one query": lambda query: index.search(query, 10)}
+    taken = {way: statistics.median(each) for way, each in measured(ways, queries * 5).items()}
+    together = measured({"all": lambda query: index.search_rows(query, 10, threads=1)}, [asked])["all"][0]
+    return {
+        "one query": taken["one query"] - taken["nothing"],
+        "of a batch": together / len(queries),
+    }
 
 
 def hits(options: argparse.Namespace) -> dict[str, float]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from splade_cli.engines.base import TermTotals
 from splade_cli.index.bm25_search import Bm25Search
-from splade_cli.index.engine.merging import RankedRows, merge
+from splade_cli.index.engine.running.merging import RankedRows, listed, merge
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.index.vectors import dense
@@ -137,7 +137,7 @@ class LocalEngine:
 
     def ids(self) -> Iterator[str]:
         """See `Catalog.ids`."""
-        return iter(self._ids(self.index.live_rows()))
+        return map(self.index.id_of, self.index.live_rows().tolist())
 
     def document_ids(self) -> Iterator[str]:
         """See `Catalog.document_ids`."""
@@ -186,17 +186,10 @@ class LocalEngine:
         self._last_mask = (filter, mask)
         return mask
 
-    def _ids(self, rows: NDArray[np.int64]) -> list[str]:
-        return list(map(self.index.id_of, rows.tolist()))
-
     def _ranking(self, ranked: RankedRows) -> Ranking:
         ids = []
         scores = []
-        for rows, values in zip(*ranked, strict=True):
-            if rows[-1] < 0:  # those that are missing come last
-                filled = int(np.count_nonzero(rows >= 0))
-                rows = rows[:filled]
-                values = values[:filled]
-            ids.append(self._ids(rows))
+        for rows, values in listed(ranked):
+            ids.append(list(map(self.index.id_of, rows)))
             scores.append(values)
         return Ranking(ids, scores)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from splade_cli.engines.local import LocalEngine, Mask
 from splade_cli.errors import IndexFolderError, InputError, did_you_mean, require_positive
-from splade_cli.index.engine.merging import RankedRows
 from splade_cli.index.engine.postings import Postings
+from splade_cli.index.engine.running.merging import RankedRows
 from splade_cli.index.index import SpladeIndex
 from splade_cli.index.vectors.pruning import keep_top, saturated
 

@@ -28,7 +28,7 @@ from splade_cli.errors import require_positive
 from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.bm25.analyzer import analysed
 from splade_cli.index.bm25.frequencies import TermFrequencies, language_of
-from splade_cli.index.engine.merging import RankedRows, merge
+from splade_cli.index.engine.running.merging import RankedRows, merge
 from splade_cli.index.store.segment import Segment
 from splade_cli.records import WeightedText
 

@@ -6,20 +6,22 @@ Rows are numbered through all segments, one after the other; see `rows`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import InputError, require_positive
+from splade_cli.errors import InputError
 from splade_cli.index.containers.csr import Sparse, as_csr
-from splade_cli.index.engine.merging import RankedRows, merge
+from splade_cli.index.engine.running.merging import RankedRows, listed, merge
 from splade_cli.index.in_memory import add_rows, build_segment, given_chunks, remove_rows
 from splade_cli.index.info import Bm25Info, DenseInfo, EncoderInfo, IndexInfo
-from splade_cli.index.rows import NumberedRows
+from splade_cli.index.rows import KEPT_ROWS, NumberedRows
 from splade_cli.index.store import folder as storage
 from splade_cli.index.store import opening
 from splade_cli.index.store.batches import Dense
@@ -151,19 +153,12 @@ class SpladeIndex(NumberedRows):
         Raises:
             InputError: k below 1, vectors of another width.
         """
-        rows, scores = self.search_rows(queries, min(k, max(1, self.starts[-1])))
-        ids: list[list[str]] = []
-        values: list[NDArray[np.float32]] = []
-        for line, found in zip(rows, scores, strict=True):
-            if line[-1] < 0:  # those that are missing come last
-                size = int(np.count_nonzero(line >= 0))
-                line = line[:size]
-                found = found[:size]
-            ids.append(list(map(self.id_of, line.tolist())))
-            values.append(found)
-        if self.info.numbered:
-            return [list(map(int, each)) for each in ids], values
-        return ids, values
+        ids = []
+        scores = []
+        for rows, values in listed(self.search_rows(queries, min(k, max(1, self.starts[-1])))):
+            ids.append(list(map(self._given_id, rows)))
+            scores.append(values)
+        return ids, scores
 
     def search_rows(
         self, queries: Sparse, k: int = 10, *, allowed: Mask | None = None, threads: int | None = None
@@ -183,9 +178,8 @@ class SpladeIndex(NumberedRows):
         Raises:
             InputError: k below 1, vectors of another width, a mask of another length.
         """
-        require_positive(k=k)
-        matrix = queries
-        if not isinstance(matrix, sp.csr_matrix) or matrix.dtype != np.float32:
+        matrix = cast(sp.csr_matrix, queries)
+        if len(self.segments) > 1 and (matrix.format != "csr" or matrix.dtype != np.float32):
             matrix = as_csr(queries)
         if matrix.shape[1] != self.dimensions:
             raise InputError(
@@ -228,6 +222,13 @@ class SpladeIndex(NumberedRows):
             InputError: an id that is not there.
         """
         return remove_rows(self, ids)
+
+    @cached_property
+    def _given_id(self) -> Callable[[int], Any]:
+        """The id that a row was given with, the number that it first had where there was none."""
+        if not self.info.numbered:
+            return self.id_of
+        return lru_cache(maxsize=KEPT_ROWS)(lambda row: int(self.ids[row]))
 
     @property
     def encoder_folder(self) -> Path | None:

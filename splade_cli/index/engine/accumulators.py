@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from splade_cli.index.engine.compiling import compiled
 from splade_cli.index.engine.guards import DIRECTORY, TERMS, Guard
-from splade_cli.index.engine.verification import entry_fits, intact
+from splade_cli.index.engine.verification import entry_fits, intact, marked
 
 BLOCK = 1 << 16
 CHUNK, PIECE = 64, 16
+FEW_TERMS = 4
 LOW = (1 << 32) - 1
 
 
@@ -68,24 +69,28 @@ def find_terms(
     terms.
     """
     blocks, directory, terms = postings[0], postings[1], postings[2]
-    places, known = guard[3], guard[4]
+    states, places, known = guard[2], guard[3], guard[4]
     first, shelf, shift = blocks[3 * block], blocks[3 * block + 1], blocks[3 * block + 2]
     behind = blocks[3 * block + 3]
     for number in range(len(query_terms)):
         wanted = query_terms[number]
         bucket = shelf + (wanted >> shift)
-        if not intact(guard, places[DIRECTORY] + 4 * bucket, 8):
+        place = places[DIRECTORY] + 4 * bucket
+        if not marked(states, place, 8) and not intact(guard, place, 8):
             return False
         low, high = first + max(0, directory[bucket]), min(first + directory[bucket + 1], behind)
-        if not intact(guard, places[TERMS] + 4 * low, 4 * (high - low)):
+        place, length = places[TERMS] + 4 * low, 4 * (high - low)
+        if not marked(states, place, length) and not intact(guard, place, length):
             return False
         end = high
-        while low < high:
+        while high - low > FEW_TERMS:
             middle = (low + high) >> 1
             if terms[middle] < wanted:
                 low = middle + 1
             else:
                 high = middle
+        for position in range(low, high):  # which ones pass cannot be foretold
+            low += terms[position] < wanted
         slots[number] = low if low < end and terms[low] == wanted else -1
         unknown = len(known) > 0 and slots[number] >= 0 and known[low] == 0
         if unknown and not entry_fits(low, groups, postings, planes, guard):
@@ -186,18 +191,3 @@ def descending_thresholds(maxima: NDArray[np.int64], wanted: int, thresholds: ND
         thresholds[step] = maxima[size - 1]
         before, size = size, size // 2
     return steps + 1
-
-
-@compiled
-def unpack(
-    keys: NDArray[np.int64], filled: int, numbers: NDArray[np.int64], scores: NDArray[np.float32]
-) -> None:
-    """Row numbers and scores of the ascending keys[:filled], best first; then -1 and -inf to the end."""
-    bits = scores.view(np.int32)
-    for position in range(filled):
-        key = keys[filled - 1 - position]
-        value = key >> 32
-        numbers[position] = LOW - (key & LOW)
-        bits[position] = value if value >= 0 else (-1 - value) - 0x80000000
-    numbers[filled:] = -1
-    scores[filled:] = -np.inf

@@ -14,7 +14,6 @@ queries are multiplied by the step, which changes no bit of a score.
 from __future__ import annotations
 
 import sys
-from collections import deque
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -25,14 +24,21 @@ from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
 from splade_cli.index.containers.mapped_file import MappedFile
-from splade_cli.index.engine.arrays import DTYPES, GROWING, VECTORS, Arrays, read_only
+from splade_cli.index.engine.arrays import DTYPES, GROWING, VECTORS, Arrays, positive_products, read_only
 from splade_cli.index.engine.guards import guard_of
-from splade_cli.index.engine.running.queries import Asked, Damaged, Lists, best_rows
+from splade_cli.index.engine.running.queries import Asked, Damaged, Lists, Unclean, best_rows
 from splade_cli.index.engine.uncompiled import scoring
-from splade_cli.index.engine.uncompiled.cleaning import Summarise, Summary, cleaned_arrays, summarised
+from splade_cli.index.engine.uncompiled.cleaning import (
+    Summarise,
+    as_taken,
+    cleaned_arrays,
+    csr_arrays,
+    summarised,
+)
 
 MOST_RESULTS = (1 << 31) - 1
-NO_MASK = read_only(np.empty(0, dtype=np.uint8))
+BOOL = np.dtype(np.bool_)
+NO_MASK = np.empty(0, dtype=np.uint8)
 LIE = "its postings do not fit together"
 _LISTS = ("blocks", "directory", "terms", "starts", "rows", "weights")
 _PLANES = ("plane_of", "plane_starts", "scales", "levels")
@@ -68,13 +74,7 @@ class Postings:
         """The same as the loops take it."""
         postings, planes = (tuple(self.arrays[name] for name in names) for names in (_LISTS, _PLANES))
         guard = guard_of(self.arrays, self.vectors if len(self.vectors[0]) else (), self.file)
-        return Lists(postings, planes, self.vectors, guard, self.shape[0], len(postings[0]) // 3 - 1, deque())
-
-    @cached_property
-    def _weights(self) -> tuple[float, float, float]:
-        """The smallest weight, the smallest and the largest absolute one."""
-        _, _, least, nearest, most, _ = self.arrays["about"].tolist()
-        return least, nearest, most
+        return Lists.of(postings, planes, self.vectors, guard, self.shape[0])
 
     @classmethod
     def build(cls, vectors: sp.csr_matrix) -> Postings:
@@ -141,21 +141,26 @@ class Postings:
                 another length.
             IndexFolderError: what was read for the queries is damaged.
         """
-        require_positive(k=k)
-        if k > MOST_RESULTS:
+        if not 1 <= k <= MOST_RESULTS:
+            require_positive(k=k)
             raise InputError(f"k is {k}, and at most {MOST_RESULTS} rows are found", "ask for fewer")
         if scoring.COMPILED not in sys.modules and (queries.shape[0] == 1 or not scoring.is_kept()):
             found = self._search_uncompiled(queries, k, allowed)
             if found is not None:
                 return found
-        cleaned = cleaned_arrays(_summarise(), queries, self.shape[1], self.step)
         mask = NO_MASK
         if allowed is not None:
             self._require_mask(allowed)
-            mask = read_only(np.ascontiguousarray(allowed, dtype=np.bool_).view(np.uint8))
-        asked = Asked(cleaned, self._positive(cleaned.summary), mask, k)
+            mask = as_taken(allowed, BOOL).view(np.uint8)
         try:
-            return best_rows(self._lists, asked, threads)
+            try:
+                asked = Asked(csr_arrays(queries, self.shape[1]), self.step, mask, k)
+                return best_rows(self._lists, asked, threads)
+            except Unclean:
+                indptr, indices, data, _ = cleaned_arrays(_summarise(), queries, self.shape[1], self.step)
+                matrix = sp.csr_matrix((data, indices, indptr), shape=queries.shape)
+                asked = Asked(csr_arrays(matrix, self.shape[1]), 1.0, mask, k)
+                return best_rows(self._lists, asked, threads)
         except Damaged:
             assert self.file is not None
             raise self.file.damage(LIE) from None
@@ -168,7 +173,7 @@ class Postings:
         if allowed is not None:
             self._require_mask(allowed)
         lists = scoring.Lists(self._lists.postings, self.arrays["about"], self.file, self.shape[0])
-        positive = self._positive(summary)
+        positive = positive_products(summary.least, summary.nearest, summary.most, self.arrays["about"])
         rows = np.full((queries.shape[0], k), -1, dtype=np.int64)
         scores = np.full((queries.shape[0], k), -np.inf, dtype=np.float32)
         for number in range(queries.shape[0]):
@@ -191,34 +196,21 @@ class Postings:
 
     def require_whole(self) -> None:
         """Raises IndexFolderError where anything in the postings is damaged, or does not fit together."""
-        from splade_cli.index.engine import blockmax, verification
-        from splade_cli.index.engine.accumulators import BLOCK
+        from splade_cli.index.engine.answering import block_fits
 
         if self.file is None:
             return
         self.file.require_arrays(*self.arrays.values())
         blocks = self.arrays["blocks"].reshape(-1, 3)
         for block in range(len(blocks) - 1):
-            size = min(BLOCK, self.shape[0] - block * BLOCK)
-            groups = (size + blockmax.GROUP - 1) >> blockmax.SHIFT
             terms, directory = (
                 self.arrays[name][blocks[block, number] : blocks[block + 1, number]]
                 for number, name in enumerate(("terms", "directory"))
             )
             buckets = np.arange(len(directory), dtype=np.int64) << int(blocks[block, 2])
-            fits = verification.whole_block_fits(
-                block, size, groups, self._lists.postings, self._lists.planes, self._lists.guard
-            )
+            fits = block_fits(self._lists.addresses, self._lists.kind, block)
             if not fits or not np.array_equal(directory, np.searchsorted(terms, buckets)):
                 raise self.file.damage(LIE)
-
-    def _positive(self, queries: Summary) -> bool:
-        """Whether every product is above zero, also when rounded, and no sum can leave the range of
-        float32."""
-        least, nearest, most = self._weights
-        smallest = queries.nearest * nearest
-        largest = queries.most * most * self.shape[1]
-        return queries.least > 0 and least > 0 and smallest > 1e-37 and largest < 1e37
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splade_cli.errors import InputError, require_positive
-from splade_cli.index.engine.merging import RankedRows
+from splade_cli.index.engine.running.merging import RankedRows
 
 TILE = 8192
 QUERIES = 256

@@ -122,6 +122,6 @@ def test_processes_write_the_cache_one_after_the_other(
 
 
 def test_the_loops_of_the_engine_are_saved_so() -> None:
-    from splade_cli.index.engine import topk
+    from splade_cli.index.engine import answering
 
-    assert topk.search_positive._cache._cache_file.save.__name__ == "save_alone"  # type: ignore[attr-defined]
+    assert answering.answer._cache._cache_file.save.__name__ == "save_alone"  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from splade_cli.index.engine.merging import RankedRows, merge
+from splade_cli.index.engine.running.merging import RankedRows, merge
 
 
 def ranking(*lists: list[tuple[int, float]], width: int | None = None) -> RankedRows:

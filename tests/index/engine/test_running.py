@@ -91,23 +91,23 @@ def test_threads_find_what_one_does(vectors: sp.csr_matrix, several: None) -> No
 def test_the_way_that_gives_work_to_more_threads(
     vectors: sp.csr_matrix, several: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pieces are pairs of blocks where one query is shared out, and numbers where queries are."""
-    given: list[tuple[bool, int]] = []
+    """Pieces go up to the last block where one query is shared out, and to the last query where those are."""
+    given: list[tuple[int, int]] = []
 
     def share_out(pieces: Iterable[Any], count: int, work: Work) -> list[Any]:
         every = list(pieces)
-        given.append((isinstance(every[0], tuple), count))
+        given.append((every[-1][1], count))
         return [work(iter(every))]
 
     monkeypatch.setattr(queries, "share_out", share_out)
     postings = Postings.build(vectors)
     for count, limit, expected in (
-        (1, None, [(True, 3)]),
-        (1, 2, [(True, 2)]),
+        (1, None, [(5, 3)]),
+        (1, 2, [(5, 2)]),
         (1, 1, []),
-        (2, None, [(True, 3)] * 2),
-        (2, 2, [(False, 2)]),
-        (5, None, [(False, 3)]),
+        (2, None, [(5, 3)] * 2),
+        (2, 2, [(2, 2)]),
+        (7, None, [(7, 3)]),
     ):
         given.clear()
         postings.search(vectors[:count], 3, threads=limit)
@@ -170,7 +170,7 @@ def test_damage_that_a_thread_meets_is_named(
 
     postings = Postings.build(vectors)
     object.__setattr__(postings, "file", File())
-    found = queries._loops()._replace(search_positive=lambda *arguments: -1)
+    found = queries._loops()._replace(best_keys=lambda *arguments: -1)
     monkeypatch.setattr(queries, "_loops", lambda: found)
     with pytest.raises(IndexFolderError, match="fit together"):
         postings.search(vectors[:1], 3)

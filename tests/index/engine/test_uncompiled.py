@@ -221,7 +221,7 @@ def test_a_fresh_installation_answers_before_the_search_is_compiled(tmp_path: Pa
         "made = SpladeIndex.from_vectors(opened.vectors)\n"
         "assert [made.search(one, 3)[0][0] for one in many] == [list(map(int, each)) for each in found]\n"
         "assert made.search(many, 3)[0] == found\n"
-        "print('splade_cli.index.engine.topk' in sys.modules)\n"
+        "print('splade_cli.index.engine.answering' in sys.modules)\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "index")]
     fresh = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from splade_cli.index.engine.arrays import DAMAGED, MISSING, SORTED, UNCLEAN, addresses
 from splade_cli.index.engine.guards import Guard
 from splade_cli.index.engine.running.threads import machine_threads, share_out
-from splade_cli.index.engine.uncompiled.cleaning import Cleaned
+from splade_cli.index.engine.uncompiled.cleaning import Queries
 
 RankedRows = tuple[NDArray[np.int64], NDArray[np.float32]]
-Scratch = tuple[NDArray[Any], ...]
 ROWS_ALONE = 1_000_000
 """Up to so many rows a query runs on one thread: calling others takes about as long as they save."""
 BLOCKS_A_PIECE, PIECES_A_THREAD = 4, 4
@@ -32,11 +32,24 @@ class Damaged(Exception):
     """What the loops read is damaged, or does not fit together."""
 
 
+class Unclean(Exception):
+    """A query whose terms do not ascend, or that has a weight of zero, or one that is not finite."""
+
+
+class Scratch(NamedTuple):
+    """What a thread works in, and the addresses of it."""
+
+    arrays: tuple[NDArray[Any], ...]
+    addresses: NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class Lists:
-    """What the loops search, see `postings.Postings`: arrays as the loops take them, and the sizes.
+    """What the loops search, see `postings.Postings`: the arrays, bound for the loops, and the sizes.
 
     Attributes:
+        addresses: of all arrays.
+        kind: no weights, of their type.
         scratch: what threads of earlier searches worked in; a search takes one and puts it back.
     """
 
@@ -44,22 +57,40 @@ class Lists:
     planes: tuple[NDArray[Any], ...]
     vectors: tuple[NDArray[Any], ...]
     guard: Guard
+    addresses: NDArray[np.int64]
+    kind: NDArray[Any]
     rows: int
     blocks: int
     scratch: deque[Scratch]
+
+    @classmethod
+    def of(
+        cls,
+        postings: tuple[NDArray[Any], ...],
+        planes: tuple[NDArray[Any], ...],
+        vectors: tuple[NDArray[Any], ...],
+        guard: Guard,
+        rows: int,
+    ) -> Lists:
+        """Over arrays in the order that `answering` takes them in."""
+        bound = addresses((*postings, *planes, *vectors, *guard))
+        kind = np.empty(0, dtype=postings[-1].dtype)
+        blocks = len(postings[0]) // 3 - 1
+        return cls(postings, planes, vectors, guard, bound, kind, rows, blocks, deque())
 
 
 class Asked(NamedTuple):
     """Queries, and what is wanted of each.
 
     Attributes:
-        positive: every product with a weight is above zero.
+        queries: CSR arrays as the loops take them, see `cleaning.csr_arrays`.
+        step: what a weight is multiplied by.
         mask: uint8 [rows], what may be a result; empty for all.
         k: results wanted.
     """
 
-    queries: Cleaned
-    positive: bool
+    queries: Queries
+    step: float
     mask: NDArray[np.uint8]
     k: int
 
@@ -69,8 +100,9 @@ def best_rows(lists: Lists, asked: Asked, threads: int | None = None) -> RankedR
 
     Raises:
         Damaged: where what was read is.
+        Unclean: a query that is not in order.
     """
-    count = len(asked.queries.indptr) - 1
+    count = len(asked.queries[0]) - 1
     ranked = (np.empty((count, asked.k), dtype=np.int64), np.empty((count, asked.k), dtype=np.float32))
     workers = 1
     shares = 1
@@ -82,80 +114,121 @@ def best_rows(lists: Lists, asked: Asked, threads: int | None = None) -> RankedR
         for number in range(count):
             _answer_together(lists, asked, number, shares, ranked)
     elif count == 1:
-        _answer(lists, asked, (0,), ranked)
+        _answer(lists, asked, ((0, 1),), ranked)
     else:
-        share_out(range(count), min(count, workers), lambda some: _answer(lists, asked, some, ranked))
+        workers = min(count, workers)
+        pieces = _pieces(count, max(1, count // (workers * PIECES_A_THREAD)))
+        share_out(pieces, workers, lambda some: _answer(lists, asked, some, ranked))
     return ranked
 
 
-def _answer(lists: Lists, asked: Asked, some: Iterable[int], ranked: RankedRows) -> None:
+def _pieces(count: int, size: int) -> list[tuple[int, int]]:
+    """(first, one after the last) of pieces of `size` numbers."""
+    return [(first, min(first + size, count)) for first in range(0, count, size)]
+
+
+def _answer(lists: Lists, asked: Asked, some: Iterable[tuple[int, int]], ranked: RankedRows) -> None:
     """Answers the queries of some numbers, each on this thread."""
-    numbers, scores = ranked
-    for number in some:
-        floor = np.zeros(1, dtype=np.int64)
-        keys = _best_keys(lists, asked, number, ((0, lists.blocks),), floor)
-        _loops().unpack(keys, len(keys), numbers[number], scores[number])
+    loops = _loops()
+    scratch = _scratch_of(lists)
+    k = min(asked.k, lists.rows)
+    rows, scores = ranked
+    status = 0
+    for first, last in some:
+        status = loops.answer(
+            lists.addresses,
+            lists.kind,
+            scratch.addresses,
+            *asked.queries,
+            asked.step,
+            first,
+            last,
+            lists.blocks,
+            k,
+            asked.mask,
+            rows,
+            scores,
+        )
+        if status < 0:
+            break
+        if asked.k > SORTED:
+            rows[first:last].sort()
+            loops.unpack(rows[first:last], scores[first:last])
+    _put_back(scratch, lists, status)
 
 
 def _answer_together(lists: Lists, asked: Asked, number: int, threads: int, ranked: RankedRows) -> None:
     """Answers one query on several threads, whose best are put together."""
-    numbers, scores = ranked
-    size = max(BLOCKS_A_PIECE, lists.blocks // (threads * PIECES_A_THREAD))
-    pieces = [(first, min(first + size, lists.blocks)) for first in range(0, lists.blocks, size)]
+    pieces = _pieces(lists.blocks, max(BLOCKS_A_PIECE, lists.blocks // (threads * PIECES_A_THREAD)))
     floor = np.zeros(1, dtype=np.int64)
     found = share_out(pieces, threads, lambda some: _best_keys(lists, asked, number, some, floor))
-    keys = np.concatenate(found)
-    keys.sort()
-    keys = keys[max(0, len(keys) - asked.k) :]
-    _loops().unpack(keys, len(keys), numbers[number], scores[number])
+    turned = ~np.concatenate(found)
+    turned.sort()
+    rows, scores = (part[number : number + 1] for part in ranked)
+    rows[0, :] = MISSING
+    rows[0, : len(turned)] = turned[: asked.k]
+    _loops().unpack(rows, scores)
 
 
 def _best_keys(
-    lists: Lists,
-    asked: Asked,
-    number: int,
-    pieces: Iterable[tuple[int, int]],
-    floor: NDArray[np.int64],
+    lists: Lists, asked: Asked, number: int, pieces: Iterable[tuple[int, int]], floor: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The keys of the best rows of the blocks of `pieces` for one query, ascending; `floor` as the loops take
-    it."""
+    """The keys of the best rows of the blocks of `pieces` for one query; `floor` as the loops take it."""
     loops = _loops()
-    indptr, indices, data, _ = asked.queries
+    scratch = _scratch_of(lists)
     k = min(asked.k, lists.rows)
     keys = np.empty(2 * k + 16, dtype=np.int64)
-    if not k:
-        return keys[:0]
-    try:
-        scratch = lists.scratch.pop()
-    except IndexError:  # all of them are in use by other threads
-        scratch = loops.scratch()
-    if len(indptr) > 2:
-        part = slice(indptr[number], indptr[number + 1])
-        indices, data = indices[part], data[part]
-    query = (indices, data, lists.postings, lists.planes)
     filled = 0
-    for blocks in pieces:
-        wanted = (lists.rows, blocks, k, asked.mask)
-        if asked.positive:
-            filled = loops.search_positive(
-                *query, lists.vectors, lists.guard, *wanted, scratch, keys, filled, floor
-            )
-        else:
-            filled = loops.search_signed(*query, lists.guard, *wanted, scratch[0], keys, filled)
+    for first, last in pieces:
+        filled = loops.best_keys(
+            lists.addresses,
+            lists.kind,
+            scratch.addresses,
+            *asked.queries,
+            asked.step,
+            number,
+            first,
+            last,
+            k,
+            asked.mask,
+            keys,
+            filled,
+            floor,
+        )
         if filled < 0:
-            raise Damaged
+            break
+    _put_back(scratch, lists, filled)
+    return keys[:filled]
+
+
+def _scratch_of(lists: Lists) -> Scratch:
+    """What this thread is to work in, until it is put back."""
+    try:
+        return lists.scratch.pop()
+    except IndexError:  # all of them are in use by other threads
+        arrays = _loops().scratch()
+        return Scratch(arrays, addresses(arrays))
+
+
+def _put_back(scratch: Scratch, lists: Lists, status: int) -> None:
+    """Puts back what a thread worked in, unless it was left as it was where damage was met.
+
+    Raises:
+        Damaged, Unclean: as the loops' `status` says, where it is below zero.
+    """
+    if status == DAMAGED:
+        raise Damaged
     lists.scratch.append(scratch)
-    keys = keys[:filled]
-    keys.sort()
-    return keys
+    if status == UNCLEAN:
+        raise Unclean
 
 
 class _Loops(NamedTuple):
     """The compiled loops of a search."""
 
     scratch: Callable[..., Any]
-    search_positive: Callable[..., Any]
-    search_signed: Callable[..., Any]
+    answer: Callable[..., Any]
+    best_keys: Callable[..., Any]
     unpack: Callable[..., Any]
 
 
@@ -167,8 +240,7 @@ def load_loops() -> None:
 @lru_cache(maxsize=1)
 def _loops() -> _Loops:
     """The loops, which are loaded when something is searched for first."""
-    from splade_cli.index.engine.accumulators import unpack
-    from splade_cli.index.engine.signed import search_signed
-    from splade_cli.index.engine.topk import scratch, search_positive
+    from splade_cli.index.engine.answering import answer, best_keys, unpack
+    from splade_cli.index.engine.topk import scratch
 
-    return _Loops(scratch, search_positive, search_signed, unpack)
+    return _Loops(scratch, answer, best_keys, unpack)

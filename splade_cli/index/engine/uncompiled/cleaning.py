@@ -17,6 +17,10 @@ Summarise = Callable[
     [NDArray[Any], NDArray[Any], NDArray[np.float32]], tuple[bool, bool, float, float, float]
 ]
 
+Queries = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
+INT32, FLOAT32 = np.dtype(np.int32), np.dtype(np.float32)
+MOST_WEIGHTS = (1 << 31) - 1
+
 
 class Summary(NamedTuple):
     """What searching must know: smallest weight, smallest and largest absolute one, and whether all was in
@@ -78,14 +82,7 @@ def cleaned_arrays(
 ) -> Cleaned:
     """The arrays of `cleaned_by`, of vectors times `step`; making a matrix of them would take longer than a
     query."""
-    if vectors.shape[1] != dimensions:
-        raise InputError(
-            f"vectors have {vectors.shape[1]} dimensions, the index has {dimensions}",
-            "encode with the model that made the index",
-        )
-    matrix = vectors
-    if vectors.format != "csr" or vectors.data.dtype != np.float32:
-        matrix = as_csr(vectors)
+    matrix = _csr(vectors, dimensions)
     indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), matrix.data
     if step != 1:
         data = data * np.float32(step)
@@ -100,3 +97,30 @@ def cleaned_arrays(
         indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
         _, _, least, nearest, most = summarise(indptr, indices, data)
     return Cleaned(indptr, indices, data, Summary(least, nearest, most, ordered))
+
+
+def csr_arrays(vectors: sp.csr_matrix, dimensions: int) -> Queries:
+    """The arrays of vectors as the loops of a search take them, unchecked. Raises InputError for vectors of
+    another width than `dimensions`, or for too many."""
+    matrix = _csr(vectors, dimensions)
+    if len(matrix.data) > MOST_WEIGHTS:
+        raise InputError(f"queries of {len(matrix.data)} weights", "search for fewer at once")
+    return as_taken(matrix.indptr, INT32), as_taken(matrix.indices, INT32), as_taken(matrix.data, FLOAT32)
+
+
+def as_taken(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array of the type that loops are compiled for, contiguous and writable; a copy where it is not."""
+    if array.dtype is dtype and array.flags.carray:
+        return array
+    return np.array(array, dtype=dtype)
+
+
+def _csr(vectors: sp.csr_matrix, dimensions: int) -> sp.csr_matrix:
+    if vectors.shape[1] != dimensions:
+        raise InputError(
+            f"vectors have {vectors.shape[1]} dimensions, the index has {dimensions}",
+            "encode with the model that made the index",
+        )
+    if vectors.format != "csr" or vectors.data.dtype != np.float32:
+        return as_csr(vectors)
+    return vectors

@@ -22,7 +22,7 @@ BLOCK = 1 << 16
 LOW = (1 << 32) - 1
 LOOKUP = 1000
 """Postings that could be added up while one term is looked up in one block."""
-COMPILED = "splade_cli.index.engine.topk"
+COMPILED = "splade_cli.index.engine.answering"
 
 
 @lru_cache(maxsize=1)
@@ -31,7 +31,7 @@ def is_kept() -> bool:
     from splade_cli.index.engine.compiling import cache_folder
 
     folder = cache_folder()
-    return folder is not None and any(folder.rglob("topk.search_positive-*.nbi"))
+    return folder is not None and any(folder.rglob("answering.answer-*.nbi"))
 
 
 @dataclass

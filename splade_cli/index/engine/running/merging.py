@@ -29,3 +29,17 @@ def merge(lists: Sequence[RankedRows], k: int, queries: int | None = None) -> Ra
     scores = np.concatenate([scores for _, scores in (*lists, empty)], axis=1)
     order = np.lexsort((rows, -scores), axis=-1)[:, :k]
     return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
+
+
+def listed(ranked: RankedRows) -> list[tuple[list[int], NDArray[np.float32]]]:
+    """The rows and scores that each query has found."""
+    rows, scores = ranked
+    found = []
+    for number, line in enumerate(rows.tolist()):
+        values = scores[number]
+        if line[-1] < 0:  # those that are missing come last
+            size = line.index(-1)
+            line = line[:size]
+            values = values[:size]
+        found.append((line, values))
+    return found
