@@ -131,7 +131,8 @@ _ADDED = ("index", "add", "more", "--index", "work/index")
 _DATA = ("gen-data", "docs", "-o", "work/data", "--teacher", "none", "--queries-per-chunk", "2")
 _TRAIN = (
     "train", "--train-file", "rows.jsonl", "-o", "work/run", "--model", "tiny", "--max-steps", "8",
-    "--batch-size", "4", "--set", "training.save_steps=2", "--set", "training.save_strategy=steps",
+    "--batch-size", "4", "--precision", "fp32",
+    "--set", "training.save_steps=2", "--set", "training.save_strategy=steps",
 )  # fmt: skip
 
 COMMANDS = (

@@ -74,6 +74,8 @@ def paced(steps: int = STEPS, every: int = EVERY) -> Words:
         str(every),
         "--set",
         "training.logging_steps=1",
+        "--set",
+        "training.bf16=false",  # equal bits are asked for
     ]
 
 

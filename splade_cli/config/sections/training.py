@@ -25,7 +25,8 @@ class TrainingSection(Section):
     held-out rows choose, which suits rows that people wrote.
 
     `bf16` multiplies in bfloat16, with ``auto`` where a SPLADE model is trained on a CPU with instructions
-    for it. Weights, and what is saved, are float32 in any case. Two runs of one seed are then not equal.
+    for it. Weights, and what is saved, are float32 in any case. On some processors two runs of one seed are
+    then not equal to the bit.
 
     `learning_rate` follows from the architecture where it is None, and `query_learning_rate` is 1e-3.
     """
@@ -45,7 +46,7 @@ class TrainingSection(Section):
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     fp16: bool = False
-    bf16: bool | Literal["auto"] = False
+    bf16: bool | Literal["auto"] = "auto"
     max_seq_length: int | None = Field(None, gt=2)
     truncate_to: int | None = Field(None, gt=2)
     batch_sampler: Literal["no_duplicates", "batch_sampler"] = "no_duplicates"

@@ -23,7 +23,8 @@ def config(**keys: Any) -> Any:
 @pytest.mark.parametrize(
     ("keys", "fast", "expected"),
     [
-        ({}, True, "fp32"),
+        ({}, True, "bf16"),
+        ({}, False, "fp32"),
         ({"training__bf16": "auto"}, False, "fp32"),
         ({"training__bf16": "auto"}, True, "bf16"),
         ({"training__bf16": False}, True, "fp32"),
