@@ -20,9 +20,12 @@ from splade_cli.cli.group import Group
 from splade_cli.cli.interrupts import kept, lost_again
 from splade_cli.cli.leaving import HELP, READING, Ending
 from splade_cli.cli.render.plain import make_logs_plain, plain
-from splade_cli.cli.usage import CODE, told
-from splade_cli.errors import OptionError, SpladeError
+from splade_cli.cli.usage import asks_for_help, told
+from splade_cli.errors import SpladeError
 from splade_cli.storage.machine_faults import machine_error
+
+FAILED = 1
+"""Exit code of whatever is wrong: the command line, what it names, or what happens meanwhile."""
 
 
 class Commands(Group):
@@ -65,8 +68,7 @@ class Commands(Group):
         try:
             return super().invoke(ctx)
         except SpladeError as error:
-            code = CODE if isinstance(error, OptionError) else 1
-            _fail(error.message, options.hint_with_flag(error.hint, error.option), code)
+            _fail(error.message, options.hint_with_flag(error.hint, error.option))
         except KeyboardInterrupt as error:
             print("\ninterrupted", file=sys.stderr)
             _hint(kept(ctx.invoked_subcommand or "", error))
@@ -85,17 +87,19 @@ class Commands(Group):
 
 def _refuse(error: typer.TyperException) -> None:
     """Says what could not be parsed in the form of all errors; what is no error is left to typer."""
+    if asks_for_help(error):
+        raise SystemExit(0) from None
     said = told(error)
     if said is not None:
-        _fail(*said, CODE)
+        _fail(*said)
     if hasattr(error, "message"):
         error.message = plain(str(error.message))
 
 
-def _fail(message: str, hint: str, code: int = 1) -> None:
+def _fail(message: str, hint: str) -> None:
     print(f"error: {plain(message)}", file=sys.stderr)
     _hint(hint)
-    raise SystemExit(code) from None
+    raise SystemExit(FAILED) from None
 
 
 def _fail_of_the_system(error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""Usage errors: what is wrong with a command line by itself, told as all errors are, with exit code 2."""
+"""Usage errors: what is wrong with a command line by itself, told as all errors are."""
 
 from __future__ import annotations
 
@@ -7,26 +7,44 @@ from typing import Any
 import typer
 
 from splade_cli.cli.render.plain import plain
-from splade_cli.errors import OptionError
+from splade_cli.errors import InputError
 
-CODE = 2
+OF_TYPER = 2
+"""typer's own exit code of what it could not parse."""
+OF_PYDANTIC = "Value error, "
+"""What pydantic puts before the words of a check."""
 
 
-class UsageError(OptionError):
+class UsageError(InputError):
     """Flags that are missing, contradict each other, or take no such value."""
 
 
 def told(error: typer.TyperException) -> tuple[str, str] | None:
     """Message and hint of what typer could not parse; None for what is none, such as a request for help."""
-    if getattr(error, "exit_code", 0) != CODE or type(error).__name__ == "NoArgsIsHelpError":
+    if getattr(error, "exit_code", 0) != OF_TYPER or asks_for_help(error):
         return None
     format_message: Any = getattr(error, "format_message", None)
     if format_message is None:
         return None
-    message = plain(str(format_message())).strip()
+    message = plain(str(format_message())).strip().replace(OF_PYDANTIC, "")
     if not message.endswith("?"):
         message = message.rstrip(".")
-    return message[:1].lower() + message[1:], f"{_command(getattr(error, 'ctx', None))} --help"
+    message = message[:1].lower() + message[1:] + _given(error, message)
+    return message, f"{_command(getattr(error, 'ctx', None))} --help"
+
+
+def _given(error: typer.TyperException, message: str) -> str:
+    """The value that an option does not take, where the message does not name it."""
+    errors: Any = getattr(error.__cause__, "errors", None)
+    if errors is None:
+        return ""
+    value = repr(errors(include_url=False, include_context=False)[0]["input"])
+    return "" if value in message else f", got {value}"
+
+
+def asks_for_help(error: typer.TyperException) -> bool:
+    """Whether it stands for a command line without a word, which has been answered by the help."""
+    return type(error).__name__ == "NoArgsIsHelpError"
 
 
 def _command(context: Any) -> str:

@@ -81,7 +81,7 @@ def test_a_file_of_hits_needs_a_query_and_a_place(
     splade: Callable[..., Result], built: Path, tmp_path: Path
 ) -> None:
     result = splade("query", "--index", built / "index", "--output-file", tmp_path / "hits.json")
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 1
     assert "--query 'a question'" in result.stderr
     words = ("query", "--docs", "nowhere", "--query", "a", "--output-file", tmp_path)
     assert "is a folder" in splade(*words).stderr
@@ -127,7 +127,7 @@ def test_flags_that_cannot_be(
     splade: Callable[..., Result], built: Path, words: list[str], message: str, hint: str
 ) -> None:
     result = splade("query", "--index", built / "index", *words, input="never asked\n")
-    assert (result.exit_code, result.stdout) in ((1, ""), (2, ""))
+    assert (result.exit_code, result.stdout) == (1, "")
     assert message in result.stderr.split("hint:")[0]
     assert hint in result.stderr.split("hint:")[-1]
 
@@ -143,5 +143,5 @@ def test_terms(splade: Callable[..., Result], built: Path) -> None:
     assert f"{len(report['terms'])} of {report['active']} terms are active in more than 60%" in " ".join(
         shown.stdout.split()
     )
-    assert splade("terms", "--index", built / "index", "--above", "7").exit_code in (1, 2)
+    assert splade("terms", "--index", built / "index", "--above", "7").exit_code == 1
     assert splade("terms", "--index", built / "nothing").exit_code == 1

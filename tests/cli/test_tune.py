@@ -63,6 +63,6 @@ def test_an_index_of_other_documents(
     removed = splade("index", "remove", "kiln.md", "--index", index, "--json")
     assert removed.exit_code == 0, removed.output
     result = splade("tune", "--data", data, "--index", index)
-    assert result.exit_code in (1, 2)
+    assert result.exit_code == 1
     assert "error: 1 of 3 judged documents are not in the index: 'kiln.md'; it holds" in result.stderr
-    assert splade("tune", "--data", data).exit_code == 2, "an index has to be named"
+    assert splade("tune", "--data", data).exit_code == 1, "an index has to be named"

@@ -23,7 +23,7 @@ UNUSED_WITH_LABELS = (
 )  # fmt: skip
 """Options of writing queries and of chunking: with human queries documents stay whole, all queries stay."""
 NO_QUERY_IS_WRITTEN = "leave it out: no query is written, and documents stay whole"
-OF_A_WRITER = ("llm_negatives", "persona", "examples")
+OF_A_WRITER = ("template", "llm_negatives", "persona", "examples")
 PAID = (
     "answer_tokens", "max_useless", "max_calls", "max_tokens", "max_cost", "price_in", "price_out", "answers",
 )  # fmt: skip
@@ -143,12 +143,15 @@ def gen_data(
     from splade_cli.generation.judge.options import Judge
     from splade_cli.generation.llm.budget import Limits
     from splade_cli.generation.llm.options import Style
+    from splade_cli.generation.llm.prompts import read_template
     from splade_cli.generation.options import GenerateOptions, Judged, Llm, Offline, Rows
     from splade_cli.generation.output import is_finished
     from splade_cli.generation.pipeline import generate, plan
     from splade_cli.generation.queries.own_queries import read_own_queries
 
     asked = None
+    if llm:
+        read_template(template)
     if llm or judge:
         limits = Limits(max_calls, max_tokens, max_cost, price_in, price_out)
         asked = Llm(

@@ -97,7 +97,7 @@ class Prompt:
     """
 
     def __init__(self, template: str, language: str | None, queries: int, style: Style = USUAL) -> None:
-        self.template, system_prompt, default_language = _read_template(template)
+        self.template, system_prompt, default_language = read_template(template)
         self.language = language or default_language
         self.queries = queries
         self._kinds: Sequence[str] = turns(style.kinds) if style.kinds else USUAL_TYPES
@@ -179,8 +179,12 @@ def _task(passage: str, kinds: list[str], language: str) -> str:
     )
 
 
-def _read_template(name: str) -> tuple[str, str, str | None]:
-    """What tells the template from others, its system prompt, and its language if it has one."""
+def read_template(name: str) -> tuple[str, str, str | None]:
+    """What tells the template from others, its system prompt, and its language if it has one.
+
+    Raises:
+        InputError: no template of this name, no such file, or one of another shape.
+    """
     if name in TEMPLATES:
         return name, TEMPLATES[name], None
     path = Path(name)
