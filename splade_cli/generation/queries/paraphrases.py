@@ -11,7 +11,7 @@ import re
 from collections.abc import Set
 
 from splade_cli.generation.queries.phrases import WORD
-from splade_cli.generation.queries.synonyms import other_number, synonyms
+from splade_cli.generation.queries.synonyms import other_number, synonyms, verbs
 
 ENGLISH = "english"
 OPENINGS = {
@@ -25,10 +25,15 @@ OPENINGS = {
 }
 """Before a few key words. Languages without any have no paraphrase by rules."""
 FEW_WORDS = 5
+_NO_VERB = (
+    r"(?:(?:manual|tutorial|video|article|recipe|lesson|handbook|documentation|instruction)s?\b"
+    r"|(?:guide|book|course|example|page|post|blog|list)s?(?:$| (?:for|on|about|of|in|by|from|and|or)\b))"
+)
+"""What ``how to`` is the name of: nouns, and such words without an object as are verbs with one."""
 _QUESTIONS = (
     (r"what (?:is|are) (?!meant)(.+)", ("explain {0}", "tell me about {0}", "i want to know about {0}")),
     (r"how (?:do|can|could|should) (?:i|you|we|one) (.+)", ("how to {0}", "what is the way to {0}")),
-    (r"how to (.+)", ("how do i {0}", "what is the way to {0}")),
+    (rf"how to (?!{_NO_VERB})(.+)", ("how do i {0}", "what is the way to {0}")),
     (r"what causes (.+)", ("what are the causes of {0}", "why is there {0}")),
     (r"why (.+)", ("for what reason {0}",)),
     (r"when ((?:do|does|did|is|are|was|were|can|will) .+)", ("at what time {0}",)),
@@ -67,6 +72,7 @@ _PAIR = re.compile(rf"(^|\b(?:{_SMALL}) )([a-z]{{4,}}) (and|or) ([a-z]{{4,}})\b"
 _COUNTED = frozenset(
     ("a", "an", "one", "this", "these", "each", "every", "two", "three", "many", "several", "is")
 )
+_BEFORE_A_VERB = re.compile(r"\b(?:how to|(?:do|can|could|should|may) (?:i|you|we|one)) $", re.I)
 _ARTICLE = re.compile(r"\b(an?) (?=([a-z][\w'-]*))", re.I)
 
 
@@ -90,9 +96,9 @@ def paraphrased(text: str, language: str, known: Set[str], draw: random.Random) 
 
 def _with_synonyms(text: str, draw: random.Random) -> str:
     """Each general word for another that means the same, whatever the case; names keep theirs."""
-    known = synonyms()
 
     def other(word: re.Match[str]) -> str:
+        known = verbs() if _BEFORE_A_VERB.search(text[: word.start()]) else synonyms()
         alternatives = known.get(word[0].lower(), ())
         if not alternatives:
             return word[0]

@@ -45,13 +45,20 @@ _VOWELS = "aeiou"
 @cache
 def synonyms() -> dict[str, tuple[str, ...]]:
     """Words in lower case with those that may stand for them, each in the form that it is in."""
-    found: dict[str, tuple[str, ...]] = {}
-    for line in _VERBS:
-        _add(found, line, _verb_forms)
+    found = dict(verbs())
     for line in _NOUNS:
         _add(found, line, lambda noun: (noun, plural(noun)))
     for line in _OTHERS:
         _add(found, line, lambda word: (word,))
+    return found
+
+
+@cache
+def verbs() -> dict[str, tuple[str, ...]]:
+    """Those of verbs alone: ``place`` and ``sort`` are nouns elsewhere, and verbs behind ``how to``."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in _VERBS:
+        _add(found, line, _verb_forms)
     return found
 
 

@@ -66,6 +66,29 @@ def test_words_of_a_subject_stay() -> None:
         assert {"membrane", "theory", "buckling", "thin"} <= set(text.split()), text
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["how to guide", "how to guides for kilns", "how to manual", "How to video", "how to list of glazes"],
+)
+def test_a_noun_behind_how_to_is_done_by_nobody(text: str) -> None:
+    for other in other_words(text):
+        assert not other.startswith(("how do i", "what is the way")), other
+
+
+@pytest.mark.parametrize(
+    ("text", "verb"),
+    [
+        ("how to guide a child", "guide"),
+        ("how do i sort the glazes", "sort"),
+        ("how can we place a kiln", "place"),
+    ],
+)
+def test_a_verb_is_no_noun(text: str, verb: str) -> None:
+    found = other_words(text)
+    assert len(found) > 1
+    assert all(verb in other.split() for other in found), found
+
+
 def test_articles_follow_the_next_word() -> None:
     assert "explain an issue with glaze" in other_words("what is a problem with glaze")
     for text in other_words("how to plan an hour of firing"):
