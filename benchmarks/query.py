@@ -19,7 +19,7 @@ from pathlib import Path
 
 from protocol.measure import ROOT
 
-from splade_cli.cli.options import query_encoder
+from splade_cli.cli.options.ranking import query_encoder
 from splade_cli.evaluation.costs import percentiles
 from splade_cli.indexing.build import index_documents
 from splade_cli.indexing.options import IndexOptions

@@ -13,7 +13,7 @@ import pytest
 import typer.main
 
 from splade_cli.cli.main import app
-from splade_cli.cli.options import hint_with_flag
+from splade_cli.cli.usage import hint_with_flag
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(

@@ -14,13 +14,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from splade_cli.cli import options
 from splade_cli.cli.command_table import CommandTable, listed
 from splade_cli.cli.group import Group
 from splade_cli.cli.interrupts import kept, lost_again
 from splade_cli.cli.leaving import HELP, READING, Ending
 from splade_cli.cli.render.plain import make_logs_plain, plain
-from splade_cli.cli.usage import asks_for_help, told
+from splade_cli.cli.usage import asks_for_help, hint_with_flag, told
 from splade_cli.errors import SpladeError
 from splade_cli.storage.machine_faults import machine_error
 
@@ -68,7 +67,7 @@ class Commands(Group):
         try:
             return super().invoke(ctx)
         except SpladeError as error:
-            _fail(error.message, options.hint_with_flag(error.hint, error.option))
+            _fail(error.message, hint_with_flag(error.hint, error.option))
         except KeyboardInterrupt as error:
             print("\ninterrupted", file=sys.stderr)
             _hint(kept(ctx.invoked_subcommand or "", error))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from splade_cli.cli import options
+from splade_cli.cli.options import checks, ranking
 
 if TYPE_CHECKING:
     from splade_cli.corpus.chunks import Chunking
@@ -37,7 +37,7 @@ def open_index(
         index,
         model=model,
         options=chosen,
-        backend=options.backend_name(backend),
+        backend=ranking.backend_name(backend),
         model_options=opening,
         few_queries=True,
         load=load,
@@ -58,7 +58,7 @@ def reading(
     """The flags of reading a folder. Raises UsageError for a limit that is not above 0, or for no pattern."""
     from splade_cli.corpus.options import ReadingOptions
 
-    options.positive(max_file_size=max_file_size, max_file_seconds=max_file_seconds)
+    checks.positive(max_file_size=max_file_size, max_file_seconds=max_file_seconds)
     endings = (extensions or "").replace(",", " ").split()
     return ReadingOptions(
         max_file_size,

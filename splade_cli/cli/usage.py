@@ -33,6 +33,13 @@ def told(error: typer.TyperException) -> tuple[str, str] | None:
     return message, f"{_command(getattr(error, 'ctx', None))} --help"
 
 
+def hint_with_flag(hint: str, option: str) -> str:
+    """The hint of an error, with the flag of the option that it speaks of: ``top`` is ``--top``."""
+    if not option:
+        return hint
+    return f"{hint} (--{option.replace('_', '-')})"
+
+
 def _given(error: typer.TyperException, message: str) -> str:
     """The value that an option does not take, where the message does not name it."""
     errors: Any = getattr(error.__cause__, "errors", None)

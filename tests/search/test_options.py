@@ -153,9 +153,9 @@ def test_two_step_search_finds_the_same(index: SpladeIndex, embedder: SpladeEmbe
 
 
 def test_the_default_is_what_the_command_does() -> None:
-    from splade_cli.cli import options
+    from splade_cli.cli.options import ranking
 
-    chosen = options.search_options("auto", None, 0.0, None, "auto", None, 50, None)
+    chosen = ranking.search_options("auto", None, 0.0, None, "auto", None, 50, None)
     assert chosen == DEFAULT
 
 

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splade_cli.cli import data_options, evaluation_options, options
+from splade_cli.cli.options import checks, evaluation, inputs, language_model, outputs, query_writing
 
 if TYPE_CHECKING:
     from splade_cli.generation.options import Judged, Llm, Offline, Rows
 
 
 def build(
-    documents: options.Documents,
+    documents: inputs.Documents,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for all: data, training run, index, report.")
     ],
     model: Annotated[
         str, typer.Option("--model", "-m", help="Base model: 'tiny', a folder, or a hub id.")
     ] = "tiny",
-    llm: data_options.LlmModel = None,
-    base_url: data_options.BaseUrl = None,
-    qrels: data_options.Qrels = None,
-    queries: data_options.Queries = None,
-    data: evaluation_options.Data = None,
+    llm: language_model.LlmModel = None,
+    base_url: language_model.BaseUrl = None,
+    qrels: query_writing.Qrels = None,
+    queries: query_writing.Queries = None,
+    data: evaluation.Data = None,
     preset: Annotated[
         str | None, typer.Option("--preset", help="Of training, as of `splade train`.", show_default="splade")
     ] = None,
@@ -54,9 +54,9 @@ def build(
         bool, typer.Option("--train/--no-train", help="Fine-tune, or search with the base model as it is.")
     ] = True,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same files and model.")] = 42,
-    dry_run: data_options.DryRun = False,
+    dry_run: outputs.DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Make all anew, though it stands.")] = False,
-    json_output: options.Json = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """All of it: queries, training, index and measurement from a folder of documents; run again to go on.
 
@@ -66,10 +66,10 @@ def build(
     from splade_cli.storage.marks import BUILD
 
     _require_one_source(llm, base_url, qrels, queries, documents)
-    options.require_there(documents, hint=options.DOCUMENTS)  # before libraries of models are loaded
+    checks.require_there(documents, hint=inputs.DOCUMENTS)  # before libraries of models are loaded
     if not documents.resolve().is_relative_to(output.resolve()):
         claim_output(output, True, (BUILD,))
-    options.require_models(model, dense=preset in options.OVER_DENSE)
+    checks.require_models(model, dense=preset in checks.OVER_DENSE)
 
     from splade_cli.building.options import BuildOptions, Watching
 

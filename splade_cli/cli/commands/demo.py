@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli import data_options
+from splade_cli.cli.options import outputs
 
 
 def demo(
@@ -22,7 +22,7 @@ def demo(
     train: Annotated[
         bool, typer.Option("--train/--no-train", help="Fine-tune, or search with the base model as it is.")
     ] = True,
-    dry_run: data_options.DryRun = False,
+    dry_run: outputs.DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Make all anew, though it stands.")] = False,
 ) -> None:
     """Try it without documents of your own: build, measure and search a sample of 72 files."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from splade_cli.cli import data_options, options, settings
-from splade_cli.cli import evaluation_options as of
+from splade_cli.cli import settings
+from splade_cli.cli.options import checks, language_model, machine, outputs, ranking
+from splade_cli.cli.options import evaluation as of
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
@@ -36,23 +37,23 @@ def evaluate(
     dense: of.Dense = None,
     hybrid: of.Hybrid = None,
     fit_split: of.FitSplit = None,
-    mode: options.Mode = "auto",
-    filter: options.Filter = None,
-    expand: options.Expand = None,
-    fold: options.Fold = "auto",
-    weights: options.Weights = None,
-    backend: options.Backend = None,
-    engine: options.Engine = None,
-    idf: options.Idf = 0.0,
-    rerank: options.Rerank = None,
-    rerank_top: options.RerankTop = 50,
-    query: options.Query = "full",
+    mode: ranking.Mode = "auto",
+    filter: ranking.Filter = None,
+    expand: ranking.Expand = None,
+    fold: ranking.Fold = "auto",
+    weights: ranking.Weights = None,
+    backend: ranking.Backend = None,
+    engine: ranking.Engine = None,
+    idf: ranking.Idf = 0.0,
+    rerank: ranking.Rerank = None,
+    rerank_top: ranking.RerankTop = 50,
+    query: ranking.Query = "full",
     measure: of.Measure = None,
     typos: of.Typos = False,
     paraphrases: of.Paraphrases = False,
     llm: of.Rephraser = None,
-    base_url: data_options.BaseUrl = None,
-    answers: data_options.Answers = None,
+    base_url: language_model.BaseUrl = None,
+    answers: language_model.Answers = None,
     analyze: of.Analyze = False,
     run_file: of.RunFile = None,
     report_file: of.ReportFile = None,
@@ -63,21 +64,21 @@ def evaluate(
     fail_if_worse_than: of.FailIfWorseThan = None,
     worse_by: of.WorseBy = None,
     per_query: of.PerQuery = False,
-    cache: options.Cache = None,
-    max_length: options.MaxLength = None,
-    batch_size: options.BatchSize = 64,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
-    json_output: options.Json = False,
+    cache: machine.Cache = None,
+    max_length: machine.MaxLength = None,
+    batch_size: machine.BatchSize = 64,
+    device: machine.Device = "auto",
+    precision: machine.Precision = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Measure a model: ranking, sparsity, FLOPS, latency, size; BM25, dense and hybrid search beside it."""
     from functools import partial
 
-    options.require_report(report_file)
-    options.require_files(run_file, failures)
-    options.require_models(None if index else model)
+    checks.require_report(report_file)
+    checks.require_files(run_file, failures)
+    checks.require_models(None if index else model)
 
     from splade_cli.cli.render import console
     from splade_cli.cli.render.evaluation.measurement import measurement
@@ -103,7 +104,7 @@ def evaluate(
     from splade_cli.search.searcher import Searcher
     from splade_cli.storage.cache import unfinished_folder
 
-    options.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
+    checks.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
     outputs = Outputs(run_file, report_file, mteb_output if mteb else None, json_output, _trackers(track))
     # before hours of measuring
     of_collections: dict[str, object] = {
@@ -125,11 +126,11 @@ def evaluate(
     if llm is None and (base_url is not None or answers is not None):
         raise UsageError("--base-url and --answers are of --llm", "name the model that writes: --llm MODEL")
     require_failures(failures, data or marks)
-    options.weights_need_hybrid(weights, mode)
+    ranking.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
-    chosen = options.search_options(mode, filter, 0.0, expand, fold, None, RERANK_DEPTH, weights)
-    finder = options.backend_name(backend)
-    attach = options.query_encoder(query)
+    chosen = ranking.search_options(mode, filter, 0.0, expand, fold, None, RERANK_DEPTH, weights)
+    finder = ranking.backend_name(backend)
+    attach = ranking.query_encoder(query)
     thresholds = parse_thresholds(fail_under or [])
     measures = measures_of([*(measure or (*MEASURES, *OF_JUDGEMENTS)), *thresholds])
     before = read_saved(fail_if_worse_than) if fail_if_worse_than else None

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli import options, settings
+from splade_cli.cli import settings
+from splade_cli.cli.options import checks, machine, outputs
 
 
 def export(
@@ -72,14 +73,14 @@ def export(
         typer.Option("--data", "-d", help="Measure model and variant on this collection; may be repeated."),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Which qrels/<split>.tsv.")] = "test",
-    max_length: options.MaxLength = None,
-    batch_size: options.BatchSize = 64,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
-    force: options.Force = False,
-    json_output: options.Json = False,
+    max_length: machine.MaxLength = None,
+    batch_size: machine.BatchSize = 64,
+    device: machine.Device = "auto",
+    precision: machine.Precision = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
+    force: outputs.Force = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Write a model or an index for other programs, or make a model smaller, and measure what that costs."""
     from splade_cli.cli.commands.exports.index_files import IndexFlags, export_index
@@ -98,8 +99,8 @@ def export(
     )
     for_index = IndexFlags(names, scale, name, queries)
     if not is_index(source):
-        options.require_models(source)
-    options.require_there(corpus)
+        checks.require_models(source)
+    checks.require_there(corpus)
     if to in FORMATS and not is_index(source):
         for_index.require_none(source)
         if prune_vocabulary:
@@ -131,7 +132,7 @@ def export(
         raise UsageError("nothing to do: no smaller vocabulary was asked for", example)
     if corpus is None:
         raise UsageError("--prune-vocabulary needs documents to choose tokens by", "add --corpus DOCS")
-    options.positive(batch_size=batch_size, max_length=max_length, vocabulary_size=vocabulary_size)
+    checks.positive(batch_size=batch_size, max_length=max_length, vocabulary_size=vocabulary_size)
     claim_output(output, force, SMALLER_MODEL)
 
     from splade_cli.cli.render import console

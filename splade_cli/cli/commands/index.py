@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from splade_cli.cli import options, reading_options, settings
+from splade_cli.cli import settings
 from splade_cli.cli.commands.index_changes import add, merge, remove, sync, verify
 from splade_cli.cli.group import Group
 from splade_cli.cli.interrupts import told_if_whole
+from splade_cli.cli.options import checks, inputs, machine, outputs, ranking, reading, stored_weights
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
@@ -56,43 +57,43 @@ app = typer.Typer(
     BUILD, epilog="Changes to an index: splade index add | sync | remove | merge | verify, each with --help."
 )
 def index(
-    documents: options.Documents,
+    documents: inputs.Documents,
     output: Annotated[Path, typer.Option("--output", "-o", help="Index folder.")],
-    model: options.Model = "tiny",
-    query: options.Query = "full",
+    model: inputs.Model = "tiny",
+    query: ranking.Query = "full",
     bm25: Annotated[
         bool, typer.Option("--bm25/--no-bm25", help="Count words as well, for --mode bm25.")
     ] = True,
     language: Language = None,
     dense: Dense = None,
-    prune_terms: options.PruneTerms = None,
-    prune_mass: options.PruneMass = None,
-    impacts: options.Impacts = None,
-    workers: options.Workers = 1,
-    cache: options.Cache = None,
-    chunk_tokens: reading_options.ChunkTokens = None,
-    chunk_size: reading_options.ChunkSize = None,
-    chunk_min: reading_options.ChunkMin = None,
-    chunk_max: reading_options.ChunkMax = None,
-    overlap: reading_options.Overlap = 0.15,
-    chunker: reading_options.Chunker = "structure",
-    max_file_size: reading_options.MaxFileSize = 100.0,
-    max_file_seconds: reading_options.MaxFileSeconds = 60.0,
-    follow_links: reading_options.FollowLinks = False,
-    extensions: reading_options.Extensions = None,
-    include: reading_options.Include = None,
-    exclude: reading_options.Exclude = None,
-    ignored: reading_options.Ignored = False,
-    keep_duplicates: reading_options.KeepDuplicates = False,
-    show_skipped: reading_options.ShowSkipped = False,
-    max_length: options.MaxLength = None,
-    batch_size: options.BatchSize = 64,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
-    force: options.Force = False,
-    json_output: options.Json = False,
+    prune_terms: stored_weights.PruneTerms = None,
+    prune_mass: stored_weights.PruneMass = None,
+    impacts: stored_weights.Impacts = None,
+    workers: machine.Workers = 1,
+    cache: machine.Cache = None,
+    chunk_tokens: reading.ChunkTokens = None,
+    chunk_size: reading.ChunkSize = None,
+    chunk_min: reading.ChunkMin = None,
+    chunk_max: reading.ChunkMax = None,
+    overlap: reading.Overlap = 0.15,
+    chunker: reading.Chunker = "structure",
+    max_file_size: reading.MaxFileSize = 100.0,
+    max_file_seconds: reading.MaxFileSeconds = 60.0,
+    follow_links: reading.FollowLinks = False,
+    extensions: reading.Extensions = None,
+    include: reading.Include = None,
+    exclude: reading.Exclude = None,
+    ignored: reading.Ignored = False,
+    keep_duplicates: reading.KeepDuplicates = False,
+    show_skipped: reading.ShowSkipped = False,
+    max_length: machine.MaxLength = None,
+    batch_size: machine.BatchSize = 64,
+    device: machine.Device = "auto",
+    precision: machine.Precision = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
+    force: outputs.Force = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Make an index that can be searched: read, chunk, encode, write.
 
@@ -102,8 +103,8 @@ def index(
     from splade_cli.storage.marks import index_marks
 
     claim_output(output, force, index_marks(output))
-    options.require_there(documents, hint=options.DOCUMENTS)
-    options.require_models(model)
+    checks.require_there(documents, hint=inputs.DOCUMENTS)
+    checks.require_models(model)
 
     from splade_cli.cli.render import console
     from splade_cli.cli.render import index as render
@@ -115,7 +116,7 @@ def index(
     from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
 
-    options.positive(batch_size=batch_size, max_length=max_length, workers=workers)
+    checks.positive(batch_size=batch_size, max_length=max_length, workers=workers)
     opening = settings.model_options(
         device,
         trust_remote_code,
@@ -141,7 +142,7 @@ def index(
         bm25=bm25,
         language=language,
         dense=_dense_model(dense, opening),
-        query=options.query_encoder(query),
+        query=ranking.query_encoder(query),
         pruning=Pruning(prune_terms, prune_mass),
         impacts=impacts,
         workers=workers,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from splade_cli.cli import options, reading_options, settings
+from splade_cli.cli import settings
 from splade_cli.cli.interrupts import told
+from splade_cli.cli.options import checks, inputs, machine, outputs, reading
 
 if TYPE_CHECKING:
     from splade_cli.corpus.options import ReadingOptions
@@ -22,28 +23,28 @@ IndexModel = Annotated[
 
 
 def add(
-    documents: options.Documents,
+    documents: inputs.Documents,
     folder: IndexFolder,
     model: IndexModel = None,
-    max_file_size: reading_options.MaxFileSize = 100.0,
-    max_file_seconds: reading_options.MaxFileSeconds = 60.0,
-    follow_links: reading_options.FollowLinks = False,
-    extensions: reading_options.Extensions = None,
-    include: reading_options.Include = None,
-    exclude: reading_options.Exclude = None,
-    ignored: reading_options.Ignored = False,
-    keep_duplicates: reading_options.KeepDuplicates = False,
-    show_skipped: reading_options.ShowSkipped = False,
-    workers: options.Workers = 1,
-    batch_size: options.BatchSize = 64,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
-    json_output: options.Json = False,
+    max_file_size: reading.MaxFileSize = 100.0,
+    max_file_seconds: reading.MaxFileSeconds = 60.0,
+    follow_links: reading.FollowLinks = False,
+    extensions: reading.Extensions = None,
+    include: reading.Include = None,
+    exclude: reading.Exclude = None,
+    ignored: reading.Ignored = False,
+    keep_duplicates: reading.KeepDuplicates = False,
+    show_skipped: reading.ShowSkipped = False,
+    workers: machine.Workers = 1,
+    batch_size: machine.BatchSize = 64,
+    device: machine.Device = "auto",
+    precision: machine.Precision = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Add documents to an index: those whose id is there replace the old ones, unchanged ones are skipped."""
-    options.positive(batch_size=batch_size, workers=workers)
+    checks.positive(batch_size=batch_size, workers=workers)
     reading = settings.reading(
         max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored, keep_duplicates
     )
@@ -54,29 +55,29 @@ def add(
 
 
 def sync(
-    documents: options.Documents,
+    documents: inputs.Documents,
     folder: IndexFolder,
     model: IndexModel = None,
-    max_file_size: reading_options.MaxFileSize = 100.0,
-    max_file_seconds: reading_options.MaxFileSeconds = 60.0,
-    follow_links: reading_options.FollowLinks = False,
-    extensions: reading_options.Extensions = None,
-    include: reading_options.Include = None,
-    exclude: reading_options.Exclude = None,
-    ignored: reading_options.Ignored = False,
-    keep_duplicates: reading_options.KeepDuplicates = False,
-    show_skipped: reading_options.ShowSkipped = False,
-    workers: options.Workers = 1,
-    batch_size: options.BatchSize = 64,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
+    max_file_size: reading.MaxFileSize = 100.0,
+    max_file_seconds: reading.MaxFileSeconds = 60.0,
+    follow_links: reading.FollowLinks = False,
+    extensions: reading.Extensions = None,
+    include: reading.Include = None,
+    exclude: reading.Exclude = None,
+    ignored: reading.Ignored = False,
+    keep_duplicates: reading.KeepDuplicates = False,
+    show_skipped: reading.ShowSkipped = False,
+    workers: machine.Workers = 1,
+    batch_size: machine.BatchSize = 64,
+    device: machine.Device = "auto",
+    precision: machine.Precision = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
     force: Annotated[bool, typer.Option("--force", help="Even if most documents of the index go.")] = False,
-    json_output: options.Json = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Bring an index to what a folder holds now: added and changed documents in, those that are gone out."""
-    options.positive(batch_size=batch_size, workers=workers)
+    checks.positive(batch_size=batch_size, workers=workers)
     reading = settings.reading(
         max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored, keep_duplicates
     )
@@ -136,7 +137,7 @@ def _bring(
 def remove(
     ids: Annotated[list[str], typer.Argument(help="Ids of documents or of chunks.", show_default=False)],
     folder: IndexFolder,
-    json_output: options.Json = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Remove documents, or single chunks, from an index."""
     from splade_cli.cli.render import index as render
@@ -150,7 +151,7 @@ def remove(
         render.changed(folder, {"chunks removed": len(rows)} | render.merge_facts(merged), json_output)
 
 
-def merge(folder: IndexFolder, json_output: options.Json = False) -> None:
+def merge(folder: IndexFolder, json_output: outputs.Json = False) -> None:
     """Make one segment of all, without what was removed: smaller, and as fast as newly built."""
     from splade_cli.cli.render import index as render
     from splade_cli.index.updates import IndexWriter
@@ -166,7 +167,7 @@ def merge(folder: IndexFolder, json_output: options.Json = False) -> None:
 
 def verify(
     folder: Annotated[Path, typer.Argument(help="Index folder.", show_default=False)],
-    json_output: options.Json = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Read every byte of an index and compare checksums; exit code 1 where a file is damaged."""
     from splade_cli.cli.render import index as render

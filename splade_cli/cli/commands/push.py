@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splade_cli.cli import options, settings
+from splade_cli.cli import settings
+from splade_cli.cli.options import machine, outputs
 
 if TYPE_CHECKING:
     from splade_cli.deploy.push.push_index import PushRequest
@@ -41,7 +42,7 @@ def push(
     sync: Annotated[
         bool, typer.Option("--sync", help="Bring what is there up to date: add, replace, delete.")
     ] = False,
-    force: options.Force = False,
+    force: outputs.Force = False,
     queries: Annotated[
         Path | None,
         typer.Option(
@@ -58,12 +59,12 @@ def push(
             "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
         ),
     ] = None,
-    device: options.Device = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
+    device: machine.Device = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
     ] = False,
-    json_output: options.Json = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Publish a model on the model hub (HF_TOKEN or `hf auth login`), or fill an engine with an index."""
     from splade_cli.cli.usage import UsageError

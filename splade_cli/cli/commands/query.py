@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splade_cli.cli import options, reading_options, settings
+from splade_cli.cli import settings
+from splade_cli.cli.options import checks, inputs, machine, ranking, reading
 
 if TYPE_CHECKING:
     from splade_cli.search.interleaving.ab_test import AbTest
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def query(
     context: typer.Context,
-    index: options.Index = None,
+    index: inputs.Index = None,
     docs: Annotated[Path | None, typer.Option("--docs", help="Documents to index in memory instead.")] = None,
     model: Annotated[
         str | None,
@@ -34,8 +35,8 @@ def query(
         Path | None, typer.Option("--output-file", help="Write the hits of --query as JSON.")
     ] = None,
     top: Annotated[int, typer.Option("--top", "-k", help="Hits a query.")] = 5,
-    mode: options.Mode = "auto",
-    filter: options.Filter = None,
+    mode: ranking.Mode = "auto",
+    filter: ranking.Filter = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the terms behind each hit.")] = False,
     marks: Annotated[
         Path | None,
@@ -53,31 +54,31 @@ def query(
         Path | None,
         typer.Option("--ab-log", help="What --ab counts.", show_default="ab.jsonl beside the index"),
     ] = None,
-    idf: options.Idf = 0.0,
-    expand: options.Expand = None,
-    fold: options.Fold = "auto",
-    rerank: options.Rerank = None,
-    rerank_top: options.RerankTop = 50,
-    weights: options.Weights = None,
-    backend: options.Backend = None,
-    engine: options.Engine = None,
-    max_file_size: reading_options.MaxFileSize = 100.0,
-    max_file_seconds: reading_options.MaxFileSeconds = 60.0,
-    follow_links: reading_options.FollowLinks = False,
-    extensions: reading_options.Extensions = None,
-    include: reading_options.Include = None,
-    exclude: reading_options.Exclude = None,
-    ignored: reading_options.Ignored = False,
-    keep_duplicates: reading_options.KeepDuplicates = False,
-    show_skipped: reading_options.ShowSkipped = False,
-    device: options.Device = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
+    idf: ranking.Idf = 0.0,
+    expand: ranking.Expand = None,
+    fold: ranking.Fold = "auto",
+    rerank: ranking.Rerank = None,
+    rerank_top: ranking.RerankTop = 50,
+    weights: ranking.Weights = None,
+    backend: ranking.Backend = None,
+    engine: ranking.Engine = None,
+    max_file_size: reading.MaxFileSize = 100.0,
+    max_file_seconds: reading.MaxFileSeconds = 60.0,
+    follow_links: reading.FollowLinks = False,
+    extensions: reading.Extensions = None,
+    include: reading.Include = None,
+    exclude: reading.Exclude = None,
+    ignored: reading.Ignored = False,
+    keep_duplicates: reading.KeepDuplicates = False,
+    show_skipped: reading.ShowSkipped = False,
+    device: machine.Device = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
 ) -> None:
     """Search interactively: hits with the reasons why they matched."""
     if output_file is not None:
         _require_output(output_file, query)
-    options.require_there(docs, hint=options.DOCUMENTS)
+    checks.require_there(docs, hint=inputs.DOCUMENTS)
 
     from splade_cli.cli.render import console
     from splade_cli.cli.usage import UsageError
@@ -86,7 +87,7 @@ def query(
     from splade_cli.search.session.session import Session
     from splade_cli.search.session.sitting import MARKS
 
-    options.positive(top=top)
+    checks.positive(top=top)
     if ab_log is not None and ab is None:
         raise UsageError(f"--ab-log {ab_log} without --ab", "name the other model or index: --ab tiny")
     if docs is not None and getattr(context.get_parameter_source("index"), "name", "") == "ENVIRONMENT":
@@ -96,7 +97,7 @@ def query(
         raise UsageError(
             "splade query needs either --index or --docs", "make an index: splade index DOCS -o index"
         )
-    chosen = options.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
+    chosen = ranking.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     is_interactive = query is None and sys.stdin.isatty()
     if is_made:
@@ -126,7 +127,7 @@ def query(
         with show_progress() as progress:
             made = index_documents(docs, options=indexing, embedder=embedder, progress=progress)
         console.skipped(made.skipped, everything=show_skipped)
-        searcher = Searcher.over(made.index, embedder, options=chosen, backend=options.backend_name(backend))
+        searcher = Searcher.over(made.index, embedder, options=chosen, backend=ranking.backend_name(backend))
     others = Others(opening)
     compared: AbTest | None = None
     if ab is not None:

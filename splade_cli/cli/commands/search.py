@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from splade_cli.cli import options, settings
+from splade_cli.cli import settings
+from splade_cli.cli.options import checks, inputs, machine, outputs, ranking
 
 if TYPE_CHECKING:
     from splade_cli.search.searcher import Searcher
@@ -23,7 +24,7 @@ def search(
             show_default=False,
         ),
     ],
-    index: options.Index = None,
+    index: inputs.Index = None,
     k: Annotated[int, typer.Option("-k", "--top", help="Hits.")] = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Show the terms behind each hit.")] = False,
     model: Annotated[
@@ -32,29 +33,29 @@ def search(
             "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
         ),
     ] = None,
-    mode: options.Mode = "auto",
-    filter: options.Filter = None,
-    idf: options.Idf = 0.0,
-    expand: options.Expand = None,
-    fold: options.Fold = "auto",
-    rerank: options.Rerank = None,
-    rerank_top: options.RerankTop = 50,
-    weights: options.Weights = None,
-    backend: options.Backend = None,
-    engine: options.Engine = None,
-    device: options.Device = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
-    json_output: options.Json = False,
+    mode: ranking.Mode = "auto",
+    filter: ranking.Filter = None,
+    idf: ranking.Idf = 0.0,
+    expand: ranking.Expand = None,
+    fold: ranking.Fold = "auto",
+    rerank: ranking.Rerank = None,
+    rerank_top: ranking.RerankTop = 50,
+    weights: ranking.Weights = None,
+    backend: ranking.Backend = None,
+    engine: ranking.Engine = None,
+    device: machine.Device = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Search an index."""
     from splade_cli.cli.render import console
     from splade_cli.cli.render.hits import ranked
 
     query = " ".join(words)
-    options.positive(top=k)
-    options.weights_need_hybrid(weights, mode)
-    chosen = options.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
+    checks.positive(top=k)
+    ranking.weights_need_hybrid(weights, mode)
+    chosen = ranking.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
     if query != "-":
         chosen = replace(chosen, details=True)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli import options, settings
+from splade_cli.cli import settings
+from splade_cli.cli.options import inputs, machine, ranking
 
 TOKEN = "SPLADE_SERVE_TOKEN"
 
 
 def serve(
-    index: options.RequiredIndex,
+    index: inputs.RequiredIndex,
     host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "-p", help="Port; 0 takes a free one.")] = 8080,
     without_token: Annotated[
@@ -68,18 +69,18 @@ def serve(
             "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
         ),
     ] = None,
-    mode: options.Mode = "auto",
-    idf: options.Idf = 0.0,
-    expand: options.Expand = None,
-    fold: options.Fold = "auto",
-    rerank: options.Rerank = None,
-    rerank_top: options.RerankTop = 50,
-    weights: options.Weights = None,
-    backend: options.Backend = None,
-    engine: options.Engine = None,
-    device: options.Device = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
+    mode: ranking.Mode = "auto",
+    idf: ranking.Idf = 0.0,
+    expand: ranking.Expand = None,
+    fold: ranking.Fold = "auto",
+    rerank: ranking.Rerank = None,
+    rerank_top: ranking.RerankTop = 50,
+    weights: ranking.Weights = None,
+    backend: ranking.Backend = None,
+    engine: ranking.Engine = None,
+    device: machine.Device = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
 ) -> None:
     """Serve an index over HTTP, with a search page."""
     from splade_cli.cli.usage import UsageError
@@ -92,10 +93,10 @@ def serve(
         raise UsageError(f"--marks {marks} with --no-marks", "one of the two")
     if ab_log is not None and ab is None:
         raise UsageError(f"--ab-log {ab_log} without --ab", "name the second index: --ab DIR")
-    options.weights_need_hybrid(weights, mode)
+    ranking.weights_need_hybrid(weights, mode)
     if marks is None and not no_marks and not without_token:
         marks = index.resolve().parent / MARKS
-    chosen = options.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
+    chosen = ranking.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
     limits = Limits(
         concurrency=concurrency,
         waiting=waiting,
@@ -125,10 +126,10 @@ def serve(
     from splade_cli.deploy.server.served_index import IndexSource
 
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
-    source = IndexSource(index, model, chosen, options.backend_name(backend), opening, engine)
+    source = IndexSource(index, model, chosen, ranking.backend_name(backend), opening, engine)
     other: IndexSource | None = None
     if ab is not None:
-        other = IndexSource(ab, None, chosen, options.backend_name(backend), opening)
+        other = IndexSource(ab, None, chosen, ranking.backend_name(backend), opening)
     is_started = False
 
     def started(address: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli.options import checks, machine, outputs
 
 
 def train(
@@ -64,7 +64,7 @@ def train(
     ] = None,
     lambda_q: Annotated[float | None, typer.Option("--lambda-q", help="FLOPS weight of queries.")] = None,
     lambda_d: Annotated[float | None, typer.Option("--lambda-d", help="FLOPS weight of documents.")] = None,
-    max_length: options.MaxLength = None,
+    max_length: machine.MaxLength = None,
     truncate: Annotated[
         int | None,
         typer.Option("--truncate", help="Tokens of a text that a step reads: faster; the model reads all."),
@@ -87,7 +87,7 @@ def train(
     push_to_hub: Annotated[
         str | None, typer.Option("--push-to-hub", help="Publish the model as NAME/MODEL when it is done.")
     ] = None,
-    force: options.Force = False,
+    force: outputs.Force = False,
     trust_remote_code: Annotated[
         bool | None,
         typer.Option("--trust-remote-code", help="Run Python code that the model's repository brings."),
@@ -101,8 +101,8 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
-    report_file: options.Report = None,
-    json_output: options.Json = False,
+    report_file: outputs.Report = None,
+    json_output: outputs.Json = False,
 ) -> None:
     """Fine-tune a SPLADE model: distillation where rows carry scores, else in-batch and hard negatives."""
     import os
@@ -115,8 +115,8 @@ def train(
 
     if precision not in (None, "fp32", "bf16", "fp16"):
         raise UsageError(f"unknown precision '{precision}'", "one of fp32, bf16, fp16")
-    options.require_report(report_file)
-    options.positive(
+    checks.require_report(report_file)
+    checks.positive(
         epochs=epochs,
         batch_size=batch_size,
         max_steps=max_steps,
@@ -175,9 +175,9 @@ def train(
 
         claim_output(Path(folder), force)  # before libraries of models are loaded
     data = resolved.config.datasets
-    options.require_there(data.train_file, data.val_file, data.corpus)
+    checks.require_there(data.train_file, data.val_file, data.corpus)
     section = resolved.config.model
-    options.require_models(section.base_model, dense=section.architecture in options.OVER_DENSE)
+    checks.require_models(section.base_model, dense=section.architecture in checks.OVER_DENSE)
     from splade_cli.training.trainer import SpladeTrainer
 
     trainer = SpladeTrainer(resolved=resolved, resume=resume_from or resume, force=force)

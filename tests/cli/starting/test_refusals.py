@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from splade_cli.cli.options import OVER_DENSE, require_models
+from splade_cli.cli.options.checks import OVER_DENSE, require_models
 from splade_cli.errors import ModelError, rebuild_hint
 
 PROGRAM = """

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli.options import outputs
 
 
 def compare(
@@ -25,7 +25,7 @@ def compare(
     every_system: Annotated[
         bool, typer.Option("--all", help="Every row of each file, not its first alone.")
     ] = False,
-    json_output: options.Json = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Compare saved evaluations: figures, differences with their intervals, p (Holm), wins, ties, losses."""
     from splade_cli.cli.render import console

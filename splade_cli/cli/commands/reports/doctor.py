@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli.options import outputs
 
 
-def doctor(json_output: options.Json = False) -> None:
+def doctor(json_output: outputs.Json = False) -> None:
     """Check this installation: versions, device, kernels, caches, extras."""
     from dataclasses import asdict
 

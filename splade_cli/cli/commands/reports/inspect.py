@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli.options import checks, outputs
 
 
 def inspect(
@@ -19,11 +19,11 @@ def inspect(
     ],
     rows: Annotated[int, typer.Option("--rows", help="Rows to read; 0 shows none.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, other rows.")] = 42,
-    report_file: options.Report = None,
-    json_output: options.Json = False,
+    report_file: outputs.Report = None,
+    json_output: outputs.Json = False,
 ) -> None:
     """Validate and describe training data: lengths, overlap, repeats, leaks, hard negatives, rows to read."""
-    options.require_report(report_file)
+    checks.require_report(report_file)
 
     from splade_cli.cli.render import console
     from splade_cli.cli.render import inspection as render

@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli.options import inputs, outputs
 
 
 def terms(
-    index: options.RequiredIndex,
+    index: inputs.RequiredIndex,
     above: Annotated[
         float, typer.Option("--above", help="Share of the documents above which a term is listed.")
     ] = 0.2,
     language: Annotated[
         str | None, typer.Option("--language", help="Whose stop words are named.", show_default="guessed")
     ] = None,
-    json_output: options.Json = False,
+    json_output: outputs.Json = False,
 ) -> None:
     """Report frequent terms: active in so many documents that they tell none apart."""
     from dataclasses import asdict

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from splade_cli.cli import options
+from splade_cli.cli.options import checks, machine, outputs
 
 
 def tune(
@@ -27,15 +27,15 @@ def tune(
             "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
         ),
     ] = None,
-    batch_size: options.BatchSize = 64,
-    device: options.Device = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
-    report_file: options.Report = None,
-    json_output: options.Json = False,
+    batch_size: machine.BatchSize = 64,
+    device: machine.Device = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
+    report_file: outputs.Report = None,
+    json_output: outputs.Json = False,
 ) -> None:
     """Measure what pruning, rounding and two-step search cost an index: quality, size, milliseconds."""
-    options.require_report(report_file)
+    checks.require_report(report_file)
 
     from splade_cli.cli.render import console, tuning
     from splade_cli.cli.render.progress import show_progress
@@ -45,7 +45,7 @@ def tune(
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
 
-    options.positive(batch_size=batch_size)
+    checks.positive(batch_size=batch_size)
     collection = load_collection(data, split)
     opening = ModelOptions(
         device=device, batch_size=batch_size, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle

@@ -6,28 +6,29 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli import options, settings
+from splade_cli.cli import settings
+from splade_cli.cli.options import inputs, machine, ranking
 
 
 def mcp(
-    index: options.RequiredIndex,
+    index: inputs.RequiredIndex,
     model: Annotated[
         str | None,
         typer.Option(
             "--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"
         ),
     ] = None,
-    mode: options.Mode = "auto",
-    filter: options.Filter = None,
-    idf: options.Idf = 0.0,
-    expand: options.Expand = None,
-    fold: options.Fold = "auto",
-    rerank: options.Rerank = None,
-    rerank_top: options.RerankTop = 50,
-    weights: options.Weights = None,
-    device: options.Device = "auto",
-    trust_remote_code: options.TrustRemoteCode = False,
-    allow_pickle: options.AllowPickle = False,
+    mode: ranking.Mode = "auto",
+    filter: ranking.Filter = None,
+    idf: ranking.Idf = 0.0,
+    expand: ranking.Expand = None,
+    fold: ranking.Fold = "auto",
+    rerank: ranking.Rerank = None,
+    rerank_top: ranking.RerankTop = 50,
+    weights: ranking.Weights = None,
+    device: machine.Device = "auto",
+    trust_remote_code: machine.TrustRemoteCode = False,
+    allow_pickle: machine.AllowPickle = False,
 ) -> None:
     """Serve an index to an agent by the Model Context Protocol, on standard input and output."""
     from importlib.util import find_spec
@@ -37,8 +38,8 @@ def mcp(
     install = 'pip install "splade-cli[mcp]"'
     if find_spec("mcp") is None:
         raise InputError("mcp is not installed", install)
-    options.weights_need_hybrid(weights, mode)
-    chosen = options.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
+    ranking.weights_need_hybrid(weights, mode)
+    chosen = ranking.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
 
     from splade_cli.cli.render import console
 

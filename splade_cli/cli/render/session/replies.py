@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.text import Text
 
-from splade_cli.cli.options import hint_with_flag
 from splade_cli.cli.render.console import LISTED_TERMS, NARROW, columns, err, note, out
 from splade_cli.cli.render.frequent_terms import frequent_terms
 from splade_cli.cli.render.hits import ranked
 from splade_cli.cli.render.hits.flow import INDENT, flowing, highlighted, indented
 from splade_cli.cli.render.hits.reasons import legend, part_of, reasons, score, term_name, terms_line
 from splade_cli.cli.render.plain import one_line, plain
+from splade_cli.cli.usage import hint_with_flag
 from splade_cli.search.explain.shown_terms import shown_terms
 from splade_cli.search.explain.term_names import continues_a_word, readable
 from splade_cli.search.session.replies import (

@@ -1,4 +1,4 @@
-"""Options that several commands share: same flag, same meaning everywhere."""
+"""Options of a search: how texts are found, fused, filtered, folded and reranked, and the record of it."""
 
 from __future__ import annotations
 
@@ -7,115 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from splade_cli.cli.options.checks import positive
+
 if TYPE_CHECKING:
     from splade_cli.model.query_encoders.base import ExportQueries
     from splade_cli.search.options import SearchOptions
 
-OVER_DENSE = ("csr", "laspar")
-"""Architectures, and presets, that are trained over a dense model."""
-DOCUMENTS = "name a file or a folder of documents"
-Documents = Annotated[
-    Path,
-    typer.Argument(help="A file or folder: texts, web pages, PDF, tables, code ...", show_default=False),
-]
-Model = Annotated[
-    str, typer.Option("--model", "-m", help="'tiny' (in this package), a model folder, or a hub id.")
-]
-Index = Annotated[
-    Path | None,
-    typer.Option(
-        "--index",
-        "-i",
-        envvar="SPLADE_INDEX",
-        help="Index folder of `splade index`.",
-        show_default=False,
-    ),
-]
-RequiredIndex = Annotated[
-    Path,
-    typer.Option("--index", "-i", envvar="SPLADE_INDEX", help="Index folder of `splade index`."),
-]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
-Report = Annotated[
-    Path | None,
-    typer.Option(
-        "--report",
-        help="Write a report: .html is a page to read, .md Markdown, .json its figures.",
-        show_default=False,
-    ),
-]
-Device = Annotated[
-    str,
-    typer.Option(
-        "--device", envvar="SPLADE_DEVICE", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Machine"
-    ),
-]
-Precision = Annotated[
-    str,
-    typer.Option("--precision", help="auto, fp32, bf16, fp16, int8, bf16+int8.", rich_help_panel="Machine"),
-]
-BatchSize = Annotated[
-    int, typer.Option("--batch-size", help="Texts encoded at a time, at most.", rich_help_panel="Machine")
-]
-MaxLength = Annotated[
-    int | None,
-    typer.Option(
-        "--max-length",
-        help="Tokens read of a text.",
-        show_default="the model's limit",
-        rich_help_panel="Machine",
-    ),
-]
-TrustRemoteCode = Annotated[
-    bool,
-    typer.Option(
-        "--trust-remote-code",
-        help="Run Python code that the model's repository brings.",
-        rich_help_panel="Machine",
-    ),
-]
-AllowPickle = Annotated[
-    bool,
-    typer.Option("--allow-pickle", help="Read weights that are not safetensors.", rich_help_panel="Machine"),
-]
-PruneTerms = Annotated[
-    int | None,
-    typer.Option(
-        help="Store the N largest terms of a chunk only; scores and reasons are those of what is stored.",
-        metavar="N",
-        show_default="all",
-    ),
-]
-PruneMass = Annotated[
-    float | None,
-    typer.Option(
-        help="Store only the largest terms that make up this share of a chunk's weight, e.g. 0.9.",
-        metavar="S",
-        show_default="all",
-    ),
-]
-Impacts = Annotated[
-    int | None,
-    typer.Option(
-        help="Bits of a stored weight, 8 or 16, all of one step.", metavar="8|16", show_default="float32"
-    ),
-]
-Cache = Annotated[
-    Path | None,
-    typer.Option(
-        "--cache",
-        help="Folder that keeps what is encoded: `evaluate` and `index` of the same documents read it again.",
-        show_default="kept until done",
-        rich_help_panel="Machine",
-    ),
-]
-Workers = Annotated[
-    int,
-    typer.Option(
-        "--workers", help="Encoding processes; on CUDA each takes a GPU in turn.", rich_help_panel="Machine"
-    ),
-]
 Query = Annotated[
     str,
     typer.Option(
@@ -204,50 +101,6 @@ Backend = Annotated[
         rich_help_panel="Ranking",
     ),
 ]
-
-
-def require_report(path: Path | None) -> None:
-    """Raises InputError, before anything is computed, for a report that could not be written."""
-    if path is not None and str(path) != "-":
-        from splade_cli.reports.outputs import require_report_file
-
-        require_report_file(path)
-
-
-def require_files(*paths: Path | None) -> None:
-    """The same for files of any kind; one that is standard output can be."""
-    from splade_cli.storage.outputs import output_file
-
-    for path in paths:
-        if path is not None and str(path) != "-":
-            output_file(path)
-
-
-def require_there(*paths: Path | str | None, hint: str = "check the path") -> None:
-    """Raises InputError, before libraries of models are loaded, for a file or folder that there is not."""
-    from splade_cli.errors import InputError
-
-    for path in paths:
-        if path is not None and not Path(path).exists():
-            raise InputError(f"no such file or folder: {path}", hint)
-
-
-def require_models(*names: str | None, dense: bool = False) -> None:
-    """The same for models, sparse or dense: raises ModelError for the name of a folder that there is not."""
-    from splade_cli.model.layout import resolve, resolve_dense
-
-    for name in names:
-        if name is not None and dense:
-            resolve_dense(name)
-        elif name is not None:
-            resolve(name)
-
-
-def hint_with_flag(hint: str, option: str) -> str:
-    """The hint of an error, with the flag of the option that it speaks of: ``top`` is ``--top``."""
-    if not option:
-        return hint
-    return f"{hint} (--{option.replace('_', '-')})"
 
 
 def query_encoder(name: str) -> ExportQueries | None:
@@ -347,10 +200,3 @@ def fusion_weights(text: str) -> dict[str, float] | Literal["rrf"]:
         if not 0 <= found[name] < float("inf"):
             raise UsageError(f"--weights: {name} is {value}", "weights are 0 or more")
     return found
-
-
-def positive(**sizes: float | None) -> None:
-    """Raises UsageError for the first size that is given and not above 0."""
-    from splade_cli.errors import require_positive
-
-    require_positive(**{name: value for name, value in sizes.items() if value is not None})

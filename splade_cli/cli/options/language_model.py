@@ -1,4 +1,4 @@
-"""Options of `splade gen-data`: where queries come from, how a language model is asked, what is written."""
+"""Options of a language model that writes or judges: which, how it is asked, what it may cost."""
 
 from __future__ import annotations
 
@@ -7,33 +7,6 @@ from typing import Annotated
 
 import typer
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the training files.")]
-OutputFormat = Annotated[
-    str,
-    typer.Option(
-        "--output-format", help="Of the training files: json (also called splade), jsonl, csv, tsv."
-    ),
-]
-Qrels = Annotated[
-    str | None,
-    typer.Option(
-        "--qrels",
-        help="DOCUMENTS is a BEIR folder: take its queries of this split, e.g. train, and write none.",
-    ),
-]
-Queries = Annotated[
-    Path | None,
-    typer.Option(
-        "--queries", help="Rows of query and positive_document: take these queries, and write none."
-    ),
-]
-Around = Annotated[
-    Path | None,
-    typer.Option(
-        "--for",
-        help="Lost queries of `splade evaluate --failures`: write about their documents alone.",
-    ),
-]
 LlmModel = Annotated[
     str | None,
     typer.Option(
@@ -56,43 +29,6 @@ Template = Annotated[
         "--template",
         help="generic, technical, legal, medical, finance, multilingual, or a JSON file (with --llm).",
         rich_help_panel="Language model",
-    ),
-]
-Language = Annotated[
-    str | None,
-    typer.Option(
-        "--language",
-        help="Language of the queries.",
-        show_default="that of the documents",
-        rich_help_panel="Queries",
-    ),
-]
-QueriesPerChunk = Annotated[
-    int | None,
-    typer.Option(
-        "--queries-per-chunk",
-        help="Queries a chunk.",
-        show_default="4, 2 with --llm",
-        rich_help_panel="Queries",
-    ),
-]
-MaxQueries = Annotated[
-    int,
-    typer.Option(
-        "--max-queries",
-        min=0,
-        help="Queries written at most, of chunks spread evenly over the documents; 0 for all.",
-        rich_help_panel="Queries",
-    ),
-]
-Kinds = Annotated[
-    str | None,
-    typer.Option(
-        "--kinds",
-        help="Kinds of queries, in parts: question=3,keywords=2,typo=1. Others: how-to, error-message; "
-        "natural and claim with --llm; title, span and sentence without.",
-        show_default="the usual ones",
-        rich_help_panel="Queries",
     ),
 ]
 Persona = Annotated[
@@ -233,72 +169,3 @@ Answers = Annotated[
         rich_help_panel="Language model",
     ),
 ]
-MiningModel = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        "-m",
-        help="Sparse model that mines beside BM25, or 'none'.",
-        rich_help_panel="Mining and split",
-    ),
-]
-Teacher = Annotated[
-    str,
-    typer.Option(
-        "--teacher",
-        help="Dense model that mines and scores beside BM25, or 'none'; auto: all-MiniLM-L6-v2 where it "
-        "is on this machine and the documents are English.",
-        rich_help_panel="Mining and split",
-    ),
-]
-Negatives = Annotated[
-    int,
-    typer.Option("--negatives", help="Hard negatives a query at most.", rich_help_panel="Mining and split"),
-]
-RoundTrip = Annotated[
-    int,
-    typer.Option(
-        "--round-trip",
-        help="A query is kept if its chunk is among the first N results.",
-        rich_help_panel="Queries",
-    ),
-]
-Without = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--without",
-        help="Switch a filter off: duplicate, copy, round-trip or ceiling; may be given again.",
-        show_default="all are on",
-        rich_help_panel="Queries",
-    ),
-]
-ValRatio = Annotated[
-    float,
-    typer.Option(
-        "--val-ratio",
-        help="Share held out for validation; a dev or val split beside --qrels wins.",
-        rich_help_panel="Mining and split",
-    ),
-]
-TestRatio = Annotated[
-    float,
-    typer.Option(
-        "--test-ratio",
-        help="Share held out for a test side; a test split beside --qrels wins.",
-        show_default="none is written",
-        rich_help_panel="Mining and split",
-    ),
-]
-ChunkFor = Annotated[
-    str,
-    typer.Option(
-        "--chunk-for",
-        help="The model to be trained: chunks are no longer than it reads.",
-        rich_help_panel="Chunks",
-    ),
-]
-MaxDocuments = Annotated[
-    int | None, typer.Option("--max-documents", help="Read only the first N.", rich_help_panel="Queries")
-]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same files.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]

@@ -1,0 +1,1 @@
+"""Options that commands share, a noun a file: same flag, same meaning everywhere."""
