@@ -71,6 +71,13 @@ def rebuild_hint(folder: object) -> str:
     return f"make it again: splade index DOCS -o {shlex.quote(str(folder))} --force"
 
 
+def no_index(folder: object) -> IndexFolderError:
+    """What is told of a folder that holds no index."""
+    return IndexFolderError(
+        f"no index at {folder}", f"make one: splade index DOCS -o {shlex.quote(str(folder))}"
+    )
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """The closest of `choices` as ``did you mean 'x'?``, or an empty string."""
     close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from splade_cli.config.resolve import resolve
 from splade_cli.errors import InputError, require_positive
 from splade_cli.generation.options import Judged, Llm, Offline, Rows
 from splade_cli.progress import Progress, Say, bars, unsaid
@@ -59,6 +60,8 @@ class BuildOptions:
                 "name another output",
                 option="output",
             )
+        base = {"model.base_model": self.model}
+        resolve(preset=self.preset, environment=self.environment, flags=base, settings=self.settings)
 
 
 @contextmanager

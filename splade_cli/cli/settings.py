@@ -29,10 +29,14 @@ def open_index(
     """An index folder, or an engine, as the searcher that `search` and `query` ask; `backend` as --backend
     has it. Raises UsageError where neither is named."""
     from splade_cli.cli.usage import UsageError
-    from splade_cli.search.searcher import Searcher
 
     if index is None and engine is None:
         raise UsageError("no index is named", "make one: splade index DOCS -o index; then add --index index")
+    checks.require_index(index)
+    checks.require_there(chosen.expansion)
+
+    from splade_cli.search.searcher import Searcher
+
     return Searcher.open(
         index,
         model=model,

@@ -8,10 +8,8 @@ from pathlib import Path
 from splade_cli.datasets.collections import Collection, load_collection
 from splade_cli.datasets.formats.trec import ranked
 from splade_cli.datasets.lost_queries import LostQuery, write_lost_queries
-from splade_cli.errors import InputError
 from splade_cli.evaluation.report import SystemResult
 from splade_cli.records import Document
-from splade_cli.storage.outputs import output_file
 
 LOOKED_AT = 10
 """Results of a query among which documents that stand above a relevant one are looked for."""
@@ -45,15 +43,6 @@ def lost_queries(result: SystemResult, collection: Collection, measure: str, bel
         )
     lost.sort(key=lambda one: one.value)
     return [one for one in lost if one.relevant]
-
-
-def require_failures(path: Path | None, data: object) -> None:
-    """Raises InputError where there is nothing to fail at, or no place to write to."""
-    if path is None:
-        return
-    if data is None:
-        raise InputError(f"failures to {path} need judged queries", "name a collection", option="data")
-    output_file(path)
 
 
 def write_failures(

@@ -55,6 +55,14 @@ class Device(NamedTuple):
         return torch.autocast(self.kind, dtype=self.torch_dtype, enabled=is_low)
 
 
+def require_known(device: str, precision: str) -> None:
+    """Raises InputError for a name that no device or precision has, on whatever machine."""
+    if re.fullmatch(rf"{'|'.join(DEVICES)}|cuda:\d+", device) is None:
+        raise InputError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}, or cuda:N")
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision '{precision}'", f"one of {', '.join(PRECISIONS)}")
+
+
 def choose_device(device: str = "auto", precision: str = "auto") -> Device:
     """The device to use: what was asked for, else CUDA, else MPS, else CPU.
 
@@ -69,10 +77,7 @@ def choose_device(device: str = "auto", precision: str = "auto") -> Device:
     """
     import torch
 
-    if re.fullmatch(rf"{'|'.join(DEVICES)}|cuda:\d+", device) is None:
-        raise InputError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}, or cuda:N")
-    if precision not in PRECISIONS:
-        raise InputError(f"unknown precision '{precision}'", f"one of {', '.join(PRECISIONS)}")
+    require_known(device, precision)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     has_mps = torch.backends.mps.is_available()
     name = _first_device(count, has_mps) if device == "auto" else device

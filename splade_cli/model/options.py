@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+from splade_cli.model.device import require_known
+
 
 @dataclass(frozen=True)
 class ModelOptions:
@@ -27,6 +29,10 @@ class ModelOptions:
     trust_remote_code: bool = False
     allow_pickle: bool = False
     revision: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises InputError for the name of no device or precision."""
+        require_known(self.device, self.precision)
 
     @property
     def use_safetensors(self) -> bool | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from splade_cli.datasets.collections import Collection
 from splade_cli.datasets.formats.trec import Qrels, Run
 from splade_cli.datasets.lost_queries import LostQuery
-from splade_cli.errors import InputError
-from splade_cli.evaluation.failures import lost_queries, require_failures
+from splade_cli.evaluation.failures import lost_queries
 from splade_cli.evaluation.metrics import per_query
 from splade_cli.evaluation.report import SystemResult
 from splade_cli.records import Document
@@ -69,12 +66,3 @@ def test_the_bound_and_the_measure_are_those_that_are_asked_for() -> None:
 
 def test_a_query_whose_relevant_documents_are_not_there_is_none() -> None:
     assert lost({"q": ranking("d0")}, {"q": {"gone": 1}}) == []
-
-
-def test_failures_need_judgements_and_a_place(tmp_path: Path) -> None:
-    require_failures(None, None)
-    require_failures(tmp_path / "lost.jsonl", tmp_path)
-    with pytest.raises(InputError, match="judged queries"):
-        require_failures(tmp_path / "lost.jsonl", None)
-    with pytest.raises(InputError, match="is a folder"):
-        require_failures(tmp_path, tmp_path)

@@ -69,7 +69,10 @@ def build(
     checks.require_there(documents, hint=inputs.DOCUMENTS)  # before libraries of models are loaded
     if not documents.resolve().is_relative_to(output.resolve()):
         claim_output(output, True, (BUILD,))
+    checks.require_collection(data)
     checks.require_models(model, dense=preset in checks.OVER_DENSE)
+    if dense not in ("auto", "none"):
+        checks.require_models(dense, dense=True)
 
     from splade_cli.building.options import BuildOptions, Watching
 

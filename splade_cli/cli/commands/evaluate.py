@@ -76,36 +76,14 @@ def evaluate(
     """Measure a model: ranking, sparsity, FLOPS, latency, size; BM25, dense and hybrid search beside it."""
     from functools import partial
 
-    checks.require_report(report_file)
-    checks.require_files(run_file, failures)
-    checks.require_models(None if index else model)
-
-    from splade_cli.cli.render import console
-    from splade_cli.cli.render.evaluation.measurement import measurement
     from splade_cli.cli.render.evaluation.outputs import Outputs
-    from splade_cli.cli.render.evaluation.page import page
-    from splade_cli.cli.render.progress import show_progress
     from splade_cli.cli.usage import UsageError
-    from splade_cli.datasets.collections import Collection
-    from splade_cli.datasets.formats.trec import read_run
-    from splade_cli.evaluation.benchmarks.marked import marked_collection
-    from splade_cli.evaluation.benchmarks.results import ENDING, Results, read_results
-    from splade_cli.evaluation.comparison.saved import read_saved, worse_than
-    from splade_cli.evaluation.failures import require_failures, write_failures
-    from splade_cli.evaluation.measurement import MeasurementOptions
-    from splade_cli.evaluation.measurement import measure as measured
-    from splade_cli.evaluation.measures.notation import MEASURES, OF_JUDGEMENTS, measures_of, shown_first
-    from splade_cli.evaluation.metrics import below_thresholds, parse_thresholds
-    from splade_cli.evaluation.options import EvaluationOptions
-    from splade_cli.evaluation.sparsity_analysis import SAMPLES, read_texts
-    from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.errors import InputError
+    from splade_cli.reports.outputs import JSON
     from splade_cli.search.options import RERANK_DEPTH
-    from splade_cli.search.ranking.rerank import Reranker
-    from splade_cli.search.searcher import Searcher
-    from splade_cli.storage.cache import unfinished_folder
 
     checks.positive(batch_size=batch_size, max_length=max_length, rerank_top=rerank_top)
-    outputs = Outputs(run_file, report_file, mteb_output if mteb else None, json_output, _trackers(track))
+    written = Outputs(run_file, report_file, mteb_output if mteb else None, json_output, _trackers(track))
     # before hours of measuring
     of_collections: dict[str, object] = {
         "--fail-under": fail_under,
@@ -113,7 +91,7 @@ def evaluate(
     }
     of_collections |= {"--against-run": against_run, "--analyze": analyze}
     of_collections |= {"--typos": typos, "--paraphrases": paraphrases}
-    outputs.require(of_collections, judged=(data or marks) is not None)
+    written.require(of_collections, judged=(data or marks) is not None)
     if marks is not None and (index is None or data is not None):
         raise UsageError(
             "--marks judges hits of an index, in place of --data",
@@ -125,19 +103,49 @@ def evaluate(
         raise UsageError(f"--llm {llm} writes paraphrases", "ask for them: --paraphrases")
     if llm is None and (base_url is not None or answers is not None):
         raise UsageError("--base-url and --answers are of --llm", "name the model that writes: --llm MODEL")
-    require_failures(failures, data or marks)
+    if failures is not None and (data or marks) is None:
+        raise InputError(f"failures to {failures} need judged queries", "name a collection", option="data")
     ranking.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
     chosen = ranking.search_options(mode, filter, 0.0, expand, fold, None, RERANK_DEPTH, weights)
     finder = ranking.backend_name(backend)
     attach = ranking.query_encoder(query)
+    saved = [each for each in baseline or () if each.lower().endswith(JSON)]
+    names = [each for each in baseline or () if not each.lower().endswith(JSON)]
+    checks.require_files(failures)
+    checks.require_collection(data)
+    checks.require_there(marks, texts, expand, fail_if_worse_than, *saved, *(against_run or ()))
+    checks.require_index(index)
+    checks.require_models(None if index else model, *names)
+    checks.require_models(dense, dense=True)
+
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render.evaluation.measurement import measurement
+    from splade_cli.cli.render.evaluation.page import page
+    from splade_cli.cli.render.progress import show_progress
+    from splade_cli.datasets.collections import Collection
+    from splade_cli.datasets.formats.trec import read_run
+    from splade_cli.evaluation.benchmarks.marked import marked_collection
+    from splade_cli.evaluation.benchmarks.results import Results, read_results
+    from splade_cli.evaluation.comparison.saved import read_saved, worse_than
+    from splade_cli.evaluation.failures import write_failures
+    from splade_cli.evaluation.measurement import MeasurementOptions
+    from splade_cli.evaluation.measurement import measure as measured
+    from splade_cli.evaluation.measures.notation import MEASURES, OF_JUDGEMENTS, measures_of, shown_first
+    from splade_cli.evaluation.metrics import below_thresholds, parse_thresholds
+    from splade_cli.evaluation.options import EvaluationOptions
+    from splade_cli.evaluation.sparsity_analysis import SAMPLES, read_texts
+    from splade_cli.model.embedder import SpladeEmbedder
+    from splade_cli.search.ranking.rerank import Reranker
+    from splade_cli.search.searcher import Searcher
+    from splade_cli.storage.cache import unfinished_folder
+
     thresholds = parse_thresholds(fail_under or [])
     measures = measures_of([*(measure or (*MEASURES, *OF_JUDGEMENTS)), *thresholds])
     before = read_saved(fail_if_worse_than) if fail_if_worse_than else None
-    results = [read_results(Path(each)) for each in baseline or () if each.lower().endswith(ENDING)]
+    results = [read_results(Path(each)) for each in saved]
     if before is not None and before.path not in [each.path for each in results]:
         results.append(Results(before.path, (before.report,), {}))
-    names = [each for each in baseline or () if not each.lower().endswith(ENDING)]
     runs = {path.stem: read_run(path) for path in against_run or ()}
     looked_at = read_texts(texts) if texts else SAMPLES
     opening = settings.model_options(
@@ -206,16 +214,16 @@ def evaluate(
         baseline=other,
         dense=dense,
     )
-    outputs.write(found, model or "tiny", per_query, make_page)
-    if not outputs.on_stdout:
+    written.write(found, model or "tiny", per_query, make_page)
+    if not written.on_stdout:
         measurement(found)
-    outputs.say()
+    written.say()
     if failures is not None and judged is not None and found.report is not None:
         first = found.report.systems[0]
         on = found.report.compared_on
         lost = write_failures(failures, first, judged, found.report.split, on, failures_below)
         console.note(f"{lost} queries below {on} {failures_below:g} written to {failures}")
-    outputs.to_trackers(found, make_page)
+    written.to_trackers(found, make_page)
     missed = []
     if found.report is not None:
         first = found.report.systems[0]

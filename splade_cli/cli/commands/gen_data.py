@@ -41,6 +41,10 @@ PAID = (
 OF_A_JUDGE = ("judge_url", "judge_grade", "relabel")
 
 
+UNNAMED = ("auto", "none")
+"""Models that no folder or repository is called by."""
+
+
 def gen_data(
     context: typer.Context,
     documents: inputs.Documents,
@@ -146,6 +150,9 @@ def gen_data(
     if not dry_run:
         require_no_files(output, (CORPUS,), force or (output / UNFINISHED).exists())
     checks.require_there(documents, hint=inputs.DOCUMENTS)
+    checks.require_there(queries, around, examples)
+    checks.require_models(*(each for each in (model, chunk_for) if each not in UNNAMED))
+    checks.require_models(*(each for each in (teacher,) if each not in UNNAMED), dense=True)
 
     from splade_cli.cli.render import console
     from splade_cli.cli.render import gen_data as render

@@ -102,9 +102,19 @@ def index(
     from splade_cli.storage.files import claim_output
     from splade_cli.storage.marks import index_marks
 
+    checks.positive(batch_size=batch_size, max_length=max_length, workers=workers)
+    opening = settings.model_options(
+        device,
+        trust_remote_code,
+        allow_pickle,
+        batch_size=batch_size,
+        precision=precision,
+        max_length=max_length,
+    )
     claim_output(output, force, index_marks(output))
     checks.require_there(documents, hint=inputs.DOCUMENTS)
     checks.require_models(model)
+    checks.require_models(dense, dense=True)
 
     from splade_cli.cli.render import console
     from splade_cli.cli.render import index as render
@@ -116,15 +126,6 @@ def index(
     from splade_cli.indexing.options import IndexOptions
     from splade_cli.model.embedder import SpladeEmbedder
 
-    checks.positive(batch_size=batch_size, max_length=max_length, workers=workers)
-    opening = settings.model_options(
-        device,
-        trust_remote_code,
-        allow_pickle,
-        batch_size=batch_size,
-        precision=precision,
-        max_length=max_length,
-    )
     with claimed_index(output, force):
         pass  # what is refused should be so before a dense model is loaded
     chosen = IndexOptions(

@@ -45,13 +45,13 @@ def add(
 ) -> None:
     """Add documents to an index: those whose id is there replace the old ones, unchanged ones are skipped."""
     checks.positive(batch_size=batch_size, workers=workers)
-    reading = settings.reading(
+    how = settings.reading(
         max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored, keep_duplicates
     )
     opening = settings.model_options(
         device, trust_remote_code, allow_pickle, batch_size=batch_size, precision=precision
     )
-    _bring(documents, folder, model, reading, opening, workers, show_skipped, json_output)
+    _bring(documents, folder, model, how, opening, workers, show_skipped, json_output)
 
 
 def sync(
@@ -78,14 +78,14 @@ def sync(
 ) -> None:
     """Bring an index to what a folder holds now: added and changed documents in, those that are gone out."""
     checks.positive(batch_size=batch_size, workers=workers)
-    reading = settings.reading(
+    how = settings.reading(
         max_file_size, max_file_seconds, follow_links, extensions, include, exclude, ignored, keep_duplicates
     )
     opening = settings.model_options(
         device, trust_remote_code, allow_pickle, batch_size=batch_size, precision=precision
     )
     most_gone = 1.0 if force else 0.5
-    _bring(documents, folder, model, reading, opening, workers, show_skipped, json_output, most_gone)
+    _bring(documents, folder, model, how, opening, workers, show_skipped, json_output, most_gone)
 
 
 def _bring(
@@ -99,6 +99,10 @@ def _bring(
     json_output: bool,
     most_gone: float | None = None,
 ) -> None:
+    checks.require_index(folder)
+    checks.require_there(documents, hint=inputs.DOCUMENTS)
+    checks.require_models(model)
+
     from splade_cli.cli.render import console
     from splade_cli.cli.render import index as render
     from splade_cli.cli.render.progress import show_progress
@@ -140,6 +144,8 @@ def remove(
     json_output: outputs.Json = False,
 ) -> None:
     """Remove documents, or single chunks, from an index."""
+    checks.require_index(folder)
+
     from splade_cli.cli.render import index as render
     from splade_cli.index.updates import IndexWriter
 
@@ -153,6 +159,8 @@ def remove(
 
 def merge(folder: IndexFolder, json_output: outputs.Json = False) -> None:
     """Make one segment of all, without what was removed: smaller, and as fast as newly built."""
+    checks.require_index(folder)
+
     from splade_cli.cli.render import index as render
     from splade_cli.index.updates import IndexWriter
 
@@ -170,6 +178,8 @@ def verify(
     json_output: outputs.Json = False,
 ) -> None:
     """Read every byte of an index and compare checksums; exit code 1 where a file is damaged."""
+    checks.require_index(folder)
+
     from splade_cli.cli.render import index as render
     from splade_cli.index.index import SpladeIndex
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from splade_cli.cli import settings
-from splade_cli.cli.options import machine, outputs
+from splade_cli.cli.options import checks, machine, outputs
 
 if TYPE_CHECKING:
     from splade_cli.deploy.push.push_index import PushRequest
@@ -72,6 +72,9 @@ def push(
     if to is not None:
         if repo_id is not None:
             raise UsageError("--to with --repo-id", "an index goes to an engine, a model to the hub")
+        checks.require_index(source)
+        checks.require_there(queries)
+
         from splade_cli.deploy.push.push_index import PushRequest
         from splade_cli.engines.remote.pushing.push import PushOptions
 

@@ -76,17 +76,11 @@ def query(
     allow_pickle: machine.AllowPickle = False,
 ) -> None:
     """Search interactively: hits with the reasons why they matched."""
+    from splade_cli.cli.usage import UsageError
+    from splade_cli.storage.marks import is_index
+
     if output_file is not None:
         _require_output(output_file, query)
-    checks.require_there(docs, hint=inputs.DOCUMENTS)
-
-    from splade_cli.cli.render import console
-    from splade_cli.cli.usage import UsageError
-    from splade_cli.search.interleaving.preferences import PREFERENCES
-    from splade_cli.search.session.compare import Others
-    from splade_cli.search.session.session import Session
-    from splade_cli.search.session.sitting import MARKS
-
     checks.positive(top=top)
     if ab_log is not None and ab is None:
         raise UsageError(f"--ab-log {ab_log} without --ab", "name the other model or index: --ab tiny")
@@ -98,6 +92,17 @@ def query(
             "splade query needs either --index or --docs", "make an index: splade index DOCS -o index"
         )
     chosen = ranking.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
+    checks.require_there(docs, hint=inputs.DOCUMENTS)
+    checks.require_index(index)
+    if ab is not None and not is_index(ab):
+        checks.require_models(ab)
+
+    from splade_cli.cli.render import console
+    from splade_cli.search.interleaving.preferences import PREFERENCES
+    from splade_cli.search.session.compare import Others
+    from splade_cli.search.session.session import Session
+    from splade_cli.search.session.sitting import MARKS
+
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     is_interactive = query is None and sys.stdin.isatty()
     if is_made:
@@ -112,7 +117,7 @@ def query(
         from splade_cli.search.searcher import Searcher
 
         assert docs is not None
-        reading = settings.reading(
+        how = settings.reading(
             max_file_size,
             max_file_seconds,
             follow_links,
@@ -122,7 +127,7 @@ def query(
             ignored,
             keep_duplicates,
         )
-        indexing = IndexOptions(reading=reading)
+        indexing = IndexOptions(reading=how)
         embedder = SpladeEmbedder(model or "tiny", opening)
         with show_progress() as progress:
             made = index_documents(docs, options=indexing, embedder=embedder, progress=progress)

@@ -49,9 +49,6 @@ def search(
     json_output: outputs.Json = False,
 ) -> None:
     """Search an index."""
-    from splade_cli.cli.render import console
-    from splade_cli.cli.render.hits import ranked
-
     query = " ".join(words)
     checks.positive(top=k)
     ranking.weights_need_hybrid(weights, mode)
@@ -60,6 +57,10 @@ def search(
         chosen = replace(chosen, details=True)
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     searcher = settings.open_index(index, model, chosen, backend, opening, engine=engine)
+
+    from splade_cli.cli.render import console
+    from splade_cli.cli.render.hits import ranked
+
     if query == "-":
         _answer_lines(searcher, k)
         return

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from splade_cli.cli import settings
-from splade_cli.cli.options import inputs, machine, ranking
+from splade_cli.cli.options import checks, inputs, machine, ranking
 
 TOKEN = "SPLADE_SERVE_TOKEN"
 
@@ -85,8 +85,6 @@ def serve(
     """Serve an index over HTTP, with a search page."""
     from splade_cli.cli.usage import UsageError
     from splade_cli.deploy.server.options import Limits, ServerOptions, require_packages
-    from splade_cli.search.interleaving.preferences import PREFERENCES
-    from splade_cli.search.session.sitting import MARKS
 
     require_packages()
     if marks is not None and no_marks:
@@ -94,9 +92,16 @@ def serve(
     if ab_log is not None and ab is None:
         raise UsageError(f"--ab-log {ab_log} without --ab", "name the second index: --ab DIR")
     ranking.weights_need_hybrid(weights, mode)
+    chosen = ranking.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
+    checks.require_index(index, ab)
+    checks.require_there(expand)
+    checks.require_models(model)
+
+    from splade_cli.search.interleaving.preferences import PREFERENCES
+    from splade_cli.search.session.sitting import MARKS
+
     if marks is None and not no_marks and not without_token:
         marks = index.resolve().parent / MARKS
-    chosen = ranking.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
     limits = Limits(
         concurrency=concurrency,
         waiting=waiting,

@@ -34,6 +34,24 @@ def require_there(*paths: Path | str | None, hint: str = "check the path") -> No
             raise InputError(f"no such file or folder: {path}", hint)
 
 
+def require_index(*folders: Path | None) -> None:
+    """The same for index folders: raises IndexFolderError for one in which there is none."""
+    from splade_cli.errors import no_index
+    from splade_cli.storage.marks import INDEX
+
+    for folder in folders:
+        if folder is not None and not (folder / INDEX[0]).exists():
+            raise no_index(folder)
+
+
+def require_collection(path: Path | None) -> None:
+    """The same for judged queries, be they a folder, a file, or of ir_datasets."""
+    from splade_cli.datasets import OF_IR_DATASETS
+
+    if path is not None and not str(path).startswith(OF_IR_DATASETS):
+        require_there(path, hint="give a BEIR folder, a qrels file in one, or a training file")
+
+
 def require_models(*names: str | None, dense: bool = False) -> None:
     """The same for models, sparse or dense: raises ModelError for the name of a folder that there is not."""
     from splade_cli.model.layout import resolve, resolve_dense

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from splade_cli.datasets import OF_IR_DATASETS
 from splade_cli.datasets.collections.collection import Collection, require_relevant
 from splade_cli.datasets.collections.folder import TEST, corpus_folder, from_folder, from_qrels, is_qrels
-from splade_cli.datasets.collections.ir_datasets import PREFIX, from_ir_datasets
+from splade_cli.datasets.collections.ir_datasets import from_ir_datasets
 from splade_cli.datasets.collections.teachers import judged_by_teachers
 from splade_cli.datasets.collections.training_file import from_examples
 from splade_cli.errors import InputError
@@ -31,8 +32,8 @@ def load_collection(path: Path | str, split: str | None = TEST) -> Collection:
             judgement with a grade above 0.
     """
     name = str(path)
-    if name.startswith(PREFIX):
-        return require_relevant(from_ir_datasets(name.removeprefix(PREFIX)))
+    if name.startswith(OF_IR_DATASETS):
+        return require_relevant(from_ir_datasets(name.removeprefix(OF_IR_DATASETS)))
     path = Path(path)
     if path.is_dir():
         return require_relevant(judged_by_teachers(from_folder(path, split), path))

@@ -6,13 +6,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from splade_cli.datasets import OF_IR_DATASETS
 from splade_cli.datasets.collections.collection import Collection
 from splade_cli.datasets.collections.folder import check_ids
 from splade_cli.datasets.formats.trec import Qrels
 from splade_cli.errors import InputError, ServiceError
 from splade_cli.records import Document
 
-PREFIX = "irds:"
 _TITLES = ("title", "headline")
 SHOWN = 3
 LONGEST_REASON = 200
@@ -27,7 +27,7 @@ def from_ir_datasets(name: str) -> Collection:
     """
     if find_spec("ir_datasets") is None:
         raise InputError(
-            f"{PREFIX}{name} is a collection of the package ir_datasets, which is not installed",
+            f"{OF_IR_DATASETS}{name} is a collection of the package ir_datasets, which is not installed",
             "pip install ir-datasets, or name a folder in BEIR's layout",
         )
     library = import_module("ir_datasets")

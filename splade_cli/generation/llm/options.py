@@ -8,6 +8,7 @@ from pathlib import Path
 
 from splade_cli.errors import InputError, require_at_most, require_positive
 from splade_cli.generation.llm.budget import Limits
+from splade_cli.generation.llm.client.endpoint import Endpoint
 from splade_cli.generation.llm.parsing import QUERY_TYPES
 from splade_cli.generation.queries.kinds import Proportions, check_proportions
 from splade_cli.generation.queries.own_queries import MOST
@@ -126,3 +127,4 @@ class Llm:
             raise InputError(f"temperature cannot be below 0, got {self.temperature:g}", "0.7 is the default")
         if self.retries < 0:
             raise InputError(f"retries cannot be below 0, got {self.retries}", "4 is the default")
+        Endpoint.resolve(self.base_url)  # before a folder is read

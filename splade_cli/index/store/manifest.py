@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import errno
 import json
-import shlex
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from splade_cli.errors import IndexFolderError, InputError, SpladeError, rebuild_hint
+from splade_cli.errors import IndexFolderError, InputError, SpladeError, no_index, rebuild_hint
 from splade_cli.index.containers.checksums import checksum_of
 from splade_cli.index.containers.plain_json import plain_json
 from splade_cli.index.containers.regular_files import read_regular
@@ -76,9 +75,7 @@ class Manifest:
         try:
             content = plain_json(read_regular(folder / NAME, MOST_BYTES))
         except (FileNotFoundError, NotADirectoryError):
-            raise IndexFolderError(
-                f"no index at {folder}", f"make one: splade index DOCS -o {shlex.quote(str(folder))}"
-            ) from None
+            raise no_index(folder) from None
         except OSError as error:
             raise unreadable(folder, NAME, error) from None
         except ValueError:

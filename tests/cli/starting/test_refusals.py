@@ -86,17 +86,64 @@ def test_what_is_not_there_is_told_at_once(tmp_path: Path) -> None:
         ["gen-data", nowhere, *output],
         ["build", nowhere, *output],
         ["query", "--docs", nowhere],
+        ["query", "--index", nowhere],
+        ["query", "--docs", str(docs), "--ab", nowhere],
+        ["search", "a", "--index", nowhere],
+        ["terms", "--index", nowhere],
+        ["serve", "--index", nowhere],
+        ["compare", nowhere],
+        ["push", nowhere, "--to", "postgresql://localhost/docs"],
+        ["tune", "--index", nowhere, "--data", str(docs)],
+        ["index", "add", str(docs), "--index", nowhere],
+        ["index", "sync", str(docs), "--index", nowhere],
+        ["index", "remove", "a.md", "--index", nowhere],
+        ["index", "merge", "--index", nowhere],
+        ["index", "verify", nowhere],
+        ["index", str(docs), "--dense", nowhere, *output],
         ["index", str(docs), "--model", nowhere, *output],
         ["build", str(docs), "--model", nowhere, *output],
         ["train", "--train-file", nowhere, *output],
         ["train", "--train-file", str(docs / "a.md"), "--model", nowhere, *output],
+        ["evaluate", "--data", nowhere],
         ["evaluate", "--data", str(docs), "--model", nowhere],
+        ["evaluate", "--data", str(docs), "--index", nowhere],
+        ["evaluate", "--data", str(docs), "--dense", nowhere],
+        ["evaluate", "--data", str(docs), "--baseline", nowhere],
+        ["evaluate", "--data", str(docs), "--baseline", f"{nowhere}.json"],
+        ["evaluate", "--data", str(docs), "--against-run", nowhere],
+        ["evaluate", "--data", str(docs), "--fail-if-worse-than", nowhere],
+        ["evaluate", "--data", str(docs), "--expand", nowhere],
+        ["evaluate", "--texts", nowhere],
+        ["gen-data", str(docs), *output, "--queries", nowhere],
+        ["gen-data", str(docs), *output, "--for", nowhere],
+        ["gen-data", str(docs), *output, "--model", nowhere],
+        ["gen-data", str(docs), *output, "--teacher", nowhere],
+        ["build", str(docs), "--data", nowhere, *output],
+        ["build", str(docs), "--dense", nowhere, *output],
         ["export", nowhere, "--to", "onnx", *output],
     ]
     for words, code, said, loaded in refused(commands):
         assert code == 1 and nowhere in said.replace("\n", ""), (words, said)
         assert loaded == [], words
     assert not (tmp_path / "out").exists()
+
+
+def test_what_contradicts_itself_is_told_at_once(tmp_path: Path) -> None:
+    index = str(tmp_path / "index")
+    commands = [
+        ["evaluate", "--failures", "lost.jsonl"],
+        ["evaluate", "--marks", "marks.jsonl"],
+        ["evaluate", "--data", index, "--worse-by", "0.1"],
+        ["query", "--index", index, "--docs", index],
+        ["query", "--index", index, "--ab-log", "ab.jsonl"],
+        ["search", "a", "--index", index, "--mode", "bm25", "--weights", "rrf"],
+        ["serve", "--index", index, "--marks", "marks.jsonl", "--no-marks"],
+        ["index", index, "-o", index, "--device", "tpu"],
+        ["index", index, "-o", index, "--chunk-tokens", "many"],
+    ]
+    for words, code, said, loaded in refused(commands):
+        assert (code, len(said.splitlines())) == (1, 2) and "no such" not in said, (words, said)
+        assert loaded == [], words
 
 
 @pytest.mark.parametrize("preset", ["csr", "laspar"])

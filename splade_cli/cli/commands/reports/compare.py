@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli.options import outputs
+from splade_cli.cli.options import checks, outputs
 
 
 def compare(
@@ -28,6 +28,8 @@ def compare(
     json_output: outputs.Json = False,
 ) -> None:
     """Compare saved evaluations: figures, differences with their intervals, p (Holm), wins, ties, losses."""
+    checks.require_there(*reports, hint="check the path: a file of `splade evaluate --report`")
+
     from splade_cli.cli.render import console
     from splade_cli.cli.render.evaluation.comparison import comparison
     from splade_cli.evaluation.comparison.saved import compare_saved, read_saved

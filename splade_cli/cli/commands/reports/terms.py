@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from splade_cli.cli.options import inputs, outputs
+from splade_cli.cli.options import checks, inputs, outputs
 
 
 def terms(
@@ -20,6 +20,8 @@ def terms(
     json_output: outputs.Json = False,
 ) -> None:
     """Report frequent terms: active in so many documents that they tell none apart."""
+    checks.require_index(index)
+
     from dataclasses import asdict
 
     from splade_cli.cli.render import console

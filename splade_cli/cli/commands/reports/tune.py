@@ -35,7 +35,11 @@ def tune(
     json_output: outputs.Json = False,
 ) -> None:
     """Measure what pruning, rounding and two-step search cost an index: quality, size, milliseconds."""
+    checks.positive(batch_size=batch_size)
     checks.require_report(report_file)
+    checks.require_index(index)
+    checks.require_collection(data)
+    checks.require_models(model)
 
     from splade_cli.cli.render import console, tuning
     from splade_cli.cli.render.progress import show_progress
@@ -45,7 +49,6 @@ def tune(
     from splade_cli.model.options import ModelOptions
     from splade_cli.search.searcher import Searcher
 
-    checks.positive(batch_size=batch_size)
     collection = load_collection(data, split)
     opening = ModelOptions(
         device=device, batch_size=batch_size, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from splade_cli.cli import settings
-from splade_cli.cli.options import inputs, machine, ranking
+from splade_cli.cli.options import checks, inputs, machine, ranking
 
 
 def mcp(
@@ -40,6 +40,7 @@ def mcp(
         raise InputError("mcp is not installed", install)
     ranking.weights_need_hybrid(weights, mode)
     chosen = ranking.search_options(mode, filter, idf, expand, fold, rerank, rerank_top, weights)
+    checks.require_index(index)
 
     from splade_cli.cli.render import console
 

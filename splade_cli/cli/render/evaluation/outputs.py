@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 from splade_cli.cli.render import console
 from splade_cli.cli.usage import UsageError
-from splade_cli.datasets.formats.trec import run_lines, write_run
 from splade_cli.errors import ServiceError
-from splade_cli.evaluation.benchmarks.results import write_results
 from splade_cli.reports.outputs import is_rendered, require_report_file, write_page
 from splade_cli.storage.files import write_json
 from splade_cli.storage.outputs import output_file, output_folder
@@ -71,6 +69,9 @@ class Outputs:
 
     def write(self, measured: Measurement, model: str, per_query: bool, page: Callable[[], Page]) -> None:
         """Writes and prints all of them; `page` makes the report for readers, where one is asked for."""
+        from splade_cli.datasets.formats.trec import run_lines, write_run
+        from splade_cli.evaluation.benchmarks.results import write_results
+
         if self.run is not None and measured.report is not None:
             run = measured.report.systems[0].run
             if self.run == STDOUT:
