@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -113,8 +114,39 @@ def write_documents(folder: Path) -> Path:
     return folder
 
 
+@dataclass
+class Kept:
+    """A builder whose first build has ended, and a copy of its folder as it was then."""
+
+    builder: Builder
+    copy: Path
+
+    def restored(self) -> Builder:
+        """A builder of the same folder, in which everything is as it was after the first build."""
+        folder = self.builder.output.parent
+        shutil.rmtree(folder)
+        shutil.copytree(self.copy, folder)
+        return Builder(self.builder.docs, self.builder.output, self.builder.model)
+
+
+@pytest.fixture
+def unbuilt(tmp_path: Path, make_folder: Callable[..., Path]) -> Builder:
+    """A builder of documents that nothing has been made of."""
+    return Builder(write_documents(tmp_path / "docs"), tmp_path / "engine", str(make_folder("bert")))
+
+
 @pytest.fixture(scope="module")
-def builder(tmp_path_factory: pytest.TempPathFactory, make_folder: Callable[..., Path]) -> Builder:
-    """One folder for the tests of a file, in their order."""
+def first_build(tmp_path_factory: pytest.TempPathFactory, make_folder: Callable[..., Path]) -> Kept:
+    """A folder that is built once for the tests of a file."""
     folder = tmp_path_factory.mktemp("building")
-    return Builder(write_documents(folder / "docs"), folder / "engine", str(make_folder("bert")))
+    life = folder / "life"
+    builder = Builder(write_documents(life / "docs"), life / "engine", str(make_folder("bert")))
+    builder()
+    shutil.copytree(life, folder / "copy")
+    return Kept(builder, folder / "copy")
+
+
+@pytest.fixture
+def builder(first_build: Kept) -> Builder:
+    """A builder whose first build has ended, whatever other tests have built on it."""
+    return first_build.restored()

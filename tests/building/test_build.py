@@ -1,4 +1,4 @@
-"""All stages of a small folder, in the order of its life: stopped in each, gone on with, changed, promoted or not."""
+"""All stages of a small folder: stopped in each, gone on with, changed, promoted or not."""
 
 from __future__ import annotations
 
@@ -25,39 +25,33 @@ def stages(builder: Builder) -> list[str]:
     return list(json.loads((builder.output / "build.json").read_text(encoding="utf-8"))["stages"])
 
 
-@pytest.mark.parametrize(
-    ("stop_at", "ended"),
-    [
+def test_a_stopped_build_keeps_the_stages_that_ended_and_goes_on(unbuilt: Builder) -> None:
+    for stop_at, ended in (
         ("mine negatives", []),
         ("training", ["data"]),
         ("measure", ["data"]),
         ("write", ["data", "train"]),
-    ],
-)
-def test_a_stopped_build_keeps_the_stages_that_ended(
-    builder: Builder, stop_at: str, ended: list[str]
-) -> None:
-    builder.stop_at = stop_at
-    with pytest.raises(KeyboardInterrupt):
-        builder()
-    assert stages(builder) == ended
-
-
-def test_the_same_call_goes_on_and_then_has_nothing_to_do(builder: Builder) -> None:
-    builder.stop_at = ""
-    made = builder()
+    ):
+        unbuilt.stop_at = stop_at
+        with pytest.raises(KeyboardInterrupt):
+            unbuilt()
+        assert stages(unbuilt) == ended
+    unbuilt.stop_at = ""
+    made = unbuilt()
     assert made.stages == ("index", "report"), "rows and model stand"
-    assert "mine negatives" not in builder.seen
-    assert "training" not in builder.seen
-    assert made.model == str(builder.output / "run-1/final")
+    assert "mine negatives" not in unbuilt.seen
+    assert "training" not in unbuilt.seen
+    assert made.model == str(unbuilt.output / "run-1/final")
+
+
+def test_the_same_call_has_nothing_to_do(builder: Builder) -> None:
     assert SpladeIndex.open(builder.output / "index").documents == 5
-    assert made.report is not None
     assert (builder.output / "report.html").is_file()
     before = {path: path.stat().st_mtime_ns for path in builder.output.rglob("*") if path.is_file()}
     before.pop(builder.output / "build.json")
     again = builder()
     assert again.stages == ()
-    assert again.report == made.report
+    assert again.report is not None
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -81,8 +75,7 @@ def test_marks_of_sessions_are_training_rows(builder: Builder) -> None:
     marks.put([Mark("sour wool", "loom.txt::1", "bad", "The loom weaves wool.")])
     assert builder().stages == (), "a bad one alone is no row"
     marks.put([Mark("turning steel", "lathe.md::1", "good", "The metal lathe needs a sharp tool.")])
-    builder.figures = {"run-3/final": 0.25}
-    builder.said.clear()
+    builder.figures = {"run-2/final": 0.25}
     made = builder()
     assert made.stages[0] == "train" and "data" not in made.stages
     assert "1 hits that were called good in sessions are training rows as well" in builder.said
@@ -93,16 +86,16 @@ def test_marks_of_sessions_are_training_rows(builder: Builder) -> None:
     assert row["positive_document"] not in negatives
     assert builder().stages == ()
     marks.put([Mark("turning steel", "lathe.md::1", "none", "")])
-    builder.figures = {"run-4/final": 0.25}
+    builder.figures = {"run-3/final": 0.25}
     assert "train" in builder().stages, "taken back, the model is made without"
 
 
 def test_a_better_one_is(builder: Builder) -> None:
     (builder.docs / "dye.md").write_text("# Dye\n\nMadder dyes wool red in a hot bath of alum.\n", "utf-8")
-    builder.figures = {"run-5/final": 0.75}
+    builder.figures = {"run-2/final": 0.75}
     made = builder()
     assert made.stages == ("sync", "data", "train", "index", "report")
-    assert made.model == str(builder.output / "run-5/final")
+    assert made.model == str(builder.output / "run-2/final")
     assert "run-1/final +0.2500 nDCG@10" in made.chosen
     assert made.mode is not None
     assert SpladeIndex.open(builder.output / "index").info.encoder.name == made.model
@@ -129,7 +122,7 @@ def test_without_training_the_base_is_searched(builder: Builder) -> None:
     made = builder(train=False)
     assert made.model == builder.model
     assert made.stages == ("index", "report")
-    assert not (builder.output / "run-3").exists()
+    assert not (builder.output / "run-2").exists()
     assert "train" not in stages(builder), "or the next build would search with a model that is gone"
 
 
@@ -173,7 +166,6 @@ def test_what_training_doubts_is_told_as_long_as_its_model_is_used(
     builder: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Figures, "doubts", lambda self: ("the weights of step 1 were better",))
-    builder.figures = {}
     made = builder(seed=7)
     run = int(Path(made.model).parent.name.removeprefix("run-"))
     assert made.stages[:2] == ("data", "train")
