@@ -19,8 +19,7 @@ from splade_cli.errors import InputError
 from splade_cli.generation.marked_rows import marked_rows
 from splade_cli.records import JsonValue
 from splade_cli.search.searcher import Searcher
-from splade_cli.search.session.marks import SOURCE, Marks
-from splade_cli.search.session.sitting import MARKS
+from splade_cli.search.session.marks import MARKS, SOURCE, Marks
 from splade_cli.storage.checksums import file_checksum
 from splade_cli.storage.files import read_jsonl, write_jsonl
 from splade_cli.training.averaging import WITH_VOCABULARY

@@ -263,6 +263,7 @@ def test_absurd_sizes(splade, docs, tmp_path, words, said):
 
 
 def test_an_mcp_that_is_too_old_is_told_with_the_command_that_renews_it(splade, tmp_path, monkeypatch):
+    (tmp_path / "manifest.json").write_text("{}")
     (tmp_path / "old" / "mcp" / "server").mkdir(parents=True)
     for folder in ("mcp", "mcp/server"):
         (tmp_path / "old" / folder / "__init__.py").write_text("")

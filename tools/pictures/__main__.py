@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import quote_plus
 
 from splade_cli import Searcher, tune
 from splade_cli.datasets.collections import load_collection
@@ -46,11 +47,16 @@ def save(name: str, terminal: Terminal, command: str) -> None:
 
 
 def pages(index: Path, report: Path) -> None:
-    """The search page with an answer, and the beginning of the report."""
+    """The search page with an answer, two modes side by side on it, and the beginning of the report."""
     with Server(index) as server:
-        address = f"{server.address}/#q={QUERY.replace(' ', '+')}"
-        for scheme in SCHEMES:
-            photograph(address, PICTURES / f"page-{scheme}.png", scheme, 1000, 760)
+        asked = {
+            "page": f"q={quote_plus(QUERY)}",
+            "sides": f"q={quote_plus(QUERY)}&terms=off&left=bm25&right=usual",
+        }
+        for name, what in asked.items():
+            server.ask(what)
+            for scheme in SCHEMES:
+                photograph(f"{server.address}/#{what}", PICTURES / f"{name}-{scheme}.png", scheme, 1000, 760)
     for scheme in SCHEMES:
         photograph(report.resolve().as_uri(), PICTURES / f"report-{scheme}.png", scheme, 1180, 640)
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
+from urllib.request import urlopen
 
 COLOURS = 128
 """Of a picture; more are not told apart in one of text and lines, and make it several times as large."""
@@ -42,6 +43,12 @@ class Server:
                 self.address = found.group(0)
                 return self
         raise RuntimeError("the server did not start")
+
+    def ask(self, what: str) -> None:
+        """Has it answer once, so that a photograph does not show how long models take to be opened."""
+        query = what.partition("&")[0]
+        with urlopen(f"{self.address}/search?{query}", timeout=120) as answer:
+            answer.read()
 
     def __exit__(self, *raised: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._process.send_signal(signal.SIGINT)

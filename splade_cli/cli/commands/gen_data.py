@@ -147,6 +147,11 @@ def gen_data(
         raise UsageError("--judge same without --llm", "name the model that is to judge: --judge MODEL")
     if "round-trip" in (without or ()):
         _refuse(context, ("round_trip",), "with --without round-trip", "leave one of them out")
+    unused = UNUSED_WITH_LABELS if judge else (*UNUSED_WITH_LABELS, *ASKING)
+    if qrels:
+        _refuse(context, unused, "with --qrels", NO_QUERY_IS_WRITTEN)
+    if queries:
+        _refuse(context, unused, "with --queries", NO_QUERY_IS_WRITTEN)
     if not dry_run:
         require_no_files(output, (CORPUS,), force or (output / UNFINISHED).exists())
     checks.require_there(documents, hint=inputs.DOCUMENTS)
@@ -185,12 +190,9 @@ def gen_data(
         other = replace(asked, model=judge, base_url=judge_url or base_url)
         judging = Judge(None if judge == "same" else other, judge_grade, relabel)
     source: Offline | Llm | Judged | Rows
-    unused = UNUSED_WITH_LABELS if judge else (*UNUSED_WITH_LABELS, *ASKING)
     if qrels:
-        _refuse(context, unused, "with --qrels", NO_QUERY_IS_WRITTEN)
         source = Judged(qrels)
     elif queries:
-        _refuse(context, unused, "with --queries", NO_QUERY_IS_WRITTEN)
         source = Rows(queries)
     elif llm and asked:
         source = asked

@@ -100,8 +100,8 @@ def query(
     from splade_cli.cli.render import console
     from splade_cli.search.interleaving.preferences import PREFERENCES
     from splade_cli.search.session.compare import Others
+    from splade_cli.search.session.marks import MARKS
     from splade_cli.search.session.session import Session
-    from splade_cli.search.session.sitting import MARKS
 
     opening = settings.model_options(device, trust_remote_code, allow_pickle)
     is_interactive = query is None and sys.stdin.isatty()

@@ -85,6 +85,8 @@ def serve(
     """Serve an index over HTTP, with a search page."""
     from splade_cli.cli.usage import UsageError
     from splade_cli.deploy.server.options import Limits, ServerOptions, require_packages
+    from splade_cli.search.interleaving.preferences import PREFERENCES
+    from splade_cli.search.session.marks import MARKS
 
     require_packages()
     if marks is not None and no_marks:
@@ -93,13 +95,6 @@ def serve(
         raise UsageError(f"--ab-log {ab_log} without --ab", "name the second index: --ab DIR")
     ranking.weights_need_hybrid(weights, mode)
     chosen = ranking.search_options(mode, None, idf, expand, fold, rerank, rerank_top, weights)
-    checks.require_index(index, ab)
-    checks.require_there(expand)
-    checks.require_models(model)
-
-    from splade_cli.search.interleaving.preferences import PREFERENCES
-    from splade_cli.search.session.sitting import MARKS
-
     if marks is None and not no_marks and not without_token:
         marks = index.resolve().parent / MARKS
     limits = Limits(
@@ -125,6 +120,9 @@ def serve(
         limits=limits,
     )
     serving.check()
+    checks.require_index(index, ab)
+    checks.require_there(expand)
+    checks.require_models(model)
 
     from splade_cli.cli.render import console
     from splade_cli.deploy.server.running import serve as run

@@ -17,7 +17,8 @@ _QUOTE = re.compile(r"^(?:>\s+)+")
 _DIRECTIVE = re.compile(r"^\.\. [\w-]+::\s*")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s\"[^\"]*\")?\)")
 _CODE = re.compile(r"(`{1,2})([^`]+)\1")
-_STRONG = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*]*?[^\s*])\*\*(?![\w*])")
+_WRAPPED_CODE = re.compile(r"(`{1,2})([^`\s][^`]{0,100})\1")
+_STRONG = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*]{0,300}?[^\s*])\*\*(?![\w*])")
 _ENDS_A_SENTENCE = ".:;!?…。！？"
 
 
@@ -48,7 +49,18 @@ def on_one_line(text: str) -> str:
         if _is_framed(stripped) or (bars[number] and bars[number] in beside):
             stripped = _cells(stripped)
         shown.append(_unmarked(stripped))
-    return " ".join(" ".join(shown).split())
+    return _wrapped(" ".join(" ".join(shown).split()))
+
+
+def _wrapped(text: str) -> str:
+    """A text on one line without the marks that were opened on one of its lines and closed on the next."""
+    if "](" in text:
+        text = _LINK.sub(r"\1", text)
+    if "`" in text:
+        text = _WRAPPED_CODE.sub(r"\2", text)
+    if "**" in text:
+        text = _STRONG.sub(r"\1", text)
+    return text
 
 
 def _unmarked(line: str) -> str:

@@ -22,6 +22,8 @@ from splade_cli.storage.files import WAIT_SECONDS, read_jsonl, remove_leftovers,
 from splade_cli.storage.machine_faults import raise_machine_error
 from splade_cli.storage.outputs import require_readable
 
+MARKS = "marks.jsonl"
+"""The file beside an index that verdicts are kept in."""
 SOURCE = "mark"
 Verdict = Literal["good", "bad", "none"]
 Row = dict[str, JsonValue]

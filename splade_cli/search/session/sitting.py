@@ -23,10 +23,9 @@ from splade_cli.search.options import AUTO, Grouping, SearchOptions
 from splade_cli.search.query_encoder import ModelEncoder
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.compare import Others
-from splade_cli.search.session.marks import Marks
+from splade_cli.search.session.marks import MARKS, Marks
 from splade_cli.search.session.replies import HitsReply, NoteReply
 
-MARKS = "marks.jsonl"
 UNENCODED = ("bm25", "dense")
 """Modes that need no sparse vectors of queries."""
 COMPLETED_CHUNKS = 200_000

@@ -25,8 +25,15 @@ URL = "http://127.0.0.1:9/v1"
     ],
 )
 def test_flags_that_do_not_go_together(
-    splade: Callable[..., Result], docs: Path, tmp_path: Path, flags: list[str], said: str
+    splade: Callable[..., Result],
+    docs: Path,
+    tmp_path: Path,
+    flags: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text('{"query": "clay", "positive_document": "The kiln fires clay."}')
     done = splade("gen-data", docs, "-o", tmp_path / "out", *flags)
     assert done.exit_code == 1
     assert said in f"{done.stderr}"

@@ -26,7 +26,7 @@ def test_kinds_without_a_language_model(splade: Callable[..., Result], docs: Pat
         (["--kinds", "naturl", "--llm", "m"], "did you mean 'natural'?"),
         (["--persona", "a nurse"], "--persona does nothing without --llm"),
         (["--examples", "q.txt"], "--examples does nothing without --llm"),
-        (["--examples", "q.txt", "--llm", "m"], "no such file: q.txt"),
+        (["--examples", "q.txt", "--llm", "m"], "no such file or folder: q.txt"),
         (["--queries", "q.jsonl", "--kinds", "typo"], "--kinds does nothing with --queries"),
     ],
 )

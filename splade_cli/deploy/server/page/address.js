@@ -12,6 +12,7 @@ export function remember(query) {
     const usual = name === "k" ? "10" : "";
     if (field.value.trim() !== usual) values.set(name, field.value.trim());
   }
+  if (!find("terms").checked) values.set("terms", "off");
   if (find("compare").checked) {
     for (const name of WAYS) values.set(name.replace("-way", ""), find(name).value);
   }
@@ -28,6 +29,7 @@ export function recall() {
     const field = find(name);
     if (field.tagName !== "SELECT" || [...field.options].some((each) => each.value === value)) field.value = value;
   }
+  find("terms").checked = values.get("terms") !== "off";
   // both sides are there, or neither is
   find("compare").checked = !find("compare").closest("label").hidden && WAYS.some((name) => values.has(name.replace("-way", "")));
 }

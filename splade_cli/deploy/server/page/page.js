@@ -100,7 +100,8 @@ function show(answers) {
 
 function counted(answer) {
   const count = answer.hits.length;
-  const what = count ? `${count} ${count === 1 ? "hit" : "hits"}` : "No document shares a term with this query and passes the filter";
+  const none = find("filter").value.trim() ? "No document shares a term with this query and passes the filter" : "No document shares a term with this query";
+  const what = count ? `${count} ${count === 1 ? "hit" : "hits"}` : none;
   return `${what} in ${Math.max(1, Math.round(answer.took_ms))} ms, ${answer.mode}`;
 }
 
