@@ -60,6 +60,7 @@ def search(
 
     from splade_cli.cli.render import console
     from splade_cli.cli.render.hits import ranked
+    from splade_cli.search.explain.absence import UNKNOWN, unknown_words
 
     if query == "-":
         _answer_lines(searcher, k)
@@ -70,6 +71,8 @@ def search(
         return
     if hits:
         ranked.hits(hits, explain)
+        if searcher.mode != "bm25" and unknown_words(searcher.engine, query):
+            console.note(UNKNOWN)
     else:
         console.note(f"{_nothing(searcher, filter)}; try other words")
     if engine is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from splade_cli.engines.base import VectorStore
+from splade_cli.engines.base import Engine, Lexicon, VectorStore
 from splade_cli.index.metadata.filters import And, Filter, Test, Value
 from splade_cli.records import Hit, WeightedText
 from splade_cli.search.batch import as_filter
@@ -18,6 +18,16 @@ from splade_cli.search.ranking.ranker import EncodedQueries, Ranker
 
 DEPTH = 1000
 """Chunks that are ranked to find a rank."""
+UNKNOWN = "no word of this query is in the index: these hits are the model's guess"
+"""What is said of hits for `unknown_words` alone."""
+
+
+def unknown_words(engine: Engine, text: str) -> list[str]:
+    """The words of a text, as BM25 reads it, where none of them stands in the index; else nothing."""
+    if "lexicon" not in engine.capabilities:
+        return []
+    counted = cast(Lexicon, engine).word_frequencies(text)
+    return [] if any(counted.values()) else list(counted)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import cast
 
 import numpy as np
 
-from splade_cli.engines.base import Catalog, Lexicon
+from splade_cli.engines.base import Catalog
 from splade_cli.errors import InputError
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Hit
-from splade_cli.search.explain.absence import Absence
+from splade_cli.search.explain.absence import UNKNOWN, Absence, unknown_words
 from splade_cli.search.explain.terms import closest_id
 from splade_cli.search.interleaving.ab_test import AbTest
 from splade_cli.search.interleaving.preferences import Act
@@ -30,7 +30,6 @@ UNENCODED = ("bm25", "dense")
 """Modes that need no sparse vectors of queries."""
 COMPLETED_CHUNKS = 200_000
 MOST_COMPLETED = 50
-UNKNOWN = "no word of this query is in the index: these hits are the model's guess"
 BY_WORDS = "answered by words (bm25), the model is still being loaded: ask again for its own answer"
 
 
@@ -136,10 +135,7 @@ class Sitting:
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text, as BM25 reads it, where none of them stands in the index; else nothing."""
-        if "lexicon" not in self.searcher.engine.capabilities:
-            return []
-        counted = cast(Lexicon, self.searcher.engine).word_frequencies(text)
-        return [] if any(counted.values()) else list(counted)
+        return unknown_words(self.searcher.engine, text)
 
     def more(self, count: int) -> list[Hit]:
         """The next `count` hits of the last query, after those that were shown."""

@@ -12,12 +12,12 @@ import pytest
 from splade_cli.errors import InputError
 from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.records import Chunk
+from splade_cli.search.explain.absence import UNKNOWN
 from splade_cli.search.options import SearchOptions
 from splade_cli.search.searcher import Searcher
 from splade_cli.search.session.commands import COMMANDS, LEAVE
 from splade_cli.search.session.session import Session
 from splade_cli.search.session.settings import MOST_HITS
-from splade_cli.search.session.sitting import UNKNOWN
 
 TEXTS = (
     "To reset a forgotten password, open the login page and follow the link in the mail.",
