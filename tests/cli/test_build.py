@@ -92,8 +92,14 @@ def test_the_base_as_it_is_measured_on_rows(splade, docs, tmp_path):
     assert again.exit_code == 0
     assert "nothing to do" in again.stderr
     assert "tiny + BM25" in again.stdout
-    for start in ("search: splade search", "session: splade query", "measure: splade evaluate"):
+    for start in (
+        "search: splade search",
+        "session: splade query",
+        "serve: splade serve",
+        "measure: splade eval",
+    ):
         assert start in again.stderr
+    assert f"report: {tmp_path / 'engine' / 'report.html'}" in again.stderr
     anew = splade(*words, "--force", "--json")
     assert json.loads(anew.stdout)["stages"] == ["index", "report"]
     assert not (tmp_path / "engine" / "data").exists(), "no query has to be written"

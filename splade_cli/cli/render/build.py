@@ -1,4 +1,4 @@
-"""The summary of `splade build`: what was done, what was measured, and three lines to copy."""
+"""The summary of `splade build`: what was done, what was measured, the report, and lines to copy."""
 
 from __future__ import annotations
 
@@ -52,12 +52,15 @@ def built(made: Built, json_output: bool) -> None:
         console.note(f"the index is searched by {made.mode.sentence}; --mode asks otherwise")
     if not made.stages:
         console.note(f"nothing to do: {made.options.output} is built of these documents and settings")
-    for label, command in zip(("search", "session", "measure"), commands(made), strict=True):
+    page = made.options.output / "report.html"
+    if page.is_file():
+        console.labelled("report", str(page))
+    for label, command in zip(("search", "session", "serve", "measure"), commands(made), strict=True):
         console.labelled(label, command)
 
 
 def commands(made: Built) -> list[str]:
-    """A search, a session and a measurement, to be copied."""
+    """A search, a session, a server and a measurement, to be copied."""
     output = made.options.output
     index = shlex.quote(str(output / "index"))
     data = shlex.quote(str(made.options.data or output / "data"))
@@ -68,6 +71,7 @@ def commands(made: Built) -> list[str]:
     return [
         f'splade search "..." --index {index}',
         f"splade query --index {index}",
+        f"splade serve --index {index}",
         f"splade evaluate --data {data}{split} --model {model}{dense} --report {report}",
     ]
 
