@@ -6,7 +6,8 @@ For scores above zero the bits of a float32, read as an integer, are ordered as 
 is one int64 "key", the score's bits above and the row, counted downwards, below. The larger key is the better
 row.
 
-Loops count what passes instead of taking the largest, because LLVM vectorises only the former.
+Loops count what passes instead of taking the largest, because LLVM vectorises only the former; and numbers of
+32 bits are kept at 32, or the loops over accumulators take up to three times as long.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def accumulate(
 
 
 @compiled
-def select_largest(keys: NDArray[np.int64], count: int, k: int) -> None:
+def select_largest(keys: NDArray[Any], count: int, k: int) -> None:
     """Moves the k largest of keys[:count] to its front, the smallest of them to k - 1; Hoare's
     quickselect."""
     low, high = 0, count - 1
@@ -148,28 +149,29 @@ def collect(bits: NDArray[np.int32], size: int, threshold: int, candidates: NDAr
     """Writes (bits, position) of all of bits[:size] that reach `threshold`, above zero, to `candidates`;
     gives their number."""
     count = 0
+    least = np.int32(threshold)
     for chunk in range(0, size, CHUNK):
         whole = bits[chunk : chunk + CHUNK]
-        over = 0
+        over = np.int32(0)
         for position in range(CHUNK):
-            over += whole[position] >= threshold
+            over = np.int32(over + np.int32(whole[position] >= least))
         if over == 0:
             continue
         for start in range(0, CHUNK, PIECE):
             piece = whole[start : start + PIECE]
-            over = 0
+            over = np.int32(0)
             for position in range(PIECE):
-                over += piece[position] >= threshold
+                over = np.int32(over + np.int32(piece[position] >= least))
             if over:
                 # writes first and counts after: which ones pass cannot be foretold
                 for position in range(PIECE):
                     candidates[count] = (np.int64(piece[position]) << 32) | (chunk + start + position)
-                    count += piece[position] >= threshold
+                    count += piece[position] >= least
     return count
 
 
 @compiled
-def class_maxima(bits: NDArray[np.int32], size: int, maxima: NDArray[np.int64]) -> None:
+def class_maxima(bits: NDArray[np.int32], size: int, maxima: NDArray[np.int32]) -> None:
     """maxima[c] becomes the largest of bits[c], bits[c + classes] ..., at least 1."""
     maxima[:] = 1
     for start in range(0, size, len(maxima)):
@@ -179,7 +181,7 @@ def class_maxima(bits: NDArray[np.int32], size: int, maxima: NDArray[np.int64]) 
 
 
 @compiled
-def descending_thresholds(maxima: NDArray[np.int64], wanted: int, thresholds: NDArray[np.int64]) -> int:
+def descending_thresholds(maxima: NDArray[np.int32], wanted: int, thresholds: NDArray[np.int64]) -> int:
     """thresholds[i] becomes the (2^i wanted)-th largest of the maxima, which as many positions reach; gives
     their number."""
     steps, size = 0, wanted

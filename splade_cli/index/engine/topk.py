@@ -68,7 +68,7 @@ def select_rows(
     k: int,
     allowed: NDArray[np.uint8],
     bounds: NDArray[np.float32],
-    maxima: NDArray[np.int64],
+    maxima: NDArray[np.int32],
     candidates: NDArray[np.int64],
     keys: NDArray[np.int64],
     filled: int,
@@ -84,7 +84,7 @@ def select_rows(
         # the k-th largest of the maxima of more than k classes is no more than the k-th score
         class_maxima(bits, size, maxima)
         select_largest(maxima, len(maxima), k)
-        threshold = max(threshold, (maxima[k - 1] << 32) - 1)
+        threshold = max(threshold, int((np.int64(maxima[k - 1]) << 32) - 1))
     count = collect(bits, size, max(1, threshold >> 32), candidates)
     for entry in candidates[:count]:
         row = entry & LOW
@@ -135,7 +135,7 @@ def search_positive(
     bound_bits = bounds.view(np.int32)
     none = bounds[:0]
     cell = np.empty(1, dtype=np.float32)
-    maxima = np.empty(CLASSES if k <= CLASSES // 4 else MORE_CLASSES, dtype=np.int64)
+    maxima = np.empty(CLASSES if k <= CLASSES // 4 else MORE_CLASSES, dtype=np.int32)
     thresholds = np.empty(16, dtype=np.int64)
     cell_bits = cell.view(np.int32)
     slots = np.empty(len(query_terms), dtype=np.int64)
