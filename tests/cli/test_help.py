@@ -51,6 +51,9 @@ def test_help_is_a_command_and_short_flags_are_there(splade):
     assert "splade build" in splade("help", "build").stdout and splade("help").exit_code == 0
     assert splade("-V").stdout.startswith("splade ")
     assert splade("help", "nope").exit_code == 1
+    assert splade().exit_code == 0 and "Usage: splade" in splade().stdout, (
+        "asked for nothing, it says what there is"
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,8 @@ def test_help_is_a_command_and_short_flags_are_there(splade):
         (["serach", "x"], "no such command 'serach'. Did you mean 'search'?", "splade --help"),
         (["search", "x", "--fo"], "no such option: --fo", "splade search --help"),
         (["search", "x", "--top", "many"], "invalid value for '-k' / '--top'", "splade search --help"),
+        (["search", "x", "--top", "many"], "got 'many'", "splade search --help"),
+        (["index", "d", "-o", "o", "--chunker", "x"], "'--chunker': 'x' is not one of", "splade index build --help"),
         (["index", "add"], "missing ", "splade index add --help"),
         (["search", "x"], "no index is named", "splade index DOCS -o index"),
         (["search", "x", "--index", "i", "--top", "0"], "top must be above 0", "hint: "),
