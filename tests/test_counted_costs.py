@@ -26,7 +26,9 @@ import scipy.sparse as sp
 
 from splade_cli.index.engine import topk
 from splade_cli.index.engine.postings import Postings
+from splade_cli.index.engine.running.queries import load_loops
 
+load_loops()
 ROWS, TERMS, QUERIES = 20_000, 200, 8
 topk.ROWS_PER_RESULT = 1000  # bounds are used where there are more rows to a result
 counts = {}

@@ -8,10 +8,11 @@ bound once, as `arrays.addresses`, and have no owner here; whoever calls keeps t
 
 from __future__ import annotations
 
+from ctypes import c_void_p
 from typing import Any
 
 import numpy as np
-from numba import carray, types
+from numba import carray, config, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -29,13 +30,20 @@ _are_positive = compiled(positive_products)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _pointer(context: Any, address: Any) -> Any:
+def _compiled_pointer(context: Any, address: Any) -> Any:
     """The pointer to an address."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
 
     return types.voidptr(types.int64), code
+
+
+def _python_pointer(address: int) -> c_void_p:
+    return c_void_p(int(address))
+
+
+_pointer = _python_pointer if config.DISABLE_JIT else _compiled_pointer
 
 
 @compiled

@@ -18,7 +18,7 @@ from splade_cli.index.engine import compiling
 
 SEARCH = """
 import numpy as np, scipy.sparse as sp
-from splade_cli.index.engine import topk
+from splade_cli.index.engine import answering
 from splade_cli.index.engine.postings import Postings
 one = sp.csr_matrix(np.ones((1, 1), dtype=np.float32))
 assert Postings.build(one).search(one, 1)[1].tolist() == [[1.0]]
