@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from splade_cli.index.metadata.fields import Scalar
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.records import Chunk, Ranking, WeightedText
 
@@ -24,7 +25,7 @@ class Engine(Protocol):
     Attributes:
         capabilities: of ``exact`` (no approximation), ``filter``, ``bm25`` (`WordEngine`), ``lexicon``
             (`Lexicon`), ``dense`` (`DenseEngine`), ``vectors`` (`VectorStore`), ``frequencies``
-            (`TermStatistics`), ``catalog`` (`Catalog`), ``preference``
+            (`TermStatistics`), ``catalog`` (`Catalog`), ``facets`` (`FacetCounter`), ``preference``
             (`Preference`).
         dimensions: V.
     """
@@ -81,6 +82,13 @@ class Preference(Protocol):
     @property
     def preferred_mode(self) -> str:
         """The mode of a search where nobody says how."""
+
+
+class FacetCounter(Protocol):
+    """An engine that counts the values of fields (capability ``facets``)."""
+
+    def facets(self, filter: Filter | None = None) -> Mapping[str, Mapping[Scalar, int]]:
+        """Fields with few values, those of most texts first; how many texts that pass a filter hold each."""
 
 
 class DenseEngine(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from threading import Lock
 
 import numpy as np
@@ -13,6 +15,8 @@ from splade_cli.engines.base import TermTotals
 from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.engine.running.merging import RankedRows, listed, merge
 from splade_cli.index.index import SpladeIndex
+from splade_cli.index.metadata.facets import Counts, value_counts
+from splade_cli.index.metadata.fields import Scalar
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.index.vectors import dense
 from splade_cli.records import Chunk, Ranking, WeightedText
@@ -29,7 +33,7 @@ class LocalEngine:
         self._lock = Lock()
         self._words: Bm25Search | None = None
         self._last_mask: tuple[Filter, Mask] | None = None
-        capabilities = {"exact", "filter", "vectors", "frequencies", "catalog"}
+        capabilities = {"exact", "filter", "vectors", "frequencies", "catalog", "facets"}
         if index.segments and all(segment.bm25 is not None for segment in index.segments):
             capabilities.update(("bm25", "lexicon"))
         if index.segments and all(segment.stored_dense is not None for segment in index.segments):
@@ -113,6 +117,25 @@ class LocalEngine:
     def count(self, filter: Filter) -> int:
         """See `Engine.count`."""
         return int(np.count_nonzero(self.index.mask(filter) & self.index.alive))
+
+    def facets(self, filter: Filter | None = None) -> Mapping[str, Mapping[Scalar, int]]:
+        """See `FacetCounter.facets`. A value that no text of the filter holds is there with 0."""
+        alive = self.index.alive
+        whole = self._value_counts(alive)
+        passing = whole
+        if filter is not None:
+            passing = self._value_counts(alive & self.index.mask(filter))
+        found: dict[str, Mapping[Scalar, int]] = {}
+        for name, counts in sorted(whole.items(), key=lambda pair: -pair[1].total()):
+            if len(counts) > 1:
+                there = passing.get(name, Counter[Scalar]())
+                found[name] = {value: there[value] for value, _ in counts.most_common()}
+        return found
+
+    def _value_counts(self, mask: Mask) -> Counts:
+        starts = np.cumsum([0, *(len(segment) for segment in self.index.segments)]).tolist()
+        masks = [mask[start:stop] for start, stop in pairwise(starts)]
+        return value_counts([segment.columns for segment in self.index.segments], masks)
 
     def vectors(self, ids: Sequence[str]) -> sp.csr_matrix:
         """See `VectorStore.vectors`."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
 import scipy.sparse as sp
 
-from splade_cli.engines.base import Engine
+from splade_cli.engines.base import Engine, FacetCounter
 from splade_cli.errors import InputError, require_positive
+from splade_cli.index.metadata.fields import Scalar
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.indexing.dense import DenseEncoder
 from splade_cli.model.query_encoders.base import QueryEncoder
@@ -163,6 +164,17 @@ class Searcher:
     def fields(self) -> Mapping[str, str]:
         """Names and kinds of the fields that filters may ask for."""
         return self.engine.fields()
+
+    def facets(self, filter: Filter | str | None = None) -> Mapping[str, Mapping[Scalar, int]]:
+        """Fields with few values, and how many of the texts that pass a filter hold each; none where the
+        engine does not count them.
+
+        Raises:
+            InputError: a filter that cannot be read.
+        """
+        if "facets" not in self.engine.capabilities:
+            return {}
+        return cast(FacetCounter, self.engine).facets(as_filter(filter) if filter else None)
 
     def passing(self, filter: Filter | str) -> int:
         """How many texts pass a filter. Raises InputError where it cannot be read."""

@@ -40,10 +40,10 @@ def engine() -> LocalEngine:
 
 
 def test_what_it_can_do_is_what_the_index_holds(engine: LocalEngine) -> None:
-    whole = {"exact", "filter", "vectors", "frequencies", "catalog", "bm25", "lexicon", "dense"}
+    whole = {"exact", "filter", "vectors", "frequencies", "catalog", "facets", "bm25", "lexicon", "dense"}
     assert engine.capabilities == whole
     bare = LocalEngine(SpladeIndex.from_vectors(encode(TEXTS)))
-    assert bare.capabilities == {"exact", "filter", "vectors", "frequencies", "catalog"}
+    assert bare.capabilities == {"exact", "filter", "vectors", "frequencies", "catalog", "facets"}
     assert (len(engine), engine.dimensions) == (4, 4)
 
 

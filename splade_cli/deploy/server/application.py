@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from splade_cli.deploy.server.endpoints import encoding, marking, searching, state
+from splade_cli.deploy.server.endpoints import encoding, faceting, marking, searching, state
 from splade_cli.deploy.server.endpoints.service import Service
 from splade_cli.deploy.server.gate import Gate
 from splade_cli.deploy.server.guards import Guards
@@ -39,6 +39,7 @@ PAGE = {
     "/pieces.js": ("pieces.js", JAVASCRIPT),
     "/hits.js": ("hits.js", JAVASCRIPT),
     "/sides.js": ("sides.js", JAVASCRIPT),
+    "/facets.js": ("facets.js", JAVASCRIPT),
     "/address.js": ("address.js", JAVASCRIPT),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     "/favicon.ico": ("icon.svg", "image/svg+xml"),
@@ -57,6 +58,7 @@ ASKING: dict[str, Endpoint] = {
     "/why": searching.why,
     "/explain": searching.why,
     "/document": searching.document,
+    "/facets": faceting.facets,
     "/mark": marking.mark,
 }
 SENDING: dict[str, Endpoint] = {"/encode": encoding.encode, "/embed_sparse": encoding.embed_sparse}

@@ -11,6 +11,7 @@ from splade_cli.deploy.server.endpoints.parameters import (
     DocumentParameters,
     EmbedSparseParameters,
     EncodeParameters,
+    FacetParameters,
     MarkParameters,
     MarksParameters,
     Parameters,
@@ -54,6 +55,8 @@ OPERATIONS = (
     Operation("/explain", "post", "the same as /why", WhyParameters),
     Operation("/document", "get", "the text of a chunk, with what a query shares", DocumentParameters),
     Operation("/document", "post", "the text of a chunk, with what a query shares", DocumentParameters),
+    Operation("/facets", "get", "fields with few values, and how many chunks hold each", FacetParameters),
+    Operation("/facets", "post", "fields with few values, and how many chunks hold each", FacetParameters),
     Operation("/encode", "post", "sparse vectors of texts", EncodeParameters),
     Operation(
         "/embed_sparse", "post", "the same in the shape of text-embeddings-inference", EmbedSparseParameters

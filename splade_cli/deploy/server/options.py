@@ -7,11 +7,22 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from splade_cli.cores import available_threads
 from splade_cli.errors import InputError, require_positive
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 LEAST_TOKEN = 16
 MOST_PORT = 65_535
+WORKERS_A_CORE = 8
+"""At most: each process opens the models for itself."""
+OPTIONS = {
+    "seconds": "timeout",
+    "body_bytes": "max_body",
+    "hits": "max_k",
+    "queries": "max_queries",
+    "query_characters": "max_query_length",
+}
+"""Limits that are options of another name."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class Limits:
     def check(self) -> None:
         """Raises InputError for one that is not above 0; `waiting` may be 0."""
         sizes = {**self.__dict__, "waiting": self.waiting + 1}
-        require_positive(**sizes)
+        require_positive(**{OPTIONS.get(name, name): value for name, value in sizes.items()})
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,13 @@ class ServerOptions:
         """Raises InputError for values that no server can have, and for an address that would be open to
         all."""
         require_positive(workers=self.workers)
+        most = WORKERS_A_CORE * available_threads()
+        if self.workers > most:
+            raise InputError(
+                f"{self.workers} processes on {available_threads()} cores, each with its own model",
+                f"as many as there are cores, {most} at most",
+                option="workers",
+            )
         self.limits.check()
         if not 0 <= self.port <= MOST_PORT:
             raise InputError(f"port {self.port} is none", f"a number from 0 to {MOST_PORT}")

@@ -60,12 +60,18 @@ class EngineAddress:
         scheme, _, transport = parts.scheme.partition("+")
         if not scheme or transport not in ("", "http", "https") or not url.startswith(f"{parts.scheme}:"):
             raise InputError(f"'{redacted(url)}' is no URL of an engine", _example())
+        path = unquote(parts.path).removeprefix("/")
+        if transport and "/" in path.removesuffix("/"):
+            raise InputError(
+                f"'{redacted(url)}' has more than one name behind its host",
+                f"the name alone, {scheme}+{transport}://host/docs; behind a proxy a host of its own",
+            )
         return cls(
             scheme,
             transport,
             _host_of(parts),
             port,
-            unquote(parts.path).removeprefix("/"),
+            path.removesuffix("/") if transport else path,
             unquote(parts.username or ""),
             unquote(parts.password or "") or os.environ.get(PASSWORD, ""),
             os.environ.get(TOKEN, ""),

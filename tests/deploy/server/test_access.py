@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from splade_cli.deploy.server.options import ServerOptions
+from splade_cli.deploy.server.options import Limits, ServerOptions
 from splade_cli.errors import InputError
 
 TOKEN = "0123456789abcdef"
@@ -17,7 +19,7 @@ def test_a_token_is_asked_for_everywhere_but_at_the_page_and_the_probes(serve: A
     client = serve(token=TOKEN)
     for path in ("/", "/page.js", "/page.css", "/icon.svg", "/health", "/ready"):
         assert client.get(path).status_code == 200, path
-    for path in ("/search?q=saw", "/info", "/metrics", "/openapi.json", "/mark?q=saw", "/nowhere"):
+    for path in ("/search?q=saw", "/info", "/metrics", "/openapi.json", "/mark?q=saw", "/facets", "/nowhere"):
         refused = client.get(path)
         assert refused.status_code == 401, path
         assert refused.headers["www-authenticate"] == "Bearer" and refused.json()["hint"]
@@ -69,10 +71,30 @@ def test_loopback_needs_none(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"token": ""}, {"token": "short"}, {"token": "ä" * 20}, {"port": 70_000}, {"workers": 0}]
+    "options",
+    [
+        {"token": ""},
+        {"token": "short"},
+        {"token": "ä" * 20},
+        {"port": 70_000},
+        {"workers": 0},
+        {"workers": 100_000},
+    ],
 )
 def test_values_that_no_server_can_have(options: dict[str, Any]) -> None:
     with pytest.raises(InputError) as refused:
         ServerOptions(**options).check()
     assert refused.value.hint
     assert "short" not in str(refused.value), "a token is not told"
+
+
+def test_a_limit_is_told_by_the_option_that_sets_it() -> None:
+    from splade_cli.cli.commands.serve import serve
+
+    taken = inspect.signature(serve).parameters
+    for field in fields(Limits):
+        with pytest.raises(InputError, match=" must be above 0") as refused:
+            Limits(**{field.name: -1}).check()
+        assert refused.value.option in {*taken, "texts", "text_characters"}
+    with pytest.raises(InputError, match="timeout must be above 0, got nan"):
+        Limits(seconds=float("nan")).check()

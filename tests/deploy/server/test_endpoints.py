@@ -155,6 +155,23 @@ def test_marks_are_training_rows(client: TestClient) -> None:
     assert client.get("/mark", params={"q": "password"}).json()["marks"] == {}
 
 
+def test_facets_are_counted_behind_a_filter(serve: Any, tmp_path: Path) -> None:
+    chunks = [
+        replace(chunk, metadata={"lang": lang, "draft": lang == "no", "path": f"p{n}"})
+        for n, (chunk, lang) in enumerate(zip(chunks_of(), ("en", "en", "no", "no", "en"), strict=True))
+    ]
+    client = serve(write_index(tmp_path / "index", chunks=chunks))
+    found = {each["field"]: each["values"] for each in client.get("/facets").json()["facets"]}
+    assert found["lang"] == [{"value": "en", "chunks": 3}, {"value": "no", "chunks": 2}]
+    assert found["draft"] == [{"value": "false", "chunks": 3}, {"value": "true", "chunks": 2}]
+    assert "id" not in found and "title" not in found
+    answer = client.post("/facets", json={"filter": "lang = no"}).json()
+    (lang,) = [each["values"] for each in answer["facets"] if each["field"] == "lang"]
+    assert lang == [{"value": "en", "chunks": 0}, {"value": "no", "chunks": 2}] and answer["generation"] == 1
+    told = client.get("/facets", params={"filter": "langg = no"})
+    assert told.status_code == 400 and "no field 'langg'" in told.json()["error"]
+
+
 def test_metrics_count_what_happened(serve: Any) -> None:
     client = serve()
     client.get("/search", params={"q": "saw"})

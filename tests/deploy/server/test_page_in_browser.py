@@ -7,12 +7,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deploy.server.conftest import TEXTS, served, write_index
+from tests.deploy.server.conftest import TEXTS, chunks_of, served, write_index
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -137,6 +138,36 @@ def test_by_keys_alone(address: str, tab: Callable[[str], Any]) -> None:
     assert "left=" not in page.url and page.locator("#right-hits .hit:visible").count() == 0
     page.goto(f"{address}/ab")
     assert '"won_by_a":0,"won_by_b":0' in page.content(), "who sees the sides has no vote"
+
+
+def test_a_press_on_a_value_narrows_down(tmp_path: Path, tab: Callable[[str], Any]) -> None:
+    chunks = [
+        replace(
+            chunk, metadata={"part of": 'a "b" \\ c' if number % 2 else "and", "year": 2020 + number // 3}
+        )
+        for number, chunk in enumerate(chunks_of())
+    ]
+    with served(write_index(tmp_path / "index", chunks=chunks), "--no-marks") as address:
+        page = tab(f"{address}/#q=password")
+        page.wait_for_selector("#left-hits .hit")
+        values = page.locator("#facets button")
+        values.first.wait_for()
+        assert values.all_inner_texts() == ["and3", 'a "b" \\ c2', "20203", "20212"]
+        page.locator("#facets button", has_text="b").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector('#facets button[aria-pressed=true]:focus:has-text("b")')
+        assert page.input_value("#filter") == r'''"part of" = "a \"b\" \\ c"'''
+        assert page.locator("#left-hits .hit").count() == 1
+        page.locator("#facets button", has_text="2020").click()
+        page.wait_for_selector("#facets button[aria-pressed=true]:has-text('2020')")
+        assert page.input_value("#filter").endswith(" and year = 2020")
+        page.locator("#facets button", has_text="b").click()
+        page.wait_for_selector("#facets button[aria-pressed=false]:has-text('b')")
+        assert page.input_value("#filter") == "year = 2020"
+        page.fill("#filter", "year = 2020 or year = 2021")
+        page.locator("#facets button", has_text="and").click()
+        page.wait_for_selector("#facets button[aria-pressed=false]:has-text('b')")
+        assert page.input_value("#filter") == '(year = 2020 or year = 2021) and "part of" = "and"'
 
 
 @pytest.mark.parametrize("width", [390, 820, 1440])

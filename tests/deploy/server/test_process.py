@@ -77,7 +77,7 @@ def test_uvicorn_starts_processes_as_they_are_asked_for() -> None:
         (["--index", "X"], {TOKEN: "short"}, "can be guessed", "by chance"),
         (["--index", "X", "--port", "0"], {}, "no index at X", "splade index"),
         (["--index", "X", "--marks", "m.jsonl", "--no-marks"], {}, "--no-marks", "one of"),
-        (["--index", "X", "--max-k", "0"], {}, "hits must be above 0", ""),
+        (["--index", "X", "--max-k", "0"], {}, "max_k must be above 0", ""),
     ],
 )
 def test_what_it_is_refused_for(

@@ -264,6 +264,9 @@ def test_a_dry_run_with_force_counts_all_rows(make_index: Any, store_url: str, s
         ("opensearch+http://h/docs?field=best", "field=best in"),
         ("elasticsearch+http://h/docs?field=seismic", "unknown parameter 'field'"),
         ("qdrant+http://h/docs?collection=x&k=1", "unknown parameter 'k'"),
+        ("qdrant+http://h/a/docs", "more than one name behind its host"),
+        ("elasticsearch+https://me:secret@h/../docs", r"https://me:\*\*\*@h/../docs' has more than one name"),
+        ("vespa+http://h:8080/docs", "Vespa has one set of documents"),
     ],
 )
 def test_addresses_that_cannot_be(url: str, message: str) -> None:

@@ -138,6 +138,13 @@ class WhyParameters(Ranking):
     k: Count = Field(10, ge=1, description="hits that it is held against")
 
 
+class FacetParameters(Parameters):
+    """What documents must be whose values are counted."""
+
+    filter: str | None = Field(None, description="what documents must be: year >= 2020 and lang = no")
+    system: Team | None = Field(None, description="of two indexes that are compared, this one")
+
+
 class DocumentParameters(Ranking):
     """A chunk to read; with a query, what it shares with that is marked."""
 

@@ -2,6 +2,7 @@
 
 import { recall, remember } from "./address.js";
 import { ask } from "./requests.js";
+import { showFacets } from "./facets.js";
 import { make, reasons } from "./pieces.js";
 import { card, mark, read, serve, showMarks } from "./hits.js";
 import { arrange, askAll, comparing, cross, link, offer, shownSides, sideOf, sides, wayName, wayOf } from "./sides.js";
@@ -36,6 +37,7 @@ async function search() {
   remember(asked);
   running = new AbortController();
   const mine = running;
+  showFacets(search, mine.signal);
   if (!asked) {
     query = "";
     show([]);

@@ -47,6 +47,11 @@ Result = TypeVar("Result")
 def connect(address: EngineAddress) -> VespaStore:
     """A store at an address; nothing is asked of the server yet. Raises InputError for unknown parameters."""
     address.require_parameters()
+    if address.path:
+        raise InputError(
+            f"'{address.path[:60]}' in {address}: Vespa has one set of documents, without a name",
+            "the host and port alone, as in vespa+https://host:8080",
+        )
     headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
     return VespaStore(address, JsonClient(address, headers))
 
