@@ -2,6 +2,7 @@
 
     SpladeError            message says what is wrong and which value, hint says what to type next
     ├── InputError         a path, file, row, option or config key of the user's
+    │   └── OptionError    an option by itself: a value that it never takes, or two that exclude each other
     ├── ModelError         a model that cannot be found, read, trusted or used
     ├── IndexFolderError   an index folder that is missing, corrupt or made by another model
     ├── ServiceError       a server, of an LLM or an engine, that cannot be reached or gives no answer of use
@@ -9,7 +10,7 @@
     └── MachineError       disk, memory, permissions or file descriptors: see machine_faults
 
 The command line prints ``error: message`` and ``hint: hint``, to which it adds the flag of `option`, and
-exits with 1; Python callers catch `SpladeError`.
+exits with 1, with 2 for an `OptionError`; Python callers catch `SpladeError`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class SpladeError(Exception):
 
 class InputError(SpladeError):
     """Something that the user gave: path, file, row, option, config key."""
+
+
+class OptionError(InputError):
+    """An option by itself, whatever files hold: missing, out of range, or at odds with another one."""
 
 
 class ModelError(SpladeError):
@@ -85,16 +90,16 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 
 def require_at_most(most: int, **sizes: float | None) -> None:
-    """Raises InputError naming the first size that is larger than `most`."""
+    """Raises OptionError naming the first size that is larger than `most`."""
     for name, value in sizes.items():
         if value is not None and value > most:
-            raise InputError(f"{name} must be at most {most:,}, got {value}", "lower it", option=name)
+            raise OptionError(f"{name} must be at most {most:,}, got {value}", "lower it", option=name)
 
 
 def require_positive(**sizes: float) -> None:
-    """Raises InputError naming the first size that is not above zero."""
+    """Raises OptionError naming the first size that is not above zero."""
     for name, value in sizes.items():
         if value is not None and not value > 0:
-            raise InputError(
+            raise OptionError(
                 f"{name} must be above 0, got {value}", "leave it out for the default", option=name
             )

@@ -19,12 +19,9 @@ from splade_cli.cli.group import Group
 from splade_cli.cli.interrupts import kept, lost_again
 from splade_cli.cli.leaving import HELP, READING, Ending
 from splade_cli.cli.render.plain import make_logs_plain, plain
-from splade_cli.cli.usage import asks_for_help, hint_with_flag, told
-from splade_cli.errors import SpladeError
+from splade_cli.cli.usage import CODE, asks_for_help, hint_with_flag, told
+from splade_cli.errors import OptionError, SpladeError
 from splade_cli.storage.machine_faults import machine_error
-
-FAILED = 1
-"""Exit code of whatever is wrong: the command line, what it names, or what happens meanwhile."""
 
 
 class Commands(Group):
@@ -67,7 +64,8 @@ class Commands(Group):
         try:
             return super().invoke(ctx)
         except SpladeError as error:
-            _fail(error.message, hint_with_flag(error.hint, error.option))
+            code = CODE if isinstance(error, OptionError) else 1
+            _fail(error.message, hint_with_flag(error.hint, error.option), code)
         except KeyboardInterrupt as error:
             print("\ninterrupted", file=sys.stderr)
             _hint(kept(ctx.invoked_subcommand or "", error))
@@ -90,15 +88,15 @@ def _refuse(error: typer.TyperException) -> None:
         raise SystemExit(0) from None
     said = told(error)
     if said is not None:
-        _fail(*said)
+        _fail(*said, CODE)
     if hasattr(error, "message"):
         error.message = plain(str(error.message))
 
 
-def _fail(message: str, hint: str) -> None:
+def _fail(message: str, hint: str, code: int = 1) -> None:
     print(f"error: {plain(message)}", file=sys.stderr)
     _hint(hint)
-    raise SystemExit(FAILED) from None
+    raise SystemExit(code) from None
 
 
 def _fail_of_the_system(error: OSError) -> None:

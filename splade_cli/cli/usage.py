@@ -1,4 +1,4 @@
-"""Usage errors: what is wrong with a command line by itself, told as all errors are."""
+"""Usage errors: what is wrong with a command line by itself, told as all errors are, with exit code 2."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 import typer
 
 from splade_cli.cli.render.plain import plain
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 
-OF_TYPER = 2
-"""typer's own exit code of what it could not parse."""
+CODE = 2
+"""Exit code of a command line that is wrong by itself, as typer has it."""
 OF_PYDANTIC = "Value error, "
 """What pydantic puts before the words of a check."""
 
 
-class UsageError(InputError):
+class UsageError(OptionError):
     """Flags that are missing, contradict each other, or take no such value."""
 
 
 def told(error: typer.TyperException) -> tuple[str, str] | None:
     """Message and hint of what typer could not parse; None for what is none, such as a request for help."""
-    if getattr(error, "exit_code", 0) != OF_TYPER or asks_for_help(error):
+    if getattr(error, "exit_code", 0) != CODE or asks_for_help(error):
         return None
     format_message: Any = getattr(error, "format_message", None)
     if format_message is None:

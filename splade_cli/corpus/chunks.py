@@ -18,7 +18,7 @@ from splade_cli.corpus.segmentation.sizes import CharacterFit, Fit, Sizes, Token
 from splade_cli.corpus.segmentation.slices import Slicer
 from splade_cli.corpus.segmentation.structure import HeadingPaths, structure_of
 from splade_cli.corpus.segmentation.text_model import NO_MODEL, TextModel
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, OptionError
 from splade_cli.records import Chunk, Document
 
 MIN_CHARS = 500
@@ -66,32 +66,32 @@ class Chunking:
     def check(self) -> None:
         """Raises InputError for sizes that do not fit together, or an unknown chunker."""
         if self.chunker not in CHUNKERS:
-            raise InputError(f"unknown chunker '{self.chunker}'", f"one of {', '.join(CHUNKERS)}")
+            raise OptionError(f"unknown chunker '{self.chunker}'", f"one of {', '.join(CHUNKERS)}")
         if self.tokens is not None and self.tokens < FEWEST_TOKENS:
-            raise InputError(
+            raise OptionError(
                 f"a chunk must have at least {FEWEST_TOKENS} tokens, got {self.tokens}",
                 f"the default is {TOKENS}",
             )
         least = self.min_chars
         most = self.max_chars
         if least <= 0:
-            raise InputError(
+            raise OptionError(
                 f"the smallest chunk must have more than 0 characters, got {least}",
                 f"the default is {MIN_CHARS}",
             )
         if most < 2 * least:
-            raise InputError(
+            raise OptionError(
                 f"the largest chunk must have at least twice the characters of the smallest, "
                 f"got {most} and {least}",
                 f"raise the largest to {2 * least}, or lower the smallest to {max(1, most // 2)}",
             )
         if not least <= self.target_chars <= most:
-            raise InputError(
+            raise OptionError(
                 f"the wished size of a chunk must lie between {least} and {most}, got {self.target_chars}",
                 f"for example {(least + most) // 2}",
             )
         if not (self.overlap == 0 or LEAST_OVERLAP <= self.overlap <= MOST_OVERLAP):
-            raise InputError(
+            raise OptionError(
                 f"the overlap of chunks must be 0 or between {LEAST_OVERLAP} and {MOST_OVERLAP}, "
                 f"got {self.overlap}",
                 f"the default is {OVERLAP}",

@@ -10,7 +10,7 @@ from splade_cli.corpus.chunks import BY_TOKENS, Chunking
 from splade_cli.corpus.options import ReadingOptions
 from splade_cli.datasets.examples import FORMATS
 from splade_cli.datasets.splits import SplitRatio
-from splade_cli.errors import InputError, require_at_most, require_positive
+from splade_cli.errors import OptionError, require_at_most, require_positive
 from splade_cli.generation.judge.options import Judge
 from splade_cli.generation.llm.options import MOST_QUERIES, Llm
 from splade_cli.generation.queries.kinds import Proportions, check_proportions
@@ -41,7 +41,7 @@ class Offline:
     kinds: Proportions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises InputError for a number below 1, or above MOST_QUERIES, and for kinds that cannot be."""
+        """Raises OptionError for a number below 1, or above MOST_QUERIES, and for kinds that cannot be."""
         require_positive(queries_per_chunk=self.queries_per_chunk)
         if self.kinds:
             check_proportions(self.kinds, OFFLINE_TYPES)
@@ -130,37 +130,37 @@ class GenerateOptions:
     loading: ModelOptions = field(default_factory=ModelOptions)
 
     def __post_init__(self) -> None:
-        """Raises InputError for what cannot be."""
+        """Raises OptionError for what cannot be."""
         require_positive(negatives=self.negatives, round_trip=self.round_trip)
         if self.max_queries is not None:
             require_positive(max_queries=self.max_queries)
         known = isinstance(self.queries, Offline | Llm | Judged | Rows)
         if not known and not hasattr(self.queries, "write"):
-            raise InputError(
+            raise OptionError(
                 f"queries cannot come from a {type(self.queries).__name__}",
                 'from Offline(4), Llm("model"), Judged("train"), Rows("rows.jsonl"), or a writer of your own',
             )
         if self.around is not None and isinstance(self.queries, Judged | Rows):
-            raise InputError(
+            raise OptionError(
                 f"judged queries are taken as they are, not around those of {self.around}",
                 "write queries: offline, or by a language model",
             )
         if self.max_documents is not None:
             require_positive(max_documents=self.max_documents)
             if isinstance(self.queries, Judged | Rows):
-                raise InputError(
+                raise OptionError(
                     "max_documents does nothing with judged queries", "what they judge is read as a whole"
                 )
         check_filters(self.without, self._filters)
         self._check_judge()
         if self.output_format not in FORMATS:
-            raise InputError(f"unknown format '{self.output_format}'", f"one of {', '.join(FORMATS)}")
+            raise OptionError(f"unknown format '{self.output_format}'", f"one of {', '.join(FORMATS)}")
         if not 0 <= self.val_ratio < 1:
-            raise InputError(
+            raise OptionError(
                 f"val_ratio must be from 0 to below 1, got {self.val_ratio:g}", "0.1 is the default"
             )
         if not 0 <= self.test_ratio < 1 - self.val_ratio:
-            raise InputError(
+            raise OptionError(
                 f"test_ratio must leave something to train on, got {self.test_ratio:g} beside a val_ratio of "
                 f"{self.val_ratio:g}",
                 "0.1 and 0.1 leave 80% of the documents",
@@ -170,11 +170,11 @@ class GenerateOptions:
         if self.judge is None:
             return
         if self.judge.llm is None and not isinstance(self.queries, Llm):
-            raise InputError(
+            raise OptionError(
                 "no language model writes the queries that could judge them as well", "name one that judges"
             )
         if isinstance(self.queries, Judged | Rows) and not self.judge.relabel:
-            raise InputError(
+            raise OptionError(
                 "a judge has nothing to do with judged queries, none of which is rejected",
                 "leave it out, or let it grade their negatives",
                 option="relabel",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import OptionError, did_you_mean
 
 if TYPE_CHECKING:
     from splade_cli.index.metadata.filters import Filter
@@ -48,7 +48,7 @@ class SearchOptions:
             grouped.
 
     Raises:
-        InputError: a `group` that is none.
+        OptionError: a `group` that is none.
     """
 
     mode: str = AUTO
@@ -67,7 +67,7 @@ class SearchOptions:
         if self.group not in GROUPINGS:
             known = ", ".join(GROUPINGS)
             hint = did_you_mean(str(self.group), GROUPINGS) or f"one of {known}"
-            raise InputError(f"hits are folded by {known}, not by '{self.group}'", hint)
+            raise OptionError(f"hits are folded by {known}, not by '{self.group}'", hint)
 
     def fusion_weights(self, parts: Collection[str]) -> Mapping[str, float] | None:
         """A weight a part of a hybrid of `parts`; None for reciprocal rank fusion."""

@@ -203,7 +203,7 @@ def test_evaluate_with_static_queries(splade, built):
 def test_unknown_query_encoders(splade, docs, tmp_path, command):
     words = [docs, "-o", tmp_path / "out"] if command == "index" else ["--data", docs]
     result = splade(command, *words, "--query", "nonsense")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "error: unknown --query 'nonsense'" in result.stderr
     assert "hint: one of full, static, onnx, onnx-int8" in result.stderr
     assert not list(tmp_path.glob("*out*"))
@@ -212,7 +212,7 @@ def test_unknown_query_encoders(splade, docs, tmp_path, command):
 @pytest.mark.parametrize("workers", ["0", "-2"])
 def test_workers_that_cannot_be(splade, docs, tmp_path, workers):
     result = splade("index", docs, "-o", tmp_path / "out", "--workers", workers)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"error: workers must be above 0, got {workers}" in result.stderr
     assert "hint: " in result.stderr
     assert not list(tmp_path.glob("*out*"))

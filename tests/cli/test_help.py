@@ -50,7 +50,7 @@ def test_help_is_a_command_and_short_flags_are_there(splade):
     assert "splade index add" in splade("help", "index", "add").stdout
     assert "splade build" in splade("help", "build").stdout and splade("help").exit_code == 0
     assert splade("-V").stdout.startswith("splade ")
-    assert splade("help", "nope").exit_code == 1
+    assert splade("help", "nope").exit_code == 2
     assert splade().exit_code == 0 and "Usage: splade" in splade().stdout, (
         "asked for nothing, it says what there is"
     )
@@ -76,7 +76,7 @@ def test_help_is_a_command_and_short_flags_are_there(splade):
 def test_usage_errors_have_one_form_and_one_code(splade, monkeypatch, words, error, hint):
     monkeypatch.delenv("SPLADE_INDEX", raising=False)
     result = splade(*words)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     lines = result.stderr.splitlines()
     assert lines[0].startswith("error: ") and error in lines[0]
     assert lines[1].startswith("hint: ") and hint in lines[1] and len(lines) == 2

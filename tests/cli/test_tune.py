@@ -65,4 +65,4 @@ def test_an_index_of_other_documents(
     result = splade("tune", "--data", data, "--index", index)
     assert result.exit_code == 1
     assert "error: 1 of 3 judged documents are not in the index: 'kiln.md'; it holds" in result.stderr
-    assert splade("tune", "--data", data).exit_code == 1, "an index has to be named"
+    assert splade("tune", "--data", data).exit_code == 2, "an index has to be named"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 from splade_cli.generation.llm.options import Llm
 
 BEST_GRADE = 3
@@ -27,9 +27,9 @@ class Judge:
     relabel: bool = False
 
     def __post_init__(self) -> None:
-        """Raises InputError for a grade that is none, or that rejects nothing."""
+        """Raises OptionError for a grade that is none, or that rejects nothing."""
         if not 1 <= self.least_grade <= BEST_GRADE:
-            raise InputError(
+            raise OptionError(
                 f"the least grade must be from 1 to {BEST_GRADE}, got {self.least_grade}",
                 "2 is the default; 0 would reject nothing",
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from splade_cli.errors import InputError, require_positive
+from splade_cli.errors import OptionError, require_positive
 from splade_cli.generation.llm.answers import Answer
 
 BYTES_A_TOKEN = 4
@@ -29,15 +29,15 @@ class Limits:
     price_out: float | None = None
 
     def __post_init__(self) -> None:
-        """Raises InputError for what cannot be."""
+        """Raises OptionError for what cannot be."""
         for name, value in (("calls", self.calls), ("tokens", self.tokens), ("cost", self.cost)):
             if value is not None:
                 require_positive(**{f"max_{name}": value})
         for price in (self.price_in, self.price_out):
             if price is not None and not 0 <= price < float("inf"):
-                raise InputError(f"a price of {price:g}", "prices of a million tokens are 0 or more")
+                raise OptionError(f"a price of {price:g}", "prices of a million tokens are 0 or more")
         if self.cost is not None and not self.has_price:
-            raise InputError(
+            raise OptionError(
                 f"a limit of cost ({self.cost:g}) without the prices of tokens",
                 "give the prices of a million tokens, in and out, as the provider lists them",
             )

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from splade_cli.errors import InputError, require_at_most, require_positive
+from splade_cli.errors import OptionError, require_at_most, require_positive
 from splade_cli.generation.llm.budget import Limits
 from splade_cli.generation.llm.client.endpoint import Endpoint
 from splade_cli.generation.llm.parsing import QUERY_TYPES
@@ -44,11 +44,11 @@ class Style:
     examples: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raises InputError for what cannot be."""
+        """Raises OptionError for what cannot be."""
         if self.kinds:
             check_proportions(self.kinds, QUERY_TYPES)
         if len(self.examples) > MOST:
-            raise InputError(f"{len(self.examples)} examples of queries", f"{MOST} are enough")
+            raise OptionError(f"{len(self.examples)} examples of queries", f"{MOST} are enough")
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ class Llm:
     style: Style = USUAL
 
     def __post_init__(self) -> None:
-        """Raises InputError for what cannot be."""
+        """Raises OptionError for what cannot be."""
         require_positive(
             queries_per_chunk=self.queries_per_chunk,
             concurrency=self.concurrency,
@@ -116,7 +116,7 @@ class Llm:
         )
         require_at_most(MOST_QUERIES, queries_per_chunk=self.queries_per_chunk)
         if self.negatives_per_query < 0:
-            raise InputError(
+            raise OptionError(
                 f"negatives_per_query cannot be below 0, got {self.negatives_per_query}", "0 asks for none"
             )
         require_at_most(len(STRATEGIES), negatives_per_query=self.negatives_per_query)
@@ -124,7 +124,9 @@ class Llm:
         if self.rate_limit is not None:
             require_positive(rate_limit=self.rate_limit)
         if self.temperature < 0:
-            raise InputError(f"temperature cannot be below 0, got {self.temperature:g}", "0.7 is the default")
+            raise OptionError(
+                f"temperature cannot be below 0, got {self.temperature:g}", "0.7 is the default"
+            )
         if self.retries < 0:
-            raise InputError(f"retries cannot be below 0, got {self.retries}", "4 is the default")
+            raise OptionError(f"retries cannot be below 0, got {self.retries}", "4 is the default")
         Endpoint.resolve(self.base_url)  # before a folder is read

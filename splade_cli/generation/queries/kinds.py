@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import OptionError, did_you_mean
 
 Proportions = Mapping[str, float]
 """Parts of each kind, e.g. ``{"question": 3, "keywords": 2, "typo": 1}``."""
@@ -13,17 +13,17 @@ FINEST = 100
 
 
 def check_proportions(proportions: Proportions, known: Collection[str]) -> None:
-    """Raises InputError for a kind that is not `known`, a share below 0, or none above it."""
+    """Raises OptionError for a kind that is not `known`, a share below 0, or none above it."""
     for kind, share in proportions.items():
         if kind not in known:
-            raise InputError(
+            raise OptionError(
                 f"no such kind of query here: '{kind}'",
                 did_you_mean(kind, known) or f"kinds: {', '.join(known)}",
             )
         if not 0 <= share < float("inf"):
-            raise InputError(f"a share of {share:g} for the kind '{kind}'", "shares are 0 or more")
+            raise OptionError(f"a share of {share:g} for the kind '{kind}'", "shares are 0 or more")
     if not any(proportions.values()):
-        raise InputError("no kind of query has a share above 0", f"kinds: {', '.join(known)}")
+        raise OptionError("no kind of query has a share above 0", f"kinds: {', '.join(known)}")
 
 
 def turns(proportions: Proportions) -> tuple[str, ...]:

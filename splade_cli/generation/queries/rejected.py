@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import OptionError, did_you_mean
 from splade_cli.records import JsonValue
 
 DUPLICATE = "duplicate"
@@ -79,7 +79,7 @@ class Rejections:
 
 
 def check_filters(names: Iterable[str], possible: Iterable[str]) -> None:
-    """Raises InputError for a name that is no filter, or one that has nothing to do where it is named.
+    """Raises OptionError for a name that is no filter, or one that has nothing to do where it is named.
 
     Args:
         possible: filters that the queries at hand go through.
@@ -87,11 +87,11 @@ def check_filters(names: Iterable[str], possible: Iterable[str]) -> None:
     usable = list(possible)
     for name in names:
         if name not in FILTERS:
-            raise InputError(
+            raise OptionError(
                 f"no filter is called '{name}'", did_you_mean(name, FILTERS) or f"one of {', '.join(FILTERS)}"
             )
         if name not in usable:
-            raise InputError(
+            raise OptionError(
                 f"the filter '{name}' has nothing to do with these queries",
                 f"leave it out; they go through: {', '.join(usable)}",
             )

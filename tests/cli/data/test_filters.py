@@ -39,5 +39,5 @@ def test_filters_that_are_none(
     splade: Callable[..., Result], docs: Path, tmp_path: Path, flags: list[str], said: str
 ) -> None:
     done = splade("gen-data", docs, "-o", tmp_path / "out", *flags)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert said in done.stderr

@@ -35,7 +35,7 @@ def test_flags_that_do_not_go_together(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.jsonl").write_text('{"query": "clay", "positive_document": "The kiln fires clay."}')
     done = splade("gen-data", docs, "-o", tmp_path / "out", *flags)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert said in f"{done.stderr}"
     assert not (tmp_path / "out").exists()
 

@@ -72,5 +72,5 @@ def test_queries_in_other_words(splade: Callable[..., Any], built: Any) -> None:
     assert typos["changed"] > 0 and typos["systems"][0]["after"] <= typos["systems"][0]["before"] + 0.5
     for flags in (["--llm", "writer"], ["--paraphrases", "--base-url", "http://127.0.0.1:1/v1"]):
         refused = splade(*words, *flags)
-        assert refused.exit_code == 1, refused.output
+        assert refused.exit_code == 2, refused.output
         assert "--paraphrases" in refused.stderr or "--llm MODEL" in refused.stderr

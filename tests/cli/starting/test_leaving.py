@@ -51,13 +51,13 @@ def test_handlers_threads_and_folders_are_seen_to_and_nothing_else(command: str)
 
 def test_a_command_that_writes_is_taken_apart() -> None:
     done = run("index", "nowhere")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "freed by the interpreter" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["search", "a", "--index", "nowhere"], 1), (["search"], 1), (["search", "--nope"], 1)],
+    [(["search", "a", "--index", "nowhere"], 1), (["search"], 2), (["search", "--nope"], 2)],
 )
 def test_a_failure_keeps_its_exit_code(words: list[str], code: int) -> None:
     done = run(*words)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from splade_cli.corpus.chunks import split_documents
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 from splade_cli.indexing.in_memory import index_chunks
 from splade_cli.model.embedder import SpladeEmbedder
 from splade_cli.records import Document, Hit, Pages
@@ -134,8 +134,8 @@ def test_where_there_are_no_headings_what_lies_apart_is_apart(embedder: SpladeEm
 
 
 def test_an_unknown_grouping() -> None:
-    with pytest.raises(InputError, match="not by 'sections'") as error:
+    with pytest.raises(OptionError, match="not by 'sections'") as error:
         SearchOptions(group="sections")  # type: ignore[arg-type]
     assert error.value.hint == "did you mean 'section'?"
-    with pytest.raises(InputError, match="not by 'False'"):
+    with pytest.raises(OptionError, match="not by 'False'"):
         SearchOptions(group=False)  # type: ignore[arg-type]
