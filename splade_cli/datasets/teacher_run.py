@@ -19,8 +19,20 @@ from splade_cli.storage.files import read_jsonl
 TEACHER_RUN = "teacher.trec"
 HUMAN = "human"
 """Kind of a query that a person asked, in rows and queries.jsonl; those that were written have another."""
+ASPECT = "aspect"
+"""Kind of a written query that its own chunk answers better than others do: a title, and what sets the chunk
+apart from others of that title."""
 FIRST = 10
 """Documents of a teacher's ranking that stand for what is relevant, where nobody has judged."""
+
+
+def is_for_others(kind: str) -> bool:
+    """Whether what the teachers rank beside its own chunk is what a query of some kind is good for.
+
+    So it is for one that was written from a chunk, with which it shares words as no person's query does; not
+    for a person's, and not for one whose words are what tells the chunk from its like.
+    """
+    return kind not in ("", HUMAN, ASPECT)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from splade_cli.config.schema import Config
-from splade_cli.datasets.teacher_run import TeacherRun
+from splade_cli.datasets.teacher_run import TeacherRun, is_for_others
 from splade_cli.evaluation.benchmarks.nano_beir import nano_figures
 from splade_cli.evaluation.benchmarks.task_scores import score_tasks
 from splade_cli.evaluation.metrics import means
@@ -23,7 +23,6 @@ from splade_cli.training.averaging import (
 )
 from splade_cli.training.loop.arguments import best_measure
 from splade_cli.training.loop.prerequisites import Prerequisites
-from splade_cli.training.losses.objective import is_written
 from splade_cli.training.tracking.rows import Listener
 from splade_cli.training.trainable import Trainable
 from splade_cli.training.validation import MEASURES, Validation
@@ -66,7 +65,7 @@ class Figures:
         self.trainable = trainable
         self.write = write
         self.needed = needed
-        self._are_written = any(is_written(row) for row in held_out)
+        self._are_written = any(is_for_others(row.query_type) for row in held_out)
         self.validation: Validation | None = None
         if held_out:
             self.validation = Validation.from_examples(held_out, training, config.training.seed, runs)

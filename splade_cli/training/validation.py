@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from splade_cli.datasets.collections import Collection
 from splade_cli.datasets.formats.trec import Qrels
-from splade_cli.datasets.teacher_run import TeacherRun
+from splade_cli.datasets.teacher_run import TeacherRun, is_for_others
 from splade_cli.engines.local import LocalEngine
 from splade_cli.evaluation.costs import sparsity
 from splade_cli.evaluation.metrics import PerQuery, means, parse_measure, per_query, run_of_ranking
@@ -19,7 +19,6 @@ from splade_cli.model.encode import encode
 from splade_cli.model.loaded import LoadedModel
 from splade_cli.records import Chunk, Example
 from splade_cli.search.searcher import Searcher
-from splade_cli.training.losses.objective import is_written
 
 DOCUMENTS_AT_MOST = 2000
 QUERIES_AT_MOST = 300
@@ -133,7 +132,7 @@ def _taught(rows: Sequence[Example], runs: Sequence[TeacherRun]) -> dict[str, di
     taught: dict[str, dict[str, float]] = {}
     for row in rows:
         for run in runs:
-            if is_written(row) and row.query in run.queries:
+            if is_for_others(row.query_type) and row.query in run.queries:
                 found = run.first(row.query, without=row.positive)
                 if found:
                     taught[row.query] = found

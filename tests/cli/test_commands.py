@@ -35,11 +35,14 @@ def test_search_prints_json(splade, built):
     assert score == pytest.approx(sum(term["contribution"] for term in hits[0]["terms"]), rel=1e-5)
 
 
-def test_search_says_where_no_word_of_the_query_is_in_the_index(splade, built):
+def test_search_says_where_no_word_of_the_query_is_in_the_index(splade, built, tmp_path):
     unknown = splade("search", "zzxqj", "wqpfkj", "--index", built / "index")
     assert unknown.exit_code == 0
     assert "no word of this query is in the index" in " ".join(unknown.stderr.split())
     assert "no word" not in splade("search", "clay", "--index", built / "index").stderr
+    (tmp_path / "rules.txt").write_text("zzxqj = clay\n")
+    expanded = splade("search", "zzxqj", "--index", built / "index", "--expand", tmp_path / "rules.txt")
+    assert expanded.exit_code == 0 and "no word" not in expanded.stderr, "rules add one that is"
 
 
 def test_search_reads_a_query_a_line(splade, built):

@@ -329,10 +329,10 @@ def test_a_signal_in_the_middle_of_a_step_lets_it_end(
             signal.raise_signal(signal.SIGINT)
         return step(self, *args, **kwargs)
 
-    monkeypatch.setattr(torch.optim.AdamW, "step", pressed)
-    with pytest.raises(KeyboardInterrupt):
-        trainer(bert_folder, data, tmp_path / "part").train()
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            trainer(bert_folder, data, tmp_path / "part").train()
     assert signal.getsignal(signal.SIGINT) is interruptible
     assert len(seen) == 3
     assert (tmp_path / "part" / "checkpoints" / "checkpoint-3").is_dir()

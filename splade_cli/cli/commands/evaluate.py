@@ -114,7 +114,8 @@ def evaluate(
     names = [each for each in baseline or () if not each.lower().endswith(JSON)]
     checks.require_files(failures)
     checks.require_collection(data)
-    checks.require_there(marks, texts, expand, fail_if_worse_than, *saved, *(against_run or ()))
+    checks.require_there(marks, hint=f"/mark good 1 in `splade query --marks {marks}` writes one")
+    checks.require_there(texts, expand, fail_if_worse_than, *saved, *(against_run or ()))
     checks.require_index(index)
     checks.require_models(None if index else model, *names)
     checks.require_models(dense, dense=True)

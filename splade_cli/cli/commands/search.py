@@ -71,7 +71,8 @@ def search(
         return
     if hits:
         ranked.hits(hits, explain)
-        if searcher.mode != "bm25" and unknown_words(searcher.engine, query):
+        asked = " ".join(text for text, _ in searcher.expanded(query))
+        if searcher.mode != "bm25" and unknown_words(searcher.engine, asked):
             console.note(UNKNOWN)
     else:
         console.note(f"{_nothing(searcher, filter)}; try other words")

@@ -59,7 +59,8 @@ Kinds = Annotated[
     typer.Option(
         "--kinds",
         help="Kinds of queries, in parts: question=3,keywords=2,typo=1. Others: how-to, error-message; "
-        "natural and claim with --llm; title, span and sentence without.",
+        "natural and claim with --llm; title, span, sentence and aspect (a title, and what tells its "
+        "document from others of that title) without.",
         show_default="the usual ones",
         rich_help_panel="Queries",
     ),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from splade_cli.datasets.collections.collection import Collection
 from splade_cli.datasets.collections.folder import QUERIES
-from splade_cli.datasets.teacher_run import HUMAN, teacher_run_beside
+from splade_cli.datasets.teacher_run import is_for_others, teacher_run_beside
 from splade_cli.storage.files import read_jsonl
 
 NOTE = "written queries are judged by what their teachers rank first (teacher.trec), not by people"
@@ -42,7 +42,7 @@ def judged_by_teachers(collection: Collection, folder: Path) -> Collection:
 
 
 def _written(path: Path) -> frozenset[str]:
-    """Ids of the queries that a program wrote, as gen-data names their kind."""
+    """Ids of the queries that teachers judge, by their kind as gen-data names it."""
     return frozenset(
-        str(row.get("_id")) for row in read_jsonl(path) if row.get("type") not in (None, "", HUMAN)
+        str(row.get("_id")) for row in read_jsonl(path) if is_for_others(str(row.get("type") or ""))
     )

@@ -1,4 +1,4 @@
-"""Query generation without a language model: titles, keywords, spans, sentences, questions of its words.
+"""Query generation without a language model: titles and their aspects, keywords, spans, sentences, questions.
 
 What is written is made of words that are rare in the corpus and stand together in the chunk. The result is
 the same for the same chunks, settings and seed. Whether a query is good is for mining to find out.
@@ -9,11 +9,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
+from splade_cli.datasets.teacher_run import ASPECT
 from splade_cli.generation.dedupe import query_key
+from splade_cli.generation.queries.aspects import Aspects
 from splade_cli.generation.queries.kinds import Proportions, turns
 from splade_cli.generation.queries.phrases import WORD, ChunkWords, WordWeights
-from splade_cli.generation.queries.templates import CLAIMS, HOW_TOS, QUESTIONS
+from splade_cli.generation.queries.templates import ASPECTS, ASPECTS_ANYWHERE, CLAIMS, HOW_TOS, QUESTIONS
 from splade_cli.generation.queries.typos import misspelled
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, WrittenQuery
@@ -31,6 +34,8 @@ TURNS = (
     "question",
 )
 """The order in which kinds are written; their shares are what docs/experiments.md reports on."""
+TURNS_OF_SHARED_TITLES = tuple(chain.from_iterable((kind, ASPECT) for kind in TURNS))
+"""The order for a chunk of one of several documents with its title: every other query is of an aspect."""
 SENTENCE_WORDS = 30
 """Words of a sentence that are used at most."""
 FEWEST_WORDS = 6
@@ -42,7 +47,7 @@ _FAILURE = re.compile(
 )
 ERROR_WORDS = 12
 """Words of a line that are taken for an error message."""
-OFFLINE_TYPES = (*dict.fromkeys(TURNS), "how-to", "error-message", "typo")
+OFFLINE_TYPES = (*dict.fromkeys(TURNS_OF_SHARED_TITLES), "how-to", "error-message", "typo")
 """Kinds that can be written from the words of a chunk."""
 
 
@@ -55,7 +60,7 @@ class OfflineWriter:
         stop_words: function words of the language.
         queries_per_chunk: queries wanted; short chunks may give fewer.
         seed: another seed, other queries.
-        kinds: proportions of `OFFLINE_TYPES`; those of `TURNS` where empty.
+        kinds: proportions of `OFFLINE_TYPES`; those of `TURNS`, or `TURNS_OF_SHARED_TITLES`, where empty.
     """
 
     def __init__(
@@ -69,12 +74,14 @@ class OfflineWriter:
         kinds: Proportions | None = None,
     ) -> None:
         self.language = language
-        self._turns = turns(kinds) if kinds else TURNS
+        self._turns = turns(kinds) if kinds else None
         self.queries_per_chunk = queries_per_chunk
         self.seed = seed
         self._weights = WordWeights((chunk.content for chunk in chunks), stop_words)
+        self._aspects = Aspects(chunks, stop_words)
         self._makers: dict[str, Callable[[ChunkWords, random.Random], str]] = {
             "question": self._question,
+            ASPECT: self._aspect,
             "keywords": self._keywords,
             "title": self._title,
             "span": self._span,
@@ -96,10 +103,13 @@ class OfflineWriter:
         """Up to `queries_per_chunk` different queries."""
         generator = random.Random(f"{self.seed}|{chunk.id}")
         words = ChunkWords(chunk, self._weights)
-        first = generator.randrange(len(self._turns))
+        order = self._turns
+        if order is None:
+            order = TURNS_OF_SHARED_TITLES if self._aspects.of(chunk) else TURNS
+        first = generator.randrange(len(order))
         written: dict[str, WrittenQuery] = {}
-        for turn in range(max(len(self._turns), self.queries_per_chunk * 3)):
-            kind = self._turns[(first + turn) % len(self._turns)]
+        for turn in range(max(len(order), self.queries_per_chunk * 3)):
+            kind = order[(first + turn) % len(order)]
             text = " ".join(self._makers[kind](words, generator).split())
             if len(WORD.findall(text)) >= 2:
                 written.setdefault(query_key(text), WrittenQuery(text, kind))
@@ -127,6 +137,14 @@ class OfflineWriter:
         if context and context not in phrase:
             return f"{question} {context}"
         return question
+
+    def _aspect(self, chunk: ChunkWords, generator: random.Random) -> str:
+        """The chunk's title and a word that tells it from others of that title; nothing where none does."""
+        found = self._aspects.of(chunk.chunk)
+        if not found:
+            return ""
+        form = generator.choice(ASPECTS.get(self.language, ASPECTS_ANYWHERE))
+        return form.format(generator.choice(found), chunk.chunk.title)
 
     def _keywords(self, chunk: ChunkWords, generator: random.Random) -> str:
         single = chunk.of_length(1)[:30]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from splade_cli.corpus.near_duplicates import duplicate_groups
 from splade_cli.datasets.splits import SplitRatio
+from splade_cli.datasets.teacher_run import ASPECT
 from splade_cli.generation.corpus import Corpus
 from splade_cli.generation.dedupe import COPIED_WORDS, copies, query_key
 from splade_cli.generation.negatives import Mined, MiningRules, mine, mine_judged, rank_of
@@ -151,7 +152,11 @@ class WrittenQueries:
             if rank := rank_of(teacher, positive):
                 reason += f" but number {rank}"
             self._reject("does not find its chunk", query.text, positive, ROUND_TRIP, reason)
-        elif self._weak is not None:
+            return None
+        if query.type == ASPECT:
+            # no other chunk of its title has the word, which teachers may give less than the title
+            mined = replace(mined, scores=(max(teacher.values()), *mined.scores[1:]))
+        if self._weak is not None:
             chunk = self.corpus.chunks[self._positions[positive]]
             return self._weak.named_first(mined, chunk, teacher, excluded, self._rules.count)
         return mined

@@ -27,3 +27,9 @@ HOW_TOS = {
     "french": ("comment utiliser {}", "mode d'emploi {}"),
     "spanish": ("cómo usar {}", "guía de {}"),
 }
+ASPECTS = {
+    "english": ("{1} {0}", "{0} {1}", "{0} of {1}", "what is the {0} of {1}", "what are the {0} of {1}",
+                "how is {1} {0}"),
+}  # fmt: skip
+ASPECTS_ANYWHERE = ("{1} {0}", "{0} {1}")
+"""An aspect (0) and the title (1) that it is one of."""

@@ -111,7 +111,8 @@ class Sitting:
             options = replace(options, mode="bm25")
             remark = BY_WORDS
         hits = self._hits(text, self.top, options)
-        if hits and options.mode != "bm25" and self.unknown_words(text):
+        asked = " ".join(part for part, _ in self.searcher.expanded(text, options))
+        if hits and options.mode != "bm25" and self.unknown_words(asked):
             remark = UNKNOWN
         self.seconds.append(time.perf_counter() - started)
         if not self.history or self.history[-1] != text:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from splade_cli.config.schema import STUDENT_TEMPERATURE, TEACHER_TEMPERATURE, Config, LossSection
-from splade_cli.datasets.teacher_run import HUMAN, TeacherRun
+from splade_cli.datasets.teacher_run import TeacherRun, is_for_others
 from splade_cli.errors import InputError
 from splade_cli.records import Example
 from splade_cli.training.teachers.matrix import TeacherMatrix
@@ -19,18 +19,15 @@ RUN_KIND = "run_kl"
 """Kind of the rows that are distilled from a teacher's run."""
 
 
-def is_written(row: Example) -> bool:
-    """Whether a query was written from the chunk that is its positive, by a program and not by a person."""
-    return row.query_type not in ("", HUMAN)
-
-
 def leaves_source_out(row: Example, negatives: int) -> bool:
     """Whether a row's query was written from a chunk, and there is something to learn beside that chunk.
 
     Args:
         negatives: kept of the row.
     """
-    return is_written(row) and row.scores is not None and min(negatives, len(row.negatives)) >= 2
+    return (
+        is_for_others(row.query_type) and row.scores is not None and min(negatives, len(row.negatives)) >= 2
+    )
 
 
 def without_source(row: Example, negatives: int) -> Example:

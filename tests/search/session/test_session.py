@@ -296,13 +296,17 @@ def test_rerank(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     assert session.handle("/rerank off").remark == "rerank off from now on"
 
 
-def test_words_that_the_index_has_not(session: Session) -> None:
+def test_words_that_the_index_has_not(session: Session, tmp_path: Path) -> None:
     reply = session.handle("zzxqj wqpfkj")
     assert reply.kind == "hits" and reply.remark == UNKNOWN
     assert session.handle("zzxqj password").remark == "", "one word is there"
     assert session.handle("the of and").remark == "", "words that every text has are none"
     assert session.handle("/terms zzxqj").unknown == ("zzxqj",)
     assert session.handle("/terms password").unknown == ()
+    (tmp_path / "rules.txt").write_text("zzxqj = password\n")
+    session.handle(f"/expand {tmp_path / 'rules.txt'}")
+    assert session.handle("zzxqj").remark == "", "rules add a word that is there"
+    session.handle("/expand off")
     session.handle("/mode bm25")
     assert session.handle("zzxqj").message == "no word of this query is in the index"
 

@@ -32,6 +32,7 @@ def test_other_rows_stay_as_they_are() -> None:
     for row in (
         replace(ROW, query_type="human"),
         replace(ROW, query_type=""),
+        replace(ROW, query_type="aspect"),
         replace(ROW, scores=None),
         replace(ROW, negatives=("one",), scores=(1.0, 0.5)),
     ):
@@ -51,6 +52,15 @@ def test_a_row_that_a_teachers_run_speaks_of_has_its_columns_for_a_label() -> No
     made = next(iter(datasets.values()))[0]
     assert (made["positive"], made["negative_1"]) == (ROW.negatives[0], ROW.negatives[1])
     assert made["label"] == [0, 3, run.documents[ROW.negatives[0]], run.documents[ROW.negatives[1]]]
+
+
+def test_a_query_of_an_aspect_is_distilled_with_its_chunk() -> None:
+    run = run_of("three", "two", "one", ROW.positive)
+    row = replace(ROW, query_type="aspect")
+    datasets, kinds = as_datasets({"train": [row]}, 2, "auto", runs={"train": run}, drops_source=True)
+    assert list(kinds.values()) == ["kl"]
+    made = next(iter(datasets.values()))[0]
+    assert (made["positive"], made["label"]) == ("source", [1.0, 0.5, 0.25])
 
 
 def test_a_row_with_a_text_that_the_run_does_not_know_is_distilled_from_its_scores() -> None:
