@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from splade_cli.engines.remote.address import PASSWORD, TOKEN, EngineAddress
@@ -45,12 +45,19 @@ class JsonClient:
     Args:
         address: of the server; its `base_url` goes before each path.
         headers: of each request, secrets among them.
+        clock: seconds, by which the time is told that the body of an answer takes.
     """
 
-    def __init__(self, address: EngineAddress, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        address: EngineAddress,
+        headers: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         import httpx2
 
         self.address = address
+        self._clock = clock
         auth = (address.user, address.password) if address.user and address.password else None
         self._client = httpx2.Client(
             base_url=address.base_url,
@@ -99,12 +106,11 @@ class JsonClient:
         import httpx2
 
         timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
-        until = time.monotonic() + CONNECT_SECONDS + seconds
         try:
             with self._client.stream(
                 method, path, content=content, headers=dict(headers), timeout=timeout
             ) as response:
-                received = self._received(response, until)
+                received = self._received(response, seconds)
         except httpx2.TransportError as error:
             said = str(error) or type(error).__name__
             raise PassingError(
@@ -115,22 +121,29 @@ class JsonClient:
             raise ServiceError(f"{self.address}: {error}", "check the address") from None
         return self._answer(response, received)
 
-    def _received(self, response: httpx2.Response, until: float) -> bytes:
+    def _received(self, response: httpx2.Response, seconds: float) -> bytes:
         """The body, which comes in parts: one that never ends is not waited for, nor kept.
+
+        Args:
+            seconds: from now on, when the headers are there: what was sent before may have taken longer.
 
         Raises:
             ServiceError: more than `MOST_ANSWER`.
-            PassingError: not whole in time.
+            PassingError: parts that still come after that time. One that came late and was the last is
+                kept: asked again, the same would come as late.
         """
+        until = self._clock() + seconds
+        is_late = False
         received = bytearray()
         for part in response.iter_bytes():
+            if is_late:
+                raise PassingError(f"{self.address} does not end its answer", "is the server overloaded?")
             received += part
             if len(received) > MOST_ANSWER:
                 raise ServiceError(
                     f"{self.address} answers with more than {MOST_ANSWER:,} bytes", "ask for less"
                 )
-            if time.monotonic() > until:
-                raise PassingError(f"{self.address} does not end its answer", "is the server overloaded?")
+            is_late = self._clock() > until
         return bytes(received)
 
     def _answer(self, response: httpx2.Response, received: bytes) -> Answer:

@@ -28,6 +28,9 @@ class Record(StoreDefaults):
     def write_facts(self, facts: StoreFacts) -> None:
         self.facts = StoreFacts.from_json(facts.to_json())
 
+    def clear(self) -> None:
+        self.facts = None
+
 
 class Clock:
     now = 1000.0
@@ -108,6 +111,35 @@ def test_a_push_that_stood_still_ends_where_another_has_come_before() -> None:
         first.keep(FACTS, now=True)
     assert "the same command again" in refused.value.hint
     assert record.facts is not None and record.facts.generation == 4, "and is left as it is"
+
+
+def test_a_push_that_stood_still_ends_where_the_store_was_cleared_meanwhile() -> None:
+    record = Record()
+    mine = begun(record, Clock())
+    record.clear()
+    with pytest.raises(InputError, match="was cleared while this push stood still") as refused:
+        mine.keep(FACTS, now=True)
+    assert "the same command again" in refused.value.hint
+    assert record.facts is None, "and leaves no record of its own"
+
+
+@pytest.mark.parametrize("is_cleared", [False, True], ids=["an empty store", "one that it cleared itself"])
+def test_a_record_that_is_not_seen_at_once_is_waited_for(is_cleared: bool) -> None:
+    record = Record()
+    mine = turn(record, Clock())
+    if is_cleared:
+        mine.take()
+        mine.clear()
+    else:
+        record.clear()
+        mine.take()
+    mine.marked(FACTS)
+    mine.keep(FACTS, now=True)
+    assert record.facts is not None, "is written again, as nobody can have removed it"
+    mine.keep(FACTS, now=True)
+    record.clear()
+    with pytest.raises(InputError, match="was cleared while this push stood still"):
+        mine.keep(FACTS, now=True)
 
 
 def test_a_lock_that_was_lost_and_taken_again_goes_on_with_the_same_record_only() -> None:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import httpx2
 import pytest
 
+from splade_cli.engines.remote.address import EngineAddress
 from splade_cli.engines.remote.engine import RemoteEngine
 from splade_cli.engines.remote.facts import StoreFacts
 from splade_cli.engines.remote.opening import open_store
@@ -19,6 +21,7 @@ from splade_cli.engines.remote.patience import Patience
 from splade_cli.engines.remote.pushing.push import PushOptions, push
 from splade_cli.engines.web import client
 from splade_cli.engines.web.lucene.store import LuceneStore
+from splade_cli.engines.web.qdrant.bodies import VECTOR
 from splade_cli.errors import ServiceError, SpladeError
 from tests.engines.web.conftest import STORES
 from tests.engines.web.lucene_stub import LuceneStub
@@ -163,14 +166,86 @@ def test_answers_that_are_not_whole(sent: bytes, message: str) -> None:
     server.close()
 
 
+class Clock:
+    """Seconds that pass where a test says so, and `each` whenever somebody looks."""
+
+    def __init__(self, each: float = 0.0) -> None:
+        self.now = 1000.0
+        self._each = each
+
+    def __call__(self) -> float:
+        self.now += self._each
+        return self.now
+
+
+def client_of(port: int, clock: Clock) -> client.JsonClient:
+    return client.JsonClient(EngineAddress.parse(f"qdrant+http://127.0.0.1:{port}/docs"), {}, clock)
+
+
 def test_an_answer_without_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Raw(b"HTTP/1.1 200 OK\r\n\r\n", b"[")
-    monkeypatch.setattr(client, "CONNECT_SECONDS", 0.2)
-    store, _ = open_store(f"qdrant+http://127.0.0.1:{server.port}/docs")
-    asked = store._client  # type: ignore[attr-defined]
+    asked = client_of(server.port, Clock(each=1.0))
     with pytest.raises(ServiceError, match="does not end its answer"):
-        asked.send("GET", "/", patience=Patience(0, answer=0.2))
+        asked.send("GET", "/", patience=Patience(0, answer=2))
     monkeypatch.setattr(client, "MOST_ANSWER", 2)
     with pytest.raises(ServiceError, match="more than 2 bytes"):
-        asked.send("GET", "/", patience=Patience(0, answer=5))
+        asked.send("GET", "/", patience=Patience(0, answer=50))
     server.close()
+
+
+def test_a_slow_upload_takes_nothing_from_the_time_of_the_answer(start: Callable[[Any], Stub]) -> None:
+    clock = Clock()
+
+    class Slow:
+        def answer(self, request: Any) -> Any:
+            clock.now += 1000
+            return {"result": 1}
+
+    server = start(Slow())
+    answer = client_of(server.port, clock).send("POST", "/", {}, patience=Patience(0, answer=2))
+    assert answer.body == {"result": 1} and len(server.seen) == 1
+
+
+@pytest.mark.parametrize(("parts", "is_kept"), [(1, True), (2, True), (3, False)])
+def test_an_answer_whose_last_part_is_late_is_kept(parts: int, is_kept: bool) -> None:
+    clock = Clock()
+    asked = client_of(1, clock)
+
+    def body() -> Iterator[bytes]:
+        for _ in range(parts):
+            clock.now += 2.0 if parts > 1 else 9.0
+            yield b"1"
+
+    response = httpx2.Response(200, content=body())
+    if is_kept:
+        assert asked._received(response, 3.0) == b"1" * parts
+        return
+    with pytest.raises(ServiceError, match="does not end its answer"):
+        asked._received(response, 3.0)
+
+
+CUT = {"indices": [1, 2, 3], "values": [0.5]}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "place"),
+    [
+        (
+            "qdrant",
+            {"result": [{"payload": {"id": "a"}, "vector": {VECTOR: CUT}}]},
+            rf"result\.0\..*{VECTOR}",
+        ),
+        ("pinecone", {"vectors": {"a": {"metadata": {}, "sparseValues": CUT}}}, r"vectors\.a\.sparseValues"),
+    ],
+)
+def test_vectors_of_unequal_lists_are_refused(
+    name: str, body: Any, place: str, start: Callable[[Any], Stub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Cut:
+        def answer(self, request: Any) -> Any:
+            return body
+
+    monkeypatch.setenv("SPLADE_ENGINE_TOKEN", "a key")
+    store, _ = open_store(STORES[name].format(port=start(Cut()).port))
+    with pytest.raises(ServiceError, match=f"at '{place}': .*3 indices and 1 values"):
+        store.vectors(["a"])

@@ -98,7 +98,7 @@ def _push(
     before = store.read_facts() if options.dry_run else turn.take()
     if options.force:
         if before is not None and not options.dry_run:
-            store.clear()
+            turn.clear()
         # a dry run counts as if it had been cleared
         before = None
     facts = StoreFacts.of(index, LocalEngine(index).fields())

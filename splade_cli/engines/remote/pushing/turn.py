@@ -3,8 +3,9 @@
 A lease is written with the record, read again at once, and renewed while rows are sent. Who finds the lease
 of another push ends. Where two begin in the same moment and both have written one, the record has the later
 one, and the other push ends when it looks next. So does a push that stood still until its lease or its lock
-was lost, and finds a record that is no longer its own. A push that was killed leaves its lease for as long as
-that counts, except to its own machine, which knows that the process is no more.
+was lost, and finds a record that is no longer its own, or none where it has read one. A push that was killed
+leaves its lease for as long as that counts, except to its own machine, which knows that the process is no
+more.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Turn:
         self._renewed = 0.0
         self._known: list[StoreFacts] = []
         """Records that this push found, or has written, without their leases."""
+        self._is_read = False
+        """Whether there was a record that only somebody else can have removed since."""
 
     def take(self) -> StoreFacts | None:
         """The record of the store, which nobody else pushes to. Raises InputError where somebody does."""
@@ -52,8 +55,14 @@ class Turn:
         if facts is not None:
             self._require_free(facts.lease)
             self._known.append(_without_lease(facts))
+            self._is_read = True
         _OF_THIS_PROCESS.add(self._token)
         return facts
+
+    def clear(self) -> None:
+        """Removes what is there, with the record; until the new one is seen there may be none."""
+        self._store.clear()
+        self._is_read = False
 
     def marked(self, facts: StoreFacts) -> StoreFacts:
         """The record with this push's lease, where the server has no lock."""
@@ -73,7 +82,7 @@ class Turn:
             now: whenever that was done last.
 
         Raises:
-            InputError: another push has taken over.
+            InputError: another push has taken over, or has begun to: the store was cleared.
         """
         if not now and self._clock() - self._renewed < RENEWED_AFTER:
             return
@@ -83,6 +92,13 @@ class Turn:
         if found is not None:
             self._require_free(found.lease)
             self._require_own(found)
+            if _without_lease(found) == _without_lease(facts):
+                self._is_read = True
+        elif self._is_read:
+            raise InputError(
+                f"{self._address} was cleared while this push stood still",
+                "look at what is there now; to write this index there, type the same command again",
+            )
         if not self._is_locked:
             self._store.write_facts(self.marked(facts))
 

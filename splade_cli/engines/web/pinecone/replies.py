@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from splade_cli.engines.web.sparse import Sparse
+
 
 @dataclass(frozen=True)
 class Match:
@@ -21,14 +23,6 @@ class Listed:
     """A record of a page."""
 
     id: str
-
-
-@dataclass(frozen=True)
-class Sparse:
-    """A vector as indices and values."""
-
-    indices: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -184,8 +184,7 @@ class PineconeStore(StoreDefaults):
         """See `Store.vectors`."""
         found = {}
         for name, record in self._fetch(ids, self.name, SEARCHING).items():
-            pairs = sorted(zip(record.sparse.indices, record.sparse.values, strict=False))
-            pairs = [pair for pair in pairs if pair[0] != bodies.NOTHING]
+            pairs = [pair for pair in record.sparse.pairs() if pair[0] != bodies.NOTHING]
             found[name] = ([column for column, _ in pairs], [weight for _, weight in pairs])
         return found
 

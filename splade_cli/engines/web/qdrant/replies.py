@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Sparse:
-    """A vector as indices and values."""
-
-    indices: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+from splade_cli.engines.web.sparse import Sparse
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from splade_cli.engines.web.client import JsonClient, json_bytes
 from splade_cli.engines.web.documents import DIGEST, POSITION, chunk_of, each_row
 from splade_cli.engines.web.qdrant import bodies
 from splade_cli.engines.web.qdrant.filters import Body, qdrant_filter
-from splade_cli.engines.web.qdrant.replies import Hit, Hits, Point, Sparse
+from splade_cli.engines.web.qdrant.replies import Hit, Hits, Point
+from splade_cli.engines.web.sparse import Sparse
 from splade_cli.errors import InputError
 from splade_cli.records import Chunk, Ranking
 
@@ -151,7 +152,7 @@ class QdrantStore(StoreDefaults):
         points = self._points(_point_ids(ids), payload=[bodies.ID], vectors=True, patience=SEARCHING)
         for point in points:
             vector = (point.vector or {}).get(bodies.VECTOR, Sparse())
-            pairs = sorted(zip(vector.indices, vector.values, strict=False))
+            pairs = vector.pairs()
             found[self._name(point)] = ([column for column, _ in pairs], [weight for _, weight in pairs])
         return found
 
