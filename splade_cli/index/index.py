@@ -179,7 +179,7 @@ class SpladeIndex(NumberedRows):
             InputError: k below 1, vectors of another width, a mask of another length.
         """
         matrix = cast(sp.csr_matrix, queries)
-        if len(self.segments) > 1 and (matrix.format != "csr" or matrix.dtype != np.float32):
+        if not isinstance(queries, sp.csr_matrix) or (len(self.segments) > 1 and matrix.dtype != np.float32):
             matrix = as_csr(queries)
         if matrix.shape[1] != self.dimensions:
             raise InputError(

@@ -55,6 +55,16 @@ def test_search_is_the_dense_product(pair: tuple[np.ndarray, np.ndarray], k: int
     np.testing.assert_array_equal(scores, wanted[1])
 
 
+@given(matrices(), st.integers(1, 40))
+def test_dense_queries_are_taken(pair: tuple[np.ndarray, np.ndarray], k: int) -> None:
+    documents, queries = pair
+    index = SpladeIndex.from_vectors(sp.csr_matrix(documents))
+    wanted = index.search(sp.csr_matrix(queries), k)
+    found = index.search(queries, k)  # type: ignore[arg-type]
+    assert found[0] == wanted[0]
+    assert [each.tolist() for each in found[1]] == [each.tolist() for each in wanted[1]]
+
+
 def test_larger_random_matrices() -> None:
     generator = np.random.default_rng(0)
     documents = sp.random(800, 500, 0.05, "csr", np.float32, generator)

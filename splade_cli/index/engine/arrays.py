@@ -27,7 +27,7 @@ GROWING = tuple(name for name in DTYPES if name not in ("about", "blocks"))
 DAMAGED, UNCLEAN = -1, -2
 """What the loops give in place of a number of keys."""
 MISSING = (1 << 63) - 1
-"""What stands in place of a turned key where there is none, see `answering.answer`."""
+"""What stands in place of a turned key where there is none, see `running.answering.answer`."""
 SORTED = 32
 """Up to so many results are put in order by the loops, more by NumPy."""
 VECTORS = {"indptr": np.int64, "indices": np.int32, "data": np.float32}
@@ -41,10 +41,16 @@ def read_only(array: NDArray[Number]) -> NDArray[Number]:
 
 
 def addresses(arrays: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
-    """int64 [2 n]: where each of n contiguous arrays lies and how many numbers it holds, as `answering` takes
-    them. They must be kept for as long as this is used."""
+    """int64 [2 n]: where each of n arrays lies and how many numbers it holds, as `running.answering` takes
+    them. They must be kept for as long as this is used.
+
+    Raises:
+        ValueError: an array that is not contiguous, whose numbers would be read as others.
+    """
     placed: list[int] = []
-    for array in arrays:
+    for number, array in enumerate(arrays):
+        if not array.flags.c_contiguous:
+            raise ValueError(f"array {number} of the postings is not contiguous: strides {array.strides}")
         placed += (array.__array_interface__["data"][0], array.size)
     return np.array(placed, dtype=np.int64)
 

@@ -2,9 +2,8 @@
 
 Numba decides by the file of a function alone whether its machine code is stale, though a loop holds the loops
 and constants of other files inside. So the folder of the cache is named by a hash over the sources of all
-loops and the
-versions of what compiled them: after any change the code lies elsewhere, and what lay there is never looked
-at.
+loops and the versions of what compiled them: after any change the code lies elsewhere, and what lay there is
+never looked at.
 """
 
 from __future__ import annotations
@@ -65,13 +64,17 @@ def save_one_at_a_time(kernel: Any, lock: Path) -> None:
 
 def cache_folder() -> Path | None:
     """Where the machine code of these very sources lies; None where nothing can be written."""
-    sources = sorted(FOLDER.glob("*.py"))
     try:
-        folder = _user_cache() / "splade" / "kernels" / cache_key(sources)
+        folder = _user_cache() / "splade" / "kernels" / cache_key(loop_sources())
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # a folder that is read-only, or a user without a home
         return None
     return folder if os.access(folder, os.W_OK) else None
+
+
+def loop_sources() -> list[Path]:
+    """The files of the engine, in an order that is always the same."""
+    return sorted(FOLDER.rglob("*.py"))
 
 
 def cache_key(sources: Iterable[Path]) -> str:

@@ -78,11 +78,11 @@ class Postings:
 
     @classmethod
     def build(cls, vectors: sp.csr_matrix) -> Postings:
-        """Postings in memory of CSR vectors [rows, dimensions], whose arrays are shared; do not change them
-        after.
+        """Postings in memory of CSR vectors [rows, dimensions], whose arrays are shared where they are
+        contiguous; do not change them after.
 
         Raises:
-            InputError: a weight that is not finite.
+            InputError: a weight that is not finite, or a term that is no dimension.
         """
         from splade_cli.index.engine import inversion
 
@@ -95,8 +95,12 @@ class Postings:
         for name in GROWING:  # one after the other, so that the pieces of only one array are there twice
             pieces = collected.pop(name) or [np.empty(0, dtype=DTYPES[name])]
             arrays[name] = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
-        parts = (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data)
-        return cls.of(arrays | {"about": about, "blocks": blocks}, parts)
+        given = (matrix.indptr, matrix.indices, matrix.data)
+        parts = [
+            np.ascontiguousarray(array, dtype=dtype)
+            for array, dtype in zip(given, VECTORS.values(), strict=True)
+        ]
+        return cls.of(arrays | {"about": about, "blocks": blocks}, tuple(parts))
 
     @classmethod
     def of(
@@ -137,8 +141,8 @@ class Postings:
             result, and missing ones are -1 and -inf.
 
         Raises:
-            InputError: k below 1, queries of another width or with weights that are not finite, or a mask of
-                another length.
+            InputError: k below 1, queries of another width, with weights that are not finite or with terms
+                that are no dimension, or a mask of another length.
             IndexFolderError: what was read for the queries is damaged.
         """
         if not 1 <= k <= MOST_RESULTS:
@@ -196,7 +200,7 @@ class Postings:
 
     def require_whole(self) -> None:
         """Raises IndexFolderError where anything in the postings is damaged, or does not fit together."""
-        from splade_cli.index.engine.answering import block_fits
+        from splade_cli.index.engine.running.answering import block_fits
 
         if self.file is None:
             return

@@ -34,7 +34,7 @@ def write_postings(
         weights: float32, or for `parts` of counts the uint8 or uint16 that holds them.
 
     Raises:
-        InputError: parts of another width, or a weight that is not finite.
+        InputError: parts of another width, a weight that is not finite, or a term that is no dimension.
     """
     from splade_cli.index.engine.inversion import invert_blocks
 
@@ -43,7 +43,6 @@ def write_postings(
     about, blocks = invert_blocks(parts, dimensions, lambda name, values: tensors[name].append(values))
     out.add(f"{prefix}about", about)
     out.add(f"{prefix}blocks", blocks)
-    _warm(np.dtype(weights))
 
 
 def open_postings(
@@ -89,18 +88,6 @@ def _check(vectors: tuple[NDArray[Any], ...], arrays: Arrays) -> None:
         raise ValueError("vectors and postings do not fit")
     if tuple(each.dtype for each in vectors) != tuple(np.dtype(kind) for kind in kinds.values()):
         raise ValueError("vectors and postings hold other types")
-
-
-def _warm(weights: np.dtype[Any]) -> None:
-    """Has the loops of a search compiled for weights of a type, and kept on disk where that can be, so that
-    no first query waits for it."""
-    one = sp.csr_matrix(np.ones((1, 1), dtype=np.float32))
-    built = Postings.build(one)
-    indptr, indices, data = built.vectors
-    arrays = built.arrays | {"weights": built.arrays["weights"].astype(weights)}
-    postings = Postings.of(arrays, (indptr, indices, data.astype(weights)))
-    for query in (one, -one):
-        postings.search(query, 1)
 
 
 def _fit(arrays: Arrays) -> bool:

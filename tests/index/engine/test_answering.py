@@ -60,8 +60,8 @@ def wide(clean: sp.csr_matrix) -> sp.csr_matrix:
 def spread(clean: sp.csr_matrix) -> sp.csr_matrix:
     """The same in arrays that are not contiguous."""
     made = clean.copy()
-    made.data = np.repeat(clean.data, 2)[::2]
-    made.indices = np.repeat(clean.indices, 2)[::2]
+    made.data = np.stack([clean.data, clean.data + 7]).T.ravel()[::2]
+    made.indices = np.stack([clean.indices, clean.indices[::-1]]).T.ravel()[::2]
     return made
 
 
@@ -102,6 +102,33 @@ def test_the_order_is_that_of_scores_then_rows(postings: Postings, k: int, sign:
         assert rows[number, : len(best)].tolist() == best.tolist()
         assert scores[number, : len(best)].tolist() == products[number][best].tolist()
         assert (rows[number, len(best) :] == -1).all() and (scores[number, len(best) :] == -np.inf).all()
+
+
+def test_dense_queries_are_taken(postings: Postings) -> None:
+    asked = queries()
+    rows, scores = postings.search(asked, 9)
+    found = postings.search(asked.toarray(), 9)  # type: ignore[arg-type]
+    assert np.array_equal(found[0], rows) and np.array_equal(found[1], scores)
+
+
+@pytest.mark.parametrize("shape", [spread, wide])
+def test_vectors_are_taken_in_any_arrays(shape: Any) -> None:
+    """So many rows that they are found by their bounds, and scored from their own vectors."""
+    dice = np.random.default_rng(1)
+    made: Any = sp.random(16_000, TERMS, density=0.1, format="csr", dtype=np.float32, random_state=dice)
+    made.data = (dice.integers(1, 9, made.nnz) / 4).astype(np.float32)
+    few = np.arange(16_000) % 400 == 0
+    for allowed in (None, few):
+        rows, scores = Postings.build(made).search(queries(), 5, allowed=allowed)
+        found = Postings.build(shape(made)).search(queries(), 5, allowed=allowed)
+        assert np.array_equal(found[0], rows) and np.array_equal(found[1], scores)
+
+
+def test_arrays_that_are_not_contiguous_have_no_address() -> None:
+    numbers = np.arange(8, dtype=np.int32)
+    for spaced in (numbers[::2], numbers[::-1]):
+        with pytest.raises(ValueError, match="array 1 .* not contiguous"):
+            addresses([numbers, spaced])
 
 
 def test_addresses_and_sizes() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from threading import Barrier, get_ident
 from typing import Any
@@ -144,6 +146,22 @@ def test_a_thread_that_has_not_begun_is_not_waited_for(
     assert len(invited) == 2, "no more threads than cores"
     for late in invited:
         late()
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_copies_are_searched_in_their_own_arrays(again: Callable[[Postings], Postings]) -> None:
+    """After a search, which leaves addresses and what it worked in behind."""
+    vectors: Any = sp.random(500, 60, density=0.1, format="csr", dtype=np.float32, random_state=1)
+    postings = Postings.build(vectors)
+    rows, scores = postings.search(vectors[:5], 9)
+    other = again(postings)
+    lists = other._lists
+    bound = (*lists.postings, *lists.planes, *lists.vectors, *lists.guard)
+    assert lists.addresses[::2].tolist() == [array.ctypes.data for array in bound]
+    assert not set(map(id, lists.scratch)) & set(map(id, postings._lists.scratch))
+    assert all(lists.addresses[:26:2] != postings._lists.addresses[:26:2])
+    found = other.search(vectors[:5], 9)
+    assert np.array_equal(found[0], rows) and np.array_equal(found[1], scores)
 
 
 def test_an_error_of_a_thread_is_raised(several: None) -> None:

@@ -165,6 +165,28 @@ def test_wrong_input_is_named(uncompiled: pytest.MonkeyPatch) -> None:
         postings.search(one * np.float32(np.nan), 1)
 
 
+@pytest.mark.parametrize("loaded", [True, False])
+@pytest.mark.parametrize(
+    ("terms", "weights", "message"),
+    [([3, 3], [3e38, 3e38], "not finite"), ([-1, 2], [1, 1], "term -1 of 9"), ([9], [1], "term 9 of 9"),
+     ([2, 1 << 30], [1, 1], "term 1073741824 of 9"), ([1 << 30, 2], [1, 1], "term 1073741824 of 9")],
+)  # fmt: skip
+def test_queries_that_cannot_be_put_in_order_are_refused_by_both_ways(
+    terms: list[int], weights: list[float], message: str, loaded: bool, uncompiled: pytest.MonkeyPatch
+) -> None:
+    postings = Postings.build(random(5, 9, 0.5, 1, fractions=False, signed=False))
+    if loaded:
+        uncompiled.setattr(scoring, "COMPILED", "splade_cli.index.engine.accumulators")
+    query = sp.csr_matrix(np.zeros((1, 9), dtype=np.float32))
+    query.data = np.array(weights, dtype=np.float32)
+    query.indices = np.array(terms, dtype=np.int32)
+    query.indptr = np.array([0, len(terms)], dtype=np.int32)
+    with pytest.raises(InputError, match=message):
+        postings.search(query, 3)
+    with pytest.raises(InputError, match=message):
+        Postings.build(query)
+
+
 @given(seed=st.integers(0, 1000), rows=st.integers(0, 4), jumbled=st.booleans())
 def test_a_summary_is_that_of_the_compiled_loop(seed: int, rows: int, jumbled: bool) -> None:
     made = random(rows, 9, 0.4, seed, fractions=False, signed=bool(seed % 2))
@@ -221,7 +243,7 @@ def test_a_fresh_installation_answers_before_the_search_is_compiled(tmp_path: Pa
         "made = SpladeIndex.from_vectors(opened.vectors)\n"
         "assert [made.search(one, 3)[0][0] for one in many] == [list(map(int, each)) for each in found]\n"
         "assert made.search(many, 3)[0] == found\n"
-        "print('splade_cli.index.engine.answering' in sys.modules)\n"
+        "print('splade_cli.index.engine.running.answering' in sys.modules)\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "index")]
     fresh = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}

@@ -33,7 +33,8 @@ class Damaged(Exception):
 
 
 class Unclean(Exception):
-    """A query whose terms do not ascend, or that has a weight of zero, or one that is not finite."""
+    """A query whose terms do not ascend or are none of the index's, or that has a weight of zero, or one that
+    is not finite."""
 
 
 class Scratch(NamedTuple):
@@ -77,6 +78,10 @@ class Lists:
         kind = np.empty(0, dtype=postings[-1].dtype)
         blocks = len(postings[0]) // 3 - 1
         return cls(postings, planes, vectors, guard, bound, kind, rows, blocks, deque())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies are bound anew: addresses are those of this object's own arrays."""
+        return Lists.of, (self.postings, self.planes, self.vectors, self.guard, self.rows)
 
 
 class Asked(NamedTuple):
@@ -240,7 +245,7 @@ def load_loops() -> None:
 @lru_cache(maxsize=1)
 def _loops() -> _Loops:
     """The loops, which are loaded when something is searched for first."""
-    from splade_cli.index.engine.answering import answer, best_keys, unpack
+    from splade_cli.index.engine.running.answering import answer, best_keys, unpack
     from splade_cli.index.engine.topk import scratch
 
     return _Loops(scratch, answer, best_keys, unpack)

@@ -66,11 +66,10 @@ def cleaned_by(
         summarise: `accumulators.summarise`, or `summarised` of a few vectors.
 
     Raises:
-        InputError: vectors of another width than `dimensions`, or a weight that is not finite.
+        InputError: vectors of another width than `dimensions`, a weight that is not finite, also after terms
+            that come twice were added up, or a term that is no dimension.
     """
-    matrix = vectors
-    if vectors.format != "csr" or vectors.data.dtype != np.float32:
-        matrix = as_csr(vectors)
+    matrix = _csr(vectors, dimensions)
     indptr, indices, data, summary = cleaned_arrays(summarise, matrix, dimensions)
     if not summary.ordered:
         matrix = sp.csr_matrix((data, indices, indptr), shape=matrix.shape)
@@ -87,15 +86,16 @@ def cleaned_arrays(
     if step != 1:
         data = data * np.float32(step)
     data = read_only(data)
+    _require_terms(indices, dimensions)
     ordered, finite, least, nearest, most = summarise(indptr, indices, data)
-    if not finite:
-        raise InputError("a vector holds a weight that is not finite", "check the model that made it")
-    if not ordered:
+    if finite and not ordered:
         matrix = sp.csr_matrix((data, indices, indptr), shape=matrix.shape, copy=True)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         indptr, indices, data = read_only(matrix.indptr), read_only(matrix.indices), read_only(matrix.data)
-        _, _, least, nearest, most = summarise(indptr, indices, data)
+        _, finite, least, nearest, most = summarise(indptr, indices, data)
+    if not finite:
+        raise InputError("a vector holds a weight that is not finite", "check the model that made it")
     return Cleaned(indptr, indices, data, Summary(least, nearest, most, ordered))
 
 
@@ -121,6 +121,15 @@ def _csr(vectors: sp.csr_matrix, dimensions: int) -> sp.csr_matrix:
             f"vectors have {vectors.shape[1]} dimensions, the index has {dimensions}",
             "encode with the model that made the index",
         )
-    if vectors.format != "csr" or vectors.data.dtype != np.float32:
+    if not isinstance(vectors, sp.csr_matrix) or vectors.data.dtype != np.float32:
         return as_csr(vectors)
     return vectors
+
+
+def _require_terms(terms: NDArray[Any], dimensions: int) -> None:
+    """Raises InputError for one that is no dimension: loops would read, or write, beside their arrays."""
+    if len(terms) and not 0 <= terms.min() <= terms.max() < dimensions:
+        wrong = terms[(terms < 0) | (terms >= dimensions)][0]
+        raise InputError(
+            f"a vector has term {wrong} of {dimensions} dimensions", "dimensions are counted from 0"
+        )

@@ -22,7 +22,7 @@ BLOCK = 1 << 16
 LOW = (1 << 32) - 1
 LOOKUP = 1000
 """Postings that could be added up while one term is looked up in one block."""
-COMPILED = "splade_cli.index.engine.answering"
+COMPILED = "splade_cli.index.engine.running.answering"
 
 
 @lru_cache(maxsize=1)

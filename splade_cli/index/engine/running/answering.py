@@ -113,8 +113,8 @@ def best_keys(
     weights are multiplied by `step`.
 
     Returns:
-        How many keys there are, or -1 as they say, or UNCLEAN where terms do not ascend, a weight is
-        zero, or one is not finite.
+        How many keys there are, or -1 as they say, or UNCLEAN where terms do not ascend or are none of the
+        index's, a weight is zero, or one is not finite.
     """
     postings, planes, vectors, guard = _lists(lists, kind)
     first, last = starts[number], starts[number + 1]
@@ -123,9 +123,9 @@ def best_keys(
         query_weights[position] = weights[first + position] * np.float32(step)
     whole = np.array([0, last - first])
     ordered, finite, least, nearest, most = summarise(whole, query_terms, query_weights)
-    if not ordered or not finite:
-        return UNCLEAN
     about = guard[5]
+    if not ordered or not finite or (last > first and query_terms[last - first - 1] >= about[1]):
+        return UNCLEAN
     count = int(about[0])
     blocks = (first_block, last_block)
     if _are_positive(least, nearest, most, about):
