@@ -55,7 +55,7 @@ def test_an_engine_answers_as_the_index_does(splade: Splade, built: Path, url: s
     assert hits[0]["terms"]
     assert hits[0]["snippet"]
     again = splade("push", index, "--to", url)
-    assert again.exit_code == 2
+    assert again.exit_code == 1
     assert "hint: bring it up to date, which deletes what this index has not (--sync)" in again.stderr
     asked = splade("query", "--engine", url, "--query", "wool scarf")
     assert json.loads(asked.stdout)["hits"][0]["document_id"] == "loom.txt"
@@ -110,7 +110,7 @@ def test_an_engine_is_measured_as_an_index_is(splade: Splade, built: Path, url: 
 def test_what_an_engine_cannot_do_is_said(splade: Splade, built: Path, url: str, tmp_path: Path) -> None:
     index = built / "index"
     nothing = splade("search", "x", "--engine", url, "--index", index)
-    assert nothing.exit_code == 2
+    assert nothing.exit_code == 1
     assert "error: nothing at postgresql://postgres@/postgres?host=" in nothing.stderr
     assert splade("push", index, "--to", url).exit_code == 0
     words = splade("search", "x", "--engine", url, "--index", index, "--mode", "bm25")
@@ -157,7 +157,7 @@ def test_a_wrong_password_is_refused_and_no_password_is_shown(
     time.sleep(0.5)  # the server reads its file when it comes to it
     url = postgres_url.replace("postgres:@", "guarded:WRONGWORD@") + "&table=guarded"
     refused = splade("push", built / "index", "--to", url)
-    assert refused.exit_code == 2
+    assert refused.exit_code == 1
     assert 'password authentication failed for user "guarded"' in refused.stderr
     assert "WRONGWORD" not in refused.output
     given = url.replace(":WRONGWORD", "")
@@ -185,7 +185,7 @@ def test_a_killed_push_goes_on_where_it_was(splade: Splade, built: Path, url: st
     killed = subprocess.run(command, cwd=root, capture_output=True, timeout=120, env={**os.environ})
     assert killed.returncode == -signal.SIGKILL
     early = splade("search", "clay", "--engine", url, "--index", built / "index")
-    assert early.exit_code == 2
+    assert early.exit_code == 1
     assert "holds a part of an index: its push was interrupted" in early.stderr
     result = splade("push", built / "index", "--to", url, "--json")
     assert result.exit_code == 0, result.output
