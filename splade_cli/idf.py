@@ -39,3 +39,13 @@ def rarity(frequency: int, texts: int) -> float:
         texts: N.
     """
     return math.log(1 + texts / frequency)
+
+
+def specificity(frequency: int, texts: int) -> float:
+    """``ln(N / n)`` of one term [Spärck Jones 1972, to another base]: nothing of what all texts have.
+
+    Args:
+        frequency: n, in how many texts the term is, 1 or more.
+        texts: N.
+    """
+    return math.log(texts / frequency)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from splade_cli.idf import inverse_document_frequency, rarity
+from splade_cli.idf import inverse_document_frequency, rarity, specificity
 
 PACKAGE = Path(__file__).resolve().parents[1] / "splade_cli"
 
@@ -18,6 +18,7 @@ def test_values() -> None:
     frequencies = np.array([[1, 2], [5, 10]])
     expected = [[math.log(1 + (10 - n + 0.5) / (n + 0.5)) for n in row] for row in frequencies.tolist()]
     assert inverse_document_frequency(frequencies, 10) == pytest.approx(np.array(expected))
+    assert [specificity(n, 10) for n in (1, 5, 10)] == [math.log(10), math.log(2), 0]
     assert [rarity(n, 10) for n in (1, 5, 10)] == [math.log(11), math.log(3), math.log(2)]
 
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from splade_cli.cores import available_threads
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, OptionError
 
 if TYPE_CHECKING:
     import torch
@@ -58,9 +58,9 @@ class Device(NamedTuple):
 def require_known(device: str, precision: str) -> None:
     """Raises InputError for a name that no device or precision has, on whatever machine."""
     if re.fullmatch(rf"{'|'.join(DEVICES)}|cuda:\d+", device) is None:
-        raise InputError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}, or cuda:N")
+        raise OptionError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}, or cuda:N")
     if precision not in PRECISIONS:
-        raise InputError(f"unknown precision '{precision}'", f"one of {', '.join(PRECISIONS)}")
+        raise OptionError(f"unknown precision '{precision}'", f"one of {', '.join(PRECISIONS)}")
 
 
 def choose_device(device: str = "auto", precision: str = "auto") -> Device:

@@ -78,7 +78,6 @@ def evaluate(
 
     from splade_cli.cli.render.evaluation.outputs import Outputs
     from splade_cli.cli.usage import UsageError
-    from splade_cli.errors import InputError
     from splade_cli.reports.outputs import JSON
     from splade_cli.search.options import RERANK_DEPTH
 
@@ -104,7 +103,7 @@ def evaluate(
     if llm is None and (base_url is not None or answers is not None):
         raise UsageError("--base-url and --answers are of --llm", "name the model that writes: --llm MODEL")
     if failures is not None and (data or marks) is None:
-        raise InputError(f"failures to {failures} need judged queries", "name a collection", option="data")
+        raise UsageError(f"failures to {failures} need judged queries", "name a collection", option="data")
     ranking.weights_need_hybrid(weights, mode)
     # the IDF and the reranker have rows of their own beside the first
     chosen = ranking.search_options(mode, filter, 0.0, expand, fold, None, RERANK_DEPTH, weights)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from splade_cli.generation.queries.phrases import WORD
+from splade_cli.idf import specificity
 from splade_cli.records import Chunk
 
 BEST = 6
@@ -58,7 +59,8 @@ class Aspects:
         for word in self._words(chunk.text) - self._words(chunk.title):
             if self._titles[word] > 1 and 2 * inside[word] <= documents:
                 spread = math.log(1 + self._titles[word])
-                weights[word] = math.log(documents / inside[word]) * spread * (1 + math.log(counts[word]))
+                often = 1 + math.log(counts[word])
+                weights[word] = specificity(inside[word], documents) * spread * often
         return sorted(weights, key=lambda word: (-weights[word], word))[:BEST]
 
     def _words(self, text: str) -> set[str]:

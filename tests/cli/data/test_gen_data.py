@@ -163,7 +163,7 @@ def test_data_around_the_queries_that_an_evaluation_lost(splade, judged, tmp_pat
     refused = splade(*words, "--qrels", "train", "--force")
     assert (refused.exit_code, "with --for queries are written" in refused.stderr) == (2, True)
     none = splade("evaluate", "--analyze-sparsity", "--failures", lost)
-    assert none.exit_code == 1
+    assert none.exit_code == 2
     assert "--data" in none.stderr
 
 
