@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import shlex
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -102,8 +102,10 @@ def test_python_of_a_page_runs(name: str, sample: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_tutorial_runs(sample: Path) -> None:
+def test_the_tutorial_runs(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command as it stands, one after the other, but for a model that learns less."""
+    from splade_cli.cli.main import app
+
     commands = [
         line
         for block in blocks(ROOT / "docs" / "tutorial.md", "")
@@ -111,30 +113,27 @@ def test_the_tutorial_runs(sample: Path) -> None:
         if line.startswith("splade ")
     ]
     assert len(commands) > 8
-    environment = {**os.environ, "COLUMNS": "100"}
+    monkeypatch.chdir(sample)
+    monkeypatch.setenv("COLUMNS", "100")
     said = {}
     for line in commands:
-        words = [sys.executable, "-m", "splade_cli", *shlex.split(line)[1:]]
+        words = shlex.split(line)[1:]
         if line.startswith("splade build"):
             words += ["--set", "training.max_steps=2"]
         if line.startswith("splade serve"):
-            said[line] = answer_of_a_server(words, sample, environment)
+            said[line] = answer_of_a_server([sys.executable, "-m", "splade_cli", *words], sample)
             continue
-        done = subprocess.run(
-            words, cwd=sample, env=environment, input="/quit\n", capture_output=True, text=True, timeout=600
-        )
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+        done = CliRunner().invoke(app, words, input="/quit\n")
+        assert done.exit_code == 0, f"{line}\n{done.output}"
         said[line] = done.stdout
     assert (sample / "engine" / "report.html").is_file()
     assert (sample / "report.html").is_file()
     assert any("*" in answer for line, answer in said.items() if line.endswith("--explain")), "added terms"
 
 
-def answer_of_a_server(words: list[str], folder: Path, environment: dict[str, str]) -> str:
+def answer_of_a_server(words: list[str], folder: Path) -> str:
     """Starts a server on a free port, asks it once, and ends it as Ctrl-C does."""
-    with subprocess.Popen(
-        [*words, "--port", "0"], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
-    ) as server:
+    with subprocess.Popen([*words, "--port", "0"], cwd=folder, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         address = None
         until = time.monotonic() + 240
