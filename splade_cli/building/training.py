@@ -14,8 +14,9 @@ from splade_cli.building.data_stage import held_out_rows
 from splade_cli.building.measuring import Contest, contest, held_out
 from splade_cli.building.options import BuildOptions
 from splade_cli.building.record import DATA, INDEX, TRAIN, run_folder
+from splade_cli.config.origins import FLAG, error_of
 from splade_cli.config.resolve import Resolved, resolve
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 from splade_cli.generation.marked_rows import marked_rows
 from splade_cli.records import JsonValue
 from splade_cli.search.searcher import Searcher
@@ -43,7 +44,7 @@ def configured(
         max_steps: that a budget allows, None where there is none or it allows all.
 
     Raises:
-        InputError: as `resolve`; a setting of `fingerprints.OWN`; a model that is not sparse.
+        OptionError: as `resolve`; a setting of `fingerprints.OWN`; a model that is not sparse.
     """
     flags: dict[str, Any] = {
         "training.output_dir": str(run),
@@ -61,10 +62,12 @@ def configured(
         settings.append(f"training.max_steps={max_steps:.0f}")
     resolved = resolve(preset=options.preset, environment=options.environment, flags=flags, settings=settings)
     for name in fingerprints.OWN:
-        if resolved.origins.get(name, "flag") != "flag":
-            raise InputError(f"{name} is decided by the build", "leave it out, or use splade train")
+        if resolved.origins.get(name, FLAG) != FLAG:
+            raise error_of(resolved.origins[name])(
+                f"{name} is decided by the build", "leave it out, or use splade train"
+            )
     if not resolved.config.model.latent_sparse:
-        raise InputError("model.latent_sparse false makes a dense model", "leave it out")
+        raise OptionError("model.latent_sparse false makes a dense model", "leave it out")
     require_prerequisites(resolved.config)
     return resolved
 

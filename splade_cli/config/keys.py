@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from splade_cli.config.origins import error_of
 from splade_cli.config.schema import Config, DatasetSpec, DatasetsSection
-from splade_cli.errors import InputError
 
 ALL_KEYS = "splade train --print-config shows all keys"
 
@@ -54,7 +54,7 @@ def nested(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def check_known(key: str, origin: str, other_names: tuple[str, ...]) -> None:
-    """Raises InputError with a suggestion for a key that neither the schema has nor `other_names`."""
+    """Raises the error of its origin for a key that neither the schema nor `other_names` has."""
     section, _, rest = key.partition(".")
     dataset, dot, setting = rest.partition(".")
     in_dataset = section == "datasets" and bool(dot)
@@ -68,7 +68,7 @@ def check_known(key: str, origin: str, other_names: tuple[str, ...]) -> None:
         hint = _suggestion(key.rpartition(".")[2], _by_last_part(known))
         if section == "datasets" and rest:
             hint += f"; a dataset of that name is a section: datasets.{rest}.source"
-    raise InputError(f"unknown config key '{key}' ({origin})", hint)
+    raise error_of(origin)(f"unknown config key '{key}' ({origin})", hint)
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from splade_cli.config.layers import Layer
+from splade_cli.config.origins import error_of
 from splade_cli.errors import InputError
 
 ARCHITECTURE = "model.architecture"
@@ -95,6 +96,6 @@ def _value(name: str, value: Any, origin: str) -> Any:
     try:
         return ["auto"] if TypeAdapter(bool).validate_python(value) else []
     except ValidationError:
-        raise InputError(
+        raise error_of(origin)(
             f"use_distillation: true or false expected, got {value!r} ({origin})", "or set loss.teachers"
         ) from None

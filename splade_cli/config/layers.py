@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from splade_cli.config.keys import flatten
+from splade_cli.config.origins import PRESET, SETTING
 from splade_cli.config.yaml_files import load_preset, presets, read_yaml
 from splade_cli.config.yaml_text import BadYaml, parse_yaml
-from splade_cli.errors import InputError
-
-_PRESET = "preset "
+from splade_cli.errors import InputError, OptionError
 
 
 class Layer(NamedTuple):
@@ -25,14 +24,14 @@ class Layer(NamedTuple):
 
     @property
     def is_preset(self) -> bool:
-        return self.origin.startswith(_PRESET)
+        return self.origin.startswith(PRESET)
 
 
 def layers_of_preset(name: str) -> list[Layer]:
     """A preset and those that it extends, the weakest first."""
     values = load_preset(name)
     base = values.pop("extends", None)
-    layers = [Layer(flatten(values), f"{_PRESET}{name}")]
+    layers = [Layer(flatten(values), f"{PRESET}{name}")]
     return layers_of_preset(base) + layers if base else layers
 
 
@@ -79,13 +78,13 @@ def _of_environment(text: str) -> Any:
 
 
 def layer_of_setting(text: str) -> Layer:
-    """``section.key=value``, the value as YAML. Raises InputError for another shape."""
+    """``section.key=value``, the value as YAML. Raises OptionError for another shape."""
     key, equals, value = text.partition("=")
     if not equals or "." not in key:
-        raise InputError(f"a setting is section.key=value, got '{text}'", "e.g. training.seed=7")
+        raise OptionError(f"a setting is section.key=value, got '{text}'", "e.g. training.seed=7")
     try:
-        return Layer({key.strip(): parse_yaml(value)}, "setting")
+        return Layer({key.strip(): parse_yaml(value)}, SETTING)
     except BadYaml:
-        raise InputError(
+        raise OptionError(
             f"setting {key}: '{value[:200]}' is no value", "quote texts that hold : or ["
         ) from None

@@ -21,6 +21,7 @@ from splade_cli.config.layers import (
     layers_of_file,
     layers_of_preset,
 )
+from splade_cli.config.origins import FLAG, error_of
 from splade_cli.config.other_trainers import READ_AS_WELL, is_ignored, join_parts
 from splade_cli.config.schema import Config
 from splade_cli.errors import InputError
@@ -76,14 +77,15 @@ def resolve(
         settings: ``section.key=value`` texts, the value as YAML.
 
     Raises:
-        InputError: an unknown preset, key or value, naming it and where it came from.
+        InputError: an unknown preset, key or value, naming it and where it came from; an OptionError
+            where that is the command line.
     """
     layers: list[Layer] = []
     if yaml_file is not None:
         layers += layers_of_file(yaml_file)
     layers += layers_of_environment(environment or {})
     given = {key: value for key, value in (flags or {}).items() if value is not None}
-    layers.append(Layer(given, "flag"))
+    layers.append(Layer(given, FLAG))
     layers += [layer_of_setting(text) for text in settings]
     layers = in_our_names(layers, preset)
     values, origins = _merged(_with_preset(layers, preset, has_file=yaml_file is not None))
@@ -130,11 +132,23 @@ def _input_error(error: ValidationError, origins: Mapping[str, str]) -> InputErr
     first = error.errors()[0]
     key = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
+    refusal = error_of(*_concerned(key, origins))
     if not key:
-        return InputError(message, ALL_KEYS)
+        return refusal(message, ALL_KEYS)
     value = first["input"]
     if not isinstance(value, dict | BaseModel):
         message += f", got {value!r}"
     if key in origins:
         message += f" ({origins[key]})"
-    return InputError(f"{key}: {message}", ALL_KEYS)
+    return refusal(f"{key}: {message}", ALL_KEYS)
+
+
+def _concerned(key: str, origins: Mapping[str, str]) -> list[str]:
+    """Origins of a setting, of those of a section, or of all where no key is named."""
+    if not key:
+        return list(origins.values())
+    return [
+        origin
+        for name, origin in origins.items()
+        if f"{name}.".startswith(f"{key}.") or f"{key}.".startswith(f"{name}.")
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.config.yaml_text import MAX_CHARS, BadYaml, parse_yaml
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import InputError, OptionError, did_you_mean
 from splade_cli.storage.files import open_text
 
 
@@ -17,10 +17,10 @@ def presets() -> list[str]:
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """A preset's values. Raises InputError for an unknown name."""
+    """A preset's values. Raises OptionError for an unknown name."""
     names = presets()
     if name not in names:
-        raise InputError(
+        raise OptionError(
             f"unknown preset '{name}'", did_you_mean(name, names) or f"one of {', '.join(names)}"
         )
     return read_yaml(_preset_folder() / f"{name}.yaml")

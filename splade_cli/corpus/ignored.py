@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 
 NAME = ".gitignore"
 _MOST_BYTES = 1_000_000
@@ -26,7 +26,7 @@ def spec_of(patterns: tuple[str, ...]) -> GitIgnoreSpec | None:
         return None
     for pattern in patterns:
         if not _is_pattern(pattern):
-            raise InputError(
+            raise OptionError(
                 f"'{pattern}' is no pattern of files", "patterns are those of a .gitignore, e.g. 'drafts/'"
             )
     return GitIgnoreSpec.from_lines(patterns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from splade_cli.corpus.ignored import spec_of
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 
 MEGABYTE = 1_000_000
 
@@ -41,7 +41,7 @@ class ReadingOptions:
             ("the time for a file", self.max_seconds),
         ):
             if not value > 0:
-                raise InputError(f"{what} must be above 0, got {value:g}", "leave it out for the default")
+                raise OptionError(f"{what} must be above 0, got {value:g}", "leave it out for the default")
         spec_of(self.include)
         spec_of(self.exclude)
 

@@ -17,7 +17,7 @@ from splade_cli.datasets.columns import RowReader
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.sources import open_tables
 from splade_cli.datasets.splits import held_out
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, OptionError
 from splade_cli.records import Example
 
 _TRAINING_FILES = (".json", ".jsonl", ".csv", ".tsv")
@@ -70,7 +70,7 @@ def load_datasets(section: DatasetsSection, seed: int) -> list[DatasetSplits]:
         if spec.enabled:
             datasets.append(load_dataset(name, spec, seed))
     if not any(each.train for each in datasets):
-        raise InputError(
+        raise OptionError(
             "no training file",
             "`splade train --train-file train.json`; `splade gen-data DOCS -o data` makes one",
         )

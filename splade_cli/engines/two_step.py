@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.engines.local import LocalEngine, Mask
-from splade_cli.errors import IndexFolderError, InputError, did_you_mean, require_positive
+from splade_cli.errors import IndexFolderError, InputError, OptionError, did_you_mean, require_positive
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.engine.running.merging import RankedRows
 from splade_cli.index.index import SpladeIndex
@@ -173,7 +173,7 @@ class TwoStepEngine(LocalEngine):
         name, _, terms = setting.partition("=")
         if name != NAME:
             hint = did_you_mean(name, [NAME]) or f"beside exact there is {NAME}"
-            raise InputError(f"unknown backend '{setting}'", hint)
+            raise OptionError(f"unknown backend '{setting}'", hint)
         steps = Steps()
         if terms:
             steps = parse_steps(terms)
@@ -193,5 +193,5 @@ def parse_steps(setting: str) -> Steps:
     document_terms, _, query_terms = setting.partition(":")
     numbers = document_terms.isdecimal() and (query_terms or "0").isdecimal()
     if not numbers or int(document_terms) == 0:
-        raise InputError(f"{NAME} takes D:Q terms, got '{setting}'", f"e.g. {NAME}=64:16")
+        raise OptionError(f"{NAME} takes D:Q terms, got '{setting}'", f"e.g. {NAME}=64:16")
     return Steps(int(document_terms), int(query_terms or 0) or None)

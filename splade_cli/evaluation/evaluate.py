@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Unpack
 
 from splade_cli.datasets.collections import Collection, load_collection
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, OptionError
 from splade_cli.evaluation.options import EvaluationKeywords, EvaluationOptions
 from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.systems.earlier import require_comparable
@@ -78,9 +78,9 @@ def _of_model(
     """A model over an index in memory; what was encoded is forgotten when all went well."""
     mode = (wanted.search or DEFAULT).mode
     if (wanted.fit_split is not None or mode == "hybrid") and not wanted.bm25 and wanted.dense is None:
-        raise InputError(*NOTHING_TO_FUSE)
+        raise OptionError(*NOTHING_TO_FUSE)
     if mode == "dense" and wanted.dense is None:
-        raise InputError("no dense model to search by", "name one, e.g. all-MiniLM-L6-v2", option="dense")
+        raise OptionError("no dense model to search by", "name one, e.g. all-MiniLM-L6-v2", option="dense")
     embedder = _embedder(model)
     units = units_of(collection, embedder)
     is_warm = wanted.cache is not None and windows_file(wanted.cache, embedder).is_file()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from splade_cli.datasets.collections import Collection, load_collection
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 from splade_cli.evaluation.benchmarks.nano_beir import nano_collections
 from splade_cli.evaluation.benchmarks.results import MTEB, REPORTS, Results, summary
 from splade_cli.evaluation.benchmarks.task_scores import TaskScore, require_data, score_tasks
@@ -114,17 +114,17 @@ def measure(
     if isinstance(model, str):
         model = SpladeEmbedder(model)
     if wanted.data is None and not wanted.needs_model:
-        raise InputError(
+        raise OptionError(
             "nothing to measure",
             "name a collection, tasks of MTEB, collections of NanoBEIR, or texts for the sparsity",
             option="data",
         )
     if wanted.needs_model and not isinstance(model, SpladeEmbedder):
-        raise InputError(
+        raise OptionError(
             "MTEB, NanoBEIR and the sparsity on texts are of a model, not of an index", "name its model"
         )
     if wanted.tasks and len(wanted.options.baselines) + len(wanted.results) > 1:
-        raise InputError(
+        raise OptionError(
             "several baselines on tasks of MTEB: their table has room for one", "measure them one by one"
         )
     tasks = require_tasks(wanted.tasks, wanted.languages)

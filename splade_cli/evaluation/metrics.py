@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from splade_cli.datasets.formats.trec import Run
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 from splade_cli.evaluation.measures.notation import MEASURES, higher_is_better, parse_measure
 from splade_cli.evaluation.measures.per_query import PerQuery, per_query
 from splade_cli.records import Hit, Ranking
@@ -104,7 +104,7 @@ def parse_thresholds(settings: Sequence[str]) -> dict[str, float]:
         except ValueError:
             threshold = math.nan
         if not math.isfinite(threshold):
-            raise InputError(f"a threshold is MEASURE=VALUE, not '{setting}'", "e.g. nDCG@10=0.45")
+            raise OptionError(f"a threshold is MEASURE=VALUE, not '{setting}'", "e.g. nDCG@10=0.45")
         thresholds[name.strip()] = threshold
     return thresholds
 

@@ -16,8 +16,8 @@ from splade_cli.model.load import load_splade_model
 from splade_cli.model.options import ModelOptions
 
 
-def refused(result, *words: str) -> None:
-    assert result.exit_code in (1, 2), result.output
+def refused(result, *words: str, code: int = 2) -> None:
+    assert result.exit_code == code, result.output
     assert not result.stdout
     assert "error: " in result.stderr and "hint: " in result.stderr
     for word in words:
@@ -78,12 +78,14 @@ def test_what_is_refused(splade, bert_folder, docs, tmp_path):
         "--vocabulary-size does nothing",
     )
     wanted = ("-o", out, "--prune-vocabulary", "--corpus")
-    refused(splade("export", "./none", *wanted, docs), "no model folder ./none")
-    refused(splade("export", "nobody/none", *wanted, docs), "hf download nobody/none")
-    refused(splade("export", "tiny", *wanted, docs, "--data", tmp_path / "no"), "no such file or folder")
+    refused(splade("export", "./none", *wanted, docs), "no model folder ./none", code=1)
+    refused(splade("export", "nobody/none", *wanted, docs), "hf download nobody/none", code=1)
+    refused(
+        splade("export", "tiny", *wanted, docs, "--data", tmp_path / "no"), "no such file or folder", code=1
+    )
     prune = ("export", bert_folder, *wanted)
-    refused(splade(*prune, tmp_path / "no"), "no such file or folder")
-    refused(splade(*prune, docs, "--vocabulary-size", "3"), "a vocabulary of 3 is too small")
+    refused(splade(*prune, tmp_path / "no"), "no such file or folder", code=1)
+    refused(splade(*prune, docs, "--vocabulary-size", "3"), "a vocabulary of 3 is too small", code=1)
     refused(splade(*prune, docs, "--vocabulary-size", "-3"), "vocabulary_size must be above 0")
     assert not out.exists()
     assert list(tmp_path.glob(".out*")) == []
@@ -94,10 +96,10 @@ def test_an_output_is_replaced_only_by_force(splade, bert_folder, docs, tmp_path
     prune = ("export", bert_folder, "-o", out, "--prune-vocabulary", "--corpus", docs)
     out.mkdir()
     (out / "mine.txt").write_text("x")
-    refused(splade(*prune, "--force"), "is not what this command writes")
+    refused(splade(*prune, "--force"), "is not what this command writes", code=1)
     assert (out / "mine.txt").exists()
     (out / "modules.json").write_text("{}")
-    refused(splade(*prune), "exists already", "--force")
+    refused(splade(*prune), "exists already", "--force", code=1)
     assert splade(*prune, "--force").exit_code == 0
     assert not (out / "mine.txt").exists()
 

@@ -143,5 +143,5 @@ def test_terms(splade: Callable[..., Result], built: Path) -> None:
     assert f"{len(report['terms'])} of {report['active']} terms are active in more than 60%" in " ".join(
         shown.stdout.split()
     )
-    assert splade("terms", "--index", built / "index", "--above", "7").exit_code == 1
+    assert splade("terms", "--index", built / "index", "--above", "7").exit_code == 2
     assert splade("terms", "--index", built / "nothing").exit_code == 1

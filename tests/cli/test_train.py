@@ -39,9 +39,9 @@ def given(bert_folder: Path, rows: Path, tmp_path: Path) -> list[object]:
             "--device", "cpu", "--batch-size", 4, "--max-steps", 3]  # fmt: skip
 
 
-def failed(result: Result, message: str, hint: str) -> None:
-    """Two lines on standard error, nothing on standard output, exit code 1."""
-    assert result.exit_code in (1, 2), result.output
+def failed(result: Result, message: str, hint: str, code: int = 1) -> None:
+    """Two lines on standard error, nothing on standard output; 2 is for a command line wrong by itself."""
+    assert result.exit_code == code, result.output
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
     error, hinted = result.stderr.strip().splitlines()[-2:]
@@ -129,8 +129,20 @@ def test_a_key_that_does_nothing_is_named_on_standard_error(splade: Splade, tmp_
             "must be 0 for inference-free",
             "print-config",
         ),
-        (["--config", "none.yaml"], "no such file", ""),
         (["--set", "training.metric_for_best_model=nDGC@10"], "nDGC@10", ""),
+    ],
+)
+def test_wrong_values_are_named_and_nothing_is_written(
+    words: list[str], message: str, hint: str, given: list[object], splade: Splade, tmp_path: Path
+) -> None:
+    failed(splade(*given, *words, "--dry-run"), message, hint, code=2)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["--config", "none.yaml"], "no such file", ""),
         (
             [
                 "--preset",
@@ -150,7 +162,7 @@ def test_a_key_that_does_nothing_is_named_on_standard_error(splade: Splade, tmp_
         (["--device", "cuda:9"], "cuda:9", ""),
     ],
 )
-def test_wrong_values_are_named_and_nothing_is_written(
+def test_what_settings_meet_is_named_and_nothing_is_written(
     words: list[str], message: str, hint: str, given: list[object], splade: Splade, tmp_path: Path
 ) -> None:
     failed(splade(*given, *words, "--dry-run"), message, hint)
@@ -158,7 +170,7 @@ def test_wrong_values_are_named_and_nothing_is_written(
 
 
 def test_without_data_output_or_a_file_that_is_there(splade: Splade, rows: Path, tmp_path: Path) -> None:
-    failed(splade("train", "-o", tmp_path / "run"), "no training file", "--train-file")
+    failed(splade("train", "-o", tmp_path / "run"), "no training file", "--train-file", code=2)
     failed(splade("train", "--train-file", rows), "no output folder", r"output_dir \(--output\)")
     failed(splade("train", "--train-file", tmp_path / "none.json", "-o", tmp_path / "run"), "none.json", "")
     assert not (tmp_path / "run").exists()

@@ -109,8 +109,10 @@ def build(
 def _require_one_source(
     llm: str | None, base_url: str | None, qrels: str | None, queries: Path | None, documents: Path
 ) -> None:
-    """Raises UsageError for options that contradict each other about where the queries come from."""
+    """Raises UsageError for options that contradict each other about where the queries come from, and
+    InputError for a file of them that is not there."""
     from splade_cli.cli.usage import UsageError
+    from splade_cli.errors import InputError
 
     if base_url and not llm:
         raise UsageError(
@@ -125,7 +127,7 @@ def _require_one_source(
             f"--qrels needs a BEIR folder, {documents} is a file", "rows with positives go to --queries FILE"
         )
     if queries and not queries.exists():
-        raise UsageError(f"no such file or folder: {queries}", "name a file of rows with --queries FILE")
+        raise InputError(f"no such file or folder: {queries}", "name a file of rows with --queries FILE")
 
 
 def _source(

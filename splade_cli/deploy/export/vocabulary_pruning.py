@@ -21,7 +21,7 @@ import torch
 from splade_cli.deploy.export.card import add_section
 from splade_cli.deploy.export.model_folder import copy_without_weights, edit_json, exact
 from splade_cli.deploy.export.vocabulary import Vocabulary
-from splade_cli.errors import InputError, ModelError
+from splade_cli.errors import InputError, ModelError, OptionError
 from splade_cli.model.encode import WINDOW, encode
 from splade_cli.model.folder.length_limit import write_length_limit
 from splade_cli.model.identity import seal
@@ -82,7 +82,7 @@ def tokens_to_keep(
     if not texts:
         raise InputError("no text to choose tokens from", "name the documents of a corpus")
     if share is not None and not 0 < share <= 1:
-        raise InputError(
+        raise OptionError(
             f"the share of weight to keep must be above 0 and at most 1, got {share}", "for example 0.99"
         )
     vocabulary = Vocabulary.of(loaded.tokenizer, loaded.model.name)

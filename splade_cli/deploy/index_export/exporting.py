@@ -13,7 +13,7 @@ from splade_cli.deploy.index_export.targets import Target, target_named
 from splade_cli.deploy.query_file import read_queries
 from splade_cli.engines.remote.limits import check
 from splade_cli.engines.web.names import FeatureNames
-from splade_cli.errors import InputError, require_positive
+from splade_cli.errors import InputError, OptionError, require_positive
 from splade_cli.index.index import SpladeIndex
 from splade_cli.model.options import ModelOptions
 from splade_cli.progress import Progress, silent
@@ -101,7 +101,7 @@ def export_index(
     names = _names(opened, target, to, options)
     require_positive(scale=options.scale)
     if not NAME.fullmatch(options.name):
-        raise InputError(
+        raise OptionError(
             f"'{options.name}' is no name that every engine takes",
             "lower case letters, digits and underscores, e.g. docs",
             option="name",
@@ -133,7 +133,7 @@ def _require_apart(index: SpladeIndex, output: Path) -> None:
 def _names(index: SpladeIndex, target: Target, to: str, options: IndexExportOptions) -> FeatureNames:
     names = FeatureNames(options.names, index.vocabulary)
     if names.kind not in target.names:
-        raise InputError(
+        raise OptionError(
             f"{to} numbers its dimensions, and knows no names of them", "leave names as ids", option="names"
         )
     names.require(target.limits.engine, dots=target.dots)

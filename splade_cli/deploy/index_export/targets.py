@@ -14,7 +14,7 @@ from splade_cli.engines.web.lucene import elasticsearch, opensearch
 from splade_cli.engines.web.names import IDS, KINDS
 from splade_cli.engines.web.qdrant import bodies as qdrant
 from splade_cli.engines.web.vespa import bodies as vespa
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import OptionError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -57,5 +57,5 @@ def target_named(name: str) -> Target:
     target = TARGETS.get(name)
     if target is None:
         hint = did_you_mean(name, TARGETS) or f"one of {', '.join(TARGETS)}"
-        raise InputError(f"an index goes to no '{name}'", hint, option="to")
+        raise OptionError(f"an index goes to no '{name}'", hint, option="to")
     return target

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import OptionError, did_you_mean
 
 DEFAULT_NAME = "splade"
 PASSWORD = "SPLADE_ENGINE_PASSWORD"
@@ -51,18 +51,18 @@ class EngineAddress:
 
     @classmethod
     def parse(cls, url: str) -> EngineAddress:
-        """An address from its text. Raises InputError for what is no URL, without showing a password."""
+        """An address from its text. Raises OptionError for what is no URL, without showing a password."""
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise InputError(f"'{redacted(url)}' is no URL of an engine", _example()) from None
+            raise OptionError(f"'{redacted(url)}' is no URL of an engine", _example()) from None
         scheme, _, transport = parts.scheme.partition("+")
         if not scheme or transport not in ("", "http", "https") or not url.startswith(f"{parts.scheme}:"):
-            raise InputError(f"'{redacted(url)}' is no URL of an engine", _example())
+            raise OptionError(f"'{redacted(url)}' is no URL of an engine", _example())
         path = unquote(parts.path).removeprefix("/")
         if transport and "/" in path.removesuffix("/"):
-            raise InputError(
+            raise OptionError(
                 f"'{redacted(url)}' has more than one name behind its host",
                 f"the name alone, {scheme}+{transport}://host/docs; behind a proxy a host of its own",
             )
@@ -83,31 +83,33 @@ class EngineAddress:
         return dict(self.parameters).get(name, default)
 
     def number(self, name: str, default: int) -> int:
-        """A parameter that counts. Raises InputError for one that does not."""
+        """A parameter that counts. Raises OptionError for one that does not."""
         text = self.parameter(name, str(default))
         if not text.isdecimal() or int(text) == 0:
-            raise InputError(f"{name}={text} in the address of the engine", f"a whole number, e.g. {default}")
+            raise OptionError(
+                f"{name}={text} in the address of the engine", f"a whole number, e.g. {default}"
+            )
         return int(text)
 
     def name(self, parameter: str) -> str:
         """What the table, collection or index is called: by a parameter, else by the last part of an HTTP
-        address. Raises InputError for a name that no engine takes."""
+        address. Raises OptionError for a name that no engine takes."""
         name = self.parameter(parameter)
         if not name and self.transport:
             name = self.path.rpartition("/")[2]
         name = name or DEFAULT_NAME
         if not _NAME.match(name):
-            raise InputError(
+            raise OptionError(
                 f"'{name}' is no name of a {parameter}", "letters, digits and _, a letter first, at most 63"
             )
         return name
 
     def require_parameters(self, *known: str) -> None:
-        """Raises InputError for a parameter that is not `known`."""
+        """Raises OptionError for a parameter that is not `known`."""
         for name, _ in self.parameters:
             if name not in known:
                 hint = did_you_mean(name, known) or f"parameters: {', '.join(known)}"
-                raise InputError(f"the address of the engine has an unknown parameter '{name}'", hint)
+                raise OptionError(f"the address of the engine has an unknown parameter '{name}'", hint)
 
     @property
     def base_url(self) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, OptionError
 
 IDS = "ids"
 TOKENS = "tokens"
@@ -34,7 +34,7 @@ class FeatureNames:
 
     def __init__(self, kind: str = IDS, vocabulary: Sequence[str] = ()) -> None:
         if kind not in KINDS:
-            raise InputError(f"unknown names '{kind}'", f"one of {', '.join(KINDS)}", option="names")
+            raise OptionError(f"unknown names '{kind}'", f"one of {', '.join(KINDS)}", option="names")
         if kind == TOKENS and not vocabulary:
             raise InputError("the index has no vocabulary, so its dimensions have no tokens", INSTEAD)
         self.kind = kind

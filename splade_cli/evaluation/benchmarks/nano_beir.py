@@ -9,7 +9,7 @@ from typing import Any
 from splade_cli.datasets.collections import Collection, load_collection
 from splade_cli.datasets.formats.trec import Qrels
 from splade_cli.datasets.hub import fetch
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import InputError, OptionError, did_you_mean
 from splade_cli.records import Document
 
 DATASET = "sentence-transformers/NanoBEIR-en"
@@ -65,7 +65,7 @@ def _collection(name: str) -> Collection:
         return load_collection(Path(name))
     source, _, short = name.rpartition(":")
     if short.lower() not in NAMES:
-        raise InputError(
+        raise OptionError(
             f"NanoBEIR has no collection '{short}'",
             did_you_mean(short.lower(), NAMES) or f"one of {', '.join(NAMES)}, or a folder in BEIR's layout",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import OptionError, did_you_mean
 
 MEASURES = ("nDCG@10", "MRR@10", "P@1", "P@3", "P@5", "P@10", "Recall@10", "Recall@100", "MAP")
 CONDENSED = "nDCG(judged_only=True)@10"
@@ -33,11 +33,11 @@ def parse_measure(name: str) -> tuple[str, int | None]:
     match = _SHAPE.fullmatch(name.strip())
     if match is None or match["base"].lower() not in _NAMES or match["cutoff"] == "0":
         hint = did_you_mean(name, MEASURES) or f"e.g. {', '.join(MEASURES)}, or as ir-measures writes them"
-        raise InputError(f"unknown measure '{name}'", hint)
+        raise OptionError(f"unknown measure '{name}'", hint)
     base = _NAMES[match["base"].lower()]
     cutoff = int(match["cutoff"]) if match["cutoff"] else None
     if cutoff is None and base in _NEED_CUTOFF:
-        raise InputError(f"measure '{name}' needs a cutoff", f"e.g. {name}@10")
+        raise OptionError(f"measure '{name}' needs a cutoff", f"e.g. {name}@10")
     if match["params"]:
         base += match["params"]
         _require_computed(name, base, cutoff)
@@ -81,8 +81,8 @@ def _require_computed(name: str, base: str, cutoff: int | None) -> None:
         measure = ir_measures.parse_measure(written)
         computed = ir_measures.pytrec_eval.supports(measure) or ir_measures.judged.supports(measure)
     except (NameError, ValueError, TypeError, AssertionError, SyntaxError) as error:
-        raise InputError(f"unknown measure '{name}': {error}", "see https://ir-measur.es") from None
+        raise OptionError(f"unknown measure '{name}': {error}", "see https://ir-measur.es") from None
     if not computed:
-        raise InputError(
+        raise OptionError(
             f"measure '{name}' is none of trec_eval's", "choose one, e.g. nDCG(judged_only=True)@10"
         )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import InputError, OptionError, did_you_mean
 from splade_cli.generation.llm.options import USUAL, Style
 from splade_cli.generation.llm.parsing import LONGEST_QUERY, USUAL_TYPES
 from splade_cli.generation.queries.kinds import turns
@@ -183,14 +183,15 @@ def read_template(name: str) -> tuple[str, str, str | None]:
     """What tells the template from others, its system prompt, and its language if it has one.
 
     Raises:
-        InputError: no template of this name, no such file, or one of another shape.
+        OptionError: no template of this name.
+        InputError: no such file, or one of another shape.
     """
     if name in TEMPLATES:
         return name, TEMPLATES[name], None
     path = Path(name)
     if not path.suffix and not path.exists():
         known = did_you_mean(name, TEMPLATES) or f"one of {', '.join(TEMPLATES)}, or a JSON file"
-        raise InputError(f"no such template: {name}", known)
+        raise OptionError(f"no such template: {name}", known)
     with open_text(path) as lines:
         try:
             row = json.loads("".join(lines))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import OptionError, did_you_mean
 from splade_cli.index.bm25.analyzer import STEMMED, WORD, snowball_languages, stop_words
 from splade_cli.index.bm25.scripts import SCRIPTS, language_of_script
 
@@ -71,7 +71,7 @@ def required_language(name: str) -> Language:
         return language
     known = sorted({*SCRIPTS, *snowball_languages()})
     hint = did_you_mean(name.strip().lower(), known) or f"a code such as no, or one of {', '.join(known)}"
-    raise InputError(f"unknown language '{name}'", hint, option="language")
+    raise OptionError(f"unknown language '{name}'", hint, option="language")
 
 
 def guess_language(texts: Sequence[str], sample: int = 200) -> str:

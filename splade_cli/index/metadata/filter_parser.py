@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 from splade_cli.index.metadata.filters import And, Filter, Not, Operator, Or, Test, Value
 
 _EXAMPLE = "e.g. year >= 2020 and lang = no"
@@ -25,7 +25,7 @@ _ORDERS: tuple[Operator, ...] = ("<=", ">=", "<", ">")
 
 
 def parse_filter(text: str) -> Filter:
-    """Reads a filter. Raises InputError that says at which character it cannot be one."""
+    """Reads a filter. Raises OptionError that says at which character it cannot be one."""
     parser = _Parser(text)
     parsed = parser.any_of(0)
     if parser.kind:
@@ -63,11 +63,11 @@ class _Parser:
         self.start = match.start(self.kind)
         self._end = match.end()
 
-    def error(self, expected: str, hint: str = _EXAMPLE, shown: str | None = None) -> InputError:
+    def error(self, expected: str, hint: str = _EXAMPLE, shown: str | None = None) -> OptionError:
         token = shown or self.token
         actual = f"'{token}'" if token else "the end"
         where = f"expected {expected}, found {actual} at character {self.start + 1}"
-        return InputError(f"filter {self._text!r}: {where}", hint)
+        return OptionError(f"filter {self._text!r}: {where}", hint)
 
     def _accept(self, *tokens: str, kind: str = "sign") -> bool:
         """Steps over the token if it is one of `tokens`, words in any case."""

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, OptionError
 
 BITS = (8, 16)
 _SMALLEST = -100
@@ -94,7 +94,7 @@ def quantised(vectors: sp.csr_matrix, bits: int) -> sp.csr_matrix:
 def check_bits(bits: int) -> None:
     """Raises InputError for other bits than BITS."""
     if bits not in BITS:
-        raise InputError(f"impacts must be of 8 or 16 bits, got {bits}", "leave it out for full weights")
+        raise OptionError(f"impacts must be of 8 or 16 bits, got {bits}", "leave it out for full weights")
 
 
 def _refuse_negative(weights: NDArray[np.float32], bits: int) -> None:

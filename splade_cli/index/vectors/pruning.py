@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import InputError, require_at_most, require_positive
+from splade_cli.errors import OptionError, require_at_most, require_positive
 
 MOST_TERMS = (1 << 31) - 1
 """As many dimensions as an index can have."""
@@ -107,4 +107,4 @@ def _masked(vectors: sp.csr_matrix, mask: NDArray[np.bool_]) -> sp.csr_matrix:
 
 def _check_share(share: float) -> None:
     if not 0 < share <= 1:
-        raise InputError(f"a share must be above 0 and at most 1, got {share}", "e.g. 0.8")
+        raise OptionError(f"a share must be above 0 and at most 1, got {share}", "e.g. 0.8")

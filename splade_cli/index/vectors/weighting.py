@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, OptionError
 
 ALPHA = 0.5
 """Gains on SciFact, Cranfield and sample_docs alike, where 1 gains nothing on the last."""
@@ -35,7 +35,7 @@ def reweighted(vectors: sp.csr_matrix, weights: NDArray[np.float32], alpha: floa
             f"vectors of {vectors.shape[1]} terms, IDF of {len(weights)}", "use one model's vectors"
         )
     if not alpha >= 0:
-        raise InputError(
+        raise OptionError(
             f"the exponent of the IDF must be 0 or more, got {alpha:g}", f"{ALPHA:g} is a good one"
         )
     data = vectors.data * weights[vectors.indices] ** np.float32(alpha)

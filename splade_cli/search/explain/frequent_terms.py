@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from splade_cli.engines.base import Catalog, Engine, TermStatistics, VectorStore
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, OptionError
 from splade_cli.search.explain.literal_terms import TermMatcher
 from splade_cli.search.explain.snippets import snippet
 from splade_cli.search.explain.term_names import continues_a_word, readable
@@ -89,7 +89,9 @@ def frequent_terms(
         InputError: `above` is not between 0 and 1, or the engine does not know its terms.
     """
     if not 0 <= above < 1:
-        raise InputError(f"the share of documents must be from 0 to 1, got {above:g}", "e.g. 0.2 for a fifth")
+        raise OptionError(
+            f"the share of documents must be from 0 to 1, got {above:g}", "e.g. 0.2 for a fifth"
+        )
     if not engine.capabilities >= {"frequencies", "catalog", "vectors"}:
         raise InputError("this engine does not say how frequent its terms are", "ask for the terms of a text")
     totals = cast(TermStatistics, engine).term_totals()

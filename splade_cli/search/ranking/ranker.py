@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from splade_cli.engines.base import Catalog, DenseEngine, Engine, Preference, TermStatistics, WordEngine
 from splade_cli.engines.local import IN_MEMORY
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import InputError, OptionError, did_you_mean
 from splade_cli.idf import inverse_document_frequency
 from splade_cli.index.metadata.filters import Filter
 from splade_cli.index.vectors.weighting import reweighted
@@ -123,7 +123,7 @@ class Ranker:
             return
         if mode not in MODES:
             hint = did_you_mean(mode, MODES) or f"one of {', '.join((AUTO, *self.modes))}"
-            raise InputError(f"unknown mode '{mode}'", hint)
+            raise OptionError(f"unknown mode '{mode}'", hint)
         raise InputError(
             f"this index cannot be searched by {mode}: it has {', '.join(self.modes)}", self._built_for(mode)
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 from splade_cli.evaluation.measurement import Measurement
 from splade_cli.evaluation.report import Report
 from splade_cli.reports.outputs import write_page
@@ -43,7 +43,7 @@ class TrackedIn:
         """
         tracker, _, place = text.partition("=")
         if tracker not in TRACKERS:
-            raise InputError(
+            raise OptionError(
                 f"no tracker '{tracker}'", f"one of {', '.join(TRACKERS)}, such as mlflow=mlruns"
             )
         require_tracking([tracker], place or None)

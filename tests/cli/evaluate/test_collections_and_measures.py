@@ -54,7 +54,7 @@ def test_figures_are_those_of_the_written_run(splade: Callable[..., Any], built:
 def test_measures_that_are_not_known(splade: Callable[..., Any], built: Any) -> None:
     for name in ("nDGC@10", "nDCG@10 RBP(p=0.8)"):
         refused = splade("evaluate", "--data", built / "data", "--measure", name)
-        assert refused.exit_code == 1 and "unknown measure" in refused.stderr
+        assert refused.exit_code == 2 and "unknown measure" in refused.stderr
 
 
 def test_ids_of_ir_datasets_need_the_package(splade: Callable[..., Any]) -> None:

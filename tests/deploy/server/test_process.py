@@ -71,13 +71,13 @@ def test_uvicorn_starts_processes_as_they_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "error", "hint"),
+    ("arguments", "environment", "error", "hint", "code"),
     [
-        (["--index", "X", "--host", "0.0.0.0"], {}, "no token is set", "--without-token"),
-        (["--index", "X"], {TOKEN: "short"}, "can be guessed", "by chance"),
-        (["--index", "X", "--port", "0"], {}, "no index at X", "splade index"),
-        (["--index", "X", "--marks", "m.jsonl", "--no-marks"], {}, "--no-marks", "one of"),
-        (["--index", "X", "--max-k", "0"], {}, "max_k must be above 0", ""),
+        (["--index", "X", "--host", "0.0.0.0"], {}, "no token is set", "--without-token", 1),
+        (["--index", "X"], {TOKEN: "short"}, "can be guessed", "by chance", 1),
+        (["--index", "X", "--port", "0"], {}, "no index at X", "splade index", 1),
+        (["--index", "X", "--marks", "m.jsonl", "--no-marks"], {}, "--no-marks", "one of", 2),
+        (["--index", "X", "--max-k", "0"], {}, "max_k must be above 0", "", 2),
     ],
 )
 def test_what_it_is_refused_for(
@@ -85,6 +85,7 @@ def test_what_it_is_refused_for(
     environment: dict[str, str],
     error: str,
     hint: str,
+    code: int,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -94,7 +95,7 @@ def test_what_it_is_refused_for(
 
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["serve", *arguments], env=environment)
-    assert done.exit_code in (1, 2) and error in done.stderr and hint in done.stderr, done.stderr
+    assert done.exit_code == code and error in done.stderr and hint in done.stderr, done.stderr
 
 
 def test_a_missing_library_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from splade_cli.deploy.export.openvino import require_openvino
 from splade_cli.deploy.export.runtime.graphs import OPENVINO, GraphFile, GraphLoss, measure, write_graphs
 from splade_cli.deploy.export.runtime.loader_files import write_loader_files
 from splade_cli.deploy.export.variant import MEASURE
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, OptionError
 from splade_cli.model.layout import resolve
 from splade_cli.model.load import load_splade_model
 from splade_cli.model.options import ModelOptions
@@ -99,7 +99,7 @@ def export_runtime(
     options = options or RuntimeOptions()
     output = Path(output)
     if options.to not in RUNTIMES:
-        raise InputError(f"unknown runtime '{options.to}'", f"one of {', '.join(RUNTIMES)}", option="to")
+        raise OptionError(f"unknown runtime '{options.to}'", f"one of {', '.join(RUNTIMES)}", option="to")
     require("onnx", "onnxscript", "onnxruntime")
     if options.to == OPENVINO:
         require_openvino()

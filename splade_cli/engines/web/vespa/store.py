@@ -29,7 +29,7 @@ from splade_cli.engines.web.documents import DIGEST, chunk_of, each_row
 from splade_cli.engines.web.vespa import bodies
 from splade_cli.engines.web.vespa.filters import vespa_filter
 from splade_cli.engines.web.vespa.replies import Cell, Hit, Listed
-from splade_cli.errors import InputError, ServiceError
+from splade_cli.errors import InputError, OptionError, ServiceError
 from splade_cli.records import Chunk, Ranking
 
 AT_ONCE = 8
@@ -48,7 +48,7 @@ def connect(address: EngineAddress) -> VespaStore:
     """A store at an address; nothing is asked of the server yet. Raises InputError for unknown parameters."""
     address.require_parameters()
     if address.path:
-        raise InputError(
+        raise OptionError(
             f"'{address.path[:60]}' in {address}: Vespa has one set of documents, without a name",
             "the host and port alone, as in vespa+https://host:8080",
         )

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from splade_cli.errors import InputError, ServiceError
+from splade_cli.errors import OptionError, ServiceError
 
 OPENAI = "https://api.openai.com/v1"
 SHORTEST_SECRET = 8
@@ -22,9 +22,9 @@ class Endpoint:
     url: str
 
     def __post_init__(self) -> None:
-        """Raises InputError for what is no address."""
+        """Raises OptionError for what is no address."""
         if not _is_address(self.url):
-            raise InputError(f"not a base URL: {self.shown}", "it looks like http://127.0.0.1:8080/v1")
+            raise OptionError(f"not a base URL: {self.shown}", "it looks like http://127.0.0.1:8080/v1")
 
     @classmethod
     def resolve(cls, base_url: str | None) -> Endpoint:
