@@ -38,6 +38,7 @@ from splade_cli.cores import available_threads
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.engine.postings_file import write_postings
+from splade_cli.index.engine.running.queries import load_loops
 from splade_cli.index.index import SpladeIndex
 
 KS = (10, 1000)
@@ -80,6 +81,7 @@ def main() -> None:
     if options.measure_build:
         _build_here(options.measure_build[0], int(options.measure_build[1]), options.cache, peers)
         return
+    load_loops()  # else a new installation is measured without them
     parts = options.part or ["latency", "threads", "build", "cold", "growth"]
     if not options.made_up:
         asked = queries(1000, options.cache)

@@ -44,6 +44,9 @@ def main() -> None:
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
+        from splade_cli.index.engine.running.queries import load_loops
+
+        load_loops()  # else a new installation is measured without them
         parts = {"small": small, "hits": hits, "filters": filters, "words": words}
         print(json.dumps(parts[options.part](options)))
         return
@@ -82,10 +85,8 @@ def measured(ways: Ways, questions: list[Any]) -> dict[str, list[float]]:
 
 def small(options: argparse.Namespace) -> dict[str, float]:
     """Ten of few rows, where a query's own cost is all there is."""
-    from splade_cli.index.engine.running.queries import load_loops
     from splade_cli.index.index import SpladeIndex
 
-    load_loops()
     vectors, asked = made_up(options.rows or 200, 200)
     index = SpladeIndex.from_vectors(vectors)
     queries = [asked[number] for number in range(asked.shape[0])]

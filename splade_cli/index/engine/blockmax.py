@@ -23,6 +23,8 @@ from splade_cli.index.engine.verification import rows_fit
 SHIFT = 2
 GROUP = 1 << SHIFT
 AHEAD = 64
+WORDS = 32
+"""Words of eight truth values of a mask that are passed over at once where none is true."""
 
 
 def _upper_bounds(
@@ -92,8 +94,8 @@ def exclude_groups(bounds: NDArray[np.float32], allowed: NDArray[np.uint8]) -> N
     """Gives the bound zero to groups of which no row is allowed."""
     whole = len(allowed) >> SHIFT
     words = allowed[: whole << SHIFT].view(np.uint32)  # a group's four truth values
-    for group in range(whole):
-        bounds[group] = bounds[group] if words[group] != 0 else np.float32(0)
+    for group in range(whole):  # bounds are finite; a choice in place of the product took 2.5 times as long
+        bounds[group] *= np.float32(words[group] != 0)
     if whole << SHIFT < len(allowed) and not allowed[whole << SHIFT :].any():
         bounds[whole] = 0
 
@@ -156,24 +158,39 @@ def find_allowed(
     allowed: NDArray[np.uint8], first: int, last: int, most: int, rows: NDArray[np.int64]
 ) -> int:
     """Writes the rows from `first` to before `last` that are allowed to `rows`, ascending; gives their
-    number, or -1 where there are more than `most`, or the first part lets expect twice as many. `first` is a
-    multiple of 8."""
+    number, or -1 where there are more than `most`, or those so far, from a 16th on, let expect twice as
+    many. `rows` has room for 8 more than `most`."""
     found = 0
     count = last - first
-    whole = count >> 3
-    words = allowed[first : first + (whole << 3)].view(np.uint64)
-    first_part = whole >> 4
-    for place in range(whole + 1):
-        if place == first_part and found << 3 > most:
+    words = allowed[first : first + (count >> 3 << 3)].view(np.uint64)
+    for start in range(0, len(words) + 1, WORDS):
+        end = min(start + WORDS, len(words))
+        if start << 7 >= count and found * count > 2 * most * (start << 3):
             return -1
-        if place < whole and words[place] == 0:
+        any_of_them = np.uint64(0)
+        for word in words[start:end]:
+            any_of_them |= word
+        if any_of_them == 0:
             continue
-        for row in range(first + (place << 3), min(first + ((place + 1) << 3), last)):
-            if allowed[row]:
-                if found == most:
+        for place in range(start, end):
+            if words[place] != 0:
+                row = first + (place << 3)
+                found = _add_allowed(allowed, row, row + 8, found, rows)
+                if found > most:
                     return -1
-                rows[found] = row
-                found += 1
+    found = _add_allowed(allowed, first + (len(words) << 3), last, found, rows)
+    return found if found <= most else -1
+
+
+@compiled
+def _add_allowed(
+    allowed: NDArray[np.uint8], first: int, last: int, found: int, rows: NDArray[np.int64]
+) -> int:
+    """Writes the allowed of a few rows behind those that were found; how many there are then."""
+    for row in range(first, last):
+        if allowed[row]:
+            rows[found] = row
+            found += 1
     return found
 
 

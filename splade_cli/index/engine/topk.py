@@ -142,7 +142,7 @@ def search_positive(
     multiplier, shift = np.uint32(0), np.uint32(0)
     few = -1
     if len(vectors[0]) and len(allowed):
-        most = min(BLOCK, max(FEW, (last_row - first_row) // ROWS_PER_ALLOWED))
+        most = min(BLOCK - 8, max(FEW, (last_row - first_row) // ROWS_PER_ALLOWED))
         few = find_allowed(allowed, first_row, last_row, most, candidates)
     if len(vectors[0]) and (few >= 0 or k * ROWS_PER_RESULT <= count):
         multiplier, shift = insert_query_terms(query_terms, query_weights, table_terms, values)

@@ -21,6 +21,7 @@ from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.containers.container import Container
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.engine.arrays import DTYPES
+from splade_cli.index.engine.blockmax import find_allowed
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.engine.postings_file import open_postings, write_postings
 from splade_cli.index.index import SpladeIndex
@@ -318,3 +319,17 @@ def test_importing_and_opening_are_light(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["9", "False"]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64, 255, 256, 257, 5000, 70_001])
+@pytest.mark.parametrize("share", [0.0, 0.0005, 0.02, 1.0])
+def test_few_rows_that_a_mask_allows_are_all_found(rows: int, share: float) -> None:
+    allowed = (np.random.default_rng(rows).random(rows) < share).astype(np.uint8)
+    allowed[-1] = share > 0
+    for first in (0, 8 * (rows // 16)):
+        wanted = np.flatnonzero(allowed[first:]) + first
+        found = np.empty(rows + 8, dtype=np.int64)
+        assert find_allowed(allowed, first, rows, rows, found) == len(wanted)
+        np.testing.assert_array_equal(found[: len(wanted)], wanted)
+        if len(wanted) > 1:
+            assert find_allowed(allowed, first, rows, len(wanted) - 1, found) == -1
