@@ -20,6 +20,7 @@ from pathlib import Path
 from splade_cli.config.resolve import Resolved
 from splade_cli.config.schema import Config
 from splade_cli.errors import InputError, ModelError, ServiceError
+from splade_cli.storage.cache import Cache
 from splade_cli.storage.claims import LOCK
 from splade_cli.storage.files import replacing
 from splade_cli.storage.outputs import make_folder, output_file, output_folder
@@ -72,13 +73,18 @@ def _inside(folder: Path) -> list[Path]:
 
 def _has_begun(folder: Path) -> bool:
     """Whether the loop was entered, of which metrics.jsonl knows, or something was kept for the next run."""
-    if (folder / CACHE).exists():
+    if (folder / CACHE).exists() and _is_filled(folder / CACHE):
         return True
     try:
         lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return False
     return any("max_steps" in json.loads(line) for line in lines)
+
+
+def _is_filled(cache: Path) -> bool:
+    with Cache(cache) as kept:
+        return bool(kept.spaces())
 
 
 def begin_run_folder(folder: Path, resolved: Resolved, resumed: bool) -> None:

@@ -160,6 +160,8 @@ def test_wrong_values_are_named_and_nothing_is_written(
         (["--loss", "kl"], "loss 'kl' needs rows with 'scores'", "let a teacher score them"),
         (["--set", "training.report_to=wandb"], "unknown tracker 'wandb'", "tensorboard, mlflow"),
         (["--device", "cuda:9"], "cuda:9", ""),
+        (["--teacher", "dense:./nowhere"], "no model folder ./nowhere", "folder"),
+        (["--teacher", "bm52"], "no model folder bm52", "did you mean 'bm25'"),
     ],
 )
 def test_what_settings_meet_is_named_and_nothing_is_written(

@@ -13,6 +13,8 @@ import pytest
 from splade_cli.config.resolve import resolve
 from splade_cli.errors import InputError, ModelError, ServiceError, SpladeError
 from splade_cli.model.embedder import SpladeEmbedder
+from splade_cli.storage.cache import Cache
+from splade_cli.training.run_folder import CACHE, nothing_left
 from splade_cli.training.trainer import SpladeTrainer
 from tests.evaluation.benchmarks.stand_in import install
 from tests.training.earlier_files import CSR, FILES, local_copies, overrides, text_of
@@ -183,3 +185,19 @@ def test_what_was_there_and_what_has_begun_stays(
     with pytest.raises(SpladeError, match="the loss is no number"):
         made.train()
     assert Path("begun", "metrics.jsonl").is_file() and Path("begun", "final", "config.json").is_file()
+
+
+@pytest.mark.parametrize("scores", [0, 1])
+def test_what_a_teacher_scored_stays_and_a_cache_without_scores_does_not(tmp_path: Path, scores: int) -> None:
+    folder = tmp_path / "run"
+
+    def refused() -> None:
+        folder.mkdir()
+        with Cache(folder / CACHE) as kept:
+            kept.put("teacher", {b"row": b"score"} if scores else {})
+        raise ModelError("no model folder there", "name another")
+
+    with pytest.raises(ModelError), nothing_left(folder):
+        refused()
+    assert (folder / CACHE).exists() == (scores > 0)
+    assert folder.exists() == (scores > 0)

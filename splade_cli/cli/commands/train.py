@@ -178,6 +178,9 @@ def train(
     checks.require_there(data.train_file, data.val_file, data.corpus)
     section = resolved.config.model
     checks.require_models(section.base_model, dense=section.architecture in checks.OVER_DENSE)
+    from splade_cli.training.teachers.kinds import require_teachers
+
+    require_teachers(resolved.config.loss.teachers)
     from splade_cli.training.trainer import SpladeTrainer
 
     trainer = SpladeTrainer(resolved=resolved, resume=resume_from or resume, force=force)

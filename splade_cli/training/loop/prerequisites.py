@@ -13,6 +13,7 @@ from splade_cli.evaluation.benchmarks.task_scores import require_data
 from splade_cli.evaluation.benchmarks.tasks import Task, require_tasks
 from splade_cli.training.loop.arguments import best_measure
 from splade_cli.training.publishing.publish import require_push
+from splade_cli.training.teachers.kinds import require_teachers
 from splade_cli.training.tracking.trackers import require_tracking
 
 
@@ -35,12 +36,13 @@ def require_prerequisites(config: Config) -> Prerequisites:
     """Finds all of it; a run that is refused here has left nothing behind.
 
     Raises:
-        InputError, ServiceError: an unknown measure, tracker, task or collection, a package that is not
-            installed, data that cannot be fetched, a store or a hub that does not answer.
+        InputError, ModelError, ServiceError: an unknown measure, teacher, tracker, task or collection, a
+            package that is not installed, data that cannot be fetched, a store or a hub that does not answer.
     """
     settings = config.training
     measured = config.evaluation
     best_measure(config)
+    require_teachers(config.loss.teachers)
     require_tracking(settings.report_to, config.mlflow.tracking_uri)
     tasks = require_tasks(measured.mteb_tasks)
     nano: list[Collection] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from splade_cli.errors import InputError, ModelError, did_you_mean
@@ -48,6 +49,17 @@ def kind_of(name: str) -> tuple[str, str]:
         raise ModelError(error.message, close) from None
     require_hub(source, None)
     return _kind_of_model(name, source), source
+
+
+def require_teachers(names: Iterable[str]) -> None:
+    """Raises InputError or ModelError for one that is no teacher, or is not there; none is opened."""
+    from splade_cli.model.hub import require_hub
+    from splade_cli.model.layout import resolve, resolve_dense
+
+    for name in names:
+        kind, source = (AUTO, "") if name == AUTO else kind_of(name)
+        if source:
+            require_hub(resolve(source) if kind == "sparse" else resolve_dense(source), None)
 
 
 def teacher_at_hand(base: str) -> str | None:
