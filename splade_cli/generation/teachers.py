@@ -46,8 +46,6 @@ TIMED = 48
 """Chunks by whose encoding the time is estimated."""
 QUERY_SECONDS = 0.004
 """To write a query and mine its negatives, about."""
-WINDOW = 512
-"""Texts whose dense vectors are kept together."""
 
 
 class Taught(NamedTuple):
@@ -204,12 +202,7 @@ def dense_vectors(
 ) -> tuple[DenseInfo, NDArray[np.float32]]:
     """Document vectors of length 1 [len(texts), d]; windows that the cache holds are not computed again."""
     encoder = DenseWindows(model, cache)
-    windows = []
-    for start in range(0, len(texts), WINDOW):
-        window = texts[start : start + WINDOW]
-        windows.append(encoder.encode(window))
-        progress("encode densely", start + len(window), len(texts))
-    vectors = np.concatenate(windows)
+    vectors = encoder.encode(texts, progress)
     return encoder.info(vectors.shape[1]), vectors
 
 

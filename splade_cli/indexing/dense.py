@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from splade_cli.index.info import DenseInfo
 from splade_cli.index.vectors.dense import unit
+from splade_cli.progress import Progress, silent
 from splade_cli.storage.cache import Cache, key_of
 
 SPACE = "dense vectors"
 """With this begins the name of every space of dense vectors."""
+PART = 512
+"""Texts that are encoded between two reports of progress: what a run that is killed loses at most."""
 
 
 class DenseEncoder(Protocol):
@@ -34,7 +37,7 @@ class DenseEncoder(Protocol):
 
 
 class DenseWindows:
-    """Encodes windows of texts by a dense model.
+    """Encodes texts by a dense model, a part at a time.
 
     Args:
         model: its vectors need not have unit length.
@@ -57,21 +60,29 @@ class DenseWindows:
         keys = {key_of(text) for text in texts}
         return len(self._cache.get(f"{SPACE} of {self.identity}", list(keys))) == len(keys)
 
-    def encode(self, window: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of length 1, float32 [len(window), d]."""
+    def encode(self, texts: Sequence[str], progress: Progress = silent) -> NDArray[np.float32]:
+        """Vectors of length 1, float32 [len(texts), d]; those of each part are kept before the next."""
+        parts = []
+        for start in range(0, len(texts), PART):
+            part = texts[start : start + PART]
+            parts.append(self._part(part))
+            progress("encode densely", start + len(part), len(texts))
+        return np.concatenate(parts)
+
+    def _part(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if self._cache is None:
-            return unit(self._model.encode(window))
-        keys = [key_of(text) for text in window]
+            return unit(self._model.encode(texts))
+        keys = [key_of(text) for text in texts]
         space = f"{SPACE} of {self.identity}"
         kept = self._cache.get(space, keys)
-        missing = {key: text for key, text in zip(keys, window, strict=True) if key not in kept}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in kept}
         if missing:
             made = unit(self._model.encode(list(missing.values()))).astype("<f4")
             new = {key: vector.tobytes() for key, vector in zip(missing, made, strict=True)}
             self._cache.put(space, new)
             kept |= new
         vectors = np.frombuffer(b"".join(kept[key] for key in keys), dtype="<f4")
-        return vectors.reshape(len(window), -1).astype(np.float32)
+        return vectors.reshape(len(texts), -1).astype(np.float32)
 
     def info(self, dimensions: int) -> DenseInfo:
         """What an index says of its dense vectors."""

@@ -168,9 +168,13 @@ class Pipeline:
                 window.append(content)
             if count is not None:
                 count(window)
-            done += len(window)
             dense = None
             if self.dense is not None:
-                dense = self.dense.encode(window)
-                progress("encode densely", done, total)
+                dense = self.dense.encode(window, _counted_on(progress, done, total))
+            done += len(window)
             yield Batch(batch, self.pruning.applied(vectors), dense)
+
+
+def _counted_on(progress: Progress, before: int, total: int | None) -> Progress:
+    """Tells `progress` of a window as part of all."""
+    return lambda stage, done, _: progress(stage, before + done, total)

@@ -22,7 +22,6 @@ from splade_cli.model.kernels.linear import use_fast_linear
 from splade_cli.model.layout import resolve_dense
 from splade_cli.model.options import ModelOptions
 from splade_cli.model.splade.automatic_precision import LEAST_OVERLAP, neighbours_in_common
-from splade_cli.progress import Progress, silent
 
 STEP = 2048
 """Texts whose lengths are known at a time."""
@@ -75,12 +74,7 @@ class DenseModel:
         return int(self.encoder.get_embedding_dimension())
 
     def encode(
-        self,
-        texts: Sequence[str],
-        kind: str = "document",
-        *,
-        batch_size: int | None = None,
-        progress: Progress = silent,
+        self, texts: Sequence[str], kind: str = "document", *, batch_size: int | None = None
     ) -> NDArray[np.float32]:
         """Vectors float32 [len(texts), d] as the model gives them; `kind` is ``document`` or ``query``.
 
@@ -99,7 +93,6 @@ class DenseModel:
                 batches += 1
                 if self.device.kind == "cpu" and batches % BATCHES == 0:
                     empty_cache(self.device)
-            progress("encode densely", start + len(part), len(texts))
         return vectors
 
     def settle_precision(self, texts: Sequence[str]) -> None:

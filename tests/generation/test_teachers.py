@@ -50,7 +50,7 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teachers, "WINDOW", 16)
+    monkeypatch.setattr("splade_cli.indexing.dense.PART", 16)
 
 
 def test_a_dense_teacher_ranks_by_cosine(cache: Cache) -> None:

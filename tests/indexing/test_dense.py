@@ -50,6 +50,28 @@ def test_each_text_is_encoded_once_whatever_it_stands_beside(tmp_path: Path) -> 
         assert model.asked == ["a", "bbb", "cc"]
 
 
+def test_a_run_that_is_stopped_keeps_the_parts_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("splade_cli.indexing.dense.PART", 2)
+    texts = ["a" * size for size in range(1, 6)]
+    told = []
+
+    def stop(stage: str, done: int, total: int | None) -> None:
+        told.append((done, total))
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    model = Lengths()
+    with Cache(tmp_path / "cache.sqlite3") as cache:
+        windows = DenseWindows(model, cache)
+        with pytest.raises(KeyboardInterrupt):
+            windows.encode(texts, stop)
+        assert told == [(2, 5), (4, 5)]
+        np.testing.assert_allclose(windows.encode(texts), unit(texts), rtol=1e-6)
+        assert model.asked == texts, "each was asked once"
+
+
 def test_a_model_is_opened_for_texts_that_are_new_and_for_queries(tmp_path: Path) -> None:
     with Cache(tmp_path / "cache.sqlite3") as cache:
         DenseWindows(Lengths(), cache).encode(["a", "bbb"])
