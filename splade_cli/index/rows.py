@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -66,6 +67,10 @@ class NumberedRows:
     def row_of(self, chunk_id: str) -> int:
         """The row of a chunk. Raises InputError where there is none."""
         return self._row_of(chunk_id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was looked up so far is left behind by copies and pickles, which find it again."""
+        return {each.name: self.__dict__[each.name] for each in fields(self)}
 
     @cached_property
     def _row_of(self) -> Callable[[str], int]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -337,3 +340,15 @@ def test_words_and_dense_vectors_in_memory() -> None:
     assert again.info.dense is None
     with pytest.raises(InputError, match="2 vectors"):
         SpladeIndex.from_vectors(two, dense=(DenseInfo("m"), dense[:1]))
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+@pytest.mark.parametrize("ids", [None, [f"text {row}" for row in range(60)]])
+def test_an_index_in_memory_is_copied_after_a_search(again: Any, ids: list[str] | None) -> None:
+    vectors: Any = sp.random(60, 30, density=0.2, format="csr", dtype=np.float32, random_state=2)
+    index = SpladeIndex.from_vectors(vectors, ids)
+    names, scores = index.search(vectors[:4], 5)
+    found = again(index).search(vectors[:4], 5)
+    assert found[0] == names
+    for ours, theirs in zip(found[1], scores, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
