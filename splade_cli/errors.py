@@ -16,9 +16,12 @@ exits with 1, with 2 for an `OptionError`; Python callers catch `SpladeError`.
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+
+_UNABLE = re.compile(r", unable to (parse string as an? \w+|interpret input)")
 
 
 class SpladeError(Exception):
@@ -81,6 +84,12 @@ def no_index(folder: object) -> IndexFolderError:
     return IndexFolderError(
         f"no index at {folder}", f"make one: splade index DOCS -o {shlex.quote(str(folder))}"
     )
+
+
+def in_plain_words(check: str) -> str:
+    """What pydantic says of a value, said as other errors say it."""
+    said = check.replace("Value error, ", "").replace("Input should be", "must be")
+    return _UNABLE.sub("", said)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -13,11 +13,11 @@ PAUSE = 0.02
 """Seconds after which an interruption comes again: long enough for a finaliser to be over."""
 KEPT = {
     "build": "what is finished is kept; run the same command again to go on",
-    "gen-data": "what was written and encoded is kept; run the same command again to go on",
+    "gen-data": "what was written, and encoded in whole parts, is kept; run the same command again to go on",
     "train": "a checkpoint that was written is kept; run the same command with --resume to go on",
-    "index": "what was encoded is kept; run the same command again to go on",
+    "index": "what was encoded in whole parts is kept; run the same command again to go on",
     "push": "rows that an engine has are kept; run the same command again to go on",
-    "evaluate": "what was encoded is kept; run the same command again to go on",
+    "evaluate": "what was encoded in whole parts is kept; run the same command again to go on",
 }
 
 

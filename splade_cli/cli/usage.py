@@ -7,12 +7,10 @@ from typing import Any
 import typer
 
 from splade_cli.cli.render.plain import plain
-from splade_cli.errors import OptionError
+from splade_cli.errors import OptionError, in_plain_words
 
 CODE = 2
 """Exit code of a command line that is wrong by itself, as typer has it."""
-OF_PYDANTIC = "Value error, "
-"""What pydantic puts before the words of a check."""
 
 
 class UsageError(OptionError):
@@ -26,7 +24,7 @@ def told(error: typer.TyperException) -> tuple[str, str] | None:
     format_message: Any = getattr(error, "format_message", None)
     if format_message is None:
         return None
-    message = plain(str(format_message())).strip().replace(OF_PYDANTIC, "")
+    message = in_plain_words(plain(str(format_message())).strip())
     if not message.endswith("?"):
         message = message.rstrip(".")
     message = message[:1].lower() + message[1:] + _given(error, message)

@@ -24,7 +24,7 @@ from splade_cli.config.layers import (
 from splade_cli.config.origins import FLAG, error_of
 from splade_cli.config.other_trainers import READ_AS_WELL, is_ignored, join_parts
 from splade_cli.config.schema import Config
-from splade_cli.errors import InputError
+from splade_cli.errors import InputError, in_plain_words
 
 DEFAULT_PRESET = "splade"
 PRESET_OF = {
@@ -130,8 +130,10 @@ def _merged(layers: list[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
 def _input_error(error: ValidationError, origins: Mapping[str, str]) -> InputError:
     """The first value that pydantic refuses, under its key and origin."""
     first = error.errors()[0]
-    key = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
+    key = _key_of(first["loc"], origins)
+    # a value that may be of several types is refused once for each of them
+    said = [each["msg"] for each in error.errors() if _key_of(each["loc"], origins) == key]
+    message = ", or ".join(dict.fromkeys(map(in_plain_words, said)))
     refusal = error_of(*_concerned(key, origins))
     if not key:
         return refusal(message, ALL_KEYS)
@@ -143,12 +145,17 @@ def _input_error(error: ValidationError, origins: Mapping[str, str]) -> InputErr
     return refusal(f"{key}: {message}", ALL_KEYS)
 
 
+def _key_of(place: Sequence[int | str], origins: Mapping[str, str]) -> str:
+    """The key that was given, without the type or the number of an item that pydantic puts behind it."""
+    parts = [str(part) for part in place]
+    for end in range(len(parts), 0, -1):
+        if ".".join(parts[:end]) in origins:
+            return ".".join(parts[:end])
+    return ".".join(parts)
+
+
 def _concerned(key: str, origins: Mapping[str, str]) -> list[str]:
     """Origins of a setting, of those of a section, or of all where no key is named."""
     if not key:
         return list(origins.values())
-    return [
-        origin
-        for name, origin in origins.items()
-        if f"{name}.".startswith(f"{key}.") or f"{key}.".startswith(f"{name}.")
-    ]
+    return [origin for name, origin in origins.items() if f"{name}.".startswith(f"{key}.")]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splade_cli.corpus.file_reader import FileReader, Waiting
-from splade_cli.corpus.folders import NO_FILE, Folded, NamedFile, Skipped, list_files, of_endings
+from splade_cli.corpus.folders import NO_FILE, Folded, NamedFile, Remarked, Skipped, list_files, of_endings
 from splade_cli.corpus.formats import ROW_READERS, WORKBOOK_READERS, Unreadable
 from splade_cli.corpus.formats.by_name import format_of
 from splade_cli.corpus.formats.code.languages import LANGUAGES
-from splade_cli.corpus.formats.prose import clean, safe_name, short_title
+from splade_cli.corpus.formats.prose import Remark, clean, safe_name, short_title
 from splade_cli.corpus.options import DEFAULT_READING, MEGABYTE, ReadingOptions
 from splade_cli.corpus.other_formats import TextsSeen, richest_first
 from splade_cli.corpus.whole_file import SUPPORTED, is_supported, unsupported
@@ -23,7 +23,7 @@ from splade_cli.progress import Progress, silent
 from splade_cli.records import Document
 from splade_cli.storage.machine_faults import raise_exhausted
 
-__all__ = ["SUPPORTED", "Folded", "Reading", "Skipped", "iterate_documents", "read_documents"]
+__all__ = ["SUPPORTED", "Folded", "Reading", "Remarked", "Skipped", "iterate_documents", "read_documents"]
 
 LONGEST_ID = 1000
 """Characters of an id: it stands in the ids of all chunks of its document."""
@@ -163,7 +163,8 @@ def _documents(
     try:
         for number, raw in enumerate(reader.documents(file.path, waiting), 1):
             if isinstance(raw, Unreadable):
-                yield Skipped(file.name, str(raw))
+                kind = Remarked if isinstance(raw, Remark) else Skipped
+                yield kind(file.name, str(raw))
                 continue
             if seen_texts is not None and not has_rows:
                 other = seen_texts.same_as(file, raw.title, raw.text)
@@ -173,7 +174,7 @@ def _documents(
             fallback = f"{file.name}#{number}" if has_rows else file.name
             given_id = raw.id
             if len(given_id) > LONGEST_ID:
-                yield Skipped(file.name, f"id of {len(given_id):,} characters, not kept ({fallback})")
+                yield Remarked(file.name, f"id of {len(given_id):,} characters, not kept ({fallback})")
                 given_id = ""
             document_id = _unique_id(safe_name(given_id), fallback, ids)
             ids.add(document_id)
@@ -181,7 +182,7 @@ def _documents(
             title = short_title(raw.title)
             yield Document(document_id, raw.text, title, metadata, raw.pages)
             if len(title) < len(raw.title):
-                yield Skipped(
+                yield Remarked(
                     file.name, f"title of {len(raw.title):,} characters, cut to {len(title)} ({document_id})"
                 )
     except Unreadable as reason:

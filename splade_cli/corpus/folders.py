@@ -34,6 +34,11 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Remarked(Skipped):
+    """A file that was read, and what there is to say of it."""
+
+
+@dataclass(frozen=True)
 class Folded(Skipped):
     """A file that gave no document, since the file `into` has the same text in another format."""
 

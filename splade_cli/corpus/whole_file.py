@@ -16,7 +16,7 @@ from splade_cli.corpus.formats import (
     Unreadable,
 )
 from splade_cli.corpus.formats.by_name import COMPRESSED, UNNAMED, format_of, is_compressed
-from splade_cli.corpus.formats.prose import clean, json_object
+from splade_cli.corpus.formats.prose import Remark, clean, json_object
 from splade_cli.corpus.formats.rows.row import RawDocument
 from splade_cli.corpus.options import MEGABYTE
 
@@ -84,7 +84,7 @@ def _parsed(path: Path, data: bytes) -> Read:
         decoded = decode(data, markup=ending in MARKUP_ENDINGS)
         if ending in ROW_READERS:
             read += ROW_READERS[ending](decoded.text)
-            return read + [Unreadable(remark) for remark in (decoded.remark,) if remark]
+            return read + [Remark(remark) for remark in (decoded.remark,) if remark]
         prose = TEXT_READERS[ending](decoded.text)
     text = clean(prose.text)
     if not text.strip():
@@ -92,7 +92,7 @@ def _parsed(path: Path, data: bytes) -> Read:
     title = " ".join(clean(prose.title).split())
     metadata = json_object(prose.metadata)
     read.append(RawDocument(text, title or _title_of_name(path), metadata=metadata, pages=prose.pages))
-    return read + [Unreadable(remark) for remark in (decoded.remark, prose.remark) if remark]
+    return read + [Remark(remark) for remark in (decoded.remark, prose.remark) if remark]
 
 
 def _title_of_name(path: Path) -> str:

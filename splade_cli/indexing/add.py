@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from splade_cli.corpus.chunks import Chunking
-from splade_cli.corpus.documents import Folded, Skipped
+from splade_cli.corpus.documents import Folded, Remarked, Skipped
 from splade_cli.corpus.options import DEFAULT_READING, ReadingOptions
 from splade_cli.corpus.segmentation.text_model import TextModel, Tokens
 from splade_cli.errors import InputError
@@ -167,7 +167,7 @@ class _Additions:
     def and_gone(self, chunks: Iterable[Chunk], reader: ChunkReader, most: float) -> Iterator[Chunk]:
         """The same; behind the last, documents that were not among them are to be replaced by nothing."""
         yield from chunks
-        unread = {skipped.path for skipped in reader.skipped if not isinstance(skipped, Folded)}
+        unread = {skipped.path for skipped in reader.skipped if not isinstance(skipped, (Folded, Remarked))}
         gone: dict[str, list[int]] = {}
         documents = set()
         for row in self._index.live_rows().tolist():

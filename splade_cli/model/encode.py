@@ -22,7 +22,8 @@ from splade_cli.model.query_encoders.static import static_rows
 from splade_cli.progress import Progress, silent
 
 WINDOW = 2048
-WINDOW_CHARACTERS = 1 << 24
+WINDOW_CHARACTERS = 1 << 19
+"""So that a run that is killed loses less than a minute of a slow machine."""
 UNFUSED_TOKENS = 2048
 """Tokens in a batch where the head is not fused: each costs V logits."""
 

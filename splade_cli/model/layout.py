@@ -50,8 +50,7 @@ def resolve(name: str) -> str:
     path = Path(name).expanduser()
     if path.is_dir():
         nested = path / "final"
-        is_model = any((path / mark).exists() for mark in MARKS)
-        if nested.is_dir() and not is_model:
+        if nested.is_dir() and not _has_marks(path):
             return str(nested)
         return str(path)
     if path.exists():
@@ -61,6 +60,15 @@ def resolve(name: str) -> str:
             f"no model folder {name}", f"use '{DEFAULT_MODEL}', a folder, or a hub id like naver/splade-v3"
         )
     return name
+
+
+def is_model(name: str) -> bool:
+    """Whether `name` is that of a model on this disk. Raises ModelError as `resolve`."""
+    return _has_marks(Path(resolve(name)))
+
+
+def _has_marks(folder: Path) -> bool:
+    return any((folder / mark).exists() for mark in MARKS)
 
 
 def resolve_dense(name: str) -> str:

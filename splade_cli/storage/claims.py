@@ -152,6 +152,8 @@ def _locked(lock: Path) -> int | None:
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     except FileNotFoundError:
+        if lock.parent.is_dir():
+            raise  # a folder that takes no files, such as /proc
         lock.parent.mkdir(parents=True, exist_ok=True)  # one that ended took it along
         return None
     try:

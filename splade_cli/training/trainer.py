@@ -10,7 +10,7 @@ from splade_cli.config.resolve import Resolved, resolve
 from splade_cli.config.schema import Config
 from splade_cli.datasets.examples import read_examples
 from splade_cli.datasets.loading import DatasetSplits, load_datasets
-from splade_cli.errors import InputError
+from splade_cli.errors import OptionError
 from splade_cli.progress import Progress, silent
 from splade_cli.storage.claims import claimed
 from splade_cli.storage.files import claim_output, remove_leftovers_in
@@ -109,7 +109,7 @@ class SpladeTrainer:
             KeyboardInterrupt: after a checkpoint was written.
         """
         if not self.config.training.output_dir:
-            raise InputError("no output folder", "name one: output_dir", option="output")
+            raise OptionError("no output folder", "name one: output_dir", option="output")
         settings = self.config.training
         output = Path(self.config.training.output_dir)
         needed = require_prerequisites(self.config)

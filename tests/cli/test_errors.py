@@ -100,7 +100,7 @@ def test_training_files_of_another_shape(splade, tmp_path, text, parts):
 def test_train_without_rows_or_output(splade, built, tmp_path):
     fails(splade("train", "-o", tmp_path / "run"), "--train-file", code=2)
     fails(splade("train", "--train-file", tmp_path / "no.json", "-o", tmp_path / "run"), "no.json")
-    fails(splade("train", "--train-file", built / "data/train.json"), "-o")
+    fails(splade("train", "--train-file", built / "data/train.json"), "-o", code=2)
 
 
 def test_config_keys_and_values(splade, tmp_path):

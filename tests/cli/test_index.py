@@ -159,6 +159,13 @@ def test_what_is_refused(splade, index, docs, tmp_path):
         assert (
             "error: no index at" in result.stderr and "hint: make one: splade index DOCS -o" in result.stderr
         )
+    for word, meant in (("verfy", "verify"), ("mrge", "merge")):
+        result = splade("index", word, index)
+        assert result.exit_code == 2
+        assert (
+            f"command of splade index: {word}" in result.stderr
+            and f"did you mean '{meant}'?" in result.stderr
+        )
     (docs / "new.txt").write_text("something new")
     result = splade("index", "add", docs, "--index", index, "--model", docs)
     assert result.exit_code == 1

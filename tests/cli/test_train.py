@@ -173,7 +173,7 @@ def test_what_settings_meet_is_named_and_nothing_is_written(
 
 def test_without_data_output_or_a_file_that_is_there(splade: Splade, rows: Path, tmp_path: Path) -> None:
     failed(splade("train", "-o", tmp_path / "run"), "no training file", "--train-file", code=2)
-    failed(splade("train", "--train-file", rows), "no output folder", r"output_dir \(--output\)")
+    failed(splade("train", "--train-file", rows), "no output folder", r"output_dir \(--output\)", 2)
     failed(splade("train", "--train-file", tmp_path / "none.json", "-o", tmp_path / "run"), "none.json", "")
     assert not (tmp_path / "run").exists()
 
@@ -207,6 +207,17 @@ def test_dry_run_asks_no_teacher(given: list[object], splade: Splade, tmp_path: 
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["with_scores"] == 0
     assert not (tmp_path / "run").exists()
+
+
+def test_going_on_from_nothing_is_told_and_a_plan_sees_what_is_there(
+    given: list[object], splade: Splade, tmp_path: Path
+) -> None:
+    begun = splade(*given, "--resume", "--dry-run")
+    assert begun.exit_code == 0, begun.output
+    assert f"no checkpoint in {tmp_path / 'run'} to go on from" in " ".join(begun.stderr.split())
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    failed(splade(*given, "--dry-run"), "exists already", "--force")
 
 
 def test_a_folder_that_is_no_checkpoint(given: list[object], splade: Splade, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from splade_cli.corpus.documents import read_documents
+from splade_cli.corpus.documents import Remarked, read_documents
 from splade_cli.corpus.encodings import python_codec
 
 
@@ -141,3 +141,19 @@ def test_a_line_that_is_no_text_does_not_stop_those_after_it(bad: bytes, tmp_pat
         write(tmp_path, "a.jsonl", b'{"id": "1", "text": "x"}\n' + bad + b'\n{"id": "3", "text": "y"}')
     )
     assert [each.id for each in reading.documents] == ["1", "3"]
+
+
+def test_a_file_that_is_read_with_a_remark_is_not_called_skipped(tmp_path: Path, capsys: Any) -> None:
+    from splade_cli.cli.render import console
+
+    (tmp_path / "old.txt").write_bytes("Ein schöner Tag für Öfen und Türen.".encode("cp1252"))
+    (tmp_path / "empty.txt").write_text("")
+    reading = read_documents(tmp_path)
+    assert [document.id for document in reading.documents] == ["old.txt"]
+    assert {each.path: isinstance(each, Remarked) for each in reading.skipped} == {
+        "old.txt": True,
+        "empty.txt": False,
+    }
+    console.skipped(reading.skipped)
+    said = capsys.readouterr().err
+    assert "read old.txt: not UTF-8, read as" in said and "skipped empty.txt: " in said

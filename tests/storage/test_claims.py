@@ -118,3 +118,9 @@ def test_a_process_is_known_by_its_number() -> None:
     ended.wait()
     assert is_running(os.getpid())
     assert not is_running(ended.pid)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files")
+def test_a_folder_that_takes_no_files_is_held_by_nobody() -> None:
+    with pytest.raises(InputError, match="/proc/index cannot be written"), claimed(Path("/proc/index")):
+        pass

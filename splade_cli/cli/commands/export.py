@@ -86,6 +86,7 @@ def export(
     from splade_cli.cli.commands.exports.index_files import IndexFlags, export_index
     from splade_cli.cli.commands.exports.runtime import FORMATS, export_runtime, require_runtime
     from splade_cli.cli.usage import UsageError
+    from splade_cli.model.layout import is_model
     from splade_cli.storage.files import claim_output
     from splade_cli.storage.marks import SMALLER_MODEL, is_index
 
@@ -115,6 +116,14 @@ def export(
         )
         export_runtime(source, folder, runtime, json_output=json_output)
         return
+    if to is not None and not is_index(source) and is_model(source):
+        from splade_cli.deploy.index_export.targets import TARGETS
+
+        if to in TARGETS:
+            raise UsageError(
+                f"{source} is a model, --to {to} takes an index",
+                f"models go to {', '.join(FORMATS)}; an index: splade index DOCS -o index --model {source}",
+            )
     if to is not None or is_index(source):
         export_index(source, output, to, for_index, model_options, force=force, json_output=json_output)
         return

@@ -152,8 +152,7 @@ def gen_data(
         _refuse(context, unused, "with --qrels", NO_QUERY_IS_WRITTEN)
     if queries:
         _refuse(context, unused, "with --queries", NO_QUERY_IS_WRITTEN)
-    if not dry_run:
-        require_no_files(output, (CORPUS,), force or (output / UNFINISHED).exists())
+    require_no_files(output, (CORPUS,), force or (output / UNFINISHED).exists())
     checks.require_there(documents, hint=inputs.DOCUMENTS)
     checks.require_there(queries, around, examples)
     checks.require_models(*(each for each in (model, chunk_for) if each not in UNNAMED))

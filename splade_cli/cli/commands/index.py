@@ -12,6 +12,8 @@ from splade_cli.cli.commands.index_changes import add, merge, remove, sync, veri
 from splade_cli.cli.group import Group
 from splade_cli.cli.interrupts import told_if_whole
 from splade_cli.cli.options import checks, inputs, machine, outputs, ranking, reading, stored_weights
+from splade_cli.cli.usage import UsageError
+from splade_cli.errors import did_you_mean
 
 if TYPE_CHECKING:
     from splade_cli.model.dense import DenseModel
@@ -41,9 +43,19 @@ class IndexCommands(Group):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Puts BUILD before everything else that is typed."""
         is_completed = ctx.resilient_parsing and not args
+        if args and not ctx.resilient_parsing:
+            self._require_known(args[0])
         if not is_completed and (not args or args[0] not in self.commands):
             args = [BUILD, *args]
         return super().parse_args(ctx, args)
+
+    def _require_known(self, word: str) -> None:
+        """Raises UsageError for what is no file and looks like one of the commands, written otherwise."""
+        if word.startswith("-") or word in self.commands or Path(word).exists():
+            return
+        meant = did_you_mean(word, (name for name in self.commands if name != BUILD))
+        if meant:
+            raise UsageError(f"no such file, folder or command of splade index: {word}", meant)
 
 
 app = typer.Typer(

@@ -87,7 +87,9 @@ def query(
     if docs is not None and getattr(context.get_parameter_source("index"), "name", "") == "ENVIRONMENT":
         index = None  # what is typed goes before what is set
     is_made = index is not None or engine is not None
-    if is_made == (docs is not None):
+    if is_made and docs is not None:
+        raise UsageError("--docs is searched without an index, and one is named", "leave out one of them")
+    if not is_made and docs is None:
         raise UsageError(
             "splade query needs either --index or --docs", "make an index: splade index DOCS -o index"
         )

@@ -170,10 +170,12 @@ def train(
         return
     is_first = int(os.environ.get("RANK", "0")) == 0  # of several processes: it speaks for all
     folder = resolved.config.training.output_dir
-    if is_first and folder and not (dry_run or resume or resume_from):
+    if is_first and folder and not (resume or resume_from):
         from splade_cli.storage.files import claim_output
 
         claim_output(Path(folder), force)  # before libraries of models are loaded
+    if is_first and folder and resume and not _has_checkpoint(Path(folder)):
+        console.note(f"no checkpoint in {folder} to go on from: training begins anew")
     data = resolved.config.datasets
     checks.require_there(data.train_file, data.val_file, data.corpus)
     section = resolved.config.model
@@ -196,6 +198,12 @@ def train(
     if is_first:
         render.report(trained, resolved, report_file)
         render.result(trained, json_output)
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    from splade_cli.training.run_folder import CHECKPOINTS
+
+    return (folder / CHECKPOINTS).is_dir() and any((folder / CHECKPOINTS).iterdir())
 
 
 def _text(path: Path | None) -> str | None:

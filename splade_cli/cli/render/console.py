@@ -112,16 +112,20 @@ def columns(names: Sequence[str], narrow: bool) -> Table:
 def skipped(files: Sequence[Skipped], *, everything: bool = False) -> None:
     """What could not be read, and why: each of a few, or of `everything`; else by the reason.
 
-    What was folded is told apart, since its text is read.
+    What was folded, and what was read with a remark, is told apart, since its text is there.
     """
-    from splade_cli.corpus.folders import Folded
+    from splade_cli.corpus.folders import Folded, Remarked
 
-    folded = [one for one in files if isinstance(one, Folded)]
-    files = [one for one in files if not isinstance(one, Folded)]
-    _folded(folded, everything)
+    _folded([one for one in files if isinstance(one, Folded)], everything)
+    _by_reason([one for one in files if isinstance(one, Remarked)], "read", everything)
+    _by_reason([one for one in files if not isinstance(one, (Folded, Remarked))], "skipped", everything)
+
+
+def _by_reason(files: Sequence[Skipped], what: str, everything: bool) -> None:
+    """What became of files, and why: each of a few, or of `everything`; else by the reason."""
     if everything or len(files) <= SHOWN_SKIPPED:
         for one in files:
-            note(one_line(f"skipped {one.path}: {one.reason}"))
+            note(one_line(f"{what} {one.path}: {one.reason}"))
         return
     # rows tell their numbers, files their sizes, and brackets what is of one file
     alike: dict[str, list[Skipped]] = {}
@@ -131,12 +135,12 @@ def skipped(files: Sequence[Skipped], *, everything: bool = False) -> None:
     for group in reasons[:SHOWN_SKIPPED]:
         first = group[0]
         if len(group) == 1:
-            note(one_line(f"skipped {first.path}: {first.reason}"))
+            note(one_line(f"{what} {first.path}: {first.reason}"))
         else:
-            note(one_line(f"skipped {len(group)} such as {first.path}: {first.reason}"))
+            note(one_line(f"{what} {len(group)} such as {first.path}: {first.reason}"))
     others = sum(map(len, reasons[SHOWN_SKIPPED:]))
     if others:
-        note(f"skipped {others} for other reasons")
+        note(f"{what} {others} for other reasons")
     note(f"--show-skipped names all {len(files)}")
 
 
@@ -158,6 +162,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         pairs = [f"{name} {_shown(number)}" for name, number in value.items()]
         return ", ".join(pairs) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value)) or "none"
     if isinstance(value, float):
         return number(value)
     return str(value)

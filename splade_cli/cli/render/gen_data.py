@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 def planned(plan: Plan, show_skipped: bool, json_output: bool) -> None:
     """What `--dry-run` found out."""
+    from splade_cli.corpus.documents import Remarked
+
     console.skipped(plan.skipped, everything=show_skipped)
     facts: dict[str, Any] = {
         "documents": plan.documents,
-        "skipped": len(plan.skipped),
+        "skipped": sum(not isinstance(one, Remarked) for one in plan.skipped),
         "chunks": plan.chunks,
         **_language_facts(plan, json_output),
         "queries": plan.queries,

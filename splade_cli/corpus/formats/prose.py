@@ -26,6 +26,10 @@ class Unreadable(Exception):
     """Why a file, or a row of it, has no text for us; it becomes a line of the report on the folder."""
 
 
+class Remark(Unreadable):
+    """What there is to say of a file whose text was read."""
+
+
 @dataclass(frozen=True)
 class Prose:
     """One file's text. `title` is empty where the file names none; `metadata` are as its format has them;

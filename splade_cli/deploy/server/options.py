@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from splade_cli.cores import available_threads
-from splade_cli.errors import InputError, require_positive
+from splade_cli.errors import InputError, OptionError, require_positive
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 LEAST_TOKEN = 16
@@ -98,9 +98,9 @@ class ServerOptions:
             )
         self.limits.check()
         if not 0 <= self.port <= MOST_PORT:
-            raise InputError(f"port {self.port} is none", f"a number from 0 to {MOST_PORT}")
+            raise OptionError(f"port {self.port} is none", f"a number from 0 to {MOST_PORT}")
         if not 0 <= self.look_seconds < float("inf"):
-            raise InputError(
+            raise OptionError(
                 f"the index cannot be looked at every {self.look_seconds:g} seconds",
                 "0 or more; 0 serves what is there now",
             )

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from splade_cli.engines.remote.address import EngineAddress
 from splade_cli.engines.remote.engine import RemoteEngine
 from splade_cli.engines.remote.store import Store
-from splade_cli.errors import InputError, did_you_mean
+from splade_cli.errors import InputError, OptionError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,9 @@ def open_store(url: str) -> tuple[Store, EngineAddress]:
     if kind is None:
         known = ", ".join(KINDS)
         hint = did_you_mean(address.scheme, KINDS) or f"engines: {known}"
-        raise InputError(f"no engine '{address.scheme}'", hint)
+        if address.scheme in ("http", "https"):
+            hint = f"name the engine before it, as in opensearch+{address.scheme}://HOST:9200; {hint}"
+        raise OptionError(f"no engine '{address.scheme}'", hint)
     _require_transport(address, kind)
     missing = [name for name in kind.packages if find_spec(name) is None]
     if missing:

@@ -177,7 +177,7 @@ def require_documents(collection: Collection, documents: Sequence[str]) -> None:
         raise InputError(
             f"{len(missing)} of {len(judged)} judged documents are not in the index: {shown}; "
             f"it holds {', '.join(map(repr, documents[:SHOWN_IDS])) or 'none'}",
-            "index the documents that the judgements are about, from the same folder or file",
+            "index those that are judged, which lie beside the judgements: corpus.jsonl or documents/",
         )
 
 

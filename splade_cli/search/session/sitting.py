@@ -205,9 +205,8 @@ class Sitting:
             if name in (hit.id, hit.document_id):
                 return hit
         if name.isdecimal():
-            raise InputError(
-                f"no hit {name}, the last query has {len(self.hits)}", f"/top {int(name)} shows more"
-            )
+            hint = f"/top {int(name)} shows more" if int(name) > len(self.hits) else "hits count from 1"
+            raise InputError(f"no hit {name}, the last query has {len(self.hits)}", hint)
         return self.why(name).hit
 
     def why(self, name: str) -> Absence:

@@ -201,8 +201,9 @@ def test_unreadable_files_are_reported_and_skipped(splade, docs, tmp_path):
     (docs / "broken.json").write_text("{")
     result = splade("gen-data", docs, "-o", tmp_path / "out", "--model", "none")
     assert result.exit_code == 0, result.output
-    for name in ("latin.txt", "broken.pdf", "broken.json"):
+    for name in ("broken.pdf", "broken.json"):
         assert f"skipped {name}" in result.stderr
+    assert "read latin.txt: not UTF-8, read as" in result.stderr
 
 
 def test_many_skipped_files_are_summed_up_by_reason(splade, docs, tmp_path):

@@ -58,6 +58,9 @@ def test_what_is_refused(splade: Any, built: Path, tmp_path: Path) -> None:
     refused(splade("export", index, "--to", "ciff", "--scale", "0", "-o", out), "scale must be above 0")
     itself = splade("export", index, "--to", "jsonl", "-o", index, "--force")
     refused(itself, "is not what this command writes", code=1)
+    refused(
+        splade("export", "tiny", "--to", "jsonl", "-o", out), "tiny is a model, --to jsonl takes an index"
+    )
     assert not out.exists()
 
 

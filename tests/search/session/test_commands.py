@@ -135,8 +135,9 @@ def test_open(session: Session) -> None:
         assert (reply.kind, reply.rank, reply.hit) == ("text", 1, hits[0]), line
     assert session.handle("2").hit == hits[1]
     assert session.handle("/open").hit == hits[1], "the one that was opened last"
-    for line in ("0", "9", "/open 9"):
-        fails(session, line, f"no hit {line.split()[-1]}, the last query has {len(hits)}", "/top")
+    for line in ("9", "/open 9"):
+        fails(session, line, f"no hit 9, the last query has {len(hits)}", "/top 9 shows more")
+    fails(session, "0", f"no hit 0, the last query has {len(hits)}", "hits count from 1")
     assert session.handle("/open d3").hit.text == TEXTS[3], "a document that did not come up"
     fails(session, "/open none", "no document 'none'", "ids stand behind")
 

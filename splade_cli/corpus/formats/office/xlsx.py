@@ -9,7 +9,7 @@ from typing import Any
 
 from splade_cli.corpus.formats.office.archive import opened_archive, refuse_entities
 from splade_cli.corpus.formats.office.extra import needs
-from splade_cli.corpus.formats.prose import Unreadable
+from splade_cli.corpus.formats.prose import Remark, Unreadable
 from splade_cli.corpus.formats.rows.row import RawDocument
 from splade_cli.corpus.formats.rows.table import documents_of_table
 
@@ -51,7 +51,7 @@ def read_xlsx(data: bytes) -> Iterator[RawDocument | Unreadable]:
                 yield Unreadable(f"sheet {sheet.title}: {reason}")
     hidden = len(workbook.worksheets) - len(sheets)
     if hidden:
-        yield Unreadable(f"hidden sheets not read: {hidden}")
+        yield Remark(f"hidden sheets not read: {hidden}")
     if is_empty:
         raise Unreadable("no rows in any sheet")
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from splade_cli.corpus.formats.pieces import is_ladder
-from splade_cli.corpus.formats.prose import Unreadable, clean
+from splade_cli.corpus.formats.prose import Remark, Unreadable, clean
 from splade_cli.corpus.formats.rows.row import TEXT_KEYS, RawDocument
 from splade_cli.corpus.formats.rows.table import documents_of_table
 
@@ -27,7 +27,7 @@ def read_csv(source: str, delimiter: str = "") -> Iterator[RawDocument | Unreada
     """
     if is_ladder(source, _SHORT_ROW):
         yield RawDocument(clean(source).strip())
-        yield Unreadable(f"rows of less than {_SHORT_ROW} characters, read as one text")
+        yield Remark(f"rows of less than {_SHORT_ROW} characters, read as one text")
         return
     csv.field_size_limit(2**31 - 1)
     source = source.lstrip("\n")
