@@ -13,6 +13,7 @@ from splade_cli.index.engine import topk
 from splade_cli.index.engine.accumulators import LOW
 from splade_cli.index.engine.blockmax import GROUP
 from splade_cli.index.engine.postings import NO_MASK, Postings
+from splade_cli.index.engine.running.queries import load_loops
 
 ROWS, TERMS = 60_000, 2_000
 
@@ -26,6 +27,7 @@ def built() -> tuple[Postings, sp.csr_matrix]:
     vectors = sp.csr_matrix((weights, (np.repeat(np.arange(ROWS), 30), terms)), shape=(ROWS, TERMS))
     vectors.sum_duplicates()
     postings = Postings.build(vectors)
+    load_loops()
     postings.search(vectors[123], 3)  # compiled before a test replaces the loops that it calls
     return postings, vectors[123]
 
