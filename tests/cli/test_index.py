@@ -43,11 +43,10 @@ def test_the_help_shows_building_and_names_the_others(splade):
     )
     for word in (*flags, "add", "remove", "merge", "verify"):
         assert word in result.stdout
-    for command in ("add", "remove", "merge"):
+    for command in ("add", "sync", "remove", "merge", "verify"):
         result = splade("index", command, "--help")
         assert result.exit_code == 0
         assert "--index" in result.stdout
-    assert "Index folder." in splade("index", "verify", "--help").stdout
 
 
 def test_the_language_is_said_and_a_model_of_another_one(splade, tmp_path):
@@ -194,9 +193,10 @@ def test_an_older_index_is_refused_with_what_to_type(splade, docs, tmp_path, ver
 
 
 def test_verify_names_what_is_damaged(splade, index):
-    result = splade("index", "verify", index)
-    assert result.exit_code == 0, result.output
-    assert "match" in result.stdout
+    for words in (("verify", index), ("verify", "--index", index)):
+        result = splade("index", *words)
+        assert result.exit_code == 0, result.output
+        assert "match" in result.stdout
     path = index / "segments" / "000001.safetensors"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

@@ -10,12 +10,12 @@ import typer
 from splade_cli.cli import settings
 from splade_cli.cli.interrupts import told
 from splade_cli.cli.options import checks, inputs, machine, outputs, reading
+from splade_cli.errors import OptionError
 
 if TYPE_CHECKING:
     from splade_cli.corpus.options import ReadingOptions
     from splade_cli.model.options import ModelOptions
 
-IndexFolder = Annotated[Path, typer.Option("--index", "-i", help="Index folder of `splade index`.")]
 IndexModel = Annotated[
     str | None,
     typer.Option("--model", "-m", help="The index's model, where it has moved.", show_default="as indexed"),
@@ -24,7 +24,7 @@ IndexModel = Annotated[
 
 def add(
     documents: inputs.Documents,
-    folder: IndexFolder,
+    folder: inputs.RequiredIndex,
     model: IndexModel = None,
     max_file_size: reading.MaxFileSize = 100.0,
     max_file_seconds: reading.MaxFileSeconds = 60.0,
@@ -56,7 +56,7 @@ def add(
 
 def sync(
     documents: inputs.Documents,
-    folder: IndexFolder,
+    folder: inputs.RequiredIndex,
     model: IndexModel = None,
     max_file_size: reading.MaxFileSize = 100.0,
     max_file_seconds: reading.MaxFileSeconds = 60.0,
@@ -140,7 +140,7 @@ def _bring(
 
 def remove(
     ids: Annotated[list[str], typer.Argument(help="Ids of documents or of chunks.", show_default=False)],
-    folder: IndexFolder,
+    folder: inputs.RequiredIndex,
     json_output: outputs.Json = False,
 ) -> None:
     """Remove documents, or single chunks, from an index."""
@@ -157,7 +157,7 @@ def remove(
         render.changed(folder, {"chunks removed": len(rows)} | render.merge_facts(merged), json_output)
 
 
-def merge(folder: IndexFolder, json_output: outputs.Json = False) -> None:
+def merge(folder: inputs.RequiredIndex, json_output: outputs.Json = False) -> None:
     """Make one segment of all, without what was removed: smaller, and as fast as newly built."""
     checks.require_index(folder)
 
@@ -174,13 +174,17 @@ def merge(folder: IndexFolder, json_output: outputs.Json = False) -> None:
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(help="Index folder.", show_default=False)],
+    place: Annotated[Path | None, typer.Argument(metavar="[INDEX]", help="In place of --index.")] = None,
+    folder: inputs.Index = None,
     json_output: outputs.Json = False,
 ) -> None:
     """Read every byte of an index and compare checksums; exit code 1 where a file is damaged."""
-    checks.require_index(folder)
+    chosen = place or folder
+    if chosen is None:
+        raise OptionError("no index folder", "name one: splade index verify --index DIR", option="index")
+    checks.require_index(chosen)
 
     from splade_cli.cli.render import index as render
     from splade_cli.index.index import SpladeIndex
 
-    render.verified(folder, SpladeIndex.open(folder, verify=True), json_output)
+    render.verified(chosen, SpladeIndex.open(chosen, verify=True), json_output)

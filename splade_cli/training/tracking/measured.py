@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from splade_cli.config.sections.training import TRACKERS
 from splade_cli.errors import OptionError
 from splade_cli.evaluation.measurement import Measurement
 from splade_cli.evaluation.report import Report
@@ -16,7 +17,6 @@ from splade_cli.reports.page import Page
 from splade_cli.storage.files import temporary_folder, write_json
 from splade_cli.training.tracking.trackers import followed, require_tracking, tracking_callbacks
 
-TRACKERS = ("mlflow", "tensorboard")
 RUNS = "runs"
 
 

@@ -14,15 +14,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from splade_cli.config.keys import flatten
 from splade_cli.config.schema import Config
-from splade_cli.errors import InputError, SpladeError, did_you_mean
+from splade_cli.errors import InputError, SpladeError
 from splade_cli.reports.markdown import markdown
 from splade_cli.reports.page import Page
 from splade_cli.training.publishing.publish import push_checkpoint
 from splade_cli.training.tracking.mlflow_log import MlflowLog, require_store
 from splade_cli.training.tracking.rows import MetricsRow, step_of
 from splade_cli.training.tracking.tracker import Tracker, curves
-
-KNOWN = ("tensorboard", "mlflow", "none")
 
 
 def require_tracking(report_to: Sequence[str] | str | None, tracking_uri: str | None = None) -> list[str]:
@@ -32,16 +30,10 @@ def require_tracking(report_to: Sequence[str] | str | None, tracking_uri: str | 
         tracking_uri: of MLflow, see `mlflow_log.tracking_store`.
 
     Raises:
-        InputError: an unknown name, a package that is not installed, or a store that cannot be written.
+        InputError: a package that is not installed, or a store that cannot be written.
         ServiceError: an MLflow server that does not answer.
     """
     names = [report_to] if isinstance(report_to, str) else list(report_to or [])
-    for name in names:
-        if name not in KNOWN:
-            raise InputError(
-                f"unknown tracker '{name}' in training.report_to",
-                did_you_mean(name, KNOWN) or f"one of {', '.join(KNOWN)}; metrics.jsonl is always written",
-            )
     wanted = list(dict.fromkeys(name for name in names if name != "none"))
     missing = [name for name in wanted if find_spec(name) is None]
     if missing:

@@ -220,15 +220,9 @@ def test_a_store_that_fails_is_named(
     assert "disk is gone" in said[0]
 
 
-def test_trackers_are_known_and_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_trackers_are_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert require_tracking(None) == require_tracking("none") == require_tracking([]) == []
     assert require_tracking(["mlflow", "tensorboard", "mlflow"]) == ["mlflow", "tensorboard"]
-    with pytest.raises(InputError, match="unknown tracker 'tensorbord'") as caught:
-        require_tracking(["tensorbord"])
-    assert caught.value.hint == "did you mean 'tensorboard'?"
-    with pytest.raises(InputError, match="unknown tracker 'wandb'") as caught:
-        require_tracking("wandb")
-    assert "tensorboard, mlflow" in caught.value.hint
     monkeypatch.setattr("splade_cli.training.tracking.trackers.find_spec", lambda name: None)
     with pytest.raises(InputError, match="mlflow, not installed") as caught:
         tracking_callbacks(["mlflow"], tmp_path)
