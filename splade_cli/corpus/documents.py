@@ -160,6 +160,7 @@ def _documents(
     ending = format_of(file.path)
     has_rows = ending in ROW_READERS or ending in WORKBOOK_READERS
     waiting: Waiting = patience.waiting
+    taken: list[str] = []
     try:
         for number, raw in enumerate(reader.documents(file.path, waiting), 1):
             if isinstance(raw, Unreadable):
@@ -176,7 +177,10 @@ def _documents(
             if len(given_id) > LONGEST_ID:
                 yield Remarked(file.name, f"id of {len(given_id):,} characters, not kept ({fallback})")
                 given_id = ""
-            document_id = _unique_id(safe_name(given_id), fallback, ids)
+            given_id = safe_name(given_id)
+            document_id = _unique_id(given_id, fallback, ids)
+            if given_id in ids:
+                taken.append(given_id)
             ids.add(document_id)
             metadata = {"path": file.name, **raw.metadata}
             title = short_title(raw.title)
@@ -190,6 +194,9 @@ def _documents(
     except OSError as error:
         raise_exhausted(error)
         yield Skipped(file.name, f"cannot be read ({(error.strerror or str(error)).lower()})")
+    if taken:
+        row = f"rows whose id another one had before, such as '{taken[0]}', are named by file and number"
+        yield Remarked(file.name, f"{row}: {len(taken):,} of them")
     patience.over()
 
 

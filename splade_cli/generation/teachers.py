@@ -191,8 +191,8 @@ def searcher_over(
     dense_part = None
     if dense is not None:
         dense_part = dense_vectors(texts, dense, cache, progress)
-    ids = [chunk.id for chunk in chunks]
-    index = SpladeIndex.from_vectors(vectors, ids, texts, language=guess_language(texts), dense=dense_part)
+    language = guess_language(texts)
+    index = SpladeIndex.from_vectors(vectors, chunks=chunks, language=language, dense=dense_part)
     open_dense = None if dense is None else lambda: dense
     return Searcher(LocalEngine(index), encoder, open_dense=open_dense)
 

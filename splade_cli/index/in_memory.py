@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from splade_cli.errors import InputError
 from splade_cli.index.containers.csr import stacked
+from splade_cli.index.info import Bm25Info
 from splade_cli.index.store.batches import Batch, Dense, canonical, unique_ids
 from splade_cli.index.store.segment import Segment
 from splade_cli.records import Chunk
@@ -35,7 +36,7 @@ def given_chunks(count: int, ids: Sequence[str] | None, texts: Sequence[str] | N
 
 
 def build_segment(
-    vectors: sp.csr_matrix, chunks: Sequence[Chunk], language: str | None, dense: Dense | None
+    vectors: sp.csr_matrix, chunks: Sequence[Chunk], bm25: Bm25Info | None, dense: Dense | None
 ) -> Segment:
     """A segment in memory of vectors that it may change; see `SpladeIndex.from_vectors`."""
     matrix = canonical(vectors)
@@ -44,7 +45,7 @@ def build_segment(
         raise InputError(f"{count} vectors and {len(chunks)} chunks", "give one chunk a row")
     for _ in unique_ids([Batch(chunks, matrix)]):
         pass
-    return Segment.build(matrix, chunks, language=language, dense=dense)
+    return Segment.build(matrix, chunks, bm25=bm25, dense=dense)
 
 
 def add_rows(index: SpladeIndex, vectors: sp.csr_matrix, chunks: Sequence[Chunk]) -> SpladeIndex:
@@ -76,8 +77,7 @@ def _with_rows(
     if info.impacts is not None:
         matrix = canonical(vectors)
         vectors = info.impacts.weights(info.impacts.counts(matrix))
-    language = None if info.bm25 is None else info.bm25.language
-    segment = build_segment(vectors, chunks, language, None)
+    segment = build_segment(vectors, chunks, info.bm25, None)
     return replace(
         index,
         segments=[segment],

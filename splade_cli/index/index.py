@@ -95,7 +95,7 @@ class SpladeIndex(NumberedRows):
         if dense is not None:
             dense_info, dense_vectors = dense
             info = replace(info, dense=replace(dense_info, dimensions=int(dense_vectors.shape[1])))
-        segment = build_segment(matrix, chunks, language, dense_vectors)
+        segment = build_segment(matrix, chunks, info.bm25, dense_vectors)
         return cls([segment], segment.rows.shape[1], vocabulary, info)
 
     @classmethod
@@ -133,7 +133,7 @@ class SpladeIndex(NumberedRows):
         if self.encoder_files is not None:
             content = replace(content, encoder_files=self.encoder_files.copy)
         if self.info.bm25 is not None:
-            content = replace(content, bm25=Bm25Request(self.info.bm25.language))
+            content = replace(content, bm25=Bm25Request(self.info.bm25.language, self.info.bm25.title_weight))
         batches = (batch for segment in self.segments for batch in segment.live_batches())
         with claimed(Path(folder)):
             storage.write(Path(folder), batches, content, dimensions=self.dimensions, force=force)

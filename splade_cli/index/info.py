@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from splade_cli.corpus.chunks import Chunking
 from splade_cli.errors import InputError
+from splade_cli.index.bm25.fields import TITLE_WEIGHT
 from splade_cli.index.vectors.impacts import Impacts
 from splade_cli.index.vectors.pruning import Pruning
 from splade_cli.records import EncoderInfo, QueryInfo
@@ -14,14 +15,21 @@ from splade_cli.records import EncoderInfo, QueryInfo
 __all__ = ["Bm25Info", "Chunking", "DenseInfo", "EncoderInfo", "IndexInfo", "QueryInfo"]
 
 MOST = 1 << 31
+MOST_TITLES = 100
 MODES = ("", "sparse", "bm25", "dense", "hybrid")
 
 
 @dataclass(frozen=True)
 class Bm25Info:
-    """The BM25 part of an index: `language` decides stop words and stemmer."""
+    """The BM25 part of an index.
+
+    Attributes:
+        language: whose stop words and stemmer.
+        title_weight: how often the words of a title count.
+    """
 
     language: str
+    title_weight: int = TITLE_WEIGHT
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,11 @@ class IndexInfo:
         for what, limit in limits.items():
             if limit is not None and not 0 < limit < MOST:
                 raise InputError(f"the index says that it has {limit} {what}", "make the index again")
+        if self.bm25 is not None and not 0 < self.bm25.title_weight <= MOST_TITLES:
+            raise InputError(
+                f"the index says that a title counts {self.bm25.title_weight} times in it",
+                "make the index again",
+            )
         if self.mode not in MODES:
             raise InputError(
                 f"the index says that it is searched by {self.mode[:20]!r}", "make the index again"

@@ -131,7 +131,8 @@ class IndexWriter:
         if self.manifest.info.bm25 is not None:
             # The mean length of what is there, so that scores of old and new rows are on one scale.
             mean = Bm25Search.of(self.index.segments).mean_length
-            bm25 = Bm25Request(self.manifest.info.bm25.language, mean_length=mean or None)
+            counted = self.manifest.info.bm25
+            bm25 = Bm25Request(counted.language, counted.title_weight, mean_length=mean or None)
         entry, files, _ = self._add_segment(fresh(), bm25)
         segments, tombstones = self._without(np.array(sorted(replaced), dtype=np.int64))
         self._commit((*segments, entry), files | tombstones)

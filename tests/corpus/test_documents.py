@@ -37,9 +37,13 @@ def test_ids_are_unique_and_nothing_is_dropped(tmp_path: Path, write: Any) -> No
     write(tmp_path, "a.json", json.dumps(rows))
     write(tmp_path, "b.txt", "5")
     write(tmp_path, "c.jsonl", '{"id": "x", "text": "6"}')
-    documents = read_documents(tmp_path).documents
+    reading = read_documents(tmp_path)
+    documents = reading.documents
     assert [each.id for each in documents] == ["x", "a.json#2", "b.txt", "a.json#4", "b.txt-2", "c.jsonl#1"]
     assert [each.text for each in documents] == list("123456")
+    said = "rows whose id another one had before, such as 'x', are named by file and number"
+    told = [(each.path, each.reason) for each in reading.skipped]
+    assert told == [("a.json", f"{said}: 2 of them"), ("c.jsonl", f"{said}: 1 of them")]
 
 
 @given(
@@ -249,7 +253,8 @@ def test_what_is_read_one_at_a_time_is_what_is_read_at_once(tmp_path: Path, writ
     assert [each for each in found if isinstance(each, Document)] == reading.documents
     assert [each for each in found if isinstance(each, Skipped)] == reading.skipped
     assert [each.id for each in reading.documents] == ["x", "a.jsonl#3", "c.md", "d.json#1"]
-    assert [each.path for each in reading.skipped] == ["dead.txt", "a.jsonl", "a.jsonl", "b.png", "d.json"]
+    told = ["dead.txt", "a.jsonl", "a.jsonl", "a.jsonl", "b.png", "d.json"]
+    assert [each.path for each in reading.skipped] == told
 
 
 def test_that_there_was_nothing_is_told_at_the_end(tmp_path: Path, write: Any) -> None:

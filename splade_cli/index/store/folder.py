@@ -118,7 +118,7 @@ def _write_generation(
     )
     if content.encoder_files is not None:
         content.encoder_files(encoder)
-    bm25 = None if language is None else Bm25Info(language)
+    bm25 = None if language is None or content.bm25 is None else Bm25Info(language, content.bm25.title_weight)
     manifest = Manifest(
         generation,
         dimensions,

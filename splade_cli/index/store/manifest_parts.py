@@ -108,6 +108,8 @@ def info_from(value: object) -> IndexInfo:
         raise ValueError(f"info has {', '.join(types)}")
     parts: dict[str, Any] = {}
     for name, given in value.items():
+        if name == "bm25" and isinstance(given, dict):
+            given = {"title_weight": 1, **given}  # which was so before there were weights
         (kind, *_) = [each for each in get_args(types[name]) if each is not NoneType] or [types[name]]
         if given is None and NoneType in get_args(types[name]):
             parts[name] = None

@@ -13,10 +13,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from splade_cli.index.bm25.fields import counted_text
 from splade_cli.index.bm25.frequencies import TermFrequencies
 from splade_cli.index.containers.mapped_file import MappedFile
 from splade_cli.index.containers.stored_rows import StoredRows
 from splade_cli.index.engine.postings import Postings
+from splade_cli.index.info import Bm25Info
 from splade_cli.index.metadata.columns import Columns
 from splade_cli.index.metadata.text_columns import TextColumn
 from splade_cli.index.store.batches import Batch, Dense
@@ -63,14 +65,15 @@ class Segment:
         vectors: sp.csr_matrix,
         chunks: Sequence[Chunk],
         *,
-        language: str | None = None,
+        bm25: Bm25Info | None = None,
         dense: Dense | None = None,
     ) -> Segment:
-        """A segment in memory; BM25 is part of it where a `language` is given."""
-        bm25 = None
-        if language is not None:
-            bm25 = TermFrequencies.build([chunk.content for chunk in chunks], language)
-        return cls(StoredRows.of(vectors), Postings.build(vectors), chunks, bm25=bm25, stored_dense=dense)
+        """A segment in memory; words are counted as `bm25` has it, if it is given."""
+        words = None
+        if bm25 is not None:
+            texts = (counted_text(chunk, bm25.title_weight) for chunk in chunks)
+            words = TermFrequencies.build(texts, bm25.language)
+        return cls(StoredRows.of(vectors), Postings.build(vectors), chunks, bm25=words, stored_dense=dense)
 
     @property
     def stored(self) -> sp.csr_matrix:

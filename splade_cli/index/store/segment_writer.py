@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from splade_cli.errors import InputError
+from splade_cli.index.bm25.fields import TITLE_WEIGHT, counted_text
 from splade_cli.index.bm25.frequencies import DEFAULT_LANGUAGE, TermCounter, TermFrequencies
 from splade_cli.index.bm25.frequencies_file import write_frequencies
 from splade_cli.index.bm25.language import guess_language
@@ -31,11 +32,13 @@ class Bm25Request:
 
     Attributes:
         language: whose stop words and stemmer; guessed from the first batch where None.
+        title_weight: how often the words of a title count.
         joined: makes them from those of other segments, in place of counting the terms of the texts.
         mean_length: terms of a row in the whole index; that of the segment's own rows where None.
     """
 
     language: str | None = None
+    title_weight: int = TITLE_WEIGHT
     joined: Callable[[], TermFrequencies] | None = None
     mean_length: float | None = None
 
@@ -161,10 +164,11 @@ class _Counter:
         """Counts the terms of what is read of more chunks."""
         if self._request is None or self._request.joined is not None:
             return
-        texts = [chunk.content for chunk in chunks]
         if self._counter is None:
-            self._counter = TermCounter(self._request.language or guess_language(texts))
-        self._counter.add(texts)
+            language = self._request.language or guess_language([chunk.content for chunk in chunks])
+            self._counter = TermCounter(language)
+        weight = self._request.title_weight
+        self._counter.add(counted_text(chunk, weight) for chunk in chunks)
 
     def frequencies(self) -> TermFrequencies | None:
         """Those of the segment; None where none were asked for."""

@@ -1,5 +1,7 @@
-"""Result grouping: the chunks of a document, or of its section, become one hit, and so do texts that are
-nearly the same.
+"""Result grouping: the chunks of a document, or of its section, become one hit, and so do texts of one title
+that are nearly the same.
+
+The same words under another title are another page: what is inherited how is said of two diseases alike.
 
 Of chunks that belong together the best ranked one stands for all (MaxP). Rankings are fetched deeper until
 there are as many groups as asked for, so grouping costs no results.
@@ -7,6 +9,7 @@ there are as many groups as asked for, so grouping costs no results.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,6 +25,8 @@ from splade_cli.search.recent import RecentlyUsed
 
 SIMILARITY = 0.9
 CACHED_TEXTS = 20_000
+COPY = re.compile(r"(\W*(\(\d+\)|\bcopy\b))+\W*$")
+"""What is put behind the name of a file that is copied, which is the title of a text that has none."""
 
 
 class Group(NamedTuple):
@@ -32,7 +37,8 @@ class Group(NamedTuple):
         score: of that chunk.
         chunks: all chunks of the same document, or of the same passage of it, among those ranked, best first,
             so that `id` is the first.
-        duplicates: best chunks of other hits whose text is nearly the same, best first.
+        duplicates: best chunks of other hits whose text is nearly the same and whose title is no other, best
+            first.
     """
 
     id: str
@@ -50,20 +56,32 @@ class TextFacts(NamedTuple):
         first: those of `shingles` of which two texts that are nearly the same share one; int64 as bytes,
             which are put together in a fifth of the time that arrays take.
         place: where it stands in its document.
+        title: of its document, as titles are compared; empty for none, which is no other title.
     """
 
     document_id: str
     shingles: Shingles
     first: bytes
     place: Place = Place()
+    title: str = ""
 
     @classmethod
     def of(
-        cls, document_id: str, text: str, similarity: float = SIMILARITY, place: Place | None = None
+        cls,
+        document_id: str,
+        text: str,
+        similarity: float = SIMILARITY,
+        place: Place | None = None,
+        title: str = "",
     ) -> TextFacts:
         """Of a text, to find those of such Jaccard similarity."""
         shingles = hashed_shingles(text)
-        return cls(document_id, shingles, prefix(shingles, similarity).tobytes(), place or Place())
+        first = prefix(shingles, similarity).tobytes()
+        return cls(document_id, shingles, first, place or Place(), COPY.sub("", title.casefold()))
+
+    def has_other_title(self, other: TextFacts) -> bool:
+        """Whether both have a title, and not the same."""
+        return self.title != other.title and self.title != "" and other.title != ""
 
 
 def best_groups(
@@ -141,6 +159,8 @@ def _duplicates(facts: Sequence[TextFacts], similarity: float) -> dict[int, int]
             others = sets[other]
             small, large = sorted((len(shingles), len(others)))
             if other in joined or small / large < similarity:
+                continue
+            if facts[position].has_other_title(facts[other]):
                 continue
             common = len(shingles & others)
             if common / (small + large - common) >= similarity:
@@ -227,6 +247,11 @@ class FactsCache(RecentlyUsed[TextFacts]):
     def _read(self, ids: Sequence[str]) -> list[TextFacts]:
         chunks = self._engine.fetch(ids)
         return [
-            TextFacts.of(chunk.document_id or chunk.id, chunk.text, place=Place(chunk.headings, chunk.start))
+            TextFacts.of(
+                chunk.document_id or chunk.id,
+                chunk.text,
+                place=Place(chunk.headings, chunk.start),
+                title=chunk.title,
+            )
             for chunk in chunks
         ]

@@ -71,6 +71,19 @@ def test_duplicates_against_all_pairs(seed: int, similarity: float) -> None:
         assert len(found) < len(texts)
 
 
+def test_the_same_words_under_another_title_are_another_page() -> None:
+    """How two diseases are inherited may be said in the same words: whoever asks of one wants that one."""
+    text = "This condition is inherited in an autosomal dominant pattern, which means one copy suffices."
+    others = ["Vohwinkel syndrome", "Clouston syndrome 2"]
+    same = ["CLOUSTON syndrome", "", "Clouston syndrome (2)", "Clouston syndrome - Copy", "copy (1)"]
+    titles = ["Clouston syndrome", *others, *same]
+    facts = {title: TextFacts.of(title, text, title=title) for title in titles}
+    scores = -np.arange(len(titles), dtype=np.float32)
+    found = best_groups(titles, scores, facts, len(titles))
+    assert [group.id for group in found] == titles[:3]
+    assert found[0].duplicates == tuple(same)
+
+
 def test_what_is_no_duplicate() -> None:
     texts = ["", "", "...", "Short one.", "short, ONE", "Short two."]
     assert merged(texts, range(6)) == {0: [], 1: [], 2: [], 3: [4], 5: []}
