@@ -179,6 +179,8 @@ def searcher_over(
 ) -> Searcher:
     """A searcher over what a model reads of each chunk: its words, and vectors by the models that are given.
 
+    Words of a title count once here, unlike in a search: what a student is to learn is about the texts.
+
     Args:
         cache: keeps vectors, so that a run that was stopped goes on.
     """
@@ -191,8 +193,8 @@ def searcher_over(
     dense_part = None
     if dense is not None:
         dense_part = dense_vectors(texts, dense, cache, progress)
-    language = guess_language(texts)
-    index = SpladeIndex.from_vectors(vectors, chunks=chunks, language=language, dense=dense_part)
+    ids = [chunk.id for chunk in chunks]
+    index = SpladeIndex.from_vectors(vectors, ids, texts, language=guess_language(texts), dense=dense_part)
     open_dense = None if dense is None else lambda: dense
     return Searcher(LocalEngine(index), encoder, open_dense=open_dense)
 
