@@ -14,6 +14,7 @@ from splade_cli.building.options import BuildOptions, Watching
 from splade_cli.building.record import DATA, INDEX, BuildRecord, run_folder, write_record
 from splade_cli.datasets.collections import Collection
 from splade_cli.evaluation.report import Report
+from splade_cli.index.bm25.fields import TITLE_WEIGHT
 from splade_cli.indexing.dense import dense_identity
 from splade_cli.progress import Progress
 from splade_cli.training.run_folder import FINAL
@@ -64,7 +65,7 @@ class Building:
 
     @property
     def models(self) -> str:
-        """The fingerprint of what an index is made by."""
+        """The fingerprint of what an index is made by: models, and how words are counted."""
         model: str | int = self.record.run
         if not self.record.run:
             model = fingerprints.of_base(self.options.model)
@@ -73,7 +74,7 @@ class Building:
             if dense not in self._identities:
                 self._identities[dense] = dense_identity(dense)
             dense = self._identities[dense]
-        return fingerprints.key(model, dense)
+        return fingerprints.key(model, dense, TITLE_WEIGHT)
 
     @property
     def is_indexed_by_other_models(self) -> bool:

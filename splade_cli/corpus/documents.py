@@ -195,8 +195,8 @@ def _documents(
         raise_exhausted(error)
         yield Skipped(file.name, f"cannot be read ({(error.strerror or str(error)).lower()})")
     if taken:
-        row = f"rows whose id another one had before, such as '{taken[0]}', are named by file and number"
-        yield Remarked(file.name, f"{row}: {len(taken):,} of them")
+        which = f"({len(taken):,}, such as '{taken[0]}')"
+        yield Remarked(file.name, f"ids that other rows had before give way to file and number {which}")
     patience.over()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from pathlib import Path, PurePath
 
@@ -15,7 +14,7 @@ from splade_cli.corpus.formats import (
     WORKBOOK_READERS,
     Unreadable,
 )
-from splade_cli.corpus.formats.by_name import COMPRESSED, UNNAMED, format_of, is_compressed
+from splade_cli.corpus.formats.by_name import COMPRESSED, UNNAMED, format_of, is_compressed, title_of_name
 from splade_cli.corpus.formats.prose import Remark, clean, json_object
 from splade_cli.corpus.formats.rows.row import RawDocument
 from splade_cli.corpus.options import MEGABYTE
@@ -91,16 +90,8 @@ def _parsed(path: Path, data: bytes) -> Read:
         raise Unreadable("no text in it")
     title = " ".join(clean(prose.title).split())
     metadata = json_object(prose.metadata)
-    read.append(RawDocument(text, title or _title_of_name(path), metadata=metadata, pages=prose.pages))
+    read.append(RawDocument(text, title or title_of_name(path), metadata=metadata, pages=prose.pages))
     return read + [Remark(remark) for remark in (decoded.remark, prose.remark) if remark]
-
-
-def _title_of_name(path: Path) -> str:
-    name = path.name
-    if is_compressed(path):
-        name = path.stem
-    stem = Path(name).stem
-    return " ".join(re.split(r"[-_\s]+", clean(stem))).strip()
 
 
 def unpacked(data: bytes, max_bytes: int) -> bytes:

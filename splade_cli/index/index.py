@@ -78,7 +78,8 @@ class SpladeIndex(NumberedRows):
             chunks: instead of ids and texts, n chunks.
             vocabulary: names of the columns.
             encoder: what made the vectors.
-            language: count the terms of the chunks for BM25, in this language.
+            language: count the terms of the chunks for BM25, in this language; those of titles as often as
+                `index.bm25.fields` has it.
             dense: what is known of the dense model, and vectors [n, d] of length 1.
 
         Raises:

@@ -37,7 +37,7 @@ class SearchOptions:
         expansion: a file of rules that add words to queries, see `search.expansion`.
         group: which chunks are one hit: those of a ``document``, or of its ``section`` (by headings, else by
             pages); ``auto`` is a document, but of long ones, and in an index of few, a section. Each folds
-            texts that are nearly the same as well; ``off`` leaves all apart.
+            texts that are nearly the same, under one title, as well; ``off`` leaves all apart.
         reranker: name or folder of a cross-encoder, which orders the best `rerank_depth` chunks anew.
         weights: of the parts of a hybrid, or ``rrf`` for reciprocal rank fusion; by default
             `usual_weights`, which ranked better than reciprocal ranks on the collections that were measured.

@@ -41,9 +41,9 @@ def test_ids_are_unique_and_nothing_is_dropped(tmp_path: Path, write: Any) -> No
     documents = reading.documents
     assert [each.id for each in documents] == ["x", "a.json#2", "b.txt", "a.json#4", "b.txt-2", "c.jsonl#1"]
     assert [each.text for each in documents] == list("123456")
-    said = "rows whose id another one had before, such as 'x', are named by file and number"
+    said = "ids that other rows had before give way to file and number"
     told = [(each.path, each.reason) for each in reading.skipped]
-    assert told == [("a.json", f"{said}: 2 of them"), ("c.jsonl", f"{said}: 1 of them")]
+    assert told == [("a.json", f"{said} (2, such as 'x')"), ("c.jsonl", f"{said} (1, such as 'x')")]
 
 
 @given(

@@ -174,14 +174,18 @@ def merge(folder: inputs.RequiredIndex, json_output: outputs.Json = False) -> No
 
 
 def verify(
-    place: Annotated[Path | None, typer.Argument(metavar="[INDEX]", help="In place of --index.")] = None,
+    context: typer.Context,
+    place: Annotated[Path | None, typer.Argument(metavar="INDEX", help="In place of --index.")] = None,
     folder: inputs.Index = None,
     json_output: outputs.Json = False,
 ) -> None:
     """Read every byte of an index and compare checksums; exit code 1 where a file is damaged."""
     chosen = place or folder
     if chosen is None:
-        raise OptionError("no index folder", "name one: splade index verify --index DIR", option="index")
+        raise OptionError("no index is named", "e.g. splade index verify --index index")
+    is_asked_for = getattr(context.get_parameter_source("folder"), "name", "") == "COMMANDLINE"
+    if is_asked_for and folder != chosen:
+        raise OptionError(f"two indexes: {chosen} and {folder}", "verify one of them at a time")
     checks.require_index(chosen)
 
     from splade_cli.cli.render import index as render

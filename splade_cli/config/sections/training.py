@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from splade_cli.config.sections.base import Section, listed
-from splade_cli.errors import did_you_mean
 
 Strategy = Literal["steps", "epoch", "no"]
 TRACKERS = ("tensorboard", "mlflow")
@@ -92,8 +91,7 @@ class TrainingSection(Section):
     def _known(cls, value: list[str]) -> list[str]:
         for name in value:
             if name not in (*TRACKERS, "none"):
-                near = did_you_mean(name, TRACKERS) or f"one of {', '.join(TRACKERS)}, none"
-                raise ValueError(f"unknown tracker '{name}', {near}")
+                raise ValueError(f"'{name}' is no tracker: {', '.join(TRACKERS)} or none")
         return [name for name in value if name != "none"]
 
     @field_validator("eval_strategy", "save_strategy", mode="before")
@@ -129,23 +127,6 @@ class TrainingSection(Section):
             raise ValueError(
                 f"grow_batch_from {self.grow_batch_from} is larger than per_device_train_batch_size "
                 f"{self.per_device_train_batch_size}, which it grows to: lower it"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _best_weights_are_saved(self) -> TrainingSection:
-        if not self.load_best_model_at_end or self.eval_strategy == "no":
-            return self
-        if self.save_strategy != self.eval_strategy:
-            raise ValueError(
-                f"save_strategy {self.save_strategy} and eval_strategy {self.eval_strategy} differ, but must "
-                "agree where load_best_model_at_end is true"
-            )
-        validated, saved = self.eval_steps or 1, self.save_steps or 0
-        if self.save_strategy == "steps" and saved % validated:
-            raise ValueError(
-                f"save_steps {self.save_steps} is no multiple of eval_steps {self.eval_steps}: only "
-                "validated weights can be the best; or set load_best_model_at_end: false"
             )
         return self
 

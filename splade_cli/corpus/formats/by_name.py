@@ -1,11 +1,11 @@
-"""The format of a file, told by its name: its ending, or a name that is known without one."""
+"""What the name of a file tells: its format, by an ending or a name that is known without one; a title."""
 
 from __future__ import annotations
 
 import re
 from pathlib import PurePath
 
-from splade_cli.corpus.formats.prose import names
+from splade_cli.corpus.formats.prose import clean, names
 
 COMPRESSED = ".gz"
 UNNAMED = ""
@@ -39,3 +39,9 @@ def format_of(path: PurePath) -> str | None:
 def is_compressed(path: PurePath) -> bool:
     """Whether a file is to be unpacked before it is read."""
     return path.name.lower().endswith(COMPRESSED)
+
+
+def title_of_name(path: PurePath) -> str:
+    """The title of a text that names none: the words of its file's name."""
+    name = path.stem if is_compressed(path) else path.name
+    return " ".join(re.split(r"[-_\s]+", clean(PurePath(name).stem))).strip()

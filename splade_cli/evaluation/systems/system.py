@@ -52,8 +52,8 @@ class System:
 class Evaluator:
     """Ranks the judged queries of a collection by a system, and measures the run.
 
-    A document ranks as its best chunk. Texts that are nearly the same are one hit of a search; all of its
-    documents count, directly behind each other.
+    A document ranks as its best chunk. Texts of one title that are nearly the same are one hit of a search;
+    all of its documents count, directly behind each other.
 
     Attributes:
         measures: names, see `measures.notation`.

@@ -23,14 +23,9 @@ UNKNOWN = "no word of this query is in the index: these hits are the model's gue
 
 
 def unknown_words(engine: Engine, text: str) -> list[str]:
-    """The words of a text, as BM25 reads it, where none of them stands in the index; else nothing.
-
-    A text without a letter or a digit, such as an emoji, is its own word.
-    """
+    """The words of a text, as BM25 reads it, where none of them stands in the index; else nothing."""
     if "lexicon" not in engine.capabilities:
         return []
-    if not any(sign.isalnum() for sign in text):
-        return text.split()
     counted = cast(Lexicon, engine).word_frequencies(text)
     return [] if any(counted.values()) else list(counted)
 

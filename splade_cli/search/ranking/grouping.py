@@ -9,14 +9,15 @@ there are as many groups as asked for, so grouping costs no results.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.corpus.near_duplicates import Shingles, hashed_shingles, prefix
+from splade_cli.corpus.formats.by_name import title_of_name
+from splade_cli.corpus.near_duplicates import Shingles, hashed_shingles, prefix, words
 from splade_cli.engines.base import Engine
 from splade_cli.errors import require_positive
 from splade_cli.records import Ranking
@@ -25,8 +26,6 @@ from splade_cli.search.recent import RecentlyUsed
 
 SIMILARITY = 0.9
 CACHED_TEXTS = 20_000
-COPY = re.compile(r"(\W*(\(\d+\)|\bcopy\b))+\W*$")
-"""What is put behind the name of a file that is copied, which is the title of a text that has none."""
 
 
 class Group(NamedTuple):
@@ -56,7 +55,8 @@ class TextFacts(NamedTuple):
         first: those of `shingles` of which two texts that are nearly the same share one; int64 as bytes,
             which are put together in a fifth of the time that arrays take.
         place: where it stands in its document.
-        title: of its document, as titles are compared; empty for none, which is no other title.
+        title: of its document.
+        path: of the file that it was read from; empty where it was read from none.
     """
 
     document_id: str
@@ -64,6 +64,7 @@ class TextFacts(NamedTuple):
     first: bytes
     place: Place = Place()
     title: str = ""
+    path: str = ""
 
     @classmethod
     def of(
@@ -73,15 +74,22 @@ class TextFacts(NamedTuple):
         similarity: float = SIMILARITY,
         place: Place | None = None,
         title: str = "",
+        path: str = "",
     ) -> TextFacts:
         """Of a text, to find those of such Jaccard similarity."""
         shingles = hashed_shingles(text)
         first = prefix(shingles, similarity).tobytes()
-        return cls(document_id, shingles, first, place or Place(), COPY.sub("", title.casefold()))
+        return cls(document_id, shingles, first, place or Place(), title, path)
 
     def has_other_title(self, other: TextFacts) -> bool:
-        """Whether both have a title, and not the same."""
-        return self.title != other.title and self.title != "" and other.title != ""
+        """Whether both have a title of their own, in other words; the name of a file is none."""
+        titles = [words(each.title) for each in (self, other) if not each.is_titled_by_its_file]
+        return len(titles) == 2 and titles[0] != titles[1] and all(titles)
+
+    @property
+    def is_titled_by_its_file(self) -> bool:
+        """Whether the title is what the file's name gives to a text without one."""
+        return self.path != "" and self.title == title_of_name(PurePath(self.path))
 
 
 def best_groups(
@@ -252,6 +260,7 @@ class FactsCache(RecentlyUsed[TextFacts]):
                 chunk.text,
                 place=Place(chunk.headings, chunk.start),
                 title=chunk.title,
+                path=str(chunk.metadata.get("path", "")),
             )
             for chunk in chunks
         ]

@@ -155,12 +155,17 @@ def set_intervals(trainer: Any, config: Config) -> None:
     arguments.logging_steps = min(settings.logging_steps, steps)
     arguments.eval_steps = eval_steps
     arguments.save_steps = min(steps, settings.save_steps or settings.eval_steps or part)
-    keeps_best = arguments.load_best_model_at_end and settings.save_strategy == "steps"
-    if keeps_best and arguments.save_steps % eval_steps:
-        raise InputError(
-            f"save_steps {arguments.save_steps} is no multiple of eval_steps {eval_steps}",
-            "only validated weights can be the best; or set load_best_model_at_end: false",
-        )
+    if arguments.load_best_model_at_end:
+        if settings.save_strategy != settings.eval_strategy:
+            raise InputError(
+                f"save_strategy {settings.save_strategy} and eval_strategy {settings.eval_strategy} differ",
+                "they must agree where load_best_model_at_end is true",
+            )
+        if settings.save_strategy == "steps" and arguments.save_steps % eval_steps:
+            raise InputError(
+                f"save_steps {arguments.save_steps} is no multiple of eval_steps {eval_steps}",
+                "only validated weights can be the best; or set load_best_model_at_end: false",
+            )
     # before lambda is whole, a step is judged by terms that it will have to give up
     if settings.eval_strategy == "steps" and config.model.architecture != "csr":
         warmup = int(steps * config.loss.regularizer_warmup_ratio)

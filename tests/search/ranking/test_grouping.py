@@ -74,14 +74,22 @@ def test_duplicates_against_all_pairs(seed: int, similarity: float) -> None:
 def test_the_same_words_under_another_title_are_another_page() -> None:
     """How two diseases are inherited may be said in the same words: whoever asks of one wants that one."""
     text = "This condition is inherited in an autosomal dominant pattern, which means one copy suffices."
-    others = ["Vohwinkel syndrome", "Clouston syndrome 2"]
-    same = ["CLOUSTON syndrome", "", "Clouston syndrome (2)", "Clouston syndrome - Copy", "copy (1)"]
-    titles = ["Clouston syndrome", *others, *same]
-    facts = {title: TextFacts.of(title, text, title=title) for title in titles}
-    scores = -np.arange(len(titles), dtype=np.float32)
-    found = best_groups(titles, scores, facts, len(titles))
-    assert [group.id for group in found] == titles[:3]
-    assert found[0].duplicates == tuple(same)
+    written = {  # id: title, path
+        "clouston": ("Clouston syndrome", "inheritance.jsonl"),
+        "vohwinkel": ("Vohwinkel syndrome", "inheritance.jsonl"),
+        "2022": ("Clouston syndrome (2022)", ""),
+        "same": (" CLOUSTON  syndrome", "b.md"),
+        "none": ("", "c.md"),
+        "copy": ("clouston Kopie", "texts/clouston_Kopie.txt.gz"),
+        "other": ("clouston Kopie", "d.txt"),
+    }
+    facts = {
+        each: TextFacts.of(each, text, title=title, path=path) for each, (title, path) in written.items()
+    }
+    scores = -np.arange(len(written), dtype=np.float32)
+    found = best_groups(list(written), scores, facts, len(written))
+    assert [group.id for group in found] == ["clouston", "vohwinkel", "2022", "other"]
+    assert found[0].duplicates == ("same", "none", "copy")
 
 
 def test_what_is_no_duplicate() -> None:
