@@ -170,7 +170,10 @@ def test_what_is_refused(splade, index, docs, tmp_path):
     assert result.exit_code == 1
     assert "Traceback" not in result.stderr
     assert splade("index", "add", docs).exit_code == 2
-    assert splade("index", "verify").exit_code == 2
+    for words in (("verify",), ("verify", index, "--index", docs)):
+        refused = splade("index", *words)
+        assert refused.exit_code == 2
+        assert "no index is named" in refused.stderr or f"two indexes: {index} and {docs}" in refused.stderr
 
 
 @pytest.mark.parametrize("version", [1, 3])
