@@ -20,6 +20,7 @@ from splade_cli.evaluation.options import EvaluationOptions
 from splade_cli.evaluation.report import Report
 from splade_cli.evaluation.systems.system import short, units_of
 from splade_cli.idf import inverse_document_frequency
+from splade_cli.index.bm25.fields import counted_text
 from splade_cli.index.bm25_search import Bm25Search
 from splade_cli.index.vectors import dense as dense_index
 from splade_cli.index.vectors.weighting import ALPHA, reweighted
@@ -242,13 +243,14 @@ def test_dense_and_hybrid_beside_the_model(embedder: Any, chunked: bool) -> None
     assert model.asked[1] == ("query", 3), "and so are queries, but by the clock"
     units = units_of(collection(chunked), embedder)
     texts = [unit.content for unit in units]
+    counted = [counted_text(unit) for unit in units]
     queries = list(QUERIES.values())
     sparse = (embedder.encode(queries, "query") @ embedder.encode(texts).T).toarray()
     order = np.argsort(-sparse, axis=1, kind="stable")
     letters = [dense_index.unit(Letters().encode(each)) for each in (texts, queries)]
     lists = [
         ranking_of(order, np.take_along_axis(sparse, order, 1), units),
-        ranking_of(*Bm25Search.over(texts).search(queries, len(texts)), units),
+        ranking_of(*Bm25Search.over(counted).search(queries, len(texts)), units),
         ranking_of(*dense_index.search(*letters, len(texts)), units),
     ]
     usual = weighted(lists, [1, 0.5, 1], 100)

@@ -142,7 +142,8 @@ def test_a_folder(embedder: SpladeEmbedder, tmp_path: Path, small: None) -> None
     (docs / "e.pdf").write_bytes(b"no pdf")
     made = index_documents(docs, tmp_path / "index", embedder=embedder)
     assert made.documents == 5
-    assert [skipped.path for skipped in made.skipped] == ["e.pdf"]
+    told = {type(each).__name__: each.path for each in made.skipped}
+    assert told == {"Remarked": "c.jsonl", "Skipped": "e.pdf"}
     check_as_in_memory(docs, made.index, embedder)
 
 
