@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -154,10 +154,14 @@ class SpladeIndex(NumberedRows):
         Raises:
             InputError: k below 1, vectors of another width.
         """
+        most = self.starts[-1]
+        if k > most:
+            k = max(1, most)
+        given_id = self._given_id
         ids = []
         scores = []
-        for rows, values in listed(self.search_rows(queries, min(k, max(1, self.starts[-1])))):
-            ids.append(list(map(self._given_id, rows)))
+        for rows, values in listed(self.search_rows(queries, k)):
+            ids.append(list(map(given_id, rows)))
             scores.append(values)
         return ids, scores
 
@@ -179,8 +183,8 @@ class SpladeIndex(NumberedRows):
         Raises:
             InputError: k below 1, vectors of another width, a mask of another length.
         """
-        matrix = cast(sp.csr_matrix, queries)
-        if not isinstance(queries, sp.csr_matrix) or (len(self.segments) > 1 and matrix.dtype != np.float32):
+        matrix = queries
+        if not isinstance(matrix, sp.csr_matrix) or (len(self.segments) > 1 and matrix.dtype != np.float32):
             matrix = as_csr(queries)
         if matrix.shape[1] != self.dimensions:
             raise InputError(
@@ -191,19 +195,26 @@ class SpladeIndex(NumberedRows):
             raise InputError(
                 f"a mask of {allowed.shape} for {self.starts[-1]} rows", "give one truth value a row"
             )
+        if len(self.segments) == 1:
+            return self._search_segment(0, matrix, k, allowed, threads)
         rankings: list[RankedRows] = []
-        for start, segment in zip(self.starts, self.segments, strict=False):
-            mask = segment.alive
-            if allowed is not None:
-                part = allowed[start : start + len(segment)]
-                mask = part if mask is None else part & mask
-            rows, scores = segment.postings.search(matrix, k, allowed=mask, threads=threads)
-            if start:
-                rows[rows >= 0] += start
+        for number, start in enumerate(self.starts[:-1]):
+            rows, scores = self._search_segment(number, matrix, k, allowed, threads)
+            rows[rows >= 0] += start
             rankings.append((rows, scores))
-        if len(rankings) == 1:
-            return rankings[0]
         return merge(rankings, k, matrix.shape[0])
+
+    def _search_segment(
+        self, number: int, matrix: sp.csr_matrix, k: int, allowed: Mask | None, threads: int | None
+    ) -> RankedRows:
+        """The best rows of one segment, numbered inside it."""
+        segment = self.segments[number]
+        mask = segment.alive
+        if allowed is not None:
+            start = self.starts[number]
+            part = allowed[start : start + len(segment)]
+            mask = part if mask is None else part & mask
+        return segment.postings.search(matrix, k, allowed=mask, threads=threads)
 
     def add(self, vectors: Sparse, ids: Sequence[str], texts: Sequence[str] | None = None) -> SpladeIndex:
         """A new index in memory with more rows after those that are not deleted; dense vectors are left out.

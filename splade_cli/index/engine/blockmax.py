@@ -23,8 +23,6 @@ from splade_cli.index.engine.verification import rows_fit
 SHIFT = 2
 GROUP = 1 << SHIFT
 AHEAD = 64
-WORDS = 32
-"""Words of eight truth values of a mask that are passed over at once where none is true."""
 
 
 def _upper_bounds(
@@ -90,17 +88,6 @@ upper_bounds = compiled(_upper_bounds, fast=True)
 
 
 @compiled
-def exclude_groups(bounds: NDArray[np.float32], allowed: NDArray[np.uint8]) -> None:
-    """Gives the bound zero to groups of which no row is allowed."""
-    whole = len(allowed) >> SHIFT
-    words = allowed[: whole << SHIFT].view(np.uint32)  # a group's four truth values
-    for group in range(whole):  # bounds are finite; a choice in place of the product took 2.5 times as long
-        bounds[group] *= np.float32(words[group] != 0)
-    if whole << SHIFT < len(allowed) and not allowed[whole << SHIFT :].any():
-        bounds[whole] = 0
-
-
-@compiled
 def insert_query_terms(
     query_terms: NDArray[np.int32],
     query_weights: NDArray[np.float32],
@@ -151,47 +138,6 @@ def row_score(
         weight = np.float32(weights[position])
         total += (values[slot] if table_terms[slot] == terms[position] else np.float32(0)) * weight
     return total
-
-
-@compiled
-def find_allowed(
-    allowed: NDArray[np.uint8], first: int, last: int, most: int, rows: NDArray[np.int64]
-) -> int:
-    """Writes the rows from `first` to before `last` that are allowed to `rows`, ascending; gives their
-    number, or -1 where there are more than `most`, or those so far, from a 16th on, let expect twice as
-    many. `rows` has room for 8 more than `most`."""
-    found = 0
-    count = last - first
-    words = allowed[first : first + (count >> 3 << 3)].view(np.uint64)
-    for start in range(0, len(words) + 1, WORDS):
-        end = min(start + WORDS, len(words))
-        if start << 7 >= count and found * count > 2 * most * (start << 3):
-            return -1
-        any_of_them = np.uint64(0)
-        for word in words[start:end]:
-            any_of_them |= word
-        if any_of_them == 0:
-            continue
-        for place in range(start, end):
-            if words[place] != 0:
-                row = first + (place << 3)
-                found = _add_allowed(allowed, row, row + 8, found, rows)
-                if found > most:
-                    return -1
-    found = _add_allowed(allowed, first + (len(words) << 3), last, found, rows)
-    return found if found <= most else -1
-
-
-@compiled
-def _add_allowed(
-    allowed: NDArray[np.uint8], first: int, last: int, found: int, rows: NDArray[np.int64]
-) -> int:
-    """Writes the allowed of a few rows behind those that were found; how many there are then."""
-    for row in range(first, last):
-        if allowed[row]:
-            rows[found] = row
-            found += 1
-    return found
 
 
 @compiled

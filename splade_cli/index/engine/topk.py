@@ -28,8 +28,6 @@ from splade_cli.index.engine.blockmax import (
     GROUP,
     SHIFT,
     clear_query_terms,
-    exclude_groups,
-    find_allowed,
     insert_query_terms,
     score_groups,
     score_rows,
@@ -37,6 +35,7 @@ from splade_cli.index.engine.blockmax import (
 )
 from splade_cli.index.engine.compiling import compiled
 from splade_cli.index.engine.guards import Guard
+from splade_cli.index.engine.masks import exclude_groups, find_allowed
 from splade_cli.index.engine.verification import bounds_fit, lists_fit
 
 CLASSES, MORE_CLASSES = 1024, 4096

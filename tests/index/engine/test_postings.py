@@ -21,7 +21,7 @@ from splade_cli.errors import IndexFolderError, InputError
 from splade_cli.index.containers.container import Container
 from splade_cli.index.containers.container_writer import ContainerWriter
 from splade_cli.index.engine.arrays import DTYPES
-from splade_cli.index.engine.blockmax import find_allowed
+from splade_cli.index.engine.masks import find_allowed
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.engine.postings_file import open_postings, write_postings
 from splade_cli.index.index import SpladeIndex
@@ -333,3 +333,17 @@ def test_few_rows_that_a_mask_allows_are_all_found(rows: int, share: float) -> N
         np.testing.assert_array_equal(found[: len(wanted)], wanted)
         if len(wanted) > 1:
             assert find_allowed(allowed, first, rows, len(wanted) - 1, found) == -1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.0005, 0.02])
+def test_a_mask_that_allows_many_rows_is_told_from_a_sample_and_one_of_few_never(share: float) -> None:
+    """Few: one of 1024 rows; also where they lie together, in one of the stretches that are looked at."""
+    rows = 1 << 18
+    few = rows // 1024
+    scattered = (np.random.default_rng(3).random(rows) < share).astype(np.uint8)
+    found = np.empty(rows + 8, dtype=np.int64)
+    count = find_allowed(scattered, 0, rows, few, found)
+    assert count == (-1 if share > 1 / 1024 else scattered.sum())
+    together = np.zeros(rows, dtype=np.uint8)
+    together[:few] = 1
+    assert find_allowed(together, 0, rows, few, found) == few

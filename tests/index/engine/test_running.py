@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from splade_cli.errors import IndexFolderError
 from splade_cli.index.engine.postings import Postings
 from splade_cli.index.engine.running import queries, threads
+from splade_cli.index.engine.running.answering import LISTS
 
 ROWS = 270_000
 Work = Callable[[Iterator[Any]], Any]
@@ -106,7 +107,7 @@ def test_the_way_that_gives_work_to_more_threads(
     for count, limit, expected in (
         (1, None, [(5, 3)]),
         (1, 2, [(5, 2)]),
-        (1, 1, []),
+        (1, 1, [(1, 1)]),
         (2, None, [(5, 3)] * 2),
         (2, 2, [(2, 2)]),
         (7, None, [(7, 3)]),
@@ -158,6 +159,7 @@ def test_copies_are_searched_in_their_own_arrays(again: Callable[[Postings], Pos
     lists = other._lists
     bound = (*lists.postings, *lists.planes, *lists.vectors, *lists.guard)
     assert lists.addresses[::2].tolist() == [array.ctypes.data for array in bound]
+    assert len(lists.addresses) == LISTS, "addresses of what a search works in come after them"
     assert not set(map(id, lists.scratch)) & set(map(id, postings._lists.scratch))
     assert all(lists.addresses[:26:2] != postings._lists.addresses[:26:2])
     found = other.search(vectors[:5], 9)

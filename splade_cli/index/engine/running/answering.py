@@ -26,6 +26,8 @@ from splade_cli.index.engine.topk import search_positive
 from splade_cli.index.engine.verification import whole_block_fits
 
 Arrays = tuple[NDArray[Any], ...]
+LISTS = 38
+"""Numbers that say where the 19 arrays of the lists lie."""
 _are_positive = compiled(positive_products)
 
 
@@ -80,8 +82,9 @@ def _lists(at: NDArray[np.int64], kind: NDArray[Any]) -> tuple[Arrays, Arrays, A
 
 
 @compiled
-def _scratch(at: NDArray[np.int64]) -> Arrays:
-    """`topk.scratch` by its addresses."""
+def _scratch(bound: NDArray[np.int64]) -> Arrays:
+    """`topk.scratch` by its addresses, which come after those of the lists."""
+    at = bound[LISTS:]
     return (
         carray(_pointer(at[0]), at[1], np.float32),
         carray(_pointer(at[2]), at[3], np.float32),
@@ -93,9 +96,8 @@ def _scratch(at: NDArray[np.int64]) -> Arrays:
 
 @compiled
 def best_keys(
-    lists: NDArray[np.int64],
+    bound: NDArray[np.int64],
     kind: NDArray[Any],
-    scratch: NDArray[np.int64],
     starts: NDArray[np.int32],
     terms: NDArray[np.int32],
     weights: NDArray[np.float32],
@@ -112,11 +114,14 @@ def best_keys(
     """`topk.search_positive`, or `signed.search_signed`, for the query of a number among CSR arrays, whose
     weights are multiplied by `step`.
 
+    Args:
+        bound: where the arrays of the lists lie, and those of the scratch; `kind` is of the type of weights.
+
     Returns:
         How many keys there are, or -1 as they say, or UNCLEAN where terms do not ascend or are none of the
         index's, a weight is zero, or one is not finite.
     """
-    postings, planes, vectors, guard = _lists(lists, kind)
+    postings, planes, vectors, guard = _lists(bound, kind)
     first, last = starts[number], starts[number + 1]
     query_terms, query_weights = terms[first:last], np.empty(last - first, dtype=np.float32)
     for position in range(last - first):
@@ -140,12 +145,12 @@ def best_keys(
             blocks,
             k,
             allowed,
-            _scratch(scratch),
+            _scratch(bound),
             keys,
             filled,
             floor,
         )
-    accumulators = _scratch(scratch)[0]
+    accumulators = _scratch(bound)[0]
     return search_signed(
         query_terms,
         query_weights,
@@ -191,9 +196,8 @@ def unpack(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
 
 @compiled
 def answer(
-    lists: NDArray[np.int64],
+    bound: NDArray[np.int64],
     kind: NDArray[Any],
-    scratch: NDArray[np.int64],
     starts: NDArray[np.int32],
     terms: NDArray[np.int32],
     weights: NDArray[np.float32],
@@ -218,7 +222,7 @@ def answer(
     for number in range(first, last):
         floor[0] = 0
         filled = best_keys(
-            lists, kind, scratch, starts, terms, weights, step, number, 0, blocks, k, allowed, keys, 0, floor
+            bound, kind, starts, terms, weights, step, number, 0, blocks, k, allowed, keys, 0, floor
         )
         if filled < 0:
             return filled

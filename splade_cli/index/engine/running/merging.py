@@ -35,8 +35,7 @@ def listed(ranked: RankedRows) -> list[tuple[list[int], NDArray[np.float32]]]:
     """The rows and scores that each query has found."""
     rows, scores = ranked
     found = []
-    for number, line in enumerate(rows.tolist()):
-        values = scores[number]
+    for line, values in zip(rows.tolist(), scores, strict=True):
         if line[-1] < 0:  # those that are missing come last
             size = line.index(-1)
             line = line[:size]

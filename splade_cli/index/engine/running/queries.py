@@ -10,17 +10,20 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splade_cli.index.engine.arrays import DAMAGED, MISSING, SORTED, UNCLEAN, addresses
+from splade_cli.index.engine.arrays import DAMAGED, MISSING, SORTED, addresses
 from splade_cli.index.engine.guards import Guard
 from splade_cli.index.engine.running.threads import machine_threads, share_out
 from splade_cli.index.engine.uncompiled.cleaning import Queries
 
 RankedRows = tuple[NDArray[np.int64], NDArray[np.float32]]
+Asked = tuple[Queries, float, NDArray[np.uint8], int]
+"""Queries as CSR arrays, see `cleaning.csr_arrays`; what a weight is multiplied by; uint8 [rows], what may be
+a result, empty for all; and how many results are wanted of each."""
 ROWS_ALONE = 1_000_000
 """Up to so many rows a query runs on one thread: calling others takes about as long as they save."""
 BLOCKS_A_PIECE, PIECES_A_THREAD = 4, 4
@@ -38,10 +41,10 @@ class Unclean(Exception):
 
 
 class Scratch(NamedTuple):
-    """What a thread works in, and the addresses of it."""
+    """What a thread works in, and the addresses of the lists that it searches and of it."""
 
     arrays: tuple[NDArray[Any], ...]
-    addresses: NDArray[np.int64]
+    bound: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,22 +87,6 @@ class Lists:
         return Lists.of, (self.postings, self.planes, self.vectors, self.guard, self.rows)
 
 
-class Asked(NamedTuple):
-    """Queries, and what is wanted of each.
-
-    Attributes:
-        queries: CSR arrays as the loops take them, see `cleaning.csr_arrays`.
-        step: what a weight is multiplied by.
-        mask: uint8 [rows], what may be a result; empty for all.
-        k: results wanted.
-    """
-
-    queries: Queries
-    step: float
-    mask: NDArray[np.uint8]
-    k: int
-
-
 def best_rows(lists: Lists, asked: Asked, threads: int | None = None) -> RankedRows:
     """Row numbers int64 [q, k] and scores float32 [q, k], see `postings.Postings.search`.
 
@@ -107,21 +94,21 @@ def best_rows(lists: Lists, asked: Asked, threads: int | None = None) -> RankedR
         Damaged: where what was read is.
         Unclean: a query that is not in order.
     """
-    count = len(asked.queries[0]) - 1
-    ranked = (np.empty((count, asked.k), dtype=np.int64), np.empty((count, asked.k), dtype=np.float32))
-    workers = 1
+    queries, _, _, k = asked
+    count = len(queries[0]) - 1
+    ranked = (np.empty((count, k), dtype=np.int64), np.empty((count, k), dtype=np.float32))
+    if count == 1 and lists.rows <= ROWS_ALONE:
+        _answer(lists, asked, ((0, 1),), ranked)
+        return ranked
+    workers = threads or machine_threads()
     shares = 1
-    if count > 1 or lists.rows > ROWS_ALONE:
-        workers = threads or machine_threads()
     if lists.rows > ROWS_ALONE:
         shares = min(workers, -(-lists.blocks // BLOCKS_A_PIECE))
     if shares > min(count, workers):
         for number in range(count):
             _answer_together(lists, asked, number, shares, ranked)
-    elif count == 1:
-        _answer(lists, asked, ((0, 1),), ranked)
     else:
-        workers = min(count, workers)
+        workers = max(1, min(count, workers))
         pieces = _pieces(count, max(1, count // (workers * PIECES_A_THREAD)))
         share_out(pieces, workers, lambda some: _answer(lists, asked, some, ranked))
     return ranked
@@ -134,32 +121,33 @@ def _pieces(count: int, size: int) -> list[tuple[int, int]]:
 
 def _answer(lists: Lists, asked: Asked, some: Iterable[tuple[int, int]], ranked: RankedRows) -> None:
     """Answers the queries of some numbers, each on this thread."""
+    queries, step, mask, k = asked
     loops = _loops()
     scratch = _scratch_of(lists)
-    k = min(asked.k, lists.rows)
     rows, scores = ranked
     status = 0
     for first, last in some:
         status = loops.answer(
-            lists.addresses,
+            scratch.bound,
             lists.kind,
-            scratch.addresses,
-            *asked.queries,
-            asked.step,
+            *queries,
+            step,
             first,
             last,
             lists.blocks,
-            k,
-            asked.mask,
+            min(k, lists.rows),
+            mask,
             rows,
             scores,
         )
         if status < 0:
             break
-        if asked.k > SORTED:
+        if k > SORTED:
             rows[first:last].sort()
             loops.unpack(rows[first:last], scores[first:last])
-    _put_back(scratch, lists, status)
+    if status < 0:
+        _give_up(scratch, lists, status)
+    lists.scratch.append(scratch)
 
 
 def _answer_together(lists: Lists, asked: Asked, number: int, threads: int, ranked: RankedRows) -> None:
@@ -171,7 +159,7 @@ def _answer_together(lists: Lists, asked: Asked, number: int, threads: int, rank
     turned.sort()
     rows, scores = (part[number : number + 1] for part in ranked)
     rows[0, :] = MISSING
-    rows[0, : len(turned)] = turned[: asked.k]
+    rows[0, : len(turned)] = turned[: rows.shape[1]]
     _loops().unpack(rows, scores)
 
 
@@ -179,30 +167,32 @@ def _best_keys(
     lists: Lists, asked: Asked, number: int, pieces: Iterable[tuple[int, int]], floor: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """The keys of the best rows of the blocks of `pieces` for one query; `floor` as the loops take it."""
+    queries, step, mask, k = asked
     loops = _loops()
     scratch = _scratch_of(lists)
-    k = min(asked.k, lists.rows)
+    k = min(k, lists.rows)
     keys = np.empty(2 * k + 16, dtype=np.int64)
     filled = 0
     for first, last in pieces:
         filled = loops.best_keys(
-            lists.addresses,
+            scratch.bound,
             lists.kind,
-            scratch.addresses,
-            *asked.queries,
-            asked.step,
+            *queries,
+            step,
             number,
             first,
             last,
             k,
-            asked.mask,
+            mask,
             keys,
             filled,
             floor,
         )
         if filled < 0:
             break
-    _put_back(scratch, lists, filled)
+    if filled < 0:
+        _give_up(scratch, lists, filled)
+    lists.scratch.append(scratch)
     return keys[:filled]
 
 
@@ -212,20 +202,16 @@ def _scratch_of(lists: Lists) -> Scratch:
         return lists.scratch.pop()
     except IndexError:  # all of them are in use by other threads
         arrays = _loops().scratch()
-        return Scratch(arrays, addresses(arrays))
+        return Scratch(arrays, np.concatenate((lists.addresses, addresses(arrays))))
 
 
-def _put_back(scratch: Scratch, lists: Lists, status: int) -> None:
-    """Puts back what a thread worked in, unless it was left as it was where damage was met.
-
-    Raises:
-        Damaged, Unclean: as the loops' `status` says, where it is below zero.
-    """
+def _give_up(scratch: Scratch, lists: Lists, status: int) -> NoReturn:
+    """Raises Damaged or Unclean, as the loops' `status` says; where damage was met, what the thread worked in
+    was left as it was and is of no more use."""
     if status == DAMAGED:
         raise Damaged
     lists.scratch.append(scratch)
-    if status == UNCLEAN:
-        raise Unclean
+    raise Unclean
 
 
 class _Loops(NamedTuple):
