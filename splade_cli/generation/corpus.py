@@ -22,7 +22,7 @@ from splade_cli.model.embedder import text_model_of
 from splade_cli.progress import Progress, silent
 from splade_cli.records import Chunk, Document
 
-RANKED = 8192
+RANKED = 6144
 """Chunks ranked at most, unless all queries are wanted or more chunks have one."""
 
 
