@@ -120,6 +120,7 @@ class LlmServer(HTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True  # a body behind its head is not held back for 40 ms
     protocol_version = "HTTP/1.1"
     server: LlmServer
 
