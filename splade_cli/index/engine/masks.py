@@ -12,7 +12,7 @@ from splade_cli.index.engine.compiling import compiled
 WORDS = 32
 """Words of eight truth values of a mask that are passed over at once where none is true."""
 SAMPLES, STRETCH = 16, 8 * WORDS
-"""Stretches of how many rows are looked at first, to tell a mask that allows many."""
+"""How many stretches are looked at to tell whether a mask allows many rows, and the rows of each."""
 
 
 @compiled
@@ -28,8 +28,8 @@ def exclude_groups(bounds: NDArray[np.float32], allowed: NDArray[np.uint8]) -> N
 
 @compiled
 def _allows_more(allowed: NDArray[np.uint8], most: int) -> bool:
-    """Whether a sample lets expect twice as many allowed rows as `most`: stretches of many more, of which one
-    or two alone hold any where the allowed lie together."""
+    """Whether a sample lets expect twice as many allowed rows as `most`. Not where fewer than three of its
+    stretches hold one, since these may be all there are, nor where rows are too few for a sample."""
     apart = len(allowed) // SAMPLES
     if apart < SAMPLES * STRETCH:
         return False
@@ -38,7 +38,7 @@ def _allows_more(allowed: NDArray[np.uint8], most: int) -> bool:
     for sample in range(SAMPLES):
         held = 0
         for truth in allowed[sample * apart : sample * apart + STRETCH]:
-            held += truth
+            held += truth != 0
         found += held
         stretches += held > 0
     return stretches > 2 and found * len(allowed) > 2 * most * SAMPLES * STRETCH

@@ -336,8 +336,8 @@ def test_few_rows_that_a_mask_allows_are_all_found(rows: int, share: float) -> N
 
 
 @pytest.mark.parametrize("share", [0.0, 0.0005, 0.02])
-def test_a_mask_that_allows_many_rows_is_told_from_a_sample_and_one_of_few_never(share: float) -> None:
-    """Few: one of 1024 rows; also where they lie together, in one of the stretches that are looked at."""
+def test_many_allowed_rows_are_told_from_a_sample_and_few_that_lie_together_are_not(share: float) -> None:
+    """Few: one of 1024 rows, here in one of the stretches that are looked at."""
     rows = 1 << 18
     few = rows // 1024
     scattered = (np.random.default_rng(3).random(rows) < share).astype(np.uint8)

@@ -108,7 +108,7 @@ def best_rows(lists: Lists, asked: Asked, threads: int | None = None) -> RankedR
         for number in range(count):
             _answer_together(lists, asked, number, shares, ranked)
     else:
-        workers = max(1, min(count, workers))
+        workers = min(count, workers)
         pieces = _pieces(count, max(1, count // (workers * PIECES_A_THREAD)))
         share_out(pieces, workers, lambda some: _answer(lists, asked, some, ranked))
     return ranked
