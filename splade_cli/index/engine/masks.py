@@ -11,8 +11,10 @@ from splade_cli.index.engine.compiling import compiled
 
 WORDS = 32
 """Words of eight truth values of a mask that are passed over at once where none is true."""
-SAMPLES, STRETCH = 16, 8 * WORDS
-"""How many stretches are looked at to tell whether a mask allows many rows, and the rows of each."""
+SAMPLES = 16
+"""Stretches of a mask that are looked at to tell whether it allows many rows."""
+STRETCH = 8 * WORDS
+"""Rows of each."""
 
 
 @compiled

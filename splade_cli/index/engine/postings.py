@@ -26,7 +26,7 @@ from splade_cli.errors import InputError, require_positive
 from splade_cli.index.containers.mapped_file import MappedFile
 from splade_cli.index.engine.arrays import DTYPES, GROWING, VECTORS, Arrays, positive_products, read_only
 from splade_cli.index.engine.guards import guard_of
-from splade_cli.index.engine.running.queries import Damaged, Lists, Unclean, best_rows
+from splade_cli.index.engine.running.queries import Asked, Damaged, Lists, Unclean, best_rows
 from splade_cli.index.engine.uncompiled import scoring
 from splade_cli.index.engine.uncompiled.cleaning import (
     Summarise,
@@ -158,12 +158,12 @@ class Postings:
             mask = as_taken(allowed, BOOL).view(np.uint8)
         try:
             try:
-                asked = (csr_arrays(queries, self.shape[1]), self.step, mask, k)
+                asked = Asked(csr_arrays(queries, self.shape[1]), self.step, mask, k)
                 return best_rows(self._lists, asked, threads)
             except Unclean:
                 indptr, indices, data, _ = cleaned_arrays(_summarise(), queries, self.shape[1], self.step)
                 matrix = sp.csr_matrix((data, indices, indptr), shape=queries.shape)
-                asked = (csr_arrays(matrix, self.shape[1]), 1.0, mask, k)
+                asked = Asked(csr_arrays(matrix, self.shape[1]), 1.0, mask, k)
                 return best_rows(self._lists, asked, threads)
         except Damaged:
             assert self.file is not None

@@ -21,9 +21,6 @@ from splade_cli.index.engine.running.threads import machine_threads, share_out
 from splade_cli.index.engine.uncompiled.cleaning import Queries
 
 RankedRows = tuple[NDArray[np.int64], NDArray[np.float32]]
-Asked = tuple[Queries, float, NDArray[np.uint8], int]
-"""Queries as CSR arrays, see `cleaning.csr_arrays`; what a weight is multiplied by; uint8 [rows], what may be
-a result, empty for all; and how many results are wanted of each."""
 ROWS_ALONE = 1_000_000
 """Up to so many rows a query runs on one thread: calling others takes about as long as they save."""
 BLOCKS_A_PIECE, PIECES_A_THREAD = 4, 4
@@ -87,6 +84,22 @@ class Lists:
         return Lists.of, (self.postings, self.planes, self.vectors, self.guard, self.rows)
 
 
+class Asked(NamedTuple):
+    """Queries, and what is wanted of each.
+
+    Attributes:
+        queries: CSR arrays as the loops take them, see `cleaning.csr_arrays`.
+        step: what a weight is multiplied by.
+        mask: uint8 [rows], what may be a result; empty for all.
+        k: results wanted.
+    """
+
+    queries: Queries
+    step: float
+    mask: NDArray[np.uint8]
+    k: int
+
+
 def best_rows(lists: Lists, asked: Asked, threads: int | None = None) -> RankedRows:
     """Row numbers int64 [q, k] and scores float32 [q, k], see `postings.Postings.search`.
 
@@ -94,9 +107,8 @@ def best_rows(lists: Lists, asked: Asked, threads: int | None = None) -> RankedR
         Damaged: where what was read is.
         Unclean: a query that is not in order.
     """
-    queries, _, _, k = asked
-    count = len(queries[0]) - 1
-    ranked = (np.empty((count, k), dtype=np.int64), np.empty((count, k), dtype=np.float32))
+    count = len(asked.queries[0]) - 1
+    ranked = (np.empty((count, asked.k), dtype=np.int64), np.empty((count, asked.k), dtype=np.float32))
     if count == 1 and lists.rows <= ROWS_ALONE:
         _answer(lists, asked, ((0, 1),), ranked)
         return ranked
@@ -121,7 +133,6 @@ def _pieces(count: int, size: int) -> list[tuple[int, int]]:
 
 def _answer(lists: Lists, asked: Asked, some: Iterable[tuple[int, int]], ranked: RankedRows) -> None:
     """Answers the queries of some numbers, each on this thread."""
-    queries, step, mask, k = asked
     loops = _loops()
     scratch = _scratch_of(lists)
     rows, scores = ranked
@@ -130,19 +141,19 @@ def _answer(lists: Lists, asked: Asked, some: Iterable[tuple[int, int]], ranked:
         status = loops.answer(
             scratch.bound,
             lists.kind,
-            *queries,
-            step,
+            *asked.queries,
+            asked.step,
             first,
             last,
             lists.blocks,
-            min(k, lists.rows),
-            mask,
+            min(asked.k, lists.rows),
+            asked.mask,
             rows,
             scores,
         )
         if status < 0:
             break
-        if k > SORTED:
+        if asked.k > SORTED:
             rows[first:last].sort()
             loops.unpack(rows[first:last], scores[first:last])
     if status < 0:
@@ -167,23 +178,22 @@ def _best_keys(
     lists: Lists, asked: Asked, number: int, pieces: Iterable[tuple[int, int]], floor: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """The keys of the best rows of the blocks of `pieces` for one query; `floor` as the loops take it."""
-    queries, step, mask, k = asked
     loops = _loops()
     scratch = _scratch_of(lists)
-    k = min(k, lists.rows)
+    k = min(asked.k, lists.rows)
     keys = np.empty(2 * k + 16, dtype=np.int64)
     filled = 0
     for first, last in pieces:
         filled = loops.best_keys(
             scratch.bound,
             lists.kind,
-            *queries,
-            step,
+            *asked.queries,
+            asked.step,
             number,
             first,
             last,
             k,
-            mask,
+            asked.mask,
             keys,
             filled,
             floor,
